@@ -1,0 +1,17 @@
+# Debian 12 packages only. Protobuf must be found (module mode) before gRPC.
+
+find_package(Threads REQUIRED)
+find_package(absl REQUIRED CONFIG)
+find_package(Protobuf REQUIRED)
+find_package(gRPC REQUIRED CONFIG)
+find_package(RocksDB REQUIRED CONFIG)
+find_package(OpenSSL REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+find_package(spdlog REQUIRED CONFIG)
+find_package(tomlplusplus REQUIRED CONFIG)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+find_path(CLI11_INCLUDE_DIR CLI/CLI.hpp REQUIRED)
+if(VARVE_TESTS)
+  find_package(GTest REQUIRED CONFIG)
+endif()

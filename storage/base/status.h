@@ -1,0 +1,53 @@
+// Error vocabulary of the engine: absl::Status with a code and a sentence for the person.
+//
+// Codes as the engine uses them; daemon/status_mapping.h turns them into gRPC and OCI errors:
+//   kInvalidArgument     the request is malformed; repeating it cannot help
+//   kNotFound            the thing named does not exist, or is not visible in that repository
+//   kAlreadyExists       the thing exists with other content
+//   kFailedPrecondition  the request is well formed but the store's state forbids it
+//   kOutOfRange          an offset does not continue the upload, or a range lies outside the blob
+//   kResourceExhausted   a limit or the disk is full; a later attempt may succeed
+//   kAborted             somebody else is working on the same upload; try again
+//   kUnavailable         the outcome is unknown or the device failed; try again
+//   kDataLoss            the disk gave back something that was not written
+#ifndef VARVE_STORAGE_BASE_STATUS_H_
+#define VARVE_STORAGE_BASE_STATUS_H_
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace varve {
+
+// Returns `status` with "context: " before its message; OK stays OK. Payloads are kept.
+absl::Status Annotate(const absl::Status& status, std::string_view context);
+
+// Turns errno `error` of `operation` (e.g. "open blobs/0/5") into a status: ENOENT is NotFound,
+// EEXIST AlreadyExists, ENOSPC, EDQUOT, EMFILE and ENOMEM ResourceExhausted, anything else
+// Unavailable.
+absl::Status ErrnoToStatus(int error, std::string_view operation);
+
+}  // namespace varve
+
+#define VARVE_STATUS_CONCAT_INNER_(a, b) a##b
+#define VARVE_STATUS_CONCAT_(a, b) VARVE_STATUS_CONCAT_INNER_(a, b)
+
+// Returns from the calling function when `expression` is a non-OK status.
+#define RETURN_IF_ERROR(expression)                   \
+  do {                                                \
+    absl::Status varve_status_ = (expression);        \
+    if (!varve_status_.ok()) return varve_status_;    \
+  } while (false)
+
+// ASSIGN_OR_RETURN(auto value, StatusOrExpression()): assigns, or returns the error.
+#define ASSIGN_OR_RETURN(lhs, expression) \
+  VARVE_ASSIGN_OR_RETURN_(VARVE_STATUS_CONCAT_(varve_status_or_, __LINE__), lhs, expression)
+#define VARVE_ASSIGN_OR_RETURN_(result, lhs, expression) \
+  auto result = (expression);                            \
+  if (!result.ok()) return std::move(result).status();   \
+  lhs = std::move(result).value()
+
+#endif  // VARVE_STORAGE_BASE_STATUS_H_

@@ -1,0 +1,36 @@
+// The grammar of repository names and tags (OCI distribution 1.1), and Docker's reference grammar
+// for people. Pure functions over untrusted text.
+#ifndef VARVE_STORAGE_CATALOG_NAMES_H_
+#define VARVE_STORAGE_CATALOG_NAMES_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "storage/digest/digest.h"
+
+namespace varve {
+
+// Path components [a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*, joined by '/', at most 255 bytes.
+// InvalidArgument with a sentence for the client.
+absl::Status ValidateRepositoryName(std::string_view name);
+
+// [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}.
+absl::Status ValidateTag(std::string_view tag);
+
+// What a person types: "debian:bookworm", "app@sha256:…", "app:1@sha256:…", "localhost:5000/app".
+struct ImageReference {
+  std::string repository;
+  std::string tag;  // empty when there is none
+  std::optional<Digest> digest;
+};
+
+// Parses `text`; with neither tag nor digest the tag is "latest". The repository is taken as typed:
+// no "docker.io/library/" is added, for the store is its own registry. A leading registry host
+// ("localhost:5000/") is not part of a repository name here and is refused with that sentence.
+absl::StatusOr<ImageReference> ParseImageReference(std::string_view text);
+
+}  // namespace varve
+
+#endif  // VARVE_STORAGE_CATALOG_NAMES_H_

@@ -1,0 +1,41 @@
+// The one implementation of Store: blob files and index of one data directory.
+#ifndef VARVE_STORAGE_ENGINE_H_
+#define VARVE_STORAGE_ENGINE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "storage/base/clock.h"
+#include "storage/base/file_system.h"
+#include "storage/index/index.h"
+#include "storage/store.h"
+
+namespace varve {
+
+struct EngineOptions {
+  uint64_t max_bytes = 0;            // blob bytes the store may hold; 0 = as the disk allows
+  uint64_t min_free_bytes = 0;       // disk space that uploads must leave free
+  uint64_t reserve_bytes = 0;        // preallocated space that only deletions may use
+  int64_t promise_nanos = 600 * kNanosPerSecond;
+  int64_t ingest_expiry_nanos = 24 * 3600 * kNanosPerSecond;  // of an upload nobody continues
+  bool accept_sparse_index = false;  // an image index may name children that are not there (yet)
+
+  FileSystem* file_system = &PosixFileSystem();
+  Clock* clock = &SystemClock();
+  RandomSource* random = &SystemRandom();
+  // Opens the index that lives in the directory `path`; the default is RocksDB.
+  std::function<absl::StatusOr<std::unique_ptr<Index>>(const std::string& path)> open_index;
+};
+
+// Opens, or makes, the store in `directory` (its parent must exist). Time does not grow with the
+// store. FailedPrecondition when another process holds it (names its pid) or when a newer version
+// wrote it; DataLoss when STORE or index are damaged.
+absl::StatusOr<std::unique_ptr<Store>> OpenEngine(const std::string& directory,
+                                                  const EngineOptions& options);
+
+}  // namespace varve
+
+#endif  // VARVE_STORAGE_ENGINE_H_

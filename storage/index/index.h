@@ -1,0 +1,98 @@
+// The index seam: ordered keys, point and range reads, transactions. Every record and reference of
+// the store goes through it; RocksdbIndex keeps it on disk, MemoryIndex in memory, and a shared
+// engine can take its place later. Thread-safe; a Transaction belongs to one thread.
+//
+// The rules are those of the weakest engine, so that no code grows habits that only one forgives:
+//   * Get and Scan see the transaction's own writes and guard nothing.
+//   * GetForUpdate guards a key, also when it is absent: kShared lets other kShared guards in,
+//     kExclusive nobody, until commit. Every decision that a write depends on reads with it.
+//   * "This range is empty" cannot be guarded. Guard a row that every inserter guards too.
+//   * Add is for statistics: no value comes back and no conflict is promised.
+//   * A transaction holds at most kMaxTransactionOperations writes and kMaxTransactionBytes, keys up
+//     to kMaxIndexKeyBytes, values up to kMaxIndexValueBytes (storage/limits.h); beyond that
+//     Commit answers InvalidArgument and nothing is written. Larger work goes in pages.
+//
+// Durability: a transaction with Durability::kSynced is on stable storage when Commit says done;
+// commits in flight together share one sync. kBuffered survives a killed process, not a power cut.
+#ifndef VARVE_STORAGE_INDEX_INDEX_H_
+#define VARVE_STORAGE_INDEX_INDEX_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace varve {
+
+enum class Guard { kShared, kExclusive };
+enum class Durability { kSynced, kBuffered };
+
+struct KeyValue {
+  std::string key;
+  std::string value;
+};
+
+// Keys in [begin, end), in order; an empty `end` means up to the last key.
+struct KeyRange {
+  std::string begin;
+  std::string end;
+};
+
+// All keys that start with `prefix`, beginning after `prefix` + `after` when `after` is not empty.
+KeyRange PrefixRange(std::string_view prefix, std::string_view after = {});
+
+enum class CommitOutcome {
+  kDone,
+  kConflict,  // nothing was written; run the whole function again
+  kUnknown,   // the engine cannot say whether it was written
+};
+
+class Transaction {
+ public:
+  virtual ~Transaction() = default;  // rolls back unless committed
+
+  // nullopt when the key is absent.
+  virtual absl::StatusOr<std::optional<std::string>> Get(std::string_view key) = 0;
+  virtual absl::StatusOr<std::optional<std::string>> GetForUpdate(std::string_view key,
+                                                                  Guard guard) = 0;
+  virtual absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) = 0;
+
+  virtual absl::Status Put(std::string_view key, std::string_view value) = 0;
+  virtual absl::Status Delete(std::string_view key) = 0;
+  // Adds to a signed 64-bit counter row (8 bytes big-endian; absent counts as zero).
+  virtual absl::Status Add(std::string_view key, int64_t delta) = 0;
+
+  // At most once; after it only destruction is allowed.
+  virtual absl::StatusOr<CommitOutcome> Commit(Durability durability) = 0;
+
+  // True after a call of this transaction met a conflict: whatever it returned, run it again.
+  virtual bool conflicted() const = 0;
+};
+
+class Index {
+ public:
+  virtual ~Index() = default;
+
+  virtual std::unique_ptr<Transaction> Begin() = 0;
+
+  // Reads outside any transaction, of the latest committed state.
+  virtual absl::StatusOr<std::optional<std::string>> Get(std::string_view key) = 0;
+  virtual absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) = 0;
+
+  // Begins, calls `fn`, commits. Repeats on conflict and on an unknown outcome, with jittered
+  // back-off, so `fn` must have no side effects and its effect must be idempotent: run on top of
+  // its own committed effect it must succeed. A non-OK status of `fn` rolls back and is returned.
+  // Unavailable when the outcome stays unknown or conflicts do not end.
+  absl::Status Run(const std::function<absl::Status(Transaction&)>& fn,
+                   Durability durability = Durability::kSynced);
+};
+
+}  // namespace varve
+
+#endif  // VARVE_STORAGE_INDEX_INDEX_H_

@@ -1,0 +1,65 @@
+// Every limit of the engine with its arithmetic. A limit that a user may set lives in EngineOptions.
+#ifndef VARVE_STORAGE_LIMITS_H_
+#define VARVE_STORAGE_LIMITS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace varve {
+
+inline constexpr uint64_t kKiB = 1024;
+inline constexpr uint64_t kMiB = 1024 * kKiB;
+inline constexpr uint64_t kGiB = 1024 * kMiB;
+
+// Index seam (storage/index/index.h). PostgreSQL's btree row limit (about 2.7 kB) and
+// FoundationDB's value limit (100 kB) and advised transaction size (1 MB) set these.
+inline constexpr size_t kMaxIndexKeyBytes = kKiB;
+inline constexpr size_t kMaxIndexValueBytes = 64 * kKiB;
+inline constexpr size_t kMaxTransactionOperations = 1000;
+inline constexpr size_t kMaxTransactionBytes = kMiB;
+
+// An inline blob is one index value: 64 KiB less its header (storage/FORMAT.md).
+inline constexpr size_t kMaxInlineBlobBytes = 64 * kKiB - 64;
+
+// OCI asks registries to take manifests of at least 4 MiB; more is refused.
+inline constexpr size_t kMaxManifestBytes = 4 * kMiB;
+// Nesting of JSON values inside a manifest; real ones have 4.
+inline constexpr size_t kMaxJsonDepth = 32;
+// Each distinct reference is one edge row (~110 bytes) in the transaction that makes the manifest
+// visible, with 100 operations left for the rest: 900 x 110 B = 99 kB of the 1 MiB.
+inline constexpr size_t kMaxManifestReferences = 900;
+// Tags set by one manifest PUT (?tag=…, repeated).
+inline constexpr size_t kMaxTagsPerPut = 10;
+
+inline constexpr size_t kMaxRepositoryNameBytes = 255;
+inline constexpr size_t kMaxTagBytes = 128;
+
+// One page of any listing; 1,000 rows x ~400 B = 400 kB.
+inline constexpr size_t kMaxPageRows = 1000;
+
+// Digests of one FindMissing: 10,000 x ~75 B = 750 kB, under gRPC's 4 MiB message limit.
+inline constexpr size_t kMaxFindMissingDigests = 10'000;
+
+// An open upload costs ~1 KiB, or up to 64 KiB while it is small: 4,096 x 64 KiB = 256 MiB would be
+// too much, so the small buffers are counted apart (kMaxBufferedIngestBytes).
+inline constexpr size_t kMaxOpenIngests = 4096;
+inline constexpr size_t kMaxBufferedIngestBytes = 32 * kMiB;
+inline constexpr size_t kMaxIngestIdBytes = 128;
+// The synced offset of a large upload trails the received one by at most this.
+inline constexpr uint64_t kIngestCheckpointBytes = 64 * kMiB;
+
+// No blob may be larger: 8 TiB, above what ext4 and S3 packs can take, far below integer trouble.
+inline constexpr uint64_t kMaxBlobBytes = 8 * 1024 * kGiB;
+
+// File ids are reserved from the index this many at a time; a crash skips at most that many.
+inline constexpr uint64_t kIdBlock = 1024;
+// Files of one directory under blobs/: ids that share all but the low 10 bits.
+inline constexpr uint64_t kFilesPerDirectory = 1024;
+
+// Promises kept in memory: 262,144 x ~120 B = 32 MiB. Past it nothing is reclaimed for one promise
+// time instead of remembering each.
+inline constexpr size_t kMaxPromises = 262'144;
+
+}  // namespace varve
+
+#endif  // VARVE_STORAGE_LIMITS_H_
