@@ -1,0 +1,34 @@
+// The native door: gRPC services of package varve.v1 on a unix socket, with the standard health and
+// reflection services. Every request is answered from one Store.
+#ifndef VARVE_DAEMON_GRPC_SERVER_H_
+#define VARVE_DAEMON_GRPC_SERVER_H_
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "storage/store.h"
+
+namespace varve {
+
+struct GrpcServerOptions {
+  std::string socket_path;  // made with mode 0660; a stale socket of a dead daemon is replaced
+};
+
+class GrpcServer {
+ public:
+  virtual ~GrpcServer() = default;  // as Stop with no grace
+
+  // Listens and serves until Stop. `store` must outlive the server. Unavailable, naming the path,
+  // when it cannot listen.
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(Store& store,
+                                                           const GrpcServerOptions& options);
+
+  // Health turns NOT_SERVING, no new call is taken, running calls get `grace`, then are cancelled.
+  virtual void Stop(std::chrono::milliseconds grace) = 0;
+};
+
+}  // namespace varve
+
+#endif  // VARVE_DAEMON_GRPC_SERVER_H_

@@ -1,0 +1,45 @@
+// The OCI distribution door: HTTP/1.1 on a TCP port, every request answered from one Store.
+//
+// Idle connections wait in one poller and cost no thread; a connection that has a request is served
+// by one worker thread, which reads, calls the store and answers in a straight line.
+#ifndef VARVE_DAEMON_HTTP_SERVER_H_
+#define VARVE_DAEMON_HTTP_SERVER_H_
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "storage/store.h"
+
+namespace varve {
+
+struct HttpServerOptions {
+  std::string host = "127.0.0.1";
+  uint16_t port = 5000;  // 0 = any free port
+  size_t max_workers = 128;        // requests served at once; started when needed
+  size_t max_connections = 10'000;  // beyond it new connections are closed
+  std::chrono::milliseconds header_timeout{10'000};  // from a request's first byte to its last header
+  std::chrono::milliseconds idle_timeout{120'000};   // of a keep-alive connection
+  std::chrono::milliseconds stall_timeout{60'000};   // of a body that makes no progress
+};
+
+class HttpServer {
+ public:
+  virtual ~HttpServer() = default;  // as Stop with no grace
+
+  // Listens and serves until Stop. `store` must outlive the server. Unavailable, naming the
+  // address, when it cannot listen.
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(Store& store,
+                                                           const HttpServerOptions& options);
+
+  virtual uint16_t port() const = 0;
+
+  // Stops accepting, lets running requests finish for at most `grace`, then closes what is left.
+  virtual void Stop(std::chrono::milliseconds grace) = 0;
+};
+
+}  // namespace varve
+
+#endif  // VARVE_DAEMON_HTTP_SERVER_H_
