@@ -1,0 +1,180 @@
+#include "storage/index/keys.h"
+
+#include "storage/base/bytes.h"
+
+namespace varve {
+namespace {
+
+// Table bytes. 'i' is special to the RocksDB index, which keeps large values of that table apart.
+constexpr char kBlobTable = 'b';
+constexpr char kCondemnedTable = 'c';
+constexpr char kEdgeTable = 'e';
+constexpr char kFileTable = 'f';
+constexpr char kIngestTable = 'g';
+constexpr char kInlineTable = 'i';
+constexpr char kLinkTable = 'l';
+constexpr char kMemberTable = 'm';
+constexpr char kMetaTable = 'q';
+constexpr char kRepositoryTable = 'r';
+constexpr char kReferrerTable = 's';
+constexpr char kTagTable = 't';
+constexpr char kUnlinkingTable = 'u';
+constexpr char kRemovingTable = 'x';
+constexpr char kLinkExpiryTable = 'y';
+constexpr char kCounterTable = 'z';
+
+std::string DigestTableKey(char table, const Digest& digest) {
+  std::string key(1, table);
+  digest.AppendKey(&key);
+  return key;
+}
+
+std::string NumberTableKey(char table, uint64_t number) {
+  std::string key(1, table);
+  AppendU64(&key, number);
+  return key;
+}
+
+std::string NameTableKey(char table, std::string_view name) {
+  std::string key(1, table);
+  key.append(name);
+  return key;
+}
+
+std::string RepositoryDigestKey(char table, RepositoryId repository, const Digest& digest) {
+  std::string key = NumberTableKey(table, repository);
+  digest.AppendKey(&key);
+  return key;
+}
+
+std::string EdgeKey(const Digest& target, EdgeKind kind, RepositoryId repository) {
+  std::string key = DigestTableKey(kEdgeTable, target);
+  key.push_back(static_cast<char>(kind));
+  AppendU64(&key, repository);
+  return key;
+}
+
+bool ConsumeTable(std::string_view* key, char table) {
+  if (key->empty() || key->front() != table) return false;
+  key->remove_prefix(1);
+  return true;
+}
+
+bool ConsumeU64(std::string_view* key, uint64_t* value) {
+  ByteReader reader(*key);
+  *value = reader.U64();
+  *key = reader.rest();
+  return reader.ok();
+}
+
+bool ParseRepositoryDigest(std::string_view key, RepositoryId* repository, Digest* digest) {
+  return ConsumeU64(&key, repository) && Digest::ConsumeKey(&key, digest) && key.empty();
+}
+
+}  // namespace
+
+std::string BlobKey(const Digest& digest) { return DigestTableKey(kBlobTable, digest); }
+std::string InlineKey(const Digest& digest) { return DigestTableKey(kInlineTable, digest); }
+std::string FileKey(FileId file) { return NumberTableKey(kFileTable, file); }
+std::string IngestKey(std::string_view id) { return NameTableKey(kIngestTable, id); }
+std::string RemovingKey(FileId file) { return NumberTableKey(kRemovingTable, file); }
+std::string RepositoryKey(std::string_view name) { return NameTableKey(kRepositoryTable, name); }
+std::string MetaKey(std::string_view name) { return NameTableKey(kMetaTable, name); }
+std::string CounterKey(std::string_view name) { return NameTableKey(kCounterTable, name); }
+
+std::string CondemnedKey(int64_t not_before, const Digest& digest) {
+  std::string key = NumberTableKey(kCondemnedTable, static_cast<uint64_t>(not_before));
+  digest.AppendKey(&key);
+  return key;
+}
+
+std::string TagKey(RepositoryId repository, std::string_view tag) {
+  std::string key = TagPrefix(repository);
+  key.append(tag);
+  return key;
+}
+
+std::string MemberKey(RepositoryId repository, const Digest& manifest) {
+  return RepositoryDigestKey(kMemberTable, repository, manifest);
+}
+
+std::string LinkKey(RepositoryId repository, const Digest& blob) {
+  return RepositoryDigestKey(kLinkTable, repository, blob);
+}
+
+std::string LinkExpiryKey(int64_t expires, RepositoryId repository, const Digest& blob) {
+  std::string key = NumberTableKey(kLinkExpiryTable, static_cast<uint64_t>(expires));
+  AppendU64(&key, repository);
+  blob.AppendKey(&key);
+  return key;
+}
+
+std::string ReferrerKey(RepositoryId repository, const Digest& subject, const Digest& referrer) {
+  std::string key = ReferrerPrefix(repository, subject);
+  referrer.AppendKey(&key);
+  return key;
+}
+
+std::string UnlinkingKey(RepositoryId repository, const Digest& manifest) {
+  return RepositoryDigestKey(kUnlinkingTable, repository, manifest);
+}
+
+std::string MemberEdgeKey(const Digest& target, RepositoryId repository) {
+  return EdgeKey(target, EdgeKind::kMember, repository);
+}
+
+std::string TagEdgeKey(const Digest& target, RepositoryId repository, std::string_view tag) {
+  std::string key = EdgeKey(target, EdgeKind::kTag, repository);
+  key.append(tag);
+  return key;
+}
+
+std::string ReferenceEdgeKey(const Digest& target, EdgeKind kind, RepositoryId repository,
+                             const Digest& manifest) {
+  std::string key = EdgeKey(target, kind, repository);
+  manifest.AppendKey(&key);
+  return key;
+}
+
+std::string EdgePrefix(const Digest& target) { return DigestTableKey(kEdgeTable, target); }
+std::string EdgePrefix(const Digest& target, EdgeKind kind, RepositoryId repository) {
+  return EdgeKey(target, kind, repository);
+}
+std::string TagPrefix(RepositoryId repository) { return NumberTableKey(kTagTable, repository); }
+std::string MemberPrefix(RepositoryId repository) {
+  return NumberTableKey(kMemberTable, repository);
+}
+std::string ReferrerPrefix(RepositoryId repository, const Digest& subject) {
+  return RepositoryDigestKey(kReferrerTable, repository, subject);
+}
+std::string IngestPrefix() { return std::string(1, kIngestTable); }
+std::string RemovingPrefix() { return std::string(1, kRemovingTable); }
+std::string CondemnedPrefix() { return std::string(1, kCondemnedTable); }
+std::string RepositoryPrefix() { return std::string(1, kRepositoryTable); }
+std::string LinkExpiryPrefix() { return std::string(1, kLinkExpiryTable); }
+std::string UnlinkingPrefix() { return std::string(1, kUnlinkingTable); }
+
+bool ParseCondemnedKey(std::string_view key, int64_t* not_before, Digest* digest) {
+  uint64_t time = 0;
+  if (!ConsumeTable(&key, kCondemnedTable) || !ConsumeU64(&key, &time)) return false;
+  *not_before = static_cast<int64_t>(time);
+  return Digest::ConsumeKey(&key, digest) && key.empty();
+}
+
+bool ParseLinkExpiryKey(std::string_view key, int64_t* expires, RepositoryId* repository,
+                        Digest* blob) {
+  uint64_t time = 0;
+  if (!ConsumeTable(&key, kLinkExpiryTable) || !ConsumeU64(&key, &time)) return false;
+  *expires = static_cast<int64_t>(time);
+  return ParseRepositoryDigest(key, repository, blob);
+}
+
+bool ParseUnlinkingKey(std::string_view key, RepositoryId* repository, Digest* manifest) {
+  return ConsumeTable(&key, kUnlinkingTable) && ParseRepositoryDigest(key, repository, manifest);
+}
+
+bool ParseRemovingKey(std::string_view key, FileId* file) {
+  return ConsumeTable(&key, kRemovingTable) && ConsumeU64(&key, file) && key.empty();
+}
+
+}  // namespace varve

@@ -1,0 +1,73 @@
+// Keys of the index. Layout and meaning of every table: storage/FORMAT.md §Index keys. Pure functions.
+//
+// A key is a table byte and its parts; integers are big-endian, digests are algorithm byte + raw
+// bytes, and a name that is not the last part is length-prefixed, so that no key is a prefix of
+// another table's and rows sort by their parts.
+#ifndef VARVE_STORAGE_INDEX_KEYS_H_
+#define VARVE_STORAGE_INDEX_KEYS_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "storage/digest/digest.h"
+
+namespace varve {
+
+// Never reused for another repository, also after that one is gone. 0 = the whole store.
+using RepositoryId = uint64_t;
+// Names a file under blobs/; never reused. 0 = none.
+using FileId = uint64_t;
+
+// Why a blob is kept; the byte after the target in an edge key.
+enum class EdgeKind : char {
+  kMember = 'M',     // source: repository. A manifest stays while a repository lists it
+  kPending = 'P',    // source: repository, manifest. As kReference, but the target was not visible
+  kReference = 'R',  // source: repository, manifest that names the target there
+  kTag = 'T',        // source: repository, tag
+};
+
+std::string BlobKey(const Digest& digest);                    // blob row
+std::string InlineKey(const Digest& digest);                  // bytes of an inline blob
+std::string FileKey(FileId file);                             // which blob a file holds
+std::string IngestKey(std::string_view id);                   // a resumable upload
+std::string RemovingKey(FileId file);                         // a file on its way out
+std::string CondemnedKey(int64_t not_before, const Digest& digest);
+std::string RepositoryKey(std::string_view name);
+std::string TagKey(RepositoryId repository, std::string_view tag);
+std::string MemberKey(RepositoryId repository, const Digest& manifest);
+std::string LinkKey(RepositoryId repository, const Digest& blob);
+std::string LinkExpiryKey(int64_t expires, RepositoryId repository, const Digest& blob);
+std::string ReferrerKey(RepositoryId repository, const Digest& subject, const Digest& referrer);
+std::string UnlinkingKey(RepositoryId repository, const Digest& manifest);
+std::string MetaKey(std::string_view name);
+std::string CounterKey(std::string_view name);
+
+std::string MemberEdgeKey(const Digest& target, RepositoryId repository);
+std::string TagEdgeKey(const Digest& target, RepositoryId repository, std::string_view tag);
+std::string ReferenceEdgeKey(const Digest& target, EdgeKind kind, RepositoryId repository,
+                             const Digest& manifest);
+
+// Prefixes for scans (use with PrefixRange).
+std::string EdgePrefix(const Digest& target);
+std::string EdgePrefix(const Digest& target, EdgeKind kind, RepositoryId repository);
+std::string TagPrefix(RepositoryId repository);
+std::string MemberPrefix(RepositoryId repository);
+std::string ReferrerPrefix(RepositoryId repository, const Digest& subject);
+std::string IngestPrefix();
+std::string RemovingPrefix();
+std::string CondemnedPrefix();
+std::string RepositoryPrefix();
+std::string LinkExpiryPrefix();
+std::string UnlinkingPrefix();
+
+// The parts of a scanned key; false when the key is not of that table or is malformed.
+bool ParseCondemnedKey(std::string_view key, int64_t* not_before, Digest* digest);
+bool ParseLinkExpiryKey(std::string_view key, int64_t* expires, RepositoryId* repository,
+                        Digest* blob);
+bool ParseUnlinkingKey(std::string_view key, RepositoryId* repository, Digest* manifest);
+bool ParseRemovingKey(std::string_view key, FileId* file);
+
+}  // namespace varve
+
+#endif  // VARVE_STORAGE_INDEX_KEYS_H_

@@ -1,0 +1,89 @@
+// Values of index rows: plain structs with Encode and Decode. Every row starts with a version byte;
+// RocksDB checksums what it stores, and the bytes of inline blobs carry a checksum of their own.
+// Decode answers DataLoss, naming the table, for anything it did not write. storage/FORMAT.md.
+#ifndef VARVE_STORAGE_INDEX_ROWS_H_
+#define VARVE_STORAGE_INDEX_ROWS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "storage/digest/digest.h"
+#include "storage/index/keys.h"
+
+namespace varve {
+
+struct BlobRow {
+  enum class Tier : uint8_t { kInline = 1, kLoose = 2 };
+  Tier tier = Tier::kInline;
+  bool quarantined = false;  // the stored bytes are known to be bad: answers absent until healed
+  uint64_t size_bytes = 0;
+  FileId file = 0;  // of a loose blob
+  int64_t created_nanos = 0;
+
+  std::string Encode() const;
+  static absl::StatusOr<BlobRow> Decode(std::string_view value);
+};
+
+// The bytes of an inline blob with their checksum.
+std::string EncodeInlineBytes(std::string_view bytes);
+absl::StatusOr<std::string> DecodeInlineBytes(std::string_view value);
+
+struct IngestRow {
+  std::string repository;  // by name: it need not exist before the commit
+  int64_t started_nanos = 0;
+  int64_t updated_nanos = 0;
+  FileId file = 0;          // 0: the bytes are in `buffered`
+  std::string hash_state;   // Hasher::SaveState over exactly the synced bytes
+  std::string buffered;
+
+  std::string Encode() const;
+  static absl::StatusOr<IngestRow> Decode(std::string_view value);
+};
+
+struct RepositoryRow {
+  RepositoryId id = 0;
+  int64_t created_nanos = 0;
+
+  std::string Encode() const;
+  static absl::StatusOr<RepositoryRow> Decode(std::string_view value);
+};
+
+struct TagRow {
+  Digest digest;
+  int64_t tagged_nanos = 0;
+
+  std::string Encode() const;
+  static absl::StatusOr<TagRow> Decode(std::string_view value);
+};
+
+// A manifest as one repository lists it: what listings need without reading the manifest.
+struct MemberRow {
+  std::string media_type;
+  std::string artifact_type;
+  std::optional<Digest> config;
+  std::optional<Digest> subject;
+  uint64_t size_bytes = 0;
+  uint64_t content_bytes = 0;
+  int64_t pushed_nanos = 0;
+
+  std::string Encode() const;
+  static absl::StatusOr<MemberRow> Decode(std::string_view value);
+};
+
+struct LinkRow {
+  int64_t expires_nanos = 0;
+
+  std::string Encode() const;
+  static absl::StatusOr<LinkRow> Decode(std::string_view value);
+};
+
+// Rows of one number: meta rows, counters.
+std::string EncodeNumber(uint64_t value);
+absl::StatusOr<uint64_t> DecodeNumber(std::string_view value);
+
+}  // namespace varve
+
+#endif  // VARVE_STORAGE_INDEX_ROWS_H_
