@@ -1,9 +1,10 @@
 // Parsing of what clients push as manifests: OCI image manifests and indexes, Docker schema 2
 // manifests and manifest lists, artifacts. Pure functions over untrusted bytes: bounded depth
-// (kMaxJsonDepth), memory in proportion to the input, never a crash.
+// (kMaxJsonDepth), memory in proportion to the input, never a crash. Thread-safe: no shared state.
 #ifndef VARVE_STORAGE_CATALOG_MANIFEST_H_
 #define VARVE_STORAGE_CATALOG_MANIFEST_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,7 +32,19 @@ struct Descriptor {
   bool foreign = false;
 };
 
+// One distinct digest that a manifest keeps alive.
+struct ContentReference {
+  enum class Role { kConfig, kLayer, kChild };
+  Role role = Role::kLayer;  // of its first appearance
+  Descriptor descriptor;     // of its first appearance; foreign only when every appearance is
+};
+
 struct ParsedManifest {
+  // The distinct digests of config, layers and children in that order, each at its first
+  // appearance: at most kMaxManifestReferences. Foreign layers are listed, marked as such. The
+  // subject is not: a referrer does not keep its subject alive.
+  std::vector<ContentReference> References() const;
+
   bool is_index = false;
   std::string media_type;
   std::string artifact_type;  // its own, or for an image manifest without one: config's media type
@@ -42,9 +55,18 @@ struct ParsedManifest {
   std::string annotations_json;  // the "annotations" object serialised; "" when absent
 };
 
-// `content_type` is what the client declared, or empty. InvalidArgument, saying which field is
-// wrong, when the bytes are no manifest of a known kind, contradict `content_type`, are Docker
-// schema 1, or name more than kMaxManifestReferences distinct digests.
+// `content_type` is what the client declared (parameters such as ";charset=utf-8" are ignored), or
+// empty. Without `mediaType` and `content_type` the kind follows from the fields: `manifests` is an
+// OCI index, `config` or `layers` an OCI manifest.
+//
+// InvalidArgument, naming the field that is wrong ("layers[3].digest: …"), when the bytes are no
+// manifest of a known kind, contradict `content_type`, have the fields of both an image and an
+// index (CVE-2021-41190), are Docker schema 1, are larger than kMaxManifestBytes, or name more
+// than kMaxManifestReferences distinct digests.
+//
+// A field read here that appears twice, or under another letter case, is refused: JSON libraries
+// disagree about which one counts, so a client could see other content than the store keeps.
+// Fields that are not read here are skipped whatever they hold. Never echoes text of the client.
 absl::StatusOr<ParsedManifest> ParseManifest(std::string_view bytes, std::string_view content_type);
 
 }  // namespace varve

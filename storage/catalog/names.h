@@ -28,8 +28,13 @@ struct ImageReference {
 
 // Parses `text`; with neither tag nor digest the tag is "latest". The repository is taken as typed:
 // no "docker.io/library/" is added, for the store is its own registry. A leading registry host
-// ("localhost:5000/") is not part of a repository name here and is refused with that sentence.
+// ("localhost:5000/") is not part of a repository name here and is refused with that sentence. A
+// host without a port cannot be told from a component of a name ("docker.io/library/debian" is a
+// repository of a mirror), so it is taken as one. A bare "sha256:…" is refused too.
 absl::StatusOr<ImageReference> ParseImageReference(std::string_view text);
+
+// The text that ParseImageReference turns into an equal `reference`.
+std::string FormatImageReference(const ImageReference& reference);
 
 }  // namespace varve
 
