@@ -1,0 +1,117 @@
+#include "daemon/status_mapping.h"
+
+#include "storage/base/str_cat.h"
+
+namespace varve {
+namespace {
+
+constexpr std::string_view kUnavailableCode = "UNAVAILABLE";
+constexpr std::string_view kUnknownCode = "UNKNOWN";
+// Docker's client does not repeat a push that was answered DENIED. That is what a full disk or a
+// refused delete needs: sending a layer of gigabytes five times would not help.
+constexpr std::string_view kDeniedCode = "DENIED";
+
+std::string_view UnknownThing(Subject subject) {
+  switch (subject) {
+    case Subject::kBlob:
+      return "BLOB_UNKNOWN";
+    case Subject::kUpload:
+      return "BLOB_UPLOAD_UNKNOWN";
+    case Subject::kManifest:
+    case Subject::kTag:
+      return "MANIFEST_UNKNOWN";
+    case Subject::kName:
+      return "NAME_UNKNOWN";
+  }
+  return kUnknownCode;
+}
+
+std::string_view InvalidThing(Subject subject) {
+  switch (subject) {
+    case Subject::kBlob:
+    case Subject::kUpload:
+      return "DIGEST_INVALID";
+    case Subject::kManifest:
+      return "MANIFEST_INVALID";
+    case Subject::kTag:
+      return "TAG_INVALID";
+    case Subject::kName:
+      return "NAME_INVALID";
+  }
+  return kUnknownCode;
+}
+
+DoorError Precondition(Subject subject, int grpc_code) {
+  switch (subject) {
+    // The only one of a manifest: it names content that is not there.
+    case Subject::kManifest:
+      return {400, "MANIFEST_BLOB_UNKNOWN", grpc_code};
+    case Subject::kUpload:
+      return {400, "BLOB_UPLOAD_INVALID", grpc_code};
+    case Subject::kBlob:
+    case Subject::kTag:
+    case Subject::kName:
+      break;
+  }
+  return {409, kDeniedCode, grpc_code};
+}
+
+DoorError Exhausted(Subject subject, int grpc_code) {
+  if (subject == Subject::kUpload || subject == Subject::kManifest) {
+    return {507, kDeniedCode, grpc_code};
+  }
+  // A read that ran out of something, such as file descriptors: it passes.
+  return {503, kUnavailableCode, grpc_code, true, 5};
+}
+
+}  // namespace
+
+DoorError MapStatus(const absl::Status& status, Subject subject) {
+  // absl::StatusCode and grpc::StatusCode have the same numbers.
+  const int grpc_code = static_cast<int>(status.code());
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+      return {400, InvalidThing(subject), grpc_code};
+    case absl::StatusCode::kNotFound:
+      return {404, UnknownThing(subject), grpc_code};
+    case absl::StatusCode::kAlreadyExists:
+      return {409, kDeniedCode, grpc_code};
+    case absl::StatusCode::kFailedPrecondition:
+      return Precondition(subject, grpc_code);
+    case absl::StatusCode::kOutOfRange:
+      return {416, "BLOB_UPLOAD_INVALID", grpc_code};
+    case absl::StatusCode::kResourceExhausted:
+      return Exhausted(subject, grpc_code);
+    // Somebody else works on the same upload. 503 and not 409: clients repeat 5xx on their own.
+    case absl::StatusCode::kAborted:
+      return {503, kUnavailableCode, grpc_code, false, 1};
+    case absl::StatusCode::kUnavailable:
+      return {503, kUnavailableCode, grpc_code, true, 5};
+    case absl::StatusCode::kDeadlineExceeded:
+      return {408, "BLOB_UPLOAD_INVALID", grpc_code};
+    case absl::StatusCode::kUnimplemented:
+      return {405, "UNSUPPORTED", grpc_code};
+    case absl::StatusCode::kPermissionDenied:
+      return {403, kDeniedCode, grpc_code};
+    case absl::StatusCode::kUnauthenticated:
+      return {401, "UNAUTHORIZED", grpc_code};
+    case absl::StatusCode::kCancelled:
+      return {400, kUnknownCode, grpc_code};
+    default:
+      break;  // DataLoss, Internal, Unknown
+  }
+  return {500, kUnknownCode, grpc_code, true, 0};
+}
+
+std::string ClientMessage(const absl::Status& status, const DoorError& error,
+                          std::string_view request_id) {
+  if (!error.detail_is_private) return std::string(ToStd(status.message()));
+  const std::string_view what =
+      status.code() == absl::StatusCode::kDataLoss
+          ? "the stored content is damaged; push it again"
+          : (error.retry_after_seconds > 0 ? "the store cannot answer now; try again later"
+                                           : "the store failed");
+  return StrCat(what, ". The daemon's log has the reason under request ", request_id);
+}
+
+}  // namespace varve

@@ -1,0 +1,34 @@
+// The one table that turns the engine's status codes into what clients of each door see: HTTP
+// status and OCI error code, and the gRPC code. Pure; thread-safe.
+#ifndef VARVE_DAEMON_STATUS_MAPPING_H_
+#define VARVE_DAEMON_STATUS_MAPPING_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+
+namespace varve {
+
+// What the failed call was about; the OCI error code depends on it.
+enum class Subject { kBlob, kUpload, kManifest, kName, kTag };
+
+struct DoorError {
+  int http_status = 500;
+  std::string_view oci_code;       // e.g. "BLOB_UNKNOWN"; static storage
+  int grpc_code = 2;               // grpc::StatusCode as a number
+  bool detail_is_private = false;  // the message may name files or devices: log it, do not send it
+  int retry_after_seconds = 0;     // 0: repeating the same request does not help
+};
+
+// `status` must not be OK.
+DoorError MapStatus(const absl::Status& status, Subject subject);
+
+// The sentence for the client: the status message, or, where it is private, a general one that
+// names `request_id`, by which the log line with the detail is found.
+std::string ClientMessage(const absl::Status& status, const DoorError& error,
+                          std::string_view request_id);
+
+}  // namespace varve
+
+#endif  // VARVE_DAEMON_STATUS_MAPPING_H_

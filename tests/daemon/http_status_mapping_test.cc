@@ -1,0 +1,58 @@
+#include <string>
+
+#include "daemon/status_mapping.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace varve {
+namespace {
+
+TEST(StatusMapping, UnknownThingsHaveTheirOwnCodes) {
+  const absl::Status status = absl::NotFoundError("no");
+  EXPECT_EQ(MapStatus(status, Subject::kBlob).oci_code, "BLOB_UNKNOWN");
+  EXPECT_EQ(MapStatus(status, Subject::kUpload).oci_code, "BLOB_UPLOAD_UNKNOWN");
+  EXPECT_EQ(MapStatus(status, Subject::kManifest).oci_code, "MANIFEST_UNKNOWN");
+  EXPECT_EQ(MapStatus(status, Subject::kTag).oci_code, "MANIFEST_UNKNOWN");
+  EXPECT_EQ(MapStatus(status, Subject::kName).oci_code, "NAME_UNKNOWN");
+  EXPECT_EQ(MapStatus(status, Subject::kName).http_status, 404);
+  EXPECT_EQ(MapStatus(status, Subject::kName).grpc_code, 5);
+}
+
+TEST(StatusMapping, FullDiskIsInsufficientStorageForPushesOnly) {
+  const absl::Status status = absl::ResourceExhaustedError("the disk is full");
+  EXPECT_EQ(MapStatus(status, Subject::kUpload).http_status, 507);
+  EXPECT_EQ(MapStatus(status, Subject::kManifest).http_status, 507);
+  EXPECT_EQ(MapStatus(status, Subject::kBlob).http_status, 503);
+  EXPECT_EQ(MapStatus(status, Subject::kUpload).grpc_code, 8);
+}
+
+TEST(StatusMapping, WhatMayPassSaysWhenToRetry) {
+  EXPECT_EQ(MapStatus(absl::AbortedError("busy"), Subject::kUpload).http_status, 503);
+  EXPECT_GT(MapStatus(absl::AbortedError("busy"), Subject::kUpload).retry_after_seconds, 0);
+  EXPECT_GT(MapStatus(absl::UnavailableError("io"), Subject::kBlob).retry_after_seconds, 0);
+  EXPECT_EQ(MapStatus(absl::DataLossError("bad"), Subject::kBlob).retry_after_seconds, 0);
+}
+
+TEST(StatusMapping, PrivateDetailStaysInTheLog) {
+  for (const absl::Status& status :
+       {absl::UnavailableError("/srv/blobs/7: Input/output error"),
+        absl::DataLossError("/srv/blobs/7 is short"), absl::InternalError("/srv")}) {
+    const DoorError error = MapStatus(status, Subject::kBlob);
+    const std::string message = ClientMessage(status, error, "abc123");
+    EXPECT_THAT(message, testing::Not(testing::HasSubstr("/srv")));
+    EXPECT_THAT(message, testing::HasSubstr("abc123"));
+    EXPECT_GE(error.http_status, 500);
+  }
+  const absl::Status told = absl::InvalidArgumentError("the tag is too long");
+  EXPECT_EQ(ClientMessage(told, MapStatus(told, Subject::kTag), "x"), "the tag is too long");
+}
+
+TEST(StatusMapping, MissingContentOfAManifest) {
+  const DoorError error = MapStatus(absl::FailedPreconditionError("absent"), Subject::kManifest);
+  EXPECT_EQ(error.http_status, 400);
+  EXPECT_EQ(error.oci_code, "MANIFEST_BLOB_UNKNOWN");
+  EXPECT_EQ(MapStatus(absl::FailedPreconditionError("in use"), Subject::kBlob).http_status, 409);
+}
+
+}  // namespace
+}  // namespace varve
