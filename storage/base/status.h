@@ -36,15 +36,17 @@ absl::Status ErrnoToStatus(int error, std::string_view operation);
 #define VARVE_STATUS_CONCAT_(a, b) VARVE_STATUS_CONCAT_INNER_(a, b)
 
 // Returns from the calling function when `expression` is a non-OK status.
-#define RETURN_IF_ERROR(expression)                   \
-  do {                                                \
-    absl::Status varve_status_ = (expression);        \
-    if (!varve_status_.ok()) return varve_status_;    \
+#define RETURN_IF_ERROR(expression) \
+  VARVE_RETURN_IF_ERROR_(VARVE_STATUS_CONCAT_(varve_status_, __COUNTER__), expression)
+#define VARVE_RETURN_IF_ERROR_(status, expression) \
+  do {                                             \
+    absl::Status status = (expression);            \
+    if (!status.ok()) return status;               \
   } while (false)
 
 // ASSIGN_OR_RETURN(auto value, StatusOrExpression()): assigns, or returns the error.
 #define ASSIGN_OR_RETURN(lhs, expression) \
-  VARVE_ASSIGN_OR_RETURN_(VARVE_STATUS_CONCAT_(varve_status_or_, __LINE__), lhs, expression)
+  VARVE_ASSIGN_OR_RETURN_(VARVE_STATUS_CONCAT_(varve_status_or_, __COUNTER__), lhs, expression)
 #define VARVE_ASSIGN_OR_RETURN_(result, lhs, expression) \
   auto result = (expression);                            \
   if (!result.ok()) return std::move(result).status();   \

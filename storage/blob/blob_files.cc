@@ -1,0 +1,80 @@
+#include "storage/blob/blob_files.h"
+
+#include <charconv>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/limits.h"
+
+namespace varve {
+namespace {
+
+constexpr size_t kMaxRememberedRanges = 16;
+
+// The id that a file name written by Path() stands for; 0 for anything else.
+FileId ParseFileName(std::string_view name) {
+  FileId id = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id, 16);
+  return error == std::errc() && end == name.data() + name.size() ? id : 0;
+}
+
+}  // namespace
+
+std::string BlobFiles::RangeDirectory(FileId id) const {
+  return StrCat(directory_, "/", absl::StrFormat("%06x", id / kFilesPerDirectory));
+}
+
+std::string BlobFiles::Path(FileId id) const {
+  return StrCat(RangeDirectory(id), "/", absl::StrFormat("%x", id));
+}
+
+absl::Status BlobFiles::EnsureRangeDirectory(const std::string& range) {
+  {
+    MutexLock lock(mutex_);
+    if (durable_ranges_.contains(range)) return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(file_system_.CreateDirectory(range));
+  RETURN_IF_ERROR(syncs_.Sync(directory_));
+  MutexLock lock(mutex_);
+  if (durable_ranges_.size() >= kMaxRememberedRanges) durable_ranges_.clear();
+  durable_ranges_.insert(range);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<WritableFile>> BlobFiles::Create(FileId id) {
+  RETURN_IF_ERROR(EnsureRangeDirectory(RangeDirectory(id)));
+  return file_system_.Create(Path(id));
+}
+
+absl::StatusOr<std::unique_ptr<WritableFile>> BlobFiles::OpenForWrite(FileId id) {
+  return file_system_.OpenForWrite(Path(id));
+}
+
+absl::StatusOr<std::unique_ptr<ReadableFile>> BlobFiles::OpenForRead(FileId id) {
+  return file_system_.OpenForRead(Path(id));
+}
+
+absl::StatusOr<FileStat> BlobFiles::Stat(FileId id) { return file_system_.Stat(Path(id)); }
+
+absl::Status BlobFiles::Remove(FileId id) { return file_system_.Remove(Path(id)); }
+
+absl::Status BlobFiles::SyncEntry(FileId id) { return syncs_.Sync(RangeDirectory(id)); }
+
+absl::StatusOr<std::vector<FileId>> BlobFiles::List(FileId first, FileId end) {
+  std::vector<FileId> files;
+  for (FileId range = first / kFilesPerDirectory; range * kFilesPerDirectory < end; ++range) {
+    absl::StatusOr<std::vector<std::string>> names =
+        file_system_.List(RangeDirectory(range * kFilesPerDirectory));
+    if (absl::IsNotFound(names.status())) continue;
+    RETURN_IF_ERROR(names.status());
+    for (const std::string& name : *names) {
+      const FileId id = ParseFileName(name);
+      if (id >= first && id < end && id != 0) files.push_back(id);
+    }
+  }
+  return files;
+}
+
+}  // namespace varve

@@ -1,0 +1,204 @@
+#include "storage/blob/blob_store.h"
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/limits.h"
+
+namespace varve {
+namespace {
+
+// A commit looks again when another one of the same digest overtook it; each look means that somebody
+// else's commit succeeded.
+constexpr int kMaxCommitAttempts = 64;
+
+constexpr char kBlobCountCounter[] = "blobs";
+constexpr char kBlobBytesCounter[] = "blob_bytes";
+
+absl::Status Absent(const Digest& digest) {
+  return absl::NotFoundError(StrCat("blob ", digest.ToString(), " is not here; push it"));
+}
+
+bool SameCopy(const BlobRow& a, const BlobRow& b) {
+  return a.tier == b.tier && a.file == b.file && a.quarantined == b.quarantined;
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<BlobRow>> BlobStore::ReadRow(const Digest& digest) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> value, parts_.index.Get(BlobKey(digest)));
+  if (!value.has_value()) return std::nullopt;
+  ASSIGN_OR_RETURN(BlobRow row, BlobRow::Decode(*value));
+  return row;
+}
+
+bool BlobStore::BytesAreThere(const BlobRow& row) {
+  if (row.quarantined) return false;
+  if (row.tier == BlobRow::Tier::kInline) return true;
+  const absl::StatusOr<FileStat> stat = parts_.files.Stat(row.file);
+  return stat.ok() && stat->size_bytes == row.size_bytes;
+}
+
+absl::StatusOr<std::optional<BlobRow>> BlobStore::Find(const Digest& digest) {
+  ASSIGN_OR_RETURN(std::optional<BlobRow> row, ReadRow(digest));
+  if (row.has_value() && !BytesAreThere(*row)) return std::nullopt;
+  return row;
+}
+
+absl::StatusOr<BlobReader> BlobStore::Open(const Digest& digest) {
+  FileId missing = 0;
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::optional<BlobRow> row, ReadRow(digest));
+    if (!row.has_value() || row->quarantined) return Absent(digest);
+    BlobReader reader;
+    reader.info = {digest, row->size_bytes, row->created_nanos};
+    if (row->tier == BlobRow::Tier::kInline) {
+      ASSIGN_OR_RETURN(const std::optional<std::string> value, parts_.index.Get(InlineKey(digest)));
+      if (!value.has_value()) return Absent(digest);
+      ASSIGN_OR_RETURN(reader.inline_bytes, DecodeInlineBytes(*value));
+      return reader;
+    }
+    // A file that is gone was replaced or removed after its row was read: read the row again. The
+    // same row twice means that the disk lost the file; a push of the digest heals that.
+    absl::StatusOr<std::unique_ptr<ReadableFile>> file = parts_.files.OpenForRead(row->file);
+    if (absl::IsNotFound(file.status())) {
+      if (missing == row->file) return Absent(digest);
+      missing = row->file;
+      continue;
+    }
+    RETURN_IF_ERROR(file.status());
+    ASSIGN_OR_RETURN(const FileStat stat, (*file)->Stat());
+    if (stat.size_bytes != row->size_bytes) return Absent(digest);
+    reader.file = *std::move(file);
+    return reader;
+  }
+}
+
+absl::StatusOr<std::string> BlobStore::ReadAll(const Digest& digest, uint64_t limit_bytes) {
+  ASSIGN_OR_RETURN(BlobReader reader, Open(digest));
+  if (reader.file == nullptr) return std::move(reader.inline_bytes);
+  if (reader.info.size_bytes > limit_bytes) {
+    return absl::ResourceExhaustedError(
+        StrCat(digest.ToString(), " has ", reader.info.size_bytes, " bytes, too many to read whole"));
+  }
+  std::string bytes(reader.info.size_bytes, '\0');
+  ASSIGN_OR_RETURN(const size_t read,
+                   reader.file->ReadAt(0, absl::MakeSpan(bytes.data(), bytes.size())));
+  if (read != bytes.size()) return Absent(digest);
+  return bytes;
+}
+
+absl::StatusOr<BlobInfo> BlobStore::Commit(
+    const NewBlob& blob, const std::function<absl::Status(Transaction&)>& also) {
+  BlobRow row;
+  FileId unlink_after = 0;
+  absl::Status status;
+  for (int attempt = 0; attempt < kMaxCommitAttempts; ++attempt) {
+    // Looked at before the transaction, which compares the row again: transactions do no disk I/O.
+    Copy copy;
+    ASSIGN_OR_RETURN(copy.row, ReadRow(blob.digest));
+    copy.good = copy.row.has_value() && BytesAreThere(*copy.row);
+    status = parts_.index.Run([&](Transaction& txn) -> absl::Status {
+      RETURN_IF_ERROR(MakeVisible(txn, blob, copy, &row, &unlink_after));
+      return also(txn);
+    });
+    if (!absl::IsAborted(status)) break;
+  }
+  RETURN_IF_ERROR(status);
+  // The file goes at the next Removals::Finish if it does not go now.
+  if (unlink_after != 0) parts_.removals.Unlink(unlink_after).IgnoreError();
+  return BlobInfo{blob.digest, row.size_bytes, row.created_nanos};
+}
+
+absl::Status BlobStore::MakeVisible(Transaction& txn, const NewBlob& blob, const Copy& copy,
+                                    BlobRow* row, FileId* unlink_after) {
+  *unlink_after = 0;
+  ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                   txn.GetForUpdate(BlobKey(blob.digest), Guard::kExclusive));
+  int64_t created = parts_.clock.WallNanos();
+  if (value.has_value()) {
+    ASSIGN_OR_RETURN(*row, BlobRow::Decode(*value));
+    const bool repeated = blob.file != 0 && row->file == blob.file;
+    if (repeated) return absl::OkStatus();
+    if (!copy.row.has_value() || !SameCopy(*row, *copy.row)) {
+      return absl::AbortedError("another push of the same content is being committed; try again");
+    }
+    if (copy.good) {
+      *unlink_after = blob.file;
+      return blob.file == 0 ? absl::OkStatus() : Removals::Stage(txn, blob.file);
+    }
+    created = row->created_nanos;
+    ASSIGN_OR_RETURN(*unlink_after, Remove(txn, blob.digest, *row));
+  }
+  *row = {blob.file == 0 ? BlobRow::Tier::kInline : BlobRow::Tier::kLoose, false, blob.size_bytes,
+          blob.file, created};
+  RETURN_IF_ERROR(txn.Put(BlobKey(blob.digest), row->Encode()));
+  if (blob.file == 0) {
+    RETURN_IF_ERROR(txn.Put(InlineKey(blob.digest), EncodeInlineBytes(blob.inline_bytes)));
+  } else {
+    std::string owner;
+    blob.digest.AppendKey(&owner);
+    RETURN_IF_ERROR(txn.Put(FileKey(blob.file), owner));
+  }
+  RETURN_IF_ERROR(txn.Add(CounterKey(kBlobCountCounter), 1));
+  RETURN_IF_ERROR(txn.Add(CounterKey(kBlobBytesCounter), static_cast<int64_t>(blob.size_bytes)));
+  // Whoever does not name the blob within its promise loses it.
+  const int64_t not_before = parts_.clock.WallNanos() + parts_.promise_nanos;
+  return txn.Put(CondemnedKey(not_before, blob.digest), "");
+}
+
+absl::StatusOr<FileId> BlobStore::Remove(Transaction& txn, const Digest& digest,
+                                         const BlobRow& row) {
+  RETURN_IF_ERROR(txn.Delete(BlobKey(digest)));
+  RETURN_IF_ERROR(txn.Add(CounterKey(kBlobCountCounter), -1));
+  RETURN_IF_ERROR(txn.Add(CounterKey(kBlobBytesCounter), -static_cast<int64_t>(row.size_bytes)));
+  if (row.tier == BlobRow::Tier::kInline) {
+    RETURN_IF_ERROR(txn.Delete(InlineKey(digest)));
+    return FileId{0};
+  }
+  RETURN_IF_ERROR(txn.Delete(FileKey(row.file)));
+  RETURN_IF_ERROR(Removals::Stage(txn, row.file));
+  return row.file;
+}
+
+absl::StatusOr<BlobStore::NewBlob> BlobStore::Stage(const Digest& digest, std::string_view bytes) {
+  NewBlob blob{digest, bytes.size(), 0, {}};
+  if (bytes.size() <= kMaxInlineBlobBytes) {
+    blob.inline_bytes = bytes;
+    return blob;
+  }
+  ASSIGN_OR_RETURN(blob.file, parts_.ids.Next());
+  ASSIGN_OR_RETURN(const std::unique_ptr<WritableFile> file, parts_.files.Create(blob.file));
+  absl::Status status = file->WriteAt(0, bytes);
+  if (status.ok()) status = file->Sync();
+  if (status.ok()) status = parts_.files.SyncEntry(blob.file);
+  if (!status.ok()) {
+    Discard(blob);
+    return status;
+  }
+  return blob;
+}
+
+void BlobStore::Discard(const NewBlob& blob) {
+  if (blob.file == 0) return;
+  const absl::Status staged = parts_.index.Run(
+      [&](Transaction& txn) { return Removals::Stage(txn, blob.file); }, Durability::kBuffered);
+  // Without the row the file is found by the next open, which looks at all files that nobody names.
+  if (staged.ok()) {
+    parts_.removals.Unlink(blob.file).IgnoreError();
+  } else {
+    parts_.files.Remove(blob.file).IgnoreError();
+  }
+}
+
+absl::StatusOr<uint64_t> BlobStore::StoredBytes() {
+  ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                   parts_.index.Get(CounterKey(kBlobBytesCounter)));
+  if (!value.has_value()) return 0;
+  return DecodeNumber(*value);
+}
+
+}  // namespace varve

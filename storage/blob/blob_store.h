@@ -1,0 +1,90 @@
+// Blobs by digest: inline ones in the index, loose ones as files. Knows nothing of repositories.
+// Thread-safe.
+#ifndef VARVE_STORAGE_BLOB_BLOB_STORE_H_
+#define VARVE_STORAGE_BLOB_BLOB_STORE_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "storage/base/clock.h"
+#include "storage/blob/blob_files.h"
+#include "storage/blob/id_allocator.h"
+#include "storage/blob/removals.h"
+#include "storage/blob/space.h"
+#include "storage/index/index.h"
+#include "storage/index/rows.h"
+#include "storage/store.h"
+
+namespace varve {
+
+class BlobStore {
+ public:
+  // What a commit adds: a digest with its bytes in a durable file, or to be kept inline.
+  struct NewBlob {
+    Digest digest;
+    uint64_t size_bytes = 0;
+    FileId file = 0;                // synced, and its directory entry too; 0 = inline
+    std::string_view inline_bytes;  // when file is 0
+  };
+  struct Parts {
+    Index& index;
+    BlobFiles& files;
+    IdAllocator& ids;
+    Removals& removals;
+    Space& space;
+    Clock& clock;
+    int64_t promise_nanos;  // how long a blob that nobody names is kept after its commit
+  };
+
+  explicit BlobStore(Parts parts) : parts_(parts) {}
+
+  // The row of a blob whose bytes are there: nullopt when it is absent, quarantined, or its file is
+  // missing or of the wrong size. Costs an index read, and a stat for a loose blob.
+  absl::StatusOr<std::optional<BlobRow>> Find(const Digest& digest);
+
+  // NotFound when Find says nullopt. The reader keeps the bytes whatever is removed meanwhile.
+  absl::StatusOr<BlobReader> Open(const Digest& digest);
+
+  // The whole blob in memory; only for manifests. ResourceExhausted over `limit_bytes`.
+  absl::StatusOr<std::string> ReadAll(const Digest& digest, uint64_t limit_bytes);
+
+  // Makes the blob visible together with what `also` writes, in one synced transaction. When a good
+  // copy is there already, that one stays and the new file is removed; a bad one is replaced.
+  absl::StatusOr<BlobInfo> Commit(const NewBlob& blob,
+                                  const std::function<absl::Status(Transaction&)>& also);
+
+  // Writes `bytes` where a NewBlob of that size keeps them: nothing to do for an inline one, else a
+  // synced file. Until it is committed, Discard it on failure.
+  absl::StatusOr<NewBlob> Stage(const Digest& digest, std::string_view bytes);
+  void Discard(const NewBlob& blob);
+
+  // Takes the blob's record out of the index, as part of `txn`, in which its row is guarded
+  // exclusively; returns the file that the caller must unlink after the commit, or 0.
+  absl::StatusOr<FileId> Remove(Transaction& txn, const Digest& digest, const BlobRow& row);
+
+  // Statistics kept with the rows: how many blobs, and the sum of their sizes.
+  absl::StatusOr<uint64_t> StoredBytes();
+
+ private:
+  // What the store held under a digest when its bytes were last looked at.
+  struct Copy {
+    std::optional<BlobRow> row;
+    bool good = false;
+  };
+
+  absl::StatusOr<std::optional<BlobRow>> ReadRow(const Digest& digest);
+  bool BytesAreThere(const BlobRow& row);
+  absl::Status MakeVisible(Transaction& txn, const NewBlob& blob, const Copy& copy, BlobRow* row,
+                           FileId* unlink_after);
+
+  const Parts parts_;
+};
+
+}  // namespace varve
+
+#endif  // VARVE_STORAGE_BLOB_BLOB_STORE_H_

@@ -1,0 +1,45 @@
+// Shares directory syncs: callers that ask for the same directory while one sync is running all ride
+// on the next one. Thread-safe.
+#ifndef VARVE_STORAGE_BLOB_DIRECTORY_SYNCS_H_
+#define VARVE_STORAGE_BLOB_DIRECTORY_SYNCS_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "storage/base/file_system.h"
+#include "storage/base/mutex.h"
+
+namespace varve {
+
+class DirectorySyncs {
+ public:
+  explicit DirectorySyncs(FileSystem& file_system) : file_system_(file_system) {}
+
+  // On return every entry made in, or removed from, `directory` before the call is durable. A
+  // failure is reported to every caller whose entries it covered, and is never tried again for them.
+  absl::Status Sync(const std::string& directory) ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  struct Group {
+    uint64_t requested = 0;  // tickets given out
+    uint64_t finished = 0;   // tickets covered by a finished sync
+    uint64_t waiting = 0;    // callers that still look at this group
+    bool running = false;
+    uint64_t failed_from = 0, failed_to = 0;  // tickets of the last failed sync, [from, to]
+    absl::Status failure;
+  };
+
+  absl::Status Outcome(const Group& group, uint64_t ticket) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  FileSystem& file_system_;
+  Mutex mutex_;
+  ConditionVariable finished_;
+  absl::flat_hash_map<std::string, std::unique_ptr<Group>> groups_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace varve
+
+#endif  // VARVE_STORAGE_BLOB_DIRECTORY_SYNCS_H_

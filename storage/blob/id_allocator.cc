@@ -1,0 +1,42 @@
+#include "storage/blob/id_allocator.h"
+
+#include <optional>
+#include <string>
+
+#include "storage/base/status.h"
+#include "storage/index/keys.h"
+#include "storage/index/rows.h"
+#include "storage/limits.h"
+
+namespace varve {
+
+absl::StatusOr<uint64_t> IdAllocator::Next() {
+  MutexLock lock(mutex_);
+  if (next_ == reserved_end_) RETURN_IF_ERROR(ReserveBlock());
+  return next_++;
+}
+
+absl::StatusOr<uint64_t> IdAllocator::UpperBound() {
+  MutexLock lock(mutex_);
+  if (reserved_end_ == 0) RETURN_IF_ERROR(ReserveBlock());
+  return next_;
+}
+
+absl::Status IdAllocator::ReserveBlock() {
+  const std::string key = MetaKey("next_id");
+  uint64_t begin = 0;
+  RETURN_IF_ERROR(index_.Run([&](Transaction& txn) -> absl::Status {
+    ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                     txn.GetForUpdate(key, Guard::kExclusive));
+    begin = 1;
+    if (value.has_value()) {
+      ASSIGN_OR_RETURN(begin, DecodeNumber(*value));
+    }
+    return txn.Put(key, EncodeNumber(begin + kIdBlock));
+  }));
+  next_ = begin;
+  reserved_end_ = begin + kIdBlock;
+  return absl::OkStatus();
+}
+
+}  // namespace varve

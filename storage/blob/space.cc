@@ -1,0 +1,30 @@
+#include "storage/blob/space.h"
+
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+
+namespace varve {
+
+absl::Status Space::Take(uint64_t bytes) {
+  const uint64_t before = used_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  if (limits_.max_bytes != 0 && (before > limits_.max_bytes || bytes > limits_.max_bytes - before)) {
+    Release(bytes);
+    return absl::ResourceExhaustedError(
+        StrCat("the store is full: ", bytes, " more bytes would pass its limit of ",
+               limits_.max_bytes, " ([store] max_bytes); prune images or raise the limit"));
+  }
+  if (limits_.min_free_bytes != 0) {
+    const absl::StatusOr<uint64_t> free = file_system_.FreeBytes(directory_);
+    const bool too_little = free.ok() && (*free < limits_.min_free_bytes ||
+                                          *free - limits_.min_free_bytes < bytes);
+    if (too_little) {
+      Release(bytes);
+      return absl::ResourceExhaustedError(
+          StrCat("the disk is full: ", bytes, " more bytes would leave less than ",
+                 limits_.min_free_bytes, " free ([store] min_free); prune images or add space"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace varve
