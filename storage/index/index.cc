@@ -1,0 +1,103 @@
+#include "storage/index/index.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "storage/base/clock.h"
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/index/transaction_limits.h"
+#include "storage/limits.h"
+
+namespace varve {
+namespace {
+
+// 7 doublings reach the longest delay; 50 tries then last about half a second of sleep (the mean of
+// the jitter is 3/4), besides what an engine itself waits for a guard.
+constexpr int kMaxTries = 50;
+constexpr std::chrono::nanoseconds kFirstDelay = std::chrono::microseconds(200);
+constexpr std::chrono::nanoseconds kLongestDelay = std::chrono::milliseconds(20);
+
+// Sleeps between half and all of the delay of `attempt` (0, 1, …), so that transactions that met
+// once do not meet again in step.
+void BackOff(int attempt) {
+  const auto delay = std::min(kFirstDelay * (1 << std::min(attempt, 10)), kLongestDelay);
+  const auto half = static_cast<uint64_t>(delay.count() / 2);
+  const uint64_t jitter = SystemRandom().Next() % (half + 1);
+  std::this_thread::sleep_for(std::chrono::nanoseconds(half + jitter));
+}
+
+}  // namespace
+
+KeyRange PrefixRange(std::string_view prefix, std::string_view after) {
+  KeyRange range;
+  range.begin = prefix;
+  if (!after.empty()) {
+    range.begin += after;
+    range.begin.push_back('\0');  // the least key above prefix + after
+  }
+  // The least key above all that start with `prefix`: drop 0xff bytes, which have no successor, and
+  // raise the last one left. A prefix of only 0xff reaches to the end of the index.
+  range.end = prefix;
+  while (!range.end.empty() && static_cast<unsigned char>(range.end.back()) == 0xff) {
+    range.end.pop_back();
+  }
+  if (!range.end.empty()) {
+    range.end.back() = static_cast<char>(static_cast<unsigned char>(range.end.back()) + 1);
+  }
+  return range;
+}
+
+absl::Status CheckIndexKey(std::string_view key) {
+  if (key.size() <= kMaxIndexKeyBytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      StrCat("an index key has ", key.size(), " bytes; the limit is ", kMaxIndexKeyBytes));
+}
+
+absl::Status TransactionLimits::CountWrite(std::string_view key, std::string_view value) {
+  if (!status_.ok()) return status_;
+  const size_t bytes = key.size() + value.size();
+  status_ = CheckIndexKey(key);
+  if (!status_.ok()) return status_;
+  if (value.size() > kMaxIndexValueBytes) {
+    status_ = absl::InvalidArgumentError(
+        StrCat("an index value has ", value.size(), " bytes; the limit is ", kMaxIndexValueBytes));
+  } else if (operations_ == kMaxTransactionOperations) {
+    status_ = absl::InvalidArgumentError(StrCat("an index transaction has more than ",
+                                                kMaxTransactionOperations,
+                                                " writes; do the work in pages"));
+  } else if (bytes_ + bytes > kMaxTransactionBytes) {
+    status_ =
+        absl::InvalidArgumentError(StrCat("an index transaction writes more than ",
+                                          kMaxTransactionBytes, " bytes; do the work in pages"));
+  }
+  if (!status_.ok()) return status_;
+  ++operations_;
+  bytes_ += bytes;
+  return status_;
+}
+
+absl::Status Index::Run(const std::function<absl::Status(Transaction&)>& fn,
+                        Durability durability) {
+  bool unknown = false;
+  for (int attempt = 0; attempt < kMaxTries; ++attempt) {
+    if (attempt > 0) BackOff(attempt - 1);
+    const std::unique_ptr<Transaction> transaction = Begin();
+    const absl::Status status = fn(*transaction);
+    if (transaction->conflicted()) continue;
+    RETURN_IF_ERROR(status);
+    ASSIGN_OR_RETURN(const CommitOutcome outcome, transaction->Commit(durability));
+    if (outcome == CommitOutcome::kDone) return absl::OkStatus();
+    if (outcome == CommitOutcome::kUnknown) unknown = true;
+  }
+  if (unknown) {
+    return absl::UnavailableError(
+        "the index cannot say whether the change was written; repeat the request");
+  }
+  return absl::UnavailableError(
+      "the change kept colliding with others on the same rows and was not made; repeat the "
+      "request");
+}
+
+}  // namespace varve
