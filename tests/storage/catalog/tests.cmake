@@ -1,0 +1,7 @@
+# Sources are relative to tests/storage/; append a file on its own line.
+varve_test(storage_catalog_tests
+  LABEL unit
+  SOURCES
+    catalog/manifest_test.cc
+    catalog/names_test.cc
+  LIBRARIES varve_storage)
