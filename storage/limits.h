@@ -46,7 +46,7 @@ inline constexpr size_t kMaxOpenIngests = 4096;
 inline constexpr size_t kMaxBufferedIngestBytes = 32 * kMiB;
 inline constexpr size_t kMaxIngestIdBytes = 128;
 // The synced offset of a large upload trails the received one by at most this.
-inline constexpr uint64_t kIngestCheckpointBytes = 64 * kMiB;
+inline constexpr uint64_t kIngestCheckpointBytes = 256 * kMiB;
 
 // No blob may be larger: 8 TiB, above what ext4 and S3 packs can take, far below integer trouble.
 inline constexpr uint64_t kMaxBlobBytes = 8 * 1024 * kGiB;

@@ -93,8 +93,7 @@ absl::StatusOr<std::string> BlobStore::ReadAll(const Digest& digest, uint64_t li
 
 absl::StatusOr<BlobInfo> BlobStore::Commit(
     const NewBlob& blob, const std::function<absl::Status(Transaction&)>& also) {
-  BlobRow row;
-  FileId unlink_after = 0;
+  Visible visible;
   absl::Status status;
   for (int attempt = 0; attempt < kMaxCommitAttempts; ++attempt) {
     // Looked at before the transaction, which compares the row again: transactions do no disk I/O.
@@ -102,40 +101,47 @@ absl::StatusOr<BlobInfo> BlobStore::Commit(
     ASSIGN_OR_RETURN(copy.row, ReadRow(blob.digest));
     copy.good = copy.row.has_value() && BytesAreThere(*copy.row);
     status = parts_.index.Run([&](Transaction& txn) -> absl::Status {
-      RETURN_IF_ERROR(MakeVisible(txn, blob, copy, &row, &unlink_after));
+      ASSIGN_OR_RETURN(visible, MakeVisible(txn, blob, copy));
       return also(txn);
     });
     if (!absl::IsAborted(status)) break;
   }
   RETURN_IF_ERROR(status);
+  if (blob.file != 0) parts_.unnamed.Settle(blob.file);
+  if (visible.added) parts_.space.Add(blob.size_bytes);
   // The file goes at the next Removals::Finish if it does not go now.
-  if (unlink_after != 0) parts_.removals.Unlink(unlink_after).IgnoreError();
-  return BlobInfo{blob.digest, row.size_bytes, row.created_nanos};
+  if (visible.unlink != 0) parts_.removals.Unlink(visible.unlink).IgnoreError();
+  return BlobInfo{blob.digest, visible.row.size_bytes, visible.row.created_nanos};
 }
 
-absl::Status BlobStore::MakeVisible(Transaction& txn, const NewBlob& blob, const Copy& copy,
-                                    BlobRow* row, FileId* unlink_after) {
-  *unlink_after = 0;
+absl::StatusOr<BlobStore::Visible> BlobStore::MakeVisible(Transaction& txn, const NewBlob& blob,
+                                                          const Copy& copy) {
   ASSIGN_OR_RETURN(const std::optional<std::string> value,
                    txn.GetForUpdate(BlobKey(blob.digest), Guard::kExclusive));
+  Visible visible;
   int64_t created = parts_.clock.WallNanos();
   if (value.has_value()) {
-    ASSIGN_OR_RETURN(*row, BlobRow::Decode(*value));
-    const bool repeated = blob.file != 0 && row->file == blob.file;
-    if (repeated) return absl::OkStatus();
-    if (!copy.row.has_value() || !SameCopy(*row, *copy.row)) {
+    ASSIGN_OR_RETURN(visible.row, BlobRow::Decode(*value));
+    const bool repeated = blob.file != 0 && visible.row.file == blob.file;
+    if (repeated) {
+      visible.added = !copy.row.has_value();
+      return visible;
+    }
+    if (!copy.row.has_value() || !SameCopy(visible.row, *copy.row)) {
       return absl::AbortedError("another push of the same content is being committed; try again");
     }
     if (copy.good) {
-      *unlink_after = blob.file;
-      return blob.file == 0 ? absl::OkStatus() : Removals::Stage(txn, blob.file);
+      visible.unlink = blob.file;
+      if (blob.file != 0) RETURN_IF_ERROR(Removals::Stage(txn, blob.file));
+      return visible;
     }
-    created = row->created_nanos;
-    ASSIGN_OR_RETURN(*unlink_after, Remove(txn, blob.digest, *row));
+    created = visible.row.created_nanos;
+    ASSIGN_OR_RETURN(visible.unlink, Remove(txn, blob.digest, visible.row));
   }
-  *row = {blob.file == 0 ? BlobRow::Tier::kInline : BlobRow::Tier::kLoose, false, blob.size_bytes,
-          blob.file, created};
-  RETURN_IF_ERROR(txn.Put(BlobKey(blob.digest), row->Encode()));
+  visible.added = !value.has_value();
+  visible.row = {blob.file == 0 ? BlobRow::Tier::kInline : BlobRow::Tier::kLoose, false,
+                 blob.size_bytes, blob.file, created};
+  RETURN_IF_ERROR(txn.Put(BlobKey(blob.digest), visible.row.Encode()));
   if (blob.file == 0) {
     RETURN_IF_ERROR(txn.Put(InlineKey(blob.digest), EncodeInlineBytes(blob.inline_bytes)));
   } else {
@@ -147,7 +153,8 @@ absl::Status BlobStore::MakeVisible(Transaction& txn, const NewBlob& blob, const
   RETURN_IF_ERROR(txn.Add(CounterKey(kBlobBytesCounter), static_cast<int64_t>(blob.size_bytes)));
   // Whoever does not name the blob within its promise loses it.
   const int64_t not_before = parts_.clock.WallNanos() + parts_.promise_nanos;
-  return txn.Put(CondemnedKey(not_before, blob.digest), "");
+  RETURN_IF_ERROR(txn.Put(CondemnedKey(not_before, blob.digest), ""));
+  return visible;
 }
 
 absl::StatusOr<FileId> BlobStore::Remove(Transaction& txn, const Digest& digest,
@@ -170,28 +177,48 @@ absl::StatusOr<BlobStore::NewBlob> BlobStore::Stage(const Digest& digest, std::s
     blob.inline_bytes = bytes;
     return blob;
   }
-  ASSIGN_OR_RETURN(blob.file, parts_.ids.Next());
-  ASSIGN_OR_RETURN(const std::unique_ptr<WritableFile> file, parts_.files.Create(blob.file));
-  absl::Status status = file->WriteAt(0, bytes);
-  if (status.ok()) status = file->Sync();
+  ASSIGN_OR_RETURN(blob.file, parts_.unnamed.Allocate());
+  absl::StatusOr<std::unique_ptr<WritableFile>> file = parts_.files.Create(blob.file);
+  absl::Status status = file.status();
+  if (status.ok()) status = (*file)->WriteAt(0, bytes);
+  if (status.ok()) status = (*file)->Sync();
   if (status.ok()) status = parts_.files.SyncEntry(blob.file);
   if (!status.ok()) {
-    Discard(blob);
+    Discard(blob.file);
     return status;
   }
   return blob;
 }
 
-void BlobStore::Discard(const NewBlob& blob) {
-  if (blob.file == 0) return;
+void BlobStore::Discard(FileId file, const std::function<absl::Status(Transaction&)>& also) {
+  bool named = false;
   const absl::Status staged = parts_.index.Run(
-      [&](Transaction& txn) { return Removals::Stage(txn, blob.file); }, Durability::kBuffered);
-  // Without the row the file is found by the next open, which looks at all files that nobody names.
-  if (staged.ok()) {
-    parts_.removals.Unlink(blob.file).IgnoreError();
-  } else {
-    parts_.files.Remove(blob.file).IgnoreError();
+      [&](Transaction& txn) -> absl::Status {
+        if (also != nullptr) RETURN_IF_ERROR(also(txn));
+        if (file == 0) return absl::OkStatus();
+        ASSIGN_OR_RETURN(const std::optional<std::string> owner,
+                         txn.GetForUpdate(FileKey(file), Guard::kExclusive));
+        named = owner.has_value();
+        return named ? absl::OkStatus() : Removals::Stage(txn, file);
+      },
+      Durability::kBuffered);
+  if (file == 0) return;
+  if (!staged.ok()) {
+    MutexLock lock(mutex_);
+    leftovers_.push_back(file);
+    return;
   }
+  if (!named) parts_.removals.Unlink(file).IgnoreError();
+  parts_.unnamed.Settle(file);
+}
+
+void BlobStore::DiscardLeftovers() {
+  std::vector<FileId> files;
+  {
+    MutexLock lock(mutex_);
+    files.swap(leftovers_);
+  }
+  for (const FileId file : files) Discard(file);
 }
 
 absl::StatusOr<uint64_t> BlobStore::StoredBytes() {

@@ -8,14 +8,15 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "storage/base/clock.h"
 #include "storage/blob/blob_files.h"
-#include "storage/blob/id_allocator.h"
 #include "storage/blob/removals.h"
 #include "storage/blob/space.h"
+#include "storage/blob/unnamed_files.h"
 #include "storage/index/index.h"
 #include "storage/index/rows.h"
 #include "storage/store.h"
@@ -34,7 +35,7 @@ class BlobStore {
   struct Parts {
     Index& index;
     BlobFiles& files;
-    IdAllocator& ids;
+    UnnamedFiles& unnamed;
     Removals& removals;
     Space& space;
     Clock& clock;
@@ -54,14 +55,20 @@ class BlobStore {
   absl::StatusOr<std::string> ReadAll(const Digest& digest, uint64_t limit_bytes);
 
   // Makes the blob visible together with what `also` writes, in one synced transaction. When a good
-  // copy is there already, that one stays and the new file is removed; a bad one is replaced.
+  // copy is there already, that one stays and the new file is removed; a bad one is replaced. On
+  // success the file is settled; on an error it is still the caller's (Discard).
   absl::StatusOr<BlobInfo> Commit(const NewBlob& blob,
                                   const std::function<absl::Status(Transaction&)>& also);
 
   // Writes `bytes` where a NewBlob of that size keeps them: nothing to do for an inline one, else a
-  // synced file. Until it is committed, Discard it on failure.
+  // synced file. Discard it when its commit fails.
   absl::StatusOr<NewBlob> Stage(const Digest& digest, std::string_view bytes);
-  void Discard(const NewBlob& blob);
+
+  // Removes a file that was written for a commit that failed or never came, with what `also` writes
+  // in the same transaction. A file that a row names after all (the outcome was unknown) stays.
+  // When the index does not answer, the file is tried again by DiscardLeftovers.
+  void Discard(FileId file, const std::function<absl::Status(Transaction&)>& also = nullptr);
+  void DiscardLeftovers();
 
   // Takes the blob's record out of the index, as part of `txn`, in which its row is guarded
   // exclusively; returns the file that the caller must unlink after the commit, or 0.
@@ -76,13 +83,20 @@ class BlobStore {
     std::optional<BlobRow> row;
     bool good = false;
   };
+  // What one run of a commit's transaction did.
+  struct Visible {
+    BlobRow row;
+    FileId unlink = 0;    // a file that is garbage once the transaction is committed
+    bool added = false;  // the store did not hold the content before
+  };
 
   absl::StatusOr<std::optional<BlobRow>> ReadRow(const Digest& digest);
   bool BytesAreThere(const BlobRow& row);
-  absl::Status MakeVisible(Transaction& txn, const NewBlob& blob, const Copy& copy, BlobRow* row,
-                           FileId* unlink_after);
+  absl::StatusOr<Visible> MakeVisible(Transaction& txn, const NewBlob& blob, const Copy& copy);
 
   const Parts parts_;
+  Mutex mutex_;
+  std::vector<FileId> leftovers_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace varve

@@ -26,9 +26,10 @@ class Space {
         limits_(limits),
         used_bytes_(used_bytes) {}
 
-  // Takes `bytes` for an upload; give them back with Release when it ends without a blob, or when
-  // the blob is removed. ResourceExhausted, naming the limit, when there is no room.
+  // Takes `bytes` for an upload, which gives them back with Release when it ends; a blob that was
+  // added takes its own. ResourceExhausted, naming the limit, when there is no room.
   absl::Status Take(uint64_t bytes);
+  void Add(uint64_t bytes) { used_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
   void Release(uint64_t bytes) { used_bytes_.fetch_sub(bytes, std::memory_order_relaxed); }
 
   // Blob bytes held or promised to uploads.

@@ -1,0 +1,116 @@
+#include "storage/blob/held_ingest.h"
+
+#include <memory>
+
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/limits.h"
+
+namespace varve {
+
+HeldIngest::~HeldIngest() {
+  if (!upload_->gone) table_.LetGo(upload_);
+}
+
+IngestStatus HeldIngest::status() const {
+  const uint64_t offset = upload_->bytes == nullptr ? 0 : upload_->bytes->size_bytes();
+  return {upload_->id, offset, upload_->started_nanos, upload_->updated_nanos};
+}
+
+absl::Status HeldIngest::CheckOpen() const {
+  if (!upload_->gone) return absl::OkStatus();
+  return absl::FailedPreconditionError("the upload has ended; start a new one");
+}
+
+absl::Status HeldIngest::DropUnlessOk(absl::Status status) {
+  if (!status.ok()) table_.Drop(upload_);
+  return status;
+}
+
+absl::Status HeldIngest::Expect(uint64_t more_bytes) {
+  RETURN_IF_ERROR(CheckOpen());
+  const uint64_t have = upload_->bytes->size_bytes();
+  if (more_bytes > kMaxBlobBytes - have) {
+    return DropUnlessOk(absl::ResourceExhaustedError(
+        StrCat("a blob may have at most ", kMaxBlobBytes, " bytes")));
+  }
+  return DropUnlessOk(upload_->bytes->Expect(have + more_bytes));
+}
+
+absl::Status HeldIngest::Append(uint64_t offset, std::string_view bytes) {
+  RETURN_IF_ERROR(CheckOpen());
+  IngestBytes& received = *upload_->bytes;
+  if (offset != received.size_bytes()) {
+    return absl::OutOfRangeError(StrCat("the upload continues at offset ", received.size_bytes(),
+                                        ", not ", offset));
+  }
+  RETURN_IF_ERROR(DropUnlessOk(received.Append(bytes)));
+  upload_->updated_nanos = table_.parts_.clock.WallNanos();
+  if (received.size_bytes() - upload_->checkpoint_bytes >= kIngestCheckpointBytes) {
+    RETURN_IF_ERROR(Checkpoint());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status HeldIngest::Restart() {
+  RETURN_IF_ERROR(CheckOpen());
+  const FileId file = upload_->bytes->file();
+  const DigestAlgorithm algorithm = upload_->bytes->hasher().algorithm();
+  const bool saved = upload_->saved;
+  upload_->bytes = std::make_unique<IngestBytes>(table_.BytesParts(), algorithm);
+  upload_->checkpoint_bytes = 0;
+  upload_->saved = false;
+  if (file != 0 || saved) {
+    table_.parts_.blobs.Discard(file, [&](Transaction& txn) {
+      return saved ? txn.Delete(IngestKey(upload_->id)) : absl::OkStatus();
+    });
+  }
+  return absl::OkStatus();
+}
+
+absl::Status HeldIngest::Checkpoint() {
+  RETURN_IF_ERROR(CheckOpen());
+  return DropUnlessOk(table_.Checkpoint(*upload_));
+}
+
+absl::Status HeldIngest::CheckContent(const Digest& expected, std::optional<uint64_t> size_bytes) {
+  const uint64_t received = upload_->bytes->size_bytes();
+  if (size_bytes.has_value() && *size_bytes != received) {
+    return absl::InvalidArgumentError(
+        StrCat("the upload has ", received, " bytes, not ", *size_bytes));
+  }
+  ASSIGN_OR_RETURN(const Digest digest, upload_->bytes->DigestOf(expected.algorithm()));
+  if (digest == expected) return absl::OkStatus();
+  return absl::InvalidArgumentError(StrCat("the ", received, " bytes received have the digest ",
+                                           digest.ToString(), ", not ", expected.ToString()));
+}
+
+absl::StatusOr<BlobInfo> HeldIngest::Commit(const Digest& expected,
+                                            std::optional<uint64_t> size_bytes) {
+  RETURN_IF_ERROR(CheckOpen());
+  RETURN_IF_ERROR(DropUnlessOk(CheckContent(expected, size_bytes)));
+  CommitObserver& observer = table_.parts_.observer;
+  RETURN_IF_ERROR(
+      DropUnlessOk(observer.BeforeCommit(upload_->repository, expected)));
+  RETURN_IF_ERROR(DropUnlessOk(upload_->bytes->Sync(/*final=*/true)));
+  const IngestBytes& bytes = *upload_->bytes;
+  const BlobStore::NewBlob blob{expected, bytes.size_bytes(), bytes.file(), bytes.buffered()};
+  const bool saved = upload_->saved;
+  absl::StatusOr<BlobInfo> info =
+      table_.parts_.blobs.Commit(blob, [&](Transaction& txn) -> absl::Status {
+        if (saved) RETURN_IF_ERROR(txn.Delete(IngestKey(upload_->id)));
+        return observer.InCommit(txn, upload_->repository, expected);
+      });
+  RETURN_IF_ERROR(DropUnlessOk(info.status()));
+  upload_->bytes.reset();
+  table_.Forget(upload_);
+  return info;
+}
+
+absl::Status HeldIngest::Abort() {
+  RETURN_IF_ERROR(CheckOpen());
+  table_.Drop(upload_);
+  return absl::OkStatus();
+}
+
+}  // namespace varve

@@ -1,0 +1,169 @@
+#include "storage/blob/ingest_bytes.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/limits.h"
+
+namespace varve {
+namespace {
+
+// Hash and write alternate on pieces that stay in the processor's cache in between.
+constexpr size_t kPieceBytes = 256 * kKiB;
+// Write-back starts in steps of this size, so that the final sync finds little left to do.
+constexpr uint64_t kWritebackBytes = 8 * kMiB;
+// An upload of unknown size takes space in steps of this size.
+constexpr uint64_t kSpaceStepBytes = 16 * kMiB;
+constexpr size_t kRehashBufferBytes = kMiB;
+
+}  // namespace
+
+IngestBytes::~IngestBytes() {
+  parts_.space.Release(taken_bytes_);
+  parts_.buffered_bytes.fetch_sub(buffer_.size(), std::memory_order_relaxed);
+}
+
+absl::StatusOr<std::unique_ptr<IngestBytes>> IngestBytes::Restore(Parts parts,
+                                                                  const IngestRow& row) {
+  ASSIGN_OR_RETURN(Hasher hasher, Hasher::Restore(row.hash_state));
+  auto bytes = std::make_unique<IngestBytes>(parts, hasher.algorithm());
+  bytes->hasher_ = std::move(hasher);
+  if (row.file == 0) {
+    if (row.buffered.size() != bytes->size_bytes()) {
+      return absl::DataLossError("a saved upload has fewer bytes than its hash state");
+    }
+    bytes->buffer_ = row.buffered;
+    parts.buffered_bytes.fetch_add(row.buffered.size(), std::memory_order_relaxed);
+    return bytes;
+  }
+  ASSIGN_OR_RETURN(const FileStat stat, parts.files.Stat(row.file));
+  if (stat.size_bytes < bytes->size_bytes()) {
+    return absl::DataLossError("the file of a saved upload is shorter than its hash state");
+  }
+  bytes->file_id_ = row.file;
+  bytes->entry_synced_ = true;
+  bytes->synced_bytes_ = bytes->size_bytes();
+  // Bytes written, or room reserved, past the saved state: cut off before the next write or sync.
+  bytes->reserved_bytes_ = std::max(stat.size_bytes, stat.allocated_bytes);
+  bytes->taken_bytes_ = bytes->size_bytes();
+  parts.space.Add(bytes->taken_bytes_);
+  return bytes;
+}
+
+absl::Status IngestBytes::TakeSpace(uint64_t total_bytes) {
+  if (total_bytes > kMaxBlobBytes) {
+    return absl::ResourceExhaustedError(
+        StrCat("a blob may have at most ", kMaxBlobBytes, " bytes"));
+  }
+  if (total_bytes <= taken_bytes_) return absl::OkStatus();
+  RETURN_IF_ERROR(parts_.space.Take(total_bytes - taken_bytes_));
+  taken_bytes_ = total_bytes;
+  return absl::OkStatus();
+}
+
+absl::Status IngestBytes::OpenFile() {
+  if (file_ != nullptr) return absl::OkStatus();
+  if (file_id_ != 0) {
+    ASSIGN_OR_RETURN(file_, parts_.files.OpenForWrite(file_id_));
+    return file_->Truncate(size_bytes());
+  }
+  ASSIGN_OR_RETURN(file_id_, parts_.unnamed.Allocate());
+  ASSIGN_OR_RETURN(file_, parts_.files.Create(file_id_));
+  return absl::OkStatus();
+}
+
+absl::Status IngestBytes::Spill() {
+  if (file_id_ != 0) return absl::OkStatus();
+  RETURN_IF_ERROR(OpenFile());
+  RETURN_IF_ERROR(file_->WriteAt(0, buffer_));
+  parts_.buffered_bytes.fetch_sub(buffer_.size(), std::memory_order_relaxed);
+  buffer_.clear();
+  buffer_.shrink_to_fit();
+  return absl::OkStatus();
+}
+
+absl::Status IngestBytes::Expect(uint64_t total_bytes) {
+  RETURN_IF_ERROR(TakeSpace(total_bytes));
+  if (total_bytes <= kMaxInlineBlobBytes || total_bytes <= reserved_bytes_) return absl::OkStatus();
+  RETURN_IF_ERROR(Spill());
+  RETURN_IF_ERROR(OpenFile());
+  RETURN_IF_ERROR(file_->Reserve(total_bytes));
+  reserved_bytes_ = total_bytes;
+  return absl::OkStatus();
+}
+
+absl::Status IngestBytes::Append(std::string_view bytes) {
+  const uint64_t total = size_bytes() + bytes.size();
+  if (total > taken_bytes_) {
+    const bool small = total <= kMaxInlineBlobBytes;
+    RETURN_IF_ERROR(TakeSpace(small ? total : total + kSpaceStepBytes));
+  }
+  if (file_id_ == 0) {
+    const size_t buffered =
+        parts_.buffered_bytes.fetch_add(bytes.size(), std::memory_order_relaxed) + bytes.size();
+    if (total <= kMaxInlineBlobBytes && buffered <= kMaxBufferedIngestBytes) {
+      hasher_.Update(bytes);
+      buffer_.append(bytes);
+      return absl::OkStatus();
+    }
+    parts_.buffered_bytes.fetch_sub(bytes.size(), std::memory_order_relaxed);
+    RETURN_IF_ERROR(Spill());
+  }
+  RETURN_IF_ERROR(OpenFile());
+  return Write(bytes);
+}
+
+absl::Status IngestBytes::Write(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const std::string_view piece = bytes.substr(0, kPieceBytes);
+    RETURN_IF_ERROR(file_->WriteAt(size_bytes(), piece));
+    hasher_.Update(piece);
+    bytes.remove_prefix(piece.size());
+  }
+  const uint64_t behind = size_bytes() - writeback_bytes_;
+  if (behind >= kWritebackBytes) {
+    file_->StartWriteback({writeback_bytes_, behind});
+    writeback_bytes_ = size_bytes();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status IngestBytes::Sync(bool final) {
+  if (file_id_ == 0) return absl::OkStatus();
+  const bool give_back = final && reserved_bytes_ > size_bytes();
+  if (synced_bytes_ < size_bytes() || give_back) {
+    RETURN_IF_ERROR(OpenFile());
+    if (give_back) {
+      RETURN_IF_ERROR(file_->Truncate(size_bytes()));
+      reserved_bytes_ = size_bytes();
+    }
+    RETURN_IF_ERROR(file_->Sync());
+    synced_bytes_ = size_bytes();
+  }
+  if (!entry_synced_) {
+    RETURN_IF_ERROR(parts_.files.SyncEntry(file_id_));
+    entry_synced_ = true;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Digest> IngestBytes::DigestOf(DigestAlgorithm algorithm) {
+  if (hasher_.algorithm() == algorithm) return hasher_.Current();
+  if (file_id_ == 0) return HashBytes(algorithm, buffer_);
+  Hasher hasher(algorithm);
+  ASSIGN_OR_RETURN(const std::unique_ptr<ReadableFile> file, parts_.files.OpenForRead(file_id_));
+  std::vector<char> buffer(kRehashBufferBytes);
+  while (hasher.bytes_hashed() < size_bytes()) {
+    const size_t want = std::min<uint64_t>(buffer.size(), size_bytes() - hasher.bytes_hashed());
+    ASSIGN_OR_RETURN(const size_t read, file->ReadAt(hasher.bytes_hashed(),
+                                                     absl::MakeSpan(buffer.data(), want)));
+    if (read != want) return absl::DataLossError("the file of the upload became shorter");
+    hasher.Update({buffer.data(), read});
+  }
+  return hasher.Current();
+}
+
+}  // namespace varve

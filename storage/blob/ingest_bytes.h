@@ -1,0 +1,75 @@
+// The bytes of one upload and their running hash: in memory while they fit an inline blob, else in a
+// blob file that already has its final name. Not thread-safe; the upload's holder owns it.
+#ifndef VARVE_STORAGE_BLOB_INGEST_BYTES_H_
+#define VARVE_STORAGE_BLOB_INGEST_BYTES_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "storage/blob/blob_files.h"
+#include "storage/blob/space.h"
+#include "storage/blob/unnamed_files.h"
+#include "storage/digest/hasher.h"
+#include "storage/index/rows.h"
+
+namespace varve {
+
+class IngestBytes {
+ public:
+  struct Parts {
+    BlobFiles& files;
+    UnnamedFiles& unnamed;
+    Space& space;
+    std::atomic<size_t>& buffered_bytes;  // of all uploads; bounded by kMaxBufferedIngestBytes
+  };
+
+  IngestBytes(Parts parts, DigestAlgorithm algorithm) : parts_(parts), hasher_(algorithm) {}
+  ~IngestBytes();  // gives back what it took of Space; leaves the file
+  IngestBytes(const IngestBytes&) = delete;
+  IngestBytes& operator=(const IngestBytes&) = delete;
+
+  // Continues from a saved row: nothing is read again, bytes past the saved state are cut off.
+  // DataLoss when the file is missing or shorter than the row says.
+  static absl::StatusOr<std::unique_ptr<IngestBytes>> Restore(Parts parts, const IngestRow& row);
+
+  uint64_t size_bytes() const { return hasher_.bytes_hashed(); }
+  FileId file() const { return file_id_; }
+  std::string_view buffered() const { return buffer_; }
+  const Hasher& hasher() const { return hasher_; }
+
+  // Makes room for a total of `total_bytes`, before they arrive.
+  absl::Status Expect(uint64_t total_bytes);
+  absl::Status Append(std::string_view bytes);
+  // Moves buffered bytes to a file; nothing to do when they are there.
+  absl::Status Spill();
+  // Makes the bytes so far and the file's entry durable; gives back room that was reserved past
+  // them when `final`. Nothing to do for buffered bytes.
+  absl::Status Sync(bool final);
+  // The digest of the bytes; reads them again only when the upload was hashed with another algorithm.
+  absl::StatusOr<Digest> DigestOf(DigestAlgorithm algorithm);
+
+ private:
+  absl::Status TakeSpace(uint64_t total_bytes);
+  absl::Status OpenFile();
+  absl::Status Write(std::string_view bytes);
+
+  const Parts parts_;
+  Hasher hasher_;
+  std::string buffer_;
+  FileId file_id_ = 0;
+  std::unique_ptr<WritableFile> file_;  // opened at the first write
+  uint64_t taken_bytes_ = 0;            // of Space
+  uint64_t reserved_bytes_ = 0;         // of the file, from its start
+  uint64_t writeback_bytes_ = 0;        // handed to the disk so far, without waiting
+  uint64_t synced_bytes_ = 0;
+  bool entry_synced_ = false;
+};
+
+}  // namespace varve
+
+#endif  // VARVE_STORAGE_BLOB_INGEST_BYTES_H_

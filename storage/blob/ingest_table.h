@@ -1,0 +1,100 @@
+// All open uploads by id. An upload is held by at most one Ingest at a time; in between it waits here,
+// and in the index once it was checkpointed, until it is continued or expires. Thread-safe.
+#ifndef VARVE_STORAGE_BLOB_INGEST_TABLE_H_
+#define VARVE_STORAGE_BLOB_INGEST_TABLE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "storage/base/clock.h"
+#include "storage/base/mutex.h"
+#include "storage/blob/blob_store.h"
+#include "storage/blob/ingest_bytes.h"
+#include "storage/index/index.h"
+#include "storage/store.h"
+
+namespace varve {
+
+// What the catalogue adds to the commit of an upload.
+class CommitObserver {
+ public:
+  virtual ~CommitObserver() = default;
+  // Before the transaction. `repository` may be empty: the whole store.
+  virtual absl::Status BeforeCommit(std::string_view repository, const Digest& digest) = 0;
+  // Inside it; may run several times.
+  virtual absl::Status InCommit(Transaction& txn, std::string_view repository,
+                                const Digest& digest) = 0;
+};
+
+class IngestTable {
+ public:
+  struct Parts {
+    Index& index;
+    BlobStore& blobs;
+    BlobFiles& files;
+    UnnamedFiles& unnamed;
+    Space& space;
+    Clock& clock;
+    RandomSource& random;
+    CommitObserver& observer;
+    int64_t expiry_nanos;
+  };
+
+  explicit IngestTable(Parts parts) : parts_(parts) {}
+
+  // At open, before any other call: takes over the uploads that were checkpointed; damaged ones go.
+  absl::Status Load();
+
+  absl::StatusOr<std::unique_ptr<Ingest>> Begin(std::string_view repository,
+                                                const IngestOptions& options);
+  absl::StatusOr<std::unique_ptr<Ingest>> Resume(std::string_view repository, std::string_view id);
+
+  // Checkpoints the uploads that nobody holds; a holder checkpoints its own.
+  absl::Status CheckpointAll();
+  // Drops the uploads that nobody continued for `expiry_nanos`.
+  void Expire();
+
+ private:
+  friend class HeldIngest;
+
+  // Everything but `held` and `gone` belongs to the holder.
+  struct Upload {
+    std::string id;
+    std::string repository;
+    int64_t started_nanos = 0;
+    std::atomic<int64_t> updated_nanos = 0;
+    std::unique_ptr<IngestBytes> bytes;
+    uint64_t checkpoint_bytes = 0;  // covered by the saved row
+    bool saved = false;             // there is a row
+    bool held = true;
+    bool gone = false;  // committed, aborted or expired: no longer in the table
+  };
+  using UploadPtr = std::shared_ptr<Upload>;
+
+  IngestBytes::Parts BytesParts() {
+    return {parts_.files, parts_.unnamed, parts_.space, buffered_bytes_};
+  }
+  std::string NewId();
+  absl::Status LoadRow(std::string_view id, std::string_view value);
+  absl::Status Checkpoint(Upload& upload);
+  // Ends the upload; its bytes go unless a row names their file by now.
+  void Drop(const UploadPtr& upload) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Forget(const UploadPtr& upload) ABSL_LOCKS_EXCLUDED(mutex_);
+  void LetGo(const UploadPtr& upload) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  const Parts parts_;
+  std::atomic<size_t> buffered_bytes_{0};
+  Mutex mutex_;
+  ConditionVariable let_go_;
+  absl::flat_hash_map<std::string, UploadPtr> uploads_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace varve
+
+#endif  // VARVE_STORAGE_BLOB_INGEST_TABLE_H_
