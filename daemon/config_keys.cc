@@ -1,0 +1,160 @@
+#include "daemon/config_keys.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <utility>
+
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+
+namespace varve {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+absl::Status SetText(std::string& target, std::string_view text) {
+  if (text.empty()) return absl::InvalidArgumentError("must not be empty");
+  if (text.find('\0') != std::string_view::npos) {
+    return absl::InvalidArgumentError("must not contain a zero byte");
+  }
+  target = std::string(text);
+  return absl::OkStatus();
+}
+
+absl::Status SetSize(uint64_t& target, std::string_view text) {
+  ASSIGN_OR_RETURN(target, ParseSize(text));
+  return absl::OkStatus();
+}
+
+absl::Status SetDuration(std::chrono::nanoseconds& target, std::string_view text,
+                         const DurationRange& range) {
+  ASSIGN_OR_RETURN(target, ParseDuration(text, range));
+  return absl::OkStatus();
+}
+
+absl::Status SetBool(bool& target, std::string_view text) {
+  if (text != "true" && text != "false") {
+    return absl::InvalidArgumentError(StrCat("\"", text, "\" must be true or false"));
+  }
+  target = text == "true";
+  return absl::OkStatus();
+}
+
+template <typename Value, size_t kCount>
+absl::Status SetChoice(Value& target, std::string_view text,
+                       const std::array<std::pair<std::string_view, Value>, kCount>& choices) {
+  std::string names;
+  for (const auto& [name, value] : choices) {
+    if (name == text) {
+      target = value;
+      return absl::OkStatus();
+    }
+    names += StrCat(names.empty() ? "" : ", ", "\"", name, "\"");
+  }
+  return absl::InvalidArgumentError(StrCat("\"", text, "\" must be one of ", names));
+}
+
+absl::Status SetLevel(Config& config, std::string_view text) {
+  constexpr std::array<std::pair<std::string_view, LogLevel>, 4> kLevels = {
+      {{"debug", LogLevel::kDebug},
+       {"info", LogLevel::kInfo},
+       {"warning", LogLevel::kWarning},
+       {"error", LogLevel::kError}}};
+  return SetChoice(config.log_level, text, kLevels);
+}
+
+absl::Status SetFormat(Config& config, std::string_view text) {
+  constexpr std::array<std::pair<std::string_view, LogFormat>, 2> kFormats = {
+      {{"text", LogFormat::kText}, {"json", LogFormat::kJson}}};
+  return SetChoice(config.log_format, text, kFormats);
+}
+
+absl::Status SetSparse(Config& config, std::string_view text) {
+  constexpr std::array<std::pair<std::string_view, bool>, 2> kAnswers = {
+      {{"reject", false}, {"accept", true}}};
+  return SetChoice(config.accept_sparse_index, text, kAnswers);
+}
+
+absl::Status SetListen(Config& config, std::string_view text) {
+  ASSIGN_OR_RETURN(config.registry, ParseListenAddress(text));
+  return absl::OkStatus();
+}
+
+absl::Status SetSocket(Config& config, std::string_view text) {
+  config.socket_path = std::string(text);  // empty: in the data directory, known at the end
+  return absl::OkStatus();
+}
+
+// The keys, in the order in which they are printed. One row a key: nothing else names them.
+const ConfigKey kKeys[] = {
+    {"store", "data_dir", ConfigKind::kText, "./varve-data", "--data-dir", "DIR", "VARVE_DATA_DIR",
+     "Directory of the store; made when it does not exist, its parent must.",
+     [](Config& c, std::string_view v) { return SetText(c.data_dir, v); }},
+    {"store", "max_bytes", ConfigKind::kSize, "0", "", "", "",
+     "Blob bytes the store may hold, such as \"200GiB\"; 0 = as much as the disk allows.",
+     [](Config& c, std::string_view v) { return SetSize(c.max_bytes, v); }},
+    {"store", "min_free", ConfigKind::kSize, "256MiB", "", "", "",
+     "Disk space that uploads leave free; an upload that would take it is refused.",
+     [](Config& c, std::string_view v) { return SetSize(c.min_free_bytes, v); }},
+    {"store", "reserve", ConfigKind::kSize, "32MiB", "", "", "",
+     "Preallocated space that only deletions may use, so that they work on a full disk.",
+     [](Config& c, std::string_view v) { return SetSize(c.reserve_bytes, v); }},
+    {"grpc", "socket", ConfigKind::kText, "", "--socket", "PATH", "VARVE_SOCKET",
+     "Unix socket of the gRPC API; empty = varve.sock in the data directory.", SetSocket},
+    {"registry", "listen", ConfigKind::kText, "127.0.0.1:5000", "--registry", "HOST:PORT",
+     "VARVE_REGISTRY", "IP:PORT of the OCI registry; port 0 = any free one.", SetListen},
+    {"registry", "allow_remote", ConfigKind::kBool, "false", "", "", "",
+     "Allow `listen` to be other than a loopback address. There is no authentication: everybody\n"
+     "who reaches the port may push and delete.",
+     [](Config& c, std::string_view v) { return SetBool(c.allow_remote, v); }},
+    {"registry", "sparse_index", ConfigKind::kText, "reject", "", "", "",
+     "An image index that names a manifest which is not there: \"reject\" or \"accept\".",
+     SetSparse},
+    {"reclaim", "promise", ConfigKind::kDuration, "10m", "", "", "",
+     "How long content stays after a client was told that it exists, 0s to 24h.",
+     [](Config& c, std::string_view v) {
+       return SetDuration(c.promise, v, {seconds(0), hours(24)});
+     }},
+    {"reclaim", "upload_expiry", ConfigKind::kDuration, "24h", "", "", "",
+     "An upload that nobody continued for so long is dropped, 1s to 8760h.",
+     [](Config& c, std::string_view v) {
+       return SetDuration(c.upload_expiry, v, {seconds(1), hours(8760)});
+     }},
+    {"reclaim", "interval", ConfigKind::kDuration, "10s", "", "", "",
+     "Pause between two looks at what can be reclaimed, 100ms to 24h.",
+     [](Config& c, std::string_view v) {
+       return SetDuration(c.reclaim_interval, v, {milliseconds(100), hours(24)});
+     }},
+    {"log", "format", ConfigKind::kText, "text", "--log-format", "FORMAT", "",
+     "One line an event: \"text\" for people or \"json\" for machines.", SetFormat},
+    {"log", "level", ConfigKind::kText, "info", "--log-level", "LEVEL", "",
+     "\"debug\", \"info\", \"warning\" or \"error\".", SetLevel},
+    {"server", "drain_timeout", ConfigKind::kDuration, "30s", "", "", "",
+     "After SIGTERM running requests get so long to finish, 0s to 1h.",
+     [](Config& c, std::string_view v) {
+       return SetDuration(c.drain_timeout, v, {seconds(0), hours(1)});
+     }},
+};
+
+}  // namespace
+
+absl::Span<const ConfigKey> ConfigKeys() { return kKeys; }
+
+const ConfigKey* FindConfigKey(std::string_view section, std::string_view name) {
+  for (const ConfigKey& key : kKeys) {
+    if (key.section == section && key.name == name) return &key;
+  }
+  return nullptr;
+}
+
+std::string ConfigVariable(const ConfigKey& key) {
+  std::string name = StrCat("VARVE_", key.section, "_", key.name);
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  return name;
+}
+
+}  // namespace varve

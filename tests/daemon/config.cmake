@@ -1,0 +1,10 @@
+varve_test(varve_config_tests LABEL unit
+  SOURCES
+    ${CMAKE_CURRENT_LIST_DIR}/command_line_test.cc
+    ${CMAKE_CURRENT_LIST_DIR}/config_test.cc
+    ${CMAKE_CURRENT_LIST_DIR}/config_values_test.cc
+    ${CMAKE_CURRENT_LIST_DIR}/log_test.cc
+    ${CMAKE_CURRENT_LIST_DIR}/service_manager_test.cc
+  LIBRARIES varve_daemon_base)
+target_compile_definitions(varve_config_tests PRIVATE
+  VARVE_SAMPLE_CONFIG="${PROJECT_SOURCE_DIR}/deploy/varved.toml")

@@ -1,0 +1,301 @@
+#include "daemon/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "daemon/config_keys.h"
+#include "storage/base/str_cat.h"
+
+namespace varve {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class ConfigTest : public testing::Test {
+ protected:
+  ConfigTest() : path_(StrCat(testing::TempDir(), "varved_", getpid(), ".toml")) {}
+  ~ConfigTest() override { std::remove(path_.c_str()); }
+
+  std::string WriteFile(std::string_view content) {
+    std::ofstream(path_, std::ios::binary) << content;
+    return path_;
+  }
+
+  // The message of the error that `sources` must give.
+  static std::string ErrorOf(const ConfigSources& sources) {
+    const auto config = LoadConfig(sources);
+    if (config.ok()) return "no error";
+    EXPECT_EQ(config.status().code(), absl::StatusCode::kInvalidArgument);
+    return std::string(config.status().message());
+  }
+  std::string FileError(std::string_view content) { return ErrorOf({WriteFile(content), {}, {}}); }
+
+  const std::string path_;
+};
+
+TEST_F(ConfigTest, EveryDefaultIsValidAndTheSafeOne) {
+  for (const ConfigKey& key : ConfigKeys()) {
+    Config config;
+    EXPECT_TRUE(key.set(config, key.default_text).ok()) << key.section << "." << key.name;
+  }
+  const auto config = LoadConfig({});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->data_dir, "./varve-data");
+  EXPECT_EQ(config->socket_path, "./varve-data/varve.sock");
+  EXPECT_EQ(config->registry.host, "127.0.0.1");
+  EXPECT_EQ(config->registry.port, 5000);
+  EXPECT_FALSE(config->accept_sparse_index);
+  EXPECT_EQ(config->promise, std::chrono::minutes(10));
+  EXPECT_EQ(config->upload_expiry, std::chrono::hours(24));
+  EXPECT_EQ(config->reclaim_interval, std::chrono::seconds(10));
+  EXPECT_EQ(config->drain_timeout, std::chrono::seconds(30));
+  EXPECT_EQ(config->log_level, LogLevel::kInfo);
+  EXPECT_EQ(config->log_format, LogFormat::kText);
+}
+
+TEST_F(ConfigTest, FlagBeatsEnvironmentBeatsFileBeatsDefault) {
+  ConfigSources sources;
+  sources.file = WriteFile("[store]\ndata_dir = \"/file\"\n");
+  EXPECT_EQ(LoadConfig(sources)->data_dir, "/file");
+  sources.environment = {{"VARVE_STORE_DATA_DIR", "/environment"}};
+  EXPECT_EQ(LoadConfig(sources)->data_dir, "/environment");
+  sources.flags = {{"--data-dir", "/flag"}};
+  EXPECT_EQ(LoadConfig(sources)->data_dir, "/flag");
+}
+
+TEST_F(ConfigTest, ReadsEveryKeyFromAFile) {
+  const auto config = LoadConfig({WriteFile(R"(
+[store]
+data_dir = "/data"
+max_bytes = "20GiB"
+min_free = 4096
+reserve = "1MB"
+[grpc]
+socket = "/run/v.sock"
+[registry]
+listen = "0.0.0.0:80"
+allow_remote = true
+sparse_index = "accept"
+[reclaim]
+promise = "1s"
+upload_expiry = "2h"
+interval = "3s"
+[log]
+format = "json"
+level = "debug"
+[server]
+drain_timeout = "4s"
+)"),
+                                  {},
+                                  {}});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->data_dir, "/data");
+  EXPECT_EQ(config->max_bytes, 20ULL << 30);
+  EXPECT_EQ(config->min_free_bytes, 4096u);
+  EXPECT_EQ(config->reserve_bytes, 1'000'000u);
+  EXPECT_EQ(config->socket_path, "/run/v.sock");
+  EXPECT_EQ(config->registry.host, "0.0.0.0");
+  EXPECT_TRUE(config->accept_sparse_index);
+  EXPECT_EQ(config->promise, std::chrono::seconds(1));
+  EXPECT_EQ(config->upload_expiry, std::chrono::hours(2));
+  EXPECT_EQ(config->reclaim_interval, std::chrono::seconds(3));
+  EXPECT_EQ(config->log_format, LogFormat::kJson);
+  EXPECT_EQ(config->log_level, LogLevel::kDebug);
+  EXPECT_EQ(config->drain_timeout, std::chrono::seconds(4));
+}
+
+TEST_F(ConfigTest, EveryKeyHasItsVariable) {
+  for (const ConfigKey& key : ConfigKeys()) {
+    const std::string variable = ConfigVariable(key);
+    const bool valid_empty = key.name == "socket";  // any text is a path
+    const std::string wrong = valid_empty ? std::string(200, 'x') : std::string("\x01");
+    if (key.name == "data_dir") continue;  // any text is a directory; see the test of precedence
+    EXPECT_THAT(ErrorOf({"", {{variable, wrong}}, {}}), StartsWith(StrCat(variable, ": ")));
+  }
+}
+
+TEST_F(ConfigTest, ErrorsOfTheFileNameLineSectionAndKey) {
+  EXPECT_EQ(FileError("\n[registry]\nlisen = \"127.0.0.1:1\"\n"),
+            StrCat(path_, ":3: [registry] lisen: unknown key; did you mean listen?"));
+  EXPECT_EQ(FileError("[registry]\ntls = true\n"),
+            StrCat(path_, ":2: [registry] tls: unknown key"));
+  EXPECT_EQ(FileError("# x\n[regstry]\n"),
+            StrCat(path_, ":2: [regstry]: unknown section; did you mean registry?"));
+  EXPECT_EQ(FileError("data_dir = \"/x\"\n"), StrCat(path_, ":1: [data_dir]: unknown section"));
+  EXPECT_EQ(FileError("store = 7\n"), StrCat(path_, ":1: store is a section; write [store]"));
+  EXPECT_EQ(FileError("[store]\n\ndata_dir = 7\n"),
+            StrCat(path_,
+                   ":3: [store] data_dir: must be text in quotes, such as "
+                   "\"./varve-data\""));
+  EXPECT_THAT(FileError("[store]\nmax_bytes = -1\n"),
+              StartsWith(StrCat(path_, ":2: [store] max_bytes: \"-1\" is not a size")));
+  EXPECT_THAT(FileError("[store]\nmax_bytes = \"5%\"\n"),
+              StartsWith(StrCat(path_, ":2: [store] max_bytes: \"5%\" is not a size")));
+  EXPECT_THAT(FileError("[reclaim]\npromise = 600\n"),
+              StartsWith(StrCat(path_, ":2: [reclaim] promise: must be text")));
+  EXPECT_EQ(FileError("[registry]\nallow_remote = \"true\"\n"),
+            StrCat(path_, ":2: [registry] allow_remote: must be true or false, without quotes"));
+  EXPECT_EQ(FileError("[log]\nlevel = \"loud\"\n"),
+            StrCat(path_,
+                   ":2: [log] level: \"loud\" must be one of \"debug\", \"info\", "
+                   "\"warning\", \"error\""));
+  EXPECT_EQ(FileError("[store]\ndata_dir = \"\"\n"),
+            StrCat(path_, ":2: [store] data_dir: must not be empty"));
+}
+
+TEST_F(ConfigTest, SyntaxErrorsNameTheLine) {
+  EXPECT_THAT(FileError("[store]\ndata_dir = \n"), StartsWith(StrCat(path_, ":2: ")));
+  EXPECT_THAT(FileError("[store\n"), StartsWith(StrCat(path_, ":1: ")));
+  EXPECT_THAT(FileError("[log]\nlevel = \"info\"\nlevel = \"info\"\n"),
+              StartsWith(StrCat(path_, ":3: ")));
+  EXPECT_THAT(FileError("[log]\nlevel = \"\xff\"\n"), StartsWith(StrCat(path_, ":2: ")));
+}
+
+TEST_F(ConfigTest, FilesThatCannotBeReadAreNamed) {
+  EXPECT_THAT(ErrorOf({"/nonexistent/varved.toml", {}, {}}),
+              StartsWith("/nonexistent/varved.toml: cannot be read"));
+  EXPECT_THAT(ErrorOf({testing::TempDir(), {}, {}}), HasSubstr("cannot be read"));
+  EXPECT_THAT(FileError(std::string(2 << 20, '#')), HasSubstr("larger than 1 MiB"));
+}
+
+TEST_F(ConfigTest, AnEmptyFileIsAConfiguration) {
+  EXPECT_TRUE(LoadConfig({WriteFile(""), {}, {}}).ok());
+  EXPECT_TRUE(LoadConfig({WriteFile("[store]\n"), {}, {}}).ok());
+}
+
+TEST_F(ConfigTest, ShortVariablesAreAliases) {
+  const auto config = LoadConfig(
+      {"",
+       {{"VARVE_DATA_DIR", "/d"}, {"VARVE_SOCKET", "/s"}, {"VARVE_REGISTRY", "127.0.0.1:7"}},
+       {}});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->data_dir, "/d");
+  EXPECT_EQ(config->socket_path, "/s");
+  EXPECT_EQ(config->registry.port, 7);
+  EXPECT_EQ(
+      LoadConfig({"", {{"VARVE_CONFIG", WriteFile("[store]\ndata_dir=\"/c\"\n")}}, {}})->data_dir,
+      "/c");
+}
+
+TEST_F(ConfigTest, TwoVariablesForOneKeyMustAgree) {
+  EXPECT_EQ(ErrorOf({"", {{"VARVE_DATA_DIR", "/a"}, {"VARVE_STORE_DATA_DIR", "/b"}}, {}}),
+            "VARVE_STORE_DATA_DIR: contradicts VARVE_DATA_DIR; set only one of them");
+  EXPECT_TRUE(
+      LoadConfig({"", {{"VARVE_DATA_DIR", "/a"}, {"VARVE_STORE_DATA_DIR", "/a"}}, {}}).ok());
+}
+
+TEST_F(ConfigTest, UnknownVariablesOfASectionAreErrorsOthersAreNotOurs) {
+  EXPECT_EQ(ErrorOf({"", {{"VARVE_STORE_DATADIR", "/x"}}, {}}),
+            "VARVE_STORE_DATADIR: no such setting; did you mean VARVE_STORE_DATA_DIR?");
+  EXPECT_EQ(ErrorOf({"", {{"VARVE_RECLAIM_FOO", "x"}}, {}}), "VARVE_RECLAIM_FOO: no such setting");
+  const auto config = LoadConfig({"",
+                                  {{"VARVE_ADDRESS", "unix:///x"},
+                                   {"VARVE_SOMETHING", "x"},
+                                   {"VARVE_STORE_DATA_DIR", ""},
+                                   {"PATH", "/bin"},
+                                   {"VARVE_REGISTRY_SERVICE_HOST", "10.0.0.1"},
+                                   {"VARVE_REGISTRY_PORT_5000_TCP", "tcp://10.0.0.1:5000"},
+                                   {"VARVE_REGISTRY_PORT", "tcp://10.0.0.1:5000"}},
+                                  {}});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->data_dir, "./varve-data");
+}
+
+TEST_F(ConfigTest, BadFlagsAndVariablesAreNamed) {
+  EXPECT_THAT(ErrorOf({"", {}, {{"--registry", "foo"}}}), StartsWith("--registry: \"foo\" is not"));
+  EXPECT_THAT(ErrorOf({"", {{"VARVE_LOG_LEVEL", "loud"}}, {}}),
+              StartsWith("VARVE_LOG_LEVEL: \"loud\" must be one of"));
+  EXPECT_EQ(ErrorOf({"", {}, {{"--what", "x"}}}), "--what: unknown flag");
+}
+
+TEST_F(ConfigTest, ABadValueIsAnErrorAlsoWhenALaterLayerReplacesIt) {
+  ConfigSources sources;
+  sources.file = WriteFile("[log]\nlevel = \"loud\"\n");
+  sources.flags = {{"--log-level", "info"}};
+  EXPECT_THAT(ErrorOf(sources), HasSubstr(":2: [log] level"));
+}
+
+TEST_F(ConfigTest, RemoteAddressesNeedToBeAllowed) {
+  EXPECT_THAT(ErrorOf({"", {}, {{"--registry", "0.0.0.0:5000"}}}),
+              AllOf(StartsWith("--registry: 0.0.0.0:5000 is not a loopback address"),
+                    HasSubstr("[registry] allow_remote = true")));
+  EXPECT_THAT(FileError("[registry]\nlisten = \":5000\"\n"),
+              StartsWith(StrCat(path_, ":2: [registry] listen: :5000 is not a loopback address")));
+  ConfigSources sources;
+  sources.flags = {{"--registry", "0.0.0.0:5000"}};
+  sources.environment = {{"VARVE_REGISTRY_ALLOW_REMOTE", "true"}};
+  EXPECT_TRUE(LoadConfig(sources).ok());
+}
+
+TEST_F(ConfigTest, ASocketPathMustFit) {
+  const std::string longest(107, 's');
+  EXPECT_TRUE(LoadConfig({"", {}, {{"--socket", longest}}}).ok());
+  EXPECT_THAT(ErrorOf({"", {}, {{"--socket", longest + "s"}}}), StartsWith("--socket: sss"));
+  EXPECT_THAT(ErrorOf({"", {}, {{"--data-dir", longest}}}),
+              AllOf(StartsWith("[grpc] socket: sss"), HasSubstr("set a shorter one")));
+}
+
+TEST_F(ConfigTest, TheEffectiveConfigurationSaysWhereFromAndReadsBackTheSame) {
+  ConfigSources sources;
+  sources.file = WriteFile("[store]\nmax_bytes = \"1GiB\"\n");
+  sources.environment = {{"VARVE_LOG_LEVEL", "error"}};
+  sources.flags = {{"--data-dir", "/a \"b\"\\c\n\xc3\xa9"}};
+  const auto config = LoadConfig(sources);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_THAT(config->effective_toml,
+              AllOf(HasSubstr(StrCat("max_bytes = \"1GiB\"  # from ", path_, ":2: [store]")),
+                    HasSubstr("level = \"error\"  # from VARVE_LOG_LEVEL\n"),
+                    HasSubstr("  # from --data-dir\n"),
+                    HasSubstr("listen = \"127.0.0.1:5000\"  # from default\n")));
+  const auto again = LoadConfig({WriteFile(config->effective_toml), {}, {}});
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->data_dir, config->data_dir);
+  EXPECT_EQ(again->socket_path, config->socket_path);
+  EXPECT_EQ(again->max_bytes, 1u << 30);
+  EXPECT_EQ(again->log_level, LogLevel::kError);
+}
+
+TEST_F(ConfigTest, AFileNameCannotForgeALineOfTheEffectiveConfiguration) {
+  const std::string odd = StrCat(testing::TempDir(), "varved_", getpid(), "_\n[store]");
+  std::ofstream(odd) << "[log]\nlevel = \"error\"\n";
+  const auto config = LoadConfig({odd, {}, {}});
+  std::remove(odd.c_str());
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_TRUE(LoadConfig({WriteFile(config->effective_toml), {}, {}}).ok());
+}
+
+TEST_F(ConfigTest, TheSampleNamesEveryKeyWithItsDefaultAndIsValidUncommented) {
+  std::ifstream stream(VARVE_SAMPLE_CONFIG);
+  const std::string sample{std::istreambuf_iterator<char>(stream),
+                           std::istreambuf_iterator<char>()};
+  EXPECT_TRUE(LoadConfig({VARVE_SAMPLE_CONFIG, {}, {}}).ok());
+  std::string uncommented;
+  for (size_t begin = 0; begin < sample.size();) {
+    const size_t end = std::min(sample.find('\n', begin), sample.size());
+    const std::string line = sample.substr(begin, end - begin);
+    // "#key = value" is a setting, "# text" is a comment.
+    const bool setting = line.size() > 1 && line[0] == '#' && line[1] != ' ' && line[1] != '#';
+    uncommented += (setting ? line.substr(1) : line) + "\n";
+    begin = end + 1;
+  }
+  const auto config = LoadConfig({WriteFile(uncommented), {}, {}});
+  ASSERT_TRUE(config.ok()) << config.status();
+  for (const ConfigKey& key : ConfigKeys()) {
+    EXPECT_THAT(uncommented, HasSubstr(StrCat("\n", key.name, " = "))) << key.section;
+    // The packaged sample differs from the defaults in its paths only.
+    if (key.name == "data_dir" || key.name == "socket") continue;
+    const std::string quote = key.kind == ConfigKind::kBool ? "" : "\"";
+    EXPECT_THAT(uncommented, HasSubstr(StrCat("\n", key.name, " = ", quote, key.default_text)));
+  }
+}
+
+}  // namespace
+}  // namespace varve
