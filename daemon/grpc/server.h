@@ -4,6 +4,7 @@
 #define VARVE_DAEMON_GRPC_SERVER_H_
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -13,7 +14,10 @@
 namespace varve {
 
 struct GrpcServerOptions {
-  std::string socket_path;  // made with mode 0660; a stale socket of a dead daemon is replaced
+  std::string socket_path;   // made with mode 0660; a stale socket of a dead daemon is replaced
+  size_t max_workers = 64;   // calls that use the store at once; idle streams need no worker
+  size_t max_queued = 4096;  // unary calls that wait for a worker; more are refused
+  std::chrono::milliseconds stall_timeout{60'000};  // of a stream whose client moves no message
 };
 
 class GrpcServer {
@@ -21,7 +25,8 @@ class GrpcServer {
   virtual ~GrpcServer() = default;  // as Stop with no grace
 
   // Listens and serves until Stop. `store` must outlive the server. Unavailable, naming the path,
-  // when it cannot listen.
+  // when it cannot listen or another daemon answers there; InvalidArgument when the path cannot be
+  // a socket.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(Store& store,
                                                            const GrpcServerOptions& options);
 

@@ -1,0 +1,17 @@
+# The native door. Protocol rules without gRPC are apart from the files that include grpcpp, which
+# are few because each costs seconds to compile.
+add_library(varve_grpc STATIC
+  grpc/blob_streams.cc
+  grpc/blob_upload.cc
+  grpc/blobs_service.cc
+  grpc/call_record.cc
+  grpc/images_service.cc
+  grpc/messages.cc
+  grpc/server.cc
+  grpc/stream_watch.cc
+  grpc/unix_socket.cc
+  grpc/worker_pool.cc)
+target_link_libraries(varve_grpc
+  PUBLIC varve_storage
+  PRIVATE varve_warnings varve_proto varve_daemon_base varve_status_mapping gRPC::grpc++
+          gRPC::grpc++_reflection absl::flat_hash_set absl::str_format Threads::Threads)

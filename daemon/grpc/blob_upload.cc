@@ -1,0 +1,145 @@
+#include "daemon/grpc/blob_upload.h"
+
+#include <utility>
+
+#include "daemon/grpc/messages.h"
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/limits.h"
+
+namespace varve {
+namespace {
+
+constexpr size_t kMaxDataBytes = 8 * kMiB;  // as blobs.proto says
+
+}  // namespace
+
+absl::StatusOr<bool> BlobUpload::Take(const v1::WriteRequest& request) {
+  switch (request.part_case()) {
+    case v1::WriteRequest::kHeader:
+      return TakeHeader(request.header());
+    case v1::WriteRequest::kData:
+      RETURN_IF_ERROR(TakeData(request.data()));
+      return false;
+    case v1::WriteRequest::kCommit:
+      RETURN_IF_ERROR(TakeCommit(request.commit()));
+      return true;
+    case v1::WriteRequest::PART_NOT_SET:
+      break;
+  }
+  return absl::InvalidArgumentError("a message must have one of header, data and commit");
+}
+
+absl::StatusOr<bool> BlobUpload::TakeHeader(const v1::WriteRequest::Header& header) {
+  if (opened_) return absl::InvalidArgumentError("the header must be the first message only");
+  opened_ = true;
+  header_ = header;
+  if (!header.upload_id().empty()) RETURN_IF_ERROR(ValidateUploadId(header.upload_id()));
+  ASSIGN_OR_RETURN(expected_, OptionalDigest("expected_digest", header.expected_digest()));
+  if (header.has_size_bytes() && header.offset() > header.size_bytes()) {
+    return absl::OutOfRangeError("offset lies past size_bytes");
+  }
+  if (expected_) {
+    const absl::StatusOr<BlobInfo> present = store_.StatBlob(header.repository(), *expected_);
+    if (present.ok()) {
+      ToMessage(*present, response_.mutable_blob());
+      response_.set_offset(present->size_bytes);
+      response_.set_already_existed(true);
+      return true;
+    }
+    if (!absl::IsNotFound(present.status())) return present.status();
+  }
+  RETURN_IF_ERROR(OpenIngest());
+  return false;
+}
+
+absl::Status BlobUpload::OpenIngest() {
+  absl::StatusOr<std::unique_ptr<Ingest>> ingest = absl::NotFoundError("");
+  if (!header_.upload_id().empty()) {
+    ingest = store_.ResumeIngest(header_.repository(), header_.upload_id());
+  }
+  if (absl::IsNotFound(ingest.status())) {
+    if (header_.offset() != 0) {
+      return absl::NotFoundError(
+          "there is no such upload (it may be committed, aborted or "
+          "expired); start at offset 0");
+    }
+    IngestOptions options;
+    options.id = header_.upload_id();
+    if (expected_) options.algorithm = expected_->algorithm();
+    if (header_.has_size_bytes()) options.size_bytes = header_.size_bytes();
+    ingest = store_.BeginIngest(header_.repository(), std::move(options));
+  }
+  if (!ingest.ok()) return ingest.status();
+  ingest_ = *std::move(ingest);
+  offset_bytes_ = ingest_->status().offset_bytes;
+  if (header_.offset() != offset_bytes_) {
+    return absl::OutOfRangeError(StrCat("the upload stands at offset ", offset_bytes_, ", not ",
+                                        header_.offset(), "; go on from there or abort it"));
+  }
+  if (header_.has_size_bytes() && offset_bytes_ != 0) {
+    return ingest_->Expect(header_.size_bytes() - offset_bytes_);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status BlobUpload::TakeData(const std::string& data) {
+  if (ingest_ == nullptr) return absl::InvalidArgumentError("data came before the header");
+  if (data.size() > kMaxDataBytes) {
+    return absl::InvalidArgumentError(StrCat("a data message has ", data.size(), " bytes; at most ",
+                                             kMaxDataBytes, " are allowed"));
+  }
+  if (header_.has_size_bytes() && data.size() > header_.size_bytes() - offset_bytes_) {
+    return absl::InvalidArgumentError(
+        StrCat("more data than the ", header_.size_bytes(), " bytes announced in the header"));
+  }
+  RETURN_IF_ERROR(ingest_->Append(offset_bytes_, data));
+  offset_bytes_ += data.size();
+  received_bytes_ += data.size();
+  return absl::OkStatus();
+}
+
+absl::Status BlobUpload::TakeCommit(const v1::WriteRequest::Commit& commit) {
+  if (ingest_ == nullptr) return absl::InvalidArgumentError("commit came before the header");
+  ASSIGN_OR_RETURN(const std::optional<Digest> named,
+                   OptionalDigest("commit.expected_digest", commit.expected_digest()));
+  if (named && expected_ && !(*named == *expected_)) {
+    return absl::InvalidArgumentError("commit names another digest than the header");
+  }
+  if (!named && !expected_) {
+    return absl::InvalidArgumentError("neither header nor commit names the expected digest");
+  }
+  std::optional<uint64_t> size_bytes;
+  if (header_.has_size_bytes()) size_bytes = header_.size_bytes();
+  if (commit.has_size_bytes()) {
+    if (size_bytes && *size_bytes != commit.size_bytes()) {
+      return absl::InvalidArgumentError("commit names another size than the header");
+    }
+    size_bytes = commit.size_bytes();
+  }
+  const absl::StatusOr<BlobInfo> blob = ingest_->Commit(named ? *named : *expected_, size_bytes);
+  // Also on failure the store has decided what becomes of the upload; nothing is left to let go.
+  ingest_.reset();
+  RETURN_IF_ERROR(blob.status());
+  ToMessage(*blob, response_.mutable_blob());
+  response_.set_offset(blob->size_bytes);
+  return absl::OkStatus();
+}
+
+absl::Status BlobUpload::End(bool half_closed) {
+  if (!opened_) return absl::InvalidArgumentError("the stream ended before its header");
+  if (ingest_ == nullptr) return absl::OkStatus();
+  const std::unique_ptr<Ingest> ingest = std::move(ingest_);
+  if (header_.upload_id().empty()) {
+    RETURN_IF_ERROR(ingest->Abort());
+    return absl::InvalidArgumentError(
+        "the stream ended without a commit, and its upload has no upload_id to be resumed by: it "
+        "was dropped");
+  }
+  if (!half_closed) return absl::OkStatus();
+  RETURN_IF_ERROR(ingest->Checkpoint());
+  response_.set_offset(offset_bytes_);
+  return absl::OkStatus();
+}
+
+}  // namespace varve

@@ -1,0 +1,52 @@
+// One Write stream as a state machine over the store's Ingest: header, data, commit. Knows nothing
+// of gRPC. Belongs to one stream; used by one thread at a time; calls block on the disk.
+#ifndef VARVE_DAEMON_GRPC_BLOB_UPLOAD_H_
+#define VARVE_DAEMON_GRPC_BLOB_UPLOAD_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "storage/store.h"
+#include "varve/v1/blobs.pb.h"
+
+namespace varve {
+
+class BlobUpload {
+ public:
+  // Both must outlive the upload.
+  BlobUpload(Store& store, v1::WriteResponse& response) : store_(store), response_(response) {}
+
+  // Takes the next message. True when the upload is over and the response complete. After an error,
+  // call End only.
+  absl::StatusOr<bool> Take(const v1::WriteRequest& request);
+
+  // The stream has ended, whyever. Lets go of an upload that is not committed: one with an id is
+  // kept for a later stream, one without is dropped. With `half_closed`, the client ended it on
+  // purpose: what is kept is made to survive a restart, and the response says how much that is.
+  absl::Status End(bool half_closed);
+
+  uint64_t received_bytes() const { return received_bytes_; }
+  const std::string& repository() const { return header_.repository(); }
+
+ private:
+  absl::StatusOr<bool> TakeHeader(const v1::WriteRequest::Header& header);
+  absl::Status OpenIngest();
+  absl::Status TakeData(const std::string& data);
+  absl::Status TakeCommit(const v1::WriteRequest::Commit& commit);
+
+  Store& store_;
+  v1::WriteResponse& response_;
+  bool opened_ = false;  // a header was taken
+  v1::WriteRequest::Header header_;
+  std::optional<Digest> expected_;
+  std::unique_ptr<Ingest> ingest_;  // null before the header, and after commit and abort
+  uint64_t offset_bytes_ = 0;       // of ingest_
+  uint64_t received_bytes_ = 0;     // by this stream
+};
+
+}  // namespace varve
+
+#endif  // VARVE_DAEMON_GRPC_BLOB_UPLOAD_H_

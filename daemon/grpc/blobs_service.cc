@@ -1,0 +1,122 @@
+#include <vector>
+
+#include "daemon/grpc/blob_streams.h"
+#include "daemon/grpc/messages.h"
+#include "daemon/grpc/services.h"
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/limits.h"
+#include "varve/v1/blobs.grpc.pb.h"
+
+namespace varve {
+namespace {
+
+constexpr CallKind kStat{"Blobs.Stat", Subject::kBlob, false};
+constexpr CallKind kFindMissing{"Blobs.FindMissing", Subject::kBlob, false};
+constexpr CallKind kWriteStatus{"Blobs.WriteStatus", Subject::kUpload, false};
+constexpr CallKind kAbort{"Blobs.Abort", Subject::kUpload, true};
+
+absl::Status StatBlob(Store& store, const v1::StatBlobRequest& request,
+                      v1::StatBlobResponse* response) {
+  ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digest", request.digest()));
+  ASSIGN_OR_RETURN(const BlobInfo info, store.StatBlob(request.repository(), digest));
+  ToMessage(info, response->mutable_blob());
+  return absl::OkStatus();
+}
+
+absl::Status FindMissingBlobs(Store& store, const v1::FindMissingRequest& request,
+                              v1::FindMissingResponse* response) {
+  const auto count = static_cast<size_t>(request.digests_size());
+  if (count > kMaxFindMissingDigests) {
+    return absl::InvalidArgumentError(
+        StrCat(count, " digests in one call; at most ", kMaxFindMissingDigests, " are allowed"));
+  }
+  std::vector<Digest> digests;
+  digests.reserve(count);
+  for (const std::string& text : request.digests()) {
+    ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digests", text));
+    digests.push_back(digest);
+  }
+  ASSIGN_OR_RETURN(const std::vector<Digest> missing,
+                   store.FindMissing(request.repository(), digests));
+  for (const Digest& digest : missing) response->add_missing(digest.ToString());
+  return absl::OkStatus();
+}
+
+absl::Status StatUpload(Store& store, const v1::WriteStatusRequest& request,
+                        v1::WriteStatusResponse* response) {
+  RETURN_IF_ERROR(ValidateUploadId(request.upload_id()));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest,
+                   store.ResumeIngest(request.repository(), request.upload_id()));
+  const IngestStatus status = ingest->status();
+  response->set_offset(status.offset_bytes);
+  ToMessage(status.started_nanos, response->mutable_started());
+  ToMessage(status.updated_nanos, response->mutable_updated());
+  return absl::OkStatus();
+}
+
+absl::Status AbortUpload(Store& store, const v1::AbortWriteRequest& request) {
+  RETURN_IF_ERROR(ValidateUploadId(request.upload_id()));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest,
+                   store.ResumeIngest(request.repository(), request.upload_id()));
+  return ingest->Abort();
+}
+
+class BlobsService final : public v1::Blobs::CallbackService {
+ public:
+  explicit BlobsService(GrpcDoor& door) : door_(door) {}
+
+  grpc::ServerUnaryReactor* Stat(grpc::CallbackServerContext* context,
+                                 const v1::StatBlobRequest* request,
+                                 v1::StatBlobResponse* response) override {
+    return AnswerUnary(
+        door_, kStat, context, request, response,
+        [&store = door_.store](const auto& in, auto* out) { return StatBlob(store, in, out); });
+  }
+
+  grpc::ServerUnaryReactor* FindMissing(grpc::CallbackServerContext* context,
+                                        const v1::FindMissingRequest* request,
+                                        v1::FindMissingResponse* response) override {
+    return AnswerUnary(door_, kFindMissing, context, request, response,
+                       [&store = door_.store](const auto& in, auto* out) {
+                         return FindMissingBlobs(store, in, out);
+                       });
+  }
+
+  grpc::ServerReadReactor<v1::WriteRequest>* Write(grpc::CallbackServerContext* context,
+                                                   v1::WriteResponse* response) override {
+    return NewWriteStream(door_, context, response);
+  }
+
+  grpc::ServerUnaryReactor* WriteStatus(grpc::CallbackServerContext* context,
+                                        const v1::WriteStatusRequest* request,
+                                        v1::WriteStatusResponse* response) override {
+    return AnswerUnary(
+        door_, kWriteStatus, context, request, response,
+        [&store = door_.store](const auto& in, auto* out) { return StatUpload(store, in, out); });
+  }
+
+  grpc::ServerUnaryReactor* Abort(grpc::CallbackServerContext* context,
+                                  const v1::AbortWriteRequest* request,
+                                  v1::AbortWriteResponse* response) override {
+    return AnswerUnary(
+        door_, kAbort, context, request, response,
+        [&store = door_.store](const auto& in, auto*) { return AbortUpload(store, in); });
+  }
+
+  grpc::ServerWriteReactor<v1::ReadResponse>* Read(grpc::CallbackServerContext* context,
+                                                   const v1::ReadRequest* request) override {
+    return NewReadStream(door_, context, request);
+  }
+
+ private:
+  GrpcDoor& door_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> NewBlobsService(GrpcDoor& door) {
+  return std::make_unique<BlobsService>(door);
+}
+
+}  // namespace varve

@@ -1,0 +1,66 @@
+// What the services of the native door share: the store and its workers, the way a unary call is
+// answered on a worker, and how gRPC meets the record of a call.
+#ifndef VARVE_DAEMON_GRPC_CALL_H_
+#define VARVE_DAEMON_GRPC_CALL_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <chrono>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "daemon/grpc/call_record.h"
+#include "daemon/grpc/stream_watch.h"
+#include "daemon/grpc/worker_pool.h"
+#include "storage/store.h"
+
+namespace varve {
+
+// Owned by the server; outlives every call.
+struct GrpcDoor {
+  Store& store;
+  WorkerPool& workers;
+  StreamWatch& watch;
+  std::chrono::milliseconds stall_timeout;
+};
+
+// The record of a call that has just arrived; its request id goes back as trailing metadata.
+inline CallRecord BeginCall(const CallKind& kind, grpc::CallbackServerContext& context) {
+  const auto sent = context.client_metadata().find(kRequestIdKey);
+  CallRecord record(kind, sent == context.client_metadata().end()
+                              ? std::string_view()
+                              : std::string_view(sent->second.data(), sent->second.size()));
+  context.AddTrailingMetadata(kRequestIdKey, record.request_id());
+  return record;
+}
+
+// Ends the record and gives the status for the client. Once a call, just before Finish.
+inline grpc::Status EndCall(CallRecord& record, const absl::Status& status,
+                            std::string_view repository, uint64_t bytes) {
+  CallOutcome outcome = record.End(status, repository, bytes);
+  return {static_cast<grpc::StatusCode>(outcome.grpc_code), std::move(outcome.message)};
+}
+
+// Answers a unary call with `work(request, response)` on a worker. `Request` has a repository.
+template <typename Request, typename Response, typename Work>
+grpc::ServerUnaryReactor* AnswerUnary(GrpcDoor& door, const CallKind& kind,
+                                      grpc::CallbackServerContext* context, const Request* request,
+                                      Response* response, Work work) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  CallRecord record = BeginCall(kind, *context);
+  const bool taken = door.workers.TrySubmit([=]() mutable {
+    const absl::Status status =
+        context->IsCancelled() ? absl::CancelledError("cancelled") : work(*request, response);
+    reactor->Finish(EndCall(record, status, request->repository(), request->ByteSizeLong()));
+  });
+  if (!taken) {
+    reactor->Finish(EndCall(record, absl::ResourceExhaustedError("too many calls wait; try again"),
+                            request->repository(), 0));
+  }
+  return reactor;
+}
+
+}  // namespace varve
+
+#endif  // VARVE_DAEMON_GRPC_CALL_H_

@@ -1,0 +1,79 @@
+#include "daemon/grpc/call_record.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_format.h"
+#include "daemon/log.h"
+#include "storage/base/clock.h"
+#include "storage/base/str_cat.h"
+
+namespace varve {
+namespace {
+
+constexpr size_t kMaxRequestIdBytes = 64;
+// A status message travels as an HTTP/2 header, percent-encoded up to threefold; clients take 8 KiB
+// of headers.
+constexpr size_t kMaxMessageBytes = 1024;
+
+bool IsRequestId(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxRequestIdBytes &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' ||
+                  c == '.';
+         });
+}
+
+LogLevel LevelOf(const absl::Status& status, bool changes) {
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return changes ? LogLevel::kInfo : LogLevel::kDebug;
+    case absl::StatusCode::kNotFound:  // the usual answer to "is it there?"
+      return changes ? LogLevel::kInfo : LogLevel::kDebug;
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDataLoss:
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kUnknown:
+      return LogLevel::kError;
+    default:
+      return LogLevel::kInfo;
+  }
+}
+
+}  // namespace
+
+CallRecord::CallRecord(const CallKind& kind, std::string_view sent_id)
+    : kind_(kind),
+      request_id_(IsRequestId(sent_id) ? std::string(sent_id)
+                                       : absl::StrFormat("%016x", SystemRandom().Next())),
+      started_(std::chrono::steady_clock::now()) {}
+
+CallOutcome CallRecord::End(const absl::Status& status, std::string_view repository,
+                            uint64_t bytes) const {
+  const auto elapsed = std::chrono::steady_clock::now() - started_;
+  const std::string milliseconds =
+      absl::StrFormat("%.1f", std::chrono::duration<double, std::milli>(elapsed).count());
+  const LogLevel level = LevelOf(status, kind_.changes);
+  if (status.ok()) {
+    Log(level, kind_.name,
+        {{"request", request_id_},
+         {"repository", std::string(repository)},
+         {"bytes", StrCat(bytes)},
+         {"ms", milliseconds}});
+    return {};
+  }
+  Log(level, kind_.name,
+      {{"request", request_id_},
+       {"repository", std::string(repository)},
+       {"bytes", StrCat(bytes)},
+       {"ms", milliseconds},
+       {"code", absl::StatusCodeToString(status.code())},
+       {"error", std::string(status.message())}});
+  const DoorError error = MapStatus(status, kind_.subject);
+  std::string message = ClientMessage(status, error, request_id_);
+  if (message.size() > kMaxMessageBytes) message.resize(kMaxMessageBytes);
+  return {.grpc_code = error.grpc_code, .message = std::move(message)};
+}
+
+}  // namespace varve

@@ -1,0 +1,30 @@
+// Between the messages of varve.v1 and the vocabulary of the store. Pure functions.
+#ifndef VARVE_DAEMON_GRPC_MESSAGES_H_
+#define VARVE_DAEMON_GRPC_MESSAGES_H_
+
+#include "absl/status/statusor.h"
+#include "storage/digest/digest.h"
+#include "storage/store.h"
+#include "varve/v1/blobs.pb.h"
+#include "varve/v1/images.pb.h"
+
+namespace varve {
+
+void ToMessage(const BlobInfo& info, v1::BlobInfo* message);
+void ToMessage(const ManifestInfo& info, v1::ManifestInfo* message);
+void ToMessage(const ImageInfo& info, v1::Image* message);
+void ToMessage(int64_t nanos, google::protobuf::Timestamp* message);
+
+// Parses a digest that `field` of a request must have; InvalidArgument, naming the field.
+absl::StatusOr<Digest> RequiredDigest(std::string_view field, const std::string& text);
+
+// As RequiredDigest, but an empty text is nullopt.
+absl::StatusOr<std::optional<Digest>> OptionalDigest(std::string_view field,
+                                                     const std::string& text);
+
+// InvalidArgument unless `id` is 1 to kMaxIngestIdBytes letters, digits, '-', '_' or '.'.
+absl::Status ValidateUploadId(std::string_view id);
+
+}  // namespace varve
+
+#endif  // VARVE_DAEMON_GRPC_MESSAGES_H_

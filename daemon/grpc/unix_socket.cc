@@ -1,0 +1,95 @@
+#include "daemon/grpc/unix_socket.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+
+namespace varve {
+namespace {
+
+constexpr char kUnpublishedSuffix[] = ".new";
+// What the kernel takes, less the final zero and the suffix.
+constexpr size_t kMaxSocketPathBytes =
+    sizeof(sockaddr_un::sun_path) - 1 - (sizeof(kUnpublishedSuffix) - 1);
+
+// 0 when somebody accepts a connection on `path` (or its queue of connections is full), else errno.
+int Connect(const std::string& path) {
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return errno;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  const int result = connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  const int error = result == 0 ? 0 : errno;
+  close(fd);
+  return error == EAGAIN ? 0 : error;
+}
+
+}  // namespace
+
+std::string UnpublishedSocketPath(const std::string& socket_path) {
+  return socket_path + kUnpublishedSuffix;
+}
+
+absl::Status CheckSocketPath(const std::string& socket_path) {
+  if (socket_path.empty()) {
+    return absl::InvalidArgumentError("the path of the gRPC socket is empty; set --socket PATH");
+  }
+  if (socket_path.size() > kMaxSocketPathBytes) {
+    return absl::InvalidArgumentError(StrCat("the socket path ", socket_path, " has ",
+                                             socket_path.size(), " bytes; at most ",
+                                             kMaxSocketPathBytes, " are possible"));
+  }
+  struct stat info {};
+  if (lstat(socket_path.c_str(), &info) != 0) {
+    // The bind that follows tells about a missing or forbidden directory.
+    return errno == ENOENT || errno == EACCES ? absl::OkStatus()
+                                              : ErrnoToStatus(errno, "look at " + socket_path);
+  }
+  if (!S_ISSOCK(info.st_mode)) {
+    return absl::InvalidArgumentError(
+        StrCat(socket_path, " exists and is no socket; remove it or choose another --socket PATH"));
+  }
+  switch (const int error = Connect(socket_path)) {
+    case 0:
+      return absl::UnavailableError(StrCat("another daemon answers on ", socket_path,
+                                           "; stop it first or choose another --socket PATH"));
+    case ECONNREFUSED:
+    case ENOENT:
+      return absl::OkStatus();
+    default:
+      return absl::UnavailableError(StrCat("cannot tell whether a daemon lives on ", socket_path,
+                                           ": ", std::strerror(error)));
+  }
+}
+
+absl::StatusOr<SocketIdentity> PublishSocket(const std::string& socket_path) {
+  const std::string unpublished = UnpublishedSocketPath(socket_path);
+  struct stat info {};
+  if (chmod(unpublished.c_str(), 0660) != 0 || stat(unpublished.c_str(), &info) != 0 ||
+      rename(unpublished.c_str(), socket_path.c_str()) != 0) {
+    const int error = errno;
+    unlink(unpublished.c_str());
+    return absl::UnavailableError(
+        StrCat("cannot make the socket ", socket_path, ": ", std::strerror(error)));
+  }
+  return SocketIdentity{.device = info.st_dev, .inode = info.st_ino};
+}
+
+void RemoveSocket(const std::string& socket_path, const SocketIdentity& identity) {
+  struct stat info {};
+  if (lstat(socket_path.c_str(), &info) != 0) return;
+  if (info.st_dev != identity.device || info.st_ino != identity.inode) return;
+  unlink(socket_path.c_str());
+}
+
+}  // namespace varve

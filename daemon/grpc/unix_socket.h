@@ -1,0 +1,37 @@
+// Taking over a unix socket path safely: a path that a living daemon answers on is left alone, one
+// that a dead daemon left behind is replaced in one step, with its permissions set beforehand.
+#ifndef VARVE_DAEMON_GRPC_UNIX_SOCKET_H_
+#define VARVE_DAEMON_GRPC_UNIX_SOCKET_H_
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace varve {
+
+// The path that a server binds before PublishSocket moves it to `socket_path`.
+std::string UnpublishedSocketPath(const std::string& socket_path);
+
+// OK when `socket_path` may be taken. InvalidArgument when it is empty, too long for the kernel, or
+// something else than a socket lives there; Unavailable when a daemon answers on it or its
+// directory cannot be used.
+absl::Status CheckSocketPath(const std::string& socket_path);
+
+// Identifies a published socket, so that only its own server removes it.
+struct SocketIdentity {
+  dev_t device = 0;
+  ino_t inode = 0;
+};
+
+// Gives the socket at UnpublishedSocketPath mode 0660 and moves it to `socket_path`, over a stale
+// one.
+absl::StatusOr<SocketIdentity> PublishSocket(const std::string& socket_path);
+
+// Removes `socket_path` if it is still the socket that was published.
+void RemoveSocket(const std::string& socket_path, const SocketIdentity& identity);
+
+}  // namespace varve
+
+#endif  // VARVE_DAEMON_GRPC_UNIX_SOCKET_H_
