@@ -5,3 +5,21 @@ target_link_libraries(varve_status_mapping PUBLIC varve_storage PRIVATE varve_wa
 # What a request means, apart from any socket, so that it can be fuzzed.
 add_library(varve_http_route STATIC http/route.cc)
 target_link_libraries(varve_http_route PUBLIC varve_storage PRIVATE varve_warnings)
+
+add_library(varve_http STATIC
+  http/blobs.cc
+  http/connection.cc
+  http/dispatch.cc
+  http/listings.cc
+  http/manifests.cc
+  http/poller.cc
+  http/reply.cc
+  http/request_reader.cc
+  http/server.cc
+  http/session.cc
+  http/socket.cc
+  http/uploads.cc
+  http/worker_pool.cc)
+target_link_libraries(varve_http
+  PUBLIC varve_storage varve_status_mapping varve_http_route varve_daemon_base
+  PRIVATE varve_warnings Boost::headers absl::str_format Threads::Threads)

@@ -17,12 +17,16 @@ namespace varve {
 
 struct HttpServerOptions {
   std::string host = "127.0.0.1";
-  uint16_t port = 5000;  // 0 = any free port
-  size_t max_workers = 128;        // requests served at once; started when needed
+  uint16_t port = 5000;             // 0 = any free port
+  size_t max_workers = 128;         // requests served at once; started when needed
   size_t max_connections = 10'000;  // beyond it new connections are closed
-  std::chrono::milliseconds header_timeout{10'000};  // from a request's first byte to its last header
-  std::chrono::milliseconds idle_timeout{120'000};   // of a keep-alive connection
-  std::chrono::milliseconds stall_timeout{60'000};   // of a body that makes no progress
+  std::chrono::milliseconds header_timeout{
+      10'000};  // from a request's first byte to its last header
+  std::chrono::milliseconds idle_timeout{120'000};  // of a keep-alive connection
+  std::chrono::milliseconds stall_timeout{60'000};  // of a body that makes no progress
+  // A body, in either direction, that keeps us waiting must bring this many bytes a second on the
+  // average, after a first stall_timeout: 4 KiB/s is half of a 64 kbit/s line. 0 = no such limit.
+  uint64_t min_bytes_per_second = 4096;
 };
 
 class HttpServer {

@@ -1,0 +1,142 @@
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "daemon/http/handlers.h"
+#include "storage/base/str_cat.h"
+#include "storage/catalog/names.h"
+
+namespace varve {
+namespace {
+
+Reply GetBase(const Exchange&) {
+  Reply reply;
+  reply.AddHeader("Content-Type", "application/json");
+  reply.body = "{}";
+  return reply;
+}
+
+Reply GetHealth(const Exchange&) {
+  Reply reply;
+  reply.AddHeader("Content-Type", "text/plain; charset=utf-8");
+  reply.body = "ok\n";
+  return reply;
+}
+
+struct Operation {
+  Endpoint endpoint;
+  std::string_view method;
+  Reply (*handler)(const Exchange&);
+};
+
+constexpr Operation kOperations[] = {
+    {Endpoint::kBase, "GET", GetBase},
+    {Endpoint::kBase, "HEAD", GetBase},
+    {Endpoint::kHealth, "GET", GetHealth},
+    {Endpoint::kHealth, "HEAD", GetHealth},
+    {Endpoint::kCatalog, "GET", ListCatalog},
+    {Endpoint::kCatalog, "HEAD", ListCatalog},
+    {Endpoint::kTags, "GET", ListTags},
+    {Endpoint::kTags, "HEAD", ListTags},
+    {Endpoint::kReferrers, "GET", ListReferrers},
+    {Endpoint::kReferrers, "HEAD", ListReferrers},
+    {Endpoint::kBlob, "GET", GetBlob},
+    {Endpoint::kBlob, "HEAD", GetBlob},
+    {Endpoint::kBlob, "DELETE", DeleteBlob},
+    {Endpoint::kUploads, "POST", StartUpload},
+    {Endpoint::kUpload, "GET", GetUpload},
+    {Endpoint::kUpload, "HEAD", GetUpload},
+    {Endpoint::kUpload, "PATCH", PatchUpload},
+    {Endpoint::kUpload, "PUT", FinishUpload},
+    {Endpoint::kUpload, "DELETE", CancelUpload},
+    {Endpoint::kManifest, "GET", GetManifest},
+    {Endpoint::kManifest, "HEAD", GetManifest},
+    {Endpoint::kManifest, "PUT", PutManifest},
+    {Endpoint::kManifest, "DELETE", DeleteManifest},
+};
+
+Reply MethodNotAllowed(Endpoint endpoint) {
+  std::string allowed;
+  for (const Operation& operation : kOperations) {
+    if (operation.endpoint != endpoint) continue;
+    if (!allowed.empty()) allowed += ", ";
+    allowed += operation.method;
+  }
+  Reply reply = ErrorReply(405, "UNSUPPORTED",
+                           StrCat("this path takes only the methods ", std::string_view(allowed)));
+  reply.AddHeader("Allow", allowed);
+  return reply;
+}
+
+}  // namespace
+
+Reply Dispatch(const Exchange& exchange) {
+  const Operation* found = nullptr;
+  for (const Operation& operation : kOperations) {
+    if (operation.endpoint == exchange.route.endpoint &&
+        operation.method == exchange.request.method) {
+      found = &operation;
+    }
+  }
+  if (found == nullptr) return MethodNotAllowed(exchange.route.endpoint);
+  if (!exchange.route.repository.empty()) {
+    const absl::Status name = ValidateRepositoryName(exchange.route.repository);
+    if (!name.ok()) return ErrorReply(400, "NAME_INVALID", ToStd(name.message()));
+  }
+  return found->handler(exchange);
+}
+
+Reply StoreError(const Exchange& exchange, const absl::Status& status, Subject subject) {
+  const DoorError error = MapStatus(status, subject);
+  std::string detail;
+  if (const auto missing = status.GetPayload(kMissingDigestPayload); missing.has_value()) {
+    detail = R"({"digest":)";
+    AppendJsonString(&detail, std::string(*missing));
+    detail += "}";
+  }
+  Reply reply = ErrorReply(error.http_status, error.oci_code,
+                           ClientMessage(status, error, exchange.request_id), detail);
+  reply.cause = status;
+  if (error.retry_after_seconds > 0) {
+    reply.AddHeader("Retry-After", StrCat(error.retry_after_seconds));
+  }
+  return reply;
+}
+
+Reply BodyError(const Exchange& exchange, const absl::Status& status) {
+  Reply reply = StoreError(exchange, status, Subject::kUpload);
+  reply.close = true;
+  reply.abandoned = status.code() == absl::StatusCode::kCancelled;
+  if (status.code() == absl::StatusCode::kInvalidArgument) {
+    reply = ErrorReply(400, "BLOB_UPLOAD_INVALID", ToStd(status.message()));
+    reply.close = true;
+  }
+  return reply;
+}
+
+Reply BadDigest(const absl::Status& status) {
+  return ErrorReply(400, "DIGEST_INVALID", ToStd(status.message()));
+}
+
+void AddContentHeaders(Reply* reply, std::string_view media_type, const Digest& digest) {
+  const std::string text = digest.ToString();
+  reply->AddHeader("Content-Type", media_type);
+  reply->AddHeader("Docker-Content-Digest", text);
+  reply->AddHeader("ETag", StrCat("\"", text, "\""));
+}
+
+std::optional<Reply> NotModified(const Exchange& exchange, const Digest& digest) {
+  const std::string& header = exchange.request.if_none_match;
+  if (header.empty()) return std::nullopt;
+  const std::string text = digest.ToString();
+  const std::string etag = StrCat("\"", text, "\"");
+  // Docker's clients send the bare digest.
+  if (!MatchesEntityTag(header, etag) && header != text) return std::nullopt;
+  Reply reply;
+  reply.status = 304;
+  reply.AddHeader("Docker-Content-Digest", text);
+  reply.AddHeader("ETag", etag);
+  return reply;
+}
+
+}  // namespace varve

@@ -1,0 +1,178 @@
+// Tags of a repository, referrers of a manifest, repositories of the store; all in pages, with a
+// Link header to the next one.
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/http/handlers.h"
+#include "storage/base/str_cat.h"
+#include "storage/catalog/manifest.h"
+#include "storage/catalog/names.h"
+#include "storage/limits.h"
+
+namespace varve {
+namespace {
+
+// A row of referrers carries the annotations of a manifest, up to 4 MiB of them: rows are asked for
+// a few at a time and the page ends when it has grown to this.
+constexpr size_t kReferrerRowsAtOnce = 8;
+constexpr size_t kReferrerPageBytes = 1 << 20;
+constexpr size_t kReferrerPageRows = 500;
+
+struct Paging {
+  size_t limit = kMaxPageRows;
+  std::string after;
+};
+
+// ?n= and ?last=; otherwise `*refusal` is set. A larger n than we give is no error: the Link header
+// leads on.
+std::optional<Paging> ParsePaging(const Exchange& exchange, size_t most, Reply* refusal) {
+  Paging paging;
+  paging.limit = most;
+  if (const auto n = exchange.route.Query("n"); n.has_value()) {
+    const std::optional<uint64_t> limit = ParseDecimal(*n);
+    if (!limit.has_value()) {
+      *refusal = ErrorReply(400, "PAGINATION_NUMBER_INVALID", "n must be a number, 0 or more");
+      return std::nullopt;
+    }
+    paging.limit = static_cast<size_t>(std::min<uint64_t>(*limit, most));
+  }
+  paging.after = exchange.route.Query("last").value_or(std::string_view());
+  return paging;
+}
+
+void AddNextLink(Reply* reply, std::string_view path, const Paging& paging, std::string_view last,
+                 std::string_view artifact_type = {}) {
+  std::vector<QueryParameter> query = {{"n", StrCat(paging.limit)}, {"last", std::string(last)}};
+  if (!artifact_type.empty()) query.push_back({"artifactType", std::string(artifact_type)});
+  reply->AddHeader("Link", NextLink(path, query));
+}
+
+void AppendDescriptor(std::string* out, const ReferrerInfo& referrer) {
+  const ManifestInfo& manifest = referrer.manifest;
+  *out += R"({"mediaType":)";
+  AppendJsonString(out, manifest.media_type);
+  *out += StrCat(R"(,"digest":")", manifest.digest.ToString(), R"(","size":)", manifest.size_bytes);
+  if (!manifest.artifact_type.empty()) {
+    *out += R"(,"artifactType":)";
+    AppendJsonString(out, manifest.artifact_type);
+  }
+  if (!referrer.annotations_json.empty()) {
+    *out += R"(,"annotations":)" + referrer.annotations_json;
+  }
+  *out += "}";
+}
+
+struct ReferrerPage {
+  std::string rows_json;
+  std::string last;  // digest of the last row
+  bool more = false;
+};
+
+absl::StatusOr<ReferrerPage> CollectReferrers(const Exchange& exchange, const Digest& subject,
+                                              std::string_view artifact_type,
+                                              const Paging& paging) {
+  ReferrerPage result;
+  result.last = paging.after;
+  result.more = paging.limit > 0;
+  size_t rows = 0;
+  while (result.more && rows < paging.limit && result.rows_json.size() < kReferrerPageBytes) {
+    const PageRequest request{result.last, std::min(kReferrerRowsAtOnce, paging.limit - rows)};
+    absl::StatusOr<Page<ReferrerInfo>> page =
+        exchange.store.ListReferrers(exchange.route.repository, subject, artifact_type, request);
+    if (!page.ok()) return page.status();
+    for (const ReferrerInfo& referrer : page->rows) {
+      if (rows++ > 0) result.rows_json += ",";
+      AppendDescriptor(&result.rows_json, referrer);
+      result.last = referrer.manifest.digest.ToString();
+    }
+    result.more = page->more && !page->rows.empty();
+  }
+  return result;
+}
+
+}  // namespace
+
+Reply ListTags(const Exchange& exchange) {
+  Reply refusal;
+  const std::optional<Paging> paging = ParsePaging(exchange, kMaxPageRows, &refusal);
+  if (!paging.has_value()) return refusal;
+  const std::string& repository = exchange.route.repository;
+  // n=0 asks for no names; the repository must exist all the same.
+  const size_t limit = std::max<size_t>(paging->limit, 1);
+  absl::StatusOr<Page<TagInfo>> page =
+      exchange.store.ListTags(repository, PageRequest{paging->after, limit});
+  if (!page.ok()) return StoreError(exchange, page.status(), Subject::kName);
+  if (paging->limit == 0) *page = Page<TagInfo>();
+  Reply reply;
+  reply.AddHeader("Content-Type", "application/json");
+  reply.body = R"({"name":)";
+  AppendJsonString(&reply.body, repository);
+  reply.body += R"(,"tags":[)";
+  for (size_t i = 0; i < page->rows.size(); ++i) {
+    if (i > 0) reply.body += ",";
+    AppendJsonString(&reply.body, page->rows[i].name);
+  }
+  reply.body += "]}\n";
+  if (page->more && !page->rows.empty()) {
+    AddNextLink(&reply, StrCat("/v2/", repository, "/tags/list"), *paging, page->rows.back().name);
+  }
+  return reply;
+}
+
+Reply ListCatalog(const Exchange& exchange) {
+  Reply refusal;
+  const std::optional<Paging> paging = ParsePaging(exchange, kMaxPageRows, &refusal);
+  if (!paging.has_value()) return refusal;
+  Page<std::string> page;
+  if (paging->limit > 0) {
+    absl::StatusOr<Page<std::string>> found =
+        exchange.store.ListRepositories(PageRequest{paging->after, paging->limit});
+    if (!found.ok()) return StoreError(exchange, found.status(), Subject::kName);
+    page = *std::move(found);
+  }
+  Reply reply;
+  reply.AddHeader("Content-Type", "application/json");
+  reply.body = R"({"repositories":[)";
+  for (size_t i = 0; i < page.rows.size(); ++i) {
+    if (i > 0) reply.body += ",";
+    AppendJsonString(&reply.body, page.rows[i]);
+  }
+  reply.body += "]}\n";
+  if (page.more && !page.rows.empty()) {
+    AddNextLink(&reply, "/v2/_catalog", *paging, page.rows.back());
+  }
+  return reply;
+}
+
+Reply ListReferrers(const Exchange& exchange) {
+  const absl::StatusOr<Digest> subject = Digest::Parse(exchange.route.reference);
+  if (!subject.ok()) return BadDigest(subject.status());
+  Reply refusal;
+  const std::optional<Paging> paging = ParsePaging(exchange, kReferrerPageRows, &refusal);
+  if (!paging.has_value()) return refusal;
+  if (!paging->after.empty() && !Digest::Parse(paging->after).ok()) {
+    return ErrorReply(400, "DIGEST_INVALID", "last must be a digest of the page before");
+  }
+  const std::string_view artifact_type =
+      exchange.route.Query("artifactType").value_or(std::string_view());
+  absl::StatusOr<ReferrerPage> page = CollectReferrers(exchange, *subject, artifact_type, *paging);
+  // A subject that nobody has heard of has no referrers; that is an answer, not an error.
+  if (absl::IsNotFound(page.status())) page = ReferrerPage();
+  if (!page.ok()) return StoreError(exchange, page.status(), Subject::kManifest);
+  Reply reply;
+  reply.AddHeader("Content-Type", kMediaTypeOciIndex);
+  if (!artifact_type.empty()) reply.AddHeader("OCI-Filters-Applied", "artifactType");
+  reply.body = StrCat(R"({"schemaVersion":2,"mediaType":")", kMediaTypeOciIndex,
+                      R"(","manifests":[)", page->rows_json, "]}\n");
+  if (page->more && paging->limit > 0) {
+    AddNextLink(&reply,
+                StrCat("/v2/", exchange.route.repository, "/referrers/", subject->ToString()),
+                *paging, page->last, artifact_type);
+  }
+  return reply;
+}
+
+}  // namespace varve

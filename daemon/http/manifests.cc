@@ -1,0 +1,182 @@
+// Pulling, pushing and deleting manifests, by tag or by digest. A GET answers the stored media type
+// whatever the client accepts, as registries do since they no longer convert manifests.
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/http/handlers.h"
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/catalog/names.h"
+#include "storage/digest/hasher.h"
+#include "storage/limits.h"
+
+namespace varve {
+namespace {
+
+// A tag has no colon, a digest always has one.
+bool LooksLikeDigest(std::string_view reference) {
+  return reference.find(':') != std::string_view::npos;
+}
+
+struct ParsedReference {
+  ManifestReference value;
+  bool is_digest = false;
+};
+
+// The tag or digest of the path; otherwise `*refusal` is set.
+std::optional<ParsedReference> ParseReference(const Exchange& exchange, Reply* refusal) {
+  const std::string& text = exchange.route.reference;
+  if (LooksLikeDigest(text)) {
+    const absl::StatusOr<Digest> digest = Digest::Parse(text);
+    if (digest.ok()) return ParsedReference{*digest, true};
+    *refusal = BadDigest(digest.status());
+    return std::nullopt;
+  }
+  const absl::Status tag = ValidateTag(text);
+  if (tag.ok()) return ParsedReference{text, false};
+  *refusal = ErrorReply(400, "TAG_INVALID", ToStd(tag.message()));
+  return std::nullopt;
+}
+
+Subject SubjectOf(const ParsedReference& reference) {
+  return reference.is_digest ? Subject::kManifest : Subject::kTag;
+}
+
+Reply ManifestReply(const ManifestInfo& info, bool by_digest) {
+  Reply reply;
+  AddContentHeaders(&reply, info.media_type, info.digest);
+  // What a tag names may change with the next push.
+  reply.AddHeader("Cache-Control", by_digest ? "max-age=31536000, immutable" : "no-cache");
+  reply.head_length_bytes = info.size_bytes;
+  return reply;
+}
+
+// The whole body, at most kMaxManifestBytes; otherwise `*refusal` is set.
+std::optional<std::string> ReadManifestBody(const Exchange& exchange, Reply* refusal) {
+  const uint64_t announced = exchange.request.content_length.value_or(0);
+  std::string bytes;
+  if (announced <= kMaxManifestBytes) bytes.reserve(announced);
+  while (announced <= kMaxManifestBytes) {
+    const absl::StatusOr<std::string_view> piece = exchange.body.NextBody();
+    if (!piece.ok()) {
+      *refusal = BodyError(exchange, piece.status());
+      return std::nullopt;
+    }
+    if (piece->empty()) return bytes;
+    if (piece->size() > kMaxManifestBytes - bytes.size()) break;
+    bytes.append(*piece);
+  }
+  *refusal = ErrorReply(413, "SIZE_INVALID",
+                        StrCat("a manifest may have at most ", kMaxManifestBytes, " bytes"));
+  return std::nullopt;
+}
+
+// "a/b; charset=utf-8" is the media type a/b.
+std::string MediaTypeOf(std::string_view content_type) {
+  content_type = content_type.substr(0, content_type.find(';'));
+  while (!content_type.empty() && content_type.back() == ' ') content_type.remove_suffix(1);
+  return std::string(content_type);
+}
+
+// The tag of the path and those of ?tag=…, repeated; a refusal when one is no tag.
+std::optional<Reply> CollectTags(const Exchange& exchange, const ParsedReference& reference,
+                                 std::vector<std::string>* tags) {
+  if (!reference.is_digest) tags->push_back(exchange.route.reference);
+  for (const QueryParameter& parameter : exchange.route.query) {
+    if (parameter.key != "tag") continue;
+    const absl::Status status = ValidateTag(parameter.value);
+    if (!status.ok()) return ErrorReply(400, "TAG_INVALID", ToStd(status.message()));
+    if (tags->size() == kMaxTagsPerPut) {
+      return ErrorReply(414, "TAG_INVALID",
+                        StrCat("one manifest push may set at most ", kMaxTagsPerPut, " tags"));
+    }
+    tags->push_back(parameter.value);
+  }
+  return std::nullopt;
+}
+
+Reply PutError(const Exchange& exchange, const PutManifestRequest& put,
+               const absl::Status& status) {
+  if (absl::IsInvalidArgument(status) && put.expected.has_value() &&
+      HashBytes(put.expected->algorithm(), put.bytes) != *put.expected) {
+    return ErrorReply(400, "DIGEST_INVALID",
+                      "the manifest does not have the digest that the request names");
+  }
+  return StoreError(exchange, status, Subject::kManifest);
+}
+
+}  // namespace
+
+Reply GetManifest(const Exchange& exchange) {
+  Reply refusal;
+  const std::optional<ParsedReference> reference = ParseReference(exchange, &refusal);
+  if (!reference.has_value()) return refusal;
+  if (exchange.is_head()) {
+    const absl::StatusOr<ManifestInfo> info =
+        exchange.store.StatManifest(exchange.route.repository, reference->value);
+    if (!info.ok()) return StoreError(exchange, info.status(), SubjectOf(*reference));
+    if (std::optional<Reply> same = NotModified(exchange, info->digest)) return *std::move(same);
+    return ManifestReply(*info, reference->is_digest);
+  }
+  absl::StatusOr<Manifest> manifest =
+      exchange.store.GetManifest(exchange.route.repository, reference->value);
+  if (!manifest.ok()) return StoreError(exchange, manifest.status(), SubjectOf(*reference));
+  if (std::optional<Reply> same = NotModified(exchange, manifest->info.digest)) {
+    return *std::move(same);
+  }
+  Reply reply = ManifestReply(manifest->info, reference->is_digest);
+  reply.body = std::move(manifest->bytes);
+  return reply;
+}
+
+Reply PutManifest(const Exchange& exchange) {
+  Reply refusal;
+  const std::optional<ParsedReference> reference = ParseReference(exchange, &refusal);
+  if (!reference.has_value()) return refusal;
+  PutManifestRequest put;
+  if (std::optional<Reply> bad = CollectTags(exchange, *reference, &put.tags)) {
+    return *std::move(bad);
+  }
+  const std::optional<std::string> bytes = ReadManifestBody(exchange, &refusal);
+  if (!bytes.has_value()) return refusal;
+  put.bytes = *bytes;
+  put.media_type = MediaTypeOf(exchange.request.content_type);
+  if (reference->is_digest) put.expected = std::get<Digest>(reference->value);
+
+  const absl::StatusOr<ManifestInfo> info =
+      exchange.store.PutManifest(exchange.route.repository, put);
+  if (!info.ok()) return PutError(exchange, put, info.status());
+  Reply reply;
+  reply.status = 201;
+  const std::string digest = info->digest.ToString();
+  reply.AddHeader("Location", ManifestLocation(exchange.route.repository, digest));
+  reply.AddHeader("Docker-Content-Digest", digest);
+  if (info->subject.has_value()) reply.AddHeader("OCI-Subject", info->subject->ToString());
+  if (reference->is_digest) {
+    for (const std::string& tag : put.tags) reply.AddHeader("OCI-Tag", tag);
+  }
+  return reply;
+}
+
+Reply DeleteManifest(const Exchange& exchange) {
+  Reply refusal;
+  const std::optional<ParsedReference> reference = ParseReference(exchange, &refusal);
+  if (!reference.has_value()) return refusal;
+  const std::string& repository = exchange.route.repository;
+  const absl::Status status =
+      reference->is_digest
+          ? exchange.store.DeleteManifest(repository, std::get<Digest>(reference->value))
+          : exchange.store.Untag(repository, std::get<std::string>(reference->value));
+  // A delete never lacks content: FailedPrecondition here means that something holds the manifest.
+  if (!status.ok()) {
+    return StoreError(exchange, status,
+                      absl::IsFailedPrecondition(status) ? Subject::kTag : SubjectOf(*reference));
+  }
+  Reply reply;
+  reply.status = 202;
+  return reply;
+}
+
+}  // namespace varve

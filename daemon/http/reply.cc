@@ -1,0 +1,197 @@
+#include "daemon/http/reply.h"
+
+#include <algorithm>
+#include <ctime>
+#include <vector>
+
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+
+namespace varve {
+namespace {
+
+constexpr size_t kReadStepBytes = 128 * 1024;
+
+std::string_view Reason(int status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 201:
+      return "Created";
+    case 202:
+      return "Accepted";
+    case 204:
+      return "No Content";
+    case 206:
+      return "Partial Content";
+    case 304:
+      return "Not Modified";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
+    case 409:
+      return "Conflict";
+    case 413:
+      return "Content Too Large";
+    case 414:
+      return "URI Too Long";
+    case 416:
+      return "Range Not Satisfiable";
+    case 417:
+      return "Expectation Failed";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 500:
+      return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
+    case 503:
+      return "Service Unavailable";
+    case 505:
+      return "HTTP Version Not Supported";
+    case 507:
+      return "Insufficient Storage";
+    default:
+      return "Unknown";
+  }
+}
+
+std::string HttpDate() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[64];
+  const size_t size = std::strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  return std::string(text, size);
+}
+
+// Length of the UTF-8 sequence at the front of `text`, or 0 when there is none.
+size_t Utf8Length(std::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  const size_t length = first < 0x80                       ? 1
+                        : (first >= 0xc2 && first <= 0xdf) ? 2
+                        : (first >= 0xe0 && first <= 0xef) ? 3
+                        : (first >= 0xf0 && first <= 0xf4) ? 4
+                                                           : 0;
+  if (length == 0 || text.size() < length) return 0;
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  // Over-long forms, surrogates and code points above U+10FFFF show in the second byte.
+  if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f) ||
+      (first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f)) {
+    return 0;
+  }
+  return length;
+}
+
+void AppendControlEscape(std::string* out, unsigned char byte) {
+  constexpr char kHex[] = "0123456789abcdef";
+  *out += "\\u00";
+  out->push_back(kHex[byte >> 4]);
+  out->push_back(kHex[byte & 15]);
+}
+
+std::string ReplyHead(const Reply& reply, const SendOptions& options) {
+  std::string head = StrCat("HTTP/1.1 ", reply.status, " ", Reason(reply.status), "\r\n");
+  head += StrCat("Date: ", HttpDate(), "\r\n", reply.headers);
+  head +=
+      StrCat("Docker-Distribution-Api-Version: registry/2.0\r\nX-Request-Id: ", options.request_id,
+             "\r\n");
+  // RFC 9110 forbids the length on 204; a 304 has none of its own.
+  if (reply.status != 204 && reply.status != 304) {
+    const bool own_length = !options.head_only || reply.head_length_bytes == 0;
+    head += StrCat("Content-Length: ", own_length ? reply.length_bytes() : reply.head_length_bytes,
+                   "\r\n");
+  }
+  if (!options.keep_alive) {
+    head += "Connection: close\r\n";
+  } else if (options.http_1_0) {
+    head += "Connection: keep-alive\r\n";
+  }
+  head += "\r\n";
+  return head;
+}
+
+// For files that have no descriptor to give to the kernel.
+absl::Status SendByReading(int fd, const Reply& reply, Pace* pace) {
+  std::vector<char> step(std::min<uint64_t>(kReadStepBytes, reply.extent.length_bytes));
+  uint64_t offset = reply.extent.offset_bytes;
+  uint64_t left = reply.extent.length_bytes;
+  while (left > 0) {
+    const size_t want = static_cast<size_t>(std::min<uint64_t>(step.size(), left));
+    ASSIGN_OR_RETURN(const size_t got,
+                     reply.file->ReadAt(offset, absl::MakeSpan(step.data(), want)));
+    if (got == 0) {
+      return absl::DataLossError(StrCat("a blob is ", left, " bytes shorter than it should be"));
+    }
+    RETURN_IF_ERROR(SendAll(fd, {step.data(), got}, {}, false, pace));
+    offset += got;
+    left -= got;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void Reply::AddHeader(std::string_view name, std::string_view value) {
+  headers.append(name).append(": ").append(value).append("\r\n");
+}
+
+void AppendJsonString(std::string* out, std::string_view text) {
+  out->push_back('"');
+  while (!text.empty()) {
+    const auto byte = static_cast<unsigned char>(text[0]);
+    const size_t length = Utf8Length(text);
+    if (byte == '"' || byte == '\\') {
+      out->push_back('\\');
+      out->push_back(text[0]);
+    } else if (byte < 0x20 || byte == 0x7f) {
+      AppendControlEscape(out, byte);
+    } else if (length == 0) {
+      *out += "\\ufffd";
+    } else {
+      out->append(text.substr(0, length));
+    }
+    text.remove_prefix(std::max<size_t>(length, 1));
+  }
+  out->push_back('"');
+}
+
+Reply ErrorReply(int http_status, std::string_view oci_code, std::string_view message,
+                 std::string_view detail_json) {
+  Reply reply;
+  reply.status = http_status;
+  reply.error_code = oci_code;
+  reply.cause = absl::UnknownError(ToAbsl(message));
+  reply.AddHeader("Content-Type", "application/json");
+  reply.body = R"({"errors":[{"code":)";
+  AppendJsonString(&reply.body, oci_code);
+  reply.body += R"(,"message":)";
+  AppendJsonString(&reply.body, message);
+  if (!detail_json.empty()) reply.body.append(R"(,"detail":)").append(detail_json);
+  reply.body += "}]}\n";
+  return reply;
+}
+
+absl::Status SendReply(int fd, const Reply& reply, const SendOptions& options, Pace* pace) {
+  const std::string head = ReplyHead(reply, options);
+  const bool bodyless = options.head_only || reply.status == 204 || reply.status == 304;
+  if (bodyless) return SendAll(fd, head, {}, false, pace);
+  if (reply.file == nullptr) return SendAll(fd, head, reply.body, false, pace);
+  RETURN_IF_ERROR(SendAll(fd, head, {}, reply.extent.length_bytes > 0, pace));
+  if (reply.file->descriptor() < 0) return SendByReading(fd, reply, pace);
+  return SendFilePart(fd, reply.file->descriptor(), reply.extent, pace);
+}
+
+}  // namespace varve

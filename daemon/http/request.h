@@ -1,0 +1,32 @@
+// The head of an HTTP request, as far as an OCI registry looks at it. Value type.
+#ifndef VARVE_DAEMON_HTTP_REQUEST_H_
+#define VARVE_DAEMON_HTTP_REQUEST_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace varve {
+
+struct Request {
+  std::string method;
+  std::string target;
+  std::string content_type;
+  std::string content_range;
+  std::string range;
+  std::string if_range;
+  std::string if_none_match;
+  std::string request_id;
+  std::string user_agent;
+  std::optional<uint64_t> content_length;
+  bool chunked = false;
+  bool keep_alive = true;
+  bool expects_continue = false;
+  bool http_1_0 = false;
+
+  bool has_body() const { return chunked || content_length.value_or(0) > 0; }
+};
+
+}  // namespace varve
+
+#endif  // VARVE_DAEMON_HTTP_REQUEST_H_

@@ -1,0 +1,120 @@
+// Reads requests from one connection: the head through Boost.Beast's parser, a body of known length
+// from the socket straight into the worker's buffer, a chunked body through the parser. The only
+// user of Beast. Belongs to one worker thread.
+#ifndef VARVE_DAEMON_HTTP_REQUEST_READER_H_
+#define VARVE_DAEMON_HTTP_REQUEST_READER_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "daemon/http/connection.h"
+#include "daemon/http/request.h"
+#include "daemon/http/server.h"
+#include "daemon/http/socket.h"
+
+namespace varve {
+
+inline constexpr size_t kMaxHeaderBytes = 16 * 1024;
+inline constexpr size_t kMaxHeaderFields = 100;
+// One recv for a head takes no more, so that what must be kept for later stays small.
+inline constexpr size_t kMaxUnreadBytes = 2 * kMaxHeaderBytes;
+// A body that was refused is read to its end up to here, to keep the connection.
+inline constexpr uint64_t kMaxDrainBytes = 1 << 20;
+
+// The bytes of one worker, used again for each request. 256 KiB: large enough that system calls do
+// not count, small enough that copying, hashing and writing one piece stay in a core's cache.
+class IoBuffer {
+ public:
+  static constexpr size_t kBytes = 256 * 1024;
+  IoBuffer();
+  ~IoBuffer();
+  IoBuffer(const IoBuffer&) = delete;
+  IoBuffer& operator=(const IoBuffer&) = delete;
+  char* data() { return data_; }
+
+ private:
+  char* data_;
+};
+
+class RequestReader {
+ public:
+  // Starts with `connection.unread`. All three must outlive the reader.
+  RequestReader(Connection& connection, IoBuffer& buffer, const HttpServerOptions& options);
+  ~RequestReader();
+  RequestReader(const RequestReader&) = delete;
+  RequestReader& operator=(const RequestReader&) = delete;
+
+  enum class Head {
+    kComplete,    // request() is set
+    kIncomplete,  // nothing for `patience`; what came is in connection.unread: ask again later
+    kClosed,      // the client has gone
+    kRefused,     // answer refusal(), then close
+  };
+  struct Refusal {
+    int http_status = 400;
+    std::string message;
+  };
+
+  // Reads the next head; the body before it must have been read.
+  Head ReadHead(std::chrono::milliseconds patience);
+  const Request& request() const { return request_; }
+  const Refusal& refusal() const { return refusal_; }
+
+  // The next piece of the body, valid until the next call; empty at its end. Sends 100 Continue
+  // first when the client waits for it. What arrived before an error is always given out before it.
+  //   Cancelled         the client has gone
+  //   DeadlineExceeded  it stalled, or sends too slowly
+  //   InvalidArgument   malformed chunked encoding
+  absl::StatusOr<std::string_view> NextBody();
+
+  bool body_done() const;
+  uint64_t body_bytes() const { return body_bytes_; }  // given out so far
+  // The rest of the body is known to be short, and the client sends it anyway.
+  bool worth_draining() const;
+  // False when the rest did not come.
+  bool DrainBody();
+
+  // Bytes of the next request that came with this one.
+  bool has_leftover() const { return begin_ < end_; }
+  size_t leftover_bytes() const { return end_ - begin_; }
+  void SaveLeftover();  // into connection.unread
+
+ private:
+  struct Parser;
+
+  Head Refuse(int http_status, std::string message);
+  void SkipEmptyLines();
+  Head ParseHead(size_t head_bytes);
+  Head CopyHead();
+  void MoveToFront(size_t to);
+  absl::StatusOr<std::string_view> NextFixed();
+  absl::StatusOr<std::string_view> NextChunked();
+  absl::Status SendContinue();
+
+  Connection& connection_;
+  const HttpServerOptions& options_;
+  char* const buffer_;
+  size_t begin_ = 0;  // [begin_, end_) of the buffer: received, not yet given out
+  size_t end_ = 0;
+
+  std::unique_ptr<Parser> parser_;
+  Request request_;
+  Refusal refusal_;
+  int empty_lines_ = 0;  // skipped before this head
+  uint64_t left_ = 0;    // of a body of known length
+  uint64_t body_bytes_ = 0;
+  bool continue_pending_ = false;
+  bool first_chunk_ = true;
+  Pace pace_;
+  absl::Status later_;  // an error that came after bytes that had to be given out first
+};
+
+}  // namespace varve
+
+#endif  // VARVE_DAEMON_HTTP_REQUEST_READER_H_

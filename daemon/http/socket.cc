@@ -1,0 +1,183 @@
+#include "daemon/http/socket.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+
+namespace varve {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+using std::chrono::steady_clock;
+
+absl::Status PeerGone() { return absl::CancelledError("the client closed the connection"); }
+
+// EWOULDBLOCK is the same number on Linux.
+bool WouldBlock(int error) { return error == EAGAIN; }
+
+// At most 1 GiB a call: the limit of sendfile is just under 2 GiB.
+constexpr uint64_t kSendFileStep = uint64_t{1} << 30;
+
+constexpr int kListenBacklog = 4096;
+
+absl::StatusOr<int> ListenOn(const addrinfo& address, const std::string& name) {
+  const int fd = socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return ErrnoToStatus(errno, "socket for " + name);
+  const int on = 1;
+  const int off = 0;
+  (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  if (address.ai_family == AF_INET6) {
+    (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+  }
+  if (bind(fd, address.ai_addr, address.ai_addrlen) == 0 && listen(fd, kListenBacklog) == 0) {
+    return fd;
+  }
+  const int error = errno;
+  close(fd);
+  return absl::UnavailableError(
+      StrCat("cannot listen on ", name, ": ", std::string_view(strerror(error))));
+}
+
+}  // namespace
+
+bool PollOne(int fd, short events, milliseconds timeout) {
+  const auto deadline = steady_clock::now() + timeout;
+  while (true) {
+    pollfd entry{fd, events, 0};
+    const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
+    const int ready = poll(&entry, 1, left.count() > 0 ? static_cast<int>(left.count()) : 0);
+    if (ready > 0) return true;
+    if (ready == 0 || errno != EINTR) return false;
+  }
+}
+
+absl::Status Pace::Wait(int fd, short events) {
+  nanoseconds allowed = stall_;
+  if (min_bytes_per_second_ > 0) {
+    const auto earned = milliseconds(bytes_ * 1000 / min_bytes_per_second_);
+    const nanoseconds left = nanoseconds(stall_) + earned - waited_;
+    if (left < allowed) allowed = left;
+  }
+  const auto start = steady_clock::now();
+  const bool ready =
+      allowed.count() > 0 && PollOne(fd, events, std::chrono::ceil<milliseconds>(allowed));
+  waited_ += steady_clock::now() - start;
+  if (ready) return absl::OkStatus();
+  return absl::DeadlineExceededError(
+      "the client was too slow: send or read faster, then try again");
+}
+
+Received ReceiveNow(int fd, absl::Span<char> out) {
+  while (true) {
+    const ssize_t n = recv(fd, out.data(), out.size(), 0);
+    if (n > 0) return {Received::Kind::kBytes, static_cast<size_t>(n)};
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && WouldBlock(errno)) return {Received::Kind::kNothingYet, 0};
+    return {Received::Kind::kClosed, 0};
+  }
+}
+
+absl::Status SendAll(int fd, std::string_view head, std::string_view body, bool more, Pace* pace) {
+  while (!head.empty() || !body.empty()) {
+    // sendmsg does not write through iov_base.
+    iovec parts[2] = {{const_cast<char*>(head.data()), head.size()},
+                      {const_cast<char*>(body.data()), body.size()}};
+    msghdr message{};
+    message.msg_iov = parts;
+    message.msg_iovlen = 2;
+    const ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      if (!WouldBlock(errno)) return PeerGone();
+      RETURN_IF_ERROR(pace->Wait(fd, POLLOUT));
+      continue;
+    }
+    const auto sent = static_cast<size_t>(n);
+    pace->Progress(sent);
+    const size_t of_head = sent < head.size() ? sent : head.size();
+    head.remove_prefix(of_head);
+    body.remove_prefix(sent - of_head);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SendFilePart(int fd, int file, Extent extent, Pace* pace) {
+  auto offset = static_cast<off_t>(extent.offset_bytes);
+  uint64_t left = extent.length_bytes;
+  while (left > 0) {
+    const ssize_t n = sendfile(fd, file, &offset, left < kSendFileStep ? left : kSendFileStep);
+    if (n > 0) {
+      left -= static_cast<uint64_t>(n);
+      pace->Progress(static_cast<size_t>(n));
+    } else if (n == 0) {
+      return absl::DataLossError(
+          StrCat("a blob file is ", left, " bytes shorter than it should be"));
+    } else if (WouldBlock(errno)) {
+      RETURN_IF_ERROR(pace->Wait(fd, POLLOUT));
+    } else if (errno == EIO) {
+      return ErrnoToStatus(EIO, "sendfile of a blob");
+    } else if (errno != EINTR) {
+      return PeerGone();
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int> Listen(const std::string& host, uint16_t port) {
+  const std::string name = StrCat(host, ":", port);
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  const std::string service = StrCat(port);
+  const int error =
+      getaddrinfo(host.empty() ? nullptr : host.c_str(), service.c_str(), &hints, &found);
+  if (error != 0) {
+    return absl::UnavailableError(
+        StrCat("cannot resolve ", name, ": ", std::string_view(gai_strerror(error))));
+  }
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, &freeaddrinfo);
+  absl::StatusOr<int> result = absl::UnavailableError(StrCat("no address for ", name));
+  for (const int family : {AF_INET, AF_INET6}) {
+    for (const addrinfo* address = found; address != nullptr; address = address->ai_next) {
+      if (address->ai_family != family) continue;
+      result = ListenOn(*address, name);
+      if (result.ok()) return result;
+    }
+  }
+  return result;
+}
+
+absl::StatusOr<uint16_t> LocalPort(int fd) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof(storage);
+  // The socket API's own way to pass any address family.
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) {
+    return ErrnoToStatus(errno, "getsockname");
+  }
+  in_port_t port = 0;
+  if (storage.ss_family == AF_INET6) {
+    sockaddr_in6 address{};
+    std::memcpy(&address, &storage, sizeof(address));
+    port = address.sin6_port;
+  } else {
+    sockaddr_in address{};
+    std::memcpy(&address, &storage, sizeof(address));
+    port = address.sin_port;
+  }
+  return ntohs(port);
+}
+
+}  // namespace varve

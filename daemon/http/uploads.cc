@@ -1,0 +1,237 @@
+// Pushing blobs: sessions, chunks, single requests and mounts. An upload session is an ingest of
+// the store, held only while a request works on it; its id is the last part of the session's URL.
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "daemon/http/handlers.h"
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/digest/hasher.h"
+#include "storage/limits.h"
+
+namespace varve {
+namespace {
+
+void AddSessionHeaders(const Exchange& exchange, const IngestStatus& status, Reply* reply) {
+  reply->AddHeader("Location", UploadLocation(exchange.route.repository, status.id));
+  reply->AddHeader("Range", UploadProgress(status.offset_bytes));
+  reply->AddHeader("Docker-Upload-UUID", status.id);
+}
+
+Reply SessionReply(const Exchange& exchange, int http_status, const IngestStatus& status) {
+  Reply reply;
+  reply.status = http_status;
+  AddSessionHeaders(exchange, status, &reply);
+  return reply;
+}
+
+Reply Created(const Exchange& exchange, const Digest& digest) {
+  Reply reply;
+  reply.status = 201;
+  const std::string text = digest.ToString();
+  reply.AddHeader("Location", BlobLocation(exchange.route.repository, text));
+  reply.AddHeader("Docker-Content-Digest", text);
+  return reply;
+}
+
+Reply UnknownUpload() {
+  return ErrorReply(404, "BLOB_UPLOAD_UNKNOWN",
+                    "this upload does not exist: it was finished, cancelled or has expired");
+}
+
+absl::StatusOr<std::unique_ptr<Ingest>> Resume(const Exchange& exchange) {
+  if (!IsSessionId(exchange.route.reference)) {
+    return absl::NotFoundError("upload session ids are letters, digits and ._=-");
+  }
+  return exchange.store.ResumeIngest(exchange.route.repository, exchange.route.reference);
+}
+
+Reply ResumeError(const Exchange& exchange, const absl::Status& status) {
+  if (absl::IsNotFound(status)) return UnknownUpload();
+  return StoreError(exchange, status, Subject::kUpload);
+}
+
+Reply TooLarge() {
+  return ErrorReply(413, "SIZE_INVALID",
+                    StrCat("a blob may have at most ", kMaxBlobBytes, " bytes"));
+}
+
+// What must be true of the request before its body is asked for: its chunk continues the upload,
+// and there is room. nullopt when so.
+std::optional<Reply> CheckChunk(const Exchange& exchange, Ingest& ingest,
+                                const std::optional<UploadRange>& range) {
+  const IngestStatus status = ingest.status();
+  if (range.has_value() && range->first != status.offset_bytes) {
+    Reply reply = ErrorReply(
+        416, "BLOB_UPLOAD_INVALID",
+        StrCat("the upload has ", status.offset_bytes, " bytes: the next chunk must start there"));
+    AddSessionHeaders(exchange, status, &reply);
+    return reply;
+  }
+  const std::optional<uint64_t> length = exchange.request.content_length;
+  if (range.has_value() && length.has_value() && *length != range->length_bytes()) {
+    return ErrorReply(400, "SIZE_INVALID",
+                      "Content-Length and Content-Range contradict each other");
+  }
+  const uint64_t more = length.value_or(0);
+  if (more > kMaxBlobBytes || status.offset_bytes > kMaxBlobBytes - more) return TooLarge();
+  if (more > 0) {
+    const absl::Status room = ingest.Expect(more);
+    if (!room.ok()) return StoreError(exchange, room, Subject::kUpload);
+  }
+  return std::nullopt;
+}
+
+// Content-Range of a request that has a body; a request without one carries no chunk.
+absl::StatusOr<std::optional<UploadRange>> ChunkRange(const Request& request) {
+  if (request.content_range.empty() || !request.has_body()) return std::optional<UploadRange>();
+  ASSIGN_OR_RETURN(const UploadRange range, ParseUploadRange(request.content_range));
+  return std::optional<UploadRange>(range);
+}
+
+// Streams the body to the end of the upload. Whatever happens, the bytes that arrived are kept, so
+// that a client whose connection dropped resumes behind them. nullopt when all went well.
+std::optional<Reply> ReceiveChunk(const Exchange& exchange, Ingest& ingest) {
+  const absl::StatusOr<std::optional<UploadRange>> range = ChunkRange(exchange.request);
+  if (!range.ok()) {
+    return ErrorReply(400, "BLOB_UPLOAD_INVALID", ToStd(range.status().message()));
+  }
+  if (std::optional<Reply> refusal = CheckChunk(exchange, ingest, *range)) return refusal;
+  uint64_t offset = ingest.status().offset_bytes;
+  const uint64_t end = range->has_value() ? (*range)->last + 1 : kMaxBlobBytes;
+  while (true) {
+    const absl::StatusOr<std::string_view> piece = exchange.body.NextBody();
+    if (!piece.ok()) {
+      const absl::Status kept = ingest.Checkpoint();
+      return BodyError(
+          exchange, kept.ok() ? piece.status() : Annotate(piece.status(), ToStd(kept.message())));
+    }
+    if (piece->empty()) break;
+    if (piece->size() > end - offset) {
+      if (!range->has_value()) return TooLarge();
+      return ErrorReply(400, "SIZE_INVALID", "the body is longer than its Content-Range");
+    }
+    const absl::Status status = ingest.Append(offset, *piece);
+    if (!status.ok()) return StoreError(exchange, status, Subject::kUpload);
+    offset += piece->size();
+  }
+  if (range->has_value() && offset != end) {
+    return ErrorReply(400, "SIZE_INVALID", "the body is shorter than its Content-Range");
+  }
+  return std::nullopt;
+}
+
+Reply Commit(const Exchange& exchange, Ingest& ingest, const Digest& digest) {
+  const absl::StatusOr<BlobInfo> info = ingest.Commit(digest, std::nullopt);
+  if (!info.ok()) return StoreError(exchange, info.status(), Subject::kUpload);
+  return Created(exchange, digest);
+}
+
+Reply OpenSession(const Exchange& exchange) {
+  IngestOptions options;
+  if (const auto name = exchange.route.Query("digest-algorithm")) {
+    const absl::StatusOr<DigestAlgorithm> algorithm = ParseDigestAlgorithm(*name);
+    if (!algorithm.ok()) return BadDigest(algorithm.status());
+    options.algorithm = *algorithm;
+  }
+  const auto ingest = exchange.store.BeginIngest(exchange.route.repository, std::move(options));
+  if (!ingest.ok()) return StoreError(exchange, ingest.status(), Subject::kUpload);
+  return SessionReply(exchange, 202, (*ingest)->status());
+}
+
+// POST …?digest=: the whole blob in one request. Nobody knows the id of its upload, so whatever
+// goes wrong drops it.
+Reply PushInOneRequest(const Exchange& exchange, const Digest& digest) {
+  if (exchange.request.content_length.value_or(0) > kMaxBlobBytes) return TooLarge();
+  IngestOptions options;
+  options.algorithm = digest.algorithm();
+  options.size_bytes = exchange.request.content_length;
+  const auto ingest = exchange.store.BeginIngest(exchange.route.repository, std::move(options));
+  if (!ingest.ok()) return StoreError(exchange, ingest.status(), Subject::kUpload);
+  std::optional<Reply> failure = ReceiveChunk(exchange, **ingest);
+  if (!failure.has_value()) return Commit(exchange, **ingest, digest);
+  const absl::Status dropped = (*ingest)->Abort();
+  if (!dropped.ok()) failure->cause = Annotate(failure->cause, ToStd(dropped.message()));
+  return *std::move(failure);
+}
+
+// 201 when the blob could be made visible here; nullopt when the client must send it.
+std::optional<Reply> Mount(const Exchange& exchange, std::string_view mount) {
+  const absl::StatusOr<Digest> digest = Digest::Parse(mount);
+  if (!digest.ok()) return BadDigest(digest.status());
+  std::optional<std::string_view> from = exchange.route.Query("from");
+  if (from.has_value() && from->empty()) from.reset();
+  const absl::StatusOr<BlobInfo> info =
+      exchange.store.MountBlob(exchange.route.repository, *digest, from);
+  if (info.ok()) return Created(exchange, *digest);
+  if (absl::IsNotFound(info.status()) || absl::IsInvalidArgument(info.status())) {
+    return std::nullopt;
+  }
+  return StoreError(exchange, info.status(), Subject::kBlob);
+}
+
+}  // namespace
+
+Reply StartUpload(const Exchange& exchange) {
+  if (const auto mount = exchange.route.Query("mount")) {
+    if (std::optional<Reply> reply = Mount(exchange, *mount)) return *std::move(reply);
+    return OpenSession(exchange);
+  }
+  if (const auto text = exchange.route.Query("digest")) {
+    const absl::StatusOr<Digest> digest = Digest::Parse(*text);
+    if (!digest.ok()) return BadDigest(digest.status());
+    // Without a body only the empty blob is pushed so; for any other the client wants a session.
+    if (exchange.request.has_body() || HashBytes(digest->algorithm(), "") == *digest) {
+      return PushInOneRequest(exchange, *digest);
+    }
+  }
+  return OpenSession(exchange);
+}
+
+Reply GetUpload(const Exchange& exchange) {
+  const auto ingest = Resume(exchange);
+  if (!ingest.ok()) return ResumeError(exchange, ingest.status());
+  return SessionReply(exchange, 204, (*ingest)->status());
+}
+
+Reply PatchUpload(const Exchange& exchange) {
+  const auto ingest = Resume(exchange);
+  if (!ingest.ok()) return ResumeError(exchange, ingest.status());
+  if (std::optional<Reply> failure = ReceiveChunk(exchange, **ingest)) return *std::move(failure);
+  const absl::Status kept = (*ingest)->Checkpoint();
+  if (!kept.ok()) return StoreError(exchange, kept, Subject::kUpload);
+  return SessionReply(exchange, 202, (*ingest)->status());
+}
+
+Reply FinishUpload(const Exchange& exchange) {
+  const std::optional<std::string_view> text = exchange.route.Query("digest");
+  if (!text.has_value()) {
+    return ErrorReply(400, "DIGEST_INVALID",
+                      "the last request of an upload must say ?digest=<digest of the blob>");
+  }
+  const absl::StatusOr<Digest> digest = Digest::Parse(*text);
+  if (!digest.ok()) return BadDigest(digest.status());
+  const auto ingest = Resume(exchange);
+  if (absl::IsNotFound(ingest.status()) &&
+      exchange.store.StatBlob(exchange.route.repository, *digest).ok()) {
+    // The answer to the first such request was lost, and the client repeats it.
+    return Created(exchange, *digest);
+  }
+  if (!ingest.ok()) return ResumeError(exchange, ingest.status());
+  if (std::optional<Reply> failure = ReceiveChunk(exchange, **ingest)) return *std::move(failure);
+  return Commit(exchange, **ingest, *digest);
+}
+
+Reply CancelUpload(const Exchange& exchange) {
+  const auto ingest = Resume(exchange);
+  if (!ingest.ok()) return ResumeError(exchange, ingest.status());
+  const absl::Status status = (*ingest)->Abort();
+  if (!status.ok()) return StoreError(exchange, status, Subject::kUpload);
+  Reply reply;
+  reply.status = 204;
+  return reply;
+}
+
+}  // namespace varve
