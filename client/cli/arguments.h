@@ -1,0 +1,26 @@
+// Checks of command line arguments: each gives the error for CLI11, or an empty string.
+#ifndef VARVE_CLIENT_CLI_ARGUMENTS_H_
+#define VARVE_CLIENT_CLI_ARGUMENTS_H_
+
+#include <string>
+
+#include "storage/catalog/names.h"
+#include "storage/digest/digest.h"
+
+namespace varve {
+
+inline std::string CheckDigest(const std::string& text) {
+  return std::string(Digest::Parse(text).status().message());
+}
+
+inline std::string CheckRepository(const std::string& text) {
+  return std::string(ValidateRepositoryName(text).message());
+}
+
+inline std::string CheckReference(const std::string& text) {
+  return std::string(ParseImageReference(text).status().message());
+}
+
+}  // namespace varve
+
+#endif  // VARVE_CLIENT_CLI_ARGUMENTS_H_

@@ -1,0 +1,150 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <memory>
+#include <string>
+
+#include "client/byte_source.h"
+#include "client/cli/arguments.h"
+#include "client/cli/commands.h"
+#include "client/cli/output_file.h"
+#include "client/cli/text.h"
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+
+namespace varve {
+namespace {
+
+struct BlobArguments {
+  std::string file;    // "-" is standard input or output
+  std::string digest;  // of get and stat
+  std::string repository;
+  bool json = false;
+};
+
+std::string JsonLine(const BlobInfo& info) {
+  return JsonObject()
+      .Add("digest", info.digest.ToString())
+      .Add("size_bytes", info.size_bytes)
+      .Add("created", TimeText(info.created_nanos))
+      .Line();
+}
+
+absl::Status Put(Session& session, const BlobArguments& arguments) {
+  ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  const bool from_stdin = arguments.file == "-";
+  const int fd = from_stdin ? STDIN_FILENO : open(arguments.file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return ErrnoToStatus(errno, "open " + arguments.file);
+  ByteSource source(fd);
+  PutBlobOptions options;
+  options.repository = arguments.repository;
+  options.upload_id = UploadIdOfFile(fd, arguments.repository);
+  const absl::StatusOr<BlobInfo> blob = client->PutBlob(source, options);
+  if (!from_stdin) close(fd);
+  RETURN_IF_ERROR(blob.status());
+  Print(arguments.json ? JsonLine(*blob) : blob->digest.ToString() + "\n");
+  return absl::OkStatus();
+}
+
+absl::Status Get(Session& session, const BlobArguments& arguments) {
+  ASSIGN_OR_RETURN(const Digest digest, Digest::Parse(arguments.digest));
+  ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  GetBlobOptions options;
+  options.repository = arguments.repository;
+  if (arguments.file == "-") {
+    const ByteSink sink = [](std::string_view bytes) {
+      return WriteAll(STDOUT_FILENO, bytes, "standard output");
+    };
+    return client->GetBlob(digest, sink, options).status();
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<OutputFile> file, OutputFile::Create(arguments.file));
+  const ByteSink sink = [&file](std::string_view bytes) { return file->Write(bytes); };
+  ASSIGN_OR_RETURN(const BlobInfo info, client->GetBlob(digest, sink, options));
+  RETURN_IF_ERROR(file->Complete());
+  if (arguments.json) {
+    Print(JsonObject()
+              .Add("digest", digest.ToString())
+              .Add("size_bytes", info.size_bytes)
+              .Add("file", arguments.file)
+              .Line());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Stat(Session& session, const BlobArguments& arguments) {
+  ASSIGN_OR_RETURN(const Digest digest, Digest::Parse(arguments.digest));
+  ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  ASSIGN_OR_RETURN(const BlobInfo info, client->StatBlob(arguments.repository, digest));
+  Print(arguments.json ? JsonLine(info)
+                       : StrCat("Digest:  ", info.digest.ToString(),
+                                "\nSize:    ", HumanSize(info.size_bytes), " (", info.size_bytes,
+                                " bytes)\nCreated: ", TimeText(info.created_nanos), "\n"));
+  return absl::OkStatus();
+}
+
+using BlobAction = absl::Status (*)(Session&, const BlobArguments&);
+
+void SetAction(CLI::App* command, Session& session, std::shared_ptr<BlobArguments> arguments,
+               BlobAction action) {
+  command
+      ->add_option("--repository", arguments->repository,
+                   "Where the blob is visible (else: in the whole store)")
+      ->check(CheckRepository);
+  command->callback([&session, arguments, action] {
+    session.action = [&session, arguments, action] { return action(session, *arguments); };
+  });
+}
+
+void AddPut(CLI::App& group, Session& session) {
+  auto arguments = std::make_shared<BlobArguments>();
+  CLI::App* const command = group.add_subcommand(
+      "put", "Upload a blob and print its digest; a try that broke off is resumed");
+  command->add_option("FILE", arguments->file, "The file to upload; - is standard input")
+      ->required();
+  command->add_flag("--json", arguments->json, "Print the new blob as a JSON object");
+  SetAction(command, session, arguments, Put);
+}
+
+// Where the bytes go decides what else may go there.
+void CheckOutput(const BlobArguments& arguments) {
+  if (arguments.file != "-") return;
+  if (arguments.json) throw CLI::ValidationError("--json", "needs --output FILE");
+  if (isatty(STDOUT_FILENO) != 0) {
+    throw CLI::ValidationError(
+        "blob get", "a blob is not for a terminal; use --output FILE or redirect the output");
+  }
+}
+
+void AddGet(CLI::App& group, Session& session) {
+  auto arguments = std::make_shared<BlobArguments>();
+  arguments->file = "-";
+  CLI::App* const command = group.add_subcommand("get", "Download a blob and verify its digest");
+  command->add_option("DIGEST", arguments->digest, "The blob")->required()->check(CheckDigest);
+  command->add_option("-o,--output", arguments->file,
+                      "The file to write, complete or not at all (default: standard output)");
+  command->add_flag("--json", arguments->json, "Print what was written as a JSON object");
+  command->final_callback([arguments] { CheckOutput(*arguments); });
+  SetAction(command, session, arguments, Get);
+}
+
+void AddStat(CLI::App& group, Session& session) {
+  auto arguments = std::make_shared<BlobArguments>();
+  CLI::App* const command = group.add_subcommand("stat", "Show whether a blob is there");
+  command->add_option("DIGEST", arguments->digest, "The blob")->required()->check(CheckDigest);
+  command->add_flag("--json", arguments->json, "Print the blob as a JSON object");
+  SetAction(command, session, arguments, Stat);
+}
+
+}  // namespace
+
+void AddBlobCommands(CLI::App& app, Session& session) {
+  CLI::App* const group = app.add_subcommand("blob", "Upload, download and look up blobs");
+  group->require_subcommand(1);
+  AddPut(*group, session);
+  AddGet(*group, session);
+  AddStat(*group, session);
+}
+
+}  // namespace varve

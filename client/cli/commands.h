@@ -1,0 +1,22 @@
+// The command groups of `varve`. Each adds its commands to the command line and, when one of them
+// is chosen, leaves what to do in Session::action.
+#ifndef VARVE_CLIENT_CLI_COMMANDS_H_
+#define VARVE_CLIENT_CLI_COMMANDS_H_
+
+#include "client/cli/session.h"
+
+namespace CLI {
+class App;
+}
+
+namespace varve {
+
+// `image ls`, `image tag`, `image untag`.
+void AddImageCommands(CLI::App& app, Session& session);
+
+// `blob put`, `blob get`, `blob stat`.
+void AddBlobCommands(CLI::App& app, Session& session);
+
+}  // namespace varve
+
+#endif  // VARVE_CLIENT_CLI_COMMANDS_H_

@@ -1,0 +1,39 @@
+#include "client/cli/session.h"
+
+#include <cerrno>
+#include <cstdio>
+
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+
+namespace varve {
+
+absl::StatusOr<Client*> Session::Connect() {
+  ASSIGN_OR_RETURN(client, Client::Connect(address));
+  return client.get();
+}
+
+std::string Session::Explain(const absl::Status& status) const {
+  if (absl::IsUnavailable(status) && client != nullptr && !client->connected()) {
+    return StrCat("cannot reach the daemon at ", address,
+                  "; start varved, or name another address with --address or VARVE_ADDRESS (",
+                  ToStd(status.message()), ")");
+  }
+  if (absl::IsDeadlineExceeded(status)) {
+    return StrCat("the daemon at ", address, " does not answer in time (", ToStd(status.message()),
+                  ")");
+  }
+  return std::string(status.message());
+}
+
+bool Print(const std::string& text) {
+  return std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+}
+
+absl::Status FlushOutput() {
+  const bool failed_before = std::ferror(stdout) != 0;
+  if (std::fflush(stdout) == 0 && !failed_before) return absl::OkStatus();
+  return ErrnoToStatus(errno, "write to standard output");
+}
+
+}  // namespace varve

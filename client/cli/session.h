@@ -1,0 +1,34 @@
+// What the commands of `varve` share: the daemon they talk to and how they end.
+#ifndef VARVE_CLIENT_CLI_SESSION_H_
+#define VARVE_CLIENT_CLI_SESSION_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "client/client.h"
+
+namespace varve {
+
+struct Session {
+  std::string address = kDefaultAddress;
+  std::unique_ptr<Client> client;        // made by Connect
+  std::function<absl::Status()> action;  // of the command that was chosen
+
+  // The client for `address`; does not wait for the daemon.
+  absl::StatusOr<Client*> Connect();
+
+  // The sentence for the person about why the command failed, with what to do about it.
+  std::string Explain(const absl::Status& status) const;
+};
+
+// Writes to standard output. False once writing has failed: then there is nobody to go on for.
+bool Print(const std::string& text);
+
+// OK when everything printed has reached standard output.
+absl::Status FlushOutput();
+
+}  // namespace varve
+
+#endif  // VARVE_CLIENT_CLI_SESSION_H_

@@ -1,0 +1,128 @@
+#include "client/cli/text.h"
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+
+#include "absl/strings/str_format.h"
+#include "storage/base/clock.h"
+#include "storage/base/str_cat.h"
+
+namespace varve {
+namespace {
+
+constexpr size_t kMinColumnWidth = 10;
+constexpr size_t kColumnGap = 3;
+
+void AppendJsonString(std::string_view text, std::string* out) {
+  out->push_back('"');
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out->push_back('\\');
+      out->push_back(c);
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      out->append(absl::StrFormat("\\u%04x", static_cast<unsigned>(c)));
+    } else {
+      out->push_back(c);
+    }
+  }
+  out->push_back('"');
+}
+
+}  // namespace
+
+std::string HumanSize(uint64_t bytes) {
+  constexpr std::array<const char*, 7> kUnits = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
+  double value = static_cast<double>(bytes);
+  size_t unit = 0;
+  while (value >= 1000.0 && unit + 1 < kUnits.size()) {
+    value /= 1000.0;
+    ++unit;
+  }
+  return absl::StrFormat("%.4g%s", value, kUnits[unit]);
+}
+
+std::string HumanDuration(int64_t nanos) {
+  const int64_t seconds = nanos / kNanosPerSecond;
+  const int64_t minutes = seconds / 60;
+  const int64_t hours = (minutes + 30) / 60;
+  if (seconds < 1) return "Less than a second";
+  if (seconds == 1) return "1 second";
+  if (seconds < 60) return StrCat(seconds, " seconds");
+  if (minutes == 1) return "About a minute";
+  if (minutes < 60) return StrCat(minutes, " minutes");
+  if (hours == 1) return "About an hour";
+  if (hours < 48) return StrCat(hours, " hours");
+  if (hours < 24 * 7 * 2) return StrCat(hours / 24, " days");
+  if (hours < 24 * 30 * 2) return StrCat(hours / 24 / 7, " weeks");
+  if (hours < 24 * 365 * 2) return StrCat(hours / 24 / 30, " months");
+  return StrCat(hours / 24 / 365, " years");
+}
+
+std::string TimeText(int64_t nanos) {
+  const auto seconds = static_cast<time_t>(nanos / kNanosPerSecond);
+  tm parts{};
+  gmtime_r(&seconds, &parts);
+  return absl::StrFormat("%04d-%02d-%02dT%02d:%02d:%02d.%09dZ", parts.tm_year + 1900,
+                         parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                         nanos % kNanosPerSecond);
+}
+
+std::string ShortId(const Digest& digest) {
+  const std::string text = digest.ToString();
+  return text.substr(text.find(':') + 1, 12);
+}
+
+Table::Table(std::vector<std::string> header)
+    : header_(std::move(header)), widths_(header_.size(), kMinColumnWidth) {}
+
+std::string Table::Format(const std::vector<std::vector<std::string>>& rows) {
+  const auto widen = [this](const std::vector<std::string>& row) {
+    for (size_t i = 0; i < widths_.size(); ++i) {
+      widths_[i] = std::max(widths_[i], row[i].size() + kColumnGap);
+    }
+  };
+  widen(header_);
+  for (const std::vector<std::string>& row : rows) widen(row);
+  std::string text;
+  if (!header_written_) AppendRow(header_, &text);
+  header_written_ = true;
+  for (const std::vector<std::string>& row : rows) AppendRow(row, &text);
+  return text;
+}
+
+void Table::AppendRow(const std::vector<std::string>& row, std::string* text) const {
+  for (size_t i = 0; i < row.size(); ++i) {
+    text->append(row[i]);
+    if (i + 1 < row.size()) text->append(widths_[i] - row[i].size(), ' ');
+  }
+  text->push_back('\n');
+}
+
+JsonObject& JsonObject::Add(std::string_view key, std::string_view value) {
+  AddKey(key);
+  AppendJsonString(value, &members_);
+  return *this;
+}
+
+JsonObject& JsonObject::Add(std::string_view key, uint64_t value) {
+  AddKey(key);
+  members_.append(StrCat(value));
+  return *this;
+}
+
+JsonObject& JsonObject::Add(std::string_view key, bool value) {
+  AddKey(key);
+  members_.append(value ? "true" : "false");
+  return *this;
+}
+
+std::string JsonObject::Line() const { return StrCat("{", members_, "}\n"); }
+
+void JsonObject::AddKey(std::string_view key) {
+  if (!members_.empty()) members_.push_back(',');
+  AppendJsonString(key, &members_);
+  members_.push_back(':');
+}
+
+}  // namespace varve

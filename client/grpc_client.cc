@@ -1,0 +1,205 @@
+#include "client/grpc_client.h"
+
+#include <utility>
+
+#include "storage/base/clock.h"
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/limits.h"
+
+namespace varve {
+namespace {
+
+constexpr char kUnixPrefix[] = "unix://";
+constexpr int kMaxMessageBytes = static_cast<int>(16 * kMiB);
+
+int64_t Nanos(const google::protobuf::Timestamp& time) {
+  return time.seconds() * kNanosPerSecond + time.nanos();
+}
+
+absl::StatusOr<ManifestInfo> FromMessage(const v1::ManifestInfo& message) {
+  ManifestInfo info;
+  ASSIGN_OR_RETURN(info.digest, Digest::Parse(message.digest()));
+  info.media_type = message.media_type();
+  info.artifact_type = message.artifact_type();
+  if (!message.subject_digest().empty()) {
+    ASSIGN_OR_RETURN(info.subject, Digest::Parse(message.subject_digest()));
+  }
+  if (!message.config_digest().empty()) {
+    ASSIGN_OR_RETURN(info.config, Digest::Parse(message.config_digest()));
+  }
+  info.size_bytes = message.size_bytes();
+  info.content_bytes = message.content_bytes();
+  info.pushed_nanos = Nanos(message.pushed());
+  return info;
+}
+
+}  // namespace
+
+absl::Status FromGrpc(const grpc::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  // The codes have the same numbers.
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+}
+
+absl::StatusOr<BlobInfo> FromMessage(const v1::BlobInfo& message) {
+  BlobInfo info;
+  ASSIGN_OR_RETURN(info.digest, Digest::Parse(message.digest()));
+  info.size_bytes = message.size_bytes();
+  info.created_nanos = Nanos(message.created());
+  return info;
+}
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const std::string& address,
+                                                        const ClientOptions& options) {
+  const bool is_unix = address.rfind(kUnixPrefix, 0) == 0;
+  const size_t colon = address.rfind(':');
+  const bool is_tcp = !is_unix && address.find('/') == std::string::npos && colon != 0 &&
+                      colon != std::string::npos && colon + 1 < address.size();
+  if (is_unix ? address.size() < sizeof(kUnixPrefix) || address[sizeof(kUnixPrefix) - 1] != '/'
+              : !is_tcp) {
+    return absl::InvalidArgumentError(
+        StrCat("the address \"", address, "\" is neither unix:///PATH nor HOST:PORT"));
+  }
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  // A daemon that was restarted is found again soon; the default grows to two minutes.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
+  return std::make_unique<GrpcClient>(
+      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments), options);
+}
+
+void GrpcClient::SetDeadline(grpc::ClientContext& context) const {
+  context.set_deadline(std::chrono::system_clock::now() + options_.call_timeout);
+}
+
+absl::StatusOr<BlobInfo> GrpcClient::StatBlob(std::string_view repository, const Digest& digest) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  v1::StatBlobRequest request;
+  request.set_repository(std::string(repository));
+  request.set_digest(digest.ToString());
+  v1::StatBlobResponse response;
+  RETURN_IF_ERROR(FromGrpc(blobs_->Stat(&context, request, &response)));
+  return FromMessage(response.blob());
+}
+
+absl::StatusOr<std::vector<Digest>> GrpcClient::FindMissing(std::string_view repository,
+                                                            absl::Span<const Digest> digests) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  v1::FindMissingRequest request;
+  request.set_repository(std::string(repository));
+  for (const Digest& digest : digests) request.add_digests(digest.ToString());
+  v1::FindMissingResponse response;
+  RETURN_IF_ERROR(FromGrpc(blobs_->FindMissing(&context, request, &response)));
+  std::vector<Digest> missing;
+  for (const std::string& text : response.missing()) {
+    ASSIGN_OR_RETURN(const Digest digest, Digest::Parse(text));
+    missing.push_back(digest);
+  }
+  return missing;
+}
+
+absl::StatusOr<ManifestInfo> GrpcClient::PutManifest(std::string_view repository,
+                                                     const PutManifestRequest& put) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  v1::PutManifestRequest request;
+  request.set_repository(std::string(repository));
+  request.set_manifest(std::string(put.bytes));
+  request.set_media_type(put.media_type);
+  const Digest expected = put.expected ? *put.expected : HashBytes(put.algorithm, put.bytes);
+  request.set_expected_digest(expected.ToString());
+  for (const std::string& tag : put.tags) request.add_tags(tag);
+  v1::PutManifestResponse response;
+  RETURN_IF_ERROR(FromGrpc(images_->PutManifest(&context, request, &response)));
+  return FromMessage(response.manifest());
+}
+
+absl::StatusOr<Manifest> GrpcClient::Resolve(std::string_view repository,
+                                             const ManifestReference& reference, bool omit_bytes) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  v1::ResolveRequest request;
+  request.set_repository(std::string(repository));
+  if (const Digest* digest = std::get_if<Digest>(&reference)) {
+    request.set_digest(digest->ToString());
+  } else {
+    request.set_tag(std::get<std::string>(reference));
+  }
+  request.set_omit_bytes(omit_bytes);
+  v1::ResolveResponse response;
+  RETURN_IF_ERROR(FromGrpc(images_->Resolve(&context, request, &response)));
+  Manifest manifest;
+  ASSIGN_OR_RETURN(manifest.info, FromMessage(response.manifest()));
+  manifest.bytes = std::move(*response.mutable_bytes());
+  return manifest;
+}
+
+absl::StatusOr<Manifest> GrpcClient::GetManifest(std::string_view repository,
+                                                 const ManifestReference& reference) {
+  ASSIGN_OR_RETURN(Manifest manifest, Resolve(repository, reference, false));
+  const Digest& digest = manifest.info.digest;
+  if (!(HashBytes(digest.algorithm(), manifest.bytes) == digest)) {
+    return absl::DataLossError(
+        StrCat("the manifest that came does not have the digest ", digest.ToString()));
+  }
+  return manifest;
+}
+
+absl::StatusOr<ManifestInfo> GrpcClient::StatManifest(std::string_view repository,
+                                                      const ManifestReference& reference) {
+  ASSIGN_OR_RETURN(Manifest manifest, Resolve(repository, reference, true));
+  return std::move(manifest.info);
+}
+
+absl::Status GrpcClient::Tag(std::string_view repository, std::string_view tag,
+                             const Digest& digest) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  v1::TagRequest request;
+  request.set_repository(std::string(repository));
+  request.set_tag(std::string(tag));
+  request.set_digest(digest.ToString());
+  v1::TagResponse response;
+  return FromGrpc(images_->Tag(&context, request, &response));
+}
+
+absl::Status GrpcClient::Untag(std::string_view repository, std::string_view tag) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  v1::UntagRequest request;
+  request.set_repository(std::string(repository));
+  request.set_tag(std::string(tag));
+  v1::UntagResponse response;
+  return FromGrpc(images_->Untag(&context, request, &response));
+}
+
+absl::StatusOr<ImagePage> GrpcClient::ListImages(std::string_view repository,
+                                                 const std::string& page_token, size_t limit) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  v1::ListImagesRequest request;
+  request.set_repository(std::string(repository));
+  request.set_page_token(page_token);
+  request.set_page_size(static_cast<uint32_t>(limit));
+  v1::ListImagesResponse response;
+  RETURN_IF_ERROR(FromGrpc(images_->List(&context, request, &response)));
+  ImagePage page;
+  for (const v1::Image& message : response.images()) {
+    ImageInfo image;
+    image.repository = message.repository();
+    image.tag = message.tag();
+    image.tagged_nanos = Nanos(message.tagged());
+    ASSIGN_OR_RETURN(image.manifest, FromMessage(message.manifest()));
+    page.images.push_back(std::move(image));
+  }
+  page.next_page_token = response.next_page_token();
+  return page;
+}
+
+}  // namespace varve

@@ -1,0 +1,67 @@
+// The implementation of Client over gRPC; private to this library.
+#ifndef VARVE_CLIENT_GRPC_CLIENT_H_
+#define VARVE_CLIENT_GRPC_CLIENT_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <string>
+
+#include "client/client.h"
+#include "varve/v1/blobs.grpc.pb.h"
+#include "varve/v1/images.grpc.pb.h"
+
+namespace varve {
+
+absl::Status FromGrpc(const grpc::Status& status);
+absl::StatusOr<BlobInfo> FromMessage(const v1::BlobInfo& message);
+
+class GrpcClient final : public Client {
+ public:
+  GrpcClient(const std::shared_ptr<grpc::Channel>& channel, const ClientOptions& options)
+      : options_(options),
+        channel_(channel),
+        blobs_(v1::Blobs::NewStub(channel)),
+        images_(v1::Images::NewStub(channel)) {}
+
+  bool connected() const override { return channel_->GetState(false) == GRPC_CHANNEL_READY; }
+
+  absl::StatusOr<BlobInfo> StatBlob(std::string_view repository, const Digest& digest) override;
+  absl::StatusOr<std::vector<Digest>> FindMissing(std::string_view repository,
+                                                  absl::Span<const Digest> digests) override;
+  absl::StatusOr<BlobInfo> PutBlob(ByteSource& source, const PutBlobOptions& options) override;
+  absl::StatusOr<BlobInfo> GetBlob(const Digest& digest, const ByteSink& sink,
+                                   const GetBlobOptions& options) override;
+  absl::StatusOr<ManifestInfo> PutManifest(std::string_view repository,
+                                           const PutManifestRequest& request) override;
+  absl::StatusOr<Manifest> GetManifest(std::string_view repository,
+                                       const ManifestReference& reference) override;
+  absl::StatusOr<ManifestInfo> StatManifest(std::string_view repository,
+                                            const ManifestReference& reference) override;
+  absl::Status Tag(std::string_view repository, std::string_view tag,
+                   const Digest& digest) override;
+  absl::Status Untag(std::string_view repository, std::string_view tag) override;
+  absl::StatusOr<ImagePage> ListImages(std::string_view repository, const std::string& page_token,
+                                       size_t limit) override;
+
+ private:
+  absl::StatusOr<Manifest> Resolve(std::string_view repository, const ManifestReference& reference,
+                                   bool omit_bytes);
+  // Where the upload stands at the daemon; 0 when there is none.
+  absl::StatusOr<uint64_t> UploadOffset(const std::string& repository,
+                                        const std::string& upload_id);
+  void SetDeadline(grpc::ClientContext& context) const;
+
+  // One stream of an upload, from `source.offset()` to the commit.
+  absl::StatusOr<BlobInfo> PutOnce(ByteSource& source, const PutBlobOptions& options,
+                                   const std::string& upload_id);
+
+  const ClientOptions options_;
+  const std::shared_ptr<grpc::Channel> channel_;
+  const std::unique_ptr<v1::Blobs::Stub> blobs_;
+  const std::unique_ptr<v1::Images::Stub> images_;
+};
+
+}  // namespace varve
+
+#endif  // VARVE_CLIENT_GRPC_CLIENT_H_
