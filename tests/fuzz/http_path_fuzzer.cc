@@ -6,6 +6,8 @@
 #include <string_view>
 
 #include "daemon/http/route.h"
+#include "storage/catalog/names.h"
+#include "storage/digest/digest.h"
 #include "tests/fuzz/invariant.h"
 
 namespace varve {
@@ -41,10 +43,12 @@ void CheckTarget(std::string_view target) {
     FUZZ_INVARIANT(!HasControlCharacter(parameter.key) && !HasControlCharacter(parameter.value));
     FUZZ_INVARIANT(route->Query(parameter.key).has_value());
   }
-  if (route->endpoint != Endpoint::kBlob) return;
-  const std::string location = BlobLocation(route->repository, route->reference);
-  if (location.size() > kMaxTargetBytes) return;
-  const absl::StatusOr<Route> again = ParseTarget(location);
+  if (route->endpoint != Endpoint::kBlob || !ValidateRepositoryName(route->repository).ok() ||
+      !Digest::Parse(route->reference).ok()) {
+    return;
+  }
+  const absl::StatusOr<Route> again =
+      ParseTarget(BlobLocation(route->repository, route->reference));
   FUZZ_INVARIANT(again.ok() && again->endpoint == Endpoint::kBlob);
   FUZZ_INVARIANT(again->repository == route->repository && again->reference == route->reference);
 }

@@ -111,10 +111,10 @@ TEST(ManifestOfTools, DockerWindowsForeignLayer) {
 }
 
 TEST(ManifestOfTools, PodmanPushHasAnnotations) {
-  const ParsedManifest manifest = Parsed(
-      ImageJson(
-          R"(,"annotations":{"org.opencontainers.image.base.digest":"","org.opencontainers.image.base.name":""})"),
-      kMediaTypeOciManifest);
+  const ParsedManifest manifest =
+      Parsed(ImageJson(R"(,"annotations":{"org.opencontainers.image.base.digest":"",)"
+                       R"("org.opencontainers.image.base.name":""})"),
+             kMediaTypeOciManifest);
   EXPECT_EQ(
       manifest.annotations_json,
       R"({"org.opencontainers.image.base.digest":"","org.opencontainers.image.base.name":""})");
@@ -256,10 +256,9 @@ TEST(ManifestKind, UnknownTypesAreRefused) {
   }
   EXPECT_THAT(Refusal(R"({"schemaVersion":2,"mediaType":"application/json","manifests":[]})"),
               HasSubstr("mediaType: must be"));
-  EXPECT_THAT(
-      Refusal(
-          R"({"schemaVersion":2,"mediaType":"APPLICATION/vnd.oci.image.index.v1+json","manifests":[]})"),
-      HasSubstr("mediaType: must be written in lower case"));
+  EXPECT_THAT(Refusal(R"({"schemaVersion":2,"manifests":[],)"
+                      R"("mediaType":"APPLICATION/vnd.oci.image.index.v1+json"})"),
+              HasSubstr("mediaType: must be written in lower case"));
 }
 
 TEST(ManifestKind, FieldsOfBothKindsAreRefused) {
@@ -334,9 +333,10 @@ TEST(ManifestFields, WrongShapesAreNamed) {
 }
 
 TEST(ManifestFields, NullIsAbsentWhereAbsenceIsAllowed) {
-  const ParsedManifest manifest = Parsed(StrCat(
-      R"({"schemaVersion":2,"mediaType":null,"artifactType":null,"subject":null,"annotations":null,)",
-      R"("config":)", ConfigJson(), R"(,"layers":[)", LayerJson(R"(,"urls":null)"), "]}"));
+  const ParsedManifest manifest =
+      Parsed(StrCat(R"({"schemaVersion":2,"mediaType":null,"artifactType":null,"subject":null,)",
+                    R"("annotations":null,)", R"("config":)", ConfigJson(), R"(,"layers":[)",
+                    LayerJson(R"(,"urls":null)"), "]}"));
   EXPECT_EQ(manifest.artifact_type, kOciConfig);
   EXPECT_FALSE(manifest.subject.has_value());
   EXPECT_EQ(manifest.annotations_json, "");
@@ -344,8 +344,9 @@ TEST(ManifestFields, NullIsAbsentWhereAbsenceIsAllowed) {
 }
 
 TEST(ManifestFields, UnknownOnesAreSkippedWhateverTheyHold) {
-  const ParsedManifest manifest = Parsed(ImageJson(
-      R"(,"x":{"config":{},"layers":[{"digest":"no"}],"mediaType":7},"y":[[],[{"a":[null]}]],"z":1e300)"));
+  const ParsedManifest manifest =
+      Parsed(ImageJson(R"(,"x":{"config":{},"layers":[{"digest":"no"}],"mediaType":7},)"
+                       R"("y":[[],[{"a":[null]}]],"z":1e300)"));
   EXPECT_THAT(manifest.layers, SizeIs(1));
   EXPECT_EQ(manifest.config->digest.ToString(), DigestOf('c'));
 }
@@ -374,8 +375,9 @@ TEST(ManifestFields, OtherLetterCaseIsRefused) {
 }
 
 TEST(ManifestFields, AnnotationsKeepTheirTextAndOrder) {
-  const ParsedManifest manifest = Parsed(ImageJson(
-      R"(,"annotations":{"z":"\"\\\/\b\f\n\r\t","a":"\u0000\u001f\u00e9é\ud83d\ude00","":"'<&>"})"));
+  const ParsedManifest manifest =
+      Parsed(ImageJson(R"(,"annotations":{"z":"\"\\\/\b\f\n\r\t",)"
+                       R"("a":"\u0000\u001f\u00e9é\ud83d\ude00","":"'<&>"})"));
   EXPECT_EQ(manifest.annotations_json,
             "{\"z\":\"\\\"\\\\/\\b\\f\\n\\r\\t\",\"a\":\"\\u0000\\u001féé😀\",\"\":\"'<&>\"}");
   EXPECT_EQ(Parsed(IndexJson(R"(,"annotations":{})")).annotations_json, "{}");
