@@ -221,11 +221,4 @@ void BlobStore::DiscardLeftovers() {
   for (const FileId file : files) Discard(file);
 }
 
-absl::StatusOr<uint64_t> BlobStore::StoredBytes() {
-  ASSIGN_OR_RETURN(const std::optional<std::string> value,
-                   parts_.index.Get(CounterKey(kBlobBytesCounter)));
-  if (!value.has_value()) return 0;
-  return DecodeNumber(*value);
-}
-
 }  // namespace varve

@@ -74,9 +74,6 @@ class BlobStore {
   // exclusively; returns the file that the caller must unlink after the commit, or 0.
   absl::StatusOr<FileId> Remove(Transaction& txn, const Digest& digest, const BlobRow& row);
 
-  // Statistics kept with the rows: how many blobs, and the sum of their sizes.
-  absl::StatusOr<uint64_t> StoredBytes();
-
  private:
   // What the store held under a digest when its bytes were last looked at.
   struct Copy {

@@ -79,6 +79,15 @@ absl::Status IngestTable::LoadRow(std::string_view id, std::string_view value) {
   return absl::OkStatus();
 }
 
+absl::flat_hash_set<FileId> IngestTable::Files() {
+  MutexLock lock(mutex_);
+  absl::flat_hash_set<FileId> files;
+  for (const auto& [id, upload] : uploads_) {
+    if (upload->bytes->file() != 0) files.insert(upload->bytes->file());
+  }
+  return files;
+}
+
 absl::StatusOr<std::unique_ptr<Ingest>> IngestTable::Begin(std::string_view repository,
                                                            const IngestOptions& options) {
   if (options.id.size() > kMaxIngestIdBytes || !IsPrintable(options.id)) {

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "storage/base/clock.h"
@@ -50,6 +51,9 @@ class IngestTable {
 
   // At open, before any other call: takes over the uploads that were checkpointed; damaged ones go.
   absl::Status Load();
+
+  // Files of the uploads that Load took over; call before the first Begin.
+  absl::flat_hash_set<FileId> Files() ABSL_LOCKS_EXCLUDED(mutex_);
 
   absl::StatusOr<std::unique_ptr<Ingest>> Begin(std::string_view repository,
                                                 const IngestOptions& options);

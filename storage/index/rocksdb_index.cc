@@ -12,7 +12,9 @@
 //     the log (tables, blob files, manifest) is an error; so is a log that ends before a table
 //     that was written after it.
 //   * After a failed write or sync of the log RocksDB takes no more writes, because nobody knows
-//     what the disk holds; reads go on. Only a full disk heals by itself.
+//     what the disk holds; reads go on. Only a full disk heals, when a later write finds space.
+//   * Debian builds RocksDB with its assertions on: using a log file that has failed ends the
+//     process, so no call here may touch one.
 #include "storage/index/rocksdb_index.h"
 
 #include <rocksdb/advanced_options.h>
@@ -20,6 +22,7 @@
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/merge_operator.h>
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
@@ -32,6 +35,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cassert>
+#include <chrono>
 #include <utility>
 
 #include "storage/base/status.h"
@@ -52,6 +56,8 @@ constexpr char kInlineFamily[] = "inline";
 constexpr char kInlineKeys[] = "i";
 constexpr char kAfterInlineKeys[] = "j";
 constexpr uint64_t kMinBlobFileValueBytes = 2048;
+
+constexpr int64_t kResumePauseNanos = 250'000'000;
 
 constexpr uint64_t kMaxWriteBufferBytes = 32 * kMiB;
 constexpr uint64_t kMaxLogBytes = 64 * kMiB;
@@ -91,6 +97,25 @@ class SilentLogger : public rocksdb::Logger {
   void Logv(const char* /*format*/, va_list /*arguments*/) override {}
 };
 
+// Remembers that RocksDB met an error by itself, and leaves healing to WriteOutcome: RocksDB's own
+// attempt comes only every few seconds and shuts out any other, while a deletion that has just made
+// room on a full disk must be able to go on.
+class ErrorListener : public rocksdb::EventListener {
+ public:
+  void OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/,
+                         rocksdb::Status* /*error*/) override {
+    failed_ = true;
+  }
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status error,
+                            bool* auto_recovery) override {
+    if (error.IsNoSpace()) *auto_recovery = false;
+  }
+  bool failed() const { return failed_; }
+
+ private:
+  std::atomic<bool> failed_ = false;
+};
+
 // The database and what it stands on, in the order of construction. Thread-safe after Open.
 class RocksdbIndex : public Index {
  public:
@@ -121,10 +146,16 @@ class RocksdbIndex : public Index {
  private:
   RocksdbIndex() = default;
 
+  // Makes RocksDB take writes again after the disk was full. False when it still is, or when
+  // another thread tried a moment ago: each attempt writes tables out.
+  bool TryToResume();
+
   std::unique_ptr<rocksdb::Env> env_;  // null: the machine's
+  const std::shared_ptr<ErrorListener> errors_ = std::make_shared<ErrorListener>();
   std::unique_ptr<rocksdb::TransactionDB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> families_;  // default, inline; owned
   std::atomic<bool> write_failed_ = false;
+  std::atomic<int64_t> resume_tried_nanos_ = 0;  // steady clock
 };
 
 class RocksdbTransaction : public Transaction {
@@ -281,9 +312,7 @@ absl::StatusOr<CommitOutcome> RocksdbIndex::WriteOutcome(const rocksdb::Status& 
   if (IsConflict(status)) return CommitOutcome::kConflict;
   write_failed_ = true;
   if (status.IsNoSpace()) {
-    // RocksDB looks for space every few seconds; asking it here lets a deletion that just made
-    // room go on at once.
-    if (db_->Resume().ok()) return CommitOutcome::kUnknown;
+    if (TryToResume()) return CommitOutcome::kUnknown;
     return absl::ResourceExhaustedError(
         StrCat("index: the disk is full; free some space and repeat: ", status.ToString()));
   }
@@ -292,6 +321,15 @@ absl::StatusOr<CommitOutcome> RocksdbIndex::WriteOutcome(const rocksdb::Status& 
       StrCat("index: the log could not be written, so it is unknown whether this change was kept, "
              "and no further one is taken; check the disk and restart the daemon: ",
              status.ToString()));
+}
+
+bool RocksdbIndex::TryToResume() {
+  const int64_t now = std::chrono::steady_clock::now().time_since_epoch().count();
+  int64_t tried = resume_tried_nanos_;
+  if (now - tried < kResumePauseNanos) return false;
+  if (!resume_tried_nanos_.compare_exchange_strong(tried, now)) return false;
+  // Of the database underneath: the transactional layer does not pass this call on.
+  return db_->GetRootDB()->Resume().ok();
 }
 
 absl::Status RocksdbIndex::Healthy() const {
@@ -305,7 +343,7 @@ RocksdbIndex::~RocksdbIndex() {
   if (db_ == nullptr) return;
   // Keeps buffered commits through a power cut after an orderly stop. A failure loses nothing that
   // was promised.
-  db_->SyncWAL().PermitUncheckedError();
+  if (!write_failed_ && !errors_->failed()) db_->SyncWAL().PermitUncheckedError();
   for (rocksdb::ColumnFamilyHandle* family : families_) {
     db_->DestroyColumnFamilyHandle(family).PermitUncheckedError();
   }
@@ -444,9 +482,10 @@ absl::StatusOr<std::unique_ptr<Index>> RocksdbIndex::Open(const std::string& dir
       {rocksdb::kDefaultColumnFamilyName, family},
       {kInlineFamily, InlineFamilyOptions(family, cache)}};
   rocksdb::TransactionDB* db = nullptr;
+  rocksdb::DBOptions database = DatabaseOptions(env, write_buffer_bytes, cache);
+  database.listeners.push_back(index->errors_);
   const rocksdb::Status opened = rocksdb::TransactionDB::Open(
-      DatabaseOptions(env, write_buffer_bytes, cache), rocksdb::TransactionDBOptions(), path,
-      families, &index->families_, &db);
+      database, rocksdb::TransactionDBOptions(), path, families, &index->families_, &db);
   if (!opened.ok()) return OpenError(opened);
   index->db_.reset(db);
   if (fresh) RETURN_IF_ERROR(SyncParent(env, path));

@@ -1,0 +1,34 @@
+// Disk space set aside for deletions: on a full disk the index needs some room to write down what
+// goes. Given up when a deletion finds no room, taken again when there is some. Not thread-safe.
+#ifndef VARVE_STORAGE_BLOB_RESERVE_FILE_H_
+#define VARVE_STORAGE_BLOB_RESERVE_FILE_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "storage/base/file_system.h"
+
+namespace varve {
+
+class ReserveFile {
+ public:
+  // `size_bytes` 0: nothing is set aside.
+  ReserveFile(FileSystem& file_system, std::string path, uint64_t size_bytes)
+      : file_system_(file_system), path_(std::move(path)), size_bytes_(size_bytes) {}
+
+  // Takes the space if it is not taken; a disk that has none is no error, the next call tries again.
+  void Take();
+  // Gives the space back to the disk.
+  void GiveUp();
+
+ private:
+  FileSystem& file_system_;
+  const std::string path_;
+  const uint64_t size_bytes_;
+  bool taken_ = false;
+};
+
+}  // namespace varve
+
+#endif  // VARVE_STORAGE_BLOB_RESERVE_FILE_H_

@@ -1,0 +1,305 @@
+#include "storage/catalog/catalog.h"
+
+#include <utility>
+
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/catalog/names.h"
+#include "storage/limits.h"
+
+namespace varve {
+namespace {
+
+// A link outlives every promise on its blob.
+constexpr int64_t kLinkNanos = 25 * 3600 * kNanosPerSecond;
+constexpr size_t kPendingPageRows = 200;
+constexpr size_t kLinkPageRows = 200;
+
+absl::Status UnknownBlob(std::string_view repository, const Digest& digest) {
+  return absl::NotFoundError(StrCat("blob ", digest.ToString(), " is not known in repository ",
+                                    repository, "; push or mount it"));
+}
+
+absl::Status UnknownManifest(std::string_view repository, std::string_view reference) {
+  return absl::NotFoundError(
+      StrCat("manifest ", reference, " is not known in repository ", repository));
+}
+
+std::string ReferenceText(const ManifestReference& reference) {
+  if (const auto* digest = std::get_if<Digest>(&reference)) return digest->ToString();
+  return std::get<std::string>(reference);
+}
+
+}  // namespace
+
+absl::StatusOr<RepositoryId> Catalog::FindRepository(std::string_view name) {
+  if (name.empty()) return RepositoryId{0};
+  RETURN_IF_ERROR(ValidateRepositoryName(name));
+  ASSIGN_OR_RETURN(const std::optional<std::string> value, parts_.index.Get(RepositoryKey(name)));
+  if (!value.has_value()) {
+    return absl::NotFoundError(StrCat("repository ", name, " does not exist; push to it first"));
+  }
+  ASSIGN_OR_RETURN(const RepositoryRow row, RepositoryRow::Decode(*value));
+  return row.id;
+}
+
+absl::StatusOr<RepositoryId> Catalog::EnsureRepository(Transaction& txn, std::string_view name) {
+  if (name.empty()) return RepositoryId{0};
+  const std::string key = RepositoryKey(name);
+  ASSIGN_OR_RETURN(std::optional<std::string> value, txn.GetForUpdate(key, Guard::kShared));
+  if (!value.has_value()) {
+    RETURN_IF_ERROR(ValidateRepositoryName(name));
+    ASSIGN_OR_RETURN(value, txn.GetForUpdate(key, Guard::kExclusive));
+  }
+  if (value.has_value()) {
+    ASSIGN_OR_RETURN(const RepositoryRow row, RepositoryRow::Decode(*value));
+    return row.id;
+  }
+  RepositoryRow row;
+  ASSIGN_OR_RETURN(row.id, parts_.ids.Next());
+  row.created_nanos = parts_.clock.WallNanos();
+  RETURN_IF_ERROR(txn.Put(key, row.Encode()));
+  return row.id;
+}
+
+absl::StatusOr<bool> Catalog::IsVisible(RepositoryId repository, const Digest& digest) {
+  if (repository == 0) return true;
+  ASSIGN_OR_RETURN(const std::optional<std::string> link,
+                   parts_.index.Get(LinkKey(repository, digest)));
+  if (link.has_value()) {
+    ASSIGN_OR_RETURN(const LinkRow row, LinkRow::Decode(*link));
+    if (row.expires_nanos > parts_.clock.WallNanos()) return true;
+  }
+  ASSIGN_OR_RETURN(
+      const std::vector<KeyValue> edges,
+      parts_.index.Scan(PrefixRange(EdgePrefix(digest, EdgeKind::kReference, repository)), 1));
+  return !edges.empty();
+}
+
+absl::StatusOr<bool> Catalog::IsMember(RepositoryId repository, const Digest& manifest) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> member,
+                   parts_.index.Get(MemberKey(repository, manifest)));
+  return member.has_value();
+}
+
+absl::Status Catalog::Link(Transaction& txn, RepositoryId repository, const Digest& digest) {
+  if (repository == 0) return absl::OkStatus();
+  const int64_t now = parts_.clock.WallNanos();
+  ASSIGN_OR_RETURN(const std::optional<std::string> value, txn.Get(LinkKey(repository, digest)));
+  if (value.has_value()) {
+    ASSIGN_OR_RETURN(const LinkRow row, LinkRow::Decode(*value));
+    const int64_t left = row.expires_nanos - now;
+    if (left > kLinkNanos / 2 && left <= kLinkNanos) return absl::OkStatus();
+  }
+  const LinkRow row{now + kLinkNanos};
+  RETURN_IF_ERROR(txn.Put(LinkKey(repository, digest), row.Encode()));
+  return txn.Put(LinkExpiryKey(row.expires_nanos, repository, digest), "");
+}
+
+absl::Status Catalog::ActivatePendingEdges(Transaction& txn, RepositoryId repository,
+                                           const Digest& digest) {
+  const std::string prefix = EdgePrefix(digest, EdgeKind::kPending, repository);
+  ASSIGN_OR_RETURN(const std::vector<KeyValue> pending,
+                   txn.Scan(PrefixRange(prefix), kPendingPageRows));
+  for (const KeyValue& row : pending) {
+    RETURN_IF_ERROR(txn.Delete(row.key));
+    RETURN_IF_ERROR(txn.Put(StrCat(EdgePrefix(digest, EdgeKind::kReference, repository),
+                                   std::string_view(row.key).substr(prefix.size())),
+                            row.value));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Catalog::BeforeCommit(std::string_view repository, const Digest& digest) {
+  RepositoryId id = 0;
+  absl::StatusOr<RepositoryId> found = FindRepository(repository);
+  if (found.ok()) {
+    id = *found;
+  } else if (absl::IsNotFound(found.status())) {
+    RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
+      ASSIGN_OR_RETURN(id, EnsureRepository(txn, repository));
+      return absl::OkStatus();
+    }));
+  } else {
+    return found.status();
+  }
+  parts_.promises.Grant(id, digest);
+  parts_.promises.RenewRepository(id);
+  return absl::OkStatus();
+}
+
+absl::Status Catalog::InCommit(Transaction& txn, std::string_view repository,
+                               const Digest& digest) {
+  if (repository.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const RepositoryId id, EnsureRepository(txn, repository));
+  RETURN_IF_ERROR(Link(txn, id, digest));
+  return ActivatePendingEdges(txn, id, digest);
+}
+
+absl::StatusOr<BlobInfo> Catalog::StatBlob(std::string_view repository, const Digest& digest) {
+  ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
+  ASSIGN_OR_RETURN(std::optional<BlobRow> row, parts_.blobs.Find(digest));
+  if (!row.has_value()) return UnknownBlob(repository, digest);
+  ASSIGN_OR_RETURN(const bool visible, IsVisible(id, digest));
+  if (!visible) return UnknownBlob(repository, digest);
+  // Granted first, read again after: see Promises.
+  parts_.promises.Grant(id, digest);
+  ASSIGN_OR_RETURN(row, parts_.blobs.Find(digest));
+  if (!row.has_value()) {
+    parts_.promises.Consume(id, digest);
+    return UnknownBlob(repository, digest);
+  }
+  return BlobInfo{digest, row->size_bytes, row->created_nanos};
+}
+
+absl::StatusOr<BlobReader> Catalog::OpenBlob(std::string_view repository, const Digest& digest) {
+  ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
+  ASSIGN_OR_RETURN(const bool visible, IsVisible(id, digest));
+  if (!visible) return UnknownBlob(repository, digest);
+  return parts_.blobs.Open(digest);
+}
+
+absl::StatusOr<BlobInfo> Catalog::MountBlob(std::string_view repository, const Digest& digest,
+                                            std::optional<std::string_view> from) {
+  RETURN_IF_ERROR(ValidateRepositoryName(repository));
+  RepositoryId source = 0;
+  if (from.has_value()) {
+    ASSIGN_OR_RETURN(source, FindRepository(*from));
+  }
+  ASSIGN_OR_RETURN(const bool visible, IsVisible(source, digest));
+  if (!visible) return UnknownBlob(*from, digest);
+  ASSIGN_OR_RETURN(std::optional<BlobRow> found, parts_.blobs.Find(digest));
+  if (!found.has_value()) return UnknownBlob(from.value_or("any"), digest);
+  RETURN_IF_ERROR(BeforeCommit(repository, digest));
+  BlobRow row;
+  RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
+    ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                     txn.GetForUpdate(BlobKey(digest), Guard::kShared));
+    if (!value.has_value()) return UnknownBlob(repository, digest);
+    ASSIGN_OR_RETURN(row, BlobRow::Decode(*value));
+    return InCommit(txn, repository, digest);
+  }));
+  return BlobInfo{digest, row.size_bytes, row.created_nanos};
+}
+
+absl::Status Catalog::DeleteBlob(std::string_view repository, const Digest& digest) {
+  RETURN_IF_ERROR(ValidateRepositoryName(repository));
+  ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
+  ASSIGN_OR_RETURN(const std::optional<BlobRow> row, parts_.blobs.Find(digest));
+  ASSIGN_OR_RETURN(const bool visible, IsVisible(id, digest));
+  if (!visible || !row.has_value()) return UnknownBlob(repository, digest);
+  return parts_.index.Run([&](Transaction& txn) -> absl::Status {
+    // Whoever adds an edge to the blob guards its row shared, so none appears meanwhile.
+    RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(digest), Guard::kExclusive).status());
+    ASSIGN_OR_RETURN(
+        const std::vector<KeyValue> named,
+        txn.Scan(PrefixRange(EdgePrefix(digest, EdgeKind::kReference, id)), 1));
+    if (!named.empty()) {
+      return absl::FailedPreconditionError(
+          StrCat("a manifest of repository ", repository, " names blob ", digest.ToString(),
+                 "; delete the manifest instead"));
+    }
+    RETURN_IF_ERROR(txn.Delete(LinkKey(id, digest)));
+    return txn.Put(CondemnedKey(parts_.clock.WallNanos(), digest), "");
+  });
+}
+
+absl::Status Catalog::ExpireLinks() {
+  const int64_t now = parts_.clock.WallNanos();
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
+                     parts_.index.Scan({LinkExpiryPrefix(), LinkExpiryKey(now, 0, Digest())},
+                                       kLinkPageRows));
+    if (rows.empty()) return absl::OkStatus();
+    RETURN_IF_ERROR(parts_.index.Run(
+        [&](Transaction& txn) -> absl::Status {
+          for (const KeyValue& row : rows) {
+            int64_t expires = 0;
+            RepositoryId repository = 0;
+            Digest blob;
+            if (!ParseLinkExpiryKey(row.key, &expires, &repository, &blob)) {
+              return absl::DataLossError("a link expiry row of the index is damaged");
+            }
+            const std::string key = LinkKey(repository, blob);
+            ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                             txn.GetForUpdate(key, Guard::kExclusive));
+            // A link that was renewed has another expiry row.
+            if (value.has_value() && *value == LinkRow{expires}.Encode()) {
+              RETURN_IF_ERROR(txn.Delete(key));
+            }
+            RETURN_IF_ERROR(txn.Delete(row.key));
+          }
+          return absl::OkStatus();
+        },
+        Durability::kBuffered));
+  }
+}
+
+absl::StatusOr<Digest> Catalog::Resolve(RepositoryId repository,
+                                        const ManifestReference& reference) {
+  if (const auto* digest = std::get_if<Digest>(&reference)) return *digest;
+  const std::string& tag = std::get<std::string>(reference);
+  RETURN_IF_ERROR(ValidateTag(tag));
+  ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                   parts_.index.Get(TagKey(repository, tag)));
+  if (!value.has_value()) return absl::NotFoundError(StrCat("tag ", tag, " does not exist"));
+  ASSIGN_OR_RETURN(const TagRow row, TagRow::Decode(*value));
+  return row.digest;
+}
+
+absl::StatusOr<ManifestInfo> Catalog::ReadMember(RepositoryId repository, const Digest& digest) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                   parts_.index.Get(MemberKey(repository, digest)));
+  if (!value.has_value()) {
+    return absl::NotFoundError(StrCat("manifest ", digest.ToString(), " is not a member"));
+  }
+  ASSIGN_OR_RETURN(MemberRow row, MemberRow::Decode(*value));
+  return ManifestInfo{digest,         std::move(row.media_type), std::move(row.artifact_type),
+                      row.subject,    row.config,                row.size_bytes,
+                      row.content_bytes, row.pushed_nanos};
+}
+
+absl::StatusOr<Manifest> Catalog::GetManifest(std::string_view repository,
+                                              const ManifestReference& reference) {
+  RETURN_IF_ERROR(ValidateRepositoryName(repository));
+  ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
+  absl::StatusOr<Digest> digest = Resolve(id, reference);
+  if (absl::IsNotFound(digest.status())) {
+    return UnknownManifest(repository, ReferenceText(reference));
+  }
+  RETURN_IF_ERROR(digest.status());
+  absl::StatusOr<ManifestInfo> info = ReadMember(id, *digest);
+  if (absl::IsNotFound(info.status())) return UnknownManifest(repository, ReferenceText(reference));
+  RETURN_IF_ERROR(info.status());
+  absl::StatusOr<std::string> bytes = parts_.blobs.ReadAll(*digest, kMaxManifestBytes);
+  if (absl::IsNotFound(bytes.status())) {
+    return UnknownManifest(repository, ReferenceText(reference));
+  }
+  RETURN_IF_ERROR(bytes.status());
+  return Manifest{*std::move(info), *std::move(bytes)};
+}
+
+absl::StatusOr<ManifestInfo> Catalog::StatManifest(std::string_view repository,
+                                                   const ManifestReference& reference) {
+  RETURN_IF_ERROR(ValidateRepositoryName(repository));
+  ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
+  absl::StatusOr<Digest> digest = Resolve(id, reference);
+  if (absl::IsNotFound(digest.status())) {
+    return UnknownManifest(repository, ReferenceText(reference));
+  }
+  RETURN_IF_ERROR(digest.status());
+  const bool by_digest = std::holds_alternative<Digest>(reference);
+  absl::StatusOr<ManifestInfo> info = ReadMember(id, *digest);
+  if (info.ok() && by_digest) {
+    parts_.promises.Grant(id, *digest);
+    info = ReadMember(id, *digest);
+    if (!info.ok()) parts_.promises.Consume(id, *digest);
+  }
+  if (absl::IsNotFound(info.status())) return UnknownManifest(repository, ReferenceText(reference));
+  RETURN_IF_ERROR(info.status());
+  ASSIGN_OR_RETURN(const std::optional<BlobRow> row, parts_.blobs.Find(*digest));
+  if (!row.has_value()) return UnknownManifest(repository, ReferenceText(reference));
+  return info;
+}
+
+}  // namespace varve

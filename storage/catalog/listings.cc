@@ -1,0 +1,142 @@
+// Listings, a page at a time: memory and time in proportion to the page.
+#include <algorithm>
+#include <utility>
+
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/catalog/catalog.h"
+#include "storage/catalog/names.h"
+#include "storage/limits.h"
+
+namespace varve {
+namespace {
+
+// Rows to read for a page: one more than wanted tells whether there are more.
+size_t PageRows(const PageRequest& page) { return std::min(page.limit, kMaxPageRows); }
+
+}  // namespace
+
+absl::StatusOr<bool> Catalog::HasMembers(RepositoryId repository) {
+  ASSIGN_OR_RETURN(const std::vector<KeyValue> members,
+                   parts_.index.Scan(PrefixRange(MemberPrefix(repository)), 1));
+  return !members.empty();
+}
+
+absl::StatusOr<Page<TagInfo>> Catalog::ListTags(std::string_view repository,
+                                                const PageRequest& page) {
+  RETURN_IF_ERROR(ValidateRepositoryName(repository));
+  ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
+  const std::string prefix = TagPrefix(id);
+  ASSIGN_OR_RETURN(std::vector<KeyValue> rows,
+                   parts_.index.Scan(PrefixRange(prefix, page.after), PageRows(page) + 1));
+  Page<TagInfo> tags;
+  tags.more = rows.size() > PageRows(page);
+  if (tags.more) rows.pop_back();
+  for (const KeyValue& row : rows) {
+    ASSIGN_OR_RETURN(const TagRow tag, TagRow::Decode(row.value));
+    tags.rows.push_back({row.key.substr(prefix.size()), tag.digest, tag.tagged_nanos});
+  }
+  return tags;
+}
+
+absl::StatusOr<Page<std::string>> Catalog::ListRepositories(const PageRequest& page) {
+  Page<std::string> names;
+  std::string after = page.after;
+  for (;;) {
+    ASSIGN_OR_RETURN(
+        const std::vector<KeyValue> rows,
+        parts_.index.Scan(PrefixRange(RepositoryPrefix(), after), PageRows(page) + 1));
+    for (const KeyValue& row : rows) {
+      after = row.key.substr(RepositoryPrefix().size());
+      ASSIGN_OR_RETURN(const RepositoryRow repository, RepositoryRow::Decode(row.value));
+      // One to which nothing but blobs was pushed has no image to list.
+      ASSIGN_OR_RETURN(const bool has_members, HasMembers(repository.id));
+      if (!has_members) continue;
+      if (names.rows.size() == PageRows(page)) {
+        names.more = true;
+        return names;
+      }
+      names.rows.push_back(after);
+    }
+    if (rows.size() <= PageRows(page)) return names;
+  }
+}
+
+absl::StatusOr<ReferrerInfo> Catalog::ReadReferrer(RepositoryId repository, const Digest& digest) {
+  ReferrerInfo referrer;
+  ASSIGN_OR_RETURN(referrer.manifest, ReadMember(repository, digest));
+  ASSIGN_OR_RETURN(const std::string bytes, parts_.blobs.ReadAll(digest, kMaxManifestBytes));
+  ASSIGN_OR_RETURN(ParsedManifest parsed, ParseManifest(bytes, referrer.manifest.media_type));
+  referrer.annotations_json = std::move(parsed.annotations_json);
+  return referrer;
+}
+
+absl::StatusOr<Page<ReferrerInfo>> Catalog::ListReferrers(std::string_view repository,
+                                                          const Digest& subject,
+                                                          std::string_view artifact_type,
+                                                          const PageRequest& page) {
+  RETURN_IF_ERROR(ValidateRepositoryName(repository));
+  ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
+  const std::string prefix = ReferrerPrefix(id, subject);
+  std::string after;
+  if (!page.after.empty()) {
+    ASSIGN_OR_RETURN(const Digest last, Digest::Parse(page.after));
+    last.AppendKey(&after);
+  }
+  Page<ReferrerInfo> referrers;
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
+                     parts_.index.Scan(PrefixRange(prefix, after), PageRows(page) + 1));
+    for (const KeyValue& row : rows) {
+      after = row.key.substr(prefix.size());
+      std::string_view key = after;
+      Digest digest;
+      if (!Digest::ConsumeKey(&key, &digest)) {
+        return absl::DataLossError("a referrer row of the index is damaged");
+      }
+      absl::StatusOr<ReferrerInfo> referrer = ReadReferrer(id, digest);
+      if (absl::IsNotFound(referrer.status())) continue;  // being deleted
+      RETURN_IF_ERROR(referrer.status());
+      if (!artifact_type.empty() && referrer->manifest.artifact_type != artifact_type) continue;
+      if (referrers.rows.size() == PageRows(page)) {
+        referrers.more = true;
+        return referrers;
+      }
+      referrers.rows.push_back(*std::move(referrer));
+    }
+    if (rows.size() <= PageRows(page)) return referrers;
+  }
+}
+
+absl::StatusOr<Page<ImageInfo>> Catalog::ListImages(std::string_view repository,
+                                                    const PageRequest& page) {
+  const size_t colon = page.after.rfind(':');
+  std::string at = page.after.substr(0, colon);  // the repository to go on with
+  std::string tag = colon == std::string::npos ? "" : page.after.substr(colon + 1);
+  if (!repository.empty()) at = std::string(repository);
+  Page<ImageInfo> images;
+  KeyRange range = PrefixRange(RepositoryPrefix());
+  if (!at.empty()) range.begin = RepositoryKey(at);
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows, parts_.index.Scan(range, 1));
+    if (rows.empty()) return images;
+    const std::string name = rows[0].key.substr(RepositoryPrefix().size());
+    if (!repository.empty() && name != repository) return images;
+    ASSIGN_OR_RETURN(const RepositoryRow row, RepositoryRow::Decode(rows[0].value));
+    const PageRequest rest{name == at ? tag : "", PageRows(page) - images.rows.size()};
+    ASSIGN_OR_RETURN(const Page<TagInfo> tags, ListTags(name, rest));
+    for (const TagInfo& info : tags.rows) {
+      absl::StatusOr<ManifestInfo> manifest = ReadMember(row.id, info.digest);
+      if (absl::IsNotFound(manifest.status())) continue;  // being deleted
+      RETURN_IF_ERROR(manifest.status());
+      images.rows.push_back({name, info.name, info.tagged_nanos, *std::move(manifest)});
+    }
+    if (tags.more) {
+      images.more = true;
+      return images;
+    }
+    range.begin = StrCat(rows[0].key, std::string_view("\0", 1));
+  }
+}
+
+}  // namespace varve

@@ -1,0 +1,144 @@
+#include "storage/catalog/promises.h"
+
+#include <algorithm>
+
+#include "absl/hash/hash.h"
+#include "storage/limits.h"
+
+namespace varve {
+namespace {
+
+// However often it is renewed, a promise ends a day after it was granted.
+constexpr int64_t kLongestPromiseNanos = 24 * 3600 * kNanosPerSecond;
+
+}  // namespace
+
+Promises::Promises(Clock& clock, int64_t promise_nanos)
+    : clock_(clock), promise_nanos_(promise_nanos), hold_everything_until_(0) {
+  HoldEverything();
+}
+
+Promises::Shard& Promises::ShardOf(const Digest& digest) {
+  return shards_[absl::Hash<Digest>()(digest) % kShards];
+}
+
+void Promises::HoldEverything() {
+  hold_everything_until_.store(clock_.MonotonicNanos() + promise_nanos_);
+}
+
+int64_t Promises::Expiry(const Promise& promise) {
+  MutexLock lock(writes_mutex_);
+  const auto write = last_write_.find(promise.repository);
+  if (write == last_write_.end()) return promise.expires;
+  const int64_t renewed =
+      std::min(write->second + promise_nanos_, promise.granted + kLongestPromiseNanos);
+  return std::max(promise.expires, renewed);
+}
+
+void Promises::DropExpired(Shard& shard, int64_t now) {
+  for (auto it = shard.promises.begin(); it != shard.promises.end();) {
+    std::vector<Promise>& list = it->second;
+    list.erase(std::remove_if(list.begin(), list.end(),
+                              [&](const Promise& promise) { return Expiry(promise) <= now; }),
+               list.end());
+    if (list.empty()) {
+      shard.promises.erase(it++);
+    } else {
+      ++it;
+    }
+  }
+}
+
+void Promises::Grant(RepositoryId repository, const Digest& digest) {
+  const int64_t now = clock_.MonotonicNanos();
+  Shard& shard = ShardOf(digest);
+  MutexLock lock(shard.mutex);
+  while (shard.reclaiming.contains(digest)) shard.reclaimed.Wait(shard.mutex);
+  if (shard.promises.size() >= shard.sweep_at) {
+    DropExpired(shard, now);
+    if (shard.promises.size() >= kMaxPromises / kShards) {
+      HoldEverything();
+      shard.promises.clear();
+    }
+    shard.sweep_at = std::max<size_t>(64, std::min(2 * shard.promises.size(),
+                                                   kMaxPromises / kShards));
+  }
+  std::vector<Promise>& list = shard.promises[digest];
+  for (Promise& promise : list) {
+    if (promise.repository != repository) continue;
+    if (Expiry(promise) <= now) promise = {repository, 0, now, 0};
+    ++promise.count;
+    promise.expires = std::min(now, promise.granted + kLongestPromiseNanos) + promise_nanos_;
+    return;
+  }
+  list.push_back({repository, 1, now, now + promise_nanos_});
+}
+
+void Promises::Consume(RepositoryId repository, const Digest& digest) {
+  Shard& shard = ShardOf(digest);
+  MutexLock lock(shard.mutex);
+  const auto found = shard.promises.find(digest);
+  if (found == shard.promises.end()) return;
+  std::vector<Promise>& list = found->second;
+  for (auto it = list.begin(); it != list.end(); ++it) {
+    if (it->repository != repository) continue;
+    if (--it->count == 0) list.erase(it);
+    break;
+  }
+  if (list.empty()) shard.promises.erase(found);
+}
+
+bool Promises::Holds(RepositoryId repository, const Digest& digest) {
+  const int64_t now = clock_.MonotonicNanos();
+  Shard& shard = ShardOf(digest);
+  MutexLock lock(shard.mutex);
+  const auto found = shard.promises.find(digest);
+  if (found == shard.promises.end()) return false;
+  for (const Promise& promise : found->second) {
+    if (promise.repository == repository) return Expiry(promise) > now;
+  }
+  return false;
+}
+
+void Promises::RenewRepository(RepositoryId repository) {
+  const int64_t now = clock_.MonotonicNanos();
+  MutexLock lock(writes_mutex_);
+  if (last_write_.size() >= forget_writes_at_) {
+    // A write older than a promise time renews nothing that has not expired already.
+    for (auto it = last_write_.begin(); it != last_write_.end();) {
+      if (it->second + promise_nanos_ <= now) {
+        last_write_.erase(it++);
+      } else {
+        ++it;
+      }
+    }
+    forget_writes_at_ = std::max<size_t>(1024, 2 * last_write_.size());
+  }
+  last_write_[repository] = now;
+}
+
+std::optional<int64_t> Promises::BeginReclaim(const Digest& digest) {
+  const int64_t now = clock_.MonotonicNanos();
+  const int64_t held_until = hold_everything_until_.load();
+  if (now < held_until) return held_until - now;
+  Shard& shard = ShardOf(digest);
+  MutexLock lock(shard.mutex);
+  const auto found = shard.promises.find(digest);
+  if (found != shard.promises.end()) {
+    int64_t latest = now;
+    for (const Promise& promise : found->second) latest = std::max(latest, Expiry(promise));
+    if (latest > now) return latest - now;
+    shard.promises.erase(found);
+  }
+  shard.reclaiming.insert(digest);
+  return std::nullopt;
+}
+
+void Promises::EndReclaim(const Digest& digest) {
+  Shard& shard = ShardOf(digest);
+  MutexLock lock(shard.mutex);
+  shard.reclaiming.erase(digest);
+  shard.reclaimed.NotifyAll();
+}
+
+}  // namespace varve

@@ -1,0 +1,212 @@
+// The way of a manifest: parsed, its references checked, then manifest, edges, membership and tags
+// made visible in one transaction.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/cord.h"
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/catalog/catalog.h"
+#include "storage/catalog/names.h"
+#include "storage/limits.h"
+
+namespace varve {
+namespace {
+
+// A put is tried again when what it names was replaced or removed between check and transaction.
+constexpr int kMaxPutAttempts = 8;
+
+absl::Status MissingReference(const Digest& digest, bool is_child) {
+  absl::Status status = absl::FailedPreconditionError(
+      StrCat("the manifest names ", is_child ? "manifest " : "blob ", digest.ToString(),
+             ", which is not in this repository; push that first"));
+  status.SetPayload(kMissingDigestPayload, absl::Cord(digest.ToString()));
+  return status;
+}
+
+bool SameBytes(const BlobRow& a, const BlobRow& b) {
+  return a.tier == b.tier && a.file == b.file && !a.quarantined && !b.quarantined;
+}
+
+MemberRow DescribeMember(const ParsedManifest& manifest, uint64_t size_bytes, int64_t now) {
+  MemberRow row;
+  row.media_type = manifest.media_type;
+  row.artifact_type = manifest.artifact_type;
+  if (manifest.config.has_value()) row.config = manifest.config->digest;
+  if (manifest.subject.has_value()) row.subject = manifest.subject->digest;
+  row.size_bytes = size_bytes;
+  for (const ContentReference& reference : manifest.References()) {
+    row.content_bytes += reference.descriptor.size_bytes;
+  }
+  row.pushed_nanos = now;
+  return row;
+}
+
+}  // namespace
+
+absl::StatusOr<Catalog::ResolvedReference> Catalog::ResolveReference(
+    std::optional<RepositoryId> repository, const Digest& digest, bool is_child, bool required) {
+  ResolvedReference resolved{digest, false, std::nullopt};
+  if (repository.has_value()) {
+    ASSIGN_OR_RETURN(resolved.blob, parts_.blobs.Find(digest));
+  }
+  if (resolved.blob.has_value()) {
+    ASSIGN_OR_RETURN(resolved.visible,
+                     is_child ? IsMember(*repository, digest) : IsVisible(*repository, digest));
+    // A client that was told "exists" may name the blob even if another one deleted it since.
+    if (!is_child && !resolved.visible) {
+      resolved.visible = parts_.promises.Holds(*repository, digest);
+    }
+  }
+  if (!resolved.visible && required) return MissingReference(digest, is_child);
+  return resolved;
+}
+
+absl::StatusOr<std::vector<Catalog::ResolvedReference>> Catalog::ResolveReferences(
+    std::string_view repository, const ParsedManifest& manifest) {
+  std::optional<RepositoryId> id;
+  absl::StatusOr<RepositoryId> found = FindRepository(repository);
+  if (found.ok()) {
+    id = *found;
+  } else if (!absl::IsNotFound(found.status())) {
+    return found.status();
+  }
+  std::vector<ResolvedReference> resolved;
+  for (const ContentReference& reference : manifest.References()) {
+    const bool is_child = reference.role == ContentReference::Role::kChild;
+    const bool required =
+        is_child ? !parts_.accept_sparse_index : !reference.descriptor.foreign;
+    ASSIGN_OR_RETURN(
+        ResolvedReference one,
+        ResolveReference(id, reference.descriptor.digest, is_child, required));
+    resolved.push_back(std::move(one));
+  }
+  // One order for all transactions, so that two of them never wait for each other in a circle.
+  std::sort(resolved.begin(), resolved.end(),
+            [](const ResolvedReference& a, const ResolvedReference& b) {
+              return a.digest < b.digest;
+            });
+  return resolved;
+}
+
+absl::StatusOr<ManifestInfo> Catalog::PutManifest(std::string_view repository,
+                                                  const PutManifestRequest& request) {
+  RETURN_IF_ERROR(ValidateRepositoryName(repository));
+  if (request.tags.size() > kMaxTagsPerPut) {
+    return absl::InvalidArgumentError(StrCat("at most ", kMaxTagsPerPut, " tags at once"));
+  }
+  for (const std::string& tag : request.tags) RETURN_IF_ERROR(ValidateTag(tag));
+  ASSIGN_OR_RETURN(const ParsedManifest manifest, ParseManifest(request.bytes, request.media_type));
+  const DigestAlgorithm algorithm =
+      request.expected.has_value() ? request.expected->algorithm() : request.algorithm;
+  const Digest digest = HashBytes(algorithm, request.bytes);
+  if (request.expected.has_value() && digest != *request.expected) {
+    return absl::InvalidArgumentError(StrCat("the manifest received has the digest ",
+                                             digest.ToString(), ", not ",
+                                             request.expected->ToString()));
+  }
+  const MemberRow member =
+      DescribeMember(manifest, request.bytes.size(), parts_.clock.WallNanos());
+
+  ASSIGN_OR_RETURN(std::vector<ResolvedReference> references,
+                   ResolveReferences(repository, manifest));
+  RETURN_IF_ERROR(BeforeCommit(repository, digest));
+  ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
+  ASSIGN_OR_RETURN(const BlobStore::NewBlob blob, parts_.blobs.Stage(digest, request.bytes));
+  absl::Status status;
+  for (int attempt = 0; attempt < kMaxPutAttempts; ++attempt) {
+    status = parts_.blobs
+                 .Commit(blob,
+                         [&](Transaction& txn) {
+                           return WriteManifest(txn, id, digest, member, references, request.tags);
+                         })
+                 .status();
+    if (!absl::IsOutOfRange(status)) break;
+    absl::StatusOr<std::vector<ResolvedReference>> again = ResolveReferences(repository, manifest);
+    status = again.status();
+    if (!status.ok()) break;
+    references = *std::move(again);
+  }
+  if (!status.ok()) {
+    if (blob.file != 0) parts_.blobs.Discard(blob.file);
+    return absl::IsOutOfRange(status)
+               ? absl::UnavailableError("what the manifest names keeps changing; try again")
+               : status;
+  }
+  for (const ResolvedReference& reference : references) {
+    parts_.promises.Consume(id, reference.digest);
+  }
+  return ManifestInfo{digest,        member.media_type, member.artifact_type, member.subject,
+                      member.config, member.size_bytes, member.content_bytes, member.pushed_nanos};
+}
+
+absl::Status Catalog::WriteManifest(Transaction& txn, RepositoryId repository,
+                                    const Digest& digest, const MemberRow& member,
+                                    const std::vector<ResolvedReference>& references,
+                                    const std::vector<std::string>& tags) {
+  for (const ResolvedReference& reference : references) {
+    ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                     txn.GetForUpdate(BlobKey(reference.digest), Guard::kShared));
+    if (reference.visible) {
+      bool unchanged = value.has_value();
+      if (unchanged) {
+        ASSIGN_OR_RETURN(const BlobRow row, BlobRow::Decode(*value));
+        unchanged = SameBytes(row, *reference.blob);
+      }
+      // OutOfRange means "look again" between here and PutManifest only.
+      if (!unchanged) return absl::OutOfRangeError("a reference changed since it was checked");
+    }
+    const EdgeKind kind = reference.visible ? EdgeKind::kReference : EdgeKind::kPending;
+    RETURN_IF_ERROR(txn.Put(ReferenceEdgeKey(reference.digest, kind, repository, digest), ""));
+  }
+  // A deletion of the same manifest that is still under way stops here.
+  const std::string unlinking = UnlinkingKey(repository, digest);
+  ASSIGN_OR_RETURN(const std::optional<std::string> deleting,
+                   txn.GetForUpdate(unlinking, Guard::kExclusive));
+  if (deleting.has_value()) RETURN_IF_ERROR(txn.Delete(unlinking));
+
+  RETURN_IF_ERROR(txn.Put(MemberKey(repository, digest), member.Encode()));
+  RETURN_IF_ERROR(txn.Put(MemberEdgeKey(digest, repository), ""));
+  if (member.subject.has_value()) {
+    RETURN_IF_ERROR(txn.Put(ReferrerKey(repository, *member.subject, digest), ""));
+  }
+  RETURN_IF_ERROR(ActivatePendingEdges(txn, repository, digest));
+  for (const std::string& tag : tags) RETURN_IF_ERROR(SetTag(txn, repository, tag, digest));
+  return absl::OkStatus();
+}
+
+absl::Status Catalog::SetTag(Transaction& txn, RepositoryId repository, std::string_view tag,
+                             const Digest& digest) {
+  const std::string key = TagKey(repository, tag);
+  ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                   txn.GetForUpdate(key, Guard::kExclusive));
+  if (value.has_value()) {
+    ASSIGN_OR_RETURN(const TagRow old, TagRow::Decode(*value));
+    if (old.digest != digest) {
+      RETURN_IF_ERROR(txn.Delete(TagEdgeKey(old.digest, repository, tag)));
+    }
+  }
+  RETURN_IF_ERROR(txn.Put(key, TagRow{digest, parts_.clock.WallNanos()}.Encode()));
+  return txn.Put(TagEdgeKey(digest, repository, tag), "");
+}
+
+absl::Status Catalog::Tag(std::string_view repository, std::string_view tag,
+                          const Digest& digest) {
+  RETURN_IF_ERROR(ValidateRepositoryName(repository));
+  RETURN_IF_ERROR(ValidateTag(tag));
+  ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
+  RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
+    // Guards against a deletion of the manifest, which guards the same row exclusively.
+    RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(digest), Guard::kShared).status());
+    ASSIGN_OR_RETURN(const std::optional<std::string> member, txn.Get(MemberKey(id, digest)));
+    if (!member.has_value()) {
+      return absl::NotFoundError(StrCat("manifest ", digest.ToString(),
+                                        " is not known in repository ", repository));
+    }
+    return SetTag(txn, id, tag, digest);
+  }));
+  parts_.promises.RenewRepository(id);
+  return absl::OkStatus();
+}
+
+}  // namespace varve

@@ -1,0 +1,306 @@
+#include "storage/engine.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_format.h"
+#include "storage/base/mutex.h"
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/blob/blob_files.h"
+#include "storage/blob/blob_store.h"
+#include "storage/blob/id_allocator.h"
+#include "storage/blob/ingest_table.h"
+#include "storage/blob/removals.h"
+#include "storage/blob/reserve_file.h"
+#include "storage/blob/space.h"
+#include "storage/blob/unnamed_files.h"
+#include "storage/catalog/catalog.h"
+#include "storage/catalog/names.h"
+#include "storage/catalog/promises.h"
+#include "storage/index/keys.h"
+#include "storage/index/rocksdb_index.h"
+#include "storage/index/rows.h"
+#include "storage/limits.h"
+#include "storage/reclaim/reclaimer.h"
+#include "storage/store_file.h"
+
+namespace varve {
+namespace {
+
+std::string NewUuid(RandomSource& random) {
+  // Version 4, variant 1.
+  const uint64_t high = (random.Next() & ~0xf000ull) | 0x4000ull;
+  const uint64_t low = (random.Next() & ~(3ull << 62)) | (2ull << 62);
+  return absl::StrFormat("%08x-%04x-%04x-%04x-%012x", high >> 32, (high >> 16) & 0xffff,
+                         high & 0xffff, low >> 48, low & 0xffffffffffffull);
+}
+
+// The parts of an open store, in order of construction; see ARCHITECTURE.md for who calls whom.
+class Engine final : public Store {
+ public:
+  Engine(std::string directory, const EngineOptions& options, std::unique_ptr<FileLock> lock,
+         std::unique_ptr<Index> index, uint64_t stored_bytes)
+      : options_(options),
+        lock_(std::move(lock)),
+        index_(std::move(index)),
+        ids_(*index_),
+        unnamed_(ids_),
+        files_(*options.file_system, StrCat(directory, "/blobs")),
+        removals_(*index_, files_),
+        space_(*options.file_system, directory, {options.max_bytes, options.min_free_bytes},
+               stored_bytes),
+        reserve_(*options.file_system, StrCat(directory, "/RESERVE"), options.reserve_bytes),
+        blobs_({*index_, files_, unnamed_, removals_, space_, *options.clock,
+                options.promise_nanos}),
+        promises_(*options.clock, options.promise_nanos),
+        catalog_({*index_, blobs_, ids_, promises_, *options.clock, options.accept_sparse_index}),
+        ingests_({*index_, blobs_, files_, unnamed_, space_, *options.clock, *options.random,
+                  catalog_, options.ingest_expiry_nanos}),
+        reclaimer_({*index_, blobs_, removals_, promises_, space_, *options.clock}) {}
+
+  // Finds what a crash left; looks only at rows and files that can be unfinished.
+  absl::Status Recover();
+
+  absl::StatusOr<BlobInfo> StatBlob(std::string_view repository, const Digest& digest) override {
+    return catalog_.StatBlob(repository, digest);
+  }
+  absl::StatusOr<std::vector<Digest>> FindMissing(std::string_view repository,
+                                                  absl::Span<const Digest> digests) override;
+  absl::StatusOr<BlobReader> OpenBlob(std::string_view repository, const Digest& digest) override {
+    return catalog_.OpenBlob(repository, digest);
+  }
+  absl::StatusOr<BlobInfo> MountBlob(std::string_view repository, const Digest& digest,
+                                     std::optional<std::string_view> from) override {
+    return catalog_.MountBlob(repository, digest, from);
+  }
+  absl::Status DeleteBlob(std::string_view repository, const Digest& digest) override {
+    return WithReserve([&] { return catalog_.DeleteBlob(repository, digest); });
+  }
+
+  absl::StatusOr<std::unique_ptr<Ingest>> BeginIngest(std::string_view repository,
+                                                      IngestOptions options) override {
+    if (!repository.empty()) RETURN_IF_ERROR(ValidateRepositoryName(repository));
+    return ingests_.Begin(repository, options);
+  }
+  absl::StatusOr<std::unique_ptr<Ingest>> ResumeIngest(std::string_view repository,
+                                                       std::string_view id) override {
+    return ingests_.Resume(repository, id);
+  }
+
+  absl::StatusOr<ManifestInfo> PutManifest(std::string_view repository,
+                                           const PutManifestRequest& request) override {
+    return catalog_.PutManifest(repository, request);
+  }
+  absl::StatusOr<Manifest> GetManifest(std::string_view repository,
+                                       const ManifestReference& reference) override {
+    return catalog_.GetManifest(repository, reference);
+  }
+  absl::StatusOr<ManifestInfo> StatManifest(std::string_view repository,
+                                            const ManifestReference& reference) override {
+    return catalog_.StatManifest(repository, reference);
+  }
+  absl::Status DeleteManifest(std::string_view repository, const Digest& digest) override {
+    return WithReserve([&] { return catalog_.DeleteManifest(repository, digest); });
+  }
+  absl::Status Tag(std::string_view repository, std::string_view tag,
+                   const Digest& digest) override {
+    return catalog_.Tag(repository, tag, digest);
+  }
+  absl::Status Untag(std::string_view repository, std::string_view tag) override {
+    return WithReserve([&] { return catalog_.Untag(repository, tag); });
+  }
+
+  absl::StatusOr<Page<TagInfo>> ListTags(std::string_view repository,
+                                         const PageRequest& page) override {
+    return catalog_.ListTags(repository, page);
+  }
+  absl::StatusOr<Page<std::string>> ListRepositories(const PageRequest& page) override {
+    return catalog_.ListRepositories(page);
+  }
+  absl::StatusOr<Page<ReferrerInfo>> ListReferrers(std::string_view repository,
+                                                   const Digest& subject,
+                                                   std::string_view artifact_type,
+                                                   const PageRequest& page) override {
+    return catalog_.ListReferrers(repository, subject, artifact_type, page);
+  }
+  absl::StatusOr<Page<ImageInfo>> ListImages(std::string_view repository,
+                                             const PageRequest& page) override {
+    return catalog_.ListImages(repository, page);
+  }
+
+  absl::StatusOr<ReclaimReport> Reclaim() override;
+  absl::Status CheckpointIngests() override { return ingests_.CheckpointAll(); }
+
+ private:
+  absl::Status RemoveOrphans();
+  absl::Status SaveLowWater();
+  absl::Status Sweep(ReclaimReport* report);
+  // Runs a deletion; on a full disk once more with the reserve given up.
+  template <typename Deletion>
+  absl::Status WithReserve(Deletion deletion) {
+    const absl::Status status = deletion();
+    if (!absl::IsResourceExhausted(status)) return status;
+    {
+      MutexLock lock(reserve_mutex_);
+      reserve_.GiveUp();
+    }
+    return deletion();
+  }
+
+  const EngineOptions options_;
+  const std::unique_ptr<FileLock> lock_;
+  const std::unique_ptr<Index> index_;
+  IdAllocator ids_;
+  UnnamedFiles unnamed_;
+  BlobFiles files_;
+  Removals removals_;
+  Space space_;
+  Mutex reserve_mutex_;
+  ReserveFile reserve_ ABSL_GUARDED_BY(reserve_mutex_);
+  BlobStore blobs_;
+  Promises promises_;
+  Catalog catalog_;
+  IngestTable ingests_;
+  Reclaimer reclaimer_;
+};
+
+absl::Status Engine::Recover() {
+  RETURN_IF_ERROR(removals_.Recover());
+  RETURN_IF_ERROR(ingests_.Load());
+  RETURN_IF_ERROR(RemoveOrphans());
+  MutexLock lock(reserve_mutex_);
+  reserve_.Take();
+  return absl::OkStatus();
+}
+
+absl::Status Engine::RemoveOrphans() {
+  FileId low_water = 1;
+  ASSIGN_OR_RETURN(const std::optional<std::string> saved, index_->Get(MetaKey("low_water")));
+  if (saved.has_value()) {
+    ASSIGN_OR_RETURN(low_water, DecodeNumber(*saved));
+  }
+  ASSIGN_OR_RETURN(const FileId end, ids_.UpperBound());
+  ASSIGN_OR_RETURN(const std::vector<FileId> files, files_.List(low_water, end));
+  const absl::flat_hash_set<FileId> uploads = ingests_.Files();
+  for (const FileId file : files) {
+    if (uploads.contains(file)) continue;
+    ASSIGN_OR_RETURN(const std::optional<std::string> owner, index_->Get(FileKey(file)));
+    if (owner.has_value()) continue;
+    RETURN_IF_ERROR(files_.Remove(file));
+  }
+  return SaveLowWater();
+}
+
+absl::Status Engine::SaveLowWater() {
+  ASSIGN_OR_RETURN(const FileId low_water, unnamed_.LowWater());
+  const std::string key = MetaKey("low_water");
+  ASSIGN_OR_RETURN(const std::optional<std::string> saved, index_->Get(key));
+  const std::string value = EncodeNumber(low_water);
+  if (saved == value) return absl::OkStatus();
+  return index_->Run([&](Transaction& txn) { return txn.Put(key, value); }, Durability::kBuffered);
+}
+
+absl::StatusOr<std::vector<Digest>> Engine::FindMissing(std::string_view repository,
+                                                        absl::Span<const Digest> digests) {
+  if (digests.size() > kMaxFindMissingDigests) {
+    return absl::InvalidArgumentError(
+        StrCat("ask for at most ", kMaxFindMissingDigests, " digests at once"));
+  }
+  std::vector<Digest> missing;
+  for (const Digest& digest : digests) {
+    const absl::StatusOr<BlobInfo> info = catalog_.StatBlob(repository, digest);
+    if (absl::IsNotFound(info.status())) {
+      missing.push_back(digest);
+    } else if (!info.ok()) {
+      return info.status();
+    }
+  }
+  return missing;
+}
+
+absl::StatusOr<ReclaimReport> Engine::Reclaim() {
+  ReclaimReport report;
+  RETURN_IF_ERROR(WithReserve([&] { return Sweep(&report); }));
+  MutexLock lock(reserve_mutex_);
+  reserve_.Take();
+  return report;
+}
+
+absl::Status Engine::Sweep(ReclaimReport* report) {
+  RETURN_IF_ERROR(catalog_.FinishUnlinking());
+  ingests_.Expire();
+  ASSIGN_OR_RETURN(*report, reclaimer_.Run());
+  RETURN_IF_ERROR(catalog_.ExpireLinks());
+  return SaveLowWater();
+}
+
+// Reads, or for a new store writes, STORE; checks that the index belongs to it.
+absl::StatusOr<StoreFile> OpenStoreFile(const std::string& directory,
+                                        const EngineOptions& options) {
+  absl::StatusOr<StoreFile> store = ReadStoreFile(*options.file_system, directory);
+  if (!absl::IsNotFound(store.status())) return store;
+  ASSIGN_OR_RETURN(const std::vector<std::string> entries, options.file_system->List(directory));
+  for (const std::string& entry : entries) {
+    if (entry == "index" || entry == "blobs") {
+      return absl::DataLossError(StrCat(directory, " holds a store without its STORE file; restore "
+                                        "it from a backup, or choose another directory"));
+    }
+  }
+  StoreFile fresh;
+  fresh.uuid = NewUuid(*options.random);
+  fresh.created_nanos = options.clock->WallNanos();
+  RETURN_IF_ERROR(WriteStoreFile(*options.file_system, directory, fresh));
+  return fresh;
+}
+
+absl::Status CheckIndexBelongs(Index& index, const StoreFile& store, FileSystem& file_system,
+                               const std::string& blobs_directory) {
+  const std::string key = MetaKey("uuid");
+  ASSIGN_OR_RETURN(const std::optional<std::string> uuid, index.Get(key));
+  if (uuid == store.uuid) return absl::OkStatus();
+  if (uuid.has_value()) {
+    return absl::DataLossError(StrCat("the index belongs to the store ", *uuid,
+                                      ", but STORE says ", store.uuid, "; restore both together"));
+  }
+  // A fresh index beside blob files means that the old one was lost; opening would remove them all.
+  ASSIGN_OR_RETURN(const std::vector<std::string> ranges, file_system.List(blobs_directory));
+  if (!ranges.empty()) {
+    return absl::DataLossError(
+        StrCat("the index of ", blobs_directory, " is missing; restore it from a backup"));
+  }
+  return index.Run([&](Transaction& txn) { return txn.Put(key, store.uuid); });
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> OpenEngine(const std::string& directory,
+                                                  const EngineOptions& options) {
+  FileSystem& file_system = *options.file_system;
+  RETURN_IF_ERROR(file_system.CreateDirectory(directory));
+  ASSIGN_OR_RETURN(std::unique_ptr<FileLock> lock, file_system.Lock(StrCat(directory, "/LOCK")));
+  ASSIGN_OR_RETURN(const StoreFile store, OpenStoreFile(directory, options));
+  const std::string blobs_directory = StrCat(directory, "/blobs");
+  RETURN_IF_ERROR(file_system.CreateDirectory(blobs_directory));
+  RETURN_IF_ERROR(file_system.SyncDirectory(directory));
+  const std::string index_directory = StrCat(directory, "/index");
+  absl::StatusOr<std::unique_ptr<Index>> index =
+      options.open_index != nullptr ? options.open_index(index_directory)
+                                    : OpenRocksdbIndex(index_directory, RocksdbIndexOptions());
+  RETURN_IF_ERROR(index.status());
+  RETURN_IF_ERROR(CheckIndexBelongs(**index, store, file_system, blobs_directory));
+
+  uint64_t stored_bytes = 0;
+  ASSIGN_OR_RETURN(const std::optional<std::string> counted,
+                   (*index)->Get(CounterKey("blob_bytes")));
+  if (counted.has_value()) {
+    ASSIGN_OR_RETURN(stored_bytes, DecodeNumber(*counted));
+  }
+  auto engine = std::make_unique<Engine>(directory, options, std::move(lock), *std::move(index),
+                                         stored_bytes);
+  RETURN_IF_ERROR(engine->Recover());
+  return engine;
+}
+
+}  // namespace varve

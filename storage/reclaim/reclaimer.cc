@@ -1,0 +1,124 @@
+#include "storage/reclaim/reclaimer.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/base/status.h"
+#include "storage/index/keys.h"
+#include "storage/index/rows.h"
+
+namespace varve {
+namespace {
+
+constexpr size_t kPageRows = 256;
+// Clocks are slewed by milliseconds; a difference of a minute is a jump.
+constexpr int64_t kClockJumpNanos = 60 * kNanosPerSecond;
+
+}  // namespace
+
+Reclaimer::Reclaimer(Parts parts)
+    : parts_(parts),
+      last_wall_nanos_(parts.clock.WallNanos()),
+      last_monotonic_nanos_(parts.clock.MonotonicNanos()) {}
+
+void Reclaimer::NoticeClockJump() {
+  const int64_t wall = parts_.clock.WallNanos();
+  const int64_t monotonic = parts_.clock.MonotonicNanos();
+  const int64_t jump = (wall - last_wall_nanos_) - (monotonic - last_monotonic_nanos_);
+  if (jump > kClockJumpNanos) parts_.promises.HoldEverything();
+  last_wall_nanos_ = wall;
+  last_monotonic_nanos_ = monotonic;
+}
+
+absl::StatusOr<ReclaimReport> Reclaimer::Run() {
+  MutexLock lock(mutex_);
+  NoticeClockJump();
+  ReclaimReport report;
+  const std::string end = CondemnedKey(parts_.clock.WallNanos() + 1, Digest());
+  std::string begin = CondemnedPrefix();
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
+                     parts_.index.Scan({begin, end}, kPageRows));
+    for (const KeyValue& row : rows) {
+      RETURN_IF_ERROR(Examine(row.key, &report));
+      begin = row.key + '\0';
+    }
+    if (rows.size() < kPageRows) break;
+  }
+  parts_.blobs.DiscardLeftovers();
+  RETURN_IF_ERROR(parts_.removals.Finish());
+  return report;
+}
+
+absl::Status Reclaimer::Examine(std::string_view condemned_key, ReclaimReport* report) {
+  int64_t not_before = 0;
+  Digest digest;
+  if (!ParseCondemnedKey(condemned_key, &not_before, &digest)) {
+    return absl::DataLossError("a condemned row of the index is damaged");
+  }
+  const std::optional<int64_t> wait = parts_.promises.BeginReclaim(digest);
+  if (wait.has_value()) {
+    ++report->deferred;
+    return Postpone(condemned_key, digest, *wait);
+  }
+  const absl::Status status = RemoveUnlessKept(condemned_key, digest, report);
+  parts_.promises.EndReclaim(digest);
+  return status;
+}
+
+absl::Status Reclaimer::Postpone(std::string_view condemned_key, const Digest& digest,
+                                 int64_t wait_nanos) {
+  const std::string later = CondemnedKey(parts_.clock.WallNanos() + wait_nanos, digest);
+  return parts_.index.Run(
+      [&](Transaction& txn) -> absl::Status {
+        RETURN_IF_ERROR(txn.Delete(condemned_key));
+        return txn.Put(later, "");
+      },
+      Durability::kBuffered);
+}
+
+absl::StatusOr<bool> Reclaimer::LooksKept(const Digest& digest) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> blob, parts_.index.Get(BlobKey(digest)));
+  if (!blob.has_value()) return true;
+  ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
+                   parts_.index.Scan(PrefixRange(EdgePrefix(digest)), 1));
+  return !edges.empty();
+}
+
+absl::Status Reclaimer::RemoveUnlessKept(std::string_view condemned_key, const Digest& digest,
+                                         ReclaimReport* report) {
+  // Most rows belong to blobs that were named meanwhile; dropping those needs no sync of its own.
+  ASSIGN_OR_RETURN(const bool looks_kept, LooksKept(digest));
+  std::optional<BlobRow> removed;
+  FileId file = 0;
+  RETURN_IF_ERROR(parts_.index.Run(
+      [&](Transaction& txn) -> absl::Status {
+        removed.reset();
+        file = 0;
+        ASSIGN_OR_RETURN(const std::optional<std::string> due,
+                         txn.GetForUpdate(condemned_key, Guard::kExclusive));
+        if (!due.has_value()) return absl::OkStatus();
+        ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                         txn.GetForUpdate(BlobKey(digest), Guard::kExclusive));
+        // Adders of edges guard the blob's row shared, so none can appear before the commit.
+        ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
+                         txn.Scan(PrefixRange(EdgePrefix(digest)), 1));
+        if (!value.has_value() || !edges.empty()) return txn.Delete(condemned_key);
+        if (looks_kept) return absl::OkStatus();  // the last edge went just now: the next pass
+        RETURN_IF_ERROR(txn.Delete(condemned_key));
+        ASSIGN_OR_RETURN(removed, BlobRow::Decode(*value));
+        ASSIGN_OR_RETURN(file, parts_.blobs.Remove(txn, digest, *removed));
+        return absl::OkStatus();
+      },
+      looks_kept ? Durability::kBuffered : Durability::kSynced));
+  if (!removed.has_value()) return absl::OkStatus();
+  ++report->blobs;
+  parts_.space.Release(removed->size_bytes);
+  if (file == 0) return absl::OkStatus();
+  const absl::StatusOr<uint64_t> freed = parts_.removals.Unlink(file);
+  if (freed.ok()) report->freed_bytes += *freed;  // else the next Finish tries again
+  return absl::OkStatus();
+}
+
+}  // namespace varve

@@ -1,0 +1,59 @@
+// Takes due rows of the condemned queue and removes what nothing keeps: time in proportion to the
+// rows that are due, beside everything else. One pass at a time; thread-safe.
+//
+// A condemned row is a hint to look, not a verdict: it is written when a blob is committed and when
+// an edge goes, and a row whose blob has an edge again is dropped. So whoever adds an edge writes
+// nothing but the edge.
+#ifndef VARVE_STORAGE_RECLAIM_RECLAIMER_H_
+#define VARVE_STORAGE_RECLAIM_RECLAIMER_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "storage/base/clock.h"
+#include "storage/base/mutex.h"
+#include "storage/blob/blob_store.h"
+#include "storage/blob/removals.h"
+#include "storage/catalog/promises.h"
+#include "storage/index/index.h"
+#include "storage/store.h"
+
+namespace varve {
+
+class Reclaimer {
+ public:
+  struct Parts {
+    Index& index;
+    BlobStore& blobs;
+    Removals& removals;
+    Promises& promises;
+    Space& space;
+    Clock& clock;
+  };
+
+  explicit Reclaimer(Parts parts);
+
+  // Handles everything that is due now.
+  absl::StatusOr<ReclaimReport> Run() ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  absl::Status Examine(std::string_view condemned_key, ReclaimReport* report);
+  // A look without guards: absent, or some edge keeps it.
+  absl::StatusOr<bool> LooksKept(const Digest& digest);
+  // Removes the blob's record unless something keeps it; the condemned row goes either way.
+  absl::Status RemoveUnlessKept(std::string_view condemned_key, const Digest& digest,
+                                ReclaimReport* report);
+  absl::Status Postpone(std::string_view condemned_key, const Digest& digest, int64_t wait_nanos);
+  // A wall clock that jumped forward makes everything due at once: then nothing is.
+  void NoticeClockJump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Parts parts_;
+  Mutex mutex_;
+  int64_t last_wall_nanos_ ABSL_GUARDED_BY(mutex_);
+  int64_t last_monotonic_nanos_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace varve
+
+#endif  // VARVE_STORAGE_RECLAIM_RECLAIMER_H_
