@@ -33,7 +33,7 @@ constexpr int kExitUsage = 2;
 // SIGTERM and SIGINT are taken by the main thread alone; every later thread inherits the mask.
 sigset_t BlockStopSignals() {
   std::signal(SIGPIPE, SIG_IGN);
-  // A shell starts background jobs with SIGINT ignored, which sigwait would never see.
+  // A shell starts background jobs with SIGINT ignored: the second one would not end the process.
   std::signal(SIGINT, SIG_DFL);
   sigset_t signals;
   sigemptyset(&signals);
