@@ -1,518 +1,16 @@
 #include "storage/catalog/manifest.h"
 
-#include <algorithm>
-#include <array>
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/src.hpp>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
-#include "absl/types/span.h"
-#include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/manifest_reader.h"
 #include "storage/limits.h"
 
 namespace varve {
 namespace {
-
-constexpr size_t kMaxMediaTypeBytes = 255;
-
-// The JSON kinds that a manifest tells apart.
-enum class Shape { kString, kInteger, kReal, kBool, kObject, kArray, kNull };
-
-struct Field {
-  std::string_view name;
-  Shape shape;
-  bool may_be_null;  // null means absent
-};
-
-// The fields that are read; the order is that of the enums, whose last value is any other field.
-enum TopField : size_t {
-  kSchemaVersion,
-  kTopMediaType,
-  kArtifactType,
-  kConfig,
-  kLayers,
-  kManifests,
-  kSubject,
-  kAnnotations,
-  kFsLayers,
-};
-constexpr std::array<Field, 9> kTopFields = {{
-    {"schemaVersion", Shape::kInteger, false},
-    {"mediaType", Shape::kString, true},
-    {"artifactType", Shape::kString, true},
-    {"config", Shape::kObject, false},
-    {"layers", Shape::kArray, false},
-    {"manifests", Shape::kArray, false},
-    {"subject", Shape::kObject, true},
-    {"annotations", Shape::kObject, true},
-    {"fsLayers", Shape::kArray, false},
-}};
-
-enum DescriptorField : size_t { kMediaType, kDigest, kSize, kUrls };
-constexpr std::array<Field, 4> kDescriptorFields = {{
-    {"mediaType", Shape::kString, false},
-    {"digest", Shape::kString, false},
-    {"size", Shape::kInteger, false},
-    {"urls", Shape::kArray, true},
-}};
-
-struct Scalar {
-  Shape shape = Shape::kNull;
-  std::string_view text;  // of a string
-  uint64_t number = 0;    // of an integer that is not negative
-  bool negative = false;
-};
-
-std::string_view ShapeName(Shape shape) {
-  switch (shape) {
-    case Shape::kString:
-      return "a string";
-    case Shape::kInteger:
-      return "an integer";
-    case Shape::kReal:
-      return "a number with a fraction or an exponent, or too large for an integer";
-    case Shape::kBool:
-      return "true or false";
-    case Shape::kObject:
-      return "an object";
-    case Shape::kArray:
-      return "an array";
-    case Shape::kNull:
-      break;
-  }
-  return "null";
-}
-
-absl::Status Invalid(std::string_view path, std::string_view problem) {
-  return absl::InvalidArgumentError(StrCat(path, ": ", problem));
-}
-
-absl::Status SchemaOneError() {
-  return absl::InvalidArgumentError(
-      "Docker image manifest schema 1 is no longer accepted; push with a current client");
-}
-
-char FoldAscii(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-           return FoldAscii(x) == FoldAscii(y);
-         });
-}
-
-// How Go's encoding/json, which most clients use, compares a key with a field name: ignoring case,
-// where U+017F folds to 's' and U+212A to 'k'.
-bool GoReadsAs(std::string_view key, std::string_view name) {
-  std::string folded;
-  if (key.size() > 3 * name.size()) return false;
-  for (size_t i = 0; i < key.size();) {
-    if (key.substr(i, 2) == "\u017f") {
-      folded += 's';
-      i += 2;
-    } else if (key.substr(i, 3) == "\u212a") {
-      folded += 'k';
-      i += 3;
-    } else {
-      folded += key[i++];
-    }
-  }
-  return EqualsIgnoringCase(folded, name);
-}
-
-// Which of `fields` the key names; fields.size() for none.
-absl::StatusOr<size_t> FindField(absl::Span<const Field> fields, std::string_view key) {
-  for (size_t i = 0; i < fields.size(); ++i) {
-    if (key == fields[i].name) return i;
-    if (GoReadsAs(key, fields[i].name)) {
-      return Invalid(fields[i].name, "the field is written in another letter case");
-    }
-  }
-  return fields.size();
-}
-
-absl::Status CheckMediaType(std::string_view path, std::string_view type) {
-  if (type.size() > kMaxMediaTypeBytes) {
-    return Invalid(path, StrCat("must not be longer than ", kMaxMediaTypeBytes, " bytes"));
-  }
-  const bool printable =
-      std::all_of(type.begin(), type.end(), [](char c) { return c >= ' ' && c <= '~'; });
-  return printable ? absl::OkStatus() : Invalid(path, "must be printable ASCII");
-}
-
-// Docker's `…layer.foreign…` types and OCI's deprecated non-distributable ones.
-bool IsForeignLayerType(std::string_view type) {
-  return type.starts_with("application/vnd.docker.image.rootfs.foreign.diff.") ||
-         type.starts_with("application/vnd.oci.image.layer.nondistributable.");
-}
-
-// Appends `text` (valid UTF-8) as a JSON string. Never longer than the JSON it came from, because
-// every character that must be escaped was, and in no shorter form.
-void AppendJsonString(std::string* out, std::string_view text) {
-  constexpr char kHexDigits[] = "0123456789abcdef";
-  constexpr std::string_view kShort = "\"\\\b\f\n\r\t";
-  constexpr std::string_view kShortEscapes = "\"\\bfnrt";
-  out->push_back('"');
-  for (const char c : text) {
-    if (const size_t i = kShort.find(c); i != std::string_view::npos) {
-      out->push_back('\\');
-      out->push_back(kShortEscapes[i]);
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      const auto code = static_cast<size_t>(c);
-      out->append("\\u00");
-      out->push_back(kHexDigits[code >> 4]);
-      out->push_back(kHexDigits[code & 15]);
-    } else {
-      out->push_back(c);
-    }
-  }
-  out->push_back('"');
-}
-
-// Follows the events of a JSON parser and keeps what a manifest states; everything else is skipped
-// without being stored, so memory stays in proportion to descriptors and annotations.
-class ManifestReader {
- public:
-  absl::Status BeginObject();
-  absl::Status BeginArray();
-  absl::Status End();  // of an object or array
-  absl::Status Key(std::string_view key);
-  absl::Status Value(const Scalar& scalar);
-
-  // What was read, once the kind is settled and the required fields are there.
-  absl::StatusOr<ParsedManifest> Finish(std::string_view content_type) &&;
-
- private:
-  enum class Scope { kTop, kDescriptor, kDescriptorList, kUrls, kAnnotations, kSkipped };
-
-  bool Has(TopField field) const { return (top_seen_ >> field & 1) != 0; }
-  absl::Status CheckShape(Shape actual) const;
-  std::string FieldPath() const;
-  absl::Status Enter(Shape shape);
-  void StartDescriptor(std::string path);
-  absl::Status TopValue(const Scalar& scalar);
-  absl::Status DescriptorValue(const Scalar& scalar);
-  absl::Status AnnotationValue(const Scalar& scalar);
-  absl::Status FinishDescriptor();
-  absl::Status FinishAnnotations();
-  absl::Status SettleKind(std::string_view content_type);
-  absl::Status CheckFieldsOfKind() const;
-
-  ParsedManifest manifest_;
-  std::vector<Scope> open_;  // innermost last; at most kMaxJsonDepth
-
-  size_t top_field_ = 0;  // whose value comes next, or is open
-  uint32_t top_seen_ = 0;
-
-  Descriptor descriptor_;
-  std::string descriptor_path_;  // "config", "layers[3]"
-  size_t descriptor_field_ = 0;
-  uint32_t descriptor_seen_ = 0;
-
-  // Where in annotations_json each key is (offset, length), to find a key that appears twice.
-  std::vector<std::pair<uint32_t, uint32_t>> annotation_keys_;
-};
-
-std::string ManifestReader::FieldPath() const {
-  switch (open_.back()) {
-    case Scope::kTop:
-      return std::string(kTopFields[top_field_].name);
-    case Scope::kDescriptor:
-      return StrCat(descriptor_path_, ".", kDescriptorFields[descriptor_field_].name);
-    case Scope::kDescriptorList: {
-      const auto& list = top_field_ == kLayers ? manifest_.layers : manifest_.children;
-      return StrCat(kTopFields[top_field_].name, "[", list.size(), "]");
-    }
-    case Scope::kUrls:
-      return StrCat(descriptor_path_, ".urls");
-    case Scope::kAnnotations:
-    case Scope::kSkipped:
-      break;
-  }
-  return "annotations";
-}
-
-// Whether a value of this shape may stand where the reader is.
-absl::Status ManifestReader::CheckShape(Shape actual) const {
-  Shape expected = Shape::kString;
-  bool may_be_null = false;
-  switch (open_.back()) {
-    case Scope::kTop:
-      if (top_field_ == kFsLayers) return SchemaOneError();
-      expected = kTopFields[top_field_].shape;
-      may_be_null = kTopFields[top_field_].may_be_null;
-      break;
-    case Scope::kDescriptor:
-      expected = kDescriptorFields[descriptor_field_].shape;
-      may_be_null = kDescriptorFields[descriptor_field_].may_be_null;
-      break;
-    case Scope::kDescriptorList:
-      expected = Shape::kObject;
-      break;
-    case Scope::kUrls:
-    case Scope::kAnnotations:
-      break;
-    case Scope::kSkipped:
-      return absl::OkStatus();
-  }
-  if (actual == expected || (actual == Shape::kNull && may_be_null)) return absl::OkStatus();
-  const std::string_view each = open_.back() == Scope::kAnnotations || open_.back() == Scope::kUrls
-                                    ? "every value must be "
-                                    : "must be ";
-  return Invalid(FieldPath(), StrCat(each, ShapeName(expected), ", not ", ShapeName(actual)));
-}
-
-void ManifestReader::StartDescriptor(std::string path) {
-  open_.push_back(Scope::kDescriptor);
-  descriptor_ = Descriptor();
-  descriptor_path_ = std::move(path);
-  descriptor_seen_ = 0;
-}
-
-// Opens an object or array where the reader is.
-absl::Status ManifestReader::Enter(Shape shape) {
-  if (open_.empty()) {
-    if (shape != Shape::kObject) return Invalid("manifest", "must be a JSON object");
-    open_.push_back(Scope::kTop);
-    return absl::OkStatus();
-  }
-  const Scope scope = open_.back();
-  if (scope == Scope::kSkipped || (scope == Scope::kTop && top_field_ == kTopFields.size()) ||
-      (scope == Scope::kDescriptor && descriptor_field_ == kDescriptorFields.size())) {
-    open_.push_back(Scope::kSkipped);
-    return absl::OkStatus();
-  }
-  RETURN_IF_ERROR(CheckShape(shape));
-  if (scope == Scope::kDescriptor) {
-    open_.push_back(Scope::kUrls);
-  } else if (scope == Scope::kDescriptorList || top_field_ == kConfig || top_field_ == kSubject) {
-    StartDescriptor(FieldPath());
-  } else if (top_field_ == kAnnotations) {
-    manifest_.annotations_json = "{";
-    open_.push_back(Scope::kAnnotations);
-  } else {
-    open_.push_back(Scope::kDescriptorList);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ManifestReader::BeginObject() { return Enter(Shape::kObject); }
-absl::Status ManifestReader::BeginArray() { return Enter(Shape::kArray); }
-
-absl::Status ManifestReader::End() {
-  const Scope scope = open_.back();
-  open_.pop_back();
-  if (scope == Scope::kDescriptor) return FinishDescriptor();
-  if (scope == Scope::kAnnotations) return FinishAnnotations();
-  return absl::OkStatus();
-}
-
-absl::Status ManifestReader::Key(std::string_view key) {
-  const Scope scope = open_.back();
-  if (scope == Scope::kAnnotations) {
-    std::string& json = manifest_.annotations_json;
-    if (!annotation_keys_.empty()) json.push_back(',');
-    const size_t start = json.size();
-    AppendJsonString(&json, key);
-    annotation_keys_.emplace_back(static_cast<uint32_t>(start),
-                                  static_cast<uint32_t>(json.size() - start));
-    json.push_back(':');
-    return absl::OkStatus();
-  }
-  if (scope != Scope::kTop && scope != Scope::kDescriptor) return absl::OkStatus();
-
-  const bool top = scope == Scope::kTop;
-  const absl::Span<const Field> fields =
-      top ? absl::Span<const Field>(kTopFields) : absl::Span<const Field>(kDescriptorFields);
-  size_t& current = top ? top_field_ : descriptor_field_;
-  uint32_t& seen = top ? top_seen_ : descriptor_seen_;
-  absl::StatusOr<size_t> found = FindField(fields, key);
-  if (!found.ok()) return top ? found.status() : Annotate(found.status(), descriptor_path_);
-  current = *found;
-  if (current == fields.size()) return absl::OkStatus();
-  if ((seen >> current & 1) != 0) return Invalid(FieldPath(), "the field appears twice");
-  seen |= uint32_t{1} << current;
-  return absl::OkStatus();
-}
-
-absl::Status ManifestReader::Value(const Scalar& scalar) {
-  if (open_.empty()) return Invalid("manifest", "must be a JSON object");
-  switch (open_.back()) {
-    case Scope::kTop:
-      return TopValue(scalar);
-    case Scope::kDescriptor:
-      return DescriptorValue(scalar);
-    case Scope::kAnnotations:
-      return AnnotationValue(scalar);
-    case Scope::kDescriptorList:
-      return CheckShape(scalar.shape);
-    case Scope::kUrls:
-      RETURN_IF_ERROR(CheckShape(scalar.shape));
-      descriptor_.foreign = true;
-      return absl::OkStatus();
-    case Scope::kSkipped:
-      break;
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ManifestReader::TopValue(const Scalar& scalar) {
-  if (top_field_ == kTopFields.size()) return absl::OkStatus();
-  RETURN_IF_ERROR(CheckShape(scalar.shape));
-  if (top_field_ == kSchemaVersion) {
-    if (scalar.number == 1) return SchemaOneError();
-    if (scalar.number != 2) return Invalid("schemaVersion", "must be 2");
-  } else if (scalar.shape == Shape::kString) {
-    RETURN_IF_ERROR(CheckMediaType(FieldPath(), scalar.text));
-    (top_field_ == kTopMediaType ? manifest_.media_type : manifest_.artifact_type) = scalar.text;
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ManifestReader::DescriptorValue(const Scalar& scalar) {
-  if (descriptor_field_ == kDescriptorFields.size()) return absl::OkStatus();
-  RETURN_IF_ERROR(CheckShape(scalar.shape));
-  if (descriptor_field_ == kDigest) {
-    absl::StatusOr<Digest> digest = Digest::Parse(scalar.text);
-    if (!digest.ok()) return Annotate(digest.status(), FieldPath());
-    descriptor_.digest = *digest;
-  } else if (descriptor_field_ == kSize) {
-    if (scalar.negative) return Invalid(FieldPath(), "must not be negative");
-    if (scalar.number > kMaxBlobBytes) {
-      return Invalid(FieldPath(), StrCat("must not be larger than ", kMaxBlobBytes));
-    }
-    descriptor_.size_bytes = scalar.number;
-  } else if (descriptor_field_ == kMediaType) {
-    if (scalar.text.empty()) return Invalid(FieldPath(), "must not be empty");
-    RETURN_IF_ERROR(CheckMediaType(FieldPath(), scalar.text));
-    descriptor_.media_type = scalar.text;
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ManifestReader::AnnotationValue(const Scalar& scalar) {
-  RETURN_IF_ERROR(CheckShape(scalar.shape));
-  AppendJsonString(&manifest_.annotations_json, scalar.text);
-  return absl::OkStatus();
-}
-
-absl::Status ManifestReader::FinishDescriptor() {
-  for (const size_t field : {kMediaType, kDigest, kSize}) {
-    if ((descriptor_seen_ >> field & 1) == 0) {
-      return Invalid(StrCat(descriptor_path_, ".", kDescriptorFields[field].name), "is required");
-    }
-  }
-  if (top_field_ == kLayers) {
-    descriptor_.foreign = descriptor_.foreign || IsForeignLayerType(descriptor_.media_type);
-    manifest_.layers.push_back(std::move(descriptor_));
-    return absl::OkStatus();
-  }
-  descriptor_.foreign = false;  // only a layer may lie elsewhere
-  if (top_field_ == kManifests) {
-    manifest_.children.push_back(std::move(descriptor_));
-  } else {
-    (top_field_ == kConfig ? manifest_.config : manifest_.subject) = std::move(descriptor_);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ManifestReader::FinishAnnotations() {
-  const std::string_view json = manifest_.annotations_json;
-  const auto key = [json](const std::pair<uint32_t, uint32_t>& place) {
-    return json.substr(place.first, place.second);
-  };
-  std::sort(annotation_keys_.begin(), annotation_keys_.end(),
-            [&key](const auto& a, const auto& b) { return key(a) < key(b); });
-  const auto twice =
-      std::adjacent_find(annotation_keys_.begin(), annotation_keys_.end(),
-                         [&key](const auto& a, const auto& b) { return key(a) == key(b); });
-  if (twice != annotation_keys_.end()) return Invalid("annotations", "a key appears twice");
-  manifest_.annotations_json.push_back('}');
-  return absl::OkStatus();
-}
-
-// "application/json; charset=utf-8" -> "application/json".
-std::string_view WithoutParameters(std::string_view content_type) {
-  content_type = content_type.substr(0, content_type.find(';'));
-  constexpr std::string_view kBlanks = " \t";
-  const size_t first = content_type.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return content_type.substr(first, content_type.find_last_not_of(kBlanks) - first + 1);
-}
-
-// The known media type that `type` is, in its usual letters.
-absl::StatusOr<std::string_view> KnownMediaType(std::string_view path, std::string_view type) {
-  for (const std::string_view known : {kMediaTypeOciManifest, kMediaTypeOciIndex,
-                                       kMediaTypeDockerManifest, kMediaTypeDockerList}) {
-    if (EqualsIgnoringCase(type, known)) return known;
-  }
-  if (type.starts_with("application/vnd.docker.distribution.manifest.v1+")) return SchemaOneError();
-  return Invalid(path,
-                 "must be that of an OCI image manifest or index, or of a Docker schema 2 manifest "
-                 "or manifest list");
-}
-
-absl::Status ManifestReader::SettleKind(std::string_view content_type) {
-  std::string_view declared = WithoutParameters(content_type);
-  if (!declared.empty()) {
-    ASSIGN_OR_RETURN(declared, KnownMediaType("Content-Type", declared));
-  }
-  if (!manifest_.media_type.empty()) {
-    ASSIGN_OR_RETURN(const std::string_view stated,
-                     KnownMediaType("mediaType", manifest_.media_type));
-    if (stated != manifest_.media_type) {
-      return Invalid("mediaType", "must be written in lower case");
-    }
-    if (!declared.empty() && declared != stated) {
-      return Invalid("mediaType", "differs from the Content-Type of the request");
-    }
-  } else if (!declared.empty()) {
-    manifest_.media_type = declared;
-  } else if (Has(kManifests)) {
-    manifest_.media_type = kMediaTypeOciIndex;
-  } else if (Has(kConfig) || Has(kLayers)) {
-    manifest_.media_type = kMediaTypeOciManifest;
-  } else {
-    return Invalid("manifest", "has none of the fields manifests, config and layers");
-  }
-  manifest_.is_index =
-      manifest_.media_type == kMediaTypeOciIndex || manifest_.media_type == kMediaTypeDockerList;
-  return absl::OkStatus();
-}
-
-absl::Status ManifestReader::CheckFieldsOfKind() const {
-  if (Has(kManifests) && (Has(kConfig) || Has(kLayers))) {
-    return Invalid("manifests",
-                   "an index has neither config nor layers, and an image no manifests");
-  }
-  if (manifest_.is_index) {
-    return Has(kManifests) ? absl::OkStatus() : Invalid("manifests", "is required in an index");
-  }
-  if (!Has(kConfig)) return Invalid("config", "is required in an image manifest");
-  if (!Has(kLayers)) return Invalid("layers", "is required in an image manifest");
-  return absl::OkStatus();
-}
-
-absl::StatusOr<ParsedManifest> ManifestReader::Finish(std::string_view content_type) && {
-  if (!Has(kSchemaVersion)) return Invalid("schemaVersion", "is required and must be 2");
-  RETURN_IF_ERROR(SettleKind(content_type));
-  RETURN_IF_ERROR(CheckFieldsOfKind());
-  absl::flat_hash_set<Digest> distinct;
-  for (const ContentReference& reference : manifest_.References()) {
-    distinct.insert(reference.descriptor.digest);
-  }
-  if (manifest_.subject.has_value()) distinct.insert(manifest_.subject->digest);
-  if (distinct.size() > kMaxManifestReferences) {
-    return Invalid("manifest", StrCat("names ", distinct.size(), " distinct digests; at most ",
-                                      kMaxManifestReferences, " are accepted"));
-  }
-  if (manifest_.artifact_type.empty() && manifest_.config.has_value()) {
-    manifest_.artifact_type = manifest_.config->media_type;
-  }
-  return std::move(manifest_);
-}
 
 // Hands the events of Boost's parser, which come in pieces, to a ManifestReader whole. The status
 // is what went wrong when the parser stops because a handler said no.
@@ -559,25 +57,25 @@ struct ParserEvents {
   }
   bool on_string(Text piece, size_t, ErrorCode& ec) {
     Collect(piece);
-    const bool ok = Report(reader.Value({Shape::kString, text, 0, false}), ec);
+    const bool ok = Report(reader.Value({JsonShape::kString, text, 0, false}), ec);
     text.clear();
     return ok;
   }
   bool on_number_part(Text, ErrorCode&) { return true; }
   bool on_int64(int64_t number, Text, ErrorCode& ec) {
     const uint64_t not_negative = number < 0 ? 0 : static_cast<uint64_t>(number);
-    return Report(reader.Value({Shape::kInteger, {}, not_negative, number < 0}), ec);
+    return Report(reader.Value({JsonShape::kInteger, {}, not_negative, number < 0}), ec);
   }
   bool on_uint64(uint64_t number, Text, ErrorCode& ec) {
-    return Report(reader.Value({Shape::kInteger, {}, number, false}), ec);
+    return Report(reader.Value({JsonShape::kInteger, {}, number, false}), ec);
   }
   bool on_double(double, Text, ErrorCode& ec) {
-    return Report(reader.Value({Shape::kReal, {}, 0, false}), ec);
+    return Report(reader.Value({JsonShape::kReal, {}, 0, false}), ec);
   }
   bool on_bool(bool, ErrorCode& ec) {
-    return Report(reader.Value({Shape::kBool, {}, 0, false}), ec);
+    return Report(reader.Value({JsonShape::kBool, {}, 0, false}), ec);
   }
-  bool on_null(ErrorCode& ec) { return Report(reader.Value(Scalar()), ec); }
+  bool on_null(ErrorCode& ec) { return Report(reader.Value(JsonScalar()), ec); }
   bool on_comment_part(Text, ErrorCode&) { return true; }
   bool on_comment(Text, ErrorCode&) { return true; }
 };
@@ -604,7 +102,8 @@ std::vector<ContentReference> ParsedManifest::References() const {
 absl::StatusOr<ParsedManifest> ParseManifest(std::string_view bytes,
                                              std::string_view content_type) {
   if (bytes.size() > kMaxManifestBytes) {
-    return Invalid("manifest", StrCat("is larger than ", kMaxManifestBytes, " bytes"));
+    return absl::InvalidArgumentError(
+        StrCat("manifest: is larger than ", kMaxManifestBytes, " bytes"));
   }
   boost::json::parse_options options;
   options.max_depth = kMaxJsonDepth;
@@ -614,8 +113,8 @@ absl::StatusOr<ParsedManifest> ParseManifest(std::string_view bytes,
   if (!parser.handler().status.ok()) return parser.handler().status;
   if (!error && consumed < bytes.size()) error = boost::json::error::extra_data;
   if (error) {
-    return Invalid("manifest",
-                   StrCat("is not valid JSON at byte ", consumed, ": ", error.message()));
+    return absl::InvalidArgumentError(
+        StrCat("manifest: is not valid JSON at byte ", consumed, ": ", error.message()));
   }
   return std::move(parser.handler().reader).Finish(content_type);
 }
