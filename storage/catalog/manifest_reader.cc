@@ -92,8 +92,8 @@ bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
 // How Go's encoding/json, which most clients use, compares a key with a field name: ignoring case,
 // where U+017F folds to 's' and U+212A to 'k'.
 bool GoReadsAs(std::string_view key, std::string_view name) {
+  if (key.size() < name.size() || key.size() > 3 * name.size()) return false;
   std::string folded;
-  if (key.size() > 3 * name.size()) return false;
   for (size_t i = 0; i < key.size();) {
     if (key.substr(i, 2) == "\u017f") {
       folded += 's';
