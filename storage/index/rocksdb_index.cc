@@ -57,7 +57,10 @@ constexpr char kInlineKeys[] = "i";
 constexpr char kAfterInlineKeys[] = "j";
 constexpr uint64_t kMinBlobFileValueBytes = 2048;
 
+// How often healing from a full disk is tried, and the room it needs besides the unflushed rows
+// (twice, as table and blob file): manifest, options file and a new log.
 constexpr int64_t kResumePauseNanos = 250'000'000;
+constexpr uint64_t kResumeReserveBytes = 4 * kMiB;
 
 constexpr uint64_t kMaxWriteBufferBytes = 32 * kMiB;
 constexpr uint64_t kMaxLogBytes = 64 * kMiB;
@@ -312,9 +315,13 @@ absl::StatusOr<CommitOutcome> RocksdbIndex::WriteOutcome(const rocksdb::Status& 
   if (IsConflict(status)) return CommitOutcome::kConflict;
   write_failed_ = true;
   if (status.IsNoSpace()) {
-    if (TryToResume()) return CommitOutcome::kUnknown;
+    if (status.severity() < rocksdb::Status::kFatalError && TryToResume()) {
+      return CommitOutcome::kUnknown;
+    }
     return absl::ResourceExhaustedError(
-        StrCat("index: the disk is full; free some space and repeat: ", status.ToString()));
+        StrCat("index: the disk is full; free some space and repeat, and if this stays after a "
+               "minute restart the daemon: ",
+               status.ToString()));
   }
   if (status.IsCorruption()) return ToStatus(status, "commit");
   return absl::UnavailableError(
@@ -328,6 +335,15 @@ bool RocksdbIndex::TryToResume() {
   int64_t tried = resume_tried_nanos_;
   if (now - tried < kResumePauseNanos) return false;
   if (!resume_tried_nanos_.compare_exchange_strong(tried, now)) return false;
+  // An attempt that meets a full disk again would make the error final.
+  uint64_t unflushed_bytes = 0;
+  uint64_t free_bytes = 0;
+  if (!db_->GetAggregatedIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables,
+                                     &unflushed_bytes) ||
+      !db_->GetEnv()->GetFreeSpace(db_->GetName(), &free_bytes).ok() ||
+      free_bytes < 2 * unflushed_bytes + kResumeReserveBytes) {
+    return false;
+  }
   // Of the database underneath: the transactional layer does not pass this call on.
   return db_->GetRootDB()->Resume().ok();
 }
@@ -373,6 +389,9 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const std::shared_ptr<rocksdb::Cache>
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions(cache)));
   family.merge_operator = std::make_shared<CounterOperator>();
   family.write_buffer_size = write_buffer_bytes;
+  // Guards are locks and need no history of flushed rows; zero would mean the default of
+  // transactions, which keeps as much again as the write buffers.
+  family.max_write_buffer_size_to_maintain = 1;
   family.memtable_whole_key_filtering = true;
   family.memtable_prefix_bloom_size_ratio = 0.05;
   family.compression = rocksdb::kLZ4Compression;
@@ -463,6 +482,22 @@ absl::Status SyncParent(rocksdb::Env* env, const std::string& directory) {
   return ToStatus(status, "sync the parent directory");
 }
 
+// TransactionDB::Open without two-phase commit, which nothing here uses, and under which a
+// compaction that meets a full disk stops all writes for good.
+rocksdb::Status OpenTransactional(rocksdb::DBOptions options, const std::string& path,
+                                  std::vector<rocksdb::ColumnFamilyDescriptor> families,
+                                  std::vector<rocksdb::ColumnFamilyHandle*>* handles,
+                                  rocksdb::TransactionDB** result) {
+  std::vector<size_t> compacting_families;
+  rocksdb::TransactionDB::PrepareWrap(&options, &families, &compacting_families);
+  options.allow_2pc = false;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status opened = rocksdb::DB::Open(options, path, families, handles, &db);
+  if (!opened.ok()) return opened;
+  return rocksdb::TransactionDB::WrapDB(db, rocksdb::TransactionDBOptions(), compacting_families,
+                                        *handles, result);
+}
+
 absl::StatusOr<std::unique_ptr<Index>> RocksdbIndex::Open(const std::string& directory,
                                                           const RocksdbIndexOptions& options) {
   std::unique_ptr<RocksdbIndex> index(new RocksdbIndex);
@@ -481,11 +516,11 @@ absl::StatusOr<std::unique_ptr<Index>> RocksdbIndex::Open(const std::string& dir
   const std::vector<rocksdb::ColumnFamilyDescriptor> families = {
       {rocksdb::kDefaultColumnFamilyName, family},
       {kInlineFamily, InlineFamilyOptions(family, cache)}};
-  rocksdb::TransactionDB* db = nullptr;
   rocksdb::DBOptions database = DatabaseOptions(env, write_buffer_bytes, cache);
   database.listeners.push_back(index->errors_);
-  const rocksdb::Status opened = rocksdb::TransactionDB::Open(
-      database, rocksdb::TransactionDBOptions(), path, families, &index->families_, &db);
+  rocksdb::TransactionDB* db = nullptr;
+  const rocksdb::Status opened =
+      OpenTransactional(database, path, families, &index->families_, &db);
   if (!opened.ok()) return OpenError(opened);
   index->db_.reset(db);
   if (fresh) RETURN_IF_ERROR(SyncParent(env, path));
