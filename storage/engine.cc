@@ -55,7 +55,9 @@ class Engine final : public Store {
         blobs_({*index_, files_, unnamed_, removals_, space_, *options.clock,
                 options.promise_nanos}),
         promises_(*options.clock, options.promise_nanos),
-        catalog_({*index_, blobs_, ids_, promises_, *options.clock, options.accept_sparse_index}),
+        pull_times_(*options.clock),
+        catalog_({*index_, blobs_, ids_, promises_, pull_times_, *options.clock,
+                  options.accept_sparse_index}),
         ingests_({*index_, blobs_, files_, unnamed_, space_, *options.clock, *options.random,
                   catalog_, options.ingest_expiry_nanos}),
         reclaimer_({*index_, blobs_, removals_, promises_, space_, *options.clock}) {}
@@ -161,6 +163,7 @@ class Engine final : public Store {
   ReserveFile reserve_ ABSL_GUARDED_BY(reserve_mutex_);
   BlobStore blobs_;
   Promises promises_;
+  PullTimes pull_times_;
   Catalog catalog_;
   IngestTable ingests_;
   Reclaimer reclaimer_;
@@ -233,6 +236,7 @@ absl::Status Engine::Sweep(ReclaimReport* report) {
   ingests_.Expire();
   ASSIGN_OR_RETURN(*report, reclaimer_.Run());
   RETURN_IF_ERROR(catalog_.ExpireLinks());
+  RETURN_IF_ERROR(pull_times_.Flush(*index_));
   return SaveLowWater();
 }
 

@@ -132,6 +132,7 @@ struct ImageInfo {
   std::string repository;
   std::string tag;  // empty for an image that no tag of this repository names
   int64_t tagged_nanos = 0;
+  int64_t pulled_nanos = 0;  // the last pull, a few seconds coarse; 0 = never
   ManifestInfo manifest;
 };
 

@@ -276,6 +276,7 @@ absl::StatusOr<Manifest> Catalog::GetManifest(std::string_view repository,
     return UnknownManifest(repository, ReferenceText(reference));
   }
   RETURN_IF_ERROR(bytes.status());
+  parts_.pull_times.Note(id, *digest);
   return Manifest{*std::move(info), *std::move(bytes)};
 }
 

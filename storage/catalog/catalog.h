@@ -19,6 +19,7 @@
 #include "storage/blob/ingest_table.h"
 #include "storage/catalog/manifest.h"
 #include "storage/catalog/promises.h"
+#include "storage/catalog/pull_times.h"
 #include "storage/index/index.h"
 #include "storage/store.h"
 
@@ -31,6 +32,7 @@ class Catalog final : public CommitObserver {
     BlobStore& blobs;
     IdAllocator& ids;
     Promises& promises;
+    PullTimes& pull_times;
     Clock& clock;
     bool accept_sparse_index;
   };

@@ -54,6 +54,7 @@ absl::Status Catalog::DeleteManifest(std::string_view repository, const Digest& 
     }
     ASSIGN_OR_RETURN(const MemberRow member, MemberRow::Decode(*value));
     RETURN_IF_ERROR(txn.Delete(key));
+    RETURN_IF_ERROR(txn.Delete(PulledKey(id, digest)));
     if (member.subject.has_value()) {
       RETURN_IF_ERROR(txn.Delete(ReferrerKey(id, *member.subject, digest)));
     }

@@ -129,7 +129,15 @@ absl::StatusOr<Page<ImageInfo>> Catalog::ListImages(std::string_view repository,
       absl::StatusOr<ManifestInfo> manifest = ReadMember(row.id, info.digest);
       if (absl::IsNotFound(manifest.status())) continue;  // being deleted
       RETURN_IF_ERROR(manifest.status());
-      images.rows.push_back({name, info.name, info.tagged_nanos, *std::move(manifest)});
+      ASSIGN_OR_RETURN(const std::optional<std::string> pulled,
+                       parts_.index.Get(PulledKey(row.id, info.digest)));
+      int64_t pulled_nanos = 0;
+      if (pulled.has_value()) {
+        ASSIGN_OR_RETURN(const uint64_t nanos, DecodeNumber(*pulled));
+        pulled_nanos = static_cast<int64_t>(nanos);
+      }
+      images.rows.push_back(
+          {name, info.name, info.tagged_nanos, pulled_nanos, *std::move(manifest)});
     }
     if (tags.more) {
       images.more = true;

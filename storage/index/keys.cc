@@ -14,6 +14,7 @@ constexpr char kIngestTable = 'g';
 constexpr char kInlineTable = 'i';
 constexpr char kLinkTable = 'l';
 constexpr char kMemberTable = 'm';
+constexpr char kPulledTable = 'p';
 constexpr char kMetaTable = 'q';
 constexpr char kRepositoryTable = 'r';
 constexpr char kReferrerTable = 's';
@@ -113,6 +114,10 @@ std::string ReferrerKey(RepositoryId repository, const Digest& subject, const Di
   std::string key = ReferrerPrefix(repository, subject);
   referrer.AppendKey(&key);
   return key;
+}
+
+std::string PulledKey(RepositoryId repository, const Digest& manifest) {
+  return RepositoryDigestKey(kPulledTable, repository, manifest);
 }
 
 std::string UnlinkingKey(RepositoryId repository, const Digest& manifest) {

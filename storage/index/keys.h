@@ -39,6 +39,7 @@ std::string MemberKey(RepositoryId repository, const Digest& manifest);
 std::string LinkKey(RepositoryId repository, const Digest& blob);
 std::string LinkExpiryKey(int64_t expires, RepositoryId repository, const Digest& blob);
 std::string ReferrerKey(RepositoryId repository, const Digest& subject, const Digest& referrer);
+std::string PulledKey(RepositoryId repository, const Digest& manifest);  // when, last
 std::string UnlinkingKey(RepositoryId repository, const Digest& manifest);
 std::string MetaKey(std::string_view name);
 std::string CounterKey(std::string_view name);
