@@ -133,7 +133,10 @@ class Engine final : public Store {
   }
 
   absl::StatusOr<ReclaimReport> Reclaim() override;
-  absl::Status CheckpointIngests() override { return ingests_.CheckpointAll(); }
+  absl::Status CheckpointIngests() override {
+    RETURN_IF_ERROR(pull_times_.Flush(*index_));
+    return ingests_.CheckpointAll();
+  }
 
  private:
   absl::Status RemoveOrphans();

@@ -5,12 +5,13 @@
 //     deadlock is a conflict. No snapshot is set, so that a value read after its lock was granted
 //     is the latest committed one.
 //   * WAL recovery is kPointInTimeRecovery. A power cut leaves the unsynced end of the log torn in
-//     any shape: short, zeroed, or with later pages on disk and earlier ones not.
-//     kTolerateCorruptedTailRecords forgives only the short one and would refuse to open after the
-//     others. Replay stops at the first record that does not check, so that what is kept is a
-//     prefix of the commits, and everything synced lies before that point. Damage to what has left
-//     the log (tables, blob files, manifest) is an error; so is a log that ends before a table
-//     that was written after it.
+//     any shape: short, zeroed, garbage, or with later pages on disk and earlier ones not. Replay
+//     stops at the first record that does not check, so that what is kept is a prefix of the
+//     commits; everything synced lies before that point. kTolerateCorruptedTailRecords refuses to
+//     open when the end is garbage (rocksdb_index_test, TornLog). The price: a byte that rots in
+//     the synced part of the live log, at most kMaxLogBytes, looks like such an end too. Damage to
+//     what has left the log (tables, blob files, manifest) is an error, and so is a log that ends
+//     before a table written after it.
 //   * After a failed write or sync of the log RocksDB takes no more writes, because nobody knows
 //     what the disk holds; reads go on. Only a full disk heals, when a later write finds space.
 //   * Debian builds RocksDB with its assertions on: using a log file that has failed ends the
