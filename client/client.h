@@ -25,6 +25,9 @@ namespace varve {
 // Where a daemon listens when nobody says otherwise.
 inline constexpr char kDefaultAddress[] = "unix:///run/varve/varve.sock";
 
+// InvalidArgument unless `address` is "unix:///PATH" or "HOST:PORT".
+absl::Status ValidateAddress(const std::string& address);
+
 struct ClientOptions {
   std::chrono::milliseconds call_timeout{60'000};  // of calls that move no blob
   // Of a blob transfer that broke off: how often to go on in a row without a byte of progress, and
@@ -60,8 +63,7 @@ class Client {
  public:
   virtual ~Client() = default;
 
-  // `address` is "unix:///PATH" or "HOST:PORT". Does not wait for the daemon. InvalidArgument when
-  // it is neither.
+  // Does not wait for the daemon. Errors: those of ValidateAddress.
   static absl::StatusOr<std::unique_ptr<Client>> Connect(const std::string& address,
                                                          const ClientOptions& options = {});
 

@@ -50,8 +50,7 @@ absl::StatusOr<BlobInfo> FromMessage(const v1::BlobInfo& message) {
   return info;
 }
 
-absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const std::string& address,
-                                                        const ClientOptions& options) {
+absl::Status ValidateAddress(const std::string& address) {
   const bool is_unix = address.rfind(kUnixPrefix, 0) == 0;
   const size_t colon = address.rfind(':');
   const bool is_tcp = !is_unix && address.find('/') == std::string::npos && colon != 0 &&
@@ -61,6 +60,12 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const std::string& addre
     return absl::InvalidArgumentError(
         StrCat("the address \"", address, "\" is neither unix:///PATH nor HOST:PORT"));
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const std::string& address,
+                                                        const ClientOptions& options) {
+  RETURN_IF_ERROR(ValidateAddress(address));
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);

@@ -4,10 +4,15 @@
 
 #include <string>
 
+#include "client/client.h"
 #include "storage/catalog/names.h"
 #include "storage/digest/digest.h"
 
 namespace varve {
+
+inline std::string CheckAddress(const std::string& text) {
+  return std::string(ValidateAddress(text).message());
+}
 
 inline std::string CheckDigest(const std::string& text) {
   return std::string(Digest::Parse(text).status().message());

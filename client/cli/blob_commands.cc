@@ -85,14 +85,16 @@ absl::Status Stat(Session& session, const BlobArguments& arguments) {
 }
 
 using BlobAction = absl::Status (*)(Session&, const BlobArguments&);
+using BlobCheck = void (*)(const BlobArguments&);
 
 void SetAction(CLI::App* command, Session& session, std::shared_ptr<BlobArguments> arguments,
-               BlobAction action) {
+               BlobAction action, BlobCheck check = nullptr) {
   command
       ->add_option("--repository", arguments->repository,
                    "Where the blob is visible (else: in the whole store)")
       ->check(CheckRepository);
-  command->callback([&session, arguments, action] {
+  command->callback([&session, arguments, action, check] {
+    if (check != nullptr) check(*arguments);
     session.action = [&session, arguments, action] { return action(session, *arguments); };
   });
 }
@@ -125,8 +127,7 @@ void AddGet(CLI::App& group, Session& session) {
   command->add_option("-o,--output", arguments->file,
                       "The file to write, complete or not at all (default: standard output)");
   command->add_flag("--json", arguments->json, "Print what was written as a JSON object");
-  command->final_callback([arguments] { CheckOutput(*arguments); });
-  SetAction(command, session, arguments, Get);
+  SetAction(command, session, arguments, Get, CheckOutput);
 }
 
 void AddStat(CLI::App& group, Session& session) {

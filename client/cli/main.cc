@@ -3,9 +3,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
+#include "client/cli/arguments.h"
 #include "client/cli/commands.h"
 #include "client/cli/session.h"
+#include "storage/base/str_cat.h"
 
 namespace varve {
 namespace {
@@ -21,7 +24,8 @@ int Main(int argc, char** argv) {
   app.set_version_flag("--version", "varve " VARVE_VERSION);
   app.add_option("--address", session.address, "The daemon: unix:///PATH or HOST:PORT")
       ->envname("VARVE_ADDRESS")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(CheckAddress);
   app.require_subcommand(1);
   app.fallthrough();
   AddImageCommands(app, session);
@@ -30,7 +34,11 @@ int Main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    std::fprintf(stderr, "varve: %s (see varve --help)\n", error.what());
+    const std::vector<std::string> unknown = app.remaining(true);
+    const std::string reason = unknown.empty()
+                                   ? error.what()
+                                   : StrCat("there is no command or option \"", unknown[0], "\"");
+    std::fprintf(stderr, "varve: %s (see varve --help)\n", reason.c_str());
     return kExitUsage;
   }
   absl::Status status = session.action();
