@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <limits>
 #include <utility>
 
 #include "storage/base/file_system.h"
@@ -19,6 +20,7 @@ namespace {
 
 constexpr mode_t kFileMode = 0640;
 constexpr mode_t kDirectoryMode = 0750;
+constexpr uint64_t kMaxFileBytes = std::numeric_limits<off_t>::max();
 constexpr uint64_t kStatBlockBytes = 512;  // the unit of st_blocks, whatever the file system
 
 absl::Status Failed(int error, std::string_view operation, std::string_view path) {
@@ -63,6 +65,10 @@ FileStat ToFileStat(const struct stat& info) {
           .allocated_bytes = static_cast<uint64_t>(info.st_blocks) * kStatBlockBytes};
 }
 
+uint64_t FreeBytesOf(const struct statvfs& disk) {
+  return static_cast<uint64_t>(disk.f_bavail) * disk.f_frsize;
+}
+
 class PosixWritableFile final : public WritableFile {
  public:
   explicit PosixWritableFile(Descriptor file) : file_(std::move(file)) {}
@@ -81,6 +87,15 @@ class PosixWritableFile final : public WritableFile {
 
   absl::Status Reserve(uint64_t size_bytes) override {
     if (size_bytes == 0) return absl::OkStatus();
+    // fallocate of more than there is takes all of it before it fails, from everybody else.
+    struct stat info {};
+    struct statvfs disk {};
+    if (fstat(file_.fd(), &info) == 0 && fstatvfs(file_.fd(), &disk) == 0) {
+      const uint64_t allocated = ToFileStat(info).allocated_bytes;
+      if (size_bytes > allocated && size_bytes - allocated > FreeBytesOf(disk)) {
+        return Failed(ENOSPC, "reserve space for", file_.path());
+      }
+    }
     const int result = Uninterrupted([&] {
       return fallocate(file_.fd(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size_bytes));
     });
@@ -118,6 +133,7 @@ class PosixReadableFile final : public ReadableFile {
 
   absl::StatusOr<size_t> ReadAt(uint64_t offset, absl::Span<char> out) const override {
     size_t filled = 0;
+    if (offset > kMaxFileBytes) return filled;
     while (filled < out.size()) {
       const ssize_t count = Uninterrupted([&] {
         return pread(file_.fd(), out.data() + filled, out.size() - filled,
@@ -236,7 +252,7 @@ class MachineFileSystem final : public FileSystem {
   absl::StatusOr<uint64_t> FreeBytes(const std::string& path) override {
     struct statvfs info {};
     if (statvfs(path.c_str(), &info) != 0) return Failed(errno, "read the free space of", path);
-    return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
+    return FreeBytesOf(info);
   }
 
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override {

@@ -2,11 +2,14 @@
 // implementation, add a Disk and its name to the instantiation at the end.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <thread>
@@ -187,6 +190,30 @@ TEST_P(FileSystemContract, TruncateToTheSizeGivesReservedRoomBack) {
   EXPECT_GE(Stat("file").allocated_bytes, 10'000u);
 }
 
+TEST_P(FileSystemContract, ReservingMoreThanThereIsFailsAndTakesNothing) {
+  const auto file = fs_.Create(Path("file"));
+  ASSERT_TRUE(file.ok()) << file.status();
+  const uint64_t free = fs_.FreeBytes(disk_->root()).value();
+  const absl::Status status = (*file)->Reserve(free + free / 2);
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  EXPECT_EQ(Stat("file").allocated_bytes, 0u);
+}
+
+TEST_P(FileSystemContract, AbsurdOffsetsAreErrorsAndChangeNothing) {
+  constexpr uint64_t kAbsurd = std::numeric_limits<uint64_t>::max();
+  Write("file", "bytes");
+  const auto file = fs_.OpenForWrite(Path("file"));
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_FALSE((*file)->WriteAt(kAbsurd - 1, "abc").ok());
+  EXPECT_FALSE((*file)->WriteAt(kAbsurd / 2 - 1, "abc").ok());
+  EXPECT_FALSE((*file)->Truncate(kAbsurd).ok());
+  EXPECT_FALSE((*file)->Reserve(kAbsurd).ok());
+  EXPECT_EQ(Read("file"), "bytes");
+  const auto reader = fs_.OpenForRead(Path("file"));
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  EXPECT_EQ(Read(**reader, kAbsurd - 1, 10), "");
+}
+
 TEST_P(FileSystemContract, SyncsSucceed) {
   const auto file = fs_.Create(Path("file"));
   ASSERT_TRUE(file.ok()) << file.status();
@@ -314,6 +341,33 @@ TEST(PosixFileSystemTest, FilesHaveTheStoresModesAndADescriptor) {
   const auto reader = fs.OpenForRead(disk.root() + "/directory/file");
   ASSERT_TRUE(reader.ok()) << reader.status();
   EXPECT_GE((*reader)->descriptor(), 0);
+}
+
+TEST(PosixFileSystemTest, AFullDeviceIsResourceExhausted) {
+  const auto file = PosixFileSystem().OpenForWrite("/dev/full");
+  ASSERT_TRUE(file.ok()) << file.status();
+  const absl::Status status = (*file)->WriteAt(0, "x");
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("write /dev/full"));
+}
+
+// A write that the kernel takes only a part of goes on, and fails with the reason for the rest.
+TEST(PosixFileSystemTest, AShortWriteGoesOn) {
+  MachineDisk disk;
+  const auto file = PosixFileSystem().Create(disk.root() + "/file");
+  ASSERT_TRUE(file.ok()) << file.status();
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit tight = before;
+  tight.rlim_cur = 1000;
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &tight), 0);
+  const absl::Status status = (*file)->WriteAt(0, std::string(1500, 'x'));
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("too large"));
+  EXPECT_EQ(PosixFileSystem().Stat(disk.root() + "/file").value().size_bytes, 1000u);
 }
 
 TEST(PosixFileSystemTest, ALockFileWithoutAPidStillConflicts) {

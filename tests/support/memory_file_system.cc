@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <utility>
 
 #include "storage/base/status.h"
@@ -11,6 +12,8 @@
 
 namespace varve {
 namespace {
+
+constexpr uint64_t kMaxFileBytes = std::numeric_limits<int64_t>::max();
 
 absl::Status Failed(int error, std::string_view operation, std::string_view path) {
   return ErrnoToStatus(error, StrCat(operation, " ", path));
@@ -98,6 +101,7 @@ class MemoryFileSystem::Writer final : public WritableFile, private OpenFile {
   absl::Status Truncate(uint64_t size_bytes) override {
     const MutexLock lock(fs_.mutex_);
     RETURN_IF_ERROR(Admit(FileCall::kTruncate));
+    if (size_bytes > kMaxFileBytes) return Failed(EFBIG, "truncate", path_);
     fs_.used_bytes_ -= file().allocated_bytes();
     file().Truncate(size_bytes);
     fs_.used_bytes_ += file().allocated_bytes();
@@ -123,6 +127,7 @@ class MemoryFileSystem::Writer final : public WritableFile, private OpenFile {
  private:
   absl::Status Write(uint64_t offset, std::string_view data)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(fs_.mutex_) {
+    if (offset > kMaxFileBytes - data.size()) return Failed(EFBIG, "write", path_);
     const uint64_t before = file().allocated_bytes();
     const size_t written = file().Write(offset, data, fs_.Room());
     fs_.used_bytes_ += file().allocated_bytes() - before;
