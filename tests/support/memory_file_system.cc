@@ -255,8 +255,10 @@ absl::Status MemoryFileSystem::Rename(const std::string& from, const std::string
   }
   if (source.node == target.node) return absl::OkStatus();
   if (target.node != nullptr) {
-    if (target.node->is_directory) return Failed(EISDIR, "rename", names);
-    if (source.node->is_directory) return Failed(ENOTDIR, "rename", names);
+    if (target.node->is_directory != source.node->is_directory) {
+      return Failed(source.node->is_directory ? ENOTDIR : EISDIR, "rename", names);
+    }
+    if (!target.node->directory.entries().empty()) return Failed(ENOTEMPTY, "rename", names);
     Release(*target.node);
   }
   source.parent->directory.Rename(source.name, target.name);
