@@ -1,3 +1,14 @@
 varve_test(http_route_test LABEL unit
   SOURCES http_route_test.cc http_status_mapping_test.cc
   LIBRARIES varve_http_route varve_status_mapping)
+
+# http_*_test of a running server: each test has its own, on a port of its own.
+varve_test(http_door_test LABEL unit
+  SOURCES
+    http_client.cc
+    http_door_test.cc
+    http_failure_test.cc
+    http_fake_store.cc
+    http_hostile_test.cc
+    http_manifest_test.cc
+  LIBRARIES varve_http varve_storage absl::str_format Threads::Threads)
