@@ -52,8 +52,8 @@ class Engine final : public Store {
         space_(*options.file_system, directory, {options.max_bytes, options.min_free_bytes},
                stored_bytes),
         reserve_(*options.file_system, StrCat(directory, "/RESERVE"), options.reserve_bytes),
-        blobs_({*index_, files_, unnamed_, removals_, space_, *options.clock,
-                options.promise_nanos}),
+        blobs_(
+            {*index_, files_, unnamed_, removals_, space_, *options.clock, options.promise_nanos}),
         promises_(*options.clock, options.promise_nanos),
         pull_times_(*options.clock),
         catalog_({*index_, blobs_, ids_, promises_, pull_times_, *options.clock,
@@ -251,7 +251,8 @@ absl::StatusOr<StoreFile> OpenStoreFile(const std::string& directory,
   ASSIGN_OR_RETURN(const std::vector<std::string> entries, options.file_system->List(directory));
   for (const std::string& entry : entries) {
     if (entry == "index" || entry == "blobs") {
-      return absl::DataLossError(StrCat(directory, " holds a store without its STORE file; restore "
+      return absl::DataLossError(StrCat(directory,
+                                        " holds a store without its STORE file; restore "
                                         "it from a backup, or choose another directory"));
     }
   }
@@ -268,8 +269,8 @@ absl::Status CheckIndexBelongs(Index& index, const StoreFile& store, FileSystem&
   ASSIGN_OR_RETURN(const std::optional<std::string> uuid, index.Get(key));
   if (uuid == store.uuid) return absl::OkStatus();
   if (uuid.has_value()) {
-    return absl::DataLossError(StrCat("the index belongs to the store ", *uuid,
-                                      ", but STORE says ", store.uuid, "; restore both together"));
+    return absl::DataLossError(StrCat("the index belongs to the store ", *uuid, ", but STORE says ",
+                                      store.uuid, "; restore both together"));
   }
   // A fresh index beside blob files means that the old one was lost; opening would remove them all.
   ASSIGN_OR_RETURN(const std::vector<std::string> ranges, file_system.List(blobs_directory));

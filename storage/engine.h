@@ -16,9 +16,9 @@
 namespace varve {
 
 struct EngineOptions {
-  uint64_t max_bytes = 0;            // blob bytes the store may hold; 0 = as the disk allows
-  uint64_t min_free_bytes = 0;       // disk space that uploads must leave free
-  uint64_t reserve_bytes = 0;        // preallocated space that only deletions may use
+  uint64_t max_bytes = 0;       // blob bytes the store may hold; 0 = as the disk allows
+  uint64_t min_free_bytes = 0;  // disk space that uploads must leave free
+  uint64_t reserve_bytes = 0;   // preallocated space that only deletions may use
   int64_t promise_nanos = 600 * kNanosPerSecond;
   int64_t ingest_expiry_nanos = 24 * 3600 * kNanosPerSecond;  // of an upload nobody continues
   bool accept_sparse_index = false;  // an image index may name children that are not there (yet)

@@ -1,4 +1,5 @@
-// Every limit of the engine with its arithmetic. A limit that a user may set lives in EngineOptions.
+// Every limit of the engine with its arithmetic. A limit that a user may set lives in
+// EngineOptions.
 #ifndef VARVE_STORAGE_LIMITS_H_
 #define VARVE_STORAGE_LIMITS_H_
 

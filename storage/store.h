@@ -1,13 +1,13 @@
-// The seam between the doors (gRPC, OCI HTTP) and the engine. Doors know this header, the digest and
-// the status codes, nothing below. Thread-safe; calls block on the disk.
+// The seam between the doors (gRPC, OCI HTTP) and the engine. Doors know this header, the digest
+// and the status codes, nothing below. Thread-safe; calls block on the disk.
 //
 // `repository` is a name such as "library/debian". Where a blob call says so, the empty name means
 // the whole store: only doors for trusted local clients may pass it.
 //
 // Every *exists* answer (StatBlob, FindMissing, MountBlob, a commit, a manifest put or stat by
-// digest) is a promise: the content stays at least EngineOptions::promise_nanos, whatever is deleted
-// or reclaimed meanwhile. Errors: storage/base/status.h. On an error nothing has changed, unless the
-// code is kUnavailable, where the outcome is unknown and the same call may be repeated.
+// digest) is a promise: the content stays at least EngineOptions::promise_nanos, whatever is
+// deleted or reclaimed meanwhile. Errors: storage/base/status.h. On an error nothing has changed,
+// unless the code is kUnavailable, where the outcome is unknown and the same call may be repeated.
 // Durability: when a call that changes something answers OK, the change is on stable storage.
 #ifndef VARVE_STORAGE_STORE_H_
 #define VARVE_STORAGE_STORE_H_
@@ -42,7 +42,8 @@ struct BlobReader {
 };
 
 struct IngestOptions {
-  // Chosen by the client, or empty for a random one. At most kMaxIngestIdBytes printable characters.
+  // Chosen by the client, or empty for a random one. At most kMaxIngestIdBytes printable
+  // characters.
   std::string id;
   DigestAlgorithm algorithm = DigestAlgorithm::kSha256;  // what is hashed while bytes arrive
   std::optional<uint64_t> size_bytes;  // when known: room is reserved, or ResourceExhausted at once
@@ -99,8 +100,8 @@ struct Manifest {
 
 struct PutManifestRequest {
   std::string_view bytes;
-  std::string media_type;                          // empty: taken from the bytes
-  std::optional<Digest> expected;                  // the digest the client named
+  std::string media_type;                                // empty: taken from the bytes
+  std::optional<Digest> expected;                        // the digest the client named
   DigestAlgorithm algorithm = DigestAlgorithm::kSha256;  // when `expected` is absent
   std::vector<std::string> tags;
 };

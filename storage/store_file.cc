@@ -47,10 +47,10 @@ bool ConsumeNumber(std::string_view* text, std::string_view name, int base, Numb
 }  // namespace
 
 std::string EncodeStoreFile(const StoreFile& store) {
-  std::string text = absl::StrFormat(
-      "%s %u\nuuid %s\ncreated %d\ncompat %x\nro_compat %x\nincompat %x\n", ToAbsl(kMagic),
-      store.format_version, store.uuid, store.created_nanos, store.compat, store.ro_compat,
-      store.incompat);
+  std::string text =
+      absl::StrFormat("%s %u\nuuid %s\ncreated %d\ncompat %x\nro_compat %x\nincompat %x\n",
+                      ToAbsl(kMagic), store.format_version, store.uuid, store.created_nanos,
+                      store.compat, store.ro_compat, store.incompat);
   text += absl::StrFormat("checksum %016x\n", XXH3_64bits(text.data(), text.size()));
   return text;
 }

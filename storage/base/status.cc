@@ -10,8 +10,7 @@ namespace varve {
 
 absl::Status Annotate(const absl::Status& status, std::string_view context) {
   if (status.ok()) return status;
-  absl::Status annotated(status.code(),
-                         StrCat(context, ": ", status.message()));
+  absl::Status annotated(status.code(), StrCat(context, ": ", status.message()));
   status.ForEachPayload([&annotated](absl::string_view type_url, const absl::Cord& payload) {
     annotated.SetPayload(type_url, payload);
   });

@@ -1,5 +1,6 @@
 // The files under blobs/: one per loose blob, named by its file id from the first byte on. There is
-// no rename and no reuse of a name, so removing an old copy can never remove a new one. Thread-safe.
+// no rename and no reuse of a name, so removing an old copy can never remove a new one.
+// Thread-safe.
 #ifndef VARVE_STORAGE_BLOB_BLOB_FILES_H_
 #define VARVE_STORAGE_BLOB_BLOB_FILES_H_
 

@@ -11,8 +11,8 @@
 namespace varve {
 namespace {
 
-// A commit looks again when another one of the same digest overtook it; each look means that somebody
-// else's commit succeeded.
+// A commit looks again when another one of the same digest overtook it; each look means that
+// somebody else's commit succeeded.
 constexpr int kMaxCommitAttempts = 64;
 
 constexpr char kBlobCountCounter[] = "blobs";
@@ -81,8 +81,8 @@ absl::StatusOr<std::string> BlobStore::ReadAll(const Digest& digest, uint64_t li
   ASSIGN_OR_RETURN(BlobReader reader, Open(digest));
   if (reader.file == nullptr) return std::move(reader.inline_bytes);
   if (reader.info.size_bytes > limit_bytes) {
-    return absl::ResourceExhaustedError(
-        StrCat(digest.ToString(), " has ", reader.info.size_bytes, " bytes, too many to read whole"));
+    return absl::ResourceExhaustedError(StrCat(digest.ToString(), " has ", reader.info.size_bytes,
+                                               " bytes, too many to read whole"));
   }
   std::string bytes(reader.info.size_bytes, '\0');
   ASSIGN_OR_RETURN(const size_t read,
@@ -91,8 +91,8 @@ absl::StatusOr<std::string> BlobStore::ReadAll(const Digest& digest, uint64_t li
   return bytes;
 }
 
-absl::StatusOr<BlobInfo> BlobStore::Commit(
-    const NewBlob& blob, const std::function<absl::Status(Transaction&)>& also) {
+absl::StatusOr<BlobInfo> BlobStore::Commit(const NewBlob& blob,
+                                           const std::function<absl::Status(Transaction&)>& also) {
   Visible visible;
   absl::Status status;
   for (int attempt = 0; attempt < kMaxCommitAttempts; ++attempt) {

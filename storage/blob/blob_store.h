@@ -83,7 +83,7 @@ class BlobStore {
   // What one run of a commit's transaction did.
   struct Visible {
     BlobRow row;
-    FileId unlink = 0;    // a file that is garbage once the transaction is committed
+    FileId unlink = 0;   // a file that is garbage once the transaction is committed
     bool added = false;  // the store did not hold the content before
   };
 

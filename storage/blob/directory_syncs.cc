@@ -1,6 +1,5 @@
 #include "storage/blob/directory_syncs.h"
 
-
 namespace varve {
 
 absl::Status DirectorySyncs::Sync(const std::string& directory) {

@@ -1,5 +1,5 @@
-// Shares directory syncs: callers that ask for the same directory while one sync is running all ride
-// on the next one. Thread-safe.
+// Shares directory syncs: callers that ask for the same directory while one sync is running all
+// ride on the next one. Thread-safe.
 #ifndef VARVE_STORAGE_BLOB_DIRECTORY_SYNCS_H_
 #define VARVE_STORAGE_BLOB_DIRECTORY_SYNCS_H_
 
@@ -19,7 +19,8 @@ class DirectorySyncs {
   explicit DirectorySyncs(FileSystem& file_system) : file_system_(file_system) {}
 
   // On return every entry made in, or removed from, `directory` before the call is durable. A
-  // failure is reported to every caller whose entries it covered, and is never tried again for them.
+  // failure is reported to every caller whose entries it covered, and is never tried again for
+  // them.
   absl::Status Sync(const std::string& directory) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:

@@ -31,8 +31,8 @@ absl::Status HeldIngest::Expect(uint64_t more_bytes) {
   RETURN_IF_ERROR(CheckOpen());
   const uint64_t have = upload_->bytes->size_bytes();
   if (more_bytes > kMaxBlobBytes - have) {
-    return DropUnlessOk(absl::ResourceExhaustedError(
-        StrCat("a blob may have at most ", kMaxBlobBytes, " bytes")));
+    return DropUnlessOk(
+        absl::ResourceExhaustedError(StrCat("a blob may have at most ", kMaxBlobBytes, " bytes")));
   }
   return DropUnlessOk(upload_->bytes->Expect(have + more_bytes));
 }
@@ -41,8 +41,8 @@ absl::Status HeldIngest::Append(uint64_t offset, std::string_view bytes) {
   RETURN_IF_ERROR(CheckOpen());
   IngestBytes& received = *upload_->bytes;
   if (offset != received.size_bytes()) {
-    return absl::OutOfRangeError(StrCat("the upload continues at offset ", received.size_bytes(),
-                                        ", not ", offset));
+    return absl::OutOfRangeError(
+        StrCat("the upload continues at offset ", received.size_bytes(), ", not ", offset));
   }
   RETURN_IF_ERROR(DropUnlessOk(received.Append(bytes)));
   upload_->updated_nanos = table_.parts_.clock.WallNanos();
@@ -90,8 +90,7 @@ absl::StatusOr<BlobInfo> HeldIngest::Commit(const Digest& expected,
   RETURN_IF_ERROR(CheckOpen());
   RETURN_IF_ERROR(DropUnlessOk(CheckContent(expected, size_bytes)));
   CommitObserver& observer = table_.parts_.observer;
-  RETURN_IF_ERROR(
-      DropUnlessOk(observer.BeforeCommit(upload_->repository, expected)));
+  RETURN_IF_ERROR(DropUnlessOk(observer.BeforeCommit(upload_->repository, expected)));
   RETURN_IF_ERROR(DropUnlessOk(upload_->bytes->Sync(/*final=*/true)));
   const IngestBytes& bytes = *upload_->bytes;
   const BlobStore::NewBlob blob{expected, bytes.size_bytes(), bytes.file(), bytes.buffered()};

@@ -26,7 +26,8 @@ class HeldIngest final : public Ingest {
 
  private:
   absl::Status CheckOpen() const;
-  // Passes `status` on; a write that failed ends the upload, for its bytes can no longer be trusted.
+  // Passes `status` on; a write that failed ends the upload, for its bytes can no longer be
+  // trusted.
   absl::Status DropUnlessOk(absl::Status status);
   absl::Status CheckContent(const Digest& expected, std::optional<uint64_t> size_bytes);
 

@@ -158,8 +158,8 @@ absl::StatusOr<Digest> IngestBytes::DigestOf(DigestAlgorithm algorithm) {
   std::vector<char> buffer(kRehashBufferBytes);
   while (hasher.bytes_hashed() < size_bytes()) {
     const size_t want = std::min<uint64_t>(buffer.size(), size_bytes() - hasher.bytes_hashed());
-    ASSIGN_OR_RETURN(const size_t read, file->ReadAt(hasher.bytes_hashed(),
-                                                     absl::MakeSpan(buffer.data(), want)));
+    ASSIGN_OR_RETURN(const size_t read,
+                     file->ReadAt(hasher.bytes_hashed(), absl::MakeSpan(buffer.data(), want)));
     if (read != want) return absl::DataLossError("the file of the upload became shorter");
     hasher.Update({buffer.data(), read});
   }

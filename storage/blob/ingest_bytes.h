@@ -1,5 +1,5 @@
-// The bytes of one upload and their running hash: in memory while they fit an inline blob, else in a
-// blob file that already has its final name. Not thread-safe; the upload's holder owns it.
+// The bytes of one upload and their running hash: in memory while they fit an inline blob, else in
+// a blob file that already has its final name. Not thread-safe; the upload's holder owns it.
 #ifndef VARVE_STORAGE_BLOB_INGEST_BYTES_H_
 #define VARVE_STORAGE_BLOB_INGEST_BYTES_H_
 
@@ -50,7 +50,8 @@ class IngestBytes {
   // Makes the bytes so far and the file's entry durable; gives back room that was reserved past
   // them when `final`. Nothing to do for buffered bytes.
   absl::Status Sync(bool final);
-  // The digest of the bytes; reads them again only when the upload was hashed with another algorithm.
+  // The digest of the bytes; reads them again only when the upload was hashed with another
+  // algorithm.
   absl::StatusOr<Digest> DigestOf(DigestAlgorithm algorithm);
 
  private:

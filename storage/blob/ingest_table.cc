@@ -22,8 +22,8 @@ constexpr size_t kLoadPageRows = 256;
 constexpr size_t kMaxBufferedInRow = kMaxIndexValueBytes - 2 * kKiB;
 
 absl::Status UnknownUpload(std::string_view id) {
-  return absl::NotFoundError(
-      StrCat("upload ", id, " is not known: it was finished, cancelled or has expired; start again"));
+  return absl::NotFoundError(StrCat(
+      "upload ", id, " is not known: it was finished, cancelled or has expired; start again"));
 }
 
 bool IsPrintable(std::string_view text) {
@@ -145,9 +145,8 @@ absl::Status IngestTable::Checkpoint(Upload& upload) {
   if (upload.saved && upload.checkpoint_bytes == bytes.size_bytes()) return absl::OkStatus();
   if (bytes.buffered().size() > kMaxBufferedInRow) RETURN_IF_ERROR(bytes.Spill());
   RETURN_IF_ERROR(bytes.Sync(/*final=*/false));
-  const IngestRow row{upload.repository,        upload.started_nanos,
-                      upload.updated_nanos,     bytes.file(),
-                      bytes.hasher().SaveState(), std::string(bytes.buffered())};
+  const IngestRow row{upload.repository, upload.started_nanos,       upload.updated_nanos,
+                      bytes.file(),      bytes.hasher().SaveState(), std::string(bytes.buffered())};
   // Buffered: it acknowledges nothing that a power cut may not take back; the client then learns
   // from the upload's status where to go on.
   RETURN_IF_ERROR(parts_.index.Run(

@@ -1,5 +1,5 @@
-// All open uploads by id. An upload is held by at most one Ingest at a time; in between it waits here,
-// and in the index once it was checkpointed, until it is continued or expires. Thread-safe.
+// All open uploads by id. An upload is held by at most one Ingest at a time; in between it waits
+// here, and in the index once it was checkpointed, until it is continued or expires. Thread-safe.
 #ifndef VARVE_STORAGE_BLOB_INGEST_TABLE_H_
 #define VARVE_STORAGE_BLOB_INGEST_TABLE_H_
 

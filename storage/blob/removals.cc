@@ -76,7 +76,8 @@ absl::Status Removals::Recover() {
                      index_.Scan(PrefixRange(RemovingPrefix(), after), kPageRows));
     for (const KeyValue& row : rows) {
       FileId file = 0;
-      if (!ParseRemovingKey(row.key, &file)) return absl::DataLossError("a removing row is damaged");
+      if (!ParseRemovingKey(row.key, &file))
+        return absl::DataLossError("a removing row is damaged");
       MutexLock lock(mutex_);
       staged_.push_back(file);
     }

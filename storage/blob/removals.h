@@ -22,8 +22,8 @@ class Removals {
   // Part of the transaction that stops naming `file`.
   static absl::Status Stage(Transaction& txn, FileId file);
 
-  // After that commit: gives the space back at once. Returns the bytes the disk got back; 0 when the
-  // file was gone already. On an error the file waits for the next Finish.
+  // After that commit: gives the space back at once. Returns the bytes the disk got back; 0 when
+  // the file was gone already. On an error the file waits for the next Finish.
   absl::StatusOr<uint64_t> Unlink(FileId file) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Makes the unlinks so far durable and drops their rows.

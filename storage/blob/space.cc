@@ -7,7 +7,8 @@ namespace varve {
 
 absl::Status Space::Take(uint64_t bytes) {
   const uint64_t before = used_bytes_.fetch_add(bytes, std::memory_order_relaxed);
-  if (limits_.max_bytes != 0 && (before > limits_.max_bytes || bytes > limits_.max_bytes - before)) {
+  if (limits_.max_bytes != 0 &&
+      (before > limits_.max_bytes || bytes > limits_.max_bytes - before)) {
     Release(bytes);
     return absl::ResourceExhaustedError(
         StrCat("the store is full: ", bytes, " more bytes would pass its limit of ",
@@ -15,8 +16,8 @@ absl::Status Space::Take(uint64_t bytes) {
   }
   if (limits_.min_free_bytes != 0) {
     const absl::StatusOr<uint64_t> free = file_system_.FreeBytes(directory_);
-    const bool too_little = free.ok() && (*free < limits_.min_free_bytes ||
-                                          *free - limits_.min_free_bytes < bytes);
+    const bool too_little =
+        free.ok() && (*free < limits_.min_free_bytes || *free - limits_.min_free_bytes < bytes);
     if (too_little) {
       Release(bytes);
       return absl::ResourceExhaustedError(

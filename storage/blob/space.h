@@ -1,5 +1,5 @@
-// Says no to an upload before its bytes are sent, when they would pass [store] max_bytes or eat into
-// [store] min_free. Thread-safe.
+// Says no to an upload before its bytes are sent, when they would pass [store] max_bytes or eat
+// into [store] min_free. Thread-safe.
 #ifndef VARVE_STORAGE_BLOB_SPACE_H_
 #define VARVE_STORAGE_BLOB_SPACE_H_
 

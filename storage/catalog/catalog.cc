@@ -191,13 +191,12 @@ absl::Status Catalog::DeleteBlob(std::string_view repository, const Digest& dige
   return parts_.index.Run([&](Transaction& txn) -> absl::Status {
     // Whoever adds an edge to the blob guards its row shared, so none appears meanwhile.
     RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(digest), Guard::kExclusive).status());
-    ASSIGN_OR_RETURN(
-        const std::vector<KeyValue> named,
-        txn.Scan(PrefixRange(EdgePrefix(digest, EdgeKind::kReference, id)), 1));
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> named,
+                     txn.Scan(PrefixRange(EdgePrefix(digest, EdgeKind::kReference, id)), 1));
     if (!named.empty()) {
-      return absl::FailedPreconditionError(
-          StrCat("a manifest of repository ", repository, " names blob ", digest.ToString(),
-                 "; delete the manifest instead"));
+      return absl::FailedPreconditionError(StrCat("a manifest of repository ", repository,
+                                                  " names blob ", digest.ToString(),
+                                                  "; delete the manifest instead"));
     }
     RETURN_IF_ERROR(txn.Delete(LinkKey(id, digest)));
     return txn.Put(CondemnedKey(parts_.clock.WallNanos(), digest), "");
@@ -207,9 +206,9 @@ absl::Status Catalog::DeleteBlob(std::string_view repository, const Digest& dige
 absl::Status Catalog::ExpireLinks() {
   const int64_t now = parts_.clock.WallNanos();
   for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
-                     parts_.index.Scan({LinkExpiryPrefix(), LinkExpiryKey(now, 0, Digest())},
-                                       kLinkPageRows));
+    ASSIGN_OR_RETURN(
+        const std::vector<KeyValue> rows,
+        parts_.index.Scan({LinkExpiryPrefix(), LinkExpiryKey(now, 0, Digest())}, kLinkPageRows));
     if (rows.empty()) return absl::OkStatus();
     RETURN_IF_ERROR(parts_.index.Run(
         [&](Transaction& txn) -> absl::Status {
@@ -254,9 +253,14 @@ absl::StatusOr<ManifestInfo> Catalog::ReadMember(RepositoryId repository, const 
     return absl::NotFoundError(StrCat("manifest ", digest.ToString(), " is not a member"));
   }
   ASSIGN_OR_RETURN(MemberRow row, MemberRow::Decode(*value));
-  return ManifestInfo{digest,         std::move(row.media_type), std::move(row.artifact_type),
-                      row.subject,    row.config,                row.size_bytes,
-                      row.content_bytes, row.pushed_nanos};
+  return ManifestInfo{digest,
+                      std::move(row.media_type),
+                      std::move(row.artifact_type),
+                      row.subject,
+                      row.config,
+                      row.size_bytes,
+                      row.content_bytes,
+                      row.pushed_nanos};
 }
 
 absl::StatusOr<Manifest> Catalog::GetManifest(std::string_view repository,

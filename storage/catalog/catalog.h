@@ -2,7 +2,8 @@
 //
 // Kept in index tables (storage/FORMAT.md): a manifest listed by a repository is a member; what a
 // member names there is an edge, which both keeps the target alive and makes it visible in that
-// repository; what was pushed or mounted and is not named yet is visible through a link that expires.
+// repository; what was pushed or mounted and is not named yet is visible through a link that
+// expires.
 #ifndef VARVE_STORAGE_CATALOG_CATALOG_H_
 #define VARVE_STORAGE_CATALOG_CATALOG_H_
 
@@ -92,8 +93,8 @@ class Catalog final : public CommitObserver {
   // put_manifest.cc. A reference with what was found of it before the transaction.
   struct ResolvedReference {
     Digest digest;
-    bool visible = false;             // else the edge is pending
-    std::optional<BlobRow> blob;      // that was there; the transaction checks it again
+    bool visible = false;         // else the edge is pending
+    std::optional<BlobRow> blob;  // that was there; the transaction checks it again
   };
   absl::StatusOr<std::vector<ResolvedReference>> ResolveReferences(std::string_view repository,
                                                                    const ParsedManifest& manifest);

@@ -49,8 +49,8 @@ absl::Status Catalog::DeleteManifest(std::string_view repository, const Digest& 
       ASSIGN_OR_RETURN(const std::optional<std::string> noted,
                        txn.GetForUpdate(UnlinkingKey(id, digest), Guard::kExclusive));
       if (noted.has_value()) return absl::OkStatus();
-      return absl::NotFoundError(StrCat("manifest ", digest.ToString(),
-                                        " is not known in repository ", repository));
+      return absl::NotFoundError(
+          StrCat("manifest ", digest.ToString(), " is not known in repository ", repository));
     }
     ASSIGN_OR_RETURN(const MemberRow member, MemberRow::Decode(*value));
     RETURN_IF_ERROR(txn.Delete(key));

@@ -43,9 +43,8 @@ absl::StatusOr<Page<std::string>> Catalog::ListRepositories(const PageRequest& p
   Page<std::string> names;
   std::string after = page.after;
   for (;;) {
-    ASSIGN_OR_RETURN(
-        const std::vector<KeyValue> rows,
-        parts_.index.Scan(PrefixRange(RepositoryPrefix(), after), PageRows(page) + 1));
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
+                     parts_.index.Scan(PrefixRange(RepositoryPrefix(), after), PageRows(page) + 1));
     for (const KeyValue& row : rows) {
       after = row.key.substr(RepositoryPrefix().size());
       ASSIGN_OR_RETURN(const RepositoryRow repository, RepositoryRow::Decode(row.value));

@@ -60,8 +60,8 @@ void Promises::Grant(RepositoryId repository, const Digest& digest) {
       HoldEverything();
       shard.promises.clear();
     }
-    shard.sweep_at = std::max<size_t>(64, std::min(2 * shard.promises.size(),
-                                                   kMaxPromises / kShards));
+    shard.sweep_at =
+        std::max<size_t>(64, std::min(2 * shard.promises.size(), kMaxPromises / kShards));
   }
   std::vector<Promise>& list = shard.promises[digest];
   for (Promise& promise : list) {

@@ -39,8 +39,8 @@ class Promises {
   // wall clock, and when there are too many promises to remember each.
   void HoldEverything();
 
-  // Announces the removal of `digest`; nullopt when it may go on (call EndReclaim after its commit),
-  // else how many nanoseconds to wait before asking again.
+  // Announces the removal of `digest`; nullopt when it may go on (call EndReclaim after its
+  // commit), else how many nanoseconds to wait before asking again.
   std::optional<int64_t> BeginReclaim(const Digest& digest);
   void EndReclaim(const Digest& digest);
 

@@ -40,9 +40,8 @@ absl::Status PullTimes::Flush(Index& index) {
           next = begin;
           for (size_t rows = 0; next != noted.end() && rows < kPageRows; ++next, ++rows) {
             const auto& [repository, manifest] = next->first;
-            ASSIGN_OR_RETURN(
-                const std::optional<std::string> member,
-                txn.GetForUpdate(MemberKey(repository, manifest), Guard::kShared));
+            ASSIGN_OR_RETURN(const std::optional<std::string> member,
+                             txn.GetForUpdate(MemberKey(repository, manifest), Guard::kShared));
             if (!member.has_value()) continue;
             RETURN_IF_ERROR(txn.Put(PulledKey(repository, manifest),
                                     EncodeNumber(static_cast<uint64_t>(next->second))));

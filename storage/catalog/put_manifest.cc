@@ -74,18 +74,15 @@ absl::StatusOr<std::vector<Catalog::ResolvedReference>> Catalog::ResolveReferenc
   std::vector<ResolvedReference> resolved;
   for (const ContentReference& reference : manifest.References()) {
     const bool is_child = reference.role == ContentReference::Role::kChild;
-    const bool required =
-        is_child ? !parts_.accept_sparse_index : !reference.descriptor.foreign;
-    ASSIGN_OR_RETURN(
-        ResolvedReference one,
-        ResolveReference(id, reference.descriptor.digest, is_child, required));
+    const bool required = is_child ? !parts_.accept_sparse_index : !reference.descriptor.foreign;
+    ASSIGN_OR_RETURN(ResolvedReference one,
+                     ResolveReference(id, reference.descriptor.digest, is_child, required));
     resolved.push_back(std::move(one));
   }
   // One order for all transactions, so that two of them never wait for each other in a circle.
-  std::sort(resolved.begin(), resolved.end(),
-            [](const ResolvedReference& a, const ResolvedReference& b) {
-              return a.digest < b.digest;
-            });
+  std::sort(
+      resolved.begin(), resolved.end(),
+      [](const ResolvedReference& a, const ResolvedReference& b) { return a.digest < b.digest; });
   return resolved;
 }
 
@@ -105,8 +102,7 @@ absl::StatusOr<ManifestInfo> Catalog::PutManifest(std::string_view repository,
                                              digest.ToString(), ", not ",
                                              request.expected->ToString()));
   }
-  const MemberRow member =
-      DescribeMember(manifest, request.bytes.size(), parts_.clock.WallNanos());
+  const MemberRow member = DescribeMember(manifest, request.bytes.size(), parts_.clock.WallNanos());
 
   ASSIGN_OR_RETURN(std::vector<ResolvedReference> references,
                    ResolveReferences(repository, manifest));
@@ -140,8 +136,8 @@ absl::StatusOr<ManifestInfo> Catalog::PutManifest(std::string_view repository,
                       member.config, member.size_bytes, member.content_bytes, member.pushed_nanos};
 }
 
-absl::Status Catalog::WriteManifest(Transaction& txn, RepositoryId repository,
-                                    const Digest& digest, const MemberRow& member,
+absl::Status Catalog::WriteManifest(Transaction& txn, RepositoryId repository, const Digest& digest,
+                                    const MemberRow& member,
                                     const std::vector<ResolvedReference>& references,
                                     const std::vector<std::string>& tags) {
   for (const ResolvedReference& reference : references) {
@@ -190,8 +186,7 @@ absl::Status Catalog::SetTag(Transaction& txn, RepositoryId repository, std::str
   return txn.Put(TagEdgeKey(digest, repository, tag), "");
 }
 
-absl::Status Catalog::Tag(std::string_view repository, std::string_view tag,
-                          const Digest& digest) {
+absl::Status Catalog::Tag(std::string_view repository, std::string_view tag, const Digest& digest) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
   RETURN_IF_ERROR(ValidateTag(tag));
   ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
@@ -200,8 +195,8 @@ absl::Status Catalog::Tag(std::string_view repository, std::string_view tag,
     RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(digest), Guard::kShared).status());
     ASSIGN_OR_RETURN(const std::optional<std::string> member, txn.Get(MemberKey(id, digest)));
     if (!member.has_value()) {
-      return absl::NotFoundError(StrCat("manifest ", digest.ToString(),
-                                        " is not known in repository ", repository));
+      return absl::NotFoundError(
+          StrCat("manifest ", digest.ToString(), " is not known in repository ", repository));
     }
     return SetTag(txn, id, tag, digest);
   }));

@@ -45,7 +45,7 @@ absl::StatusOr<Digest> Digest::Parse(std::string_view text) {
   if (hex.size() != 2 * DigestSizeBytes(*algorithm) || !DecodeLowerHex(hex, digest.bytes_.data())) {
     return absl::InvalidArgumentError(
         StrCat(DigestAlgorithmName(*algorithm), " digests have exactly ",
-                     2 * DigestSizeBytes(*algorithm), " lower-case hex digits after the colon"));
+               2 * DigestSizeBytes(*algorithm), " lower-case hex digits after the colon"));
   }
   return digest;
 }
@@ -62,8 +62,7 @@ bool Digest::ConsumeKey(std::string_view* key, Digest* digest) {
 }
 
 std::string Digest::ToString() const {
-  return StrCat(DigestAlgorithmName(algorithm_), ":",
-                      absl::BytesToHexString(std::string(raw())));
+  return StrCat(DigestAlgorithmName(algorithm_), ":", absl::BytesToHexString(std::string(raw())));
 }
 
 void Digest::AppendKey(std::string* key) const {

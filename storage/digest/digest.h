@@ -37,7 +37,7 @@ class Digest {
 
   DigestAlgorithm algorithm() const { return algorithm_; }
   std::string_view raw() const { return {bytes_.data(), DigestSizeBytes(algorithm_)}; }
-  std::string ToString() const;   // "sha256:…"
+  std::string ToString() const;  // "sha256:…"
   void AppendKey(std::string* key) const;
 
   friend bool operator==(const Digest& a, const Digest& b) {

@@ -83,7 +83,7 @@ Digest Hasher::Current() const {
 
 DigestAlgorithm Hasher::algorithm() const {
   return std::holds_alternative<SHA256_CTX>(context_) ? DigestAlgorithm::kSha256
-                                                       : DigestAlgorithm::kSha512;
+                                                      : DigestAlgorithm::kSha512;
 }
 
 std::string Hasher::SaveState() const {
@@ -116,12 +116,11 @@ absl::StatusOr<Hasher> Hasher::Restore(std::string_view state) {
   }
   Hasher hasher(algorithm);
   hasher.bytes_hashed_ = reader.U64();
-  const bool restored =
-      algorithm == DigestAlgorithm::kSha256
-          ? RestoreContext<SHA256_CBLOCK>(reader, hasher.bytes_hashed_,
-                                          &std::get<SHA256_CTX>(hasher.context_))
-          : RestoreContext<SHA512_CBLOCK>(reader, hasher.bytes_hashed_,
-                                          &std::get<SHA512_CTX>(hasher.context_));
+  const bool restored = algorithm == DigestAlgorithm::kSha256
+                            ? RestoreContext<SHA256_CBLOCK>(reader, hasher.bytes_hashed_,
+                                                            &std::get<SHA256_CTX>(hasher.context_))
+                            : RestoreContext<SHA512_CBLOCK>(reader, hasher.bytes_hashed_,
+                                                            &std::get<SHA512_CTX>(hasher.context_));
   if (!restored || !reader.done()) return damaged;
   return hasher;
 }

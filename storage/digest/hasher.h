@@ -6,12 +6,12 @@
 #ifndef VARVE_STORAGE_DIGEST_HASHER_H_
 #define VARVE_STORAGE_DIGEST_HASHER_H_
 
+#include <openssl/sha.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <variant>
-
-#include <openssl/sha.h>
 
 #include "absl/status/statusor.h"
 #include "storage/digest/digest.h"

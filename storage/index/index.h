@@ -8,8 +8,8 @@
 //     kExclusive nobody, until commit. Every decision that a write depends on reads with it.
 //   * "This range is empty" cannot be guarded. Guard a row that every inserter guards too.
 //   * Add is for statistics: no value comes back and no conflict is promised.
-//   * A transaction holds at most kMaxTransactionOperations writes and kMaxTransactionBytes, keys up
-//     to kMaxIndexKeyBytes, values up to kMaxIndexValueBytes (storage/limits.h); beyond that
+//   * A transaction holds at most kMaxTransactionOperations writes and kMaxTransactionBytes, keys
+//     up to kMaxIndexKeyBytes, values up to kMaxIndexValueBytes (storage/limits.h); beyond that
 //     Commit answers InvalidArgument and nothing is written. Larger work goes in pages.
 //
 // Durability: a transaction with Durability::kSynced is on stable storage when Commit says done;

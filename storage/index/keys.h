@@ -1,4 +1,5 @@
-// Keys of the index. Layout and meaning of every table: storage/FORMAT.md §Index keys. Pure functions.
+// Keys of the index. Layout and meaning of every table: storage/FORMAT.md §Index keys. Pure
+// functions.
 //
 // A key is a table byte and its parts; integers are big-endian, digests are algorithm byte + raw
 // bytes, and a name that is not the last part is length-prefixed, so that no key is a prefix of
@@ -27,11 +28,11 @@ enum class EdgeKind : char {
   kTag = 'T',        // source: repository, tag
 };
 
-std::string BlobKey(const Digest& digest);                    // blob row
-std::string InlineKey(const Digest& digest);                  // bytes of an inline blob
-std::string FileKey(FileId file);                             // which blob a file holds
-std::string IngestKey(std::string_view id);                   // a resumable upload
-std::string RemovingKey(FileId file);                         // a file on its way out
+std::string BlobKey(const Digest& digest);    // blob row
+std::string InlineKey(const Digest& digest);  // bytes of an inline blob
+std::string FileKey(FileId file);             // which blob a file holds
+std::string IngestKey(std::string_view id);   // a resumable upload
+std::string RemovingKey(FileId file);         // a file on its way out
 std::string CondemnedKey(int64_t not_before, const Digest& digest);
 std::string RepositoryKey(std::string_view name);
 std::string TagKey(RepositoryId repository, std::string_view tag);

@@ -18,7 +18,7 @@ namespace varve {
 struct RocksdbIndexOptions {
   // Memory for blocks read and for write buffers; neither grows with the store.
   uint64_t cache_bytes = 64ull << 20;
-  // Where RocksDB keeps its files; null is the machine's. Tests pass one that forgets at a power cut.
+  // Where RocksDB keeps its files; null is the machine's. Tests pass one that can lose its power.
   std::shared_ptr<rocksdb::FileSystem> file_system;
 };
 

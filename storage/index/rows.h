@@ -35,8 +35,8 @@ struct IngestRow {
   std::string repository;  // by name: it need not exist before the commit
   int64_t started_nanos = 0;
   int64_t updated_nanos = 0;
-  FileId file = 0;          // 0: the bytes are in `buffered`
-  std::string hash_state;   // Hasher::SaveState over exactly the synced bytes
+  FileId file = 0;         // 0: the bytes are in `buffered`
+  std::string hash_state;  // Hasher::SaveState over exactly the synced bytes
   std::string buffered;
 
   std::string Encode() const;

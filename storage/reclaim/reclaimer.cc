@@ -38,8 +38,7 @@ absl::StatusOr<ReclaimReport> Reclaimer::Run() {
   const std::string end = CondemnedKey(parts_.clock.WallNanos() + 1, Digest());
   std::string begin = CondemnedPrefix();
   for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
-                     parts_.index.Scan({begin, end}, kPageRows));
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows, parts_.index.Scan({begin, end}, kPageRows));
     for (const KeyValue& row : rows) {
       RETURN_IF_ERROR(Examine(row.key, &report));
       begin = row.key + '\0';
