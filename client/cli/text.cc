@@ -111,12 +111,6 @@ JsonObject& JsonObject::Add(std::string_view key, uint64_t value) {
   return *this;
 }
 
-JsonObject& JsonObject::Add(std::string_view key, bool value) {
-  AddKey(key);
-  members_.append(value ? "true" : "false");
-  return *this;
-}
-
 std::string JsonObject::Line() const { return StrCat("{", members_, "}\n"); }
 
 void JsonObject::AddKey(std::string_view key) {

@@ -47,7 +47,6 @@ class JsonObject {
  public:
   JsonObject& Add(std::string_view key, std::string_view value);
   JsonObject& Add(std::string_view key, uint64_t value);
-  JsonObject& Add(std::string_view key, bool value);
   // "{…}" and a newline.
   std::string Line() const;
 

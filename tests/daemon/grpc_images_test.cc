@@ -1,5 +1,4 @@
 // varve.v1.Images as a client sees it: manifests, tags and paged lists.
-#include <set>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -109,6 +108,24 @@ class GrpcImagesTest : public GrpcDoorTest {
     result.status = images_->List(&context, request, &result.response);
     return result;
   }
+
+  // All images as "repository:tag", read in pages of that size.
+  std::vector<std::string> ListAll(uint32_t page_size) {
+    std::vector<std::string> seen;
+    std::string page_token;
+    size_t pages = 0;
+    do {
+      const ListResult page = List("", page_token, page_size);
+      EXPECT_TRUE(page.status.ok()) << page.status.error_message();
+      EXPECT_LE(page.response.images_size(), static_cast<int>(page_size));
+      for (const v1::Image& image : page.response.images()) {
+        seen.push_back(image.repository() + ":" + image.tag());
+        EXPECT_FALSE(image.manifest().digest().empty());
+      }
+      page_token = page.response.next_page_token();
+    } while (!page_token.empty() && ++pages < 40);
+    return seen;
+  }
 };
 
 TEST_F(GrpcImagesTest, AManifestIsFoundByTagAndByDigest) {
@@ -201,20 +218,9 @@ TEST_F(GrpcImagesTest, AListIsReadInPages) {
       expected.push_back(std::string(repository) + ":" + tag);
     }
   }
-  std::vector<std::string> seen;
-  std::string page_token;
-  size_t pages = 0;
-  do {
-    const ListResult page = List("", page_token, 4);
-    ASSERT_TRUE(page.status.ok()) << page.status.error_message();
-    EXPECT_LE(page.response.images_size(), 4);
-    for (const v1::Image& image : page.response.images()) {
-      seen.push_back(image.repository() + ":" + image.tag());
-      EXPECT_FALSE(image.manifest().digest().empty());
-    }
-    page_token = page.response.next_page_token();
-  } while (!page_token.empty() && ++pages < 20);
-  EXPECT_THAT(seen, testing::UnorderedElementsAreArray(expected));
+  for (uint32_t page_size = 1; page_size <= expected.size() + 1; ++page_size) {
+    EXPECT_THAT(ListAll(page_size), testing::ElementsAreArray(expected)) << page_size;
+  }
 
   EXPECT_EQ(List("a/b", "", 0).response.images_size(), 5);
   EXPECT_EQ(List("a/b", "", UINT32_MAX).response.images_size(), 5);

@@ -1,0 +1,256 @@
+// The `varve` binary as scripts and people meet it: output, exit codes, files left behind.
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <sstream>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "storage/limits.h"
+#include "tests/client/daemon_fixture.h"
+
+namespace varve {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::MatchesRegex;
+using testing::StartsWith;
+
+struct Outcome {
+  int exit_code = -1;
+  std::string out;
+  std::string err;
+};
+
+std::vector<std::string> Lines(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+class CliTest : public DaemonTest {
+ protected:
+  // Runs `varve arguments…` against the daemon, with standard input from `input` and standard
+  // output to a file, or to `output_path`.
+  Outcome Run(const std::vector<std::string>& arguments, const std::string& input = "",
+              const std::string& output_path = "") {
+    const std::string out = output_path.empty() ? Path("stdout") : output_path;
+    const std::string in = WriteFile("stdin", input);
+    std::vector<std::string> words = {VARVE_BINARY};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    std::vector<char*> argv;
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    std::string address = "VARVE_ADDRESS=" + Address();
+    char* environment[] = {address.data(), nullptr};
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, in.c_str(), O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 1, out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_addopen(&actions, 2, Path("stderr").c_str(),
+                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    pid_t child = 0;
+    EXPECT_EQ(posix_spawn(&child, VARVE_BINARY, &actions, nullptr, argv.data(), environment), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    int status = 0;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    return {.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+            .out = output_path.empty() ? ReadFile(out) : "",
+            .err = ReadFile(Path("stderr"))};
+  }
+
+  size_t FilesBeside(const std::string& prefix) const {
+    size_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
+      if (entry.path().filename().string().rfind(prefix, 0) == 0) ++count;
+    }
+    return count;
+  }
+};
+
+TEST_F(CliTest, HelpAndVersionOfEverything) {
+  EXPECT_THAT(Run({"--version"}).out, StartsWith("varve "));
+  const std::vector<std::vector<std::string>> commands = {{},
+                                                          {"image"},
+                                                          {"blob"},
+                                                          {"image", "ls"},
+                                                          {"image", "tag"},
+                                                          {"image", "untag"},
+                                                          {"blob", "put"},
+                                                          {"blob", "get"},
+                                                          {"blob", "stat"}};
+  for (std::vector<std::string> command : commands) {
+    command.push_back("--help");
+    const Outcome outcome = Run(command);
+    EXPECT_EQ(outcome.exit_code, 0);
+    EXPECT_THAT(outcome.out, HasSubstr("Usage: varve"));
+    EXPECT_EQ(outcome.err, "");
+  }
+}
+
+TEST_F(CliTest, WrongUsageExitsWithTwoAndOneSentence) {
+  const std::string digest = Sha256Of("x").ToString();
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{},
+                                             {"bogus"},
+                                             {"image"},
+                                             {"image", "ls", "--bogus"},
+                                             {"image", "ls", "UPPER"},
+                                             {"image", "tag", "app"},
+                                             {"image", "tag", "app", "bad tag"},
+                                             {"image", "untag"},
+                                             {"blob", "put"},
+                                             {"blob", "get", "nope"},
+                                             {"blob", "get", digest, "--json"},
+                                             {"blob", "stat", digest, "--repository", "../x"},
+                                             {"--address", "nope", "image", "ls"}}) {
+    const Outcome outcome = Run(arguments);
+    EXPECT_EQ(outcome.exit_code, 2) << outcome.err;
+    EXPECT_THAT(Lines(outcome.err), ElementsAre(StartsWith("varve: ")));
+    EXPECT_EQ(outcome.out, "");
+  }
+  EXPECT_THAT(Run({"bogus"}).err, HasSubstr("bogus"));
+}
+
+TEST_F(CliTest, AnUnreachableDaemonIsExplained) {
+  for (const std::string& address : {"unix://" + Path("none"), std::string("127.0.0.1:1")}) {
+    const Outcome outcome = Run({"--address", address, "image", "ls"});
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_THAT(Lines(outcome.err), ElementsAre(StartsWith("varve: cannot reach the daemon at " +
+                                                           address + "; start varved")));
+    EXPECT_EQ(outcome.out, "");
+  }
+}
+
+TEST_F(CliTest, BlobsGoInAndComeOut) {
+  const std::string bytes = TestBytes(2 * kMiB + 1, 1);
+  const std::string digest = Sha256Of(bytes).ToString();
+  const Outcome put = Run({"blob", "put", WriteFile("in", bytes)});
+  EXPECT_EQ(put.exit_code, 0) << put.err;
+  EXPECT_EQ(put.out, digest + "\n");
+  EXPECT_EQ(Run({"blob", "get", digest}).out, bytes);
+  const Outcome get = Run({"blob", "get", digest, "-o", Path("out")});
+  EXPECT_EQ(get.exit_code, 0) << get.err;
+  EXPECT_EQ(get.out, "");
+  EXPECT_EQ(ReadFile(Path("out")), bytes);
+  EXPECT_EQ(FilesBeside("out"), 1u);
+  EXPECT_THAT(
+      Run({"blob", "stat", digest}).out,
+      MatchesRegex("Digest:  " + digest + "\nSize:    2.097MB .2097153 bytes.\nCreated: 20.*Z\n"));
+}
+
+TEST_F(CliTest, ABlobFromStandardInputIntoARepository) {
+  const std::string digest = Sha256Of("piped").ToString();
+  const Outcome put = Run({"blob", "put", "-", "--repository", "app", "--json"}, "piped");
+  EXPECT_EQ(put.exit_code, 0) << put.err;
+  EXPECT_THAT(put.out, MatchesRegex("\\{\"digest\":\"" + digest +
+                                    "\",\"size_bytes\":5,\"created\":\"[-0-9T:.]+Z\"\\}\n"));
+  EXPECT_EQ(Run({"blob", "stat", digest, "--repository", "app"}).exit_code, 0);
+  const Outcome elsewhere = Run({"blob", "stat", digest, "--repository", "other"});
+  EXPECT_EQ(elsewhere.exit_code, 1);
+  EXPECT_THAT(elsewhere.err, StartsWith("varve: "));
+}
+
+TEST_F(CliTest, AFailedGetLeavesNothingAndKeepsWhatWasThere) {
+  const std::string absent = Sha256Of("absent").ToString();
+  EXPECT_EQ(Run({"blob", "get", absent, "-o", Path("out")}).exit_code, 1);
+  EXPECT_EQ(FilesBeside("out"), 0u);
+  WriteFile("out", "older");
+  EXPECT_EQ(Run({"blob", "get", absent, "-o", Path("out")}).exit_code, 1);
+  EXPECT_EQ(ReadFile(Path("out")), "older");
+  EXPECT_EQ(FilesBeside("out"), 1u);
+  EXPECT_EQ(Run({"blob", "put", Path("no such file")}).exit_code, 1);
+}
+
+TEST_F(CliTest, AFullOutputIsAnError) {
+  const std::string digest = Sha256Of("x").ToString();
+  ASSERT_EQ(Run({"blob", "put", "-"}, "x").exit_code, 0);
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{"image", "ls"},
+                                             {"blob", "stat", digest},
+                                             {"blob", "get", digest},
+                                             {"blob", "get", digest, "-o", "/dev/full"}}) {
+    const Outcome outcome = Run(arguments, "", "/dev/full");
+    EXPECT_EQ(outcome.exit_code, 1) << arguments[1];
+    EXPECT_THAT(outcome.err, StartsWith("varve: "));
+  }
+}
+
+TEST_F(CliTest, ImagesAreListedInDockersLayout) {
+  const ManifestInfo app = PutImage("library/a-rather-long-name", {"latest", "v1"}, 2);
+  PutImage("b", {"v1"}, 3);
+  const std::vector<std::string> lines = Lines(Run({"image", "ls"}).out);
+  ASSERT_EQ(lines.size(), 4u);
+  EXPECT_THAT(lines[0], MatchesRegex("REPOSITORY +TAG +IMAGE ID +PUSHED +SIZE"));
+  const std::string id = app.config->ToString().substr(7, 12);
+  for (const char* column : {"TAG", "IMAGE ID", "PUSHED", "SIZE"}) {
+    const size_t at = lines[0].find(column);
+    for (const std::string& line : lines) {
+      EXPECT_EQ(line[at - 1], ' ') << line;
+      EXPECT_NE(line[at], ' ') << line;
+    }
+  }
+  EXPECT_THAT(Lines(Run({"image", "ls", "library/a-rather-long-name:v1"}).out),
+              ElementsAre(StartsWith("REPOSITORY"),
+                          MatchesRegex("library/a-rather-long-name +v1 +" + id +
+                                       " +(Less than a|[0-9]+) seconds? ago +5.01kB")));
+  EXPECT_THAT(Lines(Run({"image", "ls", "-q", "library/a-rather-long-name"}).out),
+              ElementsAre(id, id));
+  EXPECT_THAT(Lines(Run({"image", "ls", "-q", "--no-trunc", "library/a-rather-long-name:v1"}).out),
+              ElementsAre(app.config->ToString()));
+  EXPECT_THAT(Run({"image", "ls", "--digests"}).out, HasSubstr(app.digest.ToString()));
+  const Outcome nothing = Run({"image", "ls", "absent"});
+  EXPECT_EQ(nothing.exit_code, 0);
+  EXPECT_THAT(Lines(nothing.out), ElementsAre(StartsWith("REPOSITORY")));
+}
+
+TEST_F(CliTest, AJsonListHasOneObjectALine) {
+  const ManifestInfo app = PutImage("app", {"v1"}, 4);
+  EXPECT_THAT(
+      Lines(Run({"image", "ls", "--json"}).out),
+      ElementsAre(MatchesRegex(
+          "\\{\"repository\":\"app\",\"tag\":\"v1\",\"digest\":\"" + app.digest.ToString() +
+          "\",\"image_id\":\"" + app.config->ToString() +
+          "\",\"media_type\":\"application/vnd.oci.image.manifest.v1.json\",\"size_bytes\":5010,"
+          "\"pushed\":\"[-0-9T:.]+Z\",\"tagged\":\"[-0-9T:.]+Z\"\\}")));
+}
+
+TEST_F(CliTest, ALongListComesInPages) {
+  const ManifestInfo app = PutImage("app", {"t"}, 5);
+  const size_t count = kMaxPageRows + 3;
+  for (size_t i = 1; i < count; ++i) {
+    ASSERT_TRUE(store_->Tag("app", "t" + std::to_string(i), app.digest).ok());
+  }
+  EXPECT_EQ(Lines(Run({"image", "ls", "-q"}).out).size(), count);
+  EXPECT_EQ(Lines(Run({"image", "ls"}).out).size(), count + 1);
+}
+
+TEST_F(CliTest, TagsAreSetAndRemoved) {
+  const ManifestInfo app = PutImage("app", {"v1"}, 6);
+  const Outcome tag = Run({"image", "tag", "app:v1", "app"});
+  EXPECT_EQ(tag.exit_code, 0) << tag.err;
+  EXPECT_EQ(tag.out, "");
+  EXPECT_EQ(
+      Run({"image", "tag", "app@" + app.digest.ToString(), "app:v2", "--json"}).out,
+      "{\"repository\":\"app\",\"tag\":\"v2\",\"digest\":\"" + app.digest.ToString() + "\"}\n");
+  EXPECT_EQ(Lines(Run({"image", "ls", "-q"}).out).size(), 3u);
+  EXPECT_EQ(Run({"image", "untag", "app", "app:v2"}).out,
+            "Untagged: app:latest\nUntagged: app:v2\n");
+  EXPECT_EQ(Run({"image", "untag", "app:v1", "--json"}).out,
+            "{\"repository\":\"app\",\"untagged\":\"v1\"}\n");
+  EXPECT_EQ(Run({"image", "ls", "-q"}).out, "");
+  const Outcome gone = Run({"image", "untag", "app:v1"});
+  EXPECT_EQ(gone.exit_code, 1);
+  EXPECT_THAT(Lines(gone.err), ElementsAre(StartsWith("varve: app:v1: ")));
+  EXPECT_EQ(Run({"image", "tag", "app:absent", "app:v3"}).exit_code, 1);
+  const Outcome across = Run({"image", "tag", "app@" + app.digest.ToString(), "other:v1"});
+  EXPECT_EQ(across.exit_code, 1);
+  EXPECT_THAT(across.err, HasSubstr("push the image to other"));
+}
+
+}  // namespace
+}  // namespace varve

@@ -1,0 +1,56 @@
+#include "client/cli/text.h"
+
+#include "gtest/gtest.h"
+#include "storage/base/clock.h"
+
+namespace varve {
+namespace {
+
+TEST(TextTest, SizesAreDecimalWithFourDigitsAsDockerWritesThem) {
+  EXPECT_EQ(HumanSize(0), "0B");
+  EXPECT_EQ(HumanSize(999), "999B");
+  EXPECT_EQ(HumanSize(1000), "1kB");
+  EXPECT_EQ(HumanSize(8736), "8.736kB");
+  EXPECT_EQ(HumanSize(12'736), "12.74kB");
+  EXPECT_EQ(HumanSize(1'500'000'000), "1.5GB");
+  EXPECT_EQ(HumanSize(UINT64_MAX), "18.45EB");
+}
+
+TEST(TextTest, DurationsAreWordedAsDockerWordsThem) {
+  const auto seconds = [](int64_t count) { return HumanDuration(count * kNanosPerSecond); };
+  EXPECT_EQ(seconds(-5), "Less than a second");
+  EXPECT_EQ(seconds(0), "Less than a second");
+  EXPECT_EQ(seconds(1), "1 second");
+  EXPECT_EQ(seconds(59), "59 seconds");
+  EXPECT_EQ(seconds(60), "About a minute");
+  EXPECT_EQ(seconds(120), "2 minutes");
+  EXPECT_EQ(seconds(3600), "About an hour");
+  EXPECT_EQ(seconds(2 * 3600), "2 hours");
+  EXPECT_EQ(seconds(48 * 3600), "2 days");
+  EXPECT_EQ(seconds(14 * 24 * 3600), "2 weeks");
+  EXPECT_EQ(seconds(60 * 24 * 3600), "2 months");
+  EXPECT_EQ(seconds(3 * 365 * 24 * 3600ll), "3 years");
+}
+
+TEST(TextTest, TimesAreUtcToTheNanosecond) {
+  EXPECT_EQ(TimeText(0), "1970-01-01T00:00:00.000000000Z");
+  EXPECT_EQ(TimeText(1'700'000'000'000'000'005), "2023-11-14T22:13:20.000000005Z");
+}
+
+TEST(TextTest, ATableIsAlignedInBatches) {
+  Table table({"NAME", "SIZE"});
+  EXPECT_EQ(table.Format({{"a", "1B"}, {"a-long-name", "2B"}}),
+            "NAME          SIZE\n"
+            "a             1B\n"
+            "a-long-name   2B\n");
+  EXPECT_EQ(table.Format({{"b", "3B"}}), "b             3B\n");
+  EXPECT_EQ(Table({"NAME", "SIZE"}).Format({}), "NAME      SIZE\n");
+}
+
+TEST(TextTest, JsonStringsAreEscaped) {
+  EXPECT_EQ(JsonObject().Add("a", "q\"b\\n\n").Add("n", uint64_t{7}).Line(),
+            "{\"a\":\"q\\\"b\\\\n\\u000a\",\"n\":7}\n");
+}
+
+}  // namespace
+}  // namespace varve
