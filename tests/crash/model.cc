@@ -1,0 +1,215 @@
+#include "tests/crash/model.h"
+
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/limits.h"
+
+namespace varve {
+namespace {
+
+std::string Shown(const std::string& repository, const Digest& digest) {
+  return StrCat(repository, "@", digest.ToString().substr(0, 19));
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadWhole(const BlobReader& reader) {
+  if (reader.file == nullptr) return reader.inline_bytes;
+  std::string bytes(reader.info.size_bytes, '\0');
+  ASSIGN_OR_RETURN(const size_t read,
+                   reader.file->ReadAt(0, absl::MakeSpan(bytes.data(), bytes.size())));
+  if (read != bytes.size()) return absl::DataLossError("the file is shorter than the blob");
+  return bytes;
+}
+
+void Model::PushBlob(const std::string& repository, const Digest& blob) {
+  blobs_[{repository, blob}] = Presence::kCertain;
+}
+
+void Model::DeleteBlob(const std::string& repository, const Digest& blob) {
+  blobs_[{repository, blob}] = Presence::kAbsent;
+}
+
+void Model::PutManifest(const std::string& repository, const TestManifest& manifest,
+                        const std::vector<std::string>& tags) {
+  manifests_[{repository, manifest.digest}] = manifest;
+  for (const Digest& blob : manifest.blobs) PushBlob(repository, blob);
+  for (const std::string& tag : tags) Tag(repository, tag, manifest.digest);
+}
+
+void Model::DeleteManifest(const std::string& repository, const Digest& manifest) {
+  manifests_.erase({repository, manifest});
+  for (auto tag = tags_.begin(); tag != tags_.end();) {
+    const bool gone = tag->first.first == repository && tag->second == manifest;
+    tag = gone ? tags_.erase(tag) : std::next(tag);
+  }
+}
+
+void Model::Tag(const std::string& repository, const std::string& tag, const Digest& manifest) {
+  tags_[{repository, tag}] = manifest;
+}
+
+void Model::Untag(const std::string& repository, const std::string& tag) {
+  tags_.erase({repository, tag});
+}
+
+void Model::Reclaim() {
+  std::set<Digest> named;
+  for (const auto& [key, manifest] : manifests_) {
+    named.insert(manifest.blobs.begin(), manifest.blobs.end());
+  }
+  for (auto& [key, presence] : blobs_) {
+    if (presence == Presence::kCertain && !named.contains(key.second)) {
+      presence = Presence::kPossible;
+    }
+  }
+}
+
+Presence Model::PresenceOf(const std::string& repository, const Digest& blob) const {
+  const auto found = blobs_.find({repository, blob});
+  return found == blobs_.end() ? Presence::kAbsent : found->second;
+}
+
+std::vector<std::string> Model::Differences(Store& store, const Contents& contents) const {
+  std::vector<std::string> differences;
+  for (const std::string& repository : contents.repositories) {
+    for (const auto& [digest, bytes] : contents.blobs) {
+      CompareBlob(store, repository, digest, bytes, &differences);
+    }
+    for (const auto& [digest, manifest] : contents.manifests) {
+      CompareManifest(store, repository, manifest, &differences);
+      CompareReferrers(store, repository, digest, contents, &differences);
+    }
+    CompareTags(store, repository, &differences);
+  }
+  const absl::StatusOr<Page<std::string>> repositories =
+      store.ListRepositories({.after = "", .limit = kMaxPageRows});
+  if (!repositories.ok()) {
+    differences.push_back(StrCat("repositories: ", repositories.status().ToString()));
+    return differences;
+  }
+  for (const std::string& repository : repositories->rows) {
+    if (!contents.repositories.contains(repository)) {
+      differences.push_back(StrCat("repository ", repository, " was never pushed to"));
+    }
+  }
+  return differences;
+}
+
+void Model::CompareBlob(Store& store, const std::string& repository, const Digest& blob,
+                        const std::string& bytes, std::vector<std::string>* differences) const {
+  const std::string name = StrCat("blob ", Shown(repository, blob));
+  const Presence expected = PresenceOf(repository, blob);
+  const absl::StatusOr<BlobInfo> info = store.StatBlob(repository, blob);
+  if (absl::IsNotFound(info.status())) {
+    if (expected == Presence::kCertain) differences->push_back(StrCat(name, " is gone"));
+    if (store.OpenBlob(repository, blob).ok()) {
+      differences->push_back(StrCat(name, " is absent to stat, present to open"));
+    }
+    return;
+  }
+  if (!info.ok()) {
+    differences->push_back(StrCat(name, ": ", info.status().ToString()));
+    return;
+  }
+  if (expected == Presence::kAbsent) differences->push_back(StrCat(name, " is visible"));
+  if (info->size_bytes != bytes.size()) differences->push_back(StrCat(name, ": wrong size"));
+  const absl::StatusOr<BlobReader> reader = store.OpenBlob(repository, blob);
+  const absl::StatusOr<std::string> read =
+      reader.ok() ? ReadWhole(*reader) : absl::StatusOr<std::string>(reader.status());
+  if (!read.ok()) {
+    differences->push_back(StrCat(name, " cannot be read: ", read.status().ToString()));
+  } else if (*read != bytes) {
+    differences->push_back(StrCat(name, " has other bytes than were pushed"));
+  }
+}
+
+void Model::CompareManifest(Store& store, const std::string& repository,
+                            const TestManifest& manifest,
+                            std::vector<std::string>* differences) const {
+  const std::string name = StrCat("manifest ", Shown(repository, manifest.digest));
+  const bool expected = manifests_.contains({repository, manifest.digest});
+  const absl::StatusOr<Manifest> read = store.GetManifest(repository, manifest.digest);
+  const absl::StatusOr<ManifestInfo> info = store.StatManifest(repository, manifest.digest);
+  if (read.ok() != info.ok()) differences->push_back(StrCat(name, ": get and stat disagree"));
+  if (absl::IsNotFound(read.status())) {
+    if (expected) differences->push_back(StrCat(name, " is gone"));
+    return;
+  }
+  if (!read.ok()) {
+    differences->push_back(StrCat(name, ": ", read.status().ToString()));
+    return;
+  }
+  if (!expected) differences->push_back(StrCat(name, " is visible"));
+  if (read->bytes != manifest.bytes) {
+    differences->push_back(StrCat(name, " has other bytes than were pushed"));
+  }
+  for (const Digest& blob : manifest.blobs) {
+    if (!store.StatBlob(repository, blob).ok()) {
+      differences->push_back(StrCat(name, " is visible without ", Shown(repository, blob)));
+    }
+  }
+}
+
+void Model::CompareTags(Store& store, const std::string& repository,
+                        std::vector<std::string>* differences) const {
+  std::map<std::string, Digest> expected;
+  for (const auto& [key, digest] : tags_) {
+    if (key.first == repository) expected[key.second] = digest;
+  }
+  std::map<std::string, Digest> found;
+  const absl::StatusOr<Page<TagInfo>> tags =
+      store.ListTags(repository, {.after = "", .limit = kMaxPageRows});
+  if (!tags.ok() && !absl::IsNotFound(tags.status())) {
+    differences->push_back(StrCat("tags of ", repository, ": ", tags.status().ToString()));
+    return;
+  }
+  if (tags.ok()) {
+    for (const TagInfo& tag : tags->rows) found[tag.name] = tag.digest;
+  }
+  for (const auto& [tag, digest] : found) {
+    const absl::StatusOr<Manifest> manifest = store.GetManifest(repository, tag);
+    if (!manifest.ok() || manifest->info.digest != digest) {
+      differences->push_back(
+          StrCat("tag ", repository, ":", tag, " leads nowhere: ", manifest.status().ToString()));
+    }
+    if (!expected.contains(tag)) {
+      differences->push_back(StrCat("tag ", repository, ":", tag, " is visible"));
+    }
+  }
+  for (const auto& [tag, digest] : expected) {
+    const auto there = found.find(tag);
+    if (there == found.end()) {
+      differences->push_back(StrCat("tag ", repository, ":", tag, " is gone"));
+    } else if (there->second != digest) {
+      differences->push_back(StrCat("tag ", repository, ":", tag, " names ",
+                                    Shown(repository, there->second), ", not ",
+                                    Shown(repository, digest)));
+    }
+  }
+}
+
+void Model::CompareReferrers(Store& store, const std::string& repository, const Digest& subject,
+                             const Contents& contents,
+                             std::vector<std::string>* differences) const {
+  std::set<Digest> expected;
+  for (const auto& [digest, manifest] : contents.manifests) {
+    if (manifest.subject == subject && manifests_.contains({repository, digest})) {
+      expected.insert(digest);
+    }
+  }
+  const absl::StatusOr<Page<ReferrerInfo>> referrers =
+      store.ListReferrers(repository, subject, "", {.after = "", .limit = kMaxPageRows});
+  std::set<Digest> found;
+  if (referrers.ok()) {
+    for (const ReferrerInfo& referrer : referrers->rows) found.insert(referrer.manifest.digest);
+  } else if (!absl::IsNotFound(referrers.status())) {
+    differences->push_back(StrCat("referrers: ", referrers.status().ToString()));
+  }
+  if (found != expected) {
+    differences->push_back(StrCat("referrers of ", Shown(repository, subject), ": ", found.size(),
+                                  " instead of ", expected.size()));
+  }
+}
+
+}  // namespace varve

@@ -1,0 +1,60 @@
+// What a store must show: the model that crash tests compare a reopened store with. Pure data,
+// cheap to copy; one thread.
+//
+// The effect of a call is applied when the call is acknowledged. A call that a power cut hits may
+// have happened or not, but wholly: the store must match the model without it or the model with it.
+#ifndef VARVE_TESTS_CRASH_MODEL_H_
+#define VARVE_TESTS_CRASH_MODEL_H_
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "storage/store.h"
+#include "tests/crash/content.h"
+
+namespace varve {
+
+// kPossible: nothing names the blob and a reclamation has begun since, so it may be gone.
+enum class Presence { kAbsent, kPossible, kCertain };
+
+class Model {
+ public:
+  void PushBlob(const std::string& repository, const Digest& blob);
+  void DeleteBlob(const std::string& repository, const Digest& blob);
+  void PutManifest(const std::string& repository, const TestManifest& manifest,
+                   const std::vector<std::string>& tags);
+  void DeleteManifest(const std::string& repository, const Digest& manifest);
+  void Tag(const std::string& repository, const std::string& tag, const Digest& manifest);
+  void Untag(const std::string& repository, const std::string& tag);
+  void Reclaim();
+
+  // Compares all that `contents` lists with what the store answers; each difference is a sentence.
+  std::vector<std::string> Differences(Store& store, const Contents& contents) const;
+
+ private:
+  using Key = std::pair<std::string, Digest>;  // repository, content
+
+  Presence PresenceOf(const std::string& repository, const Digest& blob) const;
+  void CompareBlob(Store& store, const std::string& repository, const Digest& blob,
+                   const std::string& bytes, std::vector<std::string>* differences) const;
+  void CompareManifest(Store& store, const std::string& repository, const TestManifest& manifest,
+                       std::vector<std::string>* differences) const;
+  void CompareTags(Store& store, const std::string& repository,
+                   std::vector<std::string>* differences) const;
+  void CompareReferrers(Store& store, const std::string& repository, const Digest& subject,
+                        const Contents& contents, std::vector<std::string>* differences) const;
+
+  std::map<Key, Presence> blobs_;
+  std::map<Key, TestManifest> manifests_;
+  std::map<std::pair<std::string, std::string>, Digest> tags_;  // repository, tag
+};
+
+// Reads a blob through its reader; DataLoss when it is shorter than it says.
+absl::StatusOr<std::string> ReadWhole(const BlobReader& reader);
+
+}  // namespace varve
+
+#endif  // VARVE_TESTS_CRASH_MODEL_H_

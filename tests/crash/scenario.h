@@ -1,0 +1,69 @@
+// Scenarios: what clients do, step by step, and what each step must have brought about once it is
+// acknowledged. A scenario is built once and replayed any number of times; it keeps no state.
+#ifndef VARVE_TESTS_CRASH_SCENARIO_H_
+#define VARVE_TESTS_CRASH_SCENARIO_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/crash/crashing_store.h"
+#include "tests/crash/model.h"
+
+namespace varve {
+
+struct Step {
+  std::string name;
+  std::function<absl::Status(CrashingStore&)> act;
+  std::function<void(Model&)> effect;
+};
+
+struct Scenario {
+  std::string name;
+  Contents contents;
+  std::vector<Step> steps;
+
+  // Each adds steps. Pushes in pieces pass Checkpoint between them; a resumed one lets go of the
+  // upload and takes it up by its id.
+  void Push(const std::string& repository, const TestBlob& blob);
+  void PushInPieces(const std::string& repository, const TestBlob& blob, size_t pieces,
+                    bool resumed);
+  // An upload that is left with half of its bytes: aborted, or forgotten until it expires.
+  void BeginAndAbort(const std::string& repository, const TestBlob& blob);
+  void BeginAndLeave(const std::string& repository, const TestBlob& blob);
+  void Put(const std::string& repository, const TestManifest& manifest,
+           const std::vector<std::string>& tags);
+  void Tag(const std::string& repository, const std::string& tag, const TestManifest& manifest);
+  void Untag(const std::string& repository, const std::string& tag);
+  void Mount(const std::string& repository, const TestBlob& blob, const std::string& from);
+  void DeleteBlob(const std::string& repository, const TestBlob& blob);
+  void DeleteManifest(const std::string& repository, const TestManifest& manifest);
+  void Reclaim();
+  void Wait(int64_t nanos);
+  void Restart();
+};
+
+// One call of Store that pushes a whole blob.
+absl::Status PushBlob(Store& store, const std::string& repository, const TestBlob& blob);
+absl::Status PutManifest(Store& store, const std::string& repository, const TestManifest& manifest,
+                         const std::vector<std::string>& tags);
+
+// Sizes of blobs: kept in the index, in a file, in a file that is written in several pieces.
+inline constexpr size_t kInlineBytes = 700;
+inline constexpr size_t kLooseBytes = 70'000;
+inline constexpr size_t kLargeBytes = 300'000;
+
+Scenario InlinePushes();
+Scenario LoosePushes();
+Scenario PiecewisePushes();
+Scenario ManifestsAndTags();
+Scenario Deletions();
+Scenario Removals();
+Scenario Uploads();
+// Everything above in an order that the seed chooses.
+Scenario Mixed(uint64_t seed, size_t steps);
+
+}  // namespace varve
+
+#endif  // VARVE_TESTS_CRASH_SCENARIO_H_

@@ -1,0 +1,193 @@
+// The steps that scenarios are made of.
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "tests/crash/scenario.h"
+
+namespace varve {
+namespace {
+
+void Nothing(Model&) {}
+
+// The part of `bytes` that piece `number` of `count` covers.
+std::string_view Piece(std::string_view bytes, size_t number, size_t count) {
+  const size_t begin = bytes.size() * number / count;
+  return bytes.substr(begin, bytes.size() * (number + 1) / count - begin);
+}
+
+absl::Status Begin(CrashingStore& crashing, const std::string& repository, const std::string& id) {
+  ASSIGN_OR_RETURN(crashing.uploads()[id],
+                   crashing.store().BeginIngest(repository, {.id = id, .size_bytes = {}}));
+  return absl::OkStatus();
+}
+
+absl::Status Append(CrashingStore& crashing, const std::string& id, std::string_view bytes) {
+  Ingest& upload = *crashing.uploads().at(id);
+  return upload.Append(upload.status().offset_bytes, bytes);
+}
+
+}  // namespace
+
+absl::Status PushBlob(Store& store, const std::string& repository, const TestBlob& blob) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> upload,
+                   store.BeginIngest(repository, {.id = "", .size_bytes = blob.bytes.size()}));
+  RETURN_IF_ERROR(upload->Append(0, blob.bytes));
+  return upload->Commit(blob.digest, blob.bytes.size()).status();
+}
+
+absl::Status PutManifest(Store& store, const std::string& repository, const TestManifest& manifest,
+                         const std::vector<std::string>& tags) {
+  PutManifestRequest request;
+  request.bytes = manifest.bytes;
+  request.expected = manifest.digest;
+  request.tags = tags;
+  return store.PutManifest(repository, request).status();
+}
+
+void Scenario::Push(const std::string& repository, const TestBlob& blob) {
+  contents.Add(blob);
+  contents.repositories.insert(repository);
+  steps.push_back(
+      {StrCat("push ", blob.bytes.size(), " bytes to ", repository),
+       [=](CrashingStore& crashing) { return PushBlob(crashing.store(), repository, blob); },
+       [=](Model& model) { model.PushBlob(repository, blob.digest); }});
+}
+
+void Scenario::PushInPieces(const std::string& repository, const TestBlob& blob, size_t pieces,
+                            bool resumed) {
+  contents.Add(blob);
+  contents.repositories.insert(repository);
+  const std::string id = StrCat("upload-", steps.size());
+  steps.push_back({StrCat("begin ", id),
+                   [=](CrashingStore& crashing) { return Begin(crashing, repository, id); },
+                   Nothing});
+  for (size_t piece = 0; piece < pieces; ++piece) {
+    steps.push_back({StrCat("append piece ", piece, " of ", id),
+                     [=](CrashingStore& crashing) {
+                       return Append(crashing, id, Piece(blob.bytes, piece, pieces));
+                     },
+                     Nothing});
+    steps.push_back({StrCat("checkpoint ", id),
+                     [=](CrashingStore& crashing) -> absl::Status {
+                       RETURN_IF_ERROR(crashing.uploads().at(id)->Checkpoint());
+                       if (!resumed) return absl::OkStatus();
+                       crashing.uploads().erase(id);
+                       ASSIGN_OR_RETURN(crashing.uploads()[id],
+                                        crashing.store().ResumeIngest(repository, id));
+                       return absl::OkStatus();
+                     },
+                     Nothing});
+  }
+  steps.push_back({StrCat("commit ", id),
+                   [=](CrashingStore& crashing) {
+                     return crashing.uploads().at(id)->Commit(blob.digest, {}).status();
+                   },
+                   [=](Model& model) { model.PushBlob(repository, blob.digest); }});
+}
+
+void Scenario::BeginAndAbort(const std::string& repository, const TestBlob& blob) {
+  contents.Add(blob);
+  contents.repositories.insert(repository);
+  const std::string id = StrCat("aborted-", steps.size());
+  steps.push_back({StrCat("begin and abort ", id),
+                   [=](CrashingStore& crashing) -> absl::Status {
+                     RETURN_IF_ERROR(Begin(crashing, repository, id));
+                     RETURN_IF_ERROR(Append(crashing, id, blob.bytes));
+                     RETURN_IF_ERROR(crashing.uploads().at(id)->Checkpoint());
+                     return crashing.uploads().at(id)->Abort();
+                   },
+                   Nothing});
+}
+
+void Scenario::BeginAndLeave(const std::string& repository, const TestBlob& blob) {
+  contents.Add(blob);
+  contents.repositories.insert(repository);
+  const std::string id = StrCat("left-", steps.size());
+  steps.push_back({StrCat("begin and leave ", id),
+                   [=](CrashingStore& crashing) -> absl::Status {
+                     RETURN_IF_ERROR(Begin(crashing, repository, id));
+                     RETURN_IF_ERROR(Append(crashing, id, blob.bytes));
+                     RETURN_IF_ERROR(crashing.uploads().at(id)->Checkpoint());
+                     crashing.uploads().erase(id);
+                     return absl::OkStatus();
+                   },
+                   Nothing});
+}
+
+void Scenario::Put(const std::string& repository, const TestManifest& manifest,
+                   const std::vector<std::string>& tags) {
+  contents.Add(manifest);
+  contents.repositories.insert(repository);
+  steps.push_back({StrCat("put manifest ", manifest.digest.ToString().substr(0, 19)),
+                   [=](CrashingStore& crashing) {
+                     return PutManifest(crashing.store(), repository, manifest, tags);
+                   },
+                   [=](Model& model) { model.PutManifest(repository, manifest, tags); }});
+}
+
+void Scenario::Tag(const std::string& repository, const std::string& tag,
+                   const TestManifest& manifest) {
+  steps.push_back({StrCat("tag ", repository, ":", tag),
+                   [=](CrashingStore& crashing) {
+                     return crashing.store().Tag(repository, tag, manifest.digest);
+                   },
+                   [=](Model& model) { model.Tag(repository, tag, manifest.digest); }});
+}
+
+void Scenario::Untag(const std::string& repository, const std::string& tag) {
+  steps.push_back({StrCat("untag ", repository, ":", tag),
+                   [=](CrashingStore& crashing) { return crashing.store().Untag(repository, tag); },
+                   [=](Model& model) { model.Untag(repository, tag); }});
+}
+
+void Scenario::Mount(const std::string& repository, const TestBlob& blob, const std::string& from) {
+  contents.repositories.insert(repository);
+  steps.push_back({StrCat("mount a blob of ", from, " in ", repository),
+                   [=](CrashingStore& crashing) {
+                     return crashing.store().MountBlob(repository, blob.digest, from).status();
+                   },
+                   [=](Model& model) { model.PushBlob(repository, blob.digest); }});
+}
+
+void Scenario::DeleteBlob(const std::string& repository, const TestBlob& blob) {
+  steps.push_back({StrCat("delete a blob of ", blob.bytes.size(), " bytes from ", repository),
+                   [=](CrashingStore& crashing) {
+                     return crashing.store().DeleteBlob(repository, blob.digest);
+                   },
+                   [=](Model& model) { model.DeleteBlob(repository, blob.digest); }});
+}
+
+void Scenario::DeleteManifest(const std::string& repository, const TestManifest& manifest) {
+  steps.push_back({StrCat("delete manifest ", manifest.digest.ToString().substr(0, 19)),
+                   [=](CrashingStore& crashing) {
+                     return crashing.store().DeleteManifest(repository, manifest.digest);
+                   },
+                   [=](Model& model) { model.DeleteManifest(repository, manifest.digest); }});
+}
+
+void Scenario::Reclaim() {
+  steps.push_back({"reclaim",
+                   [](CrashingStore& crashing) { return crashing.store().Reclaim().status(); },
+                   [](Model& model) { model.Reclaim(); }});
+}
+
+void Scenario::Wait(int64_t nanos) {
+  steps.push_back({"time passes",
+                   [=](CrashingStore& crashing) {
+                     crashing.clock().Advance(nanos);
+                     return absl::OkStatus();
+                   },
+                   Nothing});
+}
+
+void Scenario::Restart() {
+  steps.push_back({"restart",
+                   [](CrashingStore& crashing) -> absl::Status {
+                     crashing.uploads().clear();
+                     RETURN_IF_ERROR(crashing.store().CheckpointIngests());
+                     crashing.Close();
+                     return crashing.Open();
+                   },
+                   Nothing});
+}
+
+}  // namespace varve
