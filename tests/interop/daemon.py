@@ -11,7 +11,7 @@ STOP_SECONDS = 60
 
 
 class Daemon:
-    """Started on construction. `settings` become VARVE_… variables, such as RECLAIM_PROMISE="1s"."""
+    """Started on construction. `settings` become VARVE_… variables: RECLAIM_PROMISE="1s"."""
 
     def __init__(self, binaries, folder, port=0, **settings):
         self.folder = folder
@@ -29,7 +29,7 @@ class Daemon:
         self.start()
 
     def start(self):
-        """Starts it again, on the port of the first time. Returns the seconds until it was ready."""
+        """Starts it, on the port of the first time. Returns the seconds until it was ready."""
         begin = time.monotonic()
         with open(self.log_path, "ab") as log:
             log_start = log.tell()
@@ -48,7 +48,8 @@ class Daemon:
                 raise AssertionError(f"varved ended with {self.process.returncode}:\n{text}")
             time.sleep(0.01)
         self.kill()
-        raise AssertionError(f"varved was not ready after {START_SECONDS} s:\n{self.log(log_start)}")
+        raise AssertionError(
+            f"varved was not ready after {START_SECONDS} s:\n{self.log(log_start)}")
 
     def log(self, start=0):
         with open(self.log_path, "rb") as log:
@@ -64,7 +65,8 @@ class Daemon:
             code = self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"varved did not stop within {STOP_SECONDS} s of SIGTERM") from None
+            raise AssertionError(
+                f"varved did not stop within {STOP_SECONDS} s of SIGTERM") from None
         self.process = None
         assert code == 0, f"varved ended with {code} on SIGTERM:\n{self.log()[-2000:]}"
 
@@ -77,6 +79,8 @@ class Daemon:
 
     def cli(self, *arguments):
         """What `varve …` prints; fails when it does."""
-        return subprocess.run(
+        done = subprocess.run(
             [f"{self._binaries}/varve", "--address", f"unix://{self.socket}", *arguments],
-            check=True, capture_output=True, text=True, timeout=60).stdout
+            check=False, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, f"varve {' '.join(arguments)}: {done.stderr}"
+        return done.stdout

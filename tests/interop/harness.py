@@ -25,7 +25,7 @@ def case(function):
 
 
 class Context:
-    """What a case gets: a fresh folder, a running registry that cases share, and ways to run things.
+    """What a case gets: a fresh folder, a running registry that cases share, ways to run things.
 
     `address` is of the shared registry; `daemon` is the varved behind it, or None when the registry
     is foreign (run.py --registry).
@@ -48,7 +48,8 @@ class Context:
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout,
                               stdin=subprocess.DEVNULL, check=False, **options)
         assert done.returncode == 0, (
-            f"{' '.join(command)}\nexit {done.returncode}\n{done.stdout[-1500:]}{done.stderr[-1500:]}")
+            f"{' '.join(command)}\nexit {done.returncode}\n"
+            f"{done.stdout[-1500:]}{done.stderr[-1500:]}")
         return done.stdout
 
     def fails(self, *command, **options):

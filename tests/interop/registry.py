@@ -1,4 +1,4 @@
-"""A plain client of the distribution protocol, to look at a registry without any tool's own logic."""
+"""A plain client of the distribution protocol: a registry without any tool's own logic."""
 
 import http.client
 import json

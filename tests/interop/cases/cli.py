@@ -31,10 +31,10 @@ def tag_and_untag(context):
     layout = Layout(context.folder)
     root = layout.image("cli-tag")
     registry.push_layout("cli/tag", layout, root, "v1")
-    daemon.cli("tag", "cli/tag:v1", "cli/tag:v2")
+    daemon.cli("image", "tag", "cli/tag:v1", "cli/tag:v2")
     answer = registry.get_manifest("cli/tag", "v2").expect(200)
     assert digest_of(answer.body) == root["digest"]
-    daemon.cli("untag", "cli/tag:v1")
+    daemon.cli("image", "untag", "cli/tag:v1")
     registry.get_manifest("cli/tag", "v1").expect(404)
     registry.get_manifest("cli/tag", "v2").expect(200)
 
@@ -49,6 +49,6 @@ def blob_of_the_command_line_reads_back(context):
     assert digest_of(content) in put, put
     size = json.loads(daemon.cli("blob", "stat", digest_of(content), "--json"))
     assert str(len(content)) in json.dumps(size), size
-    daemon.cli("blob", "get", digest_of(content), f"{context.folder}/back")
+    daemon.cli("blob", "get", digest_of(content), "--output", f"{context.folder}/back")
     with open(f"{context.folder}/back", "rb") as file:
         assert file.read() == content

@@ -1,4 +1,4 @@
-"""The OCI distribution conformance suite: with its defaults for 1.1, and with every optional switch."""
+"""The OCI distribution conformance suite: defaults of 1.1, then with every optional switch."""
 
 import os
 import re

@@ -12,7 +12,7 @@ BUILD_SECONDS = 900
 
 
 def go_build(package, version, minimum=(1, 24)):
-    """Path of the program built from `package`@`version`; skips when Go or the module is missing."""
+    """Path of the program built from `package`@`version`; skips without Go or the module."""
     go = shutil.which("go")
     if go is None:
         raise Skip(f"needs Go {minimum[0]}.{minimum[1]} or later")
