@@ -18,14 +18,16 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// A header comes in one packet, or nearly; a client that needs longer does not keep a thread.
-constexpr milliseconds kHeaderPatience{250};
+// A header comes in one packet, or nearly. What comes slower waits in the poller, for ten thousand
+// clients that send a byte now and then must not keep the threads.
+constexpr milliseconds kHeaderPatience{10};
 // A client that pulls or pushes sends its next request at once. Waiting here saves two hand-overs
 // between threads.
 constexpr milliseconds kNextRequestWait{2};
 // After an answer before the end of a body the client must get a chance to read the answer: to
 // close with bytes unread would reset the connection.
 constexpr milliseconds kLingerTime{1000};
+constexpr milliseconds kLingerTimeWhenBusy{50};
 constexpr size_t kLingerBytes = 4 << 20;
 
 bool IsSaneRequestId(std::string_view id) {
@@ -41,21 +43,6 @@ bool IsSaneRequestId(std::string_view id) {
 std::string RequestId(const Request& request) {
   if (IsSaneRequestId(request.request_id)) return request.request_id;
   return absl::StrFormat("%016x", SystemRandom().Next());
-}
-
-// Says that no more will be sent, then lets the client finish sending for a moment.
-void LingeringClose(int fd, IoBuffer& scratch) {
-  if (shutdown(fd, SHUT_WR) != 0) return;
-  const auto give_up = steady_clock::now() + kLingerTime;
-  size_t left = kLingerBytes;
-  while (left > 0) {
-    const auto wait = std::chrono::ceil<milliseconds>(give_up - steady_clock::now());
-    if (wait.count() <= 0 || !PollOne(fd, POLLIN, wait)) return;
-    const Received received =
-        ReceiveNow(fd, absl::MakeSpan(scratch.data(), std::min(left, IoBuffer::kBytes)));
-    if (received.kind == Received::Kind::kClosed) return;
-    left -= received.bytes;
-  }
 }
 
 struct Event {
@@ -116,6 +103,22 @@ Reply RouteError(const absl::Status& status) {
 }
 
 }  // namespace
+
+// Says that no more will be sent, then lets the client finish sending for a moment.
+void Session::LingeringClose(int fd, IoBuffer& scratch) const {
+  if (shutdown(fd, SHUT_WR) != 0) return;
+  const auto start = steady_clock::now();
+  size_t left = kLingerBytes;
+  while (left > 0) {
+    const auto limit = exits_.has_waiting() ? kLingerTimeWhenBusy : kLingerTime;
+    if (steady_clock::now() - start >= limit) return;
+    if (!PollOne(fd, POLLIN, kLingerTimeWhenBusy)) continue;
+    const Received received =
+        ReceiveNow(fd, absl::MakeSpan(scratch.data(), std::min(left, IoBuffer::kBytes)));
+    if (received.kind == Received::Kind::kClosed) return;
+    left -= received.bytes;
+  }
+}
 
 void Session::Serve(std::unique_ptr<Connection> connection, IoBuffer& buffer) const {
   RequestReader reader(*connection, buffer, options_);

@@ -38,6 +38,7 @@ class Session {
  private:
   enum class Next { kKeep, kClose, kLinger };
   Next AnswerOne(const Connection& connection, RequestReader& reader) const;
+  void LingeringClose(int fd, IoBuffer& scratch) const;
   void AnswerRefusal(const Connection& connection, const RequestReader& reader) const;
   Reply MakeReply(const Request& request, RequestReader& reader, const std::string& request_id,
                   Route* route) const;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -277,6 +278,37 @@ TEST_F(HttpHostile, UnwantedBodies) {
   EXPECT_EQ(refused.status, 404);
   EXPECT_EQ(refused.Header("connection"), "close");
   EXPECT_TRUE(client.ReadToEnd());
+}
+
+TEST_F(HttpHostile, MutatedRequestsInAnyPieces) {
+  Start();
+  std::mt19937 random(7);  // NOLINT: the same run every time
+  const std::string requests[] = {
+      "POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+      "GET /v2/a/tags/list?n=5&last=%41 HTTP/1.1\r\nHost: x\r\nRange: bytes=0-5\r\n\r\n",
+      "PUT /v2/a/manifests/v1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "5;ext=1\r\nhello\r\n0\r\nTrailer: 1\r\n\r\n",
+      "PATCH /v2/a/blobs/uploads/upload-1 HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n"
+      "Content-Range: 0-3\r\n\r\nabcd"};
+  for (size_t i = 0; i < 400; ++i) {
+    std::string bytes = requests[i % 4] + requests[random() % 4];
+    for (size_t edits = random() % 4; edits > 0; --edits) {
+      const size_t at = random() % bytes.size();
+      if (random() % 2 == 0) {
+        bytes[at] = static_cast<char>(random());
+      } else {
+        bytes.erase(at, 1 + random() % 20);
+      }
+    }
+    HttpClient client(server_->port());
+    const size_t cut = random() % (bytes.size() + 1);
+    client.Send(std::string_view(bytes).substr(0, cut));
+    if (random() % 8 == 0) std::this_thread::sleep_for(milliseconds(15));
+    client.Send(std::string_view(bytes).substr(cut));
+    shutdown(client.descriptor(), SHUT_WR);
+    ASSERT_TRUE(client.ReadToEnd()) << i << ": " << bytes;
+  }
+  ExpectAlive();
 }
 
 TEST_F(HttpHostile, ConnectionLimit) {
