@@ -10,7 +10,7 @@ add_library(varve_grpc STATIC
   grpc/server.cc
   grpc/stream_watch.cc
   grpc/unix_socket.cc
-  grpc/worker_pool.cc)
+  grpc/call_workers.cc)
 target_link_libraries(varve_grpc
   PUBLIC varve_storage
   PRIVATE varve_warnings varve_proto varve_daemon_base varve_status_mapping gRPC::grpc++

@@ -11,8 +11,8 @@
 
 #include "absl/status/status.h"
 #include "daemon/grpc/call_record.h"
+#include "daemon/grpc/call_workers.h"
 #include "daemon/grpc/stream_watch.h"
-#include "daemon/grpc/worker_pool.h"
 #include "storage/store.h"
 
 namespace varve {
@@ -20,7 +20,7 @@ namespace varve {
 // Owned by the server; outlives every call.
 struct GrpcDoor {
   Store& store;
-  WorkerPool& workers;
+  CallWorkers& workers;
   StreamWatch& watch;
   std::chrono::milliseconds stall_timeout;
 };

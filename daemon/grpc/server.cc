@@ -12,7 +12,7 @@
 #include "daemon/grpc/services.h"
 #include "daemon/grpc/stream_watch.h"
 #include "daemon/grpc/unix_socket.h"
-#include "daemon/grpc/worker_pool.h"
+#include "daemon/grpc/call_workers.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -103,7 +103,7 @@ class Server final : public GrpcServer {
 
   const std::string socket_path_;
   SocketIdentity identity_;
-  WorkerPool workers_;
+  CallWorkers workers_;
   StreamWatch watch_;
   GrpcDoor door_;
   std::unique_ptr<grpc::Service> blobs_;

@@ -1,4 +1,4 @@
-#include "daemon/grpc/worker_pool.h"
+#include "daemon/grpc/call_workers.h"
 
 #include <system_error>
 #include <utility>
@@ -7,10 +7,10 @@
 
 namespace varve {
 
-WorkerPool::WorkerPool(size_t max_threads, size_t max_queued)
+CallWorkers::CallWorkers(size_t max_threads, size_t max_queued)
     : max_threads_(max_threads), max_queued_(max_queued) {}
 
-WorkerPool::~WorkerPool() {
+CallWorkers::~CallWorkers() {
   std::vector<std::thread> threads;
   {
     MutexLock lock(mutex_);
@@ -21,19 +21,19 @@ WorkerPool::~WorkerPool() {
   for (std::thread& thread : threads) thread.join();
 }
 
-void WorkerPool::Submit(std::function<void()> task) {
+void CallWorkers::Submit(std::function<void()> task) {
   MutexLock lock(mutex_);
   Enqueue(std::move(task));
 }
 
-bool WorkerPool::TrySubmit(std::function<void()> task) {
+bool CallWorkers::TrySubmit(std::function<void()> task) {
   MutexLock lock(mutex_);
   if (queue_.size() >= max_queued_) return false;
   Enqueue(std::move(task));
   return true;
 }
 
-void WorkerPool::Enqueue(std::function<void()> task) {
+void CallWorkers::Enqueue(std::function<void()> task) {
   queue_.push_back(std::move(task));
   if (queue_.size() > idle_ && threads_.size() < max_threads_) {
     try {
@@ -46,7 +46,7 @@ void WorkerPool::Enqueue(std::function<void()> task) {
   changed_.NotifyOne();
 }
 
-void WorkerPool::Work() {
+void CallWorkers::Work() {
   for (;;) {
     std::function<void()> task;
     {

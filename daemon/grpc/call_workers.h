@@ -1,8 +1,8 @@
 // The threads that do the store's blocking work for the native door. A gRPC stream that waits for
 // its client holds none of them, so their number bounds the work in progress, not the streams open.
 // Thread-safe. Owned by the server.
-#ifndef VARVE_DAEMON_GRPC_WORKER_POOL_H_
-#define VARVE_DAEMON_GRPC_WORKER_POOL_H_
+#ifndef VARVE_DAEMON_GRPC_CALL_WORKERS_H_
+#define VARVE_DAEMON_GRPC_CALL_WORKERS_H_
 
 #include <cstddef>
 #include <deque>
@@ -14,13 +14,13 @@
 
 namespace varve {
 
-class WorkerPool {
+class CallWorkers {
  public:
   // Starts threads when they are needed, at most `max_threads`; they stay until destruction.
-  WorkerPool(size_t max_threads, size_t max_queued);
-  ~WorkerPool();  // does all that was submitted, then ends
-  WorkerPool(const WorkerPool&) = delete;
-  WorkerPool& operator=(const WorkerPool&) = delete;
+  CallWorkers(size_t max_threads, size_t max_queued);
+  ~CallWorkers();  // does all that was submitted, then ends
+  CallWorkers(const CallWorkers&) = delete;
+  CallWorkers& operator=(const CallWorkers&) = delete;
 
   // Always takes the task; for streams, which have at most one task each.
   void Submit(std::function<void()> task) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -43,4 +43,4 @@ class WorkerPool {
 
 }  // namespace varve
 
-#endif  // VARVE_DAEMON_GRPC_WORKER_POOL_H_
+#endif  // VARVE_DAEMON_GRPC_CALL_WORKERS_H_
