@@ -190,12 +190,17 @@ absl::Status Engine::RemoveOrphans() {
   ASSIGN_OR_RETURN(const FileId end, ids_.UpperBound());
   ASSIGN_OR_RETURN(const std::vector<FileId> files, files_.List(low_water, end));
   const absl::flat_hash_set<FileId> uploads = ingests_.Files();
+  // One removed file of each directory, whose removal stands for those of all its neighbours.
+  absl::flat_hash_map<FileId, FileId> removed;
   for (const FileId file : files) {
     if (uploads.contains(file)) continue;
     ASSIGN_OR_RETURN(const std::optional<std::string> owner, index_->Get(FileKey(file)));
     if (owner.has_value()) continue;
     RETURN_IF_ERROR(files_.Remove(file));
+    removed[file / kFilesPerDirectory] = file;
   }
+  // Before the low-water mark passes them: a file that came back below it would never be found.
+  for (const auto& [directory, file] : removed) RETURN_IF_ERROR(files_.SyncEntry(file));
   return SaveLowWater();
 }
 
@@ -243,6 +248,13 @@ absl::Status Engine::Sweep(ReclaimReport* report) {
   return SaveLowWater();
 }
 
+std::string ParentOf(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
 // Reads, or for a new store writes, STORE; checks that the index belongs to it.
 absl::StatusOr<StoreFile> OpenStoreFile(const std::string& directory,
                                         const EngineOptions& options) {
@@ -256,6 +268,8 @@ absl::StatusOr<StoreFile> OpenStoreFile(const std::string& directory,
                                         "it from a backup, or choose another directory"));
     }
   }
+  // The directory may have been made just now: a power cut must not take it with all that is in it.
+  RETURN_IF_ERROR(options.file_system->SyncDirectory(ParentOf(directory)));
   StoreFile fresh;
   fresh.uuid = NewUuid(*options.random);
   fresh.created_nanos = options.clock->WallNanos();
