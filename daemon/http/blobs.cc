@@ -79,7 +79,7 @@ Reply DeleteBlob(const Exchange& exchange) {
   if (!status.ok()) return StoreError(exchange, status, Subject::kBlob);
   Reply reply;
   reply.status = 202;
-  reply.AddHeader("Docker-Content-Digest", digest->ToString());
+  reply.AddDigest(digest->ToString());
   return reply;
 }
 

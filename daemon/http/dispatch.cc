@@ -121,7 +121,7 @@ Reply BadDigest(const absl::Status& status) {
 void AddContentHeaders(Reply* reply, std::string_view media_type, const Digest& digest) {
   const std::string text = digest.ToString();
   reply->AddHeader("Content-Type", media_type);
-  reply->AddHeader("Docker-Content-Digest", text);
+  reply->AddDigest(text);
   reply->AddHeader("ETag", StrCat("\"", text, "\""));
 }
 
@@ -134,7 +134,7 @@ std::optional<Reply> NotModified(const Exchange& exchange, const Digest& digest)
   if (!MatchesEntityTag(header, etag) && header != text) return std::nullopt;
   Reply reply;
   reply.status = 304;
-  reply.AddHeader("Docker-Content-Digest", text);
+  reply.AddDigest(text);
   reply.AddHeader("ETag", etag);
   return reply;
 }

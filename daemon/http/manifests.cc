@@ -152,7 +152,7 @@ Reply PutManifest(const Exchange& exchange) {
   reply.status = 201;
   const std::string digest = info->digest.ToString();
   reply.AddHeader("Location", ManifestLocation(exchange.route.repository, digest));
-  reply.AddHeader("Docker-Content-Digest", digest);
+  reply.AddDigest(digest);
   if (info->subject.has_value()) reply.AddHeader("OCI-Subject", info->subject->ToString());
   if (reference->is_digest) {
     for (const std::string& tag : put.tags) reply.AddHeader("OCI-Tag", tag);
@@ -176,6 +176,7 @@ Reply DeleteManifest(const Exchange& exchange) {
   }
   Reply reply;
   reply.status = 202;
+  if (reference->is_digest) reply.digest = exchange.route.reference;
   return reply;
 }
 

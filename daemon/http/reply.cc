@@ -148,6 +148,11 @@ void Reply::AddHeader(std::string_view name, std::string_view value) {
   headers.append(name).append(": ").append(value).append("\r\n");
 }
 
+void Reply::AddDigest(std::string_view text) {
+  digest = text;
+  AddHeader("Docker-Content-Digest", text);
+}
+
 void AppendJsonString(std::string* out, std::string_view text) {
   out->push_back('"');
   while (!text.empty()) {

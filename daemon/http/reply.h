@@ -25,11 +25,13 @@ struct Reply {
   bool abandoned = false;          // the client has gone: nothing is sent
 
   // For the log line.
+  std::string digest;  // of the content that was pushed, pulled or deleted
   std::string_view error_code;
   absl::Status cause;
 
   // `value` must be free of line breaks: parsed names, digests and numbers are.
   void AddHeader(std::string_view name, std::string_view value);
+  void AddDigest(std::string_view text);  // Docker-Content-Digest
   uint64_t length_bytes() const { return file != nullptr ? extent.length_bytes : body.size(); }
 };
 

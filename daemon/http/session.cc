@@ -68,29 +68,44 @@ Event EventOf(const Route& route, const Request& request, const Reply& reply) {
 struct Outcome {
   std::string_view request_id;
   uint64_t received_bytes = 0;
+  uint64_t sent_bytes = 0;  // of the body
   steady_clock::time_point started;
   absl::Status sent;  // why the reply did not get out whole
 };
 
 void LogRequest(const Route& route, const Request& request, const Reply& reply,
                 const Outcome& outcome) {
-  Event event = EventOf(route, request, reply);
-  const absl::Status& reason = outcome.sent.ok() ? reply.cause : outcome.sent;
-  // The disk failed under an answer that had begun.
-  const bool disk = !outcome.sent.ok() && !absl::IsCancelled(outcome.sent) &&
-                    !absl::IsDeadlineExceeded(outcome.sent);
-  if (disk) event.level = LogLevel::kWarning;
+  const Event event = EventOf(route, request, reply);
   const auto spent =
       std::chrono::duration_cast<milliseconds>(steady_clock::now() - outcome.started);
-  Log(event.level, event.name,
-      {{"request", std::string(outcome.request_id)},
-       {"method", request.method},
-       {"repository", route.repository},
-       {"reference", route.reference},
-       {"status", StrCat(reply.status)},
-       {"received", StrCat(outcome.received_bytes)},
-       {"sent", StrCat(reply.length_bytes())},
-       {"ms", StrCat(spent.count())},
+  const LogField id{"request", std::string(outcome.request_id)};
+  const LogField method{"method", request.method};
+  const LogField repository{"repository", route.repository};
+  const LogField reference{"reference", route.reference};
+  const LogField digest{"digest", reply.digest};
+  const LogField status{"status", StrCat(reply.status)};
+  const LogField received{"received", StrCat(outcome.received_bytes)};
+  const LogField sent{"sent", StrCat(outcome.sent_bytes)};
+  const LogField ms{"ms", StrCat(spent.count())};
+  if (outcome.sent.ok() && reply.cause.ok()) {
+    Log(event.level, event.name,
+        {id, method, repository, reference, digest, status, received, sent, ms});
+    return;
+  }
+  // The disk failed under an answer that had begun, if it was not the client.
+  const bool disk = !outcome.sent.ok() && !absl::IsCancelled(outcome.sent) &&
+                    !absl::IsDeadlineExceeded(outcome.sent);
+  const absl::Status& reason = outcome.sent.ok() ? reply.cause : outcome.sent;
+  Log(disk ? LogLevel::kWarning : event.level, event.name,
+      {id,
+       method,
+       repository,
+       reference,
+       digest,
+       status,
+       received,
+       sent,
+       ms,
        {"code", std::string(reply.error_code)},
        {"reason", std::string(ToStd(reason.message()))}});
 }
@@ -196,6 +211,7 @@ Session::Next Session::AnswerOne(const Connection& connection, RequestReader& re
   if (!reply.abandoned) {
     Pace pace(options_.stall_timeout, options_.min_bytes_per_second);
     outcome.sent = SendReply(connection.fd(), reply, send, &pace);
+    if (outcome.sent.ok() && !send.head_only) outcome.sent_bytes = reply.length_bytes();
   }
   outcome.received_bytes = reader.body_bytes();
   LogRequest(route, request, reply, outcome);

@@ -32,7 +32,7 @@ Reply Created(const Exchange& exchange, const Digest& digest) {
   reply.status = 201;
   const std::string text = digest.ToString();
   reply.AddHeader("Location", BlobLocation(exchange.route.repository, text));
-  reply.AddHeader("Docker-Content-Digest", text);
+  reply.AddDigest(text);
   return reply;
 }
 
