@@ -1,0 +1,187 @@
+// A full disk and failing writes: the push fails with a clear error, reads go on, the space of the
+// failed upload returns, deletions and reclamation work, and pushes do again.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <limits>
+#include <thread>
+
+#include "storage/limits.h"
+#include "tests/crash/crashing_store.h"
+#include "tests/crash/scenario.h"
+
+namespace varve {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr char kApp[] = "team/app";
+constexpr uint64_t kUnlimited = std::numeric_limits<uint64_t>::max();
+
+class FullDiskTest : public ::testing::Test {
+ protected:
+  void Start(uint64_t reserve_bytes = 0) {
+    EngineOptions options = CrashingStore::ShortPromises();
+    options.reserve_bytes = reserve_bytes;
+    crashing_ = std::make_unique<CrashingStore>(Sabotage(), options);
+    ASSERT_EQ(crashing_->Open(), absl::OkStatus());
+    for (const TestBlob& blob : {config_, layer_}) {
+      ASSERT_EQ(PushBlob(crashing_->store(), kApp, blob), absl::OkStatus());
+      contents_.Add(blob);
+    }
+    ASSERT_EQ(PutManifest(crashing_->store(), kApp, image_, {"latest"}), absl::OkStatus());
+    contents_.repositories.insert(kApp);
+    contents_.Add(image_);
+    contents_.Add(blob_);
+    model_.PutManifest(kApp, image_, {"latest"});
+  }
+
+  // Leaves `bytes` free.
+  void Fill(uint64_t bytes) { disk().SetCapacity(disk().used_bytes() + bytes); }
+  MemoryFileSystem& disk() { return crashing_->disk(); }
+  uint64_t FreeBytes() { return disk().FreeBytes("/").value(); }
+
+  void ExpectServesWhatItHad() {
+    EXPECT_THAT(model_.Differences(crashing_->store(), contents_), IsEmpty());
+  }
+
+  void ExpectPushWorks() {
+    ASSERT_EQ(PushBlob(crashing_->store(), kApp, blob_), absl::OkStatus());
+    model_.PushBlob(kApp, blob_.digest);
+    ExpectServesWhatItHad();
+    crashing_->PowerCycle(Survival::kOnlySynced, 1);
+    ASSERT_EQ(crashing_->Open(), absl::OkStatus());
+    ExpectServesWhatItHad();
+  }
+
+  const TestBlob config_ = MakeBlob(1, kInlineBytes);
+  const TestBlob layer_ = MakeBlob(2, kLargeBytes);
+  const TestManifest image_ = MakeImage(config_, {layer_});
+  const TestBlob blob_ = MakeBlob(3, kLargeBytes);
+  std::unique_ptr<CrashingStore> crashing_;
+  Model model_;
+  Contents contents_;
+};
+
+TEST_F(FullDiskTest, AnUploadOfKnownSizeIsRefusedBeforeItsBytesAreSent) {
+  Start();
+  Fill(kLargeBytes / 2);
+  const uint64_t free_before = FreeBytes();
+  const absl::Status begun =
+      crashing_->store().BeginIngest(kApp, {.id = "u", .size_bytes = blob_.bytes.size()}).status();
+  EXPECT_EQ(begun.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(begun.message()), HasSubstr("space"));
+  ASSERT_EQ(crashing_->store().Reclaim().status(), absl::OkStatus());
+  // But for the few rows of the log that the attempt wrote.
+  EXPECT_GE(FreeBytes() + 2 * kDiskPageBytes, free_before);
+  ExpectServesWhatItHad();
+  disk().SetCapacity(kUnlimited);
+  ExpectPushWorks();
+}
+
+TEST_F(FullDiskTest, AnUploadOfUnknownSizeFailsInTheMiddleAndGivesItsSpaceBack) {
+  Start();
+  Fill(kLargeBytes / 2);
+  const uint64_t free_before = FreeBytes();
+  {
+    const absl::StatusOr<std::unique_ptr<Ingest>> upload =
+        crashing_->store().BeginIngest(kApp, {.id = "u", .size_bytes = {}});
+    ASSERT_EQ(upload.status(), absl::OkStatus());
+    const absl::Status appended = (*upload)->Append(0, blob_.bytes);
+    EXPECT_EQ(appended.code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_EQ((*upload)->Commit(blob_.digest, {}).status().code(),
+              absl::StatusCode::kFailedPrecondition);
+  }
+  ASSERT_EQ(crashing_->store().Reclaim().status(), absl::OkStatus());
+  EXPECT_GE(FreeBytes() + 2 * kDiskPageBytes, free_before);
+  ExpectServesWhatItHad();
+  disk().SetCapacity(kUnlimited);
+  ExpectPushWorks();
+}
+
+// Whatever call of a push finds no room: a clear error, nothing visible, nothing lost.
+TEST_F(FullDiskTest, EveryPhaseOfAPushFailsCleanly) {
+  for (const FileCall call : {FileCall::kCreate, FileCall::kWrite, FileCall::kReserve}) {
+    for (uint64_t nth = 1; nth <= 3; ++nth) {
+      SCOPED_TRACE(::testing::Message() << "call " << static_cast<int>(call) << ", time " << nth);
+      contents_ = Contents();
+      model_ = Model();
+      Start();
+      const size_t files_before = crashing_->BlobFilesOnDisk().size();
+      disk().Inject({.call = call,
+                     .status = absl::ResourceExhaustedError("no space left"),
+                     .nth = nth,
+                     .path = Under(kBlobsDirectory)});
+      const absl::Status pushed = PushBlob(crashing_->store(), kApp, blob_);
+      disk().ClearFaults();
+      if (pushed.ok()) {
+        model_.PushBlob(kApp, blob_.digest);  // there was no such call
+      } else {
+        EXPECT_EQ(pushed.code(), absl::StatusCode::kResourceExhausted);
+        EXPECT_EQ(crashing_->BlobFilesOnDisk().size(), files_before);
+      }
+      ExpectServesWhatItHad();
+      ExpectPushWorks();
+    }
+  }
+}
+
+TEST_F(FullDiskTest, AFullLogFailsThePushAndHealsWhenThereIsRoom) {
+  Start();
+  disk().SetCapacity(0);
+  const absl::Status pushed = PushBlob(crashing_->store(), kApp, MakeBlob(9, kInlineBytes * 20));
+  EXPECT_EQ(pushed.code(), absl::StatusCode::kResourceExhausted) << pushed;
+  ExpectServesWhatItHad();
+  disk().SetCapacity(kUnlimited);
+  // Healing is tried a few times a second.
+  absl::Status again = absl::UnknownError("");
+  for (int i = 0; i < 20 && !again.ok(); ++i) {
+    again = PushBlob(crashing_->store(), kApp, blob_);
+    if (!again.ok()) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  ASSERT_EQ(again, absl::OkStatus());
+  ExpectPushWorks();
+}
+
+// With no room at all: the first deletion that needs some gets it from the reserve.
+TEST_F(FullDiskTest, TheReserveLetsDeletionsWorkAndPushesAfterThem) {
+  Start(/*reserve_bytes=*/16 * kMiB);
+  ASSERT_EQ(disk().Stat("/store/RESERVE").status(), absl::OkStatus());
+  // More deletions than the last page of the log has room for.
+  std::vector<TestManifest> images;
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    const TestBlob config = MakeBlob(100 + seed, kInlineBytes);
+    contents_.Add(config);
+    images.push_back(contents_.Add(MakeImage(config, {layer_})));
+    ASSERT_EQ(PushBlob(crashing_->store(), kApp, config), absl::OkStatus());
+    ASSERT_EQ(PutManifest(crashing_->store(), kApp, images.back(), {}), absl::OkStatus());
+    model_.PutManifest(kApp, images.back(), {});
+  }
+  images.push_back(image_);
+  Fill(0);
+  EXPECT_EQ(PushBlob(crashing_->store(), kApp, blob_).code(), absl::StatusCode::kResourceExhausted);
+  for (const TestManifest& image : images) {
+    ASSERT_EQ(crashing_->store().DeleteManifest(kApp, image.digest), absl::OkStatus());
+    model_.DeleteManifest(kApp, image.digest);
+  }
+  EXPECT_TRUE(absl::IsNotFound(disk().Stat("/store/RESERVE").status()));
+  model_.Reclaim();
+  const absl::StatusOr<ReclaimReport> report = crashing_->store().Reclaim();
+  ASSERT_EQ(report.status(), absl::OkStatus());
+  EXPECT_GE(report->freed_bytes, layer_.bytes.size());
+  ExpectPushWorks();
+}
+
+// The reserve is set aside again as soon as there is room for it.
+TEST_F(FullDiskTest, TheReserveIsTakenAgain) {
+  Start(/*reserve_bytes=*/16 * kMiB);
+  ASSERT_EQ(disk().Remove("/store/RESERVE"), absl::OkStatus());
+  crashing_->Close();
+  ASSERT_EQ(crashing_->Open(), absl::OkStatus());
+  EXPECT_GE(disk().Stat("/store/RESERVE")->allocated_bytes, 16 * kMiB);
+}
+
+}  // namespace
+}  // namespace varve
