@@ -28,6 +28,8 @@ constexpr milliseconds kTick{250};
 // Accepting rests for this long when the process has no descriptor left. The connections wait in
 // the kernel's queue.
 constexpr milliseconds kAcceptPause{200};
+// Then the idle connections get their turn.
+constexpr int kAcceptsAtOnce = 128;
 constexpr uint32_t kOnce = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT;
 
 // A peer that has closed needs no worker.
@@ -92,7 +94,7 @@ void Poller::Run() {
       const int fd = events[static_cast<size_t>(i)].data.fd;
       if (fd == wake_) return;
       if (fd == listener_) {
-        AcceptAll();
+        AcceptSome();
       } else {
         HandOver(fd);
       }
@@ -106,8 +108,8 @@ void Poller::Run() {
   }
 }
 
-void Poller::AcceptAll() {
-  while (true) {
+void Poller::AcceptSome() {
+  for (int i = 0; i < kAcceptsAtOnce; ++i) {
     const int fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
       if (errno == EINTR || errno == ECONNABORTED) continue;

@@ -42,7 +42,7 @@ class Poller {
   };
 
   void Run();
-  void AcceptAll();
+  void AcceptSome();
   void PauseListener();
   void ResumeListener();
   void HandOver(int fd);

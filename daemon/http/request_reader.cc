@@ -32,6 +32,7 @@ constexpr std::string_view kEndOfHead = "\r\n\r\n";
 constexpr size_t kGoodPieceBytes = 64 * 1024;
 // A chunked body is read into the second half of the buffer and unwrapped into the first.
 constexpr size_t kHalf = IoBuffer::kBytes / 2;
+static_assert(kMaxUnreadBytes <= kHalf && kMaxHeaderBytes < kMaxUnreadBytes);
 constexpr milliseconds kDrainTimeout{2000};
 
 bool EqualsIgnoringCase(std::string_view a, std::string_view b) {

@@ -43,8 +43,8 @@ class Server : public HttpServer {
   }
 
  private:
-  Session::Exits MakeExits() {
-    Session::Exits exits;
+  HttpSession::Exits MakeExits() {
+    HttpSession::Exits exits;
     exits.park = [this](std::unique_ptr<Connection> connection) {
       poller_.Park(std::move(connection));
     };
@@ -59,7 +59,7 @@ class Server : public HttpServer {
   const uint16_t port_;
   std::atomic<bool> stopping_{false};
   OpenConnections connections_;
-  Session session_;
+  HttpSession session_;
   WorkerPool workers_;
   Poller poller_;
 };

@@ -120,7 +120,7 @@ Reply RouteError(const absl::Status& status) {
 }  // namespace
 
 // Says that no more will be sent, then lets the client finish sending for a moment.
-void Session::LingeringClose(int fd, IoBuffer& scratch) const {
+void HttpSession::LingeringClose(int fd, IoBuffer& scratch) const {
   if (shutdown(fd, SHUT_WR) != 0) return;
   const auto start = steady_clock::now();
   size_t left = kLingerBytes;
@@ -135,7 +135,7 @@ void Session::LingeringClose(int fd, IoBuffer& scratch) const {
   }
 }
 
-void Session::Serve(std::unique_ptr<Connection> connection, IoBuffer& buffer) const {
+void HttpSession::Serve(std::unique_ptr<Connection> connection, IoBuffer& buffer) const {
   RequestReader reader(*connection, buffer, options_);
   while (true) {
     switch (reader.ReadHead(kHeaderPatience)) {
@@ -168,7 +168,7 @@ void Session::Serve(std::unique_ptr<Connection> connection, IoBuffer& buffer) co
   }
 }
 
-void Session::AnswerRefusal(const Connection& connection, const RequestReader& reader) const {
+void HttpSession::AnswerRefusal(const Connection& connection, const RequestReader& reader) const {
   const RequestReader::Refusal& refusal = reader.refusal();
   const Reply reply = ErrorReply(refusal.http_status, "UNSUPPORTED", refusal.message);
   const std::string request_id = RequestId(reader.request());
@@ -184,15 +184,16 @@ void Session::AnswerRefusal(const Connection& connection, const RequestReader& r
        {"send", std::string(ToStd(sent.message()))}});
 }
 
-Reply Session::MakeReply(const Request& request, RequestReader& reader,
-                         const std::string& request_id, Route* route) const {
+Reply HttpSession::MakeReply(const Request& request, RequestReader& reader,
+                             const std::string& request_id, Route* route) const {
   absl::StatusOr<Route> parsed = ParseTarget(request.target);
   if (!parsed.ok()) return RouteError(parsed.status());
   *route = *std::move(parsed);
   return Dispatch(Exchange{store_, request, *route, reader, request_id});
 }
 
-Session::Next Session::AnswerOne(const Connection& connection, RequestReader& reader) const {
+HttpSession::Next HttpSession::AnswerOne(const Connection& connection,
+                                         RequestReader& reader) const {
   Outcome outcome;
   outcome.started = steady_clock::now();
   const Request& request = reader.request();

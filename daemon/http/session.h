@@ -18,7 +18,7 @@
 
 namespace varve {
 
-class Session {
+class HttpSession {
  public:
   // Where a connection goes that this thread should not go on with.
   struct Exits {
@@ -28,8 +28,8 @@ class Session {
   };
 
   // All references must outlive the session.
-  Session(Store& store, const HttpServerOptions& options, const std::atomic<bool>& stopping,
-          Exits exits)
+  HttpSession(Store& store, const HttpServerOptions& options, const std::atomic<bool>& stopping,
+              Exits exits)
       : store_(store), options_(options), stopping_(stopping), exits_(std::move(exits)) {}
 
   // Serves what the connection has, then parks or closes it.

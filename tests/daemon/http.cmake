@@ -12,4 +12,5 @@ varve_test(http_door_test LABEL unit
     http_hostile_test.cc
     http_manifest_test.cc
     http_reply_test.cc
+    http_restart_test.cc
   LIBRARIES varve_http varve_storage absl::str_format Threads::Threads)
