@@ -9,10 +9,10 @@
 #include <utility>
 
 #include "daemon/grpc/call.h"
+#include "daemon/grpc/call_workers.h"
 #include "daemon/grpc/services.h"
 #include "daemon/grpc/stream_watch.h"
 #include "daemon/grpc/unix_socket.h"
-#include "daemon/grpc/call_workers.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"

@@ -107,6 +107,31 @@ TEST_F(ClientTest, AnUploadSurvivesARestartOfTheDaemon) {
   EXPECT_EQ(Get(blob->digest), bytes);
 }
 
+TEST_F(ClientTest, APipeMayBeSilentForLongerThanAStreamLives) {
+  StopDaemon();
+  options_.stall_timeout = std::chrono::milliseconds(100);
+  StartDaemon();
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  const std::string bytes = TestBytes(3 * kMiB, 7);
+  std::thread producer([&] {
+    for (size_t at = 0; at < bytes.size(); at += kMiB) {
+      for (size_t done = 0; done < kMiB;) {
+        const ssize_t written = write(ends[1], bytes.data() + at + done, kMiB - done);
+        if (written > 0) done += static_cast<size_t>(written);
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    }
+    close(ends[1]);
+  });
+  ByteSource source(ends[0]);
+  const absl::StatusOr<BlobInfo> blob = client_->PutBlob(source, {});
+  producer.join();
+  close(ends[0]);
+  ASSERT_TRUE(blob.ok()) << blob.status();
+  EXPECT_EQ(Get(Sha256Of(bytes)), bytes);
+}
+
 TEST_F(ClientTest, ADownloadSurvivesARestartOfTheDaemon) {
   const std::string bytes = TestBytes(24 * kMiB, 4);
   ASSERT_TRUE(Put(WriteFile("f", bytes)).ok());

@@ -42,6 +42,7 @@ class DaemonTest : public testing::Test {
     char directory[] = "/tmp/vcXXXXXX";
     ASSERT_NE(mkdtemp(directory), nullptr);
     directory_ = directory;
+    options_.socket_path = directory_ + "/s";
     ASSERT_NO_FATAL_FAILURE(StartDaemon());
     absl::StatusOr<std::unique_ptr<Client>> client = Client::Connect(Address());
     ASSERT_TRUE(client.ok()) << client.status();
@@ -57,8 +58,7 @@ class DaemonTest : public testing::Test {
     absl::StatusOr<std::unique_ptr<Store>> store = OpenEngine(directory_ + "/data", {});
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
-    absl::StatusOr<std::unique_ptr<GrpcServer>> server =
-        GrpcServer::Start(*store_, {.socket_path = directory_ + "/s"});
+    absl::StatusOr<std::unique_ptr<GrpcServer>> server = GrpcServer::Start(*store_, options_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
   }
@@ -113,6 +113,7 @@ class DaemonTest : public testing::Test {
   }
 
   std::string directory_;
+  GrpcServerOptions options_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<GrpcServer> server_;
   std::unique_ptr<Client> client_;

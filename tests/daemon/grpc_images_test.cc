@@ -189,6 +189,19 @@ TEST_F(GrpcImagesTest, BadManifestsAndNamesAreInvalid) {
             StatusCode::INVALID_ARGUMENT);
 }
 
+// What is not UTF-8 could not be sent as a string field: one such image would break every list.
+TEST_F(GrpcImagesTest, TextThatIsNotUtf8NeverGetsIn) {
+  const std::string manifest = NewManifest("app", 7);
+  ASSERT_TRUE(Put("app", manifest, {"good"}).status.ok());
+  for (const char* text : {"\xff", "\xc3\x28", "\xed\xa0\x80", "\\ud800", "\\udc00x"}) {
+    const std::string hostile =
+        "{\"artifactType\":\"application/" + std::string(text) + "\"," + manifest.substr(1);
+    EXPECT_EQ(Put("app", hostile, {"bad"}).status.error_code(), StatusCode::INVALID_ARGUMENT)
+        << text;
+  }
+  EXPECT_THAT(ListAll(10), testing::ElementsAre("app:good"));
+}
+
 TEST_F(GrpcImagesTest, TagsComeAndGo) {
   const std::string first = NewManifest("app", 3);
   const std::string second = NewManifest("app", 4);
