@@ -1,4 +1,4 @@
-"""What clients were told by a daemon that may be killed at any time: the model of kill_loop.py.
+"""What clients were told by a daemon that may be killed at any time: the model of kill_loop.py."""
 
 import threading
 
