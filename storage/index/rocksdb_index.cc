@@ -14,6 +14,10 @@
 //     before a table written after it.
 //   * After a failed write or sync of the log RocksDB takes no more writes, because nobody knows
 //     what the disk holds; reads go on. Only a full disk heals, when a later write finds space.
+//   * RocksDB names a new manifest in CURRENT before the manifest's own directory entry is synced.
+//   A
+//     file system that does not keep the order of names could lose one and keep the other, so the
+//     directory is synced in between (OrderedNames).
 //   * Debian builds RocksDB with its assertions on: using a log file that has failed ends the
 //     process, so no call here may touch one.
 #include "storage/index/rocksdb_index.h"
@@ -101,6 +105,26 @@ class SilentLogger : public rocksdb::Logger {
   void Logv(const char* /*format*/, va_list /*arguments*/) override {}
 };
 
+// Syncs the directory before CURRENT changes in it, so that what CURRENT names is there for good.
+class OrderedNames : public rocksdb::FileSystemWrapper {
+ public:
+  using FileSystemWrapper::FileSystemWrapper;
+  const char* Name() const override { return "varve.ordered_names"; }
+
+  rocksdb::IOStatus RenameFile(const std::string& from, const std::string& to,
+                               const rocksdb::IOOptions& options,
+                               rocksdb::IODebugContext* debug) override {
+    if (to.ends_with("/CURRENT")) {
+      std::unique_ptr<rocksdb::FSDirectory> directory;
+      rocksdb::IOStatus status =
+          target()->NewDirectory(to.substr(0, to.rfind('/')), options, &directory, debug);
+      if (status.ok()) status = directory->Fsync(options, debug);
+      if (!status.ok()) return status;
+    }
+    return target()->RenameFile(from, to, options, debug);
+  }
+};
+
 // Remembers that RocksDB met an error by itself, and leaves healing to WriteOutcome: RocksDB's own
 // attempt comes only every few seconds and shuts out any other, while a deletion that has just made
 // room on a full disk must be able to go on.
@@ -145,7 +169,7 @@ class RocksdbIndex : public Index {
   absl::StatusOr<CommitOutcome> WriteOutcome(const rocksdb::Status& status);
   // An error while the last write failed: nothing may be acknowledged then, not even a transaction
   // that only found its effect to be there already.
-  absl::Status Healthy() const;
+  absl::Status Healthy();
 
  private:
   RocksdbIndex() = default;
@@ -154,11 +178,12 @@ class RocksdbIndex : public Index {
   // another thread tried a moment ago: each attempt writes tables out.
   bool TryToResume();
 
-  std::unique_ptr<rocksdb::Env> env_;  // null: the machine's
+  std::unique_ptr<rocksdb::Env> env_;
   const std::shared_ptr<ErrorListener> errors_ = std::make_shared<ErrorListener>();
   std::unique_ptr<rocksdb::TransactionDB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> families_;  // default, inline; owned
   std::atomic<bool> write_failed_ = false;
+  std::atomic<bool> disk_was_full_ = false;      // why the last write failed, when it can be healed
   std::atomic<int64_t> resume_tried_nanos_ = 0;  // steady clock
 };
 
@@ -314,9 +339,10 @@ absl::StatusOr<CommitOutcome> RocksdbIndex::WriteOutcome(const rocksdb::Status& 
     return CommitOutcome::kDone;
   }
   if (IsConflict(status)) return CommitOutcome::kConflict;
+  disk_was_full_ = status.IsNoSpace() && status.severity() < rocksdb::Status::kFatalError;
   write_failed_ = true;
   if (status.IsNoSpace()) {
-    if (status.severity() < rocksdb::Status::kFatalError && TryToResume()) {
+    if (disk_was_full_ && TryToResume()) {
       return CommitOutcome::kUnknown;
     }
     return absl::ResourceExhaustedError(
@@ -335,7 +361,6 @@ bool RocksdbIndex::TryToResume() {
   const int64_t now = std::chrono::steady_clock::now().time_since_epoch().count();
   int64_t tried = resume_tried_nanos_;
   if (now - tried < kResumePauseNanos) return false;
-  if (!resume_tried_nanos_.compare_exchange_strong(tried, now)) return false;
   // An attempt that meets a full disk again would make the error final.
   uint64_t unflushed_bytes = 0;
   uint64_t free_bytes = 0;
@@ -345,12 +370,19 @@ bool RocksdbIndex::TryToResume() {
       free_bytes < 2 * unflushed_bytes + kResumeReserveBytes) {
     return false;
   }
+  // Only now, so that a deletion which has made room need not wait for the next turn.
+  if (!resume_tried_nanos_.compare_exchange_strong(tried, now)) return false;
   // Of the database underneath: the transactional layer does not pass this call on.
   return db_->GetRootDB()->Resume().ok();
 }
 
-absl::Status RocksdbIndex::Healthy() const {
+absl::Status RocksdbIndex::Healthy() {
   if (!write_failed_) return absl::OkStatus();
+  // Resuming writes all that is visible to synced tables.
+  if (disk_was_full_ && TryToResume()) {
+    write_failed_ = false;
+    return absl::OkStatus();
+  }
   return absl::UnavailableError(
       "index: an earlier write failed, so nothing can be acknowledged; repeat the request, and if "
       "it keeps failing check the disk and restart the daemon");
@@ -502,10 +534,9 @@ rocksdb::Status OpenTransactional(rocksdb::DBOptions options, const std::string&
 absl::StatusOr<std::unique_ptr<Index>> RocksdbIndex::Open(const std::string& directory,
                                                           const RocksdbIndexOptions& options) {
   std::unique_ptr<RocksdbIndex> index(new RocksdbIndex);
-  if (options.file_system != nullptr) {
-    index->env_ = rocksdb::NewCompositeEnv(options.file_system);
-  }
-  rocksdb::Env* const env = index->env_ != nullptr ? index->env_.get() : rocksdb::Env::Default();
+  index->env_ = rocksdb::NewCompositeEnv(std::make_shared<OrderedNames>(
+      options.file_system != nullptr ? options.file_system : rocksdb::FileSystem::Default()));
+  rocksdb::Env* const env = index->env_.get();
   std::string path = directory;
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   RETURN_IF_ERROR(CheckNotHeadless(env, path));
