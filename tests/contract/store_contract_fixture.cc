@@ -1,0 +1,296 @@
+#include "tests/contract/store_contract_fixture.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/digest/hasher.h"
+#include "storage/engine.h"
+#include "storage/index/memory_index.h"
+#include "storage/index/rocksdb_index.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/flaky_index.h"
+#include "tests/support/memory_file_system.h"
+
+namespace varve {
+namespace {
+
+// Lets an index in memory outlive the store that was opened over it.
+class BorrowedIndex final : public Index {
+ public:
+  explicit BorrowedIndex(Index& index) : index_(index) {}
+  std::unique_ptr<Transaction> Begin() override { return index_.Begin(); }
+  absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
+    return index_.Get(key);
+  }
+  absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
+    return index_.Scan(range, limit);
+  }
+
+ private:
+  Index& index_;
+};
+
+class EngineUnderTest : public StoreUnderTest {
+ public:
+  Store& store() override { return *store_; }
+  void Reopen() override {
+    const absl::Status saved = store_->CheckpointIngests();
+    EXPECT_TRUE(saved.ok()) << saved;
+    store_.reset();
+    Open();
+  }
+  void Advance(int64_t nanos) override { clock_.Advance(nanos); }
+  void JumpWall(int64_t nanos) override { clock_.JumpWall(nanos); }
+  std::string blobs_directory() const override { return directory_ + "/blobs"; }
+
+ protected:
+  explicit EngineUnderTest(const StoreSettings& settings) : random_(settings.seed) {
+    options_.promise_nanos = settings.promise_nanos;
+    options_.ingest_expiry_nanos = settings.ingest_expiry_nanos;
+    options_.max_bytes = settings.max_bytes;
+    options_.accept_sparse_index = settings.accept_sparse_index;
+    options_.clock = &clock_;
+    options_.random = &random_;
+  }
+
+  void Open() {
+    absl::StatusOr<std::unique_ptr<Store>> opened = OpenEngine(directory_, options_);
+    if (!opened.ok()) {
+      ADD_FAILURE() << "open: " << opened.status();
+      std::abort();  // nothing that follows could run
+    }
+    store_ = *std::move(opened);
+  }
+  void Close() { store_.reset(); }
+
+  std::string directory_;
+  EngineOptions options_;
+
+ private:
+  FakeClock clock_;
+  SeededRandom random_;
+  std::unique_ptr<Store> store_;
+};
+
+class DiskEngine final : public EngineUnderTest {
+ public:
+  explicit DiskEngine(const StoreSettings& settings) : EngineUnderTest(settings) {
+    std::string pattern = testing::TempDir() + "varve_store_XXXXXX";
+    if (::mkdtemp(pattern.data()) == nullptr) std::abort();
+    directory_ = pattern;
+    options_.open_index = [](const std::string& path) {
+      RocksdbIndexOptions options;
+      options.cache_bytes = 8 << 20;
+      return OpenRocksdbIndex(path, options);
+    };
+    Open();
+  }
+  ~DiskEngine() override {
+    Close();
+    std::error_code ignored;
+    std::filesystem::remove_all(directory_, ignored);
+  }
+  FileSystem& disk() override { return PosixFileSystem(); }
+  std::optional<uint64_t> blob_bytes_read() const override { return std::nullopt; }
+};
+
+class MemoryEngine final : public EngineUnderTest {
+ public:
+  MemoryEngine(const StoreSettings& settings, std::unique_ptr<Index> index)
+      : EngineUnderTest(settings), index_(std::move(index)) {
+    directory_ = "/store";
+    options_.file_system = &disk_;
+    options_.open_index = [this](const std::string&) -> absl::StatusOr<std::unique_ptr<Index>> {
+      return std::make_unique<BorrowedIndex>(*index_);
+    };
+    Open();
+  }
+  ~MemoryEngine() override { Close(); }
+  FileSystem& disk() override { return disk_; }
+  std::optional<uint64_t> blob_bytes_read() const override {
+    return disk_.Counters(Under(blobs_directory())).bytes_read;
+  }
+
+ private:
+  MemoryFileSystem disk_;
+  const std::unique_ptr<Index> index_;
+};
+
+std::string DescriptorJson(std::string_view media_type, const Digest& digest, bool foreign) {
+  return StrCat("{\"mediaType\":\"", media_type, "\",\"digest\":\"", digest.ToString(),
+                "\",\"size\":7", foreign ? ",\"urls\":[\"https://example.com/x\"]" : "", "}");
+}
+
+std::string ListJson(const std::vector<std::string>& items) {
+  std::string json = "[";
+  for (const std::string& item : items) json += (json.size() > 1 ? "," : "") + item;
+  return json + "]";
+}
+
+}  // namespace
+
+std::vector<std::string> StoreUnderTest::BlobFiles(std::optional<uint64_t> size_bytes) {
+  std::vector<std::string> paths;
+  const std::vector<std::string> ranges = disk().List(blobs_directory()).value();
+  for (const std::string& range : ranges) {
+    const std::string directory = StrCat(blobs_directory(), "/", range);
+    const std::vector<std::string> names = disk().List(directory).value();
+    for (const std::string& name : names) {
+      const std::string path = StrCat(directory, "/", name);
+      if (!size_bytes.has_value() || disk().Stat(path).value().size_bytes == *size_bytes) {
+        paths.push_back(path);
+      }
+    }
+  }
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+uint64_t StoreUnderTest::AllocatedBytes() {
+  uint64_t total = 0;
+  for (const std::string& path : BlobFiles()) total += disk().Stat(path).value().allocated_bytes;
+  return total;
+}
+
+StoreFactory DiskStore() {
+  return {"Disk", [](const StoreSettings& settings) -> std::unique_ptr<StoreUnderTest> {
+            return std::make_unique<DiskEngine>(settings);
+          }};
+}
+
+StoreFactory MemoryStore() {
+  return {"Memory", [](const StoreSettings& settings) -> std::unique_ptr<StoreUnderTest> {
+            return std::make_unique<MemoryEngine>(settings, NewMemoryIndex());
+          }};
+}
+
+StoreFactory FlakyStore() {
+  return {"Flaky", [](const StoreSettings& settings) -> std::unique_ptr<StoreUnderTest> {
+            FlakyOptions options;
+            options.seed = settings.seed;
+            // A manifest with 900 references meets 900 guards: each try must have a chance.
+            options.guard_conflict_rate = 0.001;
+            return std::make_unique<MemoryEngine>(settings,
+                                                  NewFlakyIndex(NewMemoryIndex(), options));
+          }};
+}
+
+std::vector<StoreFactory> AllStores() { return {DiskStore(), MemoryStore(), FlakyStore()}; }
+
+std::string StoreName(const testing::TestParamInfo<StoreFactory>& info) { return info.param.name; }
+
+std::string MakeBytes(size_t size, uint64_t seed) {
+  SeededRandom random(seed);
+  std::string bytes;
+  bytes.reserve(size + sizeof(uint64_t));
+  while (bytes.size() < size) {
+    const uint64_t word = random.Next();
+    for (size_t i = 0; i < sizeof(word); ++i) {
+      bytes.push_back(static_cast<char>((word >> (8 * i)) & 0xff));
+    }
+  }
+  bytes.resize(size);
+  return bytes;
+}
+
+Digest Sha256(std::string_view bytes) { return HashBytes(DigestAlgorithm::kSha256, bytes); }
+
+std::string ManifestJson(const ManifestParts& parts) {
+  std::string json = StrCat("{\"schemaVersion\":2,\"mediaType\":\"", parts.media_type, "\"");
+  if (!parts.artifact_type.empty()) {
+    json += StrCat(",\"artifactType\":\"", parts.artifact_type, "\"");
+  }
+  if (parts.config.has_value()) {
+    json += StrCat(",\"config\":", DescriptorJson("application/vnd.oci.image.config.v1+json",
+                                                  *parts.config, false));
+    std::vector<std::string> layers;
+    constexpr std::string_view kLayerType = "application/vnd.oci.image.layer.v1.tar+gzip";
+    for (const Digest& layer : parts.layers) {
+      layers.push_back(DescriptorJson(kLayerType, layer, false));
+    }
+    for (const Digest& layer : parts.foreign_layers) {
+      layers.push_back(DescriptorJson(kLayerType, layer, true));
+    }
+    json += StrCat(",\"layers\":", ListJson(layers));
+  } else {
+    std::vector<std::string> children;
+    for (const Digest& child : parts.children) {
+      children.push_back(
+          DescriptorJson("application/vnd.oci.image.manifest.v1+json", child, false));
+    }
+    json += StrCat(",\"manifests\":", ListJson(children));
+  }
+  if (parts.subject.has_value()) {
+    json += StrCat(",\"subject\":", DescriptorJson("application/vnd.oci.image.manifest.v1+json",
+                                                   *parts.subject, false));
+  }
+  if (!parts.note.empty()) json += StrCat(",\"annotations\":{\"note\":\"", parts.note, "\"}");
+  return json + "}";
+}
+
+absl::StatusOr<std::string> ReadWhole(const BlobReader& reader) {
+  if (reader.file == nullptr) return reader.inline_bytes;
+  std::string bytes(reader.info.size_bytes, '\0');
+  ASSIGN_OR_RETURN(const size_t read,
+                   reader.file->ReadAt(0, absl::MakeSpan(bytes.data(), bytes.size())));
+  bytes.resize(read);
+  return bytes;
+}
+
+absl::StatusOr<BlobInfo> PushBytes(Store& store, std::string_view repository,
+                                   std::string_view bytes, const Digest& digest) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest, store.BeginIngest(repository, {}));
+  RETURN_IF_ERROR(ingest->Append(0, bytes));
+  return ingest->Commit(digest, bytes.size());
+}
+
+Digest StoreContractTest::Push(std::string_view repository, std::string_view bytes) {
+  const Digest digest = Sha256(bytes);
+  const absl::StatusOr<BlobInfo> info = PushBytes(store(), repository, bytes, digest);
+  EXPECT_TRUE(info.ok()) << info.status();
+  return digest;
+}
+
+Digest StoreContractTest::PutManifest(std::string_view repository, const std::string& json,
+                                      std::vector<std::string> tags) {
+  PutManifestRequest request;
+  request.bytes = json;
+  request.tags = std::move(tags);
+  const absl::StatusOr<ManifestInfo> info = store().PutManifest(repository, request);
+  EXPECT_TRUE(info.ok()) << info.status();
+  return info.ok() ? info->digest : Digest();
+}
+
+StoreContractTest::Image StoreContractTest::PushImage(std::string_view repository, uint64_t seed,
+                                                      std::vector<std::string> tags,
+                                                      size_t layer_bytes) {
+  Image image;
+  image.config = Push(repository, StrCat("{\"config\":", seed, "}"));
+  image.layer = Push(repository, MakeBytes(layer_bytes, seed));
+  ManifestParts parts;
+  parts.config = image.config;
+  parts.layers = {image.layer};
+  image.manifest_json = ManifestJson(parts);
+  image.manifest = PutManifest(repository, image.manifest_json, std::move(tags));
+  return image;
+}
+
+std::string StoreContractTest::Read(std::string_view repository, const Digest& digest) {
+  const absl::StatusOr<BlobReader> reader = store().OpenBlob(repository, digest);
+  EXPECT_TRUE(reader.ok()) << reader.status();
+  if (!reader.ok()) return "(error)";
+  const absl::StatusOr<std::string> bytes = ReadWhole(*reader);
+  EXPECT_TRUE(bytes.ok()) << bytes.status();
+  return bytes.value_or("(error)");
+}
+
+ReclaimReport StoreContractTest::Reclaim() {
+  const absl::StatusOr<ReclaimReport> report = store().Reclaim();
+  EXPECT_TRUE(report.ok()) << report.status();
+  return report.value_or(ReclaimReport());
+}
+
+}  // namespace varve

@@ -1,0 +1,191 @@
+// Listings: byte order, pages, filters, limits.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "storage/base/str_cat.h"
+#include "storage/catalog/manifest.h"
+#include "tests/contract/store_contract_fixture.h"
+
+namespace varve {
+namespace {
+
+using testing::ElementsAre;
+using testing::ElementsAreArray;
+using testing::IsEmpty;
+using testing::SizeIs;
+using Code = absl::StatusCode;
+
+class StoreListingsTest : public StoreContractTest {
+ protected:
+  // All rows of a listing, `limit` at a time; `name` gives where the next page starts.
+  template <typename List, typename Name>
+  auto AllPages(const List& list, const Name& name, size_t limit) {
+    PageRequest page{"", limit};
+    auto all = list(page).value().rows;
+    all.clear();
+    for (;;) {
+      const auto answer = list(page);
+      EXPECT_TRUE(answer.ok()) << answer.status();
+      if (!answer.ok()) return all;
+      EXPECT_LE(answer->rows.size(), limit);
+      all.insert(all.end(), answer->rows.begin(), answer->rows.end());
+      if (!answer->more) return all;
+      EXPECT_FALSE(answer->rows.empty());
+      if (answer->rows.empty()) return all;
+      page.after = name(answer->rows.back());
+    }
+  }
+  std::vector<std::string> TagNames(size_t limit) {
+    std::vector<std::string> names;
+    for (const TagInfo& tag :
+         AllPages([&](const PageRequest& page) { return store().ListTags("app", page); },
+                  [](const TagInfo& row) { return row.name; }, limit)) {
+      names.push_back(tag.name);
+    }
+    return names;
+  }
+};
+
+TEST_P(StoreListingsTest, TagsInByteOrderInPagesOfAnySize) {
+  EXPECT_EQ(store().ListTags("app", {}).status().code(), Code::kNotFound);
+  const Image image = PushImage("app", 1);
+  EXPECT_THAT(TagNames(10), IsEmpty());
+  std::vector<std::string> tags = {"1", "10", "2", "B", "_", "a", "a-", "a.b", "aa", "latest"};
+  for (const std::string& tag : tags) ASSERT_TRUE(store().Tag("app", tag, image.manifest).ok());
+  PushImage("app2", 1, {"other"});
+  std::sort(tags.begin(), tags.end());
+  for (const size_t limit : std::vector<size_t>{1, 2, 3, 9, 10, 11, 5000}) {
+    SCOPED_TRACE(limit);
+    EXPECT_THAT(TagNames(limit), ElementsAreArray(tags));
+  }
+  const auto page = store().ListTags("app", {"a", 2});
+  ASSERT_TRUE(page.ok());
+  ASSERT_THAT(page->rows, SizeIs(2));
+  EXPECT_EQ(page->rows[0].name, "a-");
+  EXPECT_EQ(page->rows[0].digest, image.manifest);
+  EXPECT_TRUE(page->more);
+  EXPECT_THAT(store().ListTags("app", {"zzz", 10})->rows, IsEmpty());
+  EXPECT_THAT(store().ListTags("app", {std::string(5000, 'z'), 10})->rows, IsEmpty());
+  EXPECT_THAT(store().ListTags("app", {"", 0})->rows, IsEmpty());
+}
+
+TEST_P(StoreListingsTest, APageHasALimit) {
+  const Image image = PushImage("app", 1);
+  for (size_t i = 0; i <= kMaxPageRows; ++i) {
+    ASSERT_TRUE(store().Tag("app", StrCat("t", 10'000 + i), image.manifest).ok());
+  }
+  const auto page = store().ListTags("app", {"", 1'000'000});
+  ASSERT_TRUE(page.ok());
+  EXPECT_THAT(page->rows, SizeIs(kMaxPageRows));
+  EXPECT_TRUE(page->more);
+}
+
+TEST_P(StoreListingsTest, RepositoriesThatHaveImages) {
+  EXPECT_THAT(store().ListRepositories({})->rows, IsEmpty());
+  const std::vector<std::string> names = {"a", "a-b", "a/b", "a/c", "b"};
+  for (const std::string& name : names) PushImage(name, 1);
+  Push("only/blobs", "bytes");
+  const Image gone = PushImage("a/gone", 2);
+  ASSERT_TRUE(store().DeleteManifest("a/gone", gone.manifest).ok());
+  for (const size_t limit : std::vector<size_t>{1, 2, 4, 5, 6}) {
+    EXPECT_THAT(AllPages([&](const PageRequest& page) { return store().ListRepositories(page); },
+                         [](const std::string& row) { return row; }, limit),
+                ElementsAreArray(names));
+  }
+}
+
+TEST_P(StoreListingsTest, ReferrersByTypeWithTheirAnnotations) {
+  const Image image = PushImage("app", 1, {"v1"});
+  const auto list = [&](std::string_view type, size_t limit) {
+    std::vector<std::string> notes;
+    for (const ReferrerInfo& row : AllPages(
+             [&](const PageRequest& page) {
+               return store().ListReferrers("app", image.manifest, type, page);
+             },
+             [](const ReferrerInfo& last) { return last.manifest.digest.ToString(); }, limit)) {
+      EXPECT_EQ(row.manifest.subject, image.manifest);
+      notes.push_back(row.annotations_json);
+    }
+    std::sort(notes.begin(), notes.end());
+    return notes;
+  };
+  EXPECT_THAT(list("", 10), IsEmpty());
+  std::vector<Digest> referrers;
+  for (int i = 0; i < 6; ++i) {
+    ManifestParts parts;
+    parts.config = image.config;
+    parts.subject = image.manifest;
+    parts.artifact_type = i % 2 == 0 ? "application/even" : "application/odd";
+    parts.note = StrCat(i);
+    referrers.push_back(PutManifest("app", ManifestJson(parts)));
+  }
+  const auto note = [](int i) { return StrCat("{\"note\":\"", i, "\"}"); };
+  for (const size_t limit : std::vector<size_t>{1, 2, 3, 100}) {
+    EXPECT_THAT(list("application/odd", limit), ElementsAre(note(1), note(3), note(5)));
+    EXPECT_THAT(list("", limit), SizeIs(6));
+  }
+  EXPECT_THAT(list("application/none", 2), IsEmpty());
+  EXPECT_EQ(store().ListReferrers("app", image.manifest, "", {"junk", 1}).status().code(),
+            Code::kInvalidArgument);
+  ASSERT_TRUE(store().DeleteManifest("app", referrers[1]).ok());
+  EXPECT_THAT(list("application/odd", 10), ElementsAre(note(3), note(5)));
+  ASSERT_TRUE(store().DeleteManifest("app", image.manifest).ok());
+  EXPECT_THAT(list("", 10), SizeIs(5));
+}
+
+TEST_P(StoreListingsTest, ReferrersWithLargeAnnotationsComeInBoundedPages) {
+  const Image image = PushImage("app", 1);
+  constexpr size_t kNoteBytes = 3'000'000;
+  for (int i = 0; i < 8; ++i) {
+    ManifestParts parts;
+    parts.config = image.config;
+    parts.subject = image.manifest;
+    parts.note = std::string(kNoteBytes, static_cast<char>('a' + i));
+    PutManifest("app", ManifestJson(parts));
+  }
+  const auto page = store().ListReferrers("app", image.manifest, "", {"", 1000});
+  ASSERT_TRUE(page.ok());
+  EXPECT_TRUE(page->more);
+  EXPECT_LE(page->rows.size(), 3u);
+  const auto all = AllPages(
+      [&](const PageRequest& request) {
+        return store().ListReferrers("app", image.manifest, "", request);
+      },
+      [](const ReferrerInfo& last) { return last.manifest.digest.ToString(); }, 1000);
+  EXPECT_THAT(all, SizeIs(8));
+}
+
+TEST_P(StoreListingsTest, ImagesOfOneRepositoryOrOfAll) {
+  const Image one = PushImage("a", 1, {"v1", "v2"});
+  PushImage("a/b", 2, {"v1"});
+  PushImage("c", 3);
+  const Image last = PushImage("d", 4, {"x"});
+  const auto names = [&](std::string_view repository, size_t limit) {
+    std::vector<std::string> found;
+    for (const ImageInfo& image : AllPages(
+             [&](const PageRequest& page) { return store().ListImages(repository, page); },
+             [](const ImageInfo& row) { return StrCat(row.repository, ":", row.tag); }, limit)) {
+      found.push_back(StrCat(image.repository, ":", image.tag));
+    }
+    return found;
+  };
+  for (const size_t limit : std::vector<size_t>{1, 2, 3, 4, 5}) {
+    SCOPED_TRACE(limit);
+    EXPECT_THAT(names("", limit), ElementsAre("a:v1", "a:v2", "a/b:v1", "d:x"));
+    EXPECT_THAT(names("a", limit), ElementsAre("a:v1", "a:v2"));
+  }
+  EXPECT_THAT(names("c", 5), IsEmpty());
+  const auto rows = store().ListImages("d", {});
+  ASSERT_TRUE(rows.ok());
+  ASSERT_THAT(rows->rows, SizeIs(1));
+  EXPECT_EQ(rows->rows[0].manifest.digest, last.manifest);
+  EXPECT_GT(rows->rows[0].tagged_nanos, 0);
+  EXPECT_EQ(store().ListImages("none", {}).status().code(), Code::kNotFound);
+  EXPECT_EQ(store().ListImages("a", {})->rows[0].manifest.digest, one.manifest);
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, StoreListingsTest, testing::ValuesIn(AllStores()), StoreName);
+
+}  // namespace
+}  // namespace varve

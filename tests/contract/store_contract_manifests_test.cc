@@ -1,0 +1,309 @@
+// Manifests and tags: what a manifest may name, when it becomes visible, what a deletion touches.
+#include <gmock/gmock.h>
+
+#include "storage/base/str_cat.h"
+#include "storage/catalog/manifest.h"
+#include "storage/digest/hasher.h"
+#include "tests/contract/store_contract_fixture.h"
+
+namespace varve {
+namespace {
+
+using testing::SizeIs;
+using Code = absl::StatusCode;
+
+class StoreManifestsTest : public StoreContractTest {
+ protected:
+  std::string ImageJson(std::string_view repository, std::string_view note = {}) {
+    ManifestParts parts;
+    parts.config = Push(repository, "{}");
+    parts.note = note;
+    return ManifestJson(parts);
+  }
+  static std::string IndexJson(std::vector<Digest> children, std::string_view note = {}) {
+    ManifestParts parts;
+    parts.media_type = kMediaTypeOciIndex;
+    parts.children = std::move(children);
+    parts.note = note;
+    return ManifestJson(parts);
+  }
+  void AllowSparse() {
+    StoreSettings settings;
+    settings.accept_sparse_index = true;
+    Make(settings);
+  }
+};
+
+TEST_P(StoreManifestsTest, ComesBackByTagAndByDigestByteForByte) {
+  const Image image = PushImage("app", 1, {"v1", "latest"});
+  EXPECT_EQ(image.manifest, Sha256(image.manifest_json));
+  for (const ManifestReference& reference :
+       {ManifestReference("v1"), ManifestReference("latest"), ManifestReference(image.manifest)}) {
+    const auto manifest = store().GetManifest("app", reference);
+    ASSERT_TRUE(manifest.ok()) << manifest.status();
+    EXPECT_EQ(manifest->bytes, image.manifest_json);
+    EXPECT_EQ(manifest->info.digest, image.manifest);
+    EXPECT_EQ(manifest->info.media_type, kMediaTypeOciManifest);
+    EXPECT_EQ(manifest->info.config, image.config);
+    EXPECT_EQ(manifest->info.size_bytes, image.manifest_json.size());
+    EXPECT_EQ(manifest->info.content_bytes, 14u);
+    const auto stat = store().StatManifest("app", reference);
+    ASSERT_TRUE(stat.ok());
+    EXPECT_EQ(stat->digest, image.manifest);
+  }
+  EXPECT_EQ(ManifestCode("app", "v2"), Code::kNotFound);
+  EXPECT_EQ(ManifestCode("other", "v1"), Code::kNotFound);
+  EXPECT_EQ(ManifestCode("app", Sha256("x")), Code::kNotFound);
+  EXPECT_EQ(ManifestCode("app", "-bad"), Code::kInvalidArgument);
+}
+
+TEST_P(StoreManifestsTest, EveryKindIsTaken) {
+  const Digest config = Push("app", "{}");
+  ManifestParts docker;
+  docker.media_type = kMediaTypeDockerManifest;
+  docker.config = config;
+  const Digest child = PutManifest("app", ManifestJson(docker), {"docker"});
+  ManifestParts list;
+  list.media_type = kMediaTypeDockerList;
+  list.children = {child};
+  const Digest nested = PutManifest("app", ManifestJson(list), {"list"});
+  PutManifest("app", IndexJson({nested}), {"nested"});
+  PutManifest("app", IndexJson({}), {"empty"});
+  ManifestParts artifact;
+  artifact.config = config;
+  artifact.artifact_type = "application/vnd.example.sbom";
+  artifact.subject = child;
+  const Digest sbom = PutManifest("app", ManifestJson(artifact));
+  const auto info = store().StatManifest("app", sbom);
+  ASSERT_TRUE(info.ok());
+  EXPECT_EQ(info->artifact_type, "application/vnd.example.sbom");
+  EXPECT_EQ(info->subject, child);
+  EXPECT_EQ(store().StatManifest("app", "list")->media_type, kMediaTypeDockerList);
+  EXPECT_EQ(store().StatManifest("app", "list")->config, std::nullopt);
+}
+
+TEST_P(StoreManifestsTest, MalformedOnesAreRefusedAndChangeNothing) {
+  for (const std::string& json :
+       {std::string(), std::string("{}"), std::string("not json"), std::string(100'000, '['),
+        std::string("{\"schemaVersion\":1}"), std::string(kMaxManifestBytes + 1, ' ')}) {
+    EXPECT_EQ(PutCode("app", json), Code::kInvalidArgument);
+  }
+  EXPECT_EQ(store().ListTags("app", {}).status().code(), Code::kNotFound);
+  const std::string json = ImageJson("app");
+  PutManifestRequest request;
+  request.bytes = json;
+  request.media_type = kMediaTypeOciIndex;
+  EXPECT_EQ(store().PutManifest("app", request).status().code(), Code::kInvalidArgument);
+  request.media_type.clear();
+  request.expected = Sha256("other");
+  EXPECT_EQ(store().PutManifest("app", request).status().code(), Code::kInvalidArgument);
+  request.expected.reset();
+  request.tags = {"ok", std::string(kMaxTagBytes + 1, 't')};
+  EXPECT_EQ(store().PutManifest("app", request).status().code(), Code::kInvalidArgument);
+  request.tags.assign(kMaxTagsPerPut + 1, "tag");
+  EXPECT_EQ(store().PutManifest("app", request).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(ManifestCode("app", Sha256(json)), Code::kNotFound);
+  request.tags.assign(1, std::string(kMaxTagBytes, 't'));
+  EXPECT_TRUE(store().PutManifest("app", request).ok());
+}
+
+TEST_P(StoreManifestsTest, Sha512ManifestsHaveTheirOwnName) {
+  const std::string json = ImageJson("app");
+  PutManifestRequest request;
+  request.bytes = json;
+  request.algorithm = DigestAlgorithm::kSha512;
+  const Digest digest = HashBytes(DigestAlgorithm::kSha512, json);
+  ASSERT_EQ(store().PutManifest("app", request).value().digest, digest);
+  EXPECT_EQ(ManifestCode("app", digest), Code::kOk);
+  EXPECT_EQ(ManifestCode("app", Sha256(json)), Code::kNotFound);
+  request.expected = Sha256(json);
+  EXPECT_EQ(store().PutManifest("app", request).value().digest, Sha256(json));
+}
+
+TEST_P(StoreManifestsTest, MissingContentIsNamed) {
+  const Digest config = Push("app", "{}");
+  const Digest elsewhere = Push("other", "layer");
+  ManifestParts parts;
+  parts.config = config;
+  parts.layers = {elsewhere};
+  PutManifestRequest request;
+  const std::string json = ManifestJson(parts);
+  request.bytes = json;
+  const auto put = store().PutManifest("app", request);
+  EXPECT_EQ(put.status().code(), Code::kFailedPrecondition);
+  EXPECT_EQ(put.status().GetPayload(kMissingDigestPayload), elsewhere.ToString());
+  EXPECT_EQ(ManifestCode("app", Sha256(json)), Code::kNotFound);
+  ASSERT_TRUE(store().MountBlob("app", elsewhere, "other").ok());
+  EXPECT_TRUE(store().PutManifest("app", request).ok());
+  parts.config.reset();
+  parts.layers.clear();
+  EXPECT_EQ(PutCode("app", IndexJson({Sha256("no such manifest")})), Code::kFailedPrecondition);
+  EXPECT_EQ(PutCode("app", IndexJson({config})), Code::kFailedPrecondition);
+}
+
+TEST_P(StoreManifestsTest, ForeignLayersNeedNotBeHereAndShowNothing) {
+  const Digest secret = Push("private", "bytes of another repository");
+  ManifestParts parts;
+  parts.config = Push("app", "{}");
+  parts.foreign_layers = {secret, Sha256("nowhere")};
+  const Digest manifest = PutManifest("app", ManifestJson(parts), {"v1"});
+  EXPECT_EQ(StatCode("app", secret), Code::kNotFound);
+  ASSERT_TRUE(store().DeleteManifest("app", manifest).ok());
+  EXPECT_EQ(StatCode("app", secret), Code::kNotFound);
+  EXPECT_EQ(StatCode("private", secret), Code::kOk);
+}
+
+TEST_P(StoreManifestsTest, ForeignLayerPushedLaterIsVisibleThroughItsManifest) {
+  ManifestParts parts;
+  parts.config = Push("app", "{}");
+  parts.foreign_layers = {Sha256("late")};
+  PutManifest("app", ManifestJson(parts), {"v1"});
+  const Digest late = Push("app", "late");
+  EXPECT_EQ(store().DeleteBlob("app", late).code(), Code::kFailedPrecondition);
+  under_test().Advance(72 * kHour);
+  Reclaim();
+  Reclaim();
+  EXPECT_EQ(Read("app", late), "late");
+}
+
+TEST_P(StoreManifestsTest, SparseIndexIsTakenOnlyWhereAllowed) {
+  const std::string child = ImageJson("app");
+  EXPECT_EQ(PutCode("app", IndexJson({Sha256(child)})), Code::kFailedPrecondition);
+  AllowSparse();
+  ImageJson("app");
+  const Digest index = PutManifest("app", IndexJson({Sha256(child)}), {"multi"});
+  EXPECT_EQ(ManifestCode("app", Sha256(child)), Code::kNotFound);
+  PutManifest("app", child);
+  EXPECT_EQ(ManifestCode("app", Sha256(child)), Code::kOk);
+  under_test().Advance(48 * kHour);
+  Reclaim();
+  EXPECT_EQ(ManifestCode("app", Sha256(child)), Code::kOk);
+  EXPECT_EQ(ManifestCode("app", index), Code::kOk);
+}
+
+TEST_P(StoreManifestsTest, ManyIndexesMayWaitForOneLargeChild) {
+  AllowSparse();
+  ManifestParts parts;
+  parts.config = Push("app", "{}");
+  for (uint64_t i = 0; i + 1 < kMaxManifestReferences; ++i) {
+    parts.layers.push_back(Push("app", StrCat("layer ", i)));
+  }
+  const std::string child = ManifestJson(parts);
+  for (int i = 0; i < 60; ++i) PutManifest("app", IndexJson({Sha256(child)}, StrCat(i)));
+  EXPECT_EQ(PutManifest("app", child, {"child"}), Sha256(child));
+}
+
+TEST_P(StoreManifestsTest, SubjectNeedNotExist) {
+  ManifestParts parts;
+  parts.config = Push("app", "{}");
+  parts.artifact_type = "application/x";
+  parts.subject = Sha256("later");
+  PutManifest("app", ManifestJson(parts));
+  const auto referrers = store().ListReferrers("app", Sha256("later"), "", {});
+  ASSERT_TRUE(referrers.ok());
+  EXPECT_THAT(referrers->rows, SizeIs(1));
+}
+
+TEST_P(StoreManifestsTest, LargeManifestsAreFilesAndBehaveAlike) {
+  const std::string json = ImageJson("app", std::string(200'000, 'x'));
+  const Digest digest = PutManifest("app", json, {"big"});
+  EXPECT_THAT(under_test().BlobFiles(json.size()), SizeIs(1));
+  PutManifest("app", json, {"again"});
+  under_test().Reopen();
+  EXPECT_TRUE(store().GetManifest("app", "again").value().bytes == json);
+  ASSERT_TRUE(store().DeleteManifest("app", digest).ok());
+  under_test().Advance(kHour);
+  Reclaim();
+  EXPECT_THAT(under_test().BlobFiles(), SizeIs(0));
+}
+
+TEST_P(StoreManifestsTest, NineHundredReferences) {
+  ManifestParts parts;
+  parts.config = Push("app", "{}");
+  for (uint64_t i = 0; i + 1 < kMaxManifestReferences; ++i) {
+    parts.layers.push_back(Push("app", StrCat("layer ", i)));
+  }
+  const std::vector<std::string> tags = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+  const Digest digest = PutManifest("app", ManifestJson(parts), tags);
+  EXPECT_EQ(PutManifest("app", ManifestJson(parts), tags), digest);
+  EXPECT_EQ(store().DeleteBlob("app", parts.layers.back()).code(), Code::kFailedPrecondition);
+  parts.layers.push_back(Push("app", "one more"));
+  EXPECT_EQ(PutCode("app", ManifestJson(parts)), Code::kInvalidArgument);
+  ASSERT_TRUE(store().DeleteManifest("app", digest).ok());
+  under_test().Advance(kHour);
+  EXPECT_EQ(Reclaim().blobs, kMaxManifestReferences + 2);
+  EXPECT_EQ(StatCode("", parts.layers.front()), Code::kNotFound);
+}
+
+TEST_P(StoreManifestsTest, TagsMoveAndGo) {
+  const Image one = PushImage("app", 1, {"stable", "v1"});
+  under_test().Advance(kSecond);
+  const Image two = PushImage("app", 2, {"v2"});
+  ASSERT_TRUE(store().Tag("app", "stable", two.manifest).ok());
+  EXPECT_EQ(store().StatManifest("app", "stable")->digest, two.manifest);
+  EXPECT_EQ(store().StatManifest("app", "v1")->digest, one.manifest);
+  EXPECT_EQ(store().Tag("app", "x", Sha256("unknown")).code(), Code::kNotFound);
+  EXPECT_EQ(store().Tag("app", "x", one.layer).code(), Code::kNotFound);
+  EXPECT_EQ(store().Tag("none", "x", one.manifest).code(), Code::kNotFound);
+  EXPECT_EQ(store().Tag("app", "x y", one.manifest).code(), Code::kInvalidArgument);
+  ASSERT_TRUE(store().Untag("app", "v1").ok());
+  EXPECT_EQ(store().Untag("app", "v1").code(), Code::kNotFound);
+  EXPECT_EQ(store().Untag("none", "v1").code(), Code::kNotFound);
+  EXPECT_EQ(ManifestCode("app", "v1"), Code::kNotFound);
+  EXPECT_EQ(ManifestCode("app", one.manifest), Code::kOk);
+}
+
+TEST_P(StoreManifestsTest, DeleteTouchesItsRepositoryAndTagsOnly) {
+  const Image image = PushImage("one", 1, {"v1", "v2"});
+  PushImage("two", 1, {"v1"});
+  const Image other = PushImage("one", 2, {"v3"});
+  ASSERT_TRUE(store().DeleteManifest("one", image.manifest).ok());
+  EXPECT_EQ(ManifestCode("one", image.manifest), Code::kNotFound);
+  EXPECT_EQ(ManifestCode("one", "v1"), Code::kNotFound);
+  EXPECT_EQ(ManifestCode("one", "v2"), Code::kNotFound);
+  EXPECT_EQ(ManifestCode("one", "v3"), Code::kOk);
+  EXPECT_EQ(ManifestCode("two", "v1"), Code::kOk);
+  EXPECT_EQ(store().DeleteManifest("one", image.manifest).code(), Code::kNotFound);
+  EXPECT_EQ(store().DeleteManifest("none", image.manifest).code(), Code::kNotFound);
+  EXPECT_EQ(store().DeleteManifest("one", other.layer).code(), Code::kNotFound);
+  under_test().Advance(48 * kHour);
+  Reclaim();
+  EXPECT_EQ(Read("two", image.layer), MakeBytes(100'000, 1));
+  EXPECT_EQ(StatCode("one", image.layer), Code::kNotFound);
+  EXPECT_EQ(store().ListTags("one", {})->rows.size(), 1u);
+}
+
+TEST_P(StoreManifestsTest, DeleteTakesHoweverManyTags) {
+  const Image image = PushImage("app", 1);
+  for (int i = 0; i < 700; ++i) {
+    ASSERT_TRUE(store().Tag("app", StrCat("tag-", i), image.manifest).ok());
+  }
+  ASSERT_TRUE(store().DeleteManifest("app", image.manifest).ok());
+  EXPECT_THAT(store().ListTags("app", {})->rows, SizeIs(0));
+  under_test().Advance(kHour);
+  EXPECT_EQ(Reclaim().blobs, 3u);
+}
+
+TEST_P(StoreManifestsTest, DeletedManifestMayBePushedAgainAtOnce) {
+  const Image image = PushImage("app", 1, {"v1"});
+  ASSERT_TRUE(store().DeleteManifest("app", image.manifest).ok());
+  Reclaim();
+  PutManifest("app", image.manifest_json, {"v1"});
+  under_test().Advance(48 * kHour);
+  Reclaim();
+  EXPECT_EQ(ManifestCode("app", "v1"), Code::kOk);
+  EXPECT_TRUE(Read("app", image.layer) == MakeBytes(100'000, 1));
+}
+
+TEST_P(StoreManifestsTest, ChildOfAKeptIndexStaysInTheStore) {
+  const Image image = PushImage("app", 1);
+  PutManifest("app", IndexJson({image.manifest}), {"multi"});
+  under_test().Advance(48 * kHour);
+  EXPECT_EQ(Reclaim().blobs, 0u);
+  EXPECT_EQ(ManifestCode("app", image.manifest), Code::kOk);
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, StoreManifestsTest, testing::ValuesIn(AllStores()), StoreName);
+
+}  // namespace
+}  // namespace varve

@@ -1,0 +1,295 @@
+// Uploads: one state machine, whatever door feeds it.
+#include <gmock/gmock.h>
+
+#include <chrono>
+#include <thread>
+
+#include "storage/base/str_cat.h"
+#include "tests/contract/store_contract_fixture.h"
+
+namespace varve {
+namespace {
+
+using testing::SizeIs;
+using Code = absl::StatusCode;
+
+class StoreUploadsTest : public StoreContractTest {
+ protected:
+  std::unique_ptr<Ingest> Begin(std::string_view repository, std::string_view id = {}) {
+    IngestOptions options;
+    options.id = id;
+    auto ingest = store().BeginIngest(repository, options);
+    EXPECT_TRUE(ingest.ok()) << ingest.status();
+    return ingest.ok() ? *std::move(ingest) : nullptr;
+  }
+  Code ResumeCode(std::string_view repository, std::string_view id) {
+    return store().ResumeIngest(repository, id).status().code();
+  }
+};
+
+TEST_P(StoreUploadsTest, PiecesMakeTheWholeAndOffsetsMustContinue) {
+  const std::string bytes = MakeBytes(300'000, 1);
+  auto ingest = Begin("app");
+  EXPECT_EQ(ingest->status().offset_bytes, 0u);
+  EXPECT_FALSE(ingest->status().id.empty());
+  const std::string_view rest(bytes);
+  ASSERT_TRUE(ingest->Append(0, rest.substr(0, 10)).ok());
+  EXPECT_EQ(ingest->Append(0, "again").code(), Code::kOutOfRange);
+  EXPECT_EQ(ingest->Append(11, "gap").code(), Code::kOutOfRange);
+  EXPECT_EQ(ingest->Append(~uint64_t{0}, "absurd").code(), Code::kOutOfRange);
+  ASSERT_TRUE(ingest->Append(10, "").ok());
+  ASSERT_TRUE(ingest->Append(10, rest.substr(10, 70'000)).ok());
+  ASSERT_TRUE(ingest->Append(70'010, rest.substr(70'010)).ok());
+  EXPECT_EQ(ingest->status().offset_bytes, bytes.size());
+  EXPECT_EQ(StatCode("app", Sha256(bytes)), Code::kNotFound);
+  ASSERT_TRUE(ingest->Commit(Sha256(bytes), bytes.size()).ok());
+  EXPECT_TRUE(Read("app", Sha256(bytes)) == bytes);
+}
+
+TEST_P(StoreUploadsTest, EndedUploadTakesNothingMore) {
+  auto ingest = Begin("app");
+  const std::string id = ingest->status().id;
+  ASSERT_TRUE(ingest->Append(0, "bytes").ok());
+  ASSERT_TRUE(ingest->Commit(Sha256("bytes"), std::nullopt).ok());
+  EXPECT_EQ(ingest->Append(5, "more").code(), Code::kFailedPrecondition);
+  EXPECT_EQ(ingest->Commit(Sha256("bytes"), std::nullopt).status().code(),
+            Code::kFailedPrecondition);
+  EXPECT_EQ(ingest->Restart().code(), Code::kFailedPrecondition);
+  EXPECT_EQ(ingest->Checkpoint().code(), Code::kFailedPrecondition);
+  EXPECT_EQ(ingest->Expect(1).code(), Code::kFailedPrecondition);
+  EXPECT_EQ(ingest->Abort().code(), Code::kFailedPrecondition);
+  EXPECT_EQ(ResumeCode("app", id), Code::kNotFound);
+}
+
+TEST_P(StoreUploadsTest, WrongDigestOrSizeDropsTheUpload) {
+  for (const size_t size : {size_t{100}, size_t{200'000}}) {
+    const std::string bytes = MakeBytes(size, size);
+    for (const bool wrong_size : {false, true}) {
+      auto ingest = Begin("app");
+      const std::string id = ingest->status().id;
+      ASSERT_TRUE(ingest->Append(0, bytes).ok());
+      const auto info = wrong_size ? ingest->Commit(Sha256(bytes), size + 1)
+                                   : ingest->Commit(Sha256("other"), size);
+      EXPECT_EQ(info.status().code(), Code::kInvalidArgument);
+      ingest.reset();
+      EXPECT_EQ(ResumeCode("app", id), Code::kNotFound);
+      EXPECT_EQ(StatCode("app", Sha256(bytes)), Code::kNotFound);
+      EXPECT_THAT(under_test().BlobFiles(), SizeIs(0));
+    }
+  }
+}
+
+TEST_P(StoreUploadsTest, ResumesByIdInItsRepositoryOnly) {
+  const std::string bytes = MakeBytes(100'000, 3);
+  auto ingest = Begin("app");
+  const std::string id = ingest->status().id;
+  ASSERT_TRUE(ingest->Append(0, std::string_view(bytes).substr(0, 70'000)).ok());
+  ingest.reset();
+  EXPECT_EQ(ResumeCode("other", id), Code::kNotFound);
+  EXPECT_EQ(ResumeCode("app", "unknown"), Code::kNotFound);
+  EXPECT_EQ(ResumeCode("app", std::string(100'000, 'x')), Code::kNotFound);
+  auto resumed = store().ResumeIngest("app", id);
+  ASSERT_TRUE(resumed.ok()) << resumed.status();
+  EXPECT_EQ((*resumed)->status().offset_bytes, 70'000u);
+  ASSERT_TRUE((*resumed)->Append(70'000, std::string_view(bytes).substr(70'000)).ok());
+  ASSERT_TRUE((*resumed)->Commit(Sha256(bytes), bytes.size()).ok());
+  EXPECT_TRUE(Read("app", Sha256(bytes)) == bytes);
+}
+
+TEST_P(StoreUploadsTest, SecondHolderWaitsForTheFirst) {
+  auto ingest = Begin("app");
+  const std::string id = ingest->status().id;
+  ASSERT_TRUE(ingest->Append(0, "bytes").ok());
+  std::thread first([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    ingest.reset();
+  });
+  const auto second = store().ResumeIngest("app", id);
+  first.join();
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ((*second)->status().offset_bytes, 5u);
+  EXPECT_EQ(ResumeCode("app", id), Code::kAborted);
+}
+
+TEST_P(StoreUploadsTest, RestartDropsWhatWasReceived) {
+  for (const size_t size : {size_t{1000}, size_t{200'000}}) {
+    auto ingest = Begin("app");
+    ASSERT_TRUE(ingest->Append(0, MakeBytes(size, 1)).ok());
+    ASSERT_TRUE(ingest->Checkpoint().ok());
+    ASSERT_TRUE(ingest->Restart().ok());
+    EXPECT_EQ(ingest->status().offset_bytes, 0u);
+    const std::string bytes = MakeBytes(size, 2);
+    ASSERT_TRUE(ingest->Append(0, bytes).ok());
+    ASSERT_TRUE(ingest->Commit(Sha256(bytes), size).ok());
+    EXPECT_TRUE(Read("app", Sha256(bytes)) == bytes);
+    EXPECT_EQ(StatCode("app", Sha256(MakeBytes(size, 1))), Code::kNotFound);
+  }
+  EXPECT_THAT(under_test().BlobFiles(), SizeIs(1));
+}
+
+TEST_P(StoreUploadsTest, AbortLeavesNothing) {
+  auto ingest = Begin("app", "mine");
+  ASSERT_TRUE(ingest->Append(0, MakeBytes(200'000, 1)).ok());
+  ASSERT_TRUE(ingest->Checkpoint().ok());
+  ASSERT_TRUE(ingest->Abort().ok());
+  EXPECT_EQ(ResumeCode("app", "mine"), Code::kNotFound);
+  EXPECT_THAT(under_test().BlobFiles(), SizeIs(0));
+  ingest.reset();
+  under_test().Reopen();
+  EXPECT_EQ(ResumeCode("app", "mine"), Code::kNotFound);
+  EXPECT_NE(Begin("app", "mine"), nullptr);
+}
+
+TEST_P(StoreUploadsTest, ExpireByTimeUnlessContinued) {
+  under_test().Advance(kHour);
+  Begin("app", "idle")->Append(0, MakeBytes(100'000, 1)).IgnoreError();
+  auto held = Begin("app", "held");
+  under_test().Advance(13 * kHour);
+  {
+    auto continued = Begin("app", "continued");
+    ASSERT_TRUE(continued->Append(0, "x").ok());
+  }
+  under_test().Advance(12 * kHour);
+  Reclaim();
+  EXPECT_EQ(ResumeCode("app", "idle"), Code::kNotFound);
+  EXPECT_EQ(ResumeCode("app", "continued"), Code::kOk);
+  EXPECT_TRUE(held->Append(0, "still mine").ok());
+  EXPECT_THAT(under_test().BlobFiles(), SizeIs(0));
+}
+
+TEST_P(StoreUploadsTest, ClientsMayChooseIds) {
+  EXPECT_EQ(Begin("app", "layer-1")->status().id, "layer-1");
+  IngestOptions options;
+  options.id = "layer-1";
+  EXPECT_EQ(store().BeginIngest("app", options).status().code(), Code::kAlreadyExists);
+  options.id = std::string(kMaxIngestIdBytes, 'i');
+  EXPECT_TRUE(store().BeginIngest("app", options).ok());
+  for (const std::string& id :
+       {std::string(kMaxIngestIdBytes + 1, 'i'), std::string("a b"), std::string("a\n"),
+        std::string("\xc3\xa4"), std::string(1, '\0')}) {
+    options.id = id;
+    EXPECT_EQ(store().BeginIngest("app", options).status().code(), Code::kInvalidArgument);
+  }
+}
+
+TEST_P(StoreUploadsTest, TooManyOpenUploadsAreRefused) {
+  for (size_t i = 0; i < kMaxOpenIngests; ++i) {
+    ASSERT_NE(Begin("app", StrCat("upload-", i)), nullptr);
+  }
+  EXPECT_EQ(store().BeginIngest("app", {}).status().code(), Code::kResourceExhausted);
+  auto resumed = store().ResumeIngest("app", "upload-7");
+  ASSERT_TRUE(resumed.ok());
+  ASSERT_TRUE((*resumed)->Abort().ok());
+  EXPECT_TRUE(store().BeginIngest("app", {}).ok());
+}
+
+TEST_P(StoreUploadsTest, ContinueAfterAReopenWithoutReadingAgain) {
+  for (const size_t size : {size_t{5000}, size_t{3'000'000}}) {
+    const std::string bytes = MakeBytes(size, size);
+    const std::string id = StrCat("upload-", size);
+    {
+      auto ingest = Begin("app", id);
+      ASSERT_TRUE(ingest->Append(0, std::string_view(bytes).substr(0, size / 2)).ok());
+    }
+    under_test().Reopen();
+    const auto read_before = under_test().blob_bytes_read();
+    auto ingest = store().ResumeIngest("app", id);
+    ASSERT_TRUE(ingest.ok()) << ingest.status();
+    ASSERT_EQ((*ingest)->status().offset_bytes, size / 2);
+    ASSERT_TRUE((*ingest)->Append(size / 2, std::string_view(bytes).substr(size / 2)).ok());
+    ASSERT_TRUE((*ingest)->Commit(Sha256(bytes), size).ok());
+    EXPECT_EQ(under_test().blob_bytes_read(), read_before);
+    EXPECT_TRUE(Read("app", Sha256(bytes)) == bytes);
+    under_test().Reopen();
+    EXPECT_EQ(ResumeCode("app", id), Code::kNotFound);
+  }
+}
+
+TEST_P(StoreUploadsTest, TornTailPastTheCheckpointIsCutOff) {
+  const std::string bytes = MakeBytes(300'000, 9);
+  {
+    auto ingest = Begin("app", "torn");
+    ASSERT_TRUE(ingest->Append(0, std::string_view(bytes).substr(0, 200'000)).ok());
+  }
+  ASSERT_TRUE(store().CheckpointIngests().ok());
+  const auto files = under_test().BlobFiles();
+  ASSERT_THAT(files, SizeIs(1));
+  {
+    auto file = under_test().disk().OpenForWrite(files[0]);
+    ASSERT_TRUE(file.ok());
+    ASSERT_TRUE((*file)->WriteAt(200'000, std::string(500'000, '!')).ok());
+  }
+  under_test().Reopen();
+  auto ingest = store().ResumeIngest("app", "torn");
+  ASSERT_TRUE(ingest.ok()) << ingest.status();
+  ASSERT_EQ((*ingest)->status().offset_bytes, 200'000u);
+  ASSERT_TRUE((*ingest)->Append(200'000, std::string_view(bytes).substr(200'000)).ok());
+  ASSERT_TRUE((*ingest)->Commit(Sha256(bytes), bytes.size()).ok());
+  EXPECT_TRUE(Read("app", Sha256(bytes)) == bytes);
+}
+
+TEST_P(StoreUploadsTest, UploadWhoseFileIsLostIsForgottenAtOpen) {
+  {
+    auto ingest = Begin("app", "lost");
+    ASSERT_TRUE(ingest->Append(0, MakeBytes(200'000, 1)).ok());
+  }
+  ASSERT_TRUE(store().CheckpointIngests().ok());
+  for (const std::string& path : under_test().BlobFiles()) {
+    ASSERT_TRUE(under_test().disk().Remove(path).ok());
+  }
+  under_test().Reopen();
+  EXPECT_EQ(ResumeCode("app", "lost"), Code::kNotFound);
+  EXPECT_NE(Begin("app", "lost"), nullptr);
+}
+
+TEST_P(StoreUploadsTest, FullStoreRefusesBeforeTheBytesArriveAndGivesBack) {
+  StoreSettings settings;
+  settings.max_bytes = 1'000'000;
+  Make(settings);
+  IngestOptions options;
+  options.size_bytes = 1'000'001;
+  EXPECT_EQ(store().BeginIngest("app", options).status().code(), Code::kResourceExhausted);
+  options.size_bytes = ~uint64_t{0};
+  EXPECT_EQ(store().BeginIngest("app", options).status().code(), Code::kResourceExhausted);
+  options.size_bytes = 600'000;
+  for (int i = 0; i < 3; ++i) {
+    auto ingest = store().BeginIngest("app", options);
+    ASSERT_TRUE(ingest.ok()) << ingest.status();
+    EXPECT_EQ(store().BeginIngest("app", options).status().code(), Code::kResourceExhausted);
+    EXPECT_EQ((*ingest)->Expect(1'000'001).code(), Code::kResourceExhausted);
+    EXPECT_EQ((*ingest)->Append(0, "x").code(), Code::kFailedPrecondition);
+  }
+  EXPECT_THAT(under_test().BlobFiles(), SizeIs(0));
+}
+
+TEST_P(StoreUploadsTest, StreamOfUnknownSizeFillsTheStoreToItsLimit) {
+  StoreSettings settings;
+  settings.max_bytes = 1'000'000;
+  Make(settings);
+  const std::string bytes = MakeBytes(600'000, 1);
+  Push("app", bytes);
+  auto ingest = Begin("app");
+  EXPECT_EQ(ingest->Append(0, MakeBytes(600'000, 2)).code(), Code::kResourceExhausted);
+  ingest.reset();
+  const std::string rest = MakeBytes(300'000, 3);
+  EXPECT_TRUE(Read("app", Push("app", rest)) == rest);
+}
+
+TEST_P(StoreUploadsTest, SpaceOfRemovedBlobsIsTakenAgain) {
+  StoreSettings settings;
+  settings.max_bytes = 1'000'000;
+  Make(settings);
+  for (uint64_t round = 0; round < 12; ++round) {
+    SCOPED_TRACE(round);
+    // Small ones too: they count, and lie elsewhere.
+    for (uint64_t i = 0; i < 10; ++i) Push("app", MakeBytes(50'000, 100 * round + i));
+    Push("app", MakeBytes(300'000, 100 * round + 10));
+    under_test().Advance(kHour);
+    EXPECT_EQ(Reclaim().blobs, 11u);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, StoreUploadsTest, testing::ValuesIn(AllStores()), StoreName);
+
+}  // namespace
+}  // namespace varve
