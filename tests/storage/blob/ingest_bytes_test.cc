@@ -1,0 +1,178 @@
+#include "storage/blob/ingest_bytes.h"
+
+#include <gtest/gtest.h>
+
+#include "storage/index/memory_index.h"
+#include "storage/limits.h"
+#include "tests/support/memory_file_system.h"
+
+namespace varve {
+namespace {
+
+using Code = absl::StatusCode;
+
+class IngestBytesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(disk_.CreateDirectory("/blobs").ok());
+    ASSERT_TRUE(disk_.SyncDirectory("/").ok());
+  }
+
+  IngestBytes::Parts Parts() { return {files_, unnamed_, space_, buffered_}; }
+  std::unique_ptr<IngestBytes> New() {
+    return std::make_unique<IngestBytes>(Parts(), DigestAlgorithm::kSha256);
+  }
+  std::string FileContent(FileId id) {
+    const auto file = files_.OpenForRead(id).value();
+    std::string bytes(file->Stat()->size_bytes, '\0');
+    EXPECT_EQ(file->ReadAt(0, absl::MakeSpan(bytes.data(), bytes.size())).value(), bytes.size());
+    return bytes;
+  }
+
+  MemoryFileSystem disk_;
+  std::unique_ptr<Index> index_ = NewMemoryIndex();
+  IdAllocator ids_{*index_};
+  UnnamedFiles unnamed_{ids_};
+  BlobFiles files_{disk_, "/blobs"};
+  Space space_{disk_, "/", {/*max_bytes=*/64 << 20, 0}, 0};
+  std::atomic<size_t> buffered_ = 0;
+};
+
+TEST_F(IngestBytesTest, SmallOnesStayInMemory) {
+  {
+    const auto bytes = New();
+    const std::string most(kMaxInlineBlobBytes, 'x');
+    ASSERT_TRUE(bytes->Append(most).ok());
+    EXPECT_EQ(bytes->file(), 0u);
+    EXPECT_EQ(bytes->buffered(), most);
+    EXPECT_EQ(buffered_, most.size());
+    ASSERT_TRUE(bytes->Sync(true).ok());
+    EXPECT_EQ(disk_.mutating_calls(), 2u);  // those of SetUp
+
+    ASSERT_TRUE(bytes->Append("y").ok());
+    EXPECT_NE(bytes->file(), 0u);
+    EXPECT_EQ(bytes->buffered(), "");
+    EXPECT_EQ(buffered_, 0u);
+    EXPECT_EQ(FileContent(bytes->file()), most + "y");
+    EXPECT_EQ(bytes->DigestOf(DigestAlgorithm::kSha256).value(),
+              HashBytes(DigestAlgorithm::kSha256, most + "y"));
+    EXPECT_EQ(bytes->DigestOf(DigestAlgorithm::kSha512).value(),
+              HashBytes(DigestAlgorithm::kSha512, most + "y"));
+  }
+  EXPECT_EQ(space_.used_bytes(), 0u);
+}
+
+TEST_F(IngestBytesTest, BuffersOfAllUploadsTogetherAreBounded) {
+  buffered_ = kMaxBufferedIngestBytes;
+  const auto bytes = New();
+  ASSERT_TRUE(bytes->Append("x").ok());
+  EXPECT_NE(bytes->file(), 0u);
+  EXPECT_EQ(buffered_, kMaxBufferedIngestBytes);
+}
+
+TEST_F(IngestBytesTest, ReservedRoomIsGivenBackAtTheEnd) {
+  const auto bytes = New();
+  ASSERT_TRUE(bytes->Expect(10 << 20).ok());
+  EXPECT_GE(disk_.used_bytes(), 10u << 20);
+  EXPECT_EQ(space_.used_bytes(), 10u << 20);
+  ASSERT_TRUE(bytes->Append(std::string(100'000, 'x')).ok());
+  ASSERT_TRUE(bytes->Sync(true).ok());
+  EXPECT_LT(disk_.used_bytes(), 1u << 20);
+  EXPECT_EQ(FileContent(bytes->file()), std::string(100'000, 'x'));
+}
+
+TEST_F(IngestBytesTest, RefusesWhatTheStoreMayNotHold) {
+  const auto bytes = New();
+  EXPECT_EQ(bytes->Expect((64 << 20) + 1).code(), Code::kResourceExhausted);
+  EXPECT_EQ(bytes->Expect(kMaxBlobBytes + 1).code(), Code::kResourceExhausted);
+  EXPECT_TRUE(bytes->Expect(64 << 20).ok());
+}
+
+TEST_F(IngestBytesTest, TheLastStepMayBeSmallerThanAStep) {
+  Space small(disk_, "/", {/*max_bytes=*/200'000, 0}, 0);
+  IngestBytes bytes({files_, unnamed_, small, buffered_}, DigestAlgorithm::kSha256);
+  EXPECT_TRUE(bytes.Append(std::string(200'000, 'x')).ok());
+  EXPECT_EQ(bytes.Append("x").code(), Code::kResourceExhausted);
+}
+
+TEST_F(IngestBytesTest, BytesAndNameAreDurableAfterSync) {
+  const auto bytes = New();
+  ASSERT_TRUE(bytes->Append(std::string(100'000, 'x')).ok());
+  ASSERT_TRUE(bytes->Sync(false).ok());
+  ASSERT_TRUE(bytes->Append(std::string(100'000, 'y')).ok());
+  const FileId file = bytes->file();
+  disk_.PowerUp(Survival::kOnlySynced);
+  const std::string content = FileContent(file);
+  ASSERT_GE(content.size(), 100'000u);
+  EXPECT_EQ(content.substr(0, 100'000), std::string(100'000, 'x'));
+}
+
+TEST_F(IngestBytesTest, FailedWritesAndSyncsAreErrors) {
+  for (const FileCall call : {FileCall::kCreate, FileCall::kWrite, FileCall::kSync}) {
+    disk_.Inject({call, absl::UnavailableError("failed"), 1, {}, false});
+    const auto bytes = New();
+    absl::Status status = bytes->Append(std::string(100'000, 'x'));
+    if (status.ok()) status = bytes->Sync(true);
+    EXPECT_EQ(status.code(), Code::kUnavailable);
+  }
+}
+
+TEST_F(IngestBytesTest, RestoresWithoutReading) {
+  IngestRow row;
+  {
+    const auto bytes = New();
+    ASSERT_TRUE(bytes->Append(std::string(100'000, 'x')).ok());
+    ASSERT_TRUE(bytes->Sync(false).ok());
+    row.file = bytes->file();
+    row.hash_state = bytes->hasher().SaveState();
+    ASSERT_TRUE(bytes->Append(std::string(50'000, '!')).ok());
+  }
+  const auto restored = IngestBytes::Restore(Parts(), row);
+  ASSERT_TRUE(restored.ok()) << restored.status();
+  EXPECT_EQ((*restored)->size_bytes(), 100'000u);
+  EXPECT_EQ(space_.used_bytes(), 100'000u);
+  ASSERT_TRUE((*restored)->Append("tail").ok());
+  ASSERT_TRUE((*restored)->Sync(true).ok());
+  EXPECT_EQ(disk_.Counters().bytes_read, 0u);
+  const std::string whole = std::string(100'000, 'x') + "tail";
+  EXPECT_EQ(FileContent(row.file), whole);
+  EXPECT_EQ((*restored)->DigestOf(DigestAlgorithm::kSha256).value(),
+            HashBytes(DigestAlgorithm::kSha256, whole));
+}
+
+TEST_F(IngestBytesTest, CommitRightAfterRestoreCutsTheTail) {
+  IngestRow row;
+  {
+    const auto bytes = New();
+    ASSERT_TRUE(bytes->Append(std::string(64 << 10, 'x')).ok());
+    ASSERT_TRUE(bytes->Sync(false).ok());
+    row.file = bytes->file();
+    row.hash_state = bytes->hasher().SaveState();
+    ASSERT_TRUE(bytes->Append("!").ok());
+  }
+  const auto restored = IngestBytes::Restore(Parts(), row);
+  ASSERT_TRUE(restored.ok());
+  ASSERT_TRUE((*restored)->Sync(true).ok());
+  disk_.PowerUp(Survival::kOnlySynced);
+  EXPECT_EQ(FileContent(row.file), std::string(64 << 10, 'x'));
+}
+
+TEST_F(IngestBytesTest, ShortOrMissingFilesAreNotRestored) {
+  IngestRow row;
+  row.file = 77;
+  Hasher hasher(DigestAlgorithm::kSha256);
+  hasher.Update(std::string(10, 'x'));
+  row.hash_state = hasher.SaveState();
+  EXPECT_EQ(IngestBytes::Restore(Parts(), row).status().code(), Code::kNotFound);
+  ASSERT_TRUE(files_.Create(77).ok());
+  EXPECT_EQ(IngestBytes::Restore(Parts(), row).status().code(), Code::kDataLoss);
+  row.file = 0;
+  row.buffered = "123";
+  EXPECT_EQ(IngestBytes::Restore(Parts(), row).status().code(), Code::kDataLoss);
+  row.hash_state = "junk";
+  EXPECT_EQ(IngestBytes::Restore(Parts(), row).status().code(), Code::kDataLoss);
+  EXPECT_EQ(buffered_, 0u);
+}
+
+}  // namespace
+}  // namespace varve

@@ -1,0 +1,108 @@
+#include "storage/blob/removals.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "storage/index/memory_index.h"
+#include "storage/limits.h"
+#include "tests/support/memory_file_system.h"
+
+namespace varve {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class RemovalsTest : public testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(disk_.CreateDirectory("/blobs").ok()); }
+
+  void MakeFile(FileId id, size_t size) {
+    auto file = files_.Create(id);
+    ASSERT_TRUE(file.ok()) << file.status();
+    ASSERT_TRUE((*file)->WriteAt(0, std::string(size, 'x')).ok());
+    ASSERT_TRUE((*file)->Sync().ok());
+    ASSERT_TRUE(files_.SyncEntry(id).ok());
+  }
+  void Stage(FileId id) {
+    ASSERT_TRUE(index_->Run([&](Transaction& txn) { return Removals::Stage(txn, id); }).ok());
+  }
+  size_t Rows() { return index_->Scan(PrefixRange(RemovingPrefix()), 10'000).value().size(); }
+  std::vector<FileId> Files() { return files_.List(1, 10'000).value(); }
+
+  MemoryFileSystem disk_;
+  std::unique_ptr<Index> index_ = NewMemoryIndex();
+  BlobFiles files_{disk_, "/blobs"};
+  Removals removals_{*index_, files_};
+};
+
+TEST_F(RemovalsTest, SpaceComesBackAtOnceAndTheRowLater) {
+  MakeFile(5, 10'000);
+  Stage(5);
+  const uint64_t before = disk_.used_bytes();
+  const auto freed = removals_.Unlink(5);
+  ASSERT_TRUE(freed.ok());
+  EXPECT_EQ(*freed, before - disk_.used_bytes());
+  EXPECT_THAT(Files(), IsEmpty());
+  EXPECT_EQ(Rows(), 1u);
+  ASSERT_TRUE(removals_.Finish().ok());
+  EXPECT_EQ(Rows(), 0u);
+}
+
+TEST_F(RemovalsTest, AFileThatIsGoneGivesNothing) {
+  MakeFile(4, 1);
+  Stage(5);
+  EXPECT_EQ(removals_.Unlink(5).value(), 0u);
+  ASSERT_TRUE(removals_.Finish().ok());
+  EXPECT_EQ(Rows(), 0u);
+  EXPECT_THAT(Files(), ElementsAre(4));
+}
+
+TEST_F(RemovalsTest, RowStaysUntilTheUnlinkIsDurable) {
+  MakeFile(5, 1);
+  Stage(5);
+  ASSERT_TRUE(removals_.Unlink(5).ok());
+  disk_.Inject({FileCall::kSyncDirectory, absl::UnavailableError("failed"), 1, {}, false});
+  EXPECT_FALSE(removals_.Finish().ok());
+  EXPECT_EQ(Rows(), 1u);
+  EXPECT_TRUE(removals_.Finish().ok());
+  EXPECT_EQ(Rows(), 0u);
+}
+
+TEST_F(RemovalsTest, FailedUnlinkIsTriedAgain) {
+  MakeFile(5, 1);
+  Stage(5);
+  disk_.Inject({FileCall::kRemove, absl::UnavailableError("failed"), 1, {}, false});
+  EXPECT_FALSE(removals_.Unlink(5).ok());
+  EXPECT_THAT(Files(), ElementsAre(5));
+  ASSERT_TRUE(removals_.Finish().ok());
+  EXPECT_THAT(Files(), IsEmpty());
+  EXPECT_EQ(Rows(), 0u);
+}
+
+TEST_F(RemovalsTest, SyncsOncePerDirectory) {
+  const FileId second = kFilesPerDirectory + 1;
+  for (const FileId id : {FileId{1}, FileId{2}, FileId{3}, second, second + 1}) {
+    MakeFile(id, 1);
+    Stage(id);
+    ASSERT_TRUE(removals_.Unlink(id).ok());
+  }
+  const uint64_t before = disk_.Counters().Calls(FileCall::kSyncDirectory);
+  ASSERT_TRUE(removals_.Finish().ok());
+  EXPECT_EQ(disk_.Counters().Calls(FileCall::kSyncDirectory) - before, 2u);
+  EXPECT_EQ(Rows(), 0u);
+}
+
+TEST_F(RemovalsTest, RecoverFinishesWhatACrashLeft) {
+  for (FileId id = 1; id <= 1200; ++id) Stage(id);
+  MakeFile(7, 100);
+  MakeFile(1100, 100);
+  MakeFile(2000, 100);
+  Removals reopened(*index_, files_);
+  ASSERT_TRUE(reopened.Recover().ok());
+  EXPECT_EQ(Rows(), 0u);
+  EXPECT_THAT(Files(), ElementsAre(2000));
+}
+
+}  // namespace
+}  // namespace varve

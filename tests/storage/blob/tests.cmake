@@ -1,0 +1,10 @@
+varve_test(storage_blob_tests LABEL unit
+  SOURCES
+    blob/directory_syncs_test.cc
+    blob/id_allocator_test.cc
+    blob/ingest_bytes_test.cc
+    blob/removals_test.cc
+    blob/reserve_file_test.cc
+    blob/space_test.cc
+    blob/unnamed_files_test.cc
+  LIBRARIES varve_test_support varve_flaky_index Threads::Threads)
