@@ -24,16 +24,16 @@ class DirectorySyncs {
   absl::Status Sync(const std::string& directory) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  struct Group {
-    uint64_t requested = 0;  // tickets given out
-    uint64_t finished = 0;   // tickets covered by a finished sync
-    uint64_t waiting = 0;    // callers that still look at this group
-    bool running = false;
-    uint64_t failed_from = 0, failed_to = 0;  // tickets of the last failed sync, [from, to]
-    absl::Status failure;
+  // One sync and its outcome, which its callers keep until the last of them has seen it.
+  struct Round {
+    bool finished = false;
+    absl::Status outcome;
   };
-
-  absl::Status Outcome(const Group& group, uint64_t ticket) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  struct Group {
+    std::shared_ptr<Round> next = std::make_shared<Round>();  // who asks now rides on this one
+    uint64_t waiting = 0;                                     // callers inside Sync
+    bool running = false;
+  };
 
   FileSystem& file_system_;
   Mutex mutex_;
