@@ -99,7 +99,8 @@ absl::Status IngestBytes::Append(std::string_view bytes) {
   const uint64_t total = size_bytes() + bytes.size();
   if (total > taken_bytes_) {
     const bool small = total <= kMaxInlineBlobBytes;
-    RETURN_IF_ERROR(TakeSpace(small ? total : total + kSpaceStepBytes));
+    // Near the limit of the store a whole step is too much; the bytes themselves may not be.
+    if (small || !TakeSpace(total + kSpaceStepBytes).ok()) RETURN_IF_ERROR(TakeSpace(total));
   }
   if (file_id_ == 0) {
     const size_t buffered =
