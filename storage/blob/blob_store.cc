@@ -101,7 +101,7 @@ absl::StatusOr<BlobInfo> BlobStore::Commit(const NewBlob& blob,
     ASSIGN_OR_RETURN(copy.row, ReadRow(blob.digest));
     copy.good = copy.row.has_value() && BytesAreThere(*copy.row);
     status = parts_.index.Run([&](Transaction& txn) -> absl::Status {
-      ASSIGN_OR_RETURN(visible, MakeVisible(txn, blob, copy));
+      ASSIGN_OR_RETURN(visible, MakeVisible(txn, blob, copy, visible));
       return also(txn);
     });
     if (!absl::IsAborted(status)) break;
@@ -115,18 +115,17 @@ absl::StatusOr<BlobInfo> BlobStore::Commit(const NewBlob& blob,
 }
 
 absl::StatusOr<BlobStore::Visible> BlobStore::MakeVisible(Transaction& txn, const NewBlob& blob,
-                                                          const Copy& copy) {
+                                                          const Copy& copy, const Visible& before) {
   ASSIGN_OR_RETURN(const std::optional<std::string> value,
                    txn.GetForUpdate(BlobKey(blob.digest), Guard::kExclusive));
   Visible visible;
   int64_t created = parts_.clock.WallNanos();
   if (value.has_value()) {
     ASSIGN_OR_RETURN(visible.row, BlobRow::Decode(*value));
-    const bool repeated = blob.file != 0 && visible.row.file == blob.file;
-    if (repeated) {
-      visible.added = !copy.row.has_value();
-      return visible;
-    }
+    // The run before was committed after all: what it owes afterwards is still to be done.
+    const bool repeated = before.written && SameCopy(visible.row, before.row) &&
+                          visible.row.created_nanos == before.row.created_nanos;
+    if (repeated) return before;
     if (!copy.row.has_value() || !SameCopy(visible.row, *copy.row)) {
       return absl::AbortedError("another push of the same content is being committed; try again");
     }
@@ -138,6 +137,7 @@ absl::StatusOr<BlobStore::Visible> BlobStore::MakeVisible(Transaction& txn, cons
     created = visible.row.created_nanos;
     ASSIGN_OR_RETURN(visible.unlink, Remove(txn, blob.digest, visible.row));
   }
+  visible.written = true;
   visible.added = !value.has_value();
   visible.row = {blob.file == 0 ? BlobRow::Tier::kInline : BlobRow::Tier::kLoose, false,
                  blob.size_bytes, blob.file, created};

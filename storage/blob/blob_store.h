@@ -83,13 +83,16 @@ class BlobStore {
   // What one run of a commit's transaction did.
   struct Visible {
     BlobRow row;
-    FileId unlink = 0;   // a file that is garbage once the transaction is committed
-    bool added = false;  // the store did not hold the content before
+    FileId unlink = 0;     // a file that is garbage once the transaction is committed
+    bool written = false;  // `row` is of this commit, not one that was there
+    bool added = false;    // the store did not hold the content before
   };
 
   absl::StatusOr<std::optional<BlobRow>> ReadRow(const Digest& digest);
   bool BytesAreThere(const BlobRow& row);
-  absl::StatusOr<Visible> MakeVisible(Transaction& txn, const NewBlob& blob, const Copy& copy);
+  // `before` is what the last run of the same commit did, whose outcome may be unknown.
+  absl::StatusOr<Visible> MakeVisible(Transaction& txn, const NewBlob& blob, const Copy& copy,
+                                      const Visible& before);
 
   const Parts parts_;
   Mutex mutex_;
