@@ -35,18 +35,23 @@ absl::StatusOr<ReclaimReport> Reclaimer::Run() {
   MutexLock lock(mutex_);
   NoticeClockJump();
   ReclaimReport report;
+  absl::Status first_error;
   const std::string end = CondemnedKey(parts_.clock.WallNanos() + 1, Digest());
   std::string begin = CondemnedPrefix();
   for (;;) {
     ASSIGN_OR_RETURN(const std::vector<KeyValue> rows, parts_.index.Scan({begin, end}, kPageRows));
     for (const KeyValue& row : rows) {
-      RETURN_IF_ERROR(Examine(row.key, &report));
+      const absl::Status examined = Examine(row.key, &report);
+      // Without room for its record no removal succeeds; one bad row is no reason to keep the rest.
+      if (absl::IsResourceExhausted(examined)) return examined;
+      first_error.Update(examined);
       begin = row.key + '\0';
     }
     if (rows.size() < kPageRows) break;
   }
   parts_.blobs.DiscardLeftovers();
   RETURN_IF_ERROR(parts_.removals.Finish());
+  RETURN_IF_ERROR(first_error);
   return report;
 }
 
@@ -93,11 +98,13 @@ absl::Status Reclaimer::RemoveUnlessKept(std::string_view condemned_key, const D
   FileId file = 0;
   RETURN_IF_ERROR(parts_.index.Run(
       [&](Transaction& txn) -> absl::Status {
-        removed.reset();
-        file = 0;
         ASSIGN_OR_RETURN(const std::optional<std::string> due,
                          txn.GetForUpdate(condemned_key, Guard::kExclusive));
+        // Only this thread takes such rows away, so a run before this one, of unknown outcome, was
+        // committed: what it removed is still to be unlinked.
         if (!due.has_value()) return absl::OkStatus();
+        removed.reset();
+        file = 0;
         ASSIGN_OR_RETURN(const std::optional<std::string> value,
                          txn.GetForUpdate(BlobKey(digest), Guard::kExclusive));
         // Adders of edges guard the blob's row shared, so none can appear before the commit.
