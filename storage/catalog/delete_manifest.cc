@@ -95,11 +95,14 @@ absl::StatusOr<bool> Catalog::UnlinkPage(RepositoryId repository, const Digest& 
     if (done) return absl::OkStatus();
     for (size_t i = begin; i < end; ++i) {
       const Digest& target = targets[i];
-      for (const EdgeKind kind : {EdgeKind::kReference, EdgeKind::kPending}) {
-        RETURN_IF_ERROR(txn.Delete(ReferenceEdgeKey(target, kind, repository, manifest)));
-      }
+      const std::string reference =
+          ReferenceEdgeKey(target, EdgeKind::kReference, repository, manifest);
+      ASSIGN_OR_RETURN(const std::optional<std::string> was_visible, txn.Get(reference));
       // It was pushed here: it stays visible until it is reclaimed.
-      RETURN_IF_ERROR(Link(txn, repository, target));
+      if (was_visible.has_value()) RETURN_IF_ERROR(Link(txn, repository, target));
+      RETURN_IF_ERROR(txn.Delete(reference));
+      RETURN_IF_ERROR(
+          txn.Delete(ReferenceEdgeKey(target, EdgeKind::kPending, repository, manifest)));
       RETURN_IF_ERROR(txn.Put(CondemnedKey(now, target), ""));
     }
     if (end < targets.size()) return absl::OkStatus();
