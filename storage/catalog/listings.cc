@@ -11,6 +11,10 @@
 namespace varve {
 namespace {
 
+// A page of referrers ends when their annotations reach this, so that it takes at most one manifest
+// more: 4 MiB + 4 MiB.
+constexpr size_t kMaxAnnotationBytes = 4 * kMiB;
+
 // Rows to read for a page: one more than wanted tells whether there are more.
 size_t PageRows(const PageRequest& page) { return std::min(page.limit, kMaxPageRows); }
 
@@ -83,6 +87,7 @@ absl::StatusOr<Page<ReferrerInfo>> Catalog::ListReferrers(std::string_view repos
     last.AppendKey(&after);
   }
   Page<ReferrerInfo> referrers;
+  size_t annotation_bytes = 0;
   for (;;) {
     ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
                      parts_.index.Scan(PrefixRange(prefix, after), PageRows(page) + 1));
@@ -93,14 +98,19 @@ absl::StatusOr<Page<ReferrerInfo>> Catalog::ListReferrers(std::string_view repos
       if (!Digest::ConsumeKey(&key, &digest)) {
         return absl::DataLossError("a referrer row of the index is damaged");
       }
-      absl::StatusOr<ReferrerInfo> referrer = ReadReferrer(id, digest);
-      if (absl::IsNotFound(referrer.status())) continue;  // being deleted
-      RETURN_IF_ERROR(referrer.status());
-      if (!artifact_type.empty() && referrer->manifest.artifact_type != artifact_type) continue;
-      if (referrers.rows.size() == PageRows(page)) {
+      // The type is in the index; only a manifest that is wanted is read and parsed.
+      const absl::StatusOr<ManifestInfo> member = ReadMember(id, digest);
+      if (absl::IsNotFound(member.status())) continue;  // being deleted
+      RETURN_IF_ERROR(member.status());
+      if (!artifact_type.empty() && member->artifact_type != artifact_type) continue;
+      if (referrers.rows.size() == PageRows(page) || annotation_bytes >= kMaxAnnotationBytes) {
         referrers.more = true;
         return referrers;
       }
+      absl::StatusOr<ReferrerInfo> referrer = ReadReferrer(id, digest);
+      if (absl::IsNotFound(referrer.status())) continue;  // being deleted
+      RETURN_IF_ERROR(referrer.status());
+      annotation_bytes += referrer->annotations_json.size();
       referrers.rows.push_back(*std::move(referrer));
     }
     if (rows.size() <= PageRows(page)) return referrers;
@@ -112,7 +122,10 @@ absl::StatusOr<Page<ImageInfo>> Catalog::ListImages(std::string_view repository,
   const size_t colon = page.after.rfind(':');
   std::string at = page.after.substr(0, colon);  // the repository to go on with
   std::string tag = colon == std::string::npos ? "" : page.after.substr(colon + 1);
-  if (!repository.empty()) at = std::string(repository);
+  if (!repository.empty()) {
+    RETURN_IF_ERROR(FindRepository(repository).status());
+    at = std::string(repository);
+  }
   Page<ImageInfo> images;
   KeyRange range = PrefixRange(RepositoryPrefix());
   if (!at.empty()) range.begin = RepositoryKey(at);
