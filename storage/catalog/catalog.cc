@@ -97,10 +97,9 @@ absl::Status Catalog::Link(Transaction& txn, RepositoryId repository, const Dige
 }
 
 absl::Status Catalog::ActivatePendingEdges(Transaction& txn, RepositoryId repository,
-                                           const Digest& digest) {
+                                           const Digest& digest, size_t limit) {
   const std::string prefix = EdgePrefix(digest, EdgeKind::kPending, repository);
-  ASSIGN_OR_RETURN(const std::vector<KeyValue> pending,
-                   txn.Scan(PrefixRange(prefix), kPendingPageRows));
+  ASSIGN_OR_RETURN(const std::vector<KeyValue> pending, txn.Scan(PrefixRange(prefix), limit));
   for (const KeyValue& row : pending) {
     RETURN_IF_ERROR(txn.Delete(row.key));
     RETURN_IF_ERROR(txn.Put(StrCat(EdgePrefix(digest, EdgeKind::kReference, repository),
@@ -133,7 +132,7 @@ absl::Status Catalog::InCommit(Transaction& txn, std::string_view repository,
   if (repository.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const RepositoryId id, EnsureRepository(txn, repository));
   RETURN_IF_ERROR(Link(txn, id, digest));
-  return ActivatePendingEdges(txn, id, digest);
+  return ActivatePendingEdges(txn, id, digest, kPendingPageRows);
 }
 
 absl::StatusOr<BlobInfo> Catalog::StatBlob(std::string_view repository, const Digest& digest) {

@@ -86,9 +86,10 @@ class Catalog final : public CommitObserver {
   absl::StatusOr<bool> IsMember(RepositoryId repository, const Digest& manifest);
   // Shows a blob in a repository until it is named there or a day has passed.
   absl::Status Link(Transaction& txn, RepositoryId repository, const Digest& digest);
-  // What manifests of the repository named before it was visible there is visible from now on.
-  absl::Status ActivatePendingEdges(Transaction& txn, RepositoryId repository,
-                                    const Digest& digest);
+  // What manifests of the repository named before it was visible there is visible from now on; up
+  // to `limit` of their edges change, two writes each.
+  absl::Status ActivatePendingEdges(Transaction& txn, RepositoryId repository, const Digest& digest,
+                                    size_t limit);
 
   // put_manifest.cc. A reference with what was found of it before the transaction.
   struct ResolvedReference {

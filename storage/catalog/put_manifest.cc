@@ -16,6 +16,10 @@ namespace {
 // A put is tried again when what it names was replaced or removed between check and transaction.
 constexpr int kMaxPutAttempts = 8;
 
+// Pending edges made live, two rows each, beside 900 references, 10 tags of three rows and the rows
+// of the manifest itself: 50 + 900 + 30 + 15 < 1000. Indexes past them keep their child as pending.
+constexpr size_t kPendingRows = 25;
+
 absl::Status MissingReference(const Digest& digest, bool is_child) {
   absl::Status status = absl::FailedPreconditionError(
       StrCat("the manifest names ", is_child ? "manifest " : "blob ", digest.ToString(),
@@ -166,7 +170,7 @@ absl::Status Catalog::WriteManifest(Transaction& txn, RepositoryId repository, c
   if (member.subject.has_value()) {
     RETURN_IF_ERROR(txn.Put(ReferrerKey(repository, *member.subject, digest), ""));
   }
-  RETURN_IF_ERROR(ActivatePendingEdges(txn, repository, digest));
+  RETURN_IF_ERROR(ActivatePendingEdges(txn, repository, digest, kPendingRows));
   for (const std::string& tag : tags) RETURN_IF_ERROR(SetTag(txn, repository, tag, digest));
   return absl::OkStatus();
 }
@@ -190,6 +194,12 @@ absl::Status Catalog::Tag(std::string_view repository, std::string_view tag, con
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
   RETURN_IF_ERROR(ValidateTag(tag));
   ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
+  // One whose bytes are lost answers absent here too; pushing it again heals it.
+  ASSIGN_OR_RETURN(const std::optional<BlobRow> blob, parts_.blobs.Find(digest));
+  if (!blob.has_value()) {
+    return absl::NotFoundError(
+        StrCat("manifest ", digest.ToString(), " is not known in repository ", repository));
+  }
   RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
     // Guards against a deletion of the manifest, which guards the same row exclusively.
     RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(digest), Guard::kShared).status());
