@@ -1,5 +1,6 @@
 #include "daemon/grpc/server.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -50,6 +51,13 @@ void SetLimits(grpc::ServerBuilder& builder) {
                              kMinClientPingMillis);
 }
 
+// The library shuts down with its last user, and then may wait ten seconds for a background poller
+// of a connection that broke in mid-write. A daemon that stops must not: it never lets go.
+void KeepLibraryInitialized() {
+  static const bool initialized = (grpc_init(), true);
+  static_cast<void>(initialized);
+}
+
 class Server final : public GrpcServer {
  public:
   Server(Store& store, const GrpcServerOptions& options)
@@ -65,6 +73,7 @@ class Server final : public GrpcServer {
 
   absl::Status Listen() {
     RETURN_IF_ERROR(CheckSocketPath(socket_path_));
+    KeepLibraryInitialized();
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
