@@ -82,10 +82,6 @@ absl::Status ListImages(Store& store, const v1::ListImagesRequest& request,
   page.limit = request.page_size() == 0 ? kDefaultPageRows
                                         : std::min<size_t>(request.page_size(), kMaxPageRows);
   ASSIGN_OR_RETURN(const Page<ImageInfo> images, store.ListImages(request.repository(), page));
-  if (images.rows.empty() && !request.repository().empty()) {
-    // Whether the repository is empty or does not exist is what the list of its tags tells.
-    RETURN_IF_ERROR(store.ListTags(request.repository(), {}).status());
-  }
   for (const ImageInfo& image : images.rows) ToMessage(image, response->add_images());
   if (images.more && !images.rows.empty()) {
     const ImageInfo& last = images.rows.back();

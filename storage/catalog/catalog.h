@@ -116,6 +116,8 @@ class Catalog final : public CommitObserver {
 
   absl::StatusOr<Digest> Resolve(RepositoryId repository, const ManifestReference& reference);
   absl::StatusOr<ManifestInfo> ReadMember(RepositoryId repository, const Digest& digest);
+  absl::StatusOr<ImageInfo> DescribeImage(RepositoryId id, std::string_view repository,
+                                          const TagInfo& tag);
   absl::StatusOr<bool> HasMembers(RepositoryId repository);
   absl::StatusOr<ReferrerInfo> ReadReferrer(RepositoryId repository, const Digest& digest);
 

@@ -117,6 +117,19 @@ absl::StatusOr<Page<ReferrerInfo>> Catalog::ListReferrers(std::string_view repos
   }
 }
 
+absl::StatusOr<ImageInfo> Catalog::DescribeImage(RepositoryId id, std::string_view repository,
+                                                 const TagInfo& tag) {
+  ImageInfo image{std::string(repository), tag.name, tag.tagged_nanos, 0, {}};
+  ASSIGN_OR_RETURN(image.manifest, ReadMember(id, tag.digest));
+  ASSIGN_OR_RETURN(const std::optional<std::string> pulled,
+                   parts_.index.Get(PulledKey(id, tag.digest)));
+  if (pulled.has_value()) {
+    ASSIGN_OR_RETURN(const uint64_t nanos, DecodeNumber(*pulled));
+    image.pulled_nanos = static_cast<int64_t>(nanos);
+  }
+  return image;
+}
+
 absl::StatusOr<Page<ImageInfo>> Catalog::ListImages(std::string_view repository,
                                                     const PageRequest& page) {
   const size_t colon = page.after.rfind(':');
@@ -135,27 +148,24 @@ absl::StatusOr<Page<ImageInfo>> Catalog::ListImages(std::string_view repository,
     const std::string name = rows[0].key.substr(RepositoryPrefix().size());
     if (!repository.empty() && name != repository) return images;
     ASSIGN_OR_RETURN(const RepositoryRow row, RepositoryRow::Decode(rows[0].value));
-    const PageRequest rest{name == at ? tag : "", PageRows(page) - images.rows.size()};
-    ASSIGN_OR_RETURN(const Page<TagInfo> tags, ListTags(name, rest));
+    if (name != at) tag.clear();
+    at = name;
+    const size_t wanted = PageRows(page) - images.rows.size();
+    ASSIGN_OR_RETURN(const Page<TagInfo> tags, ListTags(name, {tag, wanted}));
     for (const TagInfo& info : tags.rows) {
-      absl::StatusOr<ManifestInfo> manifest = ReadMember(row.id, info.digest);
-      if (absl::IsNotFound(manifest.status())) continue;  // being deleted
-      RETURN_IF_ERROR(manifest.status());
-      ASSIGN_OR_RETURN(const std::optional<std::string> pulled,
-                       parts_.index.Get(PulledKey(row.id, info.digest)));
-      int64_t pulled_nanos = 0;
-      if (pulled.has_value()) {
-        ASSIGN_OR_RETURN(const uint64_t nanos, DecodeNumber(*pulled));
-        pulled_nanos = static_cast<int64_t>(nanos);
-      }
-      images.rows.push_back(
-          {name, info.name, info.tagged_nanos, pulled_nanos, *std::move(manifest)});
+      absl::StatusOr<ImageInfo> image = DescribeImage(row.id, name, info);
+      if (absl::IsNotFound(image.status())) continue;  // being deleted
+      RETURN_IF_ERROR(image.status());
+      images.rows.push_back(*std::move(image));
     }
-    if (tags.more) {
+    if (!tags.more) {
+      range.begin = StrCat(rows[0].key, std::string_view("\0", 1));
+    } else if (images.rows.size() == PageRows(page)) {
       images.more = true;
       return images;
+    } else {
+      tag = tags.rows.back().name;
     }
-    range.begin = StrCat(rows[0].key, std::string_view("\0", 1));
   }
 }
 
