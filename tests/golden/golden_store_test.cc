@@ -1,0 +1,210 @@
+// Stores written by earlier versions open and show all they held; what must be refused is refused
+// with a sentence that says what to do.
+#include "tests/golden/golden_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <xxhash.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "absl/strings/str_format.h"
+#include "storage/base/str_cat.h"
+#include "storage/store_file.h"
+#include "tests/crash/model.h"
+
+namespace varve {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+namespace fs = std::filesystem;
+
+class GoldenStoreTest : public ::testing::Test {
+ protected:
+  GoldenStoreTest() {
+    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
+    store_ = fs::path(::testing::TempDir()) / StrCat("varve_golden_", test->name());
+    fs::remove_all(store_);
+    fs::copy(fs::path(VARVE_GOLDEN_DIRECTORY) / "v1", store_, fs::copy_options::recursive);
+  }
+  ~GoldenStoreTest() override { fs::remove_all(store_); }
+
+  absl::StatusOr<std::unique_ptr<Store>> Open() {
+    EngineOptions options;
+    options.clock = &clock_;
+    options.random = &random_;
+    return OpenEngine(store_.string(), options);
+  }
+
+  std::string ReadStoreText() {
+    std::ifstream in(store_ / "STORE", std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  void WriteStoreText(const std::string& text) {
+    std::ofstream(store_ / "STORE", std::ios::binary) << text;
+  }
+
+  void ExpectRefused(absl::StatusCode code, const std::string& sentence) {
+    const absl::Status refused = Open().status();
+    EXPECT_EQ(refused.code(), code);
+    EXPECT_THAT(std::string(refused.message()), HasSubstr(sentence));
+  }
+
+  fs::path store_;
+  FakeClock clock_;
+  SeededRandom random_{2};
+  const GoldenContent content_ = MakeGoldenContent();
+};
+
+std::string ReadBlob(Store& store, const std::string& repository, const TestBlob& blob) {
+  const absl::StatusOr<BlobReader> reader = store.OpenBlob(repository, blob.digest);
+  if (!reader.ok()) return reader.status().ToString();
+  const absl::StatusOr<std::string> bytes = ReadWhole(*reader);
+  return bytes.ok() ? *bytes : bytes.status().ToString();
+}
+
+TEST_F(GoldenStoreTest, Version1ShowsItsBlobs) {
+  const absl::StatusOr<std::unique_ptr<Store>> store = Open();
+  ASSERT_EQ(store.status(), absl::OkStatus());
+  for (const TestBlob& blob : {content_.config, content_.layer, content_.sha512}) {
+    EXPECT_EQ(ReadBlob(**store, kGoldenApp, blob), blob.bytes);
+  }
+  EXPECT_EQ(ReadBlob(**store, kGoldenMirror, content_.layer), content_.layer.bytes);
+  EXPECT_TRUE(absl::IsNotFound((*store)->StatBlob(kGoldenMirror, content_.config.digest).status()));
+  const absl::StatusOr<BlobInfo> info = (*store)->StatBlob(kGoldenApp, content_.layer.digest);
+  ASSERT_EQ(info.status(), absl::OkStatus());
+  EXPECT_EQ(info->size_bytes, content_.layer.bytes.size());
+  EXPECT_EQ(info->created_nanos, FakeClock::kDefaultWallNanos);
+}
+
+TEST_F(GoldenStoreTest, Version1ShowsItsManifestsTagsAndReferrers) {
+  const absl::StatusOr<std::unique_ptr<Store>> store = Open();
+  ASSERT_EQ(store.status(), absl::OkStatus());
+  for (const TestManifest& manifest : {content_.image, content_.signature, content_.index}) {
+    const absl::StatusOr<Manifest> read = (*store)->GetManifest(kGoldenApp, manifest.digest);
+    ASSERT_EQ(read.status(), absl::OkStatus());
+    EXPECT_EQ(read->bytes, manifest.bytes);
+    EXPECT_EQ(read->info.subject, manifest.subject);
+    EXPECT_EQ(read->info.pushed_nanos, FakeClock::kDefaultWallNanos);
+  }
+  const absl::StatusOr<Page<TagInfo>> tags = (*store)->ListTags(kGoldenApp, {.after = ""});
+  ASSERT_EQ(tags.status(), absl::OkStatus());
+  std::vector<std::string> names;
+  for (const TagInfo& tag : tags->rows) names.push_back(tag.name);
+  EXPECT_THAT(names, ElementsAre("all", "latest", "v1"));
+  EXPECT_EQ(tags->rows[0].digest, content_.index.digest);
+  EXPECT_EQ(tags->rows[1].digest, content_.image.digest);
+  const absl::StatusOr<Page<ReferrerInfo>> referrers =
+      (*store)->ListReferrers(kGoldenApp, content_.image.digest, "", {.after = ""});
+  ASSERT_EQ(referrers.status(), absl::OkStatus());
+  ASSERT_EQ(referrers->rows.size(), 1u);
+  EXPECT_EQ(referrers->rows[0].manifest.digest, content_.signature.digest);
+}
+
+TEST_F(GoldenStoreTest, Version1GoesOnWithItsUpload) {
+  const absl::StatusOr<std::unique_ptr<Store>> store = Open();
+  ASSERT_EQ(store.status(), absl::OkStatus());
+  const absl::StatusOr<std::unique_ptr<Ingest>> upload =
+      (*store)->ResumeIngest(kGoldenApp, kGoldenUpload);
+  ASSERT_EQ(upload.status(), absl::OkStatus());
+  EXPECT_EQ((*upload)->status().offset_bytes, kGoldenUploadBytes);
+  const std::string_view rest = std::string_view(content_.upload.bytes).substr(kGoldenUploadBytes);
+  ASSERT_EQ((*upload)->Append(kGoldenUploadBytes, rest), absl::OkStatus());
+  ASSERT_EQ((*upload)->Commit(content_.upload.digest, {}).status(), absl::OkStatus());
+  EXPECT_EQ(ReadBlob(**store, kGoldenApp, content_.upload), content_.upload.bytes);
+}
+
+TEST_F(GoldenStoreTest, Version1TakesDeletionsAndGivesItsFilesBack) {
+  absl::StatusOr<std::unique_ptr<Store>> store = Open();
+  ASSERT_EQ(store.status(), absl::OkStatus());
+  for (const TestManifest& manifest : {content_.index, content_.signature, content_.image}) {
+    ASSERT_EQ((*store)->DeleteManifest(kGoldenApp, manifest.digest), absl::OkStatus());
+  }
+  clock_.Advance(48 * 3600 * kNanosPerSecond);
+  ASSERT_EQ((*store)->Reclaim().status(), absl::OkStatus());
+  EXPECT_TRUE(absl::IsNotFound((*store)->StatBlob("", content_.layer.digest).status()));
+  size_t files = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(store_ / "blobs")) {
+    if (entry.is_regular_file()) ++files;
+  }
+  EXPECT_EQ(files, 0u);
+}
+
+// The text with its checksum made right again.
+std::string Resealed(std::string text) {
+  text.resize(text.find("checksum "));
+  return StrCat(text, "checksum ",
+                absl::StrFormat("%016x\n", XXH3_64bits(text.data(), text.size())));
+}
+
+TEST_F(GoldenStoreTest, ANewerFormatIsRefusedNamingBothVersions) {
+  WriteStoreText("varve-store 2\nwhatever the future writes\n");
+  ExpectRefused(absl::StatusCode::kFailedPrecondition,
+                "the store was written by a newer Varve (format 2, this one knows 1); install the "
+                "newer version");
+}
+
+TEST_F(GoldenStoreTest, AnUnknownIncompatBitIsRefused) {
+  std::string text = ReadStoreText();
+  text.replace(text.find("\nincompat 0"), 11, "\nincompat 4");
+  WriteStoreText(Resealed(text));
+  ExpectRefused(absl::StatusCode::kFailedPrecondition,
+                "the store uses features of a newer Varve (incompat 4, ro_compat 0); install the "
+                "newer version");
+}
+
+TEST_F(GoldenStoreTest, AnUnknownCompatBitIsIgnored) {
+  std::string text = ReadStoreText();
+  text.replace(text.find("\ncompat 0"), 9, "\ncompat 8");
+  WriteStoreText(Resealed(text));
+  EXPECT_EQ(Open().status(), absl::OkStatus());
+}
+
+TEST_F(GoldenStoreTest, ADamagedStoreFileIsRefused) {
+  const std::string text = ReadStoreText();
+  for (const size_t at : {text.find("uuid") + 6, text.find("created") + 9, text.size() - 3}) {
+    std::string damaged = text;
+    damaged[at] = damaged[at] == '1' ? '2' : '1';
+    WriteStoreText(damaged);
+    ExpectRefused(absl::StatusCode::kDataLoss,
+                  "the STORE file is damaged; restore it from a backup of the data directory");
+  }
+  WriteStoreText("");
+  ExpectRefused(absl::StatusCode::kDataLoss, "the STORE file is damaged");
+}
+
+TEST_F(GoldenStoreTest, AMissingStoreFileIsRefused) {
+  fs::remove(store_ / "STORE");
+  ExpectRefused(absl::StatusCode::kDataLoss,
+                "holds a store without its STORE file; restore it from a backup, or choose another "
+                "directory");
+}
+
+TEST_F(GoldenStoreTest, AMissingIndexBesideBlobFilesIsRefusedAndTheFilesStay) {
+  fs::remove_all(store_ / "index");
+  ExpectRefused(absl::StatusCode::kDataLoss, "is missing; restore it from a backup");
+  // Nor does a second attempt take the empty index of the first for a good one.
+  ExpectRefused(absl::StatusCode::kDataLoss, "is missing; restore it from a backup");
+  size_t files = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(store_ / "blobs")) {
+    if (entry.is_regular_file()) ++files;
+  }
+  EXPECT_EQ(files, 1u);
+}
+
+TEST_F(GoldenStoreTest, TheIndexOfAnotherStoreIsRefusedNamingBoth) {
+  StoreFile other;
+  other.uuid = "00000000-0000-4000-8000-000000000001";
+  WriteStoreText(EncodeStoreFile(other));
+  ExpectRefused(absl::StatusCode::kDataLoss,
+                StrCat("the index belongs to the store ", kGoldenUuid, ", but STORE says ",
+                       other.uuid, "; restore both together"));
+}
+
+}  // namespace
+}  // namespace varve
