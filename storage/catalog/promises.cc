@@ -8,7 +8,7 @@
 namespace varve {
 namespace {
 
-// However often it is renewed, a promise ends a day after it was granted.
+// However often writes renew it, a promise ends a day after it was last granted.
 constexpr int64_t kLongestPromiseNanos = 24 * 3600 * kNanosPerSecond;
 
 }  // namespace
@@ -24,6 +24,10 @@ Promises::Shard& Promises::ShardOf(const Digest& digest) {
 
 void Promises::HoldEverything() {
   hold_everything_until_.store(clock_.MonotonicNanos() + promise_nanos_);
+}
+
+bool Promises::HoldsEverything() {
+  return clock_.MonotonicNanos() < hold_everything_until_.load();
 }
 
 int64_t Promises::Expiry(const Promise& promise) {
@@ -68,7 +72,9 @@ void Promises::Grant(RepositoryId repository, const Digest& digest) {
     if (promise.repository != repository) continue;
     if (Expiry(promise) <= now) promise = {repository, 0, now, 0};
     ++promise.count;
-    promise.expires = std::min(now, promise.granted + kLongestPromiseNanos) + promise_nanos_;
+    // An answer given now lasts a whole promise; the day limits what renewal by writes adds.
+    promise.granted = now;
+    promise.expires = now + promise_nanos_;
     return;
   }
   list.push_back({repository, 1, now, now + promise_nanos_});
@@ -119,10 +125,11 @@ void Promises::RenewRepository(RepositoryId repository) {
 
 std::optional<int64_t> Promises::BeginReclaim(const Digest& digest) {
   const int64_t now = clock_.MonotonicNanos();
-  const int64_t held_until = hold_everything_until_.load();
-  if (now < held_until) return held_until - now;
   Shard& shard = ShardOf(digest);
   MutexLock lock(shard.mutex);
+  // Under the lock: a grant that finds the shard full holds everything before it empties it.
+  const int64_t held_until = hold_everything_until_.load();
+  if (now < held_until) return held_until - now;
   const auto found = shard.promises.find(digest);
   if (found != shard.promises.end()) {
     int64_t latest = now;

@@ -38,6 +38,7 @@ class Promises {
   // Nothing at all is reclaimed for one promise time from now: after a start, after a jump of the
   // wall clock, and when there are too many promises to remember each.
   void HoldEverything();
+  bool HoldsEverything();
 
   // Announces the removal of `digest`; nullopt when it may go on (call EndReclaim after its
   // commit), else how many nanoseconds to wait before asking again.
@@ -50,7 +51,7 @@ class Promises {
   struct Promise {
     RepositoryId repository = 0;
     uint32_t count = 0;
-    int64_t granted = 0;  // the first of them
+    int64_t granted = 0;  // the last of them
     int64_t expires = 0;  // without renewal
   };
   struct Shard {

@@ -4,4 +4,5 @@ varve_test(storage_catalog_tests
   SOURCES
     catalog/manifest_test.cc
     catalog/names_test.cc
+    catalog/promises_test.cc
   LIBRARIES varve_storage)
