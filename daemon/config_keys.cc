@@ -111,7 +111,8 @@ const ConfigKey kKeys[] = {
      "who reaches the port may push and delete.",
      [](Config& c, std::string_view v) { return SetBool(c.allow_remote, v); }},
     {"registry", "sparse_index", ConfigKind::kText, "reject", "", "", "",
-     "An image index that names a manifest which is not there: \"reject\" or \"accept\".",
+     "An index that names a manifest, or an image that names a layer, which is not\n"
+     "there: \"reject\" or \"accept\".",
      SetSparse},
     {"reclaim", "promise", ConfigKind::kDuration, "10m", "", "", "",
      "How long content stays after a client was told that it exists, 0s to 24h.",

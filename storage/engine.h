@@ -21,7 +21,8 @@ struct EngineOptions {
   uint64_t reserve_bytes = 0;   // preallocated space that only deletions may use
   int64_t promise_nanos = 600 * kNanosPerSecond;
   int64_t ingest_expiry_nanos = 24 * 3600 * kNanosPerSecond;  // of an upload nobody continues
-  bool accept_sparse_index = false;  // an image index may name children that are not there (yet)
+  // An index may name children, and an image layers, that are not there (yet).
+  bool accept_sparse_index = false;
 
   FileSystem* file_system = &PosixFileSystem();
   Clock* clock = &SystemClock();

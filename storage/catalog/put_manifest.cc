@@ -78,7 +78,9 @@ absl::StatusOr<std::vector<Catalog::ResolvedReference>> Catalog::ResolveReferenc
   std::vector<ResolvedReference> resolved;
   for (const ContentReference& reference : manifest.References()) {
     const bool is_child = reference.role == ContentReference::Role::kChild;
-    const bool required = is_child ? !parts_.accept_sparse_index : !reference.descriptor.foreign;
+    const bool is_config = reference.role == ContentReference::Role::kConfig;
+    const bool may_be_absent = parts_.accept_sparse_index || reference.descriptor.foreign;
+    const bool required = is_config || !may_be_absent;
     ASSIGN_OR_RETURN(ResolvedReference one,
                      ResolveReference(id, reference.descriptor.digest, is_child, required));
     resolved.push_back(std::move(one));
