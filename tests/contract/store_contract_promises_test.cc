@@ -1,0 +1,258 @@
+// Promises and reclamation: what answered "exists" stays for its promise, and what nobody keeps
+// goes.
+#include <gmock/gmock.h>
+
+#include "storage/base/str_cat.h"
+#include "storage/catalog/manifest.h"
+#include "tests/contract/store_contract_fixture.h"
+
+namespace varve {
+namespace {
+
+using testing::IsEmpty;
+using testing::SizeIs;
+using Code = absl::StatusCode;
+
+constexpr int64_t kPromise = 10 * kMinute;
+
+class StorePromisesTest : public StoreContractTest {
+ protected:
+  void SetUp() override { MakeSettled({}); }
+  // A store whose first promise time, in which nothing is removed, is over.
+  void MakeSettled(const StoreSettings& settings) {
+    Make(settings);
+    under_test().Advance(settings.promise_nanos + kSecond);
+  }
+  std::string ImageJson(const Digest& config, const std::vector<Digest>& layers,
+                        std::string_view note = {}) {
+    ManifestParts parts;
+    parts.config = config;
+    parts.layers = layers;
+    parts.note = note;
+    return ManifestJson(parts);
+  }
+  // Reclaims often while `nanos` pass.
+  void PassTime(int64_t nanos) {
+    for (int i = 0; i < 10; ++i) {
+      under_test().Advance(nanos / 10);
+      Reclaim();
+    }
+  }
+};
+
+TEST_P(StorePromisesTest, FreshBlobLeavesAfterItsPromiseAndNotBefore) {
+  const Digest digest = Push("app", MakeBytes(100'000, 1));
+  const Digest small = Push("app", "small");
+  PassTime(kPromise - kSecond);
+  EXPECT_THAT(under_test().BlobFiles(), SizeIs(1));
+  EXPECT_TRUE(store().OpenBlob("app", digest).ok());
+  EXPECT_TRUE(store().OpenBlob("app", small).ok());
+  PassTime(2 * kSecond);
+  EXPECT_THAT(under_test().BlobFiles(), IsEmpty());
+  EXPECT_EQ(StatCode("app", digest), Code::kNotFound);
+  EXPECT_EQ(StatCode("app", small), Code::kNotFound);
+}
+
+TEST_P(StorePromisesTest, EveryExistsAnswerGrants) {
+  const Digest kept = Push("app", "{}");
+  const std::vector<std::function<void(const Digest&)>> questions = {
+      [&](const Digest& digest) { EXPECT_TRUE(store().StatBlob("app", digest).ok()); },
+      [&](const Digest& digest) { EXPECT_TRUE(store().StatBlob("", digest).ok()); },
+      [&](const Digest& digest) {
+        EXPECT_THAT(store().FindMissing("app", std::vector<Digest>{digest}).value(), IsEmpty());
+      },
+      [&](const Digest& digest) { EXPECT_TRUE(store().MountBlob("other", digest, "app").ok()); },
+      [&](const Digest&) { Push("app", MakeBytes(70'000, 5)); },
+  };
+  for (size_t i = 0; i < questions.size(); ++i) {
+    SCOPED_TRACE(i);
+    const Digest digest = Push("app", MakeBytes(70'000, 5));
+    PassTime(kPromise - kSecond);
+    questions[i](digest);
+    PassTime(kPromise - kSecond);
+    EXPECT_TRUE(store().OpenBlob("", digest).ok());
+    PassTime(2 * kSecond);
+    EXPECT_EQ(StatCode("", digest), Code::kNotFound);
+  }
+  EXPECT_EQ(StatCode("app", kept), Code::kNotFound);
+}
+
+TEST_P(StorePromisesTest, AskingAgainRenewsForHoweverLong) {
+  const Digest digest = Push("app", MakeBytes(70'000, 1));
+  for (int i = 0; i < 184; ++i) {  // 24.5 hours
+    under_test().Advance(8 * kMinute);
+    Reclaim();
+    ASSERT_EQ(StatCode("app", digest), Code::kOk) << i;
+  }
+  ASSERT_TRUE(store().DeleteBlob("app", digest).ok());
+  PassTime(kPromise - kSecond);
+  EXPECT_TRUE(store().OpenBlob("", digest).ok());
+  PassTime(kMinute);
+  EXPECT_EQ(StatCode("", digest), Code::kNotFound);
+}
+
+TEST_P(StorePromisesTest, ManifestPutUsesAPromiseUp) {
+  const Digest layer = Push("app", MakeBytes(70'000, 1));
+  const Digest config = Push("app", "{}");
+  const Digest manifest = PutManifest("app", ImageJson(config, {layer}));
+  ASSERT_TRUE(store().DeleteManifest("app", manifest).ok());
+  Reclaim();
+  EXPECT_THAT(under_test().BlobFiles(), IsEmpty());
+  EXPECT_EQ(StatCode("", layer), Code::kNotFound);
+}
+
+TEST_P(StorePromisesTest, DeletedManifestThatWasSeenByDigestKeepsItsBytes) {
+  const Image image = PushImage("app", 1, {"v1"});
+  PassTime(kHour);
+  ASSERT_TRUE(store().StatManifest("app", image.manifest).ok());
+  ASSERT_TRUE(store().DeleteManifest("app", image.manifest).ok());
+  Reclaim();
+  EXPECT_TRUE(store().OpenBlob("", image.manifest).ok());
+  PassTime(kPromise + kSecond);
+  EXPECT_EQ(StatCode("", image.manifest), Code::kNotFound);
+}
+
+TEST_P(StorePromisesTest, BothSawTheBlobOneDeletesTheOtherPuts) {
+  const Digest layer = Push("app", MakeBytes(70'000, 1));
+  const Digest config = Push("app", "{}");
+  EXPECT_EQ(StatCode("app", layer), Code::kOk);
+  EXPECT_EQ(StatCode("app", layer), Code::kOk);
+  ASSERT_TRUE(store().DeleteBlob("app", layer).ok());
+  Reclaim();
+  PutManifest("app", ImageJson(config, {layer}), {"v1"});
+  PassTime(2 * kHour);
+  EXPECT_TRUE(Read("app", layer) == MakeBytes(70'000, 1));
+}
+
+TEST_P(StorePromisesTest, BothSawTheBlobTheOnlyImageGoesTheOtherPuts) {
+  const Image image = PushImage("app", 1, {"v1"});
+  PassTime(2 * kHour);
+  for (const Digest& digest : {image.layer, image.config, image.layer, image.config}) {
+    EXPECT_EQ(StatCode("app", digest), Code::kOk);
+  }
+  PutManifest("app", ImageJson(image.config, {image.layer}, "first client"), {"first"});
+  const Digest first = store().StatManifest("app", "first")->digest;
+  ASSERT_TRUE(store().DeleteManifest("app", image.manifest).ok());
+  ASSERT_TRUE(store().DeleteManifest("app", first).ok());
+  Reclaim();
+  PutManifest("app", ImageJson(image.config, {image.layer}, "second client"), {"second"});
+  PassTime(2 * kHour);
+  EXPECT_TRUE(Read("app", image.layer) == MakeBytes(100'000, 1));
+}
+
+TEST_P(StorePromisesTest, WritesInTheRepositoryRenewUpToADay) {
+  const Digest layer = Push("app", MakeBytes(70'000, 1));
+  const Digest elsewhere = Push("other", MakeBytes(80'000, 2));
+  int64_t passed = 0;
+  for (uint64_t i = 0; passed < 23 * kHour; ++i, passed += 9 * kMinute) {
+    under_test().Advance(9 * kMinute);
+    Push("app", StrCat("another blob ", i));
+    Reclaim();
+    ASSERT_TRUE(store().OpenBlob("", layer).ok()) << i;
+  }
+  EXPECT_EQ(StatCode("", elsewhere), Code::kNotFound);
+  for (uint64_t i = 0; i < 12; ++i) {
+    under_test().Advance(9 * kMinute);
+    Push("app", StrCat("still more ", i));
+    Reclaim();
+  }
+  EXPECT_EQ(StatCode("", layer), Code::kNotFound);
+}
+
+TEST_P(StorePromisesTest, NothingGoesForOnePromiseTimeAfterAStart) {
+  const Digest digest = Push("app", MakeBytes(70'000, 1));
+  under_test().Advance(kHour);
+  under_test().Reopen();
+  EXPECT_EQ(Reclaim().blobs, 0u);
+  PassTime(kPromise - kSecond);
+  EXPECT_TRUE(store().OpenBlob("app", digest).ok());
+  PassTime(2 * kSecond);
+  EXPECT_EQ(StatCode("app", digest), Code::kNotFound);
+}
+
+TEST_P(StorePromisesTest, ForwardJumpOfTheClockRemovesNothingForOnePromiseTime) {
+  const Digest digest = Push("app", MakeBytes(70'000, 1));
+  IngestOptions options;
+  options.id = "upload";
+  ASSERT_TRUE(store().BeginIngest("app", options).value()->Append(0, "bytes").ok());
+  Reclaim();
+  under_test().JumpWall(365 * 24 * kHour);
+  EXPECT_EQ(Reclaim().blobs, 0u);
+  EXPECT_TRUE(store().ResumeIngest("app", "upload").ok());
+  PassTime(kPromise - kSecond);
+  EXPECT_TRUE(store().OpenBlob("", digest).ok());
+  EXPECT_TRUE(store().ResumeIngest("app", "upload").ok());
+  PassTime(2 * kSecond);
+  EXPECT_EQ(StatCode("", digest), Code::kNotFound);
+}
+
+TEST_P(StorePromisesTest, BackwardJumpOfTheClockLosesNothing) {
+  const Image image = PushImage("app", 1, {"v1"});
+  const Digest fresh = Push("app", MakeBytes(70'000, 2));
+  Reclaim();
+  under_test().JumpWall(-2 * kHour);
+  PassTime(kPromise - kSecond);
+  EXPECT_EQ(StatCode("app", fresh), Code::kOk);
+  EXPECT_EQ(ManifestCode("app", "v1"), Code::kOk);
+  // What was condemned by the old clock goes when the clock is there again.
+  PassTime(3 * kHour);
+  PassTime(kHour);
+  EXPECT_EQ(StatCode("app", fresh), Code::kNotFound);
+  EXPECT_EQ(StatCode("app", image.layer), Code::kOk);
+}
+
+TEST_P(StorePromisesTest, TwoPlatformIndexOneRequestAtATime) {
+  for (const int64_t promise : {kPromise, 50 * kSecond}) {
+    SCOPED_TRACE(promise);
+    StoreSettings settings;
+    settings.promise_nanos = promise;
+    MakeSettled(settings);
+    const auto step = [&] {
+      under_test().Advance(promise / 8);
+      Reclaim();
+    };
+    std::vector<Digest> children;
+    for (uint64_t platform = 0; platform < 2; ++platform) {
+      const Digest config = Push("app", StrCat("{\"platform\":", platform, "}"));
+      step();
+      const Digest layer = Push("app", MakeBytes(80'000, 10 + platform));
+      step();
+      EXPECT_EQ(StatCode("app", config), Code::kOk);
+      step();
+      children.push_back(PutManifest("app", ImageJson(config, {layer})));
+      step();
+    }
+    ManifestParts index;
+    index.media_type = kMediaTypeOciIndex;
+    index.children = children;
+    PutManifest("app", ManifestJson(index), {"multi"});
+    PassTime(3 * kHour);
+    EXPECT_EQ(ManifestCode("app", "multi"), Code::kOk);
+    for (const Digest& child : children) EXPECT_EQ(ManifestCode("app", child), Code::kOk);
+    EXPECT_TRUE(Read("app", Sha256(MakeBytes(80'000, 11))) == MakeBytes(80'000, 11));
+  }
+}
+
+TEST_P(StorePromisesTest, FreedBytesAreWhatTheDiskGotBack) {
+  std::vector<Digest> manifests;
+  for (uint64_t i = 0; i < 20; ++i) {
+    manifests.push_back(PushImage("app", i, {}, 65'000 + 7'001 * i).manifest);
+  }
+  for (size_t i = 0; i < manifests.size(); i += 2) {
+    ASSERT_TRUE(store().DeleteManifest("app", manifests[i]).ok());
+  }
+  under_test().Advance(kHour);
+  const uint64_t before = under_test().AllocatedBytes();
+  const ReclaimReport report = Reclaim();
+  EXPECT_GT(report.freed_bytes, 0u);
+  EXPECT_EQ(report.freed_bytes, before - under_test().AllocatedBytes());
+  EXPECT_EQ(report.blobs, 30u);
+  const ReclaimReport again = Reclaim();
+  EXPECT_EQ(again.blobs, 0u);
+  EXPECT_EQ(again.freed_bytes, 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, StorePromisesTest, testing::ValuesIn(AllStores()), StoreName);
+
+}  // namespace
+}  // namespace varve
