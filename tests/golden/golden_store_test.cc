@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include <filesystem>
@@ -28,7 +29,7 @@ class GoldenStoreTest : public ::testing::Test {
  protected:
   GoldenStoreTest() {
     const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    store_ = fs::path(::testing::TempDir()) / StrCat("varve_golden_", test->name());
+    store_ = fs::path(::testing::TempDir()) / StrCat("varve_golden_", getpid(), "_", test->name());
     fs::remove_all(store_);
     fs::copy(fs::path(VARVE_GOLDEN_DIRECTORY) / "v1", store_, fs::copy_options::recursive);
   }
