@@ -1,0 +1,155 @@
+// Many clients at once, with reclamation running without pause: every byte that a client was told
+// of is there and right. Short enough for ThreadSanitizer.
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "storage/base/str_cat.h"
+#include "tests/contract/store_contract_fixture.h"
+#include "tests/support/fake_clock.h"
+
+namespace varve {
+namespace {
+
+constexpr int kClients = 64;
+constexpr int kRounds = 6;
+
+class StoreConcurrencyTest : public StoreContractTest {
+ protected:
+  // Garbage goes without pause, until Stop or destruction. Time passes as it does outside, or by
+  // `step_nanos` a pass when that is not zero.
+  class Background {
+   public:
+    Background(StoreUnderTest& store, int64_t step_nanos) : store_(store) {
+      thread_ = std::thread([this, step_nanos] {
+        auto last = std::chrono::steady_clock::now();
+        while (!stop_) {
+          const auto report = store_.store().Reclaim();
+          EXPECT_TRUE(report.ok()) << report.status();
+          if (report.ok()) removed_ += report->blobs;
+          const auto now = std::chrono::steady_clock::now();
+          store_.Advance(step_nanos != 0 ? step_nanos
+                                         : std::chrono::nanoseconds(now - last).count());
+          last = now;
+        }
+      });
+    }
+    ~Background() { Stop(); }
+    Background(const Background&) = delete;
+    Background& operator=(const Background&) = delete;
+    uint64_t Stop() {
+      stop_ = true;
+      if (thread_.joinable()) thread_.join();
+      return removed_;
+    }
+
+   private:
+    StoreUnderTest& store_;
+    std::atomic<bool> stop_ = false;
+    std::atomic<uint64_t> removed_ = 0;
+    std::thread thread_;
+  };
+
+  template <typename Work>
+  void RunClients(const Work& work) {
+    std::vector<std::thread> clients;
+    for (int client = 0; client < kClients; ++client) {
+      clients.emplace_back([&work, client] { work(client); });
+    }
+    for (std::thread& client : clients) client.join();
+  }
+};
+
+// Half of the content is shared by all clients, half is each client's own; images go again at once,
+// so that pushes meet removals of the same blobs.
+TEST_P(StoreConcurrencyTest, PushPullDeleteBesideReclamation) {
+  StoreSettings settings;
+  settings.promise_nanos = kMinute;  // longer than a client takes from push to put, on any machine
+  Make(settings);
+  under_test().Advance(2 * kMinute);
+  Background background(under_test(), 0);
+  std::atomic<int> pulled = 0;
+  RunClients([&](int client) {
+    for (int round = 0; round < kRounds; ++round) {
+      const auto number = static_cast<uint64_t>(round);
+      const std::string repository = StrCat("repo-", client % 8);
+      const std::string shared = MakeBytes(70'000 + number, number);
+      const std::string own = MakeBytes(client % 2 == 0 ? 100 : 66'000,
+                                        1000 * number + 17 + static_cast<uint64_t>(client));
+      ManifestParts parts;
+      parts.config = Push(repository, own);
+      parts.layers = {Push(repository, shared)};
+      parts.note = StrCat("client ", client, " round ", round);
+      const std::string json = ManifestJson(parts);
+      const std::string tag = StrCat("c", client);
+      const Digest manifest = PutManifest(repository, json, {tag});
+      const auto got = store().GetManifest(repository, ManifestReference(tag));
+      ASSERT_TRUE(got.ok()) << got.status();
+      EXPECT_EQ(got->bytes, json);
+      EXPECT_TRUE(Read(repository, *parts.config) == own);
+      EXPECT_TRUE(Read(repository, parts.layers[0]) == shared);
+      ++pulled;
+      if (round + 1 < kRounds) {
+        const absl::Status deleted = store().DeleteManifest(repository, manifest);
+        EXPECT_TRUE(deleted.ok()) << deleted;
+      }
+    }
+  });
+  EXPECT_EQ(pulled, kClients * kRounds);
+  EXPECT_GT(background.Stop(), 0u);
+  // What is left: one image a client, the shared layer of the last round once.
+  under_test().Advance(26 * kHour);
+  Reclaim();
+  EXPECT_EQ(under_test().BlobFiles().size(), 1u + kClients / 2);
+  const std::string last = MakeBytes(70'000 + kRounds - 1, kRounds - 1);
+  EXPECT_TRUE(Read("repo-0", Sha256(last)) == last);
+}
+
+// Readers of blobs that are removed under them: every answer is the whole blob or NotFound.
+TEST_P(StoreConcurrencyTest, ReadersMeetRemovals) {
+  StoreSettings settings;
+  settings.promise_nanos = kSecond;
+  Make(settings);
+  Background background(under_test(), kSecond);
+  std::atomic<int> wrong = 0;
+  std::atomic<int> right = 0;
+  RunClients([&](int client) {
+    for (int round = 0; round < 2 * kRounds; ++round) {
+      const std::string bytes = MakeBytes(80'000, static_cast<uint64_t>(round % 3));
+      const Digest digest = Sha256(bytes);
+      if (client % 4 == 0) {
+        const auto pushed = PushBytes(store(), "app", bytes, digest);
+        EXPECT_TRUE(pushed.ok()) << pushed.status();
+      }
+      const auto reader = store().OpenBlob("", digest);
+      if (!reader.ok()) {
+        EXPECT_EQ(reader.status().code(), absl::StatusCode::kNotFound) << reader.status();
+        continue;
+      }
+      const auto read = ReadWhole(*reader);
+      (read.ok() && *read == bytes ? right : wrong)++;
+    }
+  });
+  EXPECT_EQ(wrong, 0);
+  EXPECT_GT(right, 0);
+}
+
+// All clients send the same blob at once: one file stays.
+TEST_P(StoreConcurrencyTest, SameBlobFromEverybody) {
+  const std::string bytes = MakeBytes(300'000, 1);
+  RunClients([&](int client) {
+    const auto pushed = PushBytes(store(), StrCat("repo-", client % 4), bytes, Sha256(bytes));
+    EXPECT_TRUE(pushed.ok()) << pushed.status();
+  });
+  Reclaim();
+  EXPECT_EQ(under_test().BlobFiles().size(), 1u);
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(Read(StrCat("repo-", i), Sha256(bytes)) == bytes);
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, StoreConcurrencyTest, testing::Values(DiskStore(), MemoryStore()),
+                         StoreName);
+
+}  // namespace
+}  // namespace varve
