@@ -68,11 +68,14 @@ absl::Status Catalog::DeleteManifest(std::string_view repository, const Digest& 
 absl::Status Catalog::Unlink(RepositoryId repository, const Digest& manifest) {
   std::vector<Digest> targets;
   const absl::StatusOr<std::string> bytes = parts_.blobs.ReadAll(manifest, kMaxManifestBytes);
-  // Without its bytes nobody knows what it named; those edges stay until a full check.
-  if (!bytes.ok() && !absl::IsNotFound(bytes.status())) return bytes.status();
-  if (bytes.ok()) {
-    ASSIGN_OR_RETURN(const ParsedManifest parsed, ParseManifest(*bytes, ""));
-    for (const ContentReference& reference : parsed.References()) {
+  // Without its bytes, or when they are damaged, nobody knows what it named; those edges stay until
+  // a full check. An error here would stop the reclamation of everything else.
+  const bool lost = absl::IsNotFound(bytes.status()) || absl::IsDataLoss(bytes.status());
+  if (!bytes.ok() && !lost) return bytes.status();
+  const absl::StatusOr<ParsedManifest> parsed =
+      bytes.ok() ? ParseManifest(*bytes, "") : absl::StatusOr<ParsedManifest>(bytes.status());
+  if (parsed.ok()) {
+    for (const ContentReference& reference : parsed->References()) {
       targets.push_back(reference.descriptor.digest);
     }
   }
