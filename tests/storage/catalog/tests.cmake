@@ -2,7 +2,8 @@
 varve_test(storage_catalog_tests
   LABEL unit
   SOURCES
+    catalog/catalog_schedules_test.cc
     catalog/manifest_test.cc
     catalog/names_test.cc
     catalog/promises_test.cc
-  LIBRARIES varve_storage)
+  LIBRARIES varve_test_support Threads::Threads)

@@ -1,0 +1,247 @@
+// Races made deterministic: a second request runs at a chosen commit of the first.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <thread>
+
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/digest/hasher.h"
+#include "storage/engine.h"
+#include "storage/index/keys.h"
+#include "storage/index/memory_index.h"
+#include "storage/limits.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/memory_file_system.h"
+
+namespace varve {
+namespace {
+
+using Code = absl::StatusCode;
+
+constexpr int64_t kPromise = 600 * kNanosPerSecond;
+
+// Runs `action` once, just before the next commit that writes a key that starts with `prefix`.
+struct Schedule {
+  std::string prefix;
+  std::function<void()> action;
+};
+
+class ScheduledTransaction final : public Transaction {
+ public:
+  ScheduledTransaction(std::unique_ptr<Transaction> base, Schedule* schedule)
+      : base_(std::move(base)), schedule_(schedule) {}
+
+  absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
+    return base_->Get(key);
+  }
+  absl::StatusOr<std::optional<std::string>> GetForUpdate(std::string_view key,
+                                                          Guard guard) override {
+    return base_->GetForUpdate(key, guard);
+  }
+  absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
+    return base_->Scan(range, limit);
+  }
+  absl::Status Put(std::string_view key, std::string_view value) override {
+    Note(key);
+    return base_->Put(key, value);
+  }
+  absl::Status Delete(std::string_view key) override {
+    Note(key);
+    return base_->Delete(key);
+  }
+  absl::Status Add(std::string_view key, int64_t delta) override { return base_->Add(key, delta); }
+  absl::StatusOr<CommitOutcome> Commit(Durability durability) override {
+    if (due_ && schedule_->action != nullptr) std::exchange(schedule_->action, nullptr)();
+    return base_->Commit(durability);
+  }
+  bool conflicted() const override { return base_->conflicted(); }
+
+ private:
+  void Note(std::string_view key) {
+    due_ = due_ || key.substr(0, schedule_->prefix.size()) == schedule_->prefix;
+  }
+
+  const std::unique_ptr<Transaction> base_;
+  Schedule* const schedule_;
+  bool due_ = false;
+};
+
+class ScheduledIndex final : public Index {
+ public:
+  ScheduledIndex(Index& base, Schedule* schedule) : base_(base), schedule_(schedule) {}
+  std::unique_ptr<Transaction> Begin() override {
+    return std::make_unique<ScheduledTransaction>(base_.Begin(), schedule_);
+  }
+  absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
+    return base_.Get(key);
+  }
+  absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
+    return base_.Scan(range, limit);
+  }
+
+ private:
+  Index& base_;
+  Schedule* const schedule_;
+};
+
+class CatalogSchedulesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    EngineOptions options;
+    options.file_system = &disk_;
+    options.clock = &clock_;
+    options.open_index = [this](const std::string&) -> absl::StatusOr<std::unique_ptr<Index>> {
+      return std::make_unique<ScheduledIndex>(*index_, &schedule_);
+    };
+    auto opened = OpenEngine("/store", options);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    store_ = *std::move(opened);
+    clock_.Advance(kPromise + 1);
+  }
+
+  absl::Status TryPush(std::string_view repository, std::string_view bytes) {
+    ASSIGN_OR_RETURN(const auto ingest, store_->BeginIngest(repository, {}));
+    RETURN_IF_ERROR(ingest->Append(0, bytes));
+    return ingest->Commit(HashBytes(DigestAlgorithm::kSha256, bytes), std::nullopt).status();
+  }
+  Digest Push(std::string_view repository, std::string_view bytes) {
+    const absl::Status pushed = TryPush(repository, bytes);
+    EXPECT_TRUE(pushed.ok()) << pushed;
+    return HashBytes(DigestAlgorithm::kSha256, bytes);
+  }
+  static std::string Json(const Digest& config) {
+    return StrCat(R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",)",
+                  R"("config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":")",
+                  config.ToString(), R"(","size":2},"layers":[]})");
+  }
+  absl::Status Put(std::string_view repository, const std::string& json) {
+    PutManifestRequest request;
+    request.bytes = json;
+    return store_->PutManifest(repository, request).status();
+  }
+  void Reclaim() {
+    const auto report = store_->Reclaim();
+    EXPECT_TRUE(report.ok()) << report.status();
+  }
+  bool Here(std::string_view repository, const Digest& digest) {
+    return store_->OpenBlob(repository, digest).ok();
+  }
+
+  MemoryFileSystem disk_;
+  FakeClock clock_;
+  const std::unique_ptr<Index> index_ = NewMemoryIndex();
+  Schedule schedule_;
+  std::unique_ptr<Store> store_;
+  const std::string bytes_ = std::string(100'000, 'x');
+};
+
+TEST_F(CatalogSchedulesTest, PushOfWhatIsBeingReclaimedWaitsAndSucceeds) {
+  const Digest digest = Push("app", bytes_);
+  clock_.Advance(2 * kPromise);
+  std::thread client;
+  absl::Status pushed;
+  schedule_ = {BlobKey(digest),
+               [&] { client = std::thread([&] { pushed = TryPush("app", bytes_); }); }};
+  Reclaim();
+  client.join();
+  EXPECT_TRUE(pushed.ok()) << pushed;
+  EXPECT_TRUE(Here("app", digest));
+  Reclaim();
+  EXPECT_TRUE(Here("app", digest));
+}
+
+TEST_F(CatalogSchedulesTest, HeadOfWhatIsBeingReclaimedSaysNo) {
+  const Digest digest = Push("app", bytes_);
+  clock_.Advance(2 * kPromise);
+  std::thread client;
+  absl::Status stat;
+  schedule_ = {BlobKey(digest), [&] {
+                 client = std::thread([&] { stat = store_->StatBlob("app", digest).status(); });
+               }};
+  Reclaim();
+  client.join();
+  EXPECT_EQ(stat.ok(), Here("app", digest));
+}
+
+TEST_F(CatalogSchedulesTest, MountOfWhatIsBeingReclaimedIsTrueOrNo) {
+  const Digest digest = Push("app", bytes_);
+  clock_.Advance(2 * kPromise);
+  std::thread client;
+  absl::Status mounted;
+  schedule_ = {
+      BlobKey(digest), [&] {
+        client = std::thread([&] { mounted = store_->MountBlob("other", digest, "app").status(); });
+      }};
+  Reclaim();
+  client.join();
+  EXPECT_EQ(mounted.ok(), Here("other", digest));
+}
+
+TEST_F(CatalogSchedulesTest, ReclaimJustBeforeAManifestNamesAPromisedBlob) {
+  const Digest config = Push("app", bytes_);
+  clock_.Advance(2 * kPromise);
+  ASSERT_TRUE(store_->StatBlob("app", config).ok());
+  schedule_ = {EdgePrefix(config), [&] { Reclaim(); }};
+  ASSERT_TRUE(Put("app", Json(config)).ok());
+  clock_.Advance(2 * kPromise);
+  Reclaim();
+  EXPECT_TRUE(Here("app", config));
+}
+
+TEST_F(CatalogSchedulesTest, DeleteOfTheBlobJustBeforeAManifestNamesIt) {
+  const Digest config = Push("app", bytes_);
+  schedule_ = {EdgePrefix(config), [&] {
+                 EXPECT_TRUE(store_->DeleteBlob("app", config).ok());
+                 Reclaim();
+               }};
+  ASSERT_TRUE(Put("app", Json(config)).ok());
+  clock_.Advance(2 * kPromise);
+  Reclaim();
+  EXPECT_TRUE(Here("app", config));
+}
+
+TEST_F(CatalogSchedulesTest, DeleteOfAManifestBesideItsPutAgain) {
+  const Digest config = Push("app", bytes_);
+  const std::string json = Json(config);
+  const Digest manifest = HashBytes(DigestAlgorithm::kSha256, json);
+  ASSERT_TRUE(Put("app", json).ok());
+  // The put comes when the deletion is about to take the edges away.
+  schedule_ = {MemberEdgeKey(manifest, 0).substr(0, 10),
+               [&] { EXPECT_TRUE(Put("app", json).ok()); }};
+  ASSERT_TRUE(store_->DeleteManifest("app", manifest).ok());
+  clock_.Advance(2 * kPromise);
+  Reclaim();
+  EXPECT_TRUE(store_->GetManifest("app", manifest).ok());
+  EXPECT_TRUE(Here("app", config));
+  EXPECT_EQ(store_->DeleteBlob("app", config).code(), Code::kFailedPrecondition);
+}
+
+TEST_F(CatalogSchedulesTest, TagBesideTheDeletionOfItsManifest) {
+  const std::string json = Json(Push("app", bytes_));
+  const Digest manifest = HashBytes(DigestAlgorithm::kSha256, json);
+  ASSERT_TRUE(Put("app", json).ok());
+  schedule_ = {TagEdgeKey(manifest, 0, "").substr(0, 10),
+               [&] { EXPECT_TRUE(store_->DeleteManifest("app", manifest).ok()); }};
+  EXPECT_EQ(store_->Tag("app", "late", manifest).code(), Code::kNotFound);
+  EXPECT_TRUE(store_->ListTags("app", {})->rows.empty());
+}
+
+// One manifest whose bytes rot must not stop every later reclamation.
+TEST_F(CatalogSchedulesTest, DamagedManifestCanBeDeletedAndStopsNothing) {
+  const std::string json = Json(Push("app", bytes_));
+  const Digest manifest = HashBytes(DigestAlgorithm::kSha256, json);
+  ASSERT_TRUE(Put("app", json).ok());
+  const Digest garbage = Push("app", std::string(90'000, 'g'));
+  ASSERT_TRUE(
+      index_->Run([&](Transaction& txn) { return txn.Put(InlineKey(manifest), "rot"); }).ok());
+  EXPECT_TRUE(store_->DeleteManifest("app", manifest).ok());
+  clock_.Advance(2 * kPromise);
+  Reclaim();
+  EXPECT_FALSE(Here("app", garbage));
+  EXPECT_EQ(store_->GetManifest("app", manifest).status().code(), Code::kNotFound);
+}
+
+}  // namespace
+}  // namespace varve
