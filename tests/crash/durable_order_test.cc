@@ -47,14 +47,14 @@ TEST(DurableOrderTest, ScenariosRunWithoutAPowerCut) {
 
 // 1. Bytes MUST be synced, and their directory entry, before an index transaction names them.
 TEST(DurableOrderTest, Sentence1BytesAndEntryAreDurableBeforeARowNamesThem) {
-  const Sampling sampling{.modes = {Survival::kOnlySynced, Survival::kRandom}, .cuts = 20};
+  const Sampling sampling{.modes = {Survival::kOnlySynced, Survival::kRandom}, .cuts = 12};
   ReplayAll(LoosePushes(), sampling);
   ReplayAll(PiecewisePushes(), sampling);
 }
 
 // 2. An index transaction that acknowledges something to a client MUST be synced before that.
 TEST(DurableOrderTest, Sentence2WhatWasAcknowledgedIsInASyncedTransaction) {
-  const Sampling sampling{.modes = {Survival::kOnlySynced}, .cuts = 20, .seed = 2};
+  const Sampling sampling{.modes = {Survival::kOnlySynced}, .cuts = 12, .seed = 2};
   ReplayAll(InlinePushes(), sampling);
   ReplayAll(ManifestsAndTags(), sampling);
   ReplayAll(Deletions(), sampling);
@@ -62,8 +62,8 @@ TEST(DurableOrderTest, Sentence2WhatWasAcknowledgedIsInASyncedTransaction) {
 
 // 3. A manifest, its edges, its membership and its tag MUST become visible together.
 TEST(DurableOrderTest, Sentence3AManifestItsEdgesMembershipAndTagsAppearTogether) {
-  ReplayAll(ManifestsAndTags(), {.cuts = 15, .seed = 3});
-  ReplayAll(Deletions(), {.cuts = 15, .seed = 4});
+  ReplayAll(ManifestsAndTags(), {.cuts = 8, .seed = 3});
+  ReplayAll(Deletions(), {.cuts = 8, .seed = 4});
 }
 
 // 4. A recipe MUST have been verified by a full rebuild before the loose file goes.
@@ -74,8 +74,8 @@ TEST(DurableOrderTest, Sentence4ARecipeIsVerifiedBeforeTheLooseFileGoes) {
 // 5. Removal goes the other way: unreference, commit, then unlink; the removing/ row survives until
 // the unlink is synced.
 TEST(DurableOrderTest, Sentence5RemovalCommitsBeforeItUnlinksAndLeaksNothing) {
-  ReplayAll(Removals(), {.cuts = 20, .seed = 5});
-  ReplayAll(Uploads(), {.cuts = 15, .seed = 6});
+  ReplayAll(Removals(), {.cuts = 12, .seed = 5});
+  ReplayAll(Uploads(), {.cuts = 8, .seed = 6});
 }
 
 // 6. After any crash, every acknowledged blob, manifest and tag MUST be there with the right bytes,
@@ -83,14 +83,14 @@ TEST(DurableOrderTest, Sentence5RemovalCommitsBeforeItUnlinksAndLeaksNothing) {
 TEST(DurableOrderTest, Sentence6AfterAnyCrashAllThatWasAcknowledgedIsThereAndNothingElse) {
   const uint64_t seeds = LongRun() ? 20 : 4;
   for (uint64_t seed = 1; seed <= seeds; ++seed) {
-    ReplayAll(Mixed(seed, 30), {.cuts = 8, .seed = 100 + seed});
+    ReplayAll(Mixed(seed, 30), {.cuts = 5, .seed = 100 + seed});
   }
 }
 
 // Opening writes, too: RocksDB starts a new log and a new manifest each time.
 TEST(DurableOrderTest, APowerCutWhileAStoreIsOpenedAgainLosesNothing) {
   const Scenario scenario = ManifestsAndTags();
-  const uint64_t seeds = LongRun() ? 32 : 4;
+  const uint64_t seeds = LongRun() ? 32 : 2;
   for (uint64_t calls = 0; calls < 45; ++calls) {
     for (uint64_t seed = 1; seed <= seeds; ++seed) {
       const std::vector<std::string> violations = ReplayCutOpening(scenario, calls, seed);
