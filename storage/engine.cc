@@ -176,6 +176,7 @@ absl::Status Engine::Recover() {
   RETURN_IF_ERROR(removals_.Recover());
   RETURN_IF_ERROR(ingests_.Load());
   RETURN_IF_ERROR(RemoveOrphans());
+  RETURN_IF_ERROR(catalog_.FinishUnlinking());
   MutexLock lock(reserve_mutex_);
   reserve_.Take();
   return absl::OkStatus();
