@@ -40,7 +40,7 @@ std::string NewUuid(RandomSource& random) {
 // The parts of an open store, in order of construction; see ARCHITECTURE.md for who calls whom.
 class Engine final : public Store {
  public:
-  Engine(std::string directory, const EngineOptions& options, std::unique_ptr<FileLock> lock,
+  Engine(const std::string& directory, const EngineOptions& options, std::unique_ptr<FileLock> lock,
          std::unique_ptr<Index> index, uint64_t stored_bytes)
       : options_(options),
         lock_(std::move(lock)),

@@ -87,7 +87,7 @@ absl::Status Stat(Session& session, const BlobArguments& arguments) {
 using BlobAction = absl::Status (*)(Session&, const BlobArguments&);
 using BlobCheck = void (*)(const BlobArguments&);
 
-void SetAction(CLI::App* command, Session& session, std::shared_ptr<BlobArguments> arguments,
+void SetAction(CLI::App* command, Session& session, const std::shared_ptr<BlobArguments>& arguments,
                BlobAction action, BlobCheck check = nullptr) {
   command
       ->add_option("--repository", arguments->repository,

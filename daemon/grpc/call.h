@@ -38,8 +38,8 @@ inline CallRecord BeginCall(const CallKind& kind, grpc::CallbackServerContext& c
 // Ends the record and gives the status for the client. Once a call, just before Finish.
 inline grpc::Status EndCall(CallRecord& record, const absl::Status& status,
                             std::string_view repository, uint64_t bytes) {
-  CallOutcome outcome = record.End(status, repository, bytes);
-  return {static_cast<grpc::StatusCode>(outcome.grpc_code), std::move(outcome.message)};
+  const CallOutcome outcome = record.End(status, repository, bytes);
+  return {static_cast<grpc::StatusCode>(outcome.grpc_code), outcome.message};
 }
 
 // Answers a unary call with `work(request, response)` on a worker. `Request` has a repository.

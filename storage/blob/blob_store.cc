@@ -48,6 +48,18 @@ absl::StatusOr<std::optional<BlobRow>> BlobStore::Find(const Digest& digest) {
   return row;
 }
 
+absl::Status BlobStore::Quarantine(const Digest& digest, const BlobRow& bad) {
+  return parts_.index.Run([&](Transaction& txn) -> absl::Status {
+    ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                     txn.GetForUpdate(BlobKey(digest), Guard::kExclusive));
+    if (!value.has_value()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(BlobRow row, BlobRow::Decode(*value));
+    if (!SameCopy(row, bad)) return absl::OkStatus();  // replaced meanwhile
+    row.quarantined = true;
+    return txn.Put(BlobKey(digest), row.Encode());
+  });
+}
+
 absl::StatusOr<BlobReader> BlobStore::Open(const Digest& digest) {
   FileId missing = 0;
   for (;;) {
@@ -58,7 +70,13 @@ absl::StatusOr<BlobReader> BlobStore::Open(const Digest& digest) {
     if (row->tier == BlobRow::Tier::kInline) {
       ASSIGN_OR_RETURN(const std::optional<std::string> value, parts_.index.Get(InlineKey(digest)));
       if (!value.has_value()) return Absent(digest);
-      ASSIGN_OR_RETURN(reader.inline_bytes, DecodeInlineBytes(*value));
+      absl::StatusOr<std::string> bytes = DecodeInlineBytes(*value);
+      if (absl::IsDataLoss(bytes.status())) {
+        RETURN_IF_ERROR(Quarantine(digest, *row));
+        return Absent(digest);
+      }
+      RETURN_IF_ERROR(bytes.status());
+      reader.inline_bytes = *std::move(bytes);
       return reader;
     }
     // A file that is gone was replaced or removed after its row was read: read the row again. The
@@ -173,6 +191,9 @@ absl::StatusOr<FileId> BlobStore::Remove(Transaction& txn, const Digest& digest,
 
 absl::StatusOr<BlobStore::NewBlob> BlobStore::Stage(const Digest& digest, std::string_view bytes) {
   NewBlob blob{digest, bytes.size(), 0, {}};
+  // Only asked whether there is room: the commit takes it.
+  RETURN_IF_ERROR(parts_.space.Take(bytes.size()));
+  parts_.space.Release(bytes.size());
   if (bytes.size() <= kMaxInlineBlobBytes) {
     blob.inline_bytes = bytes;
     return blob;

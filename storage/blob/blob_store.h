@@ -90,6 +90,8 @@ class BlobStore {
 
   absl::StatusOr<std::optional<BlobRow>> ReadRow(const Digest& digest);
   bool BytesAreThere(const BlobRow& row);
+  // Marks the copy that `bad` describes as damaged, so that the next push of it replaces it.
+  absl::Status Quarantine(const Digest& digest, const BlobRow& bad);
   // `before` is what the last run of the same commit did, whose outcome may be unknown.
   absl::StatusOr<Visible> MakeVisible(Transaction& txn, const NewBlob& blob, const Copy& copy,
                                       const Visible& before);

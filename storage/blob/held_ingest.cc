@@ -7,6 +7,12 @@
 #include "storage/limits.h"
 
 namespace varve {
+namespace {
+
+// Often enough for any promise worth having, too seldom to cost anything.
+constexpr int64_t kAnnounceNanos = 10 * kNanosPerSecond;
+
+}  // namespace
 
 HeldIngest::~HeldIngest() {
   if (!upload_->gone) table_.LetGo(upload_);
@@ -46,6 +52,11 @@ absl::Status HeldIngest::Append(uint64_t offset, std::string_view bytes) {
   }
   RETURN_IF_ERROR(DropUnlessOk(received.Append(bytes)));
   upload_->updated_nanos = table_.parts_.clock.WallNanos();
+  const int64_t now = table_.parts_.clock.MonotonicNanos();
+  if (now - upload_->announced_nanos >= kAnnounceNanos) {
+    upload_->announced_nanos = now;
+    table_.parts_.observer.WhileUploading(upload_->repository);
+  }
   if (received.size_bytes() - upload_->checkpoint_bytes >= kIngestCheckpointBytes) {
     RETURN_IF_ERROR(Checkpoint());
   }

@@ -68,11 +68,16 @@ absl::Status IngestBytes::OpenFile() {
   if (file_ != nullptr) return absl::OkStatus();
   if (file_id_ != 0) {
     ASSIGN_OR_RETURN(file_, parts_.files.OpenForWrite(file_id_));
+    reserved_bytes_ = size_bytes();
     return file_->Truncate(size_bytes());
   }
   ASSIGN_OR_RETURN(file_id_, parts_.unnamed.Allocate());
   ASSIGN_OR_RETURN(file_, parts_.files.Create(file_id_));
   return absl::OkStatus();
+}
+
+void IngestBytes::CloseFile() {
+  if (synced_bytes_ == size_bytes() && entry_synced_) file_.reset();
 }
 
 absl::Status IngestBytes::Spill() {

@@ -50,6 +50,9 @@ class IngestBytes {
   // Makes the bytes so far and the file's entry durable; gives back room that was reserved past
   // them when `final`. Nothing to do for buffered bytes.
   absl::Status Sync(bool final);
+  // Gives the descriptor back while nobody works on the upload; the next write opens the file
+  // again. Kept when there are bytes whose sync could still report an error.
+  void CloseFile();
   // The digest of the bytes; reads them again only when the upload was hashed with another
   // algorithm.
   absl::StatusOr<Digest> DigestOf(DigestAlgorithm algorithm);

@@ -210,6 +210,7 @@ void IngestTable::Forget(const UploadPtr& upload) {
 }
 
 void IngestTable::LetGo(const UploadPtr& upload) {
+  upload->bytes->CloseFile();
   MutexLock lock(mutex_);
   upload->held = false;
   let_go_.NotifyAll();

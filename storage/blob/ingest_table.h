@@ -28,6 +28,8 @@ class CommitObserver {
   virtual ~CommitObserver() = default;
   // Before the transaction. `repository` may be empty: the whole store.
   virtual absl::Status BeforeCommit(std::string_view repository, const Digest& digest) = 0;
+  // While bytes of an upload arrive: the repository is being written to.
+  virtual void WhileUploading(std::string_view repository) = 0;
   // Inside it; may run several times.
   virtual absl::Status InCommit(Transaction& txn, std::string_view repository,
                                 const Digest& digest) = 0;
@@ -74,6 +76,7 @@ class IngestTable {
     int64_t started_nanos = 0;
     std::atomic<int64_t> updated_nanos = 0;
     std::unique_ptr<IngestBytes> bytes;
+    int64_t announced_nanos = 0;    // the last WhileUploading, monotonic
     uint64_t checkpoint_bytes = 0;  // covered by the saved row
     bool saved = false;             // there is a row
     bool held = true;

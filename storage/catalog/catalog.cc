@@ -127,6 +127,12 @@ absl::Status Catalog::BeforeCommit(std::string_view repository, const Digest& di
   return absl::OkStatus();
 }
 
+void Catalog::WhileUploading(std::string_view repository) {
+  const absl::StatusOr<RepositoryId> id = FindRepository(repository);
+  // One that does not exist yet has no promises to renew.
+  if (id.ok()) parts_.promises.RenewRepository(*id);
+}
+
 absl::Status Catalog::InCommit(Transaction& txn, std::string_view repository,
                                const Digest& digest) {
   if (repository.empty()) return absl::OkStatus();

@@ -68,6 +68,7 @@ class Catalog final : public CommitObserver {
 
   // CommitObserver: an upload makes its blob visible in its repository.
   absl::Status BeforeCommit(std::string_view repository, const Digest& digest) override;
+  void WhileUploading(std::string_view repository) override;
   absl::Status InCommit(Transaction& txn, std::string_view repository,
                         const Digest& digest) override;
 
@@ -110,9 +111,10 @@ class Catalog final : public CommitObserver {
                       const Digest& digest);
 
   // delete_manifest.cc
-  absl::Status Unlink(RepositoryId repository, const Digest& manifest);
+  absl::Status Unlink(RepositoryId repository, const Digest& manifest, const std::string& note);
   absl::StatusOr<bool> UnlinkPage(RepositoryId repository, const Digest& manifest,
-                                  const std::vector<Digest>& targets, size_t begin);
+                                  const std::string& note, const std::vector<Digest>& targets,
+                                  size_t begin);
 
   absl::StatusOr<Digest> Resolve(RepositoryId repository, const ManifestReference& reference);
   absl::StatusOr<ManifestInfo> ReadMember(RepositoryId repository, const Digest& digest);

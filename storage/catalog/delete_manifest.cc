@@ -39,16 +39,23 @@ absl::StatusOr<bool> RemoveTags(Transaction& txn, RepositoryId repository, const
 absl::Status Catalog::DeleteManifest(std::string_view repository, const Digest& digest) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
   ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
+  // Tells this deletion from a later one of the same manifest, pushed again in between.
+  ASSIGN_OR_RETURN(const uint64_t deletion, parts_.ids.Next());
+  std::string note;
   RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
     // Whoever names or tags the manifest guards its row shared.
     RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(digest), Guard::kExclusive).status());
     const std::string key = MemberKey(id, digest);
     ASSIGN_OR_RETURN(const std::optional<std::string> value, txn.Get(key));
     if (!value.has_value()) {
-      // Run again after an unknown outcome, the note of the first run is there.
+      // An earlier run, whose outcome was unknown or that was interrupted, left its note: go on
+      // with that deletion.
       ASSIGN_OR_RETURN(const std::optional<std::string> noted,
                        txn.GetForUpdate(UnlinkingKey(id, digest), Guard::kExclusive));
-      if (noted.has_value()) return absl::OkStatus();
+      if (noted.has_value()) {
+        note = *noted;
+        return absl::OkStatus();
+      }
       return absl::NotFoundError(
           StrCat("manifest ", digest.ToString(), " is not known in repository ", repository));
     }
@@ -59,13 +66,15 @@ absl::Status Catalog::DeleteManifest(std::string_view repository, const Digest& 
       RETURN_IF_ERROR(txn.Delete(ReferrerKey(id, *member.subject, digest)));
     }
     RETURN_IF_ERROR(RemoveTags(txn, id, digest).status());
-    return txn.Put(UnlinkingKey(id, digest), "");
+    note = EncodeNumber(deletion);
+    return txn.Put(UnlinkingKey(id, digest), note);
   }));
   parts_.promises.RenewRepository(id);
-  return Unlink(id, digest);
+  return Unlink(id, digest, note);
 }
 
-absl::Status Catalog::Unlink(RepositoryId repository, const Digest& manifest) {
+absl::Status Catalog::Unlink(RepositoryId repository, const Digest& manifest,
+                             const std::string& note) {
   std::vector<Digest> targets;
   const absl::StatusOr<std::string> bytes = parts_.blobs.ReadAll(manifest, kMaxManifestBytes);
   // Without its bytes, or when they are damaged, nobody knows what it named; those edges stay until
@@ -80,21 +89,22 @@ absl::Status Catalog::Unlink(RepositoryId repository, const Digest& manifest) {
     }
   }
   for (size_t begin = 0;; begin += kTargetPageRows) {
-    ASSIGN_OR_RETURN(const bool done, UnlinkPage(repository, manifest, targets, begin));
+    ASSIGN_OR_RETURN(const bool done, UnlinkPage(repository, manifest, note, targets, begin));
     if (done) return absl::OkStatus();
   }
 }
 
 absl::StatusOr<bool> Catalog::UnlinkPage(RepositoryId repository, const Digest& manifest,
+                                         const std::string& note,
                                          const std::vector<Digest>& targets, size_t begin) {
-  const std::string note = UnlinkingKey(repository, manifest);
+  const std::string key = UnlinkingKey(repository, manifest);
   const size_t end = std::min(targets.size(), begin + kTargetPageRows);
   bool done = false;
   RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
     const int64_t now = parts_.clock.WallNanos();
     ASSIGN_OR_RETURN(const std::optional<std::string> noted,
-                     txn.GetForUpdate(note, Guard::kExclusive));
-    done = !noted.has_value();  // the manifest was pushed again, or somebody else has finished
+                     txn.GetForUpdate(key, Guard::kExclusive));
+    done = noted != note;  // the manifest was pushed again, or somebody else has finished
     if (done) return absl::OkStatus();
     for (size_t i = begin; i < end; ++i) {
       const Digest& target = targets[i];
@@ -115,7 +125,7 @@ absl::StatusOr<bool> Catalog::UnlinkPage(RepositoryId repository, const Digest& 
     // Last, because it keeps the manifest's bytes readable for the pages before.
     RETURN_IF_ERROR(txn.Delete(MemberEdgeKey(manifest, repository)));
     RETURN_IF_ERROR(txn.Put(CondemnedKey(now, manifest), ""));
-    return txn.Delete(note);
+    return txn.Delete(key);
   }));
   return done;
 }
@@ -130,7 +140,7 @@ absl::Status Catalog::FinishUnlinking() {
     if (!ParseUnlinkingKey(notes[0].key, &repository, &manifest)) {
       return absl::DataLossError("an unlinking row of the index is damaged");
     }
-    RETURN_IF_ERROR(Unlink(repository, manifest));
+    RETURN_IF_ERROR(Unlink(repository, manifest, notes[0].value));
   }
 }
 

@@ -26,9 +26,7 @@ void Promises::HoldEverything() {
   hold_everything_until_.store(clock_.MonotonicNanos() + promise_nanos_);
 }
 
-bool Promises::HoldsEverything() {
-  return clock_.MonotonicNanos() < hold_everything_until_.load();
-}
+bool Promises::HoldsEverything() { return clock_.MonotonicNanos() < hold_everything_until_.load(); }
 
 int64_t Promises::Expiry(const Promise& promise) {
   MutexLock lock(writes_mutex_);
