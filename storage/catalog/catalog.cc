@@ -20,14 +20,11 @@ absl::Status UnknownBlob(std::string_view repository, const Digest& digest) {
                                     repository, "; push or mount it"));
 }
 
-absl::Status UnknownManifest(std::string_view repository, std::string_view reference) {
+absl::Status UnknownManifest(std::string_view repository, const ManifestReference& reference) {
+  const auto* digest = std::get_if<Digest>(&reference);
   return absl::NotFoundError(
-      StrCat("manifest ", reference, " is not known in repository ", repository));
-}
-
-std::string ReferenceText(const ManifestReference& reference) {
-  if (const auto* digest = std::get_if<Digest>(&reference)) return digest->ToString();
-  return std::get<std::string>(reference);
+      StrCat("manifest ", digest != nullptr ? digest->ToString() : std::get<std::string>(reference),
+             " is not known in repository ", repository));
 }
 
 }  // namespace
@@ -268,47 +265,48 @@ absl::StatusOr<ManifestInfo> Catalog::ReadMember(RepositoryId repository, const 
                       row.pushed_nanos};
 }
 
+absl::StatusOr<Manifest> Catalog::ReadManifest(RepositoryId repository,
+                                               const ManifestReference& reference) {
+  ASSIGN_OR_RETURN(const Digest digest, Resolve(repository, reference));
+  Manifest manifest;
+  ASSIGN_OR_RETURN(manifest.info, ReadMember(repository, digest));
+  ASSIGN_OR_RETURN(manifest.bytes, parts_.blobs.ReadAll(digest, kMaxManifestBytes));
+  parts_.pull_times.Note(repository, digest);
+  return manifest;
+}
+
+absl::StatusOr<ManifestInfo> Catalog::ClaimManifest(RepositoryId repository,
+                                                    const ManifestReference& reference) {
+  ASSIGN_OR_RETURN(const Digest digest, Resolve(repository, reference));
+  absl::StatusOr<ManifestInfo> info = ReadMember(repository, digest);
+  const bool by_digest = std::holds_alternative<Digest>(reference);
+  if (info.ok() && by_digest) {
+    // Granted first, read again after: see Promises.
+    parts_.promises.Grant(repository, digest);
+    info = ReadMember(repository, digest);
+    if (!info.ok()) parts_.promises.Consume(repository, digest);
+  }
+  RETURN_IF_ERROR(info.status());
+  ASSIGN_OR_RETURN(const std::optional<BlobRow> row, parts_.blobs.Find(digest));
+  if (!row.has_value()) return absl::NotFoundError("the bytes of the manifest are lost");
+  return info;
+}
+
 absl::StatusOr<Manifest> Catalog::GetManifest(std::string_view repository,
                                               const ManifestReference& reference) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
   ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
-  absl::StatusOr<Digest> digest = Resolve(id, reference);
-  if (absl::IsNotFound(digest.status())) {
-    return UnknownManifest(repository, ReferenceText(reference));
-  }
-  RETURN_IF_ERROR(digest.status());
-  absl::StatusOr<ManifestInfo> info = ReadMember(id, *digest);
-  if (absl::IsNotFound(info.status())) return UnknownManifest(repository, ReferenceText(reference));
-  RETURN_IF_ERROR(info.status());
-  absl::StatusOr<std::string> bytes = parts_.blobs.ReadAll(*digest, kMaxManifestBytes);
-  if (absl::IsNotFound(bytes.status())) {
-    return UnknownManifest(repository, ReferenceText(reference));
-  }
-  RETURN_IF_ERROR(bytes.status());
-  parts_.pull_times.Note(id, *digest);
-  return Manifest{*std::move(info), *std::move(bytes)};
+  absl::StatusOr<Manifest> manifest = ReadManifest(id, reference);
+  if (absl::IsNotFound(manifest.status())) return UnknownManifest(repository, reference);
+  return manifest;
 }
 
 absl::StatusOr<ManifestInfo> Catalog::StatManifest(std::string_view repository,
                                                    const ManifestReference& reference) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
   ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
-  absl::StatusOr<Digest> digest = Resolve(id, reference);
-  if (absl::IsNotFound(digest.status())) {
-    return UnknownManifest(repository, ReferenceText(reference));
-  }
-  RETURN_IF_ERROR(digest.status());
-  const bool by_digest = std::holds_alternative<Digest>(reference);
-  absl::StatusOr<ManifestInfo> info = ReadMember(id, *digest);
-  if (info.ok() && by_digest) {
-    parts_.promises.Grant(id, *digest);
-    info = ReadMember(id, *digest);
-    if (!info.ok()) parts_.promises.Consume(id, *digest);
-  }
-  if (absl::IsNotFound(info.status())) return UnknownManifest(repository, ReferenceText(reference));
-  RETURN_IF_ERROR(info.status());
-  ASSIGN_OR_RETURN(const std::optional<BlobRow> row, parts_.blobs.Find(*digest));
-  if (!row.has_value()) return UnknownManifest(repository, ReferenceText(reference));
+  absl::StatusOr<ManifestInfo> info = ClaimManifest(id, reference);
+  if (absl::IsNotFound(info.status())) return UnknownManifest(repository, reference);
   return info;
 }
 

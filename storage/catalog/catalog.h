@@ -117,6 +117,11 @@ class Catalog final : public CommitObserver {
                                   size_t begin);
 
   absl::StatusOr<Digest> Resolve(RepositoryId repository, const ManifestReference& reference);
+  absl::StatusOr<Manifest> ReadManifest(RepositoryId repository,
+                                        const ManifestReference& reference);
+  // StatManifest within a repository; a digest gets a promise.
+  absl::StatusOr<ManifestInfo> ClaimManifest(RepositoryId repository,
+                                             const ManifestReference& reference);
   absl::StatusOr<ManifestInfo> ReadMember(RepositoryId repository, const Digest& digest);
   absl::StatusOr<ImageInfo> DescribeImage(RepositoryId id, std::string_view repository,
                                           const TagInfo& tag);
