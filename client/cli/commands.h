@@ -11,7 +11,7 @@ class App;
 
 namespace varve {
 
-// `image ls`, `image tag`, `image untag`.
+// `image ls`, `image tag`, `image untag`, and their short forms `images`, `tag`, `untag`.
 void AddImageCommands(CLI::App& app, Session& session);
 
 // `blob put`, `blob get`, `blob stat`.

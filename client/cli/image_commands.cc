@@ -184,9 +184,9 @@ absl::Status Untag(Session& session, const UntagArguments& arguments) {
   return absl::OkStatus();
 }
 
-void AddList(CLI::App& group, Session& session) {
+void AddList(CLI::App& group, const std::string& name, Session& session) {
   auto arguments = std::make_shared<ListArguments>();
-  CLI::App* const command = group.add_subcommand("ls", "List tagged images");
+  CLI::App* const command = group.add_subcommand(name, "List tagged images");
   command->add_option("NAME", arguments->name, "Only this REPOSITORY[:TAG]")->check(CheckListName);
   command->add_flag("--digests", arguments->digests, "Show the digest of each manifest");
   command->add_flag("--no-trunc", arguments->no_trunc, "Show image ids in full");
@@ -230,9 +230,13 @@ void AddUntag(CLI::App& group, Session& session) {
 void AddImageCommands(CLI::App& app, Session& session) {
   CLI::App* const group = app.add_subcommand("image", "List and tag images");
   group->require_subcommand(1);
-  AddList(*group, session);
+  AddList(*group, "ls", session);
   AddTag(*group, session);
   AddUntag(*group, session);
+  // The short forms that people know from docker.
+  AddList(app, "images", session);
+  AddTag(app, session);
+  AddUntag(app, session);
 }
 
 }  // namespace varve

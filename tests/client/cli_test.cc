@@ -229,6 +229,15 @@ TEST_F(CliTest, ALongListComesInPages) {
   EXPECT_EQ(Lines(Run({"image", "ls"}).out).size(), count + 1);
 }
 
+TEST_F(CliTest, ShortFormsDoWhatTheLongOnesDo) {
+  PutImage("app", {"v1"}, 6);
+  EXPECT_EQ(Run({"tag", "app:v1", "app:v2"}).exit_code, 0);
+  EXPECT_EQ(Lines(Run({"images", "-q"}).out).size(), 2u);
+  EXPECT_EQ(Run({"images", "app"}).out, Run({"image", "ls", "app"}).out);
+  EXPECT_EQ(Run({"untag", "app:v1"}).out, "Untagged: app:v1\n");
+  EXPECT_EQ(Lines(Run({"images", "-q"}).out).size(), 1u);
+}
+
 TEST_F(CliTest, TagsAreSetAndRemoved) {
   const ManifestInfo app = PutImage("app", {"v1"}, 6);
   const Outcome tag = Run({"image", "tag", "app:v1", "app"});
