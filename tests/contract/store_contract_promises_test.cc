@@ -159,6 +159,30 @@ TEST_P(StorePromisesTest, WritesInTheRepositoryRenewUpToADay) {
   EXPECT_EQ(StatCode("", layer), Code::kNotFound);
 }
 
+// A client sees one layer, uploads another for longer than a promise, and names both.
+TEST_P(StorePromisesTest, BytesOfALongUploadRenewToo) {
+  const Digest seen = Push("app", MakeBytes(70'000, 1));
+  const Digest elsewhere = Push("other", MakeBytes(80'000, 2));
+  ASSERT_EQ(StatCode("app", seen), Code::kOk);
+  const std::string bytes = MakeBytes(90'000, 3);
+  constexpr size_t kPieceBytes = 10'000;
+  auto ingest = store().BeginIngest("app", {});
+  ASSERT_TRUE(ingest.ok()) << ingest.status();
+  for (size_t at = 0; at < bytes.size(); at += kPieceBytes) {
+    ASSERT_TRUE((*ingest)->Append(at, bytes.substr(at, kPieceBytes)).ok());
+    under_test().Advance(5 * kMinute);
+    Reclaim();
+    ASSERT_TRUE(store().OpenBlob("", seen).ok()) << at;
+  }
+  EXPECT_EQ(store().OpenBlob("", elsewhere).status().code(), Code::kNotFound);
+  const Digest uploaded = Sha256(bytes);
+  ASSERT_TRUE((*ingest)->Commit(uploaded, bytes.size()).ok());
+  const Digest config = Push("app", "{}");
+  PutManifest("app", ImageJson(config, {seen, uploaded}), {"v1"});
+  PassTime(2 * kHour);
+  EXPECT_TRUE(Read("app", seen) == MakeBytes(70'000, 1));
+}
+
 TEST_P(StorePromisesTest, NothingGoesForOnePromiseTimeAfterAStart) {
   const Digest digest = Push("app", MakeBytes(70'000, 1));
   under_test().Advance(kHour);

@@ -107,6 +107,65 @@ TEST_F(IngestBytesTest, BytesAndNameAreDurableAfterSync) {
   EXPECT_EQ(content.substr(0, 100'000), std::string(100'000, 'x'));
 }
 
+TEST_F(IngestBytesTest, ClosedFileIsOpenedAgainByTheNextWrite) {
+  const auto bytes = New();
+  ASSERT_TRUE(bytes->Expect(1 << 20).ok());
+  ASSERT_TRUE(bytes->Append(std::string(100'000, 'x')).ok());
+  ASSERT_TRUE(bytes->Sync(false).ok());
+  const auto opened = [&] { return disk_.Counters().Calls(FileCall::kOpen); };
+  const uint64_t before = opened();
+  ASSERT_TRUE(bytes->Append(std::string(10, 'y')).ok());
+  ASSERT_TRUE(bytes->Sync(false).ok());
+  EXPECT_EQ(opened(), before);
+  bytes->CloseFile();
+  bytes->CloseFile();
+  ASSERT_TRUE(bytes->Append(std::string(10, 'z')).ok());
+  EXPECT_EQ(opened(), before + 1);
+  ASSERT_TRUE(bytes->Sync(true).ok());
+  EXPECT_EQ(opened(), before + 1);
+  const std::string whole = std::string(100'000, 'x') + std::string(10, 'y') + std::string(10, 'z');
+  EXPECT_EQ(FileContent(bytes->file()), whole);
+  EXPECT_EQ(bytes->DigestOf(DigestAlgorithm::kSha256).value(),
+            HashBytes(DigestAlgorithm::kSha256, whole));
+}
+
+TEST_F(IngestBytesTest, RoomCanBeReservedAgainAfterAFileWasClosed) {
+  const auto bytes = New();
+  ASSERT_TRUE(bytes->Expect(10 << 20).ok());
+  ASSERT_TRUE(bytes->Append(std::string(100'000, 'x')).ok());
+  ASSERT_TRUE(bytes->Sync(false).ok());
+  bytes->CloseFile();
+  ASSERT_TRUE(bytes->Append("y").ok());  // cuts the room off
+  ASSERT_TRUE(bytes->Expect(10 << 20).ok());
+  EXPECT_GE(disk_.used_bytes(), 10u << 20);
+}
+
+TEST_F(IngestBytesTest, RoomReservedBeforeAFileWasClosedIsGivenBackAtTheEnd) {
+  const auto bytes = New();
+  ASSERT_TRUE(bytes->Expect(10 << 20).ok());
+  ASSERT_TRUE(bytes->Append(std::string(100'000, 'x')).ok());
+  ASSERT_TRUE(bytes->Sync(false).ok());
+  bytes->CloseFile();
+  EXPECT_GE(disk_.used_bytes(), 10u << 20);
+  ASSERT_TRUE(bytes->Sync(true).ok());
+  EXPECT_LT(disk_.used_bytes(), 1u << 20);
+  EXPECT_EQ(FileContent(bytes->file()), std::string(100'000, 'x'));
+}
+
+// A sync through another descriptor would not report what went wrong before it was opened.
+TEST_F(IngestBytesTest, FileWithUnsyncedBytesStaysOpen) {
+  const auto bytes = New();
+  const auto opened = [&] { return disk_.Counters().Calls(FileCall::kOpen); };
+  ASSERT_TRUE(bytes->Append(std::string(100'000, 'x')).ok());
+  bytes->CloseFile();
+  ASSERT_TRUE(bytes->Sync(false).ok());
+  ASSERT_TRUE(bytes->Append("y").ok());
+  bytes->CloseFile();
+  ASSERT_TRUE(bytes->Sync(true).ok());
+  EXPECT_EQ(opened(), 0u);
+  EXPECT_EQ(FileContent(bytes->file()), std::string(100'000, 'x') + "y");
+}
+
 TEST_F(IngestBytesTest, FailedWritesAndSyncsAreErrors) {
   for (const FileCall call : {FileCall::kCreate, FileCall::kWrite, FileCall::kSync}) {
     disk_.Inject({call, absl::UnavailableError("failed"), 1, {}, false});

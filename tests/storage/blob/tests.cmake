@@ -1,5 +1,6 @@
 varve_test(storage_blob_tests LABEL unit
   SOURCES
+    blob/blob_store_test.cc
     blob/directory_syncs_test.cc
     blob/id_allocator_test.cc
     blob/ingest_bytes_test.cc

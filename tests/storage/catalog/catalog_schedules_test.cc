@@ -111,10 +111,16 @@ class CatalogSchedulesTest : public testing::Test {
     EXPECT_TRUE(pushed.ok()) << pushed;
     return HashBytes(DigestAlgorithm::kSha256, bytes);
   }
-  static std::string Json(const Digest& config) {
+  static std::string Json(const Digest& config, const std::vector<Digest>& layers = {}) {
+    std::string list;
+    for (const Digest& layer : layers) {
+      list += StrCat(list.empty() ? "" : ",",
+                     R"({"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":")",
+                     layer.ToString(), R"(","size":2})");
+    }
     return StrCat(R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",)",
                   R"("config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":")",
-                  config.ToString(), R"(","size":2},"layers":[]})");
+                  config.ToString(), R"(","size":2},"layers":[)", list, "]}");
   }
   absl::Status Put(std::string_view repository, const std::string& json) {
     PutManifestRequest request;
@@ -216,6 +222,48 @@ TEST_F(CatalogSchedulesTest, DeleteOfAManifestBesideItsPutAgain) {
   EXPECT_TRUE(store_->GetManifest("app", manifest).ok());
   EXPECT_TRUE(Here("app", config));
   EXPECT_EQ(store_->DeleteBlob("app", config).code(), Code::kFailedPrecondition);
+}
+
+// The first deletion has removed a page of edges when the manifest is put again and deleted again;
+// the second deletion is interrupted before its first page. The first must not take it for its own:
+// the edges of the page that it has behind it would stay for ever.
+TEST_F(CatalogSchedulesTest, SecondDeletionOfAManifestIsNotTheFirst) {
+  const Digest config = Push("app", bytes_);
+  std::vector<Digest> targets;
+  for (int i = 0; i < 450; ++i) targets.push_back(Push("app", StrCat("layer ", i)));
+  const std::string json = Json(config, targets);
+  targets.push_back(config);
+  ASSERT_GT(json.size(), kMaxInlineBlobBytes);  // a file, whose reading can fail
+  const Digest manifest = HashBytes(DigestAlgorithm::kSha256, json);
+  ASSERT_TRUE(Put("app", json).ok());
+  const auto edges = [&] {
+    size_t count = 0;
+    for (const Digest& target : targets) {
+      count += index_->Scan(PrefixRange(EdgePrefix(target)), 10)->size();
+    }
+    return count;
+  };
+  ASSERT_EQ(edges(), targets.size());
+  size_t edges_between = 0;
+  absl::Status second;
+  // Only the last page of a deletion writes this key.
+  schedule_ = {
+      MemberEdgeKey(manifest, 0).substr(0, 10), [&] {
+        edges_between = edges();
+        EXPECT_TRUE(Put("app", json).ok());
+        disk_.Inject({FileCall::kOpen, absl::UnavailableError("interrupted"), 1, {}, false});
+        second = store_->DeleteManifest("app", manifest);
+      }};
+  EXPECT_TRUE(store_->DeleteManifest("app", manifest).ok());
+  EXPECT_EQ(second.code(), Code::kUnavailable);
+  EXPECT_GT(edges_between, 0u);
+  EXPECT_LT(edges_between, targets.size());
+  Reclaim();  // finishes the second
+  EXPECT_EQ(edges(), 0u);
+  clock_.Advance(2 * kPromise);
+  Reclaim();
+  for (const Digest& target : targets) EXPECT_FALSE(Here("", target));
+  EXPECT_FALSE(Here("", manifest));
 }
 
 TEST_F(CatalogSchedulesTest, TagBesideTheDeletionOfItsManifest) {

@@ -1,0 +1,174 @@
+// Blobs of an open store whose index and disk the test holds in its hands.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/digest/hasher.h"
+#include "storage/engine.h"
+#include "storage/index/keys.h"
+#include "storage/index/memory_index.h"
+#include "storage/limits.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/memory_file_system.h"
+
+namespace varve {
+namespace {
+
+using testing::ElementsAre;
+using Code = absl::StatusCode;
+
+constexpr char kConfig[] = "{}";
+
+class BlobStoreTest : public testing::Test {
+ protected:
+  void SetUp() override { Open(/*max_bytes=*/0); }
+
+  // Starts over with an empty store.
+  void Open(uint64_t max_bytes) {
+    store_.reset();
+    disk_ = std::make_unique<MemoryFileSystem>();
+    EngineOptions options;
+    options.max_bytes = max_bytes;
+    options.file_system = disk_.get();
+    options.clock = &clock_;
+    options.open_index = [this](const std::string&) -> absl::StatusOr<std::unique_ptr<Index>> {
+      auto index = NewMemoryIndex();
+      index_ = index.get();
+      return index;
+    };
+    auto opened = OpenEngine("/store", options);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    store_ = *std::move(opened);
+  }
+
+  Digest Push(std::string_view bytes) {
+    const Digest digest = HashBytes(DigestAlgorithm::kSha256, bytes);
+    auto ingest = store_->BeginIngest("app", {});
+    EXPECT_TRUE(ingest.ok()) << ingest.status();
+    EXPECT_TRUE((*ingest)->Append(0, bytes).ok());
+    const auto info = (*ingest)->Commit(digest, bytes.size());
+    EXPECT_TRUE(info.ok()) << info.status();
+    return digest;
+  }
+  // A manifest that names kConfig; its note is as long as wanted.
+  static std::string Json(std::string_view note) {
+    return StrCat(R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",)",
+                  R"("config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":")",
+                  HashBytes(DigestAlgorithm::kSha256, kConfig).ToString(),
+                  R"(","size":2},"layers":[],"annotations":{"note":")", note, R"("}})");
+  }
+  absl::Status Put(const std::string& json) {
+    PutManifestRequest request;
+    request.bytes = json;
+    return store_->PutManifest("app", request).status();
+  }
+  void FlipByte(const Digest& digest, size_t at) {
+    const auto flipped = index_->Run([&](Transaction& txn) -> absl::Status {
+      ASSIGN_OR_RETURN(const auto value, txn.Get(InlineKey(digest)));
+      std::string bytes = value.value();
+      bytes.at(at) = static_cast<char>(bytes.at(at) ^ 0x10);
+      return txn.Put(InlineKey(digest), bytes);
+    });
+    ASSERT_TRUE(flipped.ok()) << flipped;
+  }
+  Code OpenCode(const Digest& digest) { return store_->OpenBlob("app", digest).status().code(); }
+  Code StatCode(const Digest& digest) { return store_->StatBlob("app", digest).status().code(); }
+  uint64_t OpenedFiles() { return disk_->Counters(Under("/store/blobs")).Calls(FileCall::kOpen); }
+
+  std::unique_ptr<MemoryFileSystem> disk_;
+  FakeClock clock_;
+  Index* index_ = nullptr;  // the store's
+  std::unique_ptr<Store> store_;
+};
+
+TEST_F(BlobStoreTest, DamagedInlineBytesAreAbsentUntilTheyArePushedAgain) {
+  const std::string bytes = "a small blob";
+  const Digest digest = Push(bytes);
+  const size_t row_bytes = index_->Get(InlineKey(digest)).value()->size();
+  for (size_t at = 0; at < row_bytes; ++at) {
+    SCOPED_TRACE(at);
+    FlipByte(digest, at);
+    EXPECT_EQ(OpenCode(digest), Code::kNotFound);
+    EXPECT_EQ(StatCode(digest), Code::kNotFound);
+    EXPECT_THAT(store_->FindMissing("app", std::vector<Digest>{digest}).value(),
+                ElementsAre(digest));
+    EXPECT_EQ(Push(bytes), digest);
+    EXPECT_EQ(StatCode(digest), Code::kOk);
+    const auto reader = store_->OpenBlob("app", digest);
+    ASSERT_TRUE(reader.ok()) << reader.status();
+    EXPECT_EQ(reader->inline_bytes, bytes);
+  }
+}
+
+TEST_F(BlobStoreTest, DamagedManifestIsAbsentUntilItIsPutAgain) {
+  Push(kConfig);
+  const std::string json = Json("fragile");
+  ASSERT_TRUE(Put(json).ok());
+  const Digest digest = HashBytes(DigestAlgorithm::kSha256, json);
+  FlipByte(digest, json.size() / 2);
+  EXPECT_EQ(store_->GetManifest("app", digest).status().code(), Code::kNotFound);
+  EXPECT_EQ(store_->StatManifest("app", digest).status().code(), Code::kNotFound);
+  EXPECT_EQ(store_->Tag("app", "v1", digest).code(), Code::kNotFound);
+  ASSERT_TRUE(Put(json).ok());
+  EXPECT_TRUE(store_->StatManifest("app", digest).ok());
+  const auto manifest = store_->GetManifest("app", digest);
+  ASSERT_TRUE(manifest.ok()) << manifest.status();
+  EXPECT_EQ(manifest->bytes, json);
+}
+
+TEST_F(BlobStoreTest, ManifestsOverTheLimitOfTheStoreAreRefused) {
+  Open(/*max_bytes=*/200'000);
+  Push(kConfig);
+  Push(std::string(100'000, 'x'));
+  const std::string loose = Json(std::string(100'000, 'l'));
+  ASSERT_GT(loose.size(), kMaxInlineBlobBytes);
+  const std::string rest = Json(std::string(60'000, 'r'));
+  const std::string small = Json(std::string(50'000, 's'));
+  ASSERT_LT(small.size(), kMaxInlineBlobBytes);
+  const auto created = [&] {
+    return disk_->Counters(Under("/store/blobs")).Calls(FileCall::kCreate);
+  };
+  const uint64_t before = created();
+  const auto refused = [&](const std::string& json) {
+    const Digest digest = HashBytes(DigestAlgorithm::kSha256, json);
+    EXPECT_EQ(Put(json).code(), Code::kResourceExhausted);
+    EXPECT_EQ(store_->GetManifest("app", digest).status().code(), Code::kNotFound);
+    EXPECT_EQ(index_->Get(BlobKey(digest)).value(), std::nullopt);
+    EXPECT_EQ(index_->Get(InlineKey(digest)).value(), std::nullopt);
+    EXPECT_EQ(created(), before);
+  };
+  refused(loose);
+  refused(loose);
+  // What was refused has taken no room, and what is put takes its room once.
+  ASSERT_TRUE(Put(rest).ok());
+  refused(small);
+  EXPECT_TRUE(Put(Json(std::string(30'000, 's'))).ok());
+}
+
+TEST_F(BlobStoreTest, UploadThatNobodyHoldsHoldsNoDescriptor) {
+  const std::string head(100'000, 'h');
+  IngestOptions options;
+  options.id = "idle";
+  {
+    auto ingest = store_->BeginIngest("app", options);
+    ASSERT_TRUE(ingest.ok()) << ingest.status();
+    ASSERT_TRUE((*ingest)->Append(0, head).ok());
+    ASSERT_TRUE((*ingest)->Checkpoint().ok());
+  }
+  const uint64_t before = OpenedFiles();
+  auto ingest = store_->ResumeIngest("app", "idle");
+  ASSERT_TRUE(ingest.ok()) << ingest.status();
+  ASSERT_TRUE((*ingest)->Append(head.size(), "tail").ok());
+  EXPECT_EQ(OpenedFiles(), before + 1);
+  const Digest digest = HashBytes(DigestAlgorithm::kSha256, head + "tail");
+  EXPECT_TRUE((*ingest)->Commit(digest, head.size() + 4).ok());
+  EXPECT_EQ(OpenCode(digest), Code::kOk);
+}
+
+}  // namespace
+}  // namespace varve
