@@ -9,8 +9,8 @@
 // is durable after SyncDirectory of its directory. A failed Sync is final: the kernel may have
 // dropped the dirty pages, so the file must be discarded, never synced again.
 //
-// Errors are those of ErrnoToStatus: NotFound, AlreadyExists, ResourceExhausted (no space, no file
-// descriptors), Unavailable (I/O error).
+// Errors are those of ErrnoToStatus: NotFound, AlreadyExists, ResourceExhausted (no space),
+// Unavailable (I/O error, no file descriptors).
 #ifndef VARVE_STORAGE_BASE_FILE_SYSTEM_H_
 #define VARVE_STORAGE_BASE_FILE_SYSTEM_H_
 

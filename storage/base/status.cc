@@ -26,10 +26,8 @@ absl::Status ErrnoToStatus(int error, std::string_view operation) {
       return absl::AlreadyExistsError(message);
     case ENOSPC:
     case EDQUOT:
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-      return absl::ResourceExhaustedError(message);
+      // Goes to clients as it is, so it names no path.
+      return absl::ResourceExhaustedError("the disk is full; prune images or add space");
     default:
       return absl::UnavailableError(message);
   }

@@ -346,9 +346,8 @@ absl::StatusOr<CommitOutcome> RocksdbIndex::WriteOutcome(const rocksdb::Status& 
       return CommitOutcome::kUnknown;
     }
     return absl::ResourceExhaustedError(
-        StrCat("index: the disk is full; free some space and repeat, and if this stays after a "
-               "minute restart the daemon: ",
-               status.ToString()));
+        "the disk is full; prune images or add space and repeat, and if this stays after a minute "
+        "restart the daemon");
   }
   if (status.IsCorruption()) return ToStatus(status, "commit");
   return absl::UnavailableError(
