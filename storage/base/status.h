@@ -26,8 +26,8 @@ namespace varve {
 absl::Status Annotate(const absl::Status& status, std::string_view context);
 
 // Turns errno `error` of `operation` (e.g. "open blobs/0/5") into a status: ENOENT is NotFound,
-// EEXIST AlreadyExists, ENOSPC and EDQUOT ResourceExhausted with a sentence for the client, anything
-// else (no descriptors, no memory, I/O errors) Unavailable.
+// EEXIST AlreadyExists, ENOSPC and EDQUOT ResourceExhausted with a sentence for the client,
+// anything else (no descriptors, no memory, I/O errors) Unavailable.
 absl::Status ErrnoToStatus(int error, std::string_view operation);
 
 }  // namespace varve
