@@ -28,9 +28,9 @@ IngestBytes::~IngestBytes() {
 
 absl::StatusOr<std::unique_ptr<IngestBytes>> IngestBytes::Restore(Parts parts,
                                                                   const IngestRow& row) {
-  ASSIGN_OR_RETURN(Hasher hasher, Hasher::Restore(row.hash_state));
+  ASSIGN_OR_RETURN(const Hasher hasher, Hasher::Restore(row.hash_state));
   auto bytes = std::make_unique<IngestBytes>(parts, hasher.algorithm());
-  bytes->hasher_ = std::move(hasher);
+  bytes->hasher_ = hasher;
   if (row.file == 0) {
     if (row.buffered.size() != bytes->size_bytes()) {
       return absl::DataLossError("a saved upload has fewer bytes than its hash state");
