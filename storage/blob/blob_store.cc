@@ -22,10 +22,6 @@ absl::Status Absent(const Digest& digest) {
   return absl::NotFoundError(StrCat("blob ", digest.ToString(), " is not here; push it"));
 }
 
-bool SameCopy(const BlobRow& a, const BlobRow& b) {
-  return a.tier == b.tier && a.file == b.file && a.quarantined == b.quarantined;
-}
-
 }  // namespace
 
 absl::StatusOr<std::optional<BlobRow>> BlobStore::ReadRow(const Digest& digest) {

@@ -6,13 +6,13 @@ namespace varve {
 
 void ReserveFile::Take() {
   if (taken_ || size_bytes_ == 0) return;
-  const absl::StatusOr<uint64_t> free = file_system_.FreeBytes(path_.substr(0, path_.rfind('/')));
-  // Twice its size: the reserve must not be what fills the disk.
   const absl::StatusOr<FileStat> there = file_system_.Stat(path_);
   if (there.ok() && there->allocated_bytes >= size_bytes_) {
     taken_ = true;
     return;
   }
+  // Twice its size: the reserve must not be what fills the disk.
+  const absl::StatusOr<uint64_t> free = file_system_.FreeBytes(path_.substr(0, path_.rfind('/')));
   if (!free.ok() || *free < 2 * size_bytes_) return;
   absl::StatusOr<std::unique_ptr<WritableFile>> file = file_system_.Create(path_);
   if (absl::IsAlreadyExists(file.status())) file = file_system_.OpenForWrite(path_);

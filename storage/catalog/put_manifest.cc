@@ -28,10 +28,6 @@ absl::Status MissingReference(const Digest& digest, bool is_child) {
   return status;
 }
 
-bool SameBytes(const BlobRow& a, const BlobRow& b) {
-  return a.tier == b.tier && a.file == b.file && !a.quarantined && !b.quarantined;
-}
-
 MemberRow DescribeMember(const ParsedManifest& manifest, uint64_t size_bytes, int64_t now) {
   MemberRow row;
   row.media_type = manifest.media_type;
@@ -153,7 +149,7 @@ absl::Status Catalog::WriteManifest(Transaction& txn, RepositoryId repository, c
       bool unchanged = value.has_value();
       if (unchanged) {
         ASSIGN_OR_RETURN(const BlobRow row, BlobRow::Decode(*value));
-        unchanged = SameBytes(row, *reference.blob);
+        unchanged = SameCopy(row, *reference.blob);
       }
       // OutOfRange means "look again" between here and PutManifest only.
       if (!unchanged) return absl::OutOfRangeError("a reference changed since it was checked");

@@ -25,6 +25,11 @@ struct BlobRow {
 
   std::string Encode() const;
   static absl::StatusOr<BlobRow> Decode(std::string_view value);
+
+  // True while the same stored bytes stand behind both rows, in the same state.
+  friend bool SameCopy(const BlobRow& a, const BlobRow& b) {
+    return a.tier == b.tier && a.file == b.file && a.quarantined == b.quarantined;
+  }
 };
 
 // The bytes of an inline blob with their checksum.
