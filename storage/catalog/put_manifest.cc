@@ -79,7 +79,7 @@ absl::StatusOr<std::vector<Catalog::ResolvedReference>> Catalog::ResolveReferenc
     const bool required = is_config || !may_be_absent;
     ASSIGN_OR_RETURN(ResolvedReference one,
                      ResolveReference(id, reference.descriptor.digest, is_child, required));
-    resolved.push_back(std::move(one));
+    resolved.push_back(one);
   }
   // One order for all transactions, so that two of them never wait for each other in a circle.
   std::sort(
