@@ -120,6 +120,7 @@ absl::StatusOr<ManifestInfo> GrpcClient::PutManifest(std::string_view repository
   const Digest expected = put.expected ? *put.expected : HashBytes(put.algorithm, put.bytes);
   request.set_expected_digest(expected.ToString());
   for (const std::string& tag : put.tags) request.add_tags(tag);
+  request.set_whole_store(put.whole_store);
   v1::PutManifestResponse response;
   RETURN_IF_ERROR(FromGrpc(images_->PutManifest(&context, request, &response)));
   return FromMessage(response.manifest());

@@ -104,6 +104,9 @@ struct PutManifestRequest {
   std::optional<Digest> expected;                        // the digest the client named
   DigestAlgorithm algorithm = DigestAlgorithm::kSha256;  // when `expected` is absent
   std::vector<std::string> tags;
+  // Its config and layers need only be somewhere in the store, not visible in the repository: only
+  // doors for trusted local clients may set it. Children of an index must be in the repository.
+  bool whole_store = false;
 };
 
 struct PageRequest {

@@ -41,6 +41,7 @@ absl::Status StoreManifest(Store& store, const v1::PutManifestRequest& request,
         StrCat("at most ", kMaxTagsPerPut, " tags can be set in one call"));
   }
   put.tags.assign(request.tags().begin(), request.tags().end());
+  put.whole_store = request.whole_store();
   ASSIGN_OR_RETURN(const ManifestInfo info, store.PutManifest(request.repository(), put));
   ToMessage(info, response->mutable_manifest());
   return absl::OkStatus();

@@ -99,10 +99,12 @@ class Catalog final : public CommitObserver {
     std::optional<BlobRow> blob;  // that was there; the transaction checks it again
   };
   absl::StatusOr<std::vector<ResolvedReference>> ResolveReferences(std::string_view repository,
-                                                                   const ParsedManifest& manifest);
+                                                                   const ParsedManifest& manifest,
+                                                                   bool whole_store);
+  // What is there of `digest`, and whether the repository shows it.
   absl::StatusOr<ResolvedReference> ResolveReference(std::optional<RepositoryId> repository,
                                                      const Digest& digest, bool is_child,
-                                                     bool required);
+                                                     bool whole_store);
   absl::Status WriteManifest(Transaction& txn, RepositoryId repository, const Digest& digest,
                              const MemberRow& member,
                              const std::vector<ResolvedReference>& references,

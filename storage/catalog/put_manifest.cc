@@ -45,25 +45,26 @@ MemberRow DescribeMember(const ParsedManifest& manifest, uint64_t size_bytes, in
 }  // namespace
 
 absl::StatusOr<Catalog::ResolvedReference> Catalog::ResolveReference(
-    std::optional<RepositoryId> repository, const Digest& digest, bool is_child, bool required) {
+    std::optional<RepositoryId> repository, const Digest& digest, bool is_child, bool whole_store) {
   ResolvedReference resolved{digest, false, std::nullopt};
-  if (repository.has_value()) {
-    ASSIGN_OR_RETURN(resolved.blob, parts_.blobs.Find(digest));
-  }
-  if (resolved.blob.has_value()) {
-    ASSIGN_OR_RETURN(resolved.visible,
-                     is_child ? IsMember(*repository, digest) : IsVisible(*repository, digest));
+  const bool anywhere = whole_store && !is_child;
+  if (!repository.has_value() && !anywhere) return resolved;
+  ASSIGN_OR_RETURN(resolved.blob, parts_.blobs.Find(digest));
+  if (!resolved.blob.has_value()) return resolved;
+  if (anywhere) {
+    resolved.visible = true;
+  } else if (is_child) {
+    ASSIGN_OR_RETURN(resolved.visible, IsMember(*repository, digest));
+  } else {
+    ASSIGN_OR_RETURN(resolved.visible, IsVisible(*repository, digest));
     // A client that was told "exists" may name the blob even if another one deleted it since.
-    if (!is_child && !resolved.visible) {
-      resolved.visible = parts_.promises.Holds(*repository, digest);
-    }
+    if (!resolved.visible) resolved.visible = parts_.promises.Holds(*repository, digest);
   }
-  if (!resolved.visible && required) return MissingReference(digest, is_child);
   return resolved;
 }
 
 absl::StatusOr<std::vector<Catalog::ResolvedReference>> Catalog::ResolveReferences(
-    std::string_view repository, const ParsedManifest& manifest) {
+    std::string_view repository, const ParsedManifest& manifest, bool whole_store) {
   std::optional<RepositoryId> id;
   absl::StatusOr<RepositoryId> found = FindRepository(repository);
   if (found.ok()) {
@@ -77,8 +78,9 @@ absl::StatusOr<std::vector<Catalog::ResolvedReference>> Catalog::ResolveReferenc
     const bool is_config = reference.role == ContentReference::Role::kConfig;
     const bool may_be_absent = parts_.accept_sparse_index || reference.descriptor.foreign;
     const bool required = is_config || !may_be_absent;
-    ASSIGN_OR_RETURN(ResolvedReference one,
-                     ResolveReference(id, reference.descriptor.digest, is_child, required));
+    ASSIGN_OR_RETURN(const ResolvedReference one,
+                     ResolveReference(id, reference.descriptor.digest, is_child, whole_store));
+    if (!one.visible && required) return MissingReference(one.digest, is_child);
     resolved.push_back(one);
   }
   // One order for all transactions, so that two of them never wait for each other in a circle.
@@ -107,7 +109,7 @@ absl::StatusOr<ManifestInfo> Catalog::PutManifest(std::string_view repository,
   const MemberRow member = DescribeMember(manifest, request.bytes.size(), parts_.clock.WallNanos());
 
   ASSIGN_OR_RETURN(std::vector<ResolvedReference> references,
-                   ResolveReferences(repository, manifest));
+                   ResolveReferences(repository, manifest, request.whole_store));
   RETURN_IF_ERROR(BeforeCommit(repository, digest));
   ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
   ASSIGN_OR_RETURN(const BlobStore::NewBlob blob, parts_.blobs.Stage(digest, request.bytes));
@@ -120,7 +122,8 @@ absl::StatusOr<ManifestInfo> Catalog::PutManifest(std::string_view repository,
                          })
                  .status();
     if (!absl::IsOutOfRange(status)) break;
-    absl::StatusOr<std::vector<ResolvedReference>> again = ResolveReferences(repository, manifest);
+    absl::StatusOr<std::vector<ResolvedReference>> again =
+        ResolveReferences(repository, manifest, request.whole_store);
     status = again.status();
     if (!status.ok()) break;
     references = *std::move(again);

@@ -303,6 +303,35 @@ TEST_P(StoreManifestsTest, ChildOfAKeptIndexStaysInTheStore) {
   EXPECT_EQ(ManifestCode("app", image.manifest), Code::kOk);
 }
 
+TEST_P(StoreManifestsTest, WholeStorePutTakesBlobsFromAnywhereAndShowsThem) {
+  ManifestParts parts;
+  parts.config = Push("", "{}");
+  parts.layers = {Push("private", MakeBytes(1000, 1))};
+  const std::string json = ManifestJson(parts);
+  EXPECT_EQ(PutCode("app", json), Code::kFailedPrecondition);
+  PutManifestRequest request;
+  request.bytes = json;
+  request.whole_store = true;
+  ASSERT_TRUE(store().PutManifest("app", request).ok());
+  EXPECT_EQ(StatCode("app", parts.layers[0]), Code::kOk);
+  under_test().Advance(48 * kHour);
+  EXPECT_EQ(Reclaim().blobs, 0u);
+}
+
+TEST_P(StoreManifestsTest, WholeStorePutStillNeedsItsBlobsAndItsChildren) {
+  const Image image = PushImage("other", 1, {"v1"});
+  PutManifestRequest request;
+  request.whole_store = true;
+  const std::string index = IndexJson({image.manifest});
+  request.bytes = index;
+  EXPECT_EQ(store().PutManifest("app", request).status().code(), Code::kFailedPrecondition);
+  ManifestParts parts;
+  parts.config = Sha256("never pushed");
+  const std::string json = ManifestJson(parts);
+  request.bytes = json;
+  EXPECT_EQ(store().PutManifest("app", request).status().code(), Code::kFailedPrecondition);
+}
+
 INSTANTIATE_TEST_SUITE_P(Stores, StoreManifestsTest, testing::ValuesIn(AllStores()), StoreName);
 
 }  // namespace
