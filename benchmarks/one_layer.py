@@ -75,7 +75,8 @@ class Server:
 
 def varve_command(port, directory):
     binary = os.environ.get("VARVED", str(ROOT / "build/release/bin/varved"))
-    return [binary, "--data-dir", f"{directory}/store", "--registry", f"127.0.0.1:{port}"]
+    return [binary, "--data-dir", f"{directory}/store", "--registry", f"127.0.0.1:{port}",
+            "--socket", f"{directory}/varve.sock"]
 
 
 def registry_command(port, directory):
