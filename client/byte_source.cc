@@ -5,19 +5,42 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
 
 namespace varve {
+namespace {
 
-ByteSource::ByteSource(int fd, DigestAlgorithm algorithm) : fd_(fd), hasher_(algorithm) {
+// Of a regular file.
+std::optional<uint64_t> LengthOf(int fd) {
   struct stat info {};
-  if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode)) {
-    size_bytes_ = static_cast<uint64_t>(info.st_size);
-  }
+  if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
+  return static_cast<uint64_t>(info.st_size);
 }
+
+ByteReader ReaderOf(int fd) {
+  const bool regular = LengthOf(fd).has_value();
+  return [fd, regular](uint64_t offset, char* out, size_t limit) -> absl::StatusOr<size_t> {
+    for (;;) {
+      const ssize_t got =
+          regular ? pread(fd, out, limit, static_cast<off_t>(offset)) : read(fd, out, limit);
+      if (got >= 0) return static_cast<size_t>(got);
+      if (errno != EINTR) return ErrnoToStatus(errno, "read the input");
+    }
+  };
+}
+
+}  // namespace
+
+ByteSource::ByteSource(int fd, DigestAlgorithm algorithm)
+    : ByteSource(ReaderOf(fd), LengthOf(fd), algorithm) {}
+
+ByteSource::ByteSource(ByteReader read, std::optional<uint64_t> size_bytes,
+                       DigestAlgorithm algorithm)
+    : reader_(std::move(read)), size_bytes_(size_bytes), hasher_(algorithm) {}
 
 absl::Status ByteSource::SeekTo(uint64_t offset) {
   if (offset < offset_) {
@@ -46,7 +69,7 @@ absl::Status ByteSource::Read(size_t limit, std::string* bytes) {
     offset_ += bytes->size();
     return absl::OkStatus();
   }
-  RETURN_IF_ERROR(ReadDescriptor(limit, bytes));
+  RETURN_IF_ERROR(FillFromReader(limit, bytes));
   const uint64_t end = offset_ + bytes->size();
   if (end > hashed) {
     hasher_.Update(std::string_view(*bytes).substr(static_cast<size_t>(hashed - offset_)));
@@ -56,18 +79,14 @@ absl::Status ByteSource::Read(size_t limit, std::string* bytes) {
   return absl::OkStatus();
 }
 
-absl::Status ByteSource::ReadDescriptor(size_t limit, std::string* bytes) {
+absl::Status ByteSource::FillFromReader(size_t limit, std::string* bytes) {
   bytes->resize(limit);
   size_t filled = 0;
   while (filled < limit) {
-    char* const out = bytes->data() + filled;
-    const ssize_t got = size_bytes_
-                            ? pread(fd_, out, limit - filled, static_cast<off_t>(offset_ + filled))
-                            : read(fd_, out, limit - filled);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return ErrnoToStatus(errno, "read the input");
+    ASSIGN_OR_RETURN(const size_t got,
+                     reader_(offset_ + filled, bytes->data() + filled, limit - filled));
     if (got == 0) break;
-    filled += static_cast<size_t>(got);
+    filled += got;
   }
   bytes->resize(filled);
   return absl::OkStatus();

@@ -1,8 +1,9 @@
-// Bytes to upload, from a file or a pipe, hashed on the way. Not thread-safe.
+// Bytes to upload, from a file, a pipe or a function, hashed on the way. Not thread-safe.
 #ifndef VARVE_CLIENT_BYTE_SOURCE_H_
 #define VARVE_CLIENT_BYTE_SOURCE_H_
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,13 +14,21 @@
 
 namespace varve {
 
+// Fills `out` with the bytes from `offset` on, at most `limit`, and gives how many; 0 at the end.
+using ByteReader = std::function<absl::StatusOr<size_t>(uint64_t offset, char* out, size_t limit)>;
+
 class ByteSource {
  public:
   // Reads from descriptor `fd`, which stays the caller's and must stay open. A regular file is read
   // from its beginning, whatever its position, and can go back; anything else gives its bytes once.
   explicit ByteSource(int fd, DigestAlgorithm algorithm = DigestAlgorithm::kSha256);
 
-  // The length of a regular file when it was opened; nullopt when there is no knowing.
+  // Reads by calling `read`: at any offset when `size_bytes` is known, else each byte once, in
+  // order. An error of `read` is that of Read, and ends an upload without a commit.
+  ByteSource(ByteReader read, std::optional<uint64_t> size_bytes,
+             DigestAlgorithm algorithm = DigestAlgorithm::kSha256);
+
+  // The length, of a file when it was opened; nullopt when there is no knowing.
   std::optional<uint64_t> size_bytes() const { return size_bytes_; }
   // Where the next Read starts.
   uint64_t offset() const { return offset_; }
@@ -37,9 +46,9 @@ class ByteSource {
   Digest HashedDigest() const { return hasher_.Current(); }
 
  private:
-  absl::Status ReadDescriptor(size_t limit, std::string* bytes);
+  absl::Status FillFromReader(size_t limit, std::string* bytes);
 
-  const int fd_;
+  const ByteReader reader_;
   std::optional<uint64_t> size_bytes_;
   uint64_t offset_ = 0;
   Hasher hasher_;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -46,6 +47,34 @@ TEST(ByteSourceTest, AFileIsReadFromItsBeginningAndAgain) {
   EXPECT_EQ(ReadUpTo(source, 5), "");
   EXPECT_EQ(source.HashedDigest(), DigestOf("0123456789"));
   EXPECT_EQ(source.SeekTo(11).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(ByteSourceTest, AFunctionGivesTheBytesInPiecesOfItsOwnSize) {
+  const std::string bytes = "0123456789";
+  const auto read = [&bytes](uint64_t offset, char* out, size_t limit) -> absl::StatusOr<size_t> {
+    return bytes.copy(out, std::min<size_t>(limit, 3), offset);
+  };
+  ByteSource known(read, bytes.size());
+  EXPECT_EQ(ReadUpTo(known, 8), "01234567");
+  EXPECT_TRUE(known.SeekTo(0).ok());
+  EXPECT_EQ(ReadUpTo(known, 20), bytes);
+  EXPECT_EQ(known.HashedDigest(), DigestOf(bytes));
+  ByteSource unknown(read, std::nullopt);
+  EXPECT_FALSE(unknown.size_bytes().has_value());
+  EXPECT_EQ(ReadUpTo(unknown, 4), "0123");
+  EXPECT_EQ(ReadUpTo(unknown, 4), "4567");
+  EXPECT_EQ(unknown.SeekTo(3).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(ByteSourceTest, AnErrorOfTheFunctionIsNotAnEnd) {
+  const auto read = [](uint64_t offset, char* out, size_t) -> absl::StatusOr<size_t> {
+    if (offset > 0) return absl::DataLossError("torn");
+    *out = 'x';
+    return 1;
+  };
+  ByteSource source(read, std::nullopt);
+  std::string bytes;
+  EXPECT_EQ(source.Read(10, &bytes).code(), absl::StatusCode::kDataLoss);
 }
 
 TEST(ByteSourceTest, APipeCanGoBackByItsLastRead) {
