@@ -4,8 +4,8 @@
 # A release build.
 packages_build=(
   g++ cmake ninja-build pkg-config protobuf-compiler protobuf-compiler-grpc
-  libabsl-dev libboost1.81-dev libcli11-dev libgrpc++-dev libgrpc-dev libprotobuf-dev
-  librocksdb-dev libssl-dev libtomlplusplus-dev libxxhash-dev)
+  libabsl-dev libarchive-dev libboost1.81-dev libcli11-dev libgrpc++-dev libgrpc-dev
+  libprotobuf-dev librocksdb-dev libssl-dev libtomlplusplus-dev libxxhash-dev)
 
 # deploy/run --demo.
 packages_demo=(skopeo python3)

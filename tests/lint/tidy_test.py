@@ -29,7 +29,9 @@ LIBRARY_HOMES = (
     (r"rocksdb/", ("storage/index/rocksdb_index.cc", "tests/support/", "tests/storage/index/"),
      "use storage/index/index.h"),
     (r"openssl/", ("storage/digest/hasher.h", "storage/digest/hasher.cc"), "use Hasher"),
-    (r"boost/json", ("storage/catalog/manifest.cc",), "its one home is a constant of this linter"),
+    (r"boost/json", ("storage/catalog/manifest.cc", "client/archive/image_json.cc"),
+     "its homes are a constant of this linter"),
+    (r"archive(_entry)?\.h$", ("client/archive/", "tests/client/"), "use client/archive/"),
     (r"absl/log/", (), "use daemon/log.h"),
     (r"absl/synchronization/", (), "use storage/base/mutex.h"),
 )
