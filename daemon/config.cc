@@ -76,6 +76,9 @@ class Loader {
   absl::Status ReadSection(const std::string& path, std::string_view section,
                            const toml::table& table);
   absl::Status ReadEntry(const std::string& place, const ConfigKey& key, const toml::node& node);
+  // `address` is what the key `listen` of `section` says.
+  absl::Status CheckReach(std::string_view section, const ListenAddress& address,
+                          bool allow_remote);
   std::string EffectiveToml();
 
   Config config_;
@@ -237,27 +240,33 @@ std::string Loader::EffectiveToml() {
   return out;
 }
 
+absl::Status Loader::CheckReach(std::string_view section, const ListenAddress& address,
+                                bool allow_remote) {
+  if (address.loopback || allow_remote) return absl::OkStatus();
+  const Value& listen = value(*FindConfigKey(section, "listen"));
+  return absl::InvalidArgumentError(
+      StrCat(listen.place, ": ", listen.text,
+             " is not a loopback address, and there is no authentication yet: everybody who "
+             "reaches it may push and delete. Set [",
+             section, "] allow_remote = true (or ",
+             ConfigVariable(*FindConfigKey(section, "allow_remote")), "=true) to accept that"));
+}
+
 absl::StatusOr<Config> Loader::Finish() {
-  const Value& listen = value(*FindConfigKey("registry", "listen"));
-  if (!config_.registry.loopback && !config_.allow_remote) {
-    return absl::InvalidArgumentError(
-        StrCat(listen.place, ": ", listen.text,
-               " is not a loopback address, and there is no authentication: everybody who reaches "
-               "it may push and delete. Set [registry] allow_remote = true (or "
-               "VARVE_REGISTRY_ALLOW_REMOTE=true) to accept that"));
-  }
+  RETURN_IF_ERROR(CheckReach("registry", config_.registry, config_.allow_remote));
+  if (config_.grpc) RETURN_IF_ERROR(CheckReach("grpc", *config_.grpc, config_.grpc_allow_remote));
   Value& socket = value(*FindConfigKey("grpc", "socket"));
   if (config_.socket_path.empty()) {
     config_.socket_path = StrCat(config_.data_dir, "/varve.sock");
-    socket = {config_.socket_path, "default"};
+    socket.text = config_.socket_path;
   }
   constexpr size_t kMaxSocketPath = sizeof(sockaddr_un::sun_path) - 1;
   if (config_.socket_path.size() > kMaxSocketPath ||
       config_.socket_path.find('\0') != std::string::npos) {
-    return absl::InvalidArgumentError(
-        StrCat(socket.place == "default" ? "[grpc] socket" : socket.place, ": ",
-               config_.socket_path, " is not a path that a unix socket can have (at most ",
-               kMaxSocketPath, " bytes); set a shorter one with --socket"));
+    return absl::InvalidArgumentError(StrCat(socket.place, ": ", config_.socket_path,
+                                             " is not a path that a unix socket can have (at most ",
+                                             kMaxSocketPath,
+                                             " bytes); set a shorter one with --socket"));
   }
   config_.effective_toml = EffectiveToml();
   return config_;

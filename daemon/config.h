@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,8 +28,10 @@ struct Config {
   uint64_t min_free_bytes = 0;
   uint64_t reserve_bytes = 0;
   std::string socket_path;
+  std::optional<ListenAddress> grpc;  // TCP beside the socket
+  bool grpc_allow_remote = false;
   ListenAddress registry;
-  bool allow_remote = false;
+  bool allow_remote = false;  // of `registry`
   bool accept_sparse_index = false;
   std::chrono::nanoseconds promise{};
   std::chrono::nanoseconds upload_expiry{};

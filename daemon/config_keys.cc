@@ -83,6 +83,15 @@ absl::Status SetListen(Config& config, std::string_view text) {
   return absl::OkStatus();
 }
 
+absl::Status SetGrpcListen(Config& config, std::string_view text) {
+  if (text.empty()) {
+    config.grpc = std::nullopt;
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(config.grpc, ParseListenAddress(text));
+  return absl::OkStatus();
+}
+
 absl::Status SetSocket(Config& config, std::string_view text) {
   config.socket_path = std::string(text);  // empty: in the data directory, known at the end
   return absl::OkStatus();
@@ -102,8 +111,18 @@ const ConfigKey kKeys[] = {
     {"store", "reserve", ConfigKind::kSize, "32MiB", "", "", "",
      "Preallocated space that only deletions may use, so that they work on a full disk.",
      [](Config& c, std::string_view v) { return SetSize(c.reserve_bytes, v); }},
-    {"grpc", "socket", ConfigKind::kText, "", "--socket", "PATH", "VARVE_SOCKET",
-     "Unix socket of the gRPC API; empty = varve.sock in the data directory.", SetSocket},
+    {"grpc", "socket", ConfigKind::kText, "/run/varve/varve.sock", "--socket", "PATH",
+     "VARVE_SOCKET",
+     "Unix socket of the gRPC API, for its owner and the group \"varve\"; its directory is made\n"
+     "when it does not exist. Empty = varve.sock in the data directory.",
+     SetSocket},
+    {"grpc", "listen", ConfigKind::kText, "", "--grpc", "HOST:PORT", "VARVE_GRPC",
+     "IP:PORT of the gRPC API beside the socket; empty = none, port 0 = any free one.",
+     SetGrpcListen},
+    {"grpc", "allow_remote", ConfigKind::kBool, "false", "", "", "",
+     "Allow `listen` of this section to be other than a loopback address. There is no\n"
+     "authentication: everybody who reaches the port may push and delete.",
+     [](Config& c, std::string_view v) { return SetBool(c.grpc_allow_remote, v); }},
     {"registry", "listen", ConfigKind::kText, "127.0.0.1:5000", "--registry", "HOST:PORT",
      "VARVE_REGISTRY", "IP:PORT of the OCI registry; port 0 = any free one.", SetListen},
     {"registry", "allow_remote", ConfigKind::kBool, "false", "", "", "",

@@ -70,8 +70,9 @@ absl::Status Serve(const Config& config, const sigset_t& stop_signals) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Store> store,
                    OpenEngine(config.data_dir, EngineOptionsOf(config)));
   auto maintenance = std::make_unique<Maintenance>(*store, config.reclaim_interval);
-  ASSIGN_OR_RETURN(const std::unique_ptr<GrpcServer> grpc,
-                   GrpcServer::Start(*store, {.socket_path = config.socket_path}));
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<GrpcServer> grpc,
+      GrpcServer::Start(*store, {.socket_path = config.socket_path, .listen = config.grpc}));
   HttpServerOptions http_options;
   http_options.host = config.registry.host;
   http_options.port = config.registry.port;
@@ -80,6 +81,8 @@ absl::Status Serve(const Config& config, const sigset_t& stop_signals) {
       {{"version", VARVE_VERSION},
        {"registry", HostAndPort(config.registry.host, http->port())},
        {"socket", config.socket_path},
+       {"grpc", config.grpc ? HostAndPort(config.grpc->host, static_cast<uint16_t>(grpc->port()))
+                            : std::string("off")},
        {"data_dir", config.data_dir},
        {"pid", StrCat(getpid())}});
   NotifyServiceManager("READY=1");

@@ -1,19 +1,27 @@
 #include "daemon/grpc/server.h"
 
+#include <arpa/inet.h>
 #include <grpc/grpc.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <utility>
+#include <vector>
 
 #include "daemon/grpc/call.h"
 #include "daemon/grpc/call_workers.h"
 #include "daemon/grpc/services.h"
 #include "daemon/grpc/stream_watch.h"
 #include "daemon/grpc/unix_socket.h"
+#include "daemon/log.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -21,7 +29,16 @@
 namespace varve {
 namespace {
 
-constexpr const char* kServiceNames[] = {"varve.v1.Blobs", "varve.v1.Images"};
+struct ServiceKind {
+  const char* name;  // as in the .proto, for health checks
+  std::unique_ptr<grpc::Service> (*make)(GrpcDoor& door);
+};
+
+// Everything that is served beside health and reflection.
+constexpr ServiceKind kServices[] = {
+    {"varve.v1.Blobs", NewBlobsService},
+    {"varve.v1.Images", NewImagesService},
+};
 
 constexpr int kMaxMessageBytes = static_cast<int>(16 * kMiB);
 // Memory for messages in flight, over all connections: beyond it streams are made to wait.
@@ -32,6 +49,10 @@ constexpr int kMaxStreamsPerConnection = 4096;
 constexpr int kKeepaliveMillis = 60'000;
 constexpr int kKeepaliveTimeoutMillis = 20'000;
 constexpr int kMinClientPingMillis = 10'000;
+// A connection that does not begin to speak HTTP/2, and one that nobody has used for long. A client
+// of the latter connects again by itself.
+constexpr int kHandshakeMillis = 20'000;
+constexpr int kIdleConnectionMillis = 30 * 60'000;
 
 void SetLimits(grpc::ServerBuilder& builder) {
   grpc::ResourceQuota quota("varve");
@@ -49,6 +70,43 @@ void SetLimits(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              kMinClientPingMillis);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMillis);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kIdleConnectionMillis);
+  // Otherwise two daemons share a port, and each gets half of the connections.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+}
+
+std::string HostAndPort(const ListenAddress& address) {
+  const bool v6 = address.host.find(':') != std::string::npos;
+  return v6 ? StrCat("[", address.host, "]:", address.port)
+            : StrCat(address.host, ":", address.port);
+}
+
+// Why the library, which does not tell, could not listen: the same bind gives the same error.
+std::string BindError(const ListenAddress& address) {
+  sockaddr_in v4{};
+  sockaddr_in6 v6{};
+  v4.sin_family = AF_INET;
+  v6.sin6_family = AF_INET6;
+  v4.sin_port = v6.sin6_port = htons(address.port);
+  const bool is_v4 = inet_pton(AF_INET, address.host.c_str(), &v4.sin_addr) == 1;
+  if (!is_v4 && inet_pton(AF_INET6, address.host.c_str(), &v6.sin6_addr) != 1) return "no address";
+  const int fd = socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return std::strerror(errno);
+  const int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  const int bound = is_v4 ? bind(fd, reinterpret_cast<const sockaddr*>(&v4), sizeof(v4))
+                          : bind(fd, reinterpret_cast<const sockaddr*>(&v6), sizeof(v6));
+  const int error = bound == 0 ? 0 : errno;
+  close(fd);
+  return error == 0 ? "the port was in use a moment ago" : std::strerror(error);
+}
+
+// A socket that its group cannot use still serves its owner.
+absl::Status WarnWhenNotForGroup(absl::Status status) {
+  if (!absl::IsPermissionDenied(status)) return status;
+  Log(LogLevel::kWarning, "socket", {{"reason", std::string(status.message())}});
+  return absl::OkStatus();
 }
 
 // The library shuts down with its last user, and then may wait ten seconds for a background poller
@@ -61,62 +119,83 @@ void KeepLibraryInitialized() {
 class Server final : public GrpcServer {
  public:
   Server(Store& store, const GrpcServerOptions& options)
-      : socket_path_(options.socket_path),
+      : options_(options),
         workers_(options.max_workers, options.max_queued),
         watch_(std::clamp(options.stall_timeout / 4, std::chrono::milliseconds(10),
                           std::chrono::milliseconds(5000))),
-        door_{store, workers_, watch_, options.stall_timeout},
-        blobs_(NewBlobsService(door_)),
-        images_(NewImagesService(door_)) {}
+        door_{store, workers_, watch_, options.stall_timeout} {
+    for (const ServiceKind& kind : kServices) services_.push_back(kind.make(door_));
+  }
 
   ~Server() override { Stop(std::chrono::milliseconds(0)); }
 
   absl::Status Listen() {
-    RETURN_IF_ERROR(CheckSocketPath(socket_path_));
-    KeepLibraryInitialized();
-    grpc::EnableDefaultHealthCheckService(true);
-    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-    grpc::ServerBuilder builder;
-    SetLimits(builder);
+    const std::string& path = options_.socket_path;
+    RETURN_IF_ERROR(CheckSocketPath(path));
+    RETURN_IF_ERROR(WarnWhenNotForGroup(MakeSocketDirectory(path, options_.socket_group)));
     // The socket gets its permissions before it gets its name.
-    builder.AddListeningPort("unix:" + UnpublishedSocketPath(socket_path_),
-                             grpc::InsecureServerCredentials());
-    builder.RegisterService(blobs_.get());
-    builder.RegisterService(images_.get());
-    server_ = builder.BuildAndStart();
-    if (server_ == nullptr) {
-      return absl::UnavailableError(
-          StrCat("cannot listen on ", socket_path_,
-                 "; does its directory exist, and may this user write there?"));
+    const std::string unpublished = UnpublishedSocketPath(path);
+    const absl::Status started = StartServing(unpublished);
+    if (!started.ok()) {
+      unlink(unpublished.c_str());
+      return started;
     }
     SetServing(true);
-    ASSIGN_OR_RETURN(identity_, PublishSocket(socket_path_));
+    RETURN_IF_ERROR(WarnWhenNotForGroup(GiveToGroup(unpublished, options_.socket_group)));
+    ASSIGN_OR_RETURN(identity_, PublishSocket(path));
     return absl::OkStatus();
   }
+
+  int port() const override { return port_; }
 
   void Stop(std::chrono::milliseconds grace) override {
     if (server_ == nullptr) return;
     SetServing(false);
-    RemoveSocket(socket_path_, identity_);
+    RemoveSocket(options_.socket_path, identity_);
     server_->Shutdown(std::chrono::system_clock::now() + grace);
     server_->Wait();
     server_ = nullptr;
   }
 
  private:
+  absl::Status StartServing(const std::string& unpublished) {
+    KeepLibraryInitialized();
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    grpc::ServerBuilder builder;
+    SetLimits(builder);
+    int socket_bound = 0;
+    builder.AddListeningPort("unix:" + unpublished, grpc::InsecureServerCredentials(),
+                             &socket_bound);
+    if (options_.listen) {
+      builder.AddListeningPort(HostAndPort(*options_.listen), grpc::InsecureServerCredentials(),
+                               &port_);
+    }
+    for (const auto& service : services_) builder.RegisterService(service.get());
+    server_ = builder.BuildAndStart();
+    if (server_ != nullptr) return absl::OkStatus();
+    if (socket_bound != 0 && options_.listen) {
+      return absl::UnavailableError(StrCat("cannot listen on ", HostAndPort(*options_.listen), ": ",
+                                           BindError(*options_.listen),
+                                           "; choose another --grpc HOST:PORT"));
+    }
+    return absl::UnavailableError(StrCat("cannot listen on ", options_.socket_path,
+                                         "; may this user write in its directory?"));
+  }
+
   void SetServing(bool serving) {
     grpc::HealthCheckServiceInterface* const health = server_->GetHealthCheckService();
     health->SetServingStatus(serving);  // of the server as a whole, and of all names known
-    for (const char* name : kServiceNames) health->SetServingStatus(name, serving);
+    for (const ServiceKind& kind : kServices) health->SetServingStatus(kind.name, serving);
   }
 
-  const std::string socket_path_;
+  const GrpcServerOptions options_;
   SocketIdentity identity_;
   CallWorkers workers_;
   StreamWatch watch_;
   GrpcDoor door_;
-  std::unique_ptr<grpc::Service> blobs_;
-  std::unique_ptr<grpc::Service> images_;
+  std::vector<std::unique_ptr<grpc::Service>> services_;
+  int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
 };
 

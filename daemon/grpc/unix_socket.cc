@@ -1,6 +1,7 @@
 #include "daemon/grpc/unix_socket.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -9,6 +10,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <optional>
+#include <vector>
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
@@ -32,6 +35,20 @@ int Connect(const std::string& path) {
   const int error = result == 0 ? 0 : errno;
   close(fd);
   return error == EAGAIN ? 0 : error;
+}
+
+// Absent when the machine has no such group, or cannot say.
+std::optional<gid_t> FindGroup(const std::string& name) {
+  constexpr size_t kMaxEntryBytes = 1 << 20;  // its members are in the entry too
+  std::vector<char> buffer(1 << 12);
+  struct group entry {};
+  struct group* found = nullptr;
+  while (getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) == ERANGE &&
+         buffer.size() < kMaxEntryBytes) {
+    buffer.resize(buffer.size() * 2);
+  }
+  if (found == nullptr) return std::nullopt;
+  return entry.gr_gid;
 }
 
 }  // namespace
@@ -70,6 +87,27 @@ absl::Status CheckSocketPath(const std::string& socket_path) {
       return absl::UnavailableError(StrCat("cannot tell whether a daemon lives on ", socket_path,
                                            ": ", std::strerror(error)));
   }
+}
+
+absl::Status MakeSocketDirectory(const std::string& socket_path, const std::string& group) {
+  const size_t slash = socket_path.rfind('/');
+  if (slash == std::string::npos || slash == 0) return absl::OkStatus();
+  const std::string directory = socket_path.substr(0, slash);
+  if (mkdir(directory.c_str(), 0750) == 0) return GiveToGroup(directory, group);
+  if (errno == EEXIST) return absl::OkStatus();
+  return absl::UnavailableError(StrCat("cannot make the directory ", directory,
+                                       " of the socket: ", std::strerror(errno),
+                                       "; make it, or choose another --socket PATH"));
+}
+
+absl::Status GiveToGroup(const std::string& path, const std::string& group) {
+  const std::optional<gid_t> id = FindGroup(group);
+  struct stat info {};
+  if (!id || (stat(path.c_str(), &info) == 0 && info.st_gid == *id)) return absl::OkStatus();
+  if (chown(path.c_str(), static_cast<uid_t>(-1), *id) == 0) return absl::OkStatus();
+  return absl::PermissionDeniedError(
+      StrCat("cannot give ", path, " to the group ", group, ": ", std::strerror(errno),
+             "; its members cannot connect. Run varved in that group, or add its user to it"));
 }
 
 absl::StatusOr<SocketIdentity> PublishSocket(const std::string& socket_path) {

@@ -1,5 +1,6 @@
 // Taking over a unix socket path safely: a path that a living daemon answers on is left alone, one
-// that a dead daemon left behind is replaced in one step, with its permissions set beforehand.
+// that a dead daemon left behind is replaced in one step, with its permissions set beforehand. Used
+// while the server starts and stops, by one thread.
 #ifndef VARVE_DAEMON_GRPC_UNIX_SOCKET_H_
 #define VARVE_DAEMON_GRPC_UNIX_SOCKET_H_
 
@@ -18,6 +19,14 @@ std::string UnpublishedSocketPath(const std::string& socket_path);
 // something else than a socket lives there; Unavailable when a daemon answers on it or its
 // directory cannot be used.
 absl::Status CheckSocketPath(const std::string& socket_path);
+
+// Makes the directory of `socket_path` when it is absent (its own parent must exist), mode 0750 and
+// for `group` as far as GiveToGroup can. Unavailable, naming it, when it cannot be made.
+absl::Status MakeSocketDirectory(const std::string& socket_path, const std::string& group);
+
+// Lets the group named `group` own `path`; OK when no such group exists on this machine. Otherwise
+// PermissionDenied with what to do.
+absl::Status GiveToGroup(const std::string& path, const std::string& group);
 
 // Identifies a published socket, so that only its own server removes it.
 struct SocketIdentity {

@@ -49,7 +49,8 @@ TEST_F(ConfigTest, EveryDefaultIsValidAndTheSafeOne) {
   const auto config = LoadConfig({});
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->data_dir, "./varve-data");
-  EXPECT_EQ(config->socket_path, "./varve-data/varve.sock");
+  EXPECT_EQ(config->socket_path, "/run/varve/varve.sock");
+  EXPECT_FALSE(config->grpc.has_value());
   EXPECT_EQ(config->registry.host, "127.0.0.1");
   EXPECT_EQ(config->registry.port, 5000);
   EXPECT_FALSE(config->accept_sparse_index);
@@ -80,6 +81,8 @@ min_free = 4096
 reserve = "1MB"
 [grpc]
 socket = "/run/v.sock"
+listen = "0.0.0.0:7000"
+allow_remote = true
 [registry]
 listen = "0.0.0.0:80"
 allow_remote = true
@@ -102,6 +105,9 @@ drain_timeout = "4s"
   EXPECT_EQ(config->min_free_bytes, 4096u);
   EXPECT_EQ(config->reserve_bytes, 1'000'000u);
   EXPECT_EQ(config->socket_path, "/run/v.sock");
+  ASSERT_TRUE(config->grpc.has_value());
+  EXPECT_EQ(config->grpc->host, "0.0.0.0");
+  EXPECT_EQ(config->grpc->port, 7000);
   EXPECT_EQ(config->registry.host, "0.0.0.0");
   EXPECT_TRUE(config->accept_sparse_index);
   EXPECT_EQ(config->promise, std::chrono::seconds(1));
@@ -235,12 +241,35 @@ TEST_F(ConfigTest, RemoteAddressesNeedToBeAllowed) {
   EXPECT_TRUE(LoadConfig(sources).ok());
 }
 
+TEST_F(ConfigTest, RemoteAddressesOfTheGrpcDoorNeedAPermissionOfTheirOwn) {
+  EXPECT_THAT(ErrorOf({"", {{"VARVE_REGISTRY_ALLOW_REMOTE", "true"}}, {{"--grpc", "[::]:7000"}}}),
+              AllOf(StartsWith("--grpc: [::]:7000 is not a loopback address"),
+                    HasSubstr("no authentication yet"), HasSubstr("[grpc] allow_remote = true"),
+                    HasSubstr("VARVE_GRPC_ALLOW_REMOTE=true")));
+  ConfigSources sources;
+  sources.file = WriteFile("[grpc]\nlisten = \"0.0.0.0:1\"\nallow_remote = true\n");
+  EXPECT_EQ(LoadConfig(sources)->grpc->port, 1);
+  sources.environment = {{"VARVE_GRPC_LISTEN", "0.0.0.0:2"}};
+  EXPECT_EQ(LoadConfig(sources)->grpc->port, 2);
+  sources.flags = {{"--grpc", "[::1]:3"}};
+  EXPECT_EQ(LoadConfig(sources)->grpc->port, 3);
+  EXPECT_EQ(LoadConfig(sources)->grpc->host, "::1");
+  EXPECT_TRUE(LoadConfig({"", {{"VARVE_GRPC", "localhost:0"}}, {}}).ok());
+}
+
+TEST_F(ConfigTest, AnEmptySocketPathIsInTheDataDirectory) {
+  const auto config = LoadConfig({WriteFile("[grpc]\nsocket = \"\"\n"), {}, {}});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->socket_path, "./varve-data/varve.sock");
+}
+
 TEST_F(ConfigTest, ASocketPathMustFit) {
   const std::string longest(107, 's');
   EXPECT_TRUE(LoadConfig({"", {}, {{"--socket", longest}}}).ok());
   EXPECT_THAT(ErrorOf({"", {}, {{"--socket", longest + "s"}}}), StartsWith("--socket: sss"));
-  EXPECT_THAT(ErrorOf({"", {}, {{"--data-dir", longest}}}),
-              AllOf(StartsWith("[grpc] socket: sss"), HasSubstr("set a shorter one")));
+  EXPECT_THAT(
+      ErrorOf({WriteFile("[grpc]\nsocket = \"\"\n"), {}, {{"--data-dir", longest}}}),
+      AllOf(StartsWith(StrCat(path_, ":2: [grpc] socket: sss")), HasSubstr("set a shorter one")));
 }
 
 TEST_F(ConfigTest, TheEffectiveConfigurationSaysWhereFromAndReadsBackTheSame) {

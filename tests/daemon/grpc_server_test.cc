@@ -1,8 +1,10 @@
 // The native door as a server: its socket, health, reflection, stalled and hostile clients,
 // stopping.
+#include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -11,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "daemon/grpc/unix_socket.h"
 #include "gmock/gmock.h"
 #include "storage/limits.h"
 #include "tests/daemon/grpc_fixture.h"
@@ -108,9 +111,90 @@ TEST_F(GrpcServerTest, ImpossiblePathsAreRefusedWithASentence) {
   };
   EXPECT_EQ(start("").code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(start("/tmp/" + std::string(120, 'x')).code(), absl::StatusCode::kInvalidArgument);
-  const absl::Status missing = start(directory_ + "/none/s");
+  const absl::Status missing = start(directory_ + "/none/none/s");
   EXPECT_EQ(missing.code(), absl::StatusCode::kUnavailable);
-  EXPECT_THAT(std::string(missing.message()), HasSubstr(directory_ + "/none/s"));
+  EXPECT_THAT(std::string(missing.message()), HasSubstr(directory_ + "/none/none of the socket"));
+}
+
+TEST_F(GrpcServerTest, TheDirectoryOfTheSocketIsMade) {
+  ASSERT_NO_FATAL_FAILURE(StartServer({.socket_path = directory_ + "/run/s"}));
+  struct stat info {};
+  ASSERT_EQ(stat((directory_ + "/run").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777u, 0750u & info.st_mode);
+}
+
+// A group that every Debian has and that is not the one new files get.
+constexpr char kOtherGroup[] = "games";
+
+TEST_F(GrpcServerTest, TheSocketAndItsNewDirectoryAreForTheGroup) {
+  const struct group* const other = getgrnam(kOtherGroup);
+  if (geteuid() != 0 || other == nullptr) GTEST_SKIP() << "needs root and the group games";
+  ASSERT_NO_FATAL_FAILURE(
+      StartServer({.socket_path = directory_ + "/run/s", .socket_group = kOtherGroup}));
+  for (const char* path : {"/run", "/run/s"}) {
+    struct stat info {};
+    ASSERT_EQ(stat((directory_ + path).c_str(), &info), 0) << path;
+    EXPECT_EQ(info.st_gid, other->gr_gid) << path;
+  }
+}
+
+TEST_F(GrpcServerTest, AGroupThatIsNotThereOrNotOursIsNoObstacle) {
+  EXPECT_TRUE(GiveToGroup(socket_path_, "no-such-group").ok());
+  if (geteuid() != 0 || getgrnam(kOtherGroup) == nullptr) {
+    GTEST_SKIP() << "needs root, to become somebody who may not, and the group games";
+  }
+  ASSERT_EQ(chown(directory_.c_str(), 65534, 65534), 0);
+  // In a child, which alone gives up its rights.
+  const pid_t child = fork();
+  if (child == 0) {
+    const std::string path = directory_ + "/mine";
+    bool told = setgid(65534) == 0 && setuid(65534) == 0 && mkdir(path.c_str(), 0700) == 0;
+    const absl::Status status = GiveToGroup(path, kOtherGroup);
+    told = told && absl::IsPermissionDenied(status) &&
+           status.message().find("add its user") != absl::string_view::npos;
+    _exit(told ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(GrpcServerTest, TcpIsServedWhenAskedFor) {
+  EXPECT_EQ(server_->port(), 0) << "off by default";
+  for (const char* host : {"127.0.0.1", "::1"}) {
+    ASSERT_NO_FATAL_FAILURE(
+        StartServer({.socket_path = socket_path_, .listen = ListenAddress{host, 0, true}}));
+    ASSERT_GT(server_->port(), 0);
+    const std::string port = std::to_string(server_->port());
+    const std::string address = std::string(host) == "::1" ? "[::1]:" + port : "127.0.0.1:" + port;
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+    const auto channel =
+        grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+    grpc::ClientContext context;
+    v1::StatBlobRequest request;
+    request.set_digest(Upload("", "over both"));
+    v1::StatBlobResponse response;
+    EXPECT_TRUE(v1::Blobs::NewStub(channel)->Stat(&context, request, &response).ok()) << address;
+  }
+}
+
+TEST_F(GrpcServerTest, ATcpPortInUseIsNamed) {
+  ASSERT_NO_FATAL_FAILURE(
+      StartServer({.socket_path = socket_path_, .listen = ListenAddress{"127.0.0.1", 0, true}}));
+  const auto port = static_cast<uint16_t>(server_->port());
+  const std::string other = directory_ + "/other";
+  const absl::Status second =
+      GrpcServer::Start(*store_,
+                        {.socket_path = other, .listen = ListenAddress{"127.0.0.1", port, true}})
+          .status();
+  EXPECT_EQ(second.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(second.message()),
+              testing::AllOf(HasSubstr("127.0.0.1:" + std::to_string(port)),
+                             HasSubstr("Address already in use"), HasSubstr("--grpc")));
+  EXPECT_FALSE(std::filesystem::exists(other)) << "nothing is left of the socket";
+  EXPECT_FALSE(std::filesystem::exists(other + ".new"));
+  EXPECT_EQ(Stat(Sha256Of("x")).error_code(), grpc::StatusCode::NOT_FOUND) << "the first serves on";
 }
 
 TEST_F(GrpcServerTest, AStalledWriteIsEndedAndItsUploadKept) {
