@@ -1,0 +1,57 @@
+#include "storage/catalog/dangling.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/index/rows.h"
+
+namespace varve {
+namespace {
+
+// Reads of Index and Transaction have the same form.
+template <typename Reads>
+absl::StatusOr<bool> HasEdge(Reads& reads, const Digest& target, EdgeKind kind) {
+  std::string prefix = EdgePrefix(target);
+  prefix.push_back(static_cast<char>(kind));
+  ASSIGN_OR_RETURN(const std::vector<KeyValue> edges, reads.Scan(PrefixRange(prefix), 1));
+  return !edges.empty();
+}
+
+template <typename Reads>
+absl::StatusOr<bool> IsDanglingIn(Reads& reads, RepositoryId repository, const Digest& manifest) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                   reads.Get(MemberKey(repository, manifest)));
+  if (!value.has_value()) {
+    return absl::NotFoundError(StrCat("manifest ", manifest.ToString(), " is not a member"));
+  }
+  for (const EdgeKind kind : {EdgeKind::kTag, EdgeKind::kReference, EdgeKind::kPending}) {
+    ASSIGN_OR_RETURN(const bool kept, HasEdge(reads, manifest, kind));
+    if (kept) return false;
+  }
+  ASSIGN_OR_RETURN(const MemberRow member, MemberRow::Decode(*value));
+  if (!member.subject.has_value()) return true;
+  ASSIGN_OR_RETURN(const std::optional<std::string> subject,
+                   reads.Get(MemberKey(repository, *member.subject)));
+  return !subject.has_value();
+}
+
+}  // namespace
+
+absl::StatusOr<bool> IsDangling(Index& index, RepositoryId repository, const Digest& manifest) {
+  return IsDanglingIn(index, repository, manifest);
+}
+
+absl::StatusOr<bool> IsDangling(Transaction& txn, RepositoryId repository, const Digest& manifest) {
+  return IsDanglingIn(txn, repository, manifest);
+}
+
+absl::StatusOr<bool> IsTagged(Index& index, RepositoryId repository, const Digest& manifest) {
+  const std::string prefix = EdgePrefix(manifest, EdgeKind::kTag, repository);
+  ASSIGN_OR_RETURN(const std::vector<KeyValue> tags, index.Scan(PrefixRange(prefix), 1));
+  return !tags.empty();
+}
+
+}  // namespace varve
