@@ -54,10 +54,32 @@ struct GetBlobOptions {
 // Takes the next bytes of a blob, in order.
 using ByteSink = std::function<absl::Status(std::string_view bytes)>;
 
-struct ImagePage {
-  std::vector<ImageInfo> images;
+struct RepositoryPage {
+  std::vector<RepositoryInfo> repositories;
   std::string next_page_token;  // empty after the last page
 };
+
+struct BlobPage {
+  std::vector<BlobDetails> blobs;
+  std::string next_page_token;  // empty after the last page
+};
+
+struct DaemonInfo {
+  std::string version;
+  int64_t started_nanos = 0;
+  StoreInfo store;
+};
+
+struct WatchOptions {
+  std::string token;               // go on after this event; empty: see from_oldest
+  bool from_oldest = false;        // else begin with the next event to come
+  bool follow = true;              // wait for new events; else end when there are no more
+  std::vector<Event::Type> types;  // only these; empty: all
+  std::string repository;          // only this one; empty: all
+};
+
+// Called for each event with the token that goes on after it; false ends the watch.
+using EventSink = std::function<bool(const Event& event, const std::string& token)>;
 
 class Client {
  public:
@@ -94,9 +116,32 @@ class Client {
   virtual absl::Status Tag(std::string_view repository, std::string_view tag,
                            const Digest& digest) = 0;
   virtual absl::Status Untag(std::string_view repository, std::string_view tag) = 0;
-  // A page of tagged images of one repository, or of all when it is empty.
-  virtual absl::StatusOr<ImagePage> ListImages(std::string_view repository,
+
+  // The calls of Store with the same names and contracts.
+  virtual absl::StatusOr<ImageMatch> FindImage(std::string_view name) = 0;
+  virtual absl::StatusOr<ImagePage> ListImages(const ImageQuery& query,
                                                const std::string& page_token, size_t limit) = 0;
+  // Without its history.
+  virtual absl::StatusOr<ImageDetails> InspectImage(std::string_view repository,
+                                                    const ManifestReference& reference,
+                                                    std::string_view platform) = 0;
+  virtual absl::StatusOr<std::vector<HistoryEntry>> ImageHistory(std::string_view repository,
+                                                                 const ManifestReference& reference,
+                                                                 std::string_view platform) = 0;
+  virtual absl::Status TagFrom(std::string_view from, const Digest& digest,
+                               std::string_view repository, std::string_view tag) = 0;
+  virtual absl::StatusOr<RemovedImage> RemoveImage(std::string_view name, bool force) = 0;
+  virtual absl::StatusOr<PruneReport> Prune(const PruneRequest& request,
+                                            const PruneObserver& observer) = 0;
+
+  virtual absl::StatusOr<BlobPage> ListBlobs(const std::string& page_token, size_t limit) = 0;
+  virtual absl::StatusOr<RepositoryPage> ListRepositories(const std::string& page_token,
+                                                          size_t limit) = 0;
+  virtual absl::StatusOr<DaemonInfo> Info() = 0;
+  virtual absl::StatusOr<DiskUsage> MeasureDiskUsage() = 0;
+  // Until the sink has enough, or there are no more. When the connection breaks, goes on after the
+  // last event. OutOfRange when events were missed.
+  virtual absl::Status WatchEvents(const WatchOptions& options, const EventSink& sink) = 0;
 };
 
 }  // namespace varve

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "storage/base/clock.h"
+#include "client/messages.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -13,42 +13,7 @@ namespace {
 constexpr char kUnixPrefix[] = "unix://";
 constexpr int kMaxMessageBytes = static_cast<int>(16 * kMiB);
 
-int64_t Nanos(const google::protobuf::Timestamp& time) {
-  return time.seconds() * kNanosPerSecond + time.nanos();
-}
-
-absl::StatusOr<ManifestInfo> FromMessage(const v1::ManifestInfo& message) {
-  ManifestInfo info;
-  ASSIGN_OR_RETURN(info.digest, Digest::Parse(message.digest()));
-  info.media_type = message.media_type();
-  info.artifact_type = message.artifact_type();
-  if (!message.subject_digest().empty()) {
-    ASSIGN_OR_RETURN(info.subject, Digest::Parse(message.subject_digest()));
-  }
-  if (!message.config_digest().empty()) {
-    ASSIGN_OR_RETURN(info.config, Digest::Parse(message.config_digest()));
-  }
-  info.size_bytes = message.size_bytes();
-  info.content_bytes = message.content_bytes();
-  info.pushed_nanos = Nanos(message.pushed());
-  return info;
-}
-
 }  // namespace
-
-absl::Status FromGrpc(const grpc::Status& status) {
-  if (status.ok()) return absl::OkStatus();
-  // The codes have the same numbers.
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
-}
-
-absl::StatusOr<BlobInfo> FromMessage(const v1::BlobInfo& message) {
-  BlobInfo info;
-  ASSIGN_OR_RETURN(info.digest, Digest::Parse(message.digest()));
-  info.size_bytes = message.size_bytes();
-  info.created_nanos = Nanos(message.created());
-  return info;
-}
 
 absl::Status ValidateAddress(const std::string& address) {
   const bool is_unix = address.rfind(kUnixPrefix, 0) == 0;
@@ -183,29 +148,6 @@ absl::Status GrpcClient::Untag(std::string_view repository, std::string_view tag
   request.set_tag(std::string(tag));
   v1::UntagResponse response;
   return FromGrpc(images_->Untag(&context, request, &response));
-}
-
-absl::StatusOr<ImagePage> GrpcClient::ListImages(std::string_view repository,
-                                                 const std::string& page_token, size_t limit) {
-  grpc::ClientContext context;
-  SetDeadline(context);
-  v1::ListImagesRequest request;
-  request.set_repository(std::string(repository));
-  request.set_page_token(page_token);
-  request.set_page_size(static_cast<uint32_t>(limit));
-  v1::ListImagesResponse response;
-  RETURN_IF_ERROR(FromGrpc(images_->List(&context, request, &response)));
-  ImagePage page;
-  for (const v1::Image& message : response.images()) {
-    ImageInfo image;
-    image.repository = message.repository();
-    image.tag = message.tag();
-    image.tagged_nanos = Nanos(message.tagged());
-    ASSIGN_OR_RETURN(image.manifest, FromMessage(message.manifest()));
-    page.images.push_back(std::move(image));
-  }
-  page.next_page_token = response.next_page_token();
-  return page;
 }
 
 }  // namespace varve

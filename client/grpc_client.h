@@ -10,11 +10,9 @@
 #include "client/client.h"
 #include "varve/v1/blobs.grpc.pb.h"
 #include "varve/v1/images.grpc.pb.h"
+#include "varve/v1/system.grpc.pb.h"
 
 namespace varve {
-
-absl::Status FromGrpc(const grpc::Status& status);
-absl::StatusOr<BlobInfo> FromMessage(const v1::BlobInfo& message);
 
 class GrpcClient final : public Client {
  public:
@@ -22,7 +20,9 @@ class GrpcClient final : public Client {
       : options_(options),
         channel_(channel),
         blobs_(v1::Blobs::NewStub(channel)),
-        images_(v1::Images::NewStub(channel)) {}
+        images_(v1::Images::NewStub(channel)),
+        repositories_(v1::Repositories::NewStub(channel)),
+        system_(v1::System::NewStub(channel)) {}
 
   bool connected() const override { return channel_->GetState(false) == GRPC_CHANNEL_READY; }
 
@@ -41,8 +41,30 @@ class GrpcClient final : public Client {
   absl::Status Tag(std::string_view repository, std::string_view tag,
                    const Digest& digest) override;
   absl::Status Untag(std::string_view repository, std::string_view tag) override;
-  absl::StatusOr<ImagePage> ListImages(std::string_view repository, const std::string& page_token,
+
+  // grpc_images.cc
+  absl::StatusOr<ImageMatch> FindImage(std::string_view name) override;
+  absl::StatusOr<ImagePage> ListImages(const ImageQuery& query, const std::string& page_token,
                                        size_t limit) override;
+  absl::StatusOr<ImageDetails> InspectImage(std::string_view repository,
+                                            const ManifestReference& reference,
+                                            std::string_view platform) override;
+  absl::StatusOr<std::vector<HistoryEntry>> ImageHistory(std::string_view repository,
+                                                         const ManifestReference& reference,
+                                                         std::string_view platform) override;
+  absl::Status TagFrom(std::string_view from, const Digest& digest, std::string_view repository,
+                       std::string_view tag) override;
+  absl::StatusOr<RemovedImage> RemoveImage(std::string_view name, bool force) override;
+  absl::StatusOr<PruneReport> Prune(const PruneRequest& request,
+                                    const PruneObserver& observer) override;
+
+  // grpc_system.cc
+  absl::StatusOr<BlobPage> ListBlobs(const std::string& page_token, size_t limit) override;
+  absl::StatusOr<RepositoryPage> ListRepositories(const std::string& page_token,
+                                                  size_t limit) override;
+  absl::StatusOr<DaemonInfo> Info() override;
+  absl::StatusOr<DiskUsage> MeasureDiskUsage() override;
+  absl::Status WatchEvents(const WatchOptions& options, const EventSink& sink) override;
 
  private:
   absl::StatusOr<Manifest> Resolve(std::string_view repository, const ManifestReference& reference,
@@ -60,6 +82,8 @@ class GrpcClient final : public Client {
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::Blobs::Stub> blobs_;
   const std::unique_ptr<v1::Images::Stub> images_;
+  const std::unique_ptr<v1::Repositories::Stub> repositories_;
+  const std::unique_ptr<v1::System::Stub> system_;
 };
 
 }  // namespace varve

@@ -1,12 +1,15 @@
 # The native door. Protocol rules without gRPC are apart from the files that include grpcpp, which
 # are few because each costs seconds to compile.
 add_library(varve_grpc STATIC
+  grpc/blob_messages.cc
   grpc/blob_streams.cc
   grpc/blob_upload.cc
   grpc/blobs_service.cc
   grpc/call_record.cc
+  grpc/image_messages.cc
   grpc/images_service.cc
   grpc/messages.cc
+  grpc/prune_stream.cc
   grpc/server.cc
   grpc/stream_watch.cc
   grpc/unix_socket.cc

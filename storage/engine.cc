@@ -60,7 +60,8 @@ class Engine final : public Store {
                   options.accept_sparse_index}),
         ingests_({*index_, blobs_, files_, unnamed_, space_, *options.clock, *options.random,
                   catalog_, options.ingest_expiry_nanos}),
-        reclaimer_({*index_, blobs_, removals_, promises_, space_, *options.clock}) {}
+        reclaimer_({*index_, blobs_, removals_, promises_, space_, *options.clock}),
+        events_(*options.clock, options.random->Next()) {}
 
   // Finds what a crash left; looks only at rows and files that can be unfinished.
   absl::Status Recover();
@@ -127,10 +128,24 @@ class Engine final : public Store {
                                                    const PageRequest& page) override {
     return catalog_.ListReferrers(repository, subject, artifact_type, page);
   }
-  absl::StatusOr<Page<ImageInfo>> ListImages(std::string_view repository,
-                                             const PageRequest& page) override {
-    return catalog_.ListImages(repository, page);
-  }
+
+  absl::StatusOr<ImageMatch> FindImage(std::string_view name) override;
+  absl::StatusOr<ImagePage> ListImages(const ImageQuery& query, const std::string& page_token,
+                                       size_t limit) override;
+  absl::StatusOr<ImageDetails> InspectImage(std::string_view repository,
+                                            const ManifestReference& reference,
+                                            std::string_view platform) override;
+  absl::Status TagFrom(std::string_view from, const Digest& digest, std::string_view repository,
+                       std::string_view tag) override;
+  absl::StatusOr<RemovedImage> RemoveImage(std::string_view name, bool force) override;
+  absl::StatusOr<PruneReport> Prune(const PruneRequest& request,
+                                    const PruneObserver& observer) override;
+
+  absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest& page) override;
+  absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view repository) override;
+  absl::StatusOr<StoreInfo> Info() override;
+  absl::StatusOr<DiskUsage> MeasureDiskUsage() override;
+  EventLog& events() override { return events_; }
 
   absl::StatusOr<ReclaimReport> Reclaim() override;
   absl::Status CheckpointIngests() override {
@@ -170,7 +185,36 @@ class Engine final : public Store {
   Catalog catalog_;
   IngestTable ingests_;
   Reclaimer reclaimer_;
+  EventLog events_;
 };
+
+absl::StatusOr<ImageMatch> Engine::FindImage(std::string_view) {
+  return absl::UnimplementedError("not yet");
+}
+absl::StatusOr<ImagePage> Engine::ListImages(const ImageQuery&, const std::string&, size_t) {
+  return absl::UnimplementedError("not yet");
+}
+absl::StatusOr<ImageDetails> Engine::InspectImage(std::string_view, const ManifestReference&,
+                                                  std::string_view) {
+  return absl::UnimplementedError("not yet");
+}
+absl::Status Engine::TagFrom(std::string_view, const Digest&, std::string_view, std::string_view) {
+  return absl::UnimplementedError("not yet");
+}
+absl::StatusOr<RemovedImage> Engine::RemoveImage(std::string_view, bool) {
+  return absl::UnimplementedError("not yet");
+}
+absl::StatusOr<PruneReport> Engine::Prune(const PruneRequest&, const PruneObserver&) {
+  return absl::UnimplementedError("not yet");
+}
+absl::StatusOr<Page<BlobDetails>> Engine::ListBlobs(const PageRequest&) {
+  return absl::UnimplementedError("not yet");
+}
+absl::StatusOr<RepositoryInfo> Engine::DescribeRepository(std::string_view) {
+  return absl::UnimplementedError("not yet");
+}
+absl::StatusOr<StoreInfo> Engine::Info() { return absl::UnimplementedError("not yet"); }
+absl::StatusOr<DiskUsage> Engine::MeasureDiskUsage() { return absl::UnimplementedError("not yet"); }
 
 absl::Status Engine::Recover() {
   RETURN_IF_ERROR(removals_.Recover());

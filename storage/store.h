@@ -17,7 +17,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -25,35 +24,16 @@
 #include "absl/types/span.h"
 #include "storage/base/file_system.h"
 #include "storage/digest/digest.h"
+#include "storage/event_log.h"
+#include "storage/store_types.h"
 
 namespace varve {
-
-struct BlobInfo {
-  Digest digest;
-  uint64_t size_bytes = 0;
-  int64_t created_nanos = 0;  // when it was first committed
-};
 
 // An open blob; the bytes stay readable while it lives, whatever is removed meanwhile. Thread-safe.
 struct BlobReader {
   BlobInfo info;
   std::string inline_bytes;            // the whole blob when `file` is null
   std::unique_ptr<ReadableFile> file;  // else the bytes [0, info.size_bytes) of this file
-};
-
-struct IngestOptions {
-  // Chosen by the client, or empty for a random one. At most kMaxIngestIdBytes printable
-  // characters.
-  std::string id;
-  DigestAlgorithm algorithm = DigestAlgorithm::kSha256;  // what is hashed while bytes arrive
-  std::optional<uint64_t> size_bytes;  // when known: room is reserved, or ResourceExhausted at once
-};
-
-struct IngestStatus {
-  std::string id;
-  uint64_t offset_bytes = 0;  // bytes received so far: where the next Append must start
-  int64_t started_nanos = 0;
-  int64_t updated_nanos = 0;
 };
 
 // One upload, held exclusively by its holder until destruction, which keeps what was received: the
@@ -77,73 +57,6 @@ class Ingest {
   virtual absl::StatusOr<BlobInfo> Commit(const Digest& expected,
                                           std::optional<uint64_t> size_bytes) = 0;
   virtual absl::Status Abort() = 0;
-};
-
-// What a manifest is called in a request: a tag or a digest.
-using ManifestReference = std::variant<std::string, Digest>;
-
-struct ManifestInfo {
-  Digest digest;
-  std::string media_type;
-  std::string artifact_type;      // empty when none
-  std::optional<Digest> subject;  // what it refers to, when it is a referrer
-  std::optional<Digest> config;   // absent for an image index
-  uint64_t size_bytes = 0;        // of the manifest itself
-  uint64_t content_bytes = 0;     // config and layers as the manifest states them; children's sizes
-  int64_t pushed_nanos = 0;
-};
-
-struct Manifest {
-  ManifestInfo info;
-  std::string bytes;
-};
-
-struct PutManifestRequest {
-  std::string_view bytes;
-  std::string media_type;                                // empty: taken from the bytes
-  std::optional<Digest> expected;                        // the digest the client named
-  DigestAlgorithm algorithm = DigestAlgorithm::kSha256;  // when `expected` is absent
-  std::vector<std::string> tags;
-  // Its config and layers need only be somewhere in the store, not visible in the repository: only
-  // doors for trusted local clients may set it. Children of an index must be in the repository.
-  bool whole_store = false;
-};
-
-struct PageRequest {
-  std::string after;   // the last name of the page before; empty for the first page
-  size_t limit = 100;  // at most kMaxPageRows are given
-};
-
-template <typename Row>
-struct Page {
-  std::vector<Row> rows;
-  bool more = false;  // ask again with `after` = the name of the last row
-};
-
-struct TagInfo {
-  std::string name;
-  Digest digest;
-  int64_t tagged_nanos = 0;
-};
-
-struct ReferrerInfo {
-  ManifestInfo manifest;
-  // The manifest's own annotations, as the JSON object that was pushed; "" when there are none.
-  std::string annotations_json;
-};
-
-struct ImageInfo {
-  std::string repository;
-  std::string tag;  // empty for an image that no tag of this repository names
-  int64_t tagged_nanos = 0;
-  int64_t pulled_nanos = 0;  // the last pull, a few seconds coarse; 0 = never
-  ManifestInfo manifest;
-};
-
-struct ReclaimReport {
-  uint64_t blobs = 0;        // records removed
-  uint64_t freed_bytes = 0;  // disk space that the removed files gave back
-  uint64_t deferred = 0;     // kept for now because of a promise
 };
 
 class Store {
@@ -191,9 +104,40 @@ class Store {
                                                            const Digest& subject,
                                                            std::string_view artifact_type,
                                                            const PageRequest& page) = 0;
-  // Tagged images of one repository, or of all when it is empty; `page.after` is "repository:tag".
-  virtual absl::StatusOr<Page<ImageInfo>> ListImages(std::string_view repository,
-                                                     const PageRequest& page) = 0;
+
+  // Images as people see them.
+  // Docker's rules: `name` is a reference, "REPOSITORY[:TAG][@DIGEST]", if there is such an image;
+  // else an image id (digest of the config, of the manifest or of the index), or so many of its
+  // leading hexadecimal digits that it is the only one. NotFound; FailedPrecondition: ambiguous.
+  virtual absl::StatusOr<ImageMatch> FindImage(std::string_view name) = 0;
+  // In byte order of "repository:tag", then "repository@digest" for those without a tag. At most
+  // kMaxPageRows an answer. NotFound when the repository of the query does not exist.
+  virtual absl::StatusOr<ImagePage> ListImages(const ImageQuery& query,
+                                               const std::string& page_token, size_t limit) = 0;
+  // Of an index, describes the child for `platform` ("os/arch[/variant]"); without one, the child
+  // for this machine's platform, else its first image. NotFound when there is no such child.
+  virtual absl::StatusOr<ImageDetails> InspectImage(std::string_view repository,
+                                                    const ManifestReference& reference,
+                                                    std::string_view platform) = 0;
+  // Gives an image of `from` a tag in `repository`, which then lists it, with all its children.
+  virtual absl::Status TagFrom(std::string_view from, const Digest& digest,
+                               std::string_view repository, std::string_view tag) = 0;
+  // Docker's `rmi`: a tag loses its name, and the image goes with its last tag of the repository;
+  // an id goes from every repository. FailedPrecondition, unless `force`, when an id or a digest
+  // has tags that the name does not imply. What an index lists or a referrer needs stays.
+  virtual absl::StatusOr<RemovedImage> RemoveImage(std::string_view name, bool force) = 0;
+  // Removes the dangling images that match, and reclaims what only they kept.
+  virtual absl::StatusOr<PruneReport> Prune(const PruneRequest& request,
+                                            const PruneObserver& observer) = 0;
+
+  // The store as a whole.
+  virtual absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest& page) = 0;  // by digest
+  virtual absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view repository) = 0;
+  virtual absl::StatusOr<StoreInfo> Info() = 0;
+  // Walks the whole index: takes time in proportion to the store, and little memory.
+  virtual absl::StatusOr<DiskUsage> MeasureDiskUsage() = 0;
+  // What happened to images since the daemon started; the newest kMaxEvents are kept.
+  virtual EventLog& events() = 0;
 
   // Removes what is due (DESIGN: the condemned queue) and expired uploads; time in proportion to
   // the garbage. Safe at any moment beside everything else.

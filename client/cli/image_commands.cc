@@ -123,7 +123,8 @@ absl::Status List(Session& session, const ListArguments& arguments) {
   ImageListing listing(arguments);
   std::string page_token;
   do {
-    absl::StatusOr<ImagePage> page = client->ListImages(repository, page_token, kMaxPageRows);
+    absl::StatusOr<ImagePage> page =
+        client->ListImages({repository, {}, false}, page_token, kMaxPageRows);
     // As with Docker, a name that matches nothing gives an empty list.
     if (absl::IsNotFound(page.status())) page = ImagePage{};
     RETURN_IF_ERROR(page.status());

@@ -14,6 +14,7 @@ namespace {
 constexpr CallKind kStat{"Blobs.Stat", Subject::kBlob, false};
 constexpr CallKind kFindMissing{"Blobs.FindMissing", Subject::kBlob, false};
 constexpr CallKind kWriteStatus{"Blobs.WriteStatus", Subject::kUpload, false};
+constexpr CallKind kList{"Blobs.List", Subject::kBlob, false};
 constexpr CallKind kAbort{"Blobs.Abort", Subject::kUpload, true};
 
 absl::Status StatBlob(Store& store, const v1::StatBlobRequest& request,
@@ -62,7 +63,23 @@ absl::Status AbortUpload(Store& store, const v1::AbortWriteRequest& request) {
   return ingest->Abort();
 }
 
-class BlobsService final : public v1::Blobs::CallbackService {
+absl::Status ListBlobs(Store& store, const v1::ListBlobsRequest& request,
+                       v1::ListBlobsResponse* response) {
+  if (!request.repository().empty()) {
+    return absl::InvalidArgumentError("the listing is of the whole store: leave repository empty");
+  }
+  PageRequest page;
+  page.after = request.page_token();
+  if (request.page_size() != 0) page.limit = request.page_size();
+  ASSIGN_OR_RETURN(const Page<BlobDetails> blobs, store.ListBlobs(page));
+  for (const BlobDetails& blob : blobs.rows) ToMessage(blob, response->add_blobs());
+  if (blobs.more && !blobs.rows.empty()) {
+    response->set_next_page_token(blobs.rows.back().blob.digest.ToString());
+  }
+  return absl::OkStatus();
+}
+
+class BlobsService final : public RawBlobsService {
  public:
   explicit BlobsService(GrpcDoor& door) : door_(door) {}
 
@@ -83,8 +100,8 @@ class BlobsService final : public v1::Blobs::CallbackService {
                        });
   }
 
-  grpc::ServerReadReactor<v1::WriteRequest>* Write(grpc::CallbackServerContext* context,
-                                                   v1::WriteResponse* response) override {
+  grpc::ServerReadReactor<grpc::ByteBuffer>* Write(grpc::CallbackServerContext* context,
+                                                   grpc::ByteBuffer* response) override {
     return NewWriteStream(door_, context, response);
   }
 
@@ -104,9 +121,17 @@ class BlobsService final : public v1::Blobs::CallbackService {
         [&store = door_.store](const auto& in, auto*) { return AbortUpload(store, in); });
   }
 
-  grpc::ServerWriteReactor<v1::ReadResponse>* Read(grpc::CallbackServerContext* context,
-                                                   const v1::ReadRequest* request) override {
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Read(grpc::CallbackServerContext* context,
+                                                   const grpc::ByteBuffer* request) override {
     return NewReadStream(door_, context, request);
+  }
+
+  grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* context,
+                                 const v1::ListBlobsRequest* request,
+                                 v1::ListBlobsResponse* response) override {
+    return AnswerUnary(
+        door_, kList, context, request, response,
+        [&store = door_.store](const auto& in, auto* out) { return ListBlobs(store, in, out); });
   }
 
  private:

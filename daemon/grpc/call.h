@@ -42,7 +42,17 @@ inline grpc::Status EndCall(CallRecord& record, const absl::Status& status,
   return {static_cast<grpc::StatusCode>(outcome.grpc_code), outcome.message};
 }
 
-// Answers a unary call with `work(request, response)` on a worker. `Request` has a repository.
+// What the log names as the repository of a request; empty for those that are about no repository.
+template <typename Request>
+std::string_view RepositoryOf(const Request& request) {
+  if constexpr (requires { request.repository(); }) {
+    return request.repository();
+  } else {
+    return {};
+  }
+}
+
+// Answers a unary call with `work(request, response)` on a worker.
 template <typename Request, typename Response, typename Work>
 grpc::ServerUnaryReactor* AnswerUnary(GrpcDoor& door, const CallKind& kind,
                                       grpc::CallbackServerContext* context, const Request* request,
@@ -52,11 +62,11 @@ grpc::ServerUnaryReactor* AnswerUnary(GrpcDoor& door, const CallKind& kind,
   const bool taken = door.workers.TrySubmit([=]() mutable {
     const absl::Status status =
         context->IsCancelled() ? absl::CancelledError("cancelled") : work(*request, response);
-    reactor->Finish(EndCall(record, status, request->repository(), request->ByteSizeLong()));
+    reactor->Finish(EndCall(record, status, RepositoryOf(*request), request->ByteSizeLong()));
   });
   if (!taken) {
     reactor->Finish(EndCall(record, absl::ResourceExhaustedError("too many calls wait; try again"),
-                            request->repository(), 0));
+                            RepositoryOf(*request), 0));
   }
   return reactor;
 }

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "daemon/grpc/messages.h"
+#include "daemon/grpc/prune_stream.h"
 #include "daemon/grpc/services.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
@@ -14,9 +15,13 @@ namespace {
 
 constexpr CallKind kPutManifest{"Images.PutManifest", Subject::kManifest, true};
 constexpr CallKind kResolve{"Images.Resolve", Subject::kManifest, false};
+constexpr CallKind kFind{"Images.Find", Subject::kManifest, false};
 constexpr CallKind kList{"Images.List", Subject::kName, false};
+constexpr CallKind kInspect{"Images.Inspect", Subject::kManifest, false};
+constexpr CallKind kHistory{"Images.History", Subject::kManifest, false};
 constexpr CallKind kTag{"Images.Tag", Subject::kManifest, true};
 constexpr CallKind kUntag{"Images.Untag", Subject::kTag, true};
+constexpr CallKind kRemove{"Images.Remove", Subject::kManifest, true};
 
 constexpr size_t kDefaultPageRows = 100;  // as images.proto says
 
@@ -47,23 +52,20 @@ absl::Status StoreManifest(Store& store, const v1::PutManifestRequest& request,
   return absl::OkStatus();
 }
 
-absl::StatusOr<ManifestReference> ReferenceOf(const v1::ResolveRequest& request) {
-  switch (request.reference_case()) {
-    case v1::ResolveRequest::kTag:
-      return ManifestReference(request.tag());
-    case v1::ResolveRequest::kDigest: {
-      ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digest", request.digest()));
-      return ManifestReference(digest);
-    }
-    case v1::ResolveRequest::REFERENCE_NOT_SET:
-      break;
+// Of any request that names an image of a repository by tag or digest.
+template <typename Request>
+absl::StatusOr<ManifestReference> ReferenceOf(const Request& request) {
+  RETURN_IF_ERROR(RequireRepository(request.repository()));
+  if (request.has_tag()) return ManifestReference(request.tag());
+  if (!request.has_digest()) {
+    return absl::InvalidArgumentError("name the image by tag or by digest");
   }
-  return absl::InvalidArgumentError("name the image by tag or by digest");
+  ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digest", request.digest()));
+  return ManifestReference(digest);
 }
 
 absl::Status ResolveImage(Store& store, const v1::ResolveRequest& request,
                           v1::ResolveResponse* response) {
-  RETURN_IF_ERROR(RequireRepository(request.repository()));
   ASSIGN_OR_RETURN(const ManifestReference reference, ReferenceOf(request));
   if (request.omit_bytes()) {
     ASSIGN_OR_RETURN(const ManifestInfo info, store.StatManifest(request.repository(), reference));
@@ -76,30 +78,65 @@ absl::Status ResolveImage(Store& store, const v1::ResolveRequest& request,
   return absl::OkStatus();
 }
 
+absl::Status FindByName(Store& store, const v1::FindImageRequest& request,
+                        v1::FindImageResponse* response) {
+  ASSIGN_OR_RETURN(const ImageMatch match, store.FindImage(request.name()));
+  ToMessage(match, response);
+  return absl::OkStatus();
+}
+
 absl::Status ListImages(Store& store, const v1::ListImagesRequest& request,
                         v1::ListImagesResponse* response) {
-  PageRequest page;
-  page.after = request.page_token();
-  page.limit = request.page_size() == 0 ? kDefaultPageRows
-                                        : std::min<size_t>(request.page_size(), kMaxPageRows);
-  ASSIGN_OR_RETURN(const Page<ImageInfo> images, store.ListImages(request.repository(), page));
-  for (const ImageInfo& image : images.rows) ToMessage(image, response->add_images());
-  if (images.more && !images.rows.empty()) {
-    const ImageInfo& last = images.rows.back();
-    response->set_next_page_token(StrCat(last.repository, ":", last.tag));
-  }
+  ImageQuery query;
+  query.repository = request.repository();
+  query.filters.assign(request.filters().begin(), request.filters().end());
+  query.all = request.all();
+  const size_t limit = request.page_size() == 0
+                           ? kDefaultPageRows
+                           : std::min<size_t>(request.page_size(), kMaxPageRows);
+  ASSIGN_OR_RETURN(const ImagePage page, store.ListImages(query, request.page_token(), limit));
+  for (const ImageInfo& image : page.images) ToMessage(image, response->add_images());
+  response->set_next_page_token(page.next_page_token);
+  return absl::OkStatus();
+}
+
+absl::Status InspectImage(Store& store, const v1::InspectImageRequest& request,
+                          v1::InspectImageResponse* response) {
+  ASSIGN_OR_RETURN(const ManifestReference reference, ReferenceOf(request));
+  ASSIGN_OR_RETURN(const ImageDetails details,
+                   store.InspectImage(request.repository(), reference, request.platform()));
+  ToMessage(details, response->mutable_details());
+  return absl::OkStatus();
+}
+
+absl::Status TellHistory(Store& store, const v1::ImageHistoryRequest& request,
+                         v1::ImageHistoryResponse* response) {
+  ASSIGN_OR_RETURN(const ManifestReference reference, ReferenceOf(request));
+  ASSIGN_OR_RETURN(const ImageDetails details,
+                   store.InspectImage(request.repository(), reference, request.platform()));
+  ToMessage(details.history, response);
   return absl::OkStatus();
 }
 
 absl::Status SetTag(Store& store, const v1::TagRequest& request) {
   RETURN_IF_ERROR(RequireRepository(request.repository()));
   ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digest", request.digest()));
-  return store.Tag(request.repository(), request.tag(), digest);
+  if (request.source_repository().empty()) {
+    return store.Tag(request.repository(), request.tag(), digest);
+  }
+  return store.TagFrom(request.source_repository(), digest, request.repository(), request.tag());
 }
 
 absl::Status RemoveTag(Store& store, const v1::UntagRequest& request) {
   RETURN_IF_ERROR(RequireRepository(request.repository()));
   return store.Untag(request.repository(), request.tag());
+}
+
+absl::Status RemoveImage(Store& store, const v1::RemoveImageRequest& request,
+                         v1::RemoveImageResponse* response) {
+  ASSIGN_OR_RETURN(const RemovedImage removed, store.RemoveImage(request.name(), request.force()));
+  ToMessage(removed, response);
+  return absl::OkStatus();
 }
 
 class ImagesService final : public v1::Images::CallbackService {
@@ -123,12 +160,36 @@ class ImagesService final : public v1::Images::CallbackService {
         [&store = door_.store](const auto& in, auto* out) { return ResolveImage(store, in, out); });
   }
 
+  grpc::ServerUnaryReactor* Find(grpc::CallbackServerContext* context,
+                                 const v1::FindImageRequest* request,
+                                 v1::FindImageResponse* response) override {
+    return AnswerUnary(
+        door_, kFind, context, request, response,
+        [&store = door_.store](const auto& in, auto* out) { return FindByName(store, in, out); });
+  }
+
   grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* context,
                                  const v1::ListImagesRequest* request,
                                  v1::ListImagesResponse* response) override {
     return AnswerUnary(
         door_, kList, context, request, response,
         [&store = door_.store](const auto& in, auto* out) { return ListImages(store, in, out); });
+  }
+
+  grpc::ServerUnaryReactor* Inspect(grpc::CallbackServerContext* context,
+                                    const v1::InspectImageRequest* request,
+                                    v1::InspectImageResponse* response) override {
+    return AnswerUnary(
+        door_, kInspect, context, request, response,
+        [&store = door_.store](const auto& in, auto* out) { return InspectImage(store, in, out); });
+  }
+
+  grpc::ServerUnaryReactor* History(grpc::CallbackServerContext* context,
+                                    const v1::ImageHistoryRequest* request,
+                                    v1::ImageHistoryResponse* response) override {
+    return AnswerUnary(
+        door_, kHistory, context, request, response,
+        [&store = door_.store](const auto& in, auto* out) { return TellHistory(store, in, out); });
   }
 
   grpc::ServerUnaryReactor* Tag(grpc::CallbackServerContext* context, const v1::TagRequest* request,
@@ -143,6 +204,19 @@ class ImagesService final : public v1::Images::CallbackService {
     return AnswerUnary(
         door_, kUntag, context, request, response,
         [&store = door_.store](const auto& in, auto*) { return RemoveTag(store, in); });
+  }
+
+  grpc::ServerUnaryReactor* Remove(grpc::CallbackServerContext* context,
+                                   const v1::RemoveImageRequest* request,
+                                   v1::RemoveImageResponse* response) override {
+    return AnswerUnary(
+        door_, kRemove, context, request, response,
+        [&store = door_.store](const auto& in, auto* out) { return RemoveImage(store, in, out); });
+  }
+
+  grpc::ServerWriteReactor<v1::PruneResponse>* Prune(grpc::CallbackServerContext* context,
+                                                     const v1::PruneRequest* request) override {
+    return NewPruneStream(door_, context, request);
   }
 
  private:

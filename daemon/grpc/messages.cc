@@ -38,11 +38,11 @@ void ToMessage(const ManifestInfo& info, v1::ManifestInfo* message) {
   ToMessage(info.pushed_nanos, message->mutable_pushed());
 }
 
-void ToMessage(const ImageInfo& info, v1::Image* message) {
-  message->set_repository(info.repository);
-  message->set_tag(info.tag);
-  ToMessage(info.tagged_nanos, message->mutable_tagged());
-  ToMessage(info.manifest, message->mutable_manifest());
+void ToMessage(const BlobDetails& details, v1::StoredBlob* message) {
+  ToMessage(details.blob, message->mutable_blob());
+  message->set_inlined(details.inlined);
+  message->set_referenced(details.referenced);
+  message->set_quarantined(details.quarantined);
 }
 
 absl::StatusOr<Digest> RequiredDigest(std::string_view field, const std::string& text) {

@@ -12,8 +12,17 @@ namespace varve {
 
 void ToMessage(const BlobInfo& info, v1::BlobInfo* message);
 void ToMessage(const ManifestInfo& info, v1::ManifestInfo* message);
-void ToMessage(const ImageInfo& info, v1::Image* message);
 void ToMessage(int64_t nanos, google::protobuf::Timestamp* message);
+
+// image_messages.cc
+void ToMessage(const ImageInfo& info, v1::Image* message);
+void ToMessage(const ImageMatch& match, v1::FindImageResponse* message);
+void ToMessage(const ImageDetails& details, v1::ImageDetails* message);
+// Newest first, as ImageHistoryResponse wants them.
+void ToMessage(const std::vector<HistoryEntry>& oldest_first, v1::ImageHistoryResponse* message);
+void ToMessage(const RemovedImage& removed, v1::RemoveImageResponse* message);
+void ToMessage(const PruneReport& report, v1::PruneResponse::Report* message);
+void ToMessage(const BlobDetails& details, v1::StoredBlob* message);
 
 // Parses a digest that `field` of a request must have; InvalidArgument, naming the field.
 absl::StatusOr<Digest> RequiredDigest(std::string_view field, const std::string& text);

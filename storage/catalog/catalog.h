@@ -64,7 +64,6 @@ class Catalog final : public CommitObserver {
                                                    const Digest& subject,
                                                    std::string_view artifact_type,
                                                    const PageRequest& page);
-  absl::StatusOr<Page<ImageInfo>> ListImages(std::string_view repository, const PageRequest& page);
 
   // CommitObserver: an upload makes its blob visible in its repository.
   absl::Status BeforeCommit(std::string_view repository, const Digest& digest) override;
@@ -77,9 +76,12 @@ class Catalog final : public CommitObserver {
   absl::Status FinishUnlinking();
   absl::Status ExpireLinks();
 
- private:
   // The repository's id; NotFound when nothing was ever committed to it.
   absl::StatusOr<RepositoryId> FindRepository(std::string_view name);
+  // What a repository lists about a manifest; NotFound when it does not list it. Grants nothing.
+  absl::StatusOr<ManifestInfo> ReadMember(RepositoryId repository, const Digest& digest);
+
+ private:
   // The same, making it when it is absent.
   absl::StatusOr<RepositoryId> EnsureRepository(Transaction& txn, std::string_view name);
 
@@ -124,9 +126,6 @@ class Catalog final : public CommitObserver {
   // StatManifest within a repository; a digest gets a promise.
   absl::StatusOr<ManifestInfo> ClaimManifest(RepositoryId repository,
                                              const ManifestReference& reference);
-  absl::StatusOr<ManifestInfo> ReadMember(RepositoryId repository, const Digest& digest);
-  absl::StatusOr<ImageInfo> DescribeImage(RepositoryId id, std::string_view repository,
-                                          const TagInfo& tag);
   absl::StatusOr<bool> HasMembers(RepositoryId repository);
   absl::StatusOr<ReferrerInfo> ReadReferrer(RepositoryId repository, const Digest& digest);
 

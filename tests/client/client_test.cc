@@ -173,12 +173,12 @@ TEST_F(ClientTest, ImagesAreFoundTaggedAndListed) {
   EXPECT_EQ(manifest->info.digest, put.digest);
   EXPECT_EQ(Sha256Of(manifest->bytes), put.digest);
   EXPECT_TRUE(client_->Tag("app", "v2", put.digest).ok());
-  const absl::StatusOr<ImagePage> page = client_->ListImages("app", "", 1);
+  const absl::StatusOr<ImagePage> page = client_->ListImages({"app", {}, false}, "", 1);
   ASSERT_TRUE(page.ok()) << page.status();
   ASSERT_EQ(page->images.size(), 1u);
   EXPECT_EQ(page->images[0].tag, "v1");
   EXPECT_EQ(page->images[0].manifest.config, put.config);
-  const absl::StatusOr<ImagePage> next = client_->ListImages("app", page->next_page_token, 1);
+  const absl::StatusOr<ImagePage> next = client_->ListImages({"app", {}, false}, page->next_page_token, 1);
   ASSERT_TRUE(next.ok() && next->images.size() == 1);
   EXPECT_EQ(next->images[0].tag, "v2");
   EXPECT_TRUE(client_->Untag("app", "v2").ok());

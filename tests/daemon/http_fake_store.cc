@@ -346,8 +346,4 @@ absl::StatusOr<Page<ReferrerInfo>> FakeStore::ListReferrers(std::string_view rep
   return result;
 }
 
-absl::StatusOr<Page<ImageInfo>> FakeStore::ListImages(std::string_view, const PageRequest&) {
-  return Page<ImageInfo>();
-}
-
 }  // namespace varve

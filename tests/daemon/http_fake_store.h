@@ -61,8 +61,28 @@ class FakeStore : public Store {
                                                    const Digest& subject,
                                                    std::string_view artifact_type,
                                                    const PageRequest& page) override;
-  absl::StatusOr<Page<ImageInfo>> ListImages(std::string_view repository,
-                                             const PageRequest& page) override;
+  // The HTTP door uses none of these.
+  absl::StatusOr<ImageMatch> FindImage(std::string_view) override { return NotUsed(); }
+  absl::StatusOr<ImagePage> ListImages(const ImageQuery&, const std::string&, size_t) override {
+    return NotUsed();
+  }
+  absl::StatusOr<ImageDetails> InspectImage(std::string_view, const ManifestReference&,
+                                            std::string_view) override {
+    return NotUsed();
+  }
+  absl::Status TagFrom(std::string_view, const Digest&, std::string_view,
+                       std::string_view) override {
+    return NotUsed();
+  }
+  absl::StatusOr<RemovedImage> RemoveImage(std::string_view, bool) override { return NotUsed(); }
+  absl::StatusOr<PruneReport> Prune(const PruneRequest&, const PruneObserver&) override {
+    return NotUsed();
+  }
+  absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest&) override { return NotUsed(); }
+  absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view) override { return NotUsed(); }
+  absl::StatusOr<StoreInfo> Info() override { return NotUsed(); }
+  absl::StatusOr<DiskUsage> MeasureDiskUsage() override { return NotUsed(); }
+  EventLog& events() override { return events_; }
   absl::StatusOr<ReclaimReport> Reclaim() override { return ReclaimReport(); }
   absl::Status CheckpointIngests() override { return absl::OkStatus(); }
 
@@ -77,7 +97,10 @@ class FakeStore : public Store {
                                         const ManifestReference& reference)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  static absl::Status NotUsed() { return absl::UnimplementedError("not for the HTTP door"); }
+
   bool hide_descriptors_ = false;
+  EventLog events_{SystemClock(), 1};
   mutable Mutex mutex_;
   std::map<std::string, absl::Status> failures_ ABSL_GUARDED_BY(mutex_);
   std::map<Digest, std::string> blobs_ ABSL_GUARDED_BY(mutex_);

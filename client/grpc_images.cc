@@ -1,0 +1,140 @@
+// The calls of varve.v1.Images that are about images as people see them.
+#include <algorithm>
+#include <utility>
+
+#include "client/grpc_client.h"
+#include "client/messages.h"
+#include "storage/base/status.h"
+
+namespace varve {
+namespace {
+
+template <typename Request>
+void SetReference(const ManifestReference& reference, Request* request) {
+  if (const Digest* digest = std::get_if<Digest>(&reference)) {
+    request->set_digest(digest->ToString());
+  } else {
+    request->set_tag(std::get<std::string>(reference));
+  }
+}
+
+// map<> has no order; people and scripts want the same output each time.
+void SortLabels(ImageDetails* details) {
+  std::sort(details->labels.begin(), details->labels.end());
+}
+
+}  // namespace
+
+absl::StatusOr<ImageMatch> GrpcClient::FindImage(std::string_view name) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  v1::FindImageRequest request;
+  request.set_name(std::string(name));
+  v1::FindImageResponse response;
+  RETURN_IF_ERROR(FromGrpc(images_->Find(&context, request, &response)));
+  return FromMessage(response);
+}
+
+absl::StatusOr<ImagePage> GrpcClient::ListImages(const ImageQuery& query,
+                                                 const std::string& page_token, size_t limit) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  v1::ListImagesRequest request;
+  request.set_repository(query.repository);
+  for (const std::string& filter : query.filters) request.add_filters(filter);
+  request.set_all(query.all);
+  request.set_page_token(page_token);
+  request.set_page_size(static_cast<uint32_t>(limit));
+  v1::ListImagesResponse response;
+  RETURN_IF_ERROR(FromGrpc(images_->List(&context, request, &response)));
+  ImagePage page;
+  for (const v1::Image& message : response.images()) {
+    ASSIGN_OR_RETURN(ImageInfo image, FromMessage(message));
+    page.images.push_back(std::move(image));
+  }
+  page.next_page_token = response.next_page_token();
+  return page;
+}
+
+absl::StatusOr<ImageDetails> GrpcClient::InspectImage(std::string_view repository,
+                                                      const ManifestReference& reference,
+                                                      std::string_view platform) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  v1::InspectImageRequest request;
+  request.set_repository(std::string(repository));
+  SetReference(reference, &request);
+  request.set_platform(std::string(platform));
+  v1::InspectImageResponse response;
+  RETURN_IF_ERROR(FromGrpc(images_->Inspect(&context, request, &response)));
+  absl::StatusOr<ImageDetails> details = FromMessage(response.details());
+  if (details.ok()) SortLabels(&*details);
+  return details;
+}
+
+absl::StatusOr<std::vector<HistoryEntry>> GrpcClient::ImageHistory(
+    std::string_view repository, const ManifestReference& reference, std::string_view platform) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  v1::ImageHistoryRequest request;
+  request.set_repository(std::string(repository));
+  SetReference(reference, &request);
+  request.set_platform(std::string(platform));
+  v1::ImageHistoryResponse response;
+  RETURN_IF_ERROR(FromGrpc(images_->History(&context, request, &response)));
+  return FromMessage(response);
+}
+
+absl::Status GrpcClient::TagFrom(std::string_view from, const Digest& digest,
+                                 std::string_view repository, std::string_view tag) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  v1::TagRequest request;
+  request.set_source_repository(std::string(from));
+  request.set_repository(std::string(repository));
+  request.set_tag(std::string(tag));
+  request.set_digest(digest.ToString());
+  v1::TagResponse response;
+  return FromGrpc(images_->Tag(&context, request, &response));
+}
+
+absl::StatusOr<RemovedImage> GrpcClient::RemoveImage(std::string_view name, bool force) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  v1::RemoveImageRequest request;
+  request.set_name(std::string(name));
+  request.set_force(force);
+  v1::RemoveImageResponse response;
+  RETURN_IF_ERROR(FromGrpc(images_->Remove(&context, request, &response)));
+  return RemovedImage{{response.untagged().begin(), response.untagged().end()},
+                      {response.deleted().begin(), response.deleted().end()}};
+}
+
+absl::StatusOr<PruneReport> GrpcClient::Prune(const PruneRequest& prune,
+                                              const PruneObserver& observer) {
+  // No deadline: it works as long as there is garbage, and shows that it does.
+  grpc::ClientContext context;
+  v1::PruneRequest request;
+  for (const std::string& filter : prune.filters) request.add_filters(filter);
+  request.set_dry_run(prune.dry_run);
+  const auto stream = images_->Prune(&context, request);
+  v1::PruneResponse message;
+  std::optional<PruneReport> report;
+  bool wanted = true;
+  while (stream->Read(&message)) {
+    if (message.has_report()) {
+      const v1::PruneResponse::Report& end = message.report();
+      report = PruneReport{end.images(), end.content_bytes(), end.freed_bytes(), end.deferred()};
+    } else if (wanted) {
+      const absl::StatusOr<ImageInfo> image = FromMessage(message.image());
+      RETURN_IF_ERROR(image.status());
+      wanted = observer(*image);
+      if (!wanted) context.TryCancel();
+    }
+  }
+  RETURN_IF_ERROR(FromGrpc(stream->Finish()));
+  if (!report.has_value()) return absl::UnavailableError("the daemon ended without a report");
+  return *report;
+}
+
+}  // namespace varve

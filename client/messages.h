@@ -1,0 +1,32 @@
+// Messages of varve.v1 in the vocabulary of storage/store_types.h. Pure functions; what a daemon
+// sends is checked, never trusted. Private to this library.
+#ifndef VARVE_CLIENT_MESSAGES_H_
+#define VARVE_CLIENT_MESSAGES_H_
+
+#include <grpcpp/support/status.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "storage/store_types.h"
+#include "varve/v1/blobs.pb.h"
+#include "varve/v1/images.pb.h"
+
+namespace varve {
+
+absl::Status FromGrpc(const grpc::Status& status);
+int64_t Nanos(const google::protobuf::Timestamp& time);
+
+absl::StatusOr<BlobInfo> FromMessage(const v1::BlobInfo& message);
+absl::StatusOr<ManifestInfo> FromMessage(const v1::ManifestInfo& message);
+absl::StatusOr<ImageInfo> FromMessage(const v1::Image& message);
+absl::StatusOr<ImageMatch> FromMessage(const v1::FindImageResponse& message);
+absl::StatusOr<ImageDetails> FromMessage(const v1::ImageDetails& message);
+// Oldest first, as ImageDetails::history.
+std::vector<HistoryEntry> FromMessage(const v1::ImageHistoryResponse& message);
+
+}  // namespace varve
+
+#endif  // VARVE_CLIENT_MESSAGES_H_

@@ -1,0 +1,17 @@
+// The streaming call Images.Prune: the prune runs on one of the door's workers and waits when the
+// client is a few hundred messages behind. A stream lives until its call is over.
+#ifndef VARVE_DAEMON_GRPC_PRUNE_STREAM_H_
+#define VARVE_DAEMON_GRPC_PRUNE_STREAM_H_
+
+#include "daemon/grpc/call.h"
+#include "varve/v1/images.pb.h"
+
+namespace varve {
+
+grpc::ServerWriteReactor<v1::PruneResponse>* NewPruneStream(GrpcDoor& door,
+                                                            grpc::CallbackServerContext* context,
+                                                            const v1::PruneRequest* request);
+
+}  // namespace varve
+
+#endif  // VARVE_DAEMON_GRPC_PRUNE_STREAM_H_

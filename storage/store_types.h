@@ -1,0 +1,257 @@
+// What calls of the Store take and give: plain values. Times are nanoseconds since 1970, UTC.
+#ifndef VARVE_STORAGE_STORE_TYPES_H_
+#define VARVE_STORAGE_STORE_TYPES_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "storage/digest/digest.h"
+
+namespace varve {
+
+struct BlobInfo {
+  Digest digest;
+  uint64_t size_bytes = 0;
+  int64_t created_nanos = 0;  // when it was first committed
+};
+
+struct IngestOptions {
+  // Chosen by the client, or empty for a random one. At most kMaxIngestIdBytes printable
+  // characters.
+  std::string id;
+  DigestAlgorithm algorithm = DigestAlgorithm::kSha256;  // what is hashed while bytes arrive
+  std::optional<uint64_t> size_bytes;  // when known: room is reserved, or ResourceExhausted at once
+};
+
+struct IngestStatus {
+  std::string id;
+  uint64_t offset_bytes = 0;  // bytes received so far: where the next Append must start
+  int64_t started_nanos = 0;
+  int64_t updated_nanos = 0;
+};
+
+// What a manifest is called in a request: a tag or a digest.
+using ManifestReference = std::variant<std::string, Digest>;
+
+struct ManifestInfo {
+  Digest digest;
+  std::string media_type;
+  std::string artifact_type;      // empty when none
+  std::optional<Digest> subject;  // what it refers to, when it is a referrer
+  std::optional<Digest> config;   // absent for an image index
+  uint64_t size_bytes = 0;        // of the manifest itself
+  uint64_t content_bytes = 0;     // config and layers as the manifest states them; children's sizes
+  int64_t pushed_nanos = 0;
+};
+
+struct Manifest {
+  ManifestInfo info;
+  std::string bytes;
+};
+
+struct PutManifestRequest {
+  std::string_view bytes;
+  std::string media_type;                                // empty: taken from the bytes
+  std::optional<Digest> expected;                        // the digest the client named
+  DigestAlgorithm algorithm = DigestAlgorithm::kSha256;  // when `expected` is absent
+  std::vector<std::string> tags;
+  // Its config and layers need only be somewhere in the store, not visible in the repository: only
+  // doors for trusted local clients may set it. Children of an index must be in the repository.
+  bool whole_store = false;
+};
+
+struct PageRequest {
+  std::string after;   // the last name of the page before; empty for the first page
+  size_t limit = 100;  // at most kMaxPageRows are given
+};
+
+template <typename Row>
+struct Page {
+  std::vector<Row> rows;
+  bool more = false;  // ask again with `after` = the name of the last row
+};
+
+struct TagInfo {
+  std::string name;
+  Digest digest;
+  int64_t tagged_nanos = 0;
+};
+
+struct ReferrerInfo {
+  ManifestInfo manifest;
+  // The manifest's own annotations, as the JSON object that was pushed; "" when there are none.
+  std::string annotations_json;
+};
+
+// "linux/arm64/v8"; empty fields when nothing says.
+struct Platform {
+  std::string os;
+  std::string architecture;
+  std::string variant;
+};
+
+// One row of a listing: a tag, or a manifest that no tag of its repository names.
+struct ImageInfo {
+  std::string repository;
+  std::string tag;  // empty: no tag of this repository names it
+  int64_t tagged_nanos = 0;
+  int64_t pulled_nanos = 0;  // the last pull, a few seconds coarse; 0 = never
+  ManifestInfo manifest;
+  // Of the config; for an index, of its child for this machine's platform, else of its first image.
+  // Absent when no such config is here or it does not say.
+  std::optional<int64_t> created_nanos;
+  Platform platform;
+  // What the image is made of: config and layers; of an index, those of all children that are here.
+  uint64_t total_bytes = 0;
+};
+
+struct ImageQuery {
+  std::string repository;  // only this one; empty: all
+  // "key=value" in Docker's grammar (storage/catalog/image_filter.h); images that match all.
+  std::vector<std::string> filters;
+  // Also manifests without a tag that an index lists or that refer to another one; otherwise only
+  // those of them that are dangling.
+  bool all = false;
+};
+
+struct ImagePage {
+  std::vector<ImageInfo> images;  // may be fewer than wanted, also none, before the last page
+  std::string next_page_token;    // empty after the last page
+};
+
+// What the name that a person typed stands for.
+struct ImageMatch {
+  Digest manifest;
+  bool by_id = false;  // the name was an image id, a digest or a prefix of one
+  // Where it is: the repository of the name; for an id, every repository that lists the manifest.
+  struct Place {
+    std::string repository;
+    std::vector<std::string> tags;  // those of the repository that name it, in byte order
+  };
+  std::vector<Place> places;  // at least one
+  std::string tag;            // of the name, when it had one and no digest
+};
+
+struct LayerInfo {
+  Digest digest;
+  std::string media_type;
+  uint64_t size_bytes = 0;
+  std::string diff_id;  // of the uncompressed layer, as the config states it; or empty
+};
+
+struct HistoryEntry {
+  std::optional<int64_t> created_nanos;
+  std::string created_by;
+  std::string author;
+  std::string comment;
+  bool empty_layer = false;
+  uint64_t size_bytes = 0;  // of the layer it made, as stored
+};
+
+// One entry of an image index.
+struct ChildInfo {
+  Digest digest;
+  std::string media_type;
+  uint64_t size_bytes = 0;  // of its manifest
+  Platform platform;
+  bool present = false;      // in this repository
+  uint64_t total_bytes = 0;  // as ImageInfo's, when present
+};
+
+struct ImageDetails {
+  ImageInfo image;                      // its tag is that of the request
+  std::vector<std::string> references;  // "repository:tag" of all tags in the store that name it
+  std::vector<ChildInfo> children;      // of an index, in its order
+  std::string annotations_json;         // the manifest's own; "" when there are none
+  // The image manifest that the rest describes: the image itself, or the chosen child of an index.
+  // Absent when that is not here or has no image config (an artifact): then the rest is empty.
+  std::optional<Digest> described;
+  std::optional<Digest> config;
+  std::string author;
+  std::string docker_version;
+  std::string runtime_json;  // the "config" object of the config: Env, Cmd, Labels, …; or ""
+  std::vector<std::pair<std::string, std::string>> labels;
+  std::vector<LayerInfo> layers;      // lowest first
+  std::vector<HistoryEntry> history;  // oldest first
+};
+
+// What a removal did, in the order in which it did it.
+struct RemovedImage {
+  std::vector<std::string> untagged;  // "repository:tag"
+  // Manifests that left a repository: "repository@sha256:…".
+  std::vector<std::string> deleted;
+};
+
+struct PruneRequest {
+  std::vector<std::string> filters;  // as ImageQuery's
+  bool dry_run = false;              // say what would go, and remove nothing
+};
+
+struct PruneReport {
+  uint64_t images = 0;         // removed
+  uint64_t content_bytes = 0;  // of the blobs that only they kept, as pushed
+  uint64_t freed_bytes = 0;    // disk space given back by now
+  uint64_t deferred = 0;       // images and blobs that a promise keeps for now
+};
+
+// Called for each image as it is removed; false ends the prune after it.
+using PruneObserver = std::function<bool(const ImageInfo& image)>;
+
+struct BlobDetails {
+  BlobInfo blob;
+  bool inlined = false;      // kept in the index, not in a file
+  bool referenced = false;   // something keeps it; else the reclaimer takes it after its promise
+  bool quarantined = false;  // known to be damaged: answers absent until it is pushed again
+};
+
+struct RepositoryInfo {
+  std::string name;
+  uint64_t tags = 0;
+  uint64_t manifests = 0;
+  int64_t created_nanos = 0;
+};
+
+struct StoreInfo {
+  std::string uuid;
+  int64_t created_nanos = 0;
+  uint32_t format_version = 0;
+  uint64_t blob_bytes = 0;        // of all blob files, uploads included
+  uint64_t max_bytes = 0;         // the limit of that; 0 = as the disk allows
+  uint64_t disk_total_bytes = 0;  // of the file system below
+  uint64_t disk_free_bytes = 0;
+};
+
+// What the disk space of the store is used for. Logical bytes are as pushed, disk bytes as the file
+// system allocated them.
+struct DiskUsage {
+  struct Part {
+    uint64_t count = 0;
+    uint64_t logical_bytes = 0;
+    uint64_t disk_bytes = 0;
+  };
+  uint64_t repositories = 0;
+  uint64_t tags = 0;
+  Part tagged;        // images that a tag names, each manifest once, and all blobs they need
+  Part dangling;      // images that prune would remove, and the blobs that only they keep
+  Part loose;         // blobs in files
+  Part inlined;       // blobs in the index
+  Part unreferenced;  // of both: blobs that nothing keeps, waiting for the reclaimer
+  Part uploads;       // unfinished ones
+  uint64_t index_disk_bytes = 0;
+};
+
+struct ReclaimReport {
+  uint64_t blobs = 0;        // records removed
+  uint64_t freed_bytes = 0;  // disk space that the removed files gave back
+  uint64_t deferred = 0;     // kept for now because of a promise
+};
+
+}  // namespace varve
+
+#endif  // VARVE_STORAGE_STORE_TYPES_H_
