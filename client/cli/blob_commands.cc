@@ -10,6 +10,7 @@
 #include "client/cli/arguments.h"
 #include "client/cli/commands.h"
 #include "client/cli/output_file.h"
+#include "client/cli/progress.h"
 #include "client/cli/text.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
@@ -22,7 +23,13 @@ struct BlobArguments {
   std::string digest;  // of get and stat
   std::string repository;
   bool json = false;
+  bool quiet = false;
 };
+
+// The last part of a path; "standard input" for "-".
+std::string NameOfFile(const std::string& path) {
+  return path == "-" ? "standard input" : path.substr(path.find_last_of('/') + 1);
+}
 
 std::string JsonLine(const BlobInfo& info) {
   return JsonObject()
@@ -41,9 +48,15 @@ absl::Status Put(Session& session, const BlobArguments& arguments) {
   PutBlobOptions options;
   options.repository = arguments.repository;
   options.upload_id = UploadIdOfFile(fd, arguments.repository);
+  Progress progress(ProgressOnStandardError(arguments.quiet));
+  const Progress::Row row =
+      progress.Add(NameOfFile(arguments.file), source.size_bytes(), "uploading");
+  options.progress = [&](uint64_t bytes) { progress.SetBytes(row, bytes); };
   const absl::StatusOr<BlobInfo> blob = client->PutBlob(source, options);
   if (!from_stdin) close(fd);
   RETURN_IF_ERROR(blob.status());
+  progress.Complete(row);
+  progress.Finish();
   Print(arguments.json ? JsonLine(*blob) : blob->digest.ToString() + "\n");
   return absl::OkStatus();
 }
@@ -51,18 +64,27 @@ absl::Status Put(Session& session, const BlobArguments& arguments) {
 absl::Status Get(Session& session, const BlobArguments& arguments) {
   ASSIGN_OR_RETURN(const Digest digest, Digest::Parse(arguments.digest));
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  ASSIGN_OR_RETURN(const BlobInfo expected, client->StatBlob(arguments.repository, digest));
+  Progress progress(ProgressOnStandardError(arguments.quiet));
+  const Progress::Row row =
+      progress.Add("blob " + ShortId(digest), expected.size_bytes, "downloading");
   GetBlobOptions options;
   options.repository = arguments.repository;
+  options.progress = [&](uint64_t bytes) { progress.SetBytes(row, bytes); };
   if (arguments.file == "-") {
     const ByteSink sink = [](std::string_view bytes) {
       return WriteAll(STDOUT_FILENO, bytes, "standard output");
     };
-    return client->GetBlob(digest, sink, options).status();
+    RETURN_IF_ERROR(client->GetBlob(digest, sink, options).status());
+    progress.Complete(row);
+    return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<OutputFile> file, OutputFile::Create(arguments.file));
   const ByteSink sink = [&file](std::string_view bytes) { return file->Write(bytes); };
   ASSIGN_OR_RETURN(const BlobInfo info, client->GetBlob(digest, sink, options));
   RETURN_IF_ERROR(file->Complete());
+  progress.Complete(row);
+  progress.Finish();
   if (arguments.json) {
     Print(JsonObject()
               .Add("digest", digest.ToString())
@@ -106,6 +128,7 @@ void AddPut(CLI::App& group, Session& session) {
   command->add_option("FILE", arguments->file, "The file to upload; - is standard input")
       ->required();
   command->add_flag("--json", arguments->json, "Print the new blob as a JSON object");
+  command->add_flag("-q,--quiet", arguments->quiet, "Show no progress");
   SetAction(command, session, arguments, Put);
 }
 
@@ -127,6 +150,7 @@ void AddGet(CLI::App& group, Session& session) {
   command->add_option("-o,--output", arguments->file,
                       "The file to write, complete or not at all (default: standard output)");
   command->add_flag("--json", arguments->json, "Print what was written as a JSON object");
+  command->add_flag("-q,--quiet", arguments->quiet, "Show no progress");
   SetAction(command, session, arguments, Get, CheckOutput);
 }
 
