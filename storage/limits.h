@@ -32,6 +32,27 @@ inline constexpr size_t kMaxManifestReferences = 900;
 // Tags set by one manifest PUT (?tag=…, repeated).
 inline constexpr size_t kMaxTagsPerPut = 10;
 
+// An image config that is looked into; real ones have some kilobytes, a few with builder metadata in
+// their labels several hundred. Parsed, it may take 32 MiB: text takes little more than itself, but
+// 4 MiB of "[0,0,…" are 2 M values x 24 B = 48 MiB. A larger one is kept, but nothing is shown of it.
+inline constexpr size_t kMaxConfigBytes = 4 * kMiB;
+inline constexpr size_t kMaxConfigMemoryBytes = 32 * kMiB;
+// Labels, history entries, layers of one config; Docker stops at 127 layers.
+inline constexpr size_t kMaxConfigEntries = 10'000;
+
+// Filters of one listing or prune: 64 x 4 KiB = 256 kB.
+inline constexpr size_t kMaxFilters = 64;
+inline constexpr size_t kMaxFilterBytes = 4 * kKiB;
+// What one page of images may cost: an index read, or 64 KiB of a manifest or config, is one. An
+// image costs about 6, so a page of kMaxPageRows images needs 6,000.
+inline constexpr size_t kMaxListingReads = 10'000;
+// The same for one image: an index with 900 children costs about 2,000.
+inline constexpr size_t kMaxImageReads = 4'000;
+// Indexes within indexes that are followed; real ones have one level.
+inline constexpr size_t kMaxIndexDepth = 4;
+// Names of one image that an answer lists.
+inline constexpr size_t kMaxImageNames = 1000;
+
 inline constexpr size_t kMaxRepositoryNameBytes = 255;
 inline constexpr size_t kMaxTagBytes = 128;
 
@@ -60,6 +81,10 @@ inline constexpr uint64_t kFilesPerDirectory = 1024;
 // Promises kept in memory: 262,144 x ~120 B = 32 MiB. Past it nothing is reclaimed for one promise
 // time instead of remembering each.
 inline constexpr size_t kMaxPromises = 262'144;
+
+// Events kept for those who watch: 65,536 x ~200 B = 13 MB; with names of 255 + 128 bytes in each,
+// which lie outside the row, 65,536 x ~600 B = 39 MB.
+inline constexpr size_t kMaxEvents = 65'536;
 
 }  // namespace varve
 
