@@ -1,10 +1,15 @@
 #include "daemon/grpc/blob_streams.h"
 
+#include <grpc/slice.h>
+
 #include <algorithm>
+#include <cstring>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/types/span.h"
+#include "daemon/grpc/blob_messages.h"
 #include "daemon/grpc/blob_upload.h"
 #include "daemon/grpc/messages.h"
 #include "storage/base/mutex.h"
@@ -51,13 +56,26 @@ class TurnTaking {
   SteadyTime since_ ABSL_GUARDED_BY(mutex_);
 };
 
-class WriteStream final : public grpc::ServerReadReactor<v1::WriteRequest>, public WatchedStream {
+std::string_view View(const grpc::Slice& slice) {
+  return {reinterpret_cast<const char*>(slice.begin()), slice.size()};
+}
+
+// The general parser, for messages without much payload.
+absl::Status Parse(const std::vector<grpc::Slice>& encoded, google::protobuf::Message* message) {
+  std::string bytes;
+  for (const grpc::Slice& slice : encoded) bytes.append(View(slice));
+  if (message->ParseFromString(bytes)) return absl::OkStatus();
+  return absl::InvalidArgumentError("the message is malformed");
+}
+
+class WriteStream final : public grpc::ServerReadReactor<grpc::ByteBuffer>, public WatchedStream {
  public:
-  WriteStream(GrpcDoor& door, grpc::CallbackServerContext& context, v1::WriteResponse& response)
+  WriteStream(GrpcDoor& door, grpc::CallbackServerContext& context, grpc::ByteBuffer& encoded)
       : door_(door),
         context_(context),
         record_(BeginCall(kWrite, context)),
-        upload_(door.store, response) {
+        upload_(door.store, response_),
+        encoded_response_(encoded) {
     door_.watch.Add(this);
     ReadNext();
   }
@@ -84,16 +102,32 @@ class WriteStream final : public grpc::ServerReadReactor<v1::WriteRequest>, publ
 
  private:
   void ReadNext() {
+    slices_.clear();  // a stream that waits holds no memory of its last message
+    encoded_request_.Clear();
     turns_.GiveToClient();
-    StartRead(&request_);
+    StartRead(&encoded_request_);
   }
 
   void TakeMessage() {
     if (context_.IsCancelled()) return TakeEnd();
-    const absl::StatusOr<bool> complete = upload_.Take(request_);
+    const absl::StatusOr<bool> complete = TakeEncoded();
     if (complete.ok() && !*complete) return ReadNext();
     static_cast<void>(upload_.End(false));  // the error that ended it is the one to report
     EndWith(complete.status());
+  }
+
+  absl::StatusOr<bool> TakeEncoded() {
+    if (!encoded_request_.Dump(&slices_).ok())
+      return absl::InternalError("a message without bytes");
+    pieces_.clear();
+    for (const grpc::Slice& slice : slices_) pieces_.push_back(View(slice));
+    if (FindData(pieces_, &data_)) {
+      RETURN_IF_ERROR(upload_.TakeData(data_));
+      return false;
+    }
+    v1::WriteRequest request;
+    RETURN_IF_ERROR(Parse(slices_, &request));
+    return upload_.Take(request);
   }
 
   void TakeEnd() {
@@ -106,21 +140,29 @@ class WriteStream final : public grpc::ServerReadReactor<v1::WriteRequest>, publ
 
   // Nothing of the stream may be touched after it: the call may be over at once.
   void EndWith(const absl::Status& status) {
+    const grpc::Slice slice(response_.SerializeAsString());
+    encoded_response_ = grpc::ByteBuffer(&slice, 1);
     Finish(EndCall(record_, status, upload_.repository(), upload_.received_bytes()));
   }
 
   GrpcDoor& door_;
   grpc::CallbackServerContext& context_;
   CallRecord record_;
+  v1::WriteResponse response_;
   BlobUpload upload_;
-  v1::WriteRequest request_;
+  grpc::ByteBuffer encoded_request_;
+  // Of the message in hand; kept only so that their memory is used again.
+  std::vector<grpc::Slice> slices_;
+  std::vector<std::string_view> pieces_;
+  std::vector<std::string_view> data_;
+  grpc::ByteBuffer& encoded_response_;
   TurnTaking turns_;
 };
 
-class ReadStream final : public grpc::ServerWriteReactor<v1::ReadResponse>, public WatchedStream {
+class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, public WatchedStream {
  public:
-  ReadStream(GrpcDoor& door, grpc::CallbackServerContext& context, const v1::ReadRequest& request)
-      : door_(door), context_(context), record_(BeginCall(kRead, context)), request_(request) {
+  ReadStream(GrpcDoor& door, grpc::CallbackServerContext& context, const grpc::ByteBuffer& encoded)
+      : door_(door), context_(context), record_(BeginCall(kRead, context)), encoded_(encoded) {
     door_.watch.Add(this);
     door_.workers.Submit([this] { Begin(); });
   }
@@ -150,6 +192,9 @@ class ReadStream final : public grpc::ServerWriteReactor<v1::ReadResponse>, publ
   }
 
   absl::Status Open() {
+    std::vector<grpc::Slice> slices;
+    if (!encoded_.Dump(&slices).ok()) return absl::InternalError("a message without bytes");
+    RETURN_IF_ERROR(Parse(slices, &request_));
     ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digest", request_.digest()));
     ASSIGN_OR_RETURN(reader_, door_.store.OpenBlob(request_.repository(), digest));
     const uint64_t size = reader_.info.size_bytes;
@@ -159,7 +204,6 @@ class ReadStream final : public grpc::ServerWriteReactor<v1::ReadResponse>, publ
     }
     next_ = request_.offset();
     end_ = request_.length() == 0 ? size : next_ + std::min(request_.length(), size - next_);
-    response_.set_blob_size_bytes(size);
     return absl::OkStatus();
   }
 
@@ -168,7 +212,6 @@ class ReadStream final : public grpc::ServerWriteReactor<v1::ReadResponse>, publ
     const size_t length = static_cast<size_t>(std::min<uint64_t>(kReadMessageBytes, end_ - next_));
     const absl::Status filled = Fill(length);
     if (!filled.ok()) return EndWith(filled);
-    response_.set_offset(next_);
     next_ += length;
     if (next_ < end_) {
       turns_.GiveToClient();
@@ -181,16 +224,25 @@ class ReadStream final : public grpc::ServerWriteReactor<v1::ReadResponse>, publ
                         EndCall(record_, absl::OkStatus(), request_.repository(), SentBytes()));
   }
 
-  // Puts the `length` bytes from next_ on into the message, whose buffer is used again each time.
+  // Makes the message of the `length` bytes from next_ on, which are read to where they are sent
+  // from.
   absl::Status Fill(size_t length) {
-    std::string& data = *response_.mutable_data();
-    data.resize(length);
+    const std::string head = EncodeReadHead(next_, reader_.info.size_bytes, length);
+    // "Large": never kept within the handle itself, so that both handles mean the same bytes.
+    grpc_slice message = grpc_slice_malloc_large(head.size() + length);
+    const grpc::Slice slice(message, grpc::Slice::STEAL_REF);
+    char* const start = reinterpret_cast<char*>(GRPC_SLICE_START_PTR(message));
+    std::memcpy(start, head.data(), head.size());
     if (reader_.file == nullptr) {
-      data.assign(reader_.inline_bytes, static_cast<size_t>(next_), length);
-      return absl::OkStatus();
+      reader_.inline_bytes.copy(start + head.size(), length, static_cast<size_t>(next_));
+    } else {
+      ASSIGN_OR_RETURN(const size_t read,
+                       reader_.file->ReadAt(next_, absl::MakeSpan(start + head.size(), length)));
+      if (read != length) {
+        return absl::DataLossError("the file of the blob is shorter than the blob");
+      }
     }
-    ASSIGN_OR_RETURN(const size_t read, reader_.file->ReadAt(next_, absl::MakeSpan(data)));
-    if (read != length) return absl::DataLossError("the file of the blob is shorter than the blob");
+    response_ = grpc::ByteBuffer(&slice, 1);
     return absl::OkStatus();
   }
 
@@ -204,25 +256,26 @@ class ReadStream final : public grpc::ServerWriteReactor<v1::ReadResponse>, publ
   GrpcDoor& door_;
   grpc::CallbackServerContext& context_;
   CallRecord record_;
-  const v1::ReadRequest& request_;  // lives as long as the call
+  const grpc::ByteBuffer& encoded_;  // the request; lives as long as the call
+  v1::ReadRequest request_;
   BlobReader reader_;
   uint64_t next_ = 0;
   uint64_t end_ = 0;
-  v1::ReadResponse response_;
+  grpc::ByteBuffer response_;
   TurnTaking turns_;
 };
 
 }  // namespace
 
-grpc::ServerReadReactor<v1::WriteRequest>* NewWriteStream(GrpcDoor& door,
+grpc::ServerReadReactor<grpc::ByteBuffer>* NewWriteStream(GrpcDoor& door,
                                                           grpc::CallbackServerContext* context,
-                                                          v1::WriteResponse* response) {
+                                                          grpc::ByteBuffer* response) {
   return new WriteStream(door, *context, *response);
 }
 
-grpc::ServerWriteReactor<v1::ReadResponse>* NewReadStream(GrpcDoor& door,
+grpc::ServerWriteReactor<grpc::ByteBuffer>* NewReadStream(GrpcDoor& door,
                                                           grpc::CallbackServerContext* context,
-                                                          const v1::ReadRequest* request) {
+                                                          const grpc::ByteBuffer* request) {
   return new ReadStream(door, *context, *request);
 }
 

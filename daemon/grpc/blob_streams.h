@@ -5,17 +5,23 @@
 #define VARVE_DAEMON_GRPC_BLOB_STREAMS_H_
 
 #include "daemon/grpc/call.h"
-#include "varve/v1/blobs.pb.h"
+#include "varve/v1/blobs.grpc.pb.h"
 
 namespace varve {
 
-grpc::ServerReadReactor<v1::WriteRequest>* NewWriteStream(GrpcDoor& door,
-                                                          grpc::CallbackServerContext* context,
-                                                          v1::WriteResponse* response);
+// The service with its two streams over encoded messages, so that payload is not copied.
+using RawBlobsService = v1::Blobs::WithRawCallbackMethod_Write<
+    v1::Blobs::WithRawCallbackMethod_Read<v1::Blobs::CallbackService>>;
 
-grpc::ServerWriteReactor<v1::ReadResponse>* NewReadStream(GrpcDoor& door,
+// `response` is an encoded WriteResponse.
+grpc::ServerReadReactor<grpc::ByteBuffer>* NewWriteStream(GrpcDoor& door,
                                                           grpc::CallbackServerContext* context,
-                                                          const v1::ReadRequest* request);
+                                                          grpc::ByteBuffer* response);
+
+// `request` is an encoded ReadRequest.
+grpc::ServerWriteReactor<grpc::ByteBuffer>* NewReadStream(GrpcDoor& door,
+                                                          grpc::CallbackServerContext* context,
+                                                          const grpc::ByteBuffer* request);
 
 }  // namespace varve
 

@@ -19,7 +19,7 @@ absl::StatusOr<bool> BlobUpload::Take(const v1::WriteRequest& request) {
     case v1::WriteRequest::kHeader:
       return TakeHeader(request.header());
     case v1::WriteRequest::kData:
-      RETURN_IF_ERROR(TakeData(request.data()));
+      RETURN_IF_ERROR(TakeData({std::string_view(request.data())}));
       return false;
     case v1::WriteRequest::kCommit:
       RETURN_IF_ERROR(TakeCommit(request.commit()));
@@ -83,19 +83,23 @@ absl::Status BlobUpload::OpenIngest() {
   return absl::OkStatus();
 }
 
-absl::Status BlobUpload::TakeData(const std::string& data) {
+absl::Status BlobUpload::TakeData(absl::Span<const std::string_view> pieces) {
+  size_t bytes = 0;
+  for (const std::string_view piece : pieces) bytes += piece.size();
   if (ingest_ == nullptr) return absl::InvalidArgumentError("data came before the header");
-  if (data.size() > kMaxDataBytes) {
-    return absl::InvalidArgumentError(StrCat("a data message has ", data.size(), " bytes; at most ",
-                                             kMaxDataBytes, " are allowed"));
+  if (bytes > kMaxDataBytes) {
+    return absl::InvalidArgumentError(
+        StrCat("a data message has ", bytes, " bytes; at most ", kMaxDataBytes, " are allowed"));
   }
-  if (header_.has_size_bytes() && data.size() > header_.size_bytes() - offset_bytes_) {
+  if (header_.has_size_bytes() && bytes > header_.size_bytes() - offset_bytes_) {
     return absl::InvalidArgumentError(
         StrCat("more data than the ", header_.size_bytes(), " bytes announced in the header"));
   }
-  RETURN_IF_ERROR(ingest_->Append(offset_bytes_, data));
-  offset_bytes_ += data.size();
-  received_bytes_ += data.size();
+  for (const std::string_view piece : pieces) {
+    RETURN_IF_ERROR(ingest_->Append(offset_bytes_, piece));
+    offset_bytes_ += piece.size();
+    received_bytes_ += piece.size();
+  }
   return absl::OkStatus();
 }
 

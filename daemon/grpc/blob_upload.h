@@ -7,8 +7,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "storage/store.h"
 #include "varve/v1/blobs.pb.h"
 
@@ -23,6 +25,9 @@ class BlobUpload {
   // call End only.
   absl::StatusOr<bool> Take(const v1::WriteRequest& request);
 
+  // Takes a data message whose payload is in `pieces`; otherwise as Take.
+  absl::Status TakeData(absl::Span<const std::string_view> pieces);
+
   // The stream has ended, whyever. Lets go of an upload that is not committed: one with an id is
   // kept for a later stream, one without is dropped. With `half_closed`, the client ended it on
   // purpose: what is kept is made to survive a restart, and the response says how much that is.
@@ -34,7 +39,6 @@ class BlobUpload {
  private:
   absl::StatusOr<bool> TakeHeader(const v1::WriteRequest::Header& header);
   absl::Status OpenIngest();
-  absl::Status TakeData(const std::string& data);
   absl::Status TakeCommit(const v1::WriteRequest::Commit& commit);
 
   Store& store_;

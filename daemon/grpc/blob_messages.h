@@ -1,0 +1,27 @@
+// The two messages of varve.v1.Blobs that carry payload, taken apart and put together by hand, so
+// that the payload is hashed and written from, or read into, the memory that the network uses.
+// Knows nothing of gRPC. Pure functions, any thread.
+#ifndef VARVE_DAEMON_GRPC_BLOB_MESSAGES_H_
+#define VARVE_DAEMON_GRPC_BLOB_MESSAGES_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/types/span.h"
+
+namespace varve {
+
+// Whether `message`, an encoded WriteRequest in pieces, consists of the field `data` alone, as
+// every client writes a data message. If so, `*data` is its payload as views into `message`. False
+// also for what is malformed: such and all other messages are for the general parser.
+bool FindData(absl::Span<const std::string_view> message, std::vector<std::string_view>* data);
+
+// What comes before the `data_bytes` of payload in an encoded ReadResponse.
+std::string EncodeReadHead(uint64_t offset, uint64_t blob_size_bytes, size_t data_bytes);
+
+}  // namespace varve
+
+#endif  // VARVE_DAEMON_GRPC_BLOB_MESSAGES_H_
