@@ -38,11 +38,13 @@ class EventLog {
   // `run` tells this run of the daemon from every other.
   EventLog(Clock& clock, uint64_t run) : clock_(clock), run_(run) {}
 
-  // Sequence and time are set here. Never blocks on a watcher.
+  // Sequence and time are set here. Never blocks on a watcher. Only what has been committed.
   void Add(Event event) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The token of the newest event: what comes later is new.
   std::string Latest() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // The token before the oldest event kept.
+  std::string Oldest() const ABSL_LOCKS_EXCLUDED(mutex_);
   std::string TokenOf(const Event& event) const;
 
   // Up to `limit` events after `token`, oldest first; "" is the oldest event kept. InvalidArgument
@@ -51,7 +53,7 @@ class EventLog {
       ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Calls `wake` after each Add, from the thread of that Add, until Unsubscribe returns. `wake`
-  // must not block, nor call the log.
+  // must not block, nor call the log: it runs while the log is locked.
   using WatcherId = uint64_t;
   WatcherId Subscribe(std::function<void()> wake) ABSL_LOCKS_EXCLUDED(mutex_);
   void Unsubscribe(WatcherId watcher) ABSL_LOCKS_EXCLUDED(mutex_);
