@@ -14,8 +14,17 @@ namespace varve {
 // `image ls`, `image tag`, `image untag`, and their short forms `images`, `tag`, `untag`.
 void AddImageCommands(CLI::App& app, Session& session);
 
+// `image inspect`, `image history`, and `inspect`, `history`; after AddImageCommands.
+void AddInspectCommands(CLI::App& app, Session& session);
+
+// `image rm`, `image prune`, and `rmi`; after AddImageCommands.
+void AddRemovalCommands(CLI::App& app, Session& session);
+
 // `blob put`, `blob get`, `blob stat`.
 void AddBlobCommands(CLI::App& app, Session& session);
+
+// `image save` and its short form `save`; after AddImageCommands.
+void AddSaveCommand(CLI::App& app, Session& session);
 
 }  // namespace varve
 

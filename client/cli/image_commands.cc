@@ -7,6 +7,7 @@
 
 #include "client/cli/arguments.h"
 #include "client/cli/commands.h"
+#include "client/cli/image_description.h"
 #include "client/cli/text.h"
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
@@ -35,11 +36,6 @@ struct UntagArguments {
   std::vector<std::string> names;
   bool json = false;
 };
-
-// What Docker calls the image id: the digest of the config, or of the index, which has none.
-const Digest& ImageId(const ManifestInfo& manifest) {
-  return manifest.config ? *manifest.config : manifest.digest;
-}
 
 std::string JsonRow(const ImageInfo& image) {
   const ManifestInfo& manifest = image.manifest;
@@ -142,26 +138,23 @@ absl::Status List(Session& session, const ListArguments& arguments) {
 }
 
 absl::Status Tag(Session& session, const TagArguments& arguments) {
-  ASSIGN_OR_RETURN(const ImageReference source, ParseImageReference(arguments.source));
   ASSIGN_OR_RETURN(const ImageReference target, ParseImageReference(arguments.target));
   if (target.digest) {
     return absl::InvalidArgumentError("the new name must be a tag, not a digest");
   }
-  if (source.repository != target.repository) {
-    return absl::InvalidArgumentError(
-        StrCat("a tag can only name an image of its own repository; push the image to ",
-               target.repository, " instead"));
-  }
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
-  ManifestReference reference = source.tag;
-  if (source.digest) reference = *source.digest;
-  ASSIGN_OR_RETURN(const ManifestInfo info, client->StatManifest(source.repository, reference));
-  RETURN_IF_ERROR(client->Tag(target.repository, target.tag, info.digest));
+  ASSIGN_OR_RETURN(const ImageMatch source, client->FindImage(arguments.source));
+  // An id can be in several repositories; of its own one, a tag needs nothing but the name.
+  std::string from = source.places[0].repository;
+  for (const ImageMatch::Place& place : source.places) {
+    if (place.repository == target.repository) from = place.repository;
+  }
+  RETURN_IF_ERROR(client->TagFrom(from, source.manifest, target.repository, target.tag));
   if (arguments.json) {
     Print(JsonObject()
               .Add("repository", target.repository)
               .Add("tag", target.tag)
-              .Add("digest", info.digest.ToString())
+              .Add("digest", source.manifest.ToString())
               .Line());
   }
   return absl::OkStatus();
@@ -201,10 +194,10 @@ void AddList(CLI::App& group, const std::string& name, Session& session) {
 void AddTag(CLI::App& group, Session& session) {
   auto arguments = std::make_shared<TagArguments>();
   CLI::App* const command = group.add_subcommand("tag", "Give an image one more tag");
-  command->add_option("SOURCE", arguments->source, "REPOSITORY[:TAG] or REPOSITORY@DIGEST")
-      ->required()
-      ->check(CheckReference);
-  command->add_option("TARGET", arguments->target, "REPOSITORY[:TAG], in the same repository")
+  command
+      ->add_option("SOURCE", arguments->source, "REPOSITORY[:TAG], REPOSITORY@DIGEST or image id")
+      ->required();
+  command->add_option("TARGET", arguments->target, "REPOSITORY[:TAG], of any repository")
       ->required()
       ->check(CheckReference);
   command->add_flag("--json", arguments->json, "Print what was tagged as a JSON object");

@@ -29,6 +29,9 @@ int Main(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();
   AddImageCommands(app, session);
+  AddInspectCommands(app, session);
+  AddRemovalCommands(app, session);
+  AddSaveCommand(app, session);
   AddBlobCommands(app, session);
   try {
     app.parse(argc, argv);

@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include "absl/strings/str_format.h"
+#include "client/cli/terminal.h"
 #include "storage/base/clock.h"
 #include "storage/base/str_cat.h"
 
@@ -13,6 +14,8 @@ namespace {
 
 constexpr size_t kMinColumnWidth = 10;
 constexpr size_t kColumnGap = 3;
+
+}  // namespace
 
 void AppendJsonString(std::string_view text, std::string* out) {
   out->push_back('"');
@@ -28,8 +31,6 @@ void AppendJsonString(std::string_view text, std::string* out) {
   }
   out->push_back('"');
 }
-
-}  // namespace
 
 std::string HumanSize(uint64_t bytes) {
   constexpr std::array<const char*, 7> kUnits = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
@@ -60,7 +61,7 @@ std::string HumanDuration(int64_t nanos) {
 }
 
 std::string TimeText(int64_t nanos) {
-  const auto seconds = static_cast<time_t>(nanos / kNanosPerSecond);
+  const time_t seconds = nanos / kNanosPerSecond;
   tm parts{};
   gmtime_r(&seconds, &parts);
   return absl::StrFormat("%04d-%02d-%02dT%02d:%02d:%02d.%09dZ", parts.tm_year + 1900,
@@ -73,28 +74,33 @@ std::string ShortId(const Digest& digest) {
   return text.substr(text.find(':') + 1, 12);
 }
 
-Table::Table(std::vector<std::string> header)
-    : header_(std::move(header)), widths_(header_.size(), kMinColumnWidth) {}
+Table::Table(std::vector<std::string> header) : header_(std::move(header)) { Widen(header_); }
 
 std::string Table::Format(const std::vector<std::vector<std::string>>& rows) {
-  const auto widen = [this](const std::vector<std::string>& row) {
-    for (size_t i = 0; i < widths_.size(); ++i) {
-      widths_[i] = std::max(widths_[i], row[i].size() + kColumnGap);
-    }
-  };
-  widen(header_);
-  for (const std::vector<std::string>& row : rows) widen(row);
+  std::vector<Row> printable;
+  for (const Row& row : rows) {
+    Row& cells = printable.emplace_back();
+    for (const std::string& cell : row) cells.push_back(Printable(cell));
+    Widen(cells);
+  }
   std::string text;
   if (!header_written_) AppendRow(header_, &text);
   header_written_ = true;
-  for (const std::vector<std::string>& row : rows) AppendRow(row, &text);
+  for (const Row& row : printable) AppendRow(row, &text);
   return text;
 }
 
-void Table::AppendRow(const std::vector<std::string>& row, std::string* text) const {
+void Table::Widen(const Row& row) {
+  if (widths_.size() < row.size()) widths_.resize(row.size(), kMinColumnWidth);
+  for (size_t i = 0; i < row.size(); ++i) {
+    widths_[i] = std::max(widths_[i], ColumnsOf(row[i]) + kColumnGap);
+  }
+}
+
+void Table::AppendRow(const Row& row, std::string* text) const {
   for (size_t i = 0; i < row.size(); ++i) {
     text->append(row[i]);
-    if (i + 1 < row.size()) text->append(widths_[i] - row[i].size(), ' ');
+    if (i + 1 < row.size()) text->append(widths_[i] - ColumnsOf(row[i]), ' ');
   }
   text->push_back('\n');
 }
@@ -111,12 +117,74 @@ JsonObject& JsonObject::Add(std::string_view key, uint64_t value) {
   return *this;
 }
 
+JsonObject& JsonObject::Add(std::string_view key, bool value) {
+  return AddJson(key, value ? "true" : "false");
+}
+
+JsonObject& JsonObject::Add(std::string_view key, const std::vector<std::string>& values) {
+  AddKey(key);
+  members_.push_back('[');
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (i > 0) members_.push_back(',');
+    AppendJsonString(values[i], &members_);
+  }
+  members_.push_back(']');
+  return *this;
+}
+
+JsonObject& JsonObject::AddJson(std::string_view key, std::string_view json) {
+  AddKey(key);
+  members_.append(json);
+  return *this;
+}
+
+std::string JsonObject::Text() const { return StrCat("{", members_, "}"); }
+
 std::string JsonObject::Line() const { return StrCat("{", members_, "}\n"); }
 
 void JsonObject::AddKey(std::string_view key) {
   if (!members_.empty()) members_.push_back(',');
   AppendJsonString(key, &members_);
   members_.push_back(':');
+}
+
+std::string IndentJson(std::string_view json) {
+  std::string text;
+  size_t depth = 0;
+  bool in_string = false;
+  const auto new_line = [&] {
+    text.push_back('\n');
+    text.append(4 * depth, ' ');
+  };
+  for (size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (in_string) {
+      text.push_back(c);
+      if (c == '\\' && i + 1 < json.size()) text.push_back(json[++i]);
+      in_string = c != '"';
+    } else if (c == '{' || c == '[') {
+      text.push_back(c);
+      if (i + 1 < json.size() && (json[i + 1] == '}' || json[i + 1] == ']')) {
+        text.push_back(json[++i]);
+        continue;
+      }
+      ++depth;
+      new_line();
+    } else if (c == '}' || c == ']') {
+      if (depth > 0) --depth;
+      new_line();
+      text.push_back(c);
+    } else if (c == ',') {
+      text.push_back(c);
+      new_line();
+    } else if (c == ':') {
+      text.append(": ");
+    } else if (c != ' ' && c != '\n' && c != '\t' && c != '\r') {
+      text.push_back(c);
+      in_string = c == '"';
+    }
+  }
+  return text;
 }
 
 }  // namespace varve

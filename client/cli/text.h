@@ -25,28 +25,47 @@ std::string TimeText(int64_t nanos);
 // The first 12 hexadecimal digits.
 std::string ShortId(const Digest& digest);
 
+// `text` as a JSON string, quotes included.
+void AppendJsonString(std::string_view text, std::string* out);
+
 // A table in Docker's layout: columns padded to their widest cell, at least 10 wide, 3 spaces
-// apart, the last one unpadded. Rows are given in batches, so that a long table needs no memory:
-// each batch is aligned in itself and at least as wide as the batches before.
+// apart, the last cell of a row unpadded. Rows are given in batches, so that a long table needs no
+// memory: each batch is aligned in itself and at least as wide as the batches before. Cells are
+// cleaned (client/cli/terminal.h), for they would also break the alignment.
 class Table {
  public:
   explicit Table(std::vector<std::string> header);
-  // The text of the next batch; the header comes with the first one.
+  // The text of the next batch; the header comes with the first one. Rows may differ in length.
   std::string Format(const std::vector<std::vector<std::string>>& rows);
 
  private:
-  void AppendRow(const std::vector<std::string>& row, std::string* text) const;
+  using Row = std::vector<std::string>;
 
-  std::vector<std::string> header_;
+  void Widen(const Row& row);
+  void AppendRow(const Row& row, std::string* text) const;
+
+  Row header_;
   std::vector<size_t> widths_;
   bool header_written_ = false;
 };
 
+// `json` on several lines, four spaces deeper with each level, as Docker's inspect prints it.
+std::string IndentJson(std::string_view json);
+
 // Builds one JSON object on one line.
 class JsonObject {
  public:
+  JsonObject& Add(std::string_view key, const char* value) {
+    return Add(key, std::string_view(value));
+  }
   JsonObject& Add(std::string_view key, std::string_view value);
   JsonObject& Add(std::string_view key, uint64_t value);
+  JsonObject& Add(std::string_view key, bool value);
+  JsonObject& Add(std::string_view key, const std::vector<std::string>& values);
+  // A value that is JSON text already.
+  JsonObject& AddJson(std::string_view key, std::string_view json);
+  // "{…}".
+  std::string Text() const;
   // "{…}" and a newline.
   std::string Line() const;
 

@@ -1,0 +1,23 @@
+// One image in full, as `image inspect` prints it. Pure functions.
+#ifndef VARVE_CLIENT_CLI_IMAGE_DESCRIPTION_H_
+#define VARVE_CLIENT_CLI_IMAGE_DESCRIPTION_H_
+
+#include <string>
+
+#include "storage/store_types.h"
+
+namespace varve {
+
+// What Docker calls the image id: the digest of the config, or of the index, which has none.
+const Digest& ImageId(const ManifestInfo& manifest);
+
+// "linux/arm64/v8", "linux/amd64", or "" when nothing states it.
+std::string PlatformText(const Platform& platform);
+
+// A JSON object with the field names of `docker image inspect`, and Varve's own: Digest, MediaType,
+// ArtifactType, Pushed, LastPulled, Layers, Manifests, Annotations, Described.
+std::string DescribeImageJson(const ImageDetails& details);
+
+}  // namespace varve
+
+#endif  // VARVE_CLIENT_CLI_IMAGE_DESCRIPTION_H_

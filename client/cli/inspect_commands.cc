@@ -1,0 +1,174 @@
+// `image inspect` and `image history`.
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/cli/arguments.h"
+#include "client/cli/commands.h"
+#include "client/cli/image_description.h"
+#include "client/cli/text.h"
+#include "storage/base/clock.h"
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+
+namespace varve {
+namespace {
+
+struct InspectArguments {
+  std::vector<std::string> names;
+  std::string platform;
+  bool json = false;
+};
+
+struct HistoryArguments {
+  std::string name;
+  std::string platform;
+  bool human = true;
+  bool no_trunc = false;
+  bool quiet = false;
+  bool json = false;
+};
+
+// Where an image that was found by name is, and by what to ask for it.
+struct Place {
+  std::string repository;
+  ManifestReference reference;
+};
+
+absl::StatusOr<Place> FindPlace(Client& client, const std::string& name) {
+  ASSIGN_OR_RETURN(const ImageMatch match, client.FindImage(name));
+  if (!match.tag.empty()) return Place{match.places[0].repository, match.tag};
+  return Place{match.places[0].repository, match.manifest};
+}
+
+absl::Status Inspect(Session& session, const InspectArguments& arguments) {
+  ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  std::string all;
+  absl::Status first_error;
+  for (const std::string& name : arguments.names) {
+    absl::StatusOr<Place> place = FindPlace(*client, name);
+    absl::StatusOr<ImageDetails> details = place.status();
+    if (place.ok()) {
+      details = client->InspectImage(place->repository, place->reference, arguments.platform);
+    }
+    if (!details.ok()) {
+      if (first_error.ok()) first_error = Annotate(details.status(), name);
+      continue;
+    }
+    if (arguments.json) {
+      Print(DescribeImageJson(*details) + "\n");
+    } else {
+      all += StrCat(all.empty() ? "" : ",", DescribeImageJson(*details));
+    }
+  }
+  // As Docker does, what was found is shown also when other names are unknown.
+  if (!arguments.json) Print(IndentJson(StrCat("[", all, "]")) + "\n");
+  return first_error;
+}
+
+std::string CreatedSince(const HistoryEntry& entry, bool human, int64_t now_nanos) {
+  if (!entry.created_nanos) return "N/A";
+  if (!human) return TimeText(*entry.created_nanos);
+  return HumanDuration(now_nanos - *entry.created_nanos) + " ago";
+}
+
+std::string JsonRow(const std::string& id, const HistoryEntry& entry) {
+  JsonObject row;
+  row.Add("id", id).Add("created_by", entry.created_by);
+  if (entry.created_nanos) row.Add("created", TimeText(*entry.created_nanos));
+  return row.Add("size_bytes", entry.size_bytes)
+      .Add("empty_layer", entry.empty_layer)
+      .Add("author", entry.author)
+      .Add("comment", entry.comment)
+      .Line();
+}
+
+// One line, at most `limit` bytes of it, cut between characters.
+std::string OneLine(const std::string& text, size_t limit) {
+  std::string line;
+  for (const char c : text) line.push_back(c == '\n' || c == '\t' ? ' ' : c);
+  if (line.size() <= limit) return line;
+  size_t end = limit - 3;
+  while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xc0) == 0x80) --end;
+  return line.substr(0, end) + "…";
+}
+
+std::vector<std::string> HistoryRow(const std::string& id, const HistoryEntry& entry,
+                                    const HistoryArguments& arguments, int64_t now_nanos) {
+  constexpr size_t kCommandBytes = 45;  // as wide as Docker's column
+  const size_t limit = arguments.no_trunc ? std::string::npos : kCommandBytes;
+  return {id, CreatedSince(entry, arguments.human, now_nanos), OneLine(entry.created_by, limit),
+          arguments.human ? HumanSize(entry.size_bytes) : StrCat(entry.size_bytes), entry.comment};
+}
+
+absl::Status History(Session& session, const HistoryArguments& arguments) {
+  ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  ASSIGN_OR_RETURN(const Place place, FindPlace(*client, arguments.name));
+  ASSIGN_OR_RETURN(const ManifestInfo manifest,
+                   client->StatManifest(place.repository, place.reference));
+  ASSIGN_OR_RETURN(const std::vector<HistoryEntry> history,
+                   client->ImageHistory(place.repository, place.reference, arguments.platform));
+  const int64_t now_nanos = SystemClock().WallNanos();
+  Table table({"IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"});
+  std::vector<std::vector<std::string>> rows;
+  std::string text;
+  for (auto entry = history.rbegin(); entry != history.rend(); ++entry) {
+    // Only the newest step has an image of its own; the others came with it.
+    const bool newest = entry == history.rbegin();
+    const Digest& id = ImageId(manifest);
+    const std::string shown = !newest                                ? "<missing>"
+                              : arguments.no_trunc || arguments.json ? id.ToString()
+                                                                     : ShortId(id);
+    if (arguments.json) {
+      text += JsonRow(shown, *entry);
+    } else if (arguments.quiet) {
+      text += shown + "\n";
+    } else {
+      rows.push_back(HistoryRow(shown, *entry, arguments, now_nanos));
+    }
+  }
+  Print(arguments.json || arguments.quiet ? text : table.Format(rows));
+  return absl::OkStatus();
+}
+
+void AddInspect(CLI::App& group, const std::string& name, Session& session) {
+  auto arguments = std::make_shared<InspectArguments>();
+  CLI::App* const command = group.add_subcommand(name, "Show everything known about images");
+  command->add_option("IMAGE", arguments->names, "REPOSITORY[:TAG], REPOSITORY@DIGEST or image id")
+      ->required();
+  command->add_option("--platform", arguments->platform,
+                      "Of a multi-platform image: which one, OS/ARCH[/VARIANT]");
+  command->add_flag("--json", arguments->json, "One JSON object a line");
+  command->callback([&session, arguments] {
+    session.action = [&session, arguments] { return Inspect(session, *arguments); };
+  });
+}
+
+void AddHistory(CLI::App& group, Session& session) {
+  auto arguments = std::make_shared<HistoryArguments>();
+  CLI::App* const command = group.add_subcommand("history", "Show how an image was made");
+  command->add_option("IMAGE", arguments->name, "REPOSITORY[:TAG], REPOSITORY@DIGEST or image id")
+      ->required();
+  command->add_option("--platform", arguments->platform,
+                      "Of a multi-platform image: which one, OS/ARCH[/VARIANT]");
+  command->add_flag("-H,--human,!--no-human", arguments->human, "Sizes and times for people");
+  command->add_flag("--no-trunc", arguments->no_trunc, "Show commands and ids in full");
+  command->add_flag("-q,--quiet", arguments->quiet, "Show ids only");
+  command->add_flag("--json", arguments->json, "One JSON object a line");
+  command->callback([&session, arguments] {
+    session.action = [&session, arguments] { return History(session, *arguments); };
+  });
+}
+
+}  // namespace
+
+void AddInspectCommands(CLI::App& app, Session& session) {
+  CLI::App& image_group = *app.get_subcommand("image");
+  AddInspect(image_group, "inspect", session);
+  AddHistory(image_group, session);
+  AddInspect(app, "inspect", session);
+  AddHistory(app, session);
+}
+
+}  // namespace varve
