@@ -18,7 +18,9 @@ packages_test=(
 packages_coverage=(gcovr)
 
 # Real clients. Each is also optional: a case whose client is missing is a visible skip.
-packages_interop=(buildah containerd crun curl docker.io podman python3 runc skopeo)
+packages_interop=(
+  buildah containerd crun curl docker.io podman protobuf-compiler python3 python3-grpcio
+  python3-protobuf runc skopeo)
 
 package_missing() {
   ! dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed

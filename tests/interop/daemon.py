@@ -77,10 +77,14 @@ class Daemon:
             self.process.wait()
             self.process = None
 
+    @property
+    def command(self):
+        """The beginning of a `varve` command line for this daemon."""
+        return (f"{self._binaries}/varve", "--address", f"unix://{self.socket}")
+
     def cli(self, *arguments):
         """What `varve …` prints; fails when it does."""
-        done = subprocess.run(
-            [f"{self._binaries}/varve", "--address", f"unix://{self.socket}", *arguments],
-            check=False, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([*self.command, *arguments], check=False, capture_output=True,
+                              text=True, timeout=60)
         assert done.returncode == 0, f"varve {' '.join(arguments)}: {done.stderr}"
         return done.stdout

@@ -12,8 +12,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from daemon import Daemon
 from harness import CASES, Context, run_cases, scratch_folder
 
-MODULES = ["protocol", "restart", "cli", "skopeo", "buildah", "podman", "docker", "containerd",
-           "go_clients", "conformance", "killed"]
+MODULES = ["protocol", "restart", "cli", "native", "skopeo", "buildah", "podman", "docker",
+           "containerd", "archives", "go_clients", "conformance", "killed"]
 
 
 def main():
