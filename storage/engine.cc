@@ -17,6 +17,7 @@
 #include "storage/blob/space.h"
 #include "storage/blob/unnamed_files.h"
 #include "storage/catalog/catalog.h"
+#include "storage/catalog/images.h"
 #include "storage/catalog/names.h"
 #include "storage/catalog/promises.h"
 #include "storage/index/keys.h"
@@ -40,9 +41,11 @@ std::string NewUuid(RandomSource& random) {
 // The parts of an open store, in order of construction; see ARCHITECTURE.md for who calls whom.
 class Engine final : public Store {
  public:
-  Engine(const std::string& directory, const EngineOptions& options, std::unique_ptr<FileLock> lock,
-         std::unique_ptr<Index> index, uint64_t stored_bytes)
-      : options_(options),
+  Engine(const std::string& directory, const EngineOptions& options, StoreFile store,
+         std::unique_ptr<FileLock> lock, std::unique_ptr<Index> index, uint64_t stored_bytes)
+      : directory_(directory),
+        options_(options),
+        store_(std::move(store)),
         lock_(std::move(lock)),
         index_(std::move(index)),
         ids_(*index_),
@@ -56,12 +59,14 @@ class Engine final : public Store {
             {*index_, files_, unnamed_, removals_, space_, *options.clock, options.promise_nanos}),
         promises_(*options.clock, options.promise_nanos),
         pull_times_(*options.clock),
+        events_(*options.clock, options.random->Next()),
         catalog_({*index_, blobs_, ids_, promises_, pull_times_, *options.clock,
-                  options.accept_sparse_index}),
+                  options.accept_sparse_index, events_}),
+        images_({*index_, blobs_, catalog_, *options.clock,
+                 [this](std::string_view name) { return FindImage(name); }}),
         ingests_({*index_, blobs_, files_, unnamed_, space_, *options.clock, *options.random,
                   catalog_, options.ingest_expiry_nanos}),
-        reclaimer_({*index_, blobs_, removals_, promises_, space_, *options.clock}),
-        events_(*options.clock, options.random->Next()) {}
+        reclaimer_({*index_, blobs_, removals_, promises_, space_, *options.clock}) {}
 
   // Finds what a crash left; looks only at rows and files that can be unfinished.
   absl::Status Recover();
@@ -131,18 +136,26 @@ class Engine final : public Store {
 
   absl::StatusOr<ImageMatch> FindImage(std::string_view name) override;
   absl::StatusOr<ImagePage> ListImages(const ImageQuery& query, const std::string& page_token,
-                                       size_t limit) override;
+                                       size_t limit) override {
+    return images_.ListImages(query, page_token, limit);
+  }
   absl::StatusOr<ImageDetails> InspectImage(std::string_view repository,
                                             const ManifestReference& reference,
-                                            std::string_view platform) override;
+                                            std::string_view platform) override {
+    return images_.InspectImage(repository, reference, platform);
+  }
   absl::Status TagFrom(std::string_view from, const Digest& digest, std::string_view repository,
                        std::string_view tag) override;
   absl::StatusOr<RemovedImage> RemoveImage(std::string_view name, bool force) override;
   absl::StatusOr<PruneReport> Prune(const PruneRequest& request,
                                     const PruneObserver& observer) override;
 
-  absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest& page) override;
-  absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view repository) override;
+  absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest& page) override {
+    return catalog_.ListBlobs(page);
+  }
+  absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view repository) override {
+    return images_.DescribeRepository(repository);
+  }
   absl::StatusOr<StoreInfo> Info() override;
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override;
   EventLog& events() override { return events_; }
@@ -169,7 +182,9 @@ class Engine final : public Store {
     return deletion();
   }
 
+  const std::string directory_;
   const EngineOptions options_;
+  const StoreFile store_;
   const std::unique_ptr<FileLock> lock_;
   const std::unique_ptr<Index> index_;
   IdAllocator ids_;
@@ -182,20 +197,14 @@ class Engine final : public Store {
   BlobStore blobs_;
   Promises promises_;
   PullTimes pull_times_;
+  EventLog events_;
   Catalog catalog_;
+  Images images_;
   IngestTable ingests_;
   Reclaimer reclaimer_;
-  EventLog events_;
 };
 
 absl::StatusOr<ImageMatch> Engine::FindImage(std::string_view) {
-  return absl::UnimplementedError("not yet");
-}
-absl::StatusOr<ImagePage> Engine::ListImages(const ImageQuery&, const std::string&, size_t) {
-  return absl::UnimplementedError("not yet");
-}
-absl::StatusOr<ImageDetails> Engine::InspectImage(std::string_view, const ManifestReference&,
-                                                  std::string_view) {
   return absl::UnimplementedError("not yet");
 }
 absl::Status Engine::TagFrom(std::string_view, const Digest&, std::string_view, std::string_view) {
@@ -207,13 +216,17 @@ absl::StatusOr<RemovedImage> Engine::RemoveImage(std::string_view, bool) {
 absl::StatusOr<PruneReport> Engine::Prune(const PruneRequest&, const PruneObserver&) {
   return absl::UnimplementedError("not yet");
 }
-absl::StatusOr<Page<BlobDetails>> Engine::ListBlobs(const PageRequest&) {
-  return absl::UnimplementedError("not yet");
+absl::StatusOr<StoreInfo> Engine::Info() {
+  StoreInfo info;
+  info.uuid = store_.uuid;
+  info.created_nanos = store_.created_nanos;
+  info.format_version = store_.format_version;
+  info.blob_bytes = space_.used_bytes();
+  info.max_bytes = options_.max_bytes;
+  ASSIGN_OR_RETURN(info.disk_total_bytes, options_.file_system->TotalBytes(directory_));
+  ASSIGN_OR_RETURN(info.disk_free_bytes, options_.file_system->FreeBytes(directory_));
+  return info;
 }
-absl::StatusOr<RepositoryInfo> Engine::DescribeRepository(std::string_view) {
-  return absl::UnimplementedError("not yet");
-}
-absl::StatusOr<StoreInfo> Engine::Info() { return absl::UnimplementedError("not yet"); }
 absl::StatusOr<DiskUsage> Engine::MeasureDiskUsage() { return absl::UnimplementedError("not yet"); }
 
 absl::Status Engine::Recover() {
@@ -367,8 +380,8 @@ absl::StatusOr<std::unique_ptr<Store>> OpenEngine(const std::string& directory,
   if (counted.has_value()) {
     ASSIGN_OR_RETURN(stored_bytes, DecodeNumber(*counted));
   }
-  auto engine = std::make_unique<Engine>(directory, options, std::move(lock), *std::move(index),
-                                         stored_bytes);
+  auto engine = std::make_unique<Engine>(directory, options, store, std::move(lock),
+                                         *std::move(index), stored_bytes);
   RETURN_IF_ERROR(engine->Recover());
   return engine;
 }

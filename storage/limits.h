@@ -33,8 +33,8 @@ inline constexpr size_t kMaxManifestReferences = 900;
 inline constexpr size_t kMaxTagsPerPut = 10;
 
 // An image config that is looked into; real ones have some kilobytes, a few, with metadata of their
-// builder in labels, several hundred. Parsed, it may take 32 MiB: text takes little more than itself,
-// but 4 MiB of "[0,0," are 2 M values x 24 B = 48 MiB. A larger one is kept and nothing shown of it.
+// builder in labels, several hundred. Parsed, it may take 32 MiB: text takes little more than
+// itself, but 4 MiB of "[0,0," are 2 M values x 24 B = 48 MiB. Nothing is shown of a larger one.
 inline constexpr size_t kMaxConfigBytes = 4 * kMiB;
 inline constexpr size_t kMaxConfigMemoryBytes = 32 * kMiB;
 // Labels, history entries, layers of one config; Docker stops at 127 layers.

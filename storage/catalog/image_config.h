@@ -11,7 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "storage/catalog/image_filter.h"
-#include "storage/store_types.h"
+#include "storage/store.h"
 
 namespace varve {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "storage/store_types.h"
+#include "storage/store.h"
 
 namespace varve {
 
