@@ -91,6 +91,8 @@ class FileSystem {
   virtual absl::Status SyncDirectory(const std::string& path) = 0;
   // Bytes that an unprivileged writer may still use on the disk that holds `path`.
   virtual absl::StatusOr<uint64_t> FreeBytes(const std::string& path) = 0;
+  // The size of that disk.
+  virtual absl::StatusOr<uint64_t> TotalBytes(const std::string& path) = 0;
 
   // Takes `path` (created when absent) for this process and writes its pid into it. When another
   // process, or another open store of this one, holds it: FailedPrecondition, naming that pid.

@@ -255,6 +255,12 @@ class MachineFileSystem final : public FileSystem {
     return FreeBytesOf(info);
   }
 
+  absl::StatusOr<uint64_t> TotalBytes(const std::string& path) override {
+    struct statvfs info {};
+    if (statvfs(path.c_str(), &info) != 0) return Failed(errno, "read the size of", path);
+    return static_cast<uint64_t>(info.f_blocks) * info.f_frsize;
+  }
+
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
     ASSIGN_OR_RETURN(Descriptor file, Open(path, O_RDWR | O_CREAT, "open lock file"));
     // flock belongs to the open file, not to the process (as fcntl locks do), so that a second

@@ -288,6 +288,13 @@ TEST_P(FileSystemContract, FreeBytesIsOfTheDiskThatHoldsThePath) {
   EXPECT_TRUE(absl::IsNotFound(fs_.FreeBytes(Path("missing")).status()));
 }
 
+TEST_P(FileSystemContract, TotalBytesIsOfTheDiskThatHoldsThePath) {
+  const absl::StatusOr<uint64_t> total = fs_.TotalBytes(disk_->root());
+  ASSERT_TRUE(total.ok()) << total.status();
+  EXPECT_GE(*total, fs_.FreeBytes(disk_->root()).value());
+  EXPECT_TRUE(absl::IsNotFound(fs_.TotalBytes(Path("missing")).status()));
+}
+
 TEST_P(FileSystemContract, ASecondLockNamesTheHolder) {
   auto first = fs_.Lock(Path("LOCK"));
   ASSERT_TRUE(first.ok()) << first.status();

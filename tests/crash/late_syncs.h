@@ -63,6 +63,9 @@ class LateSyncs final : public FileSystem {
   absl::StatusOr<uint64_t> FreeBytes(const std::string& path) override {
     return disk_.FreeBytes(path);
   }
+  absl::StatusOr<uint64_t> TotalBytes(const std::string& path) override {
+    return disk_.TotalBytes(path);
+  }
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
     return disk_.Lock(path);
   }

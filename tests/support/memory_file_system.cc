@@ -307,6 +307,13 @@ absl::StatusOr<uint64_t> MemoryFileSystem::FreeBytes(const std::string& path) {
   return Room();
 }
 
+absl::StatusOr<uint64_t> MemoryFileSystem::TotalBytes(const std::string& path) {
+  const MutexLock lock(mutex_);
+  RETURN_IF_ERROR(Admit(FileCall::kTotalBytes, path));
+  RETURN_IF_ERROR(FindNode(path).status());
+  return capacity_bytes_;
+}
+
 absl::StatusOr<std::unique_ptr<FileLock>> MemoryFileSystem::Lock(const std::string& path) {
   const MutexLock lock(mutex_);
   RETURN_IF_ERROR(Admit(FileCall::kLock, path));

@@ -59,6 +59,7 @@ enum class FileCall {
   kStat,
   kList,
   kFreeBytes,
+  kTotalBytes,
   kLock,
 };
 inline constexpr size_t kFileCallKinds = static_cast<size_t>(FileCall::kLock) + 1;
@@ -112,6 +113,7 @@ class MemoryFileSystem final : public FileSystem {
   absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override;
   absl::Status SyncDirectory(const std::string& path) override;
   absl::StatusOr<uint64_t> FreeBytes(const std::string& path) override;
+  absl::StatusOr<uint64_t> TotalBytes(const std::string& path) override;
   // Conflicts with any lock taken from this object and not yet released. Not a cut point.
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override;
 

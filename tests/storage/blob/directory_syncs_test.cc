@@ -53,6 +53,7 @@ class GatedDisk final : public FileSystem {
   absl::Status CreateDirectory(const std::string&) override { return Nothing(); }
   absl::StatusOr<std::vector<std::string>> List(const std::string&) override { return Nothing(); }
   absl::StatusOr<uint64_t> FreeBytes(const std::string&) override { return Nothing(); }
+  absl::StatusOr<uint64_t> TotalBytes(const std::string&) override { return Nothing(); }
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string&) override { return Nothing(); }
 
  private:
