@@ -74,7 +74,10 @@ std::string ShortId(const Digest& digest) {
   return text.substr(text.find(':') + 1, 12);
 }
 
-Table::Table(std::vector<std::string> header) : header_(std::move(header)) { Widen(header_); }
+Table::Table(std::vector<std::string> header) : header_(std::move(header)) {
+  for (std::string& head : header_) head = Printable(head);
+  Widen(header_);
+}
 
 std::string Table::Format(const std::vector<std::vector<std::string>>& rows) {
   std::vector<Row> printable;
