@@ -4,19 +4,41 @@ target_link_libraries(varve_store_contract_fixture
   PUBLIC varve_test_support varve_flaky_index varve_storage GTest::gtest
   PRIVATE varve_warnings)
 
+set(store_contract_suites
+  store_contract_blobs_test.cc
+  store_contract_listings_test.cc
+  store_contract_manifests_test.cc
+  store_contract_promises_test.cc
+  store_contract_uploads_test.cc)
+
 varve_test(varve_store_contract_tests LABEL contract TIMEOUT 300
-  SOURCES
-    store_contract_blobs_test.cc
-    store_contract_listings_test.cc
-    store_contract_manifests_test.cc
-    store_contract_promises_test.cc
-    store_contract_uploads_test.cc
+  SOURCES engine_stores.cc ${store_contract_suites}
   LIBRARIES varve_store_contract_fixture Threads::Threads)
 
 varve_test(varve_store_model_tests LABEL contract TIMEOUT 300
-  SOURCES store_contract_model_test.cc
+  SOURCES engine_stores.cc store_contract_model_test.cc
   LIBRARIES varve_store_contract_fixture)
 
 varve_test(varve_concurrency_tests LABEL contract TIMEOUT 300
-  SOURCES store_contract_concurrency_test.cc
+  SOURCES engine_stores.cc store_contract_concurrency_test.cc
   LIBRARIES varve_store_contract_fixture Threads::Threads)
+
+# The same suites through the doors of a running daemon, and what only several doors show. A binary
+# of its own: the others link neither gRPC nor HTTP, so that they run under ThreadSanitizer.
+varve_test(varve_door_contract_tests LABEL contract TIMEOUT 300
+  SOURCES
+    door_stores.cc
+    doors/door_store.cc
+    doors/grpc_ingest.cc
+    doors/grpc_store.cc
+    doors/http_exchanges.cc
+    doors/http_ingest.cc
+    doors/http_store.cc
+    doors/json_text.cc
+    doors/live_doors.cc
+    ../daemon/http_client.cc
+    ${store_contract_suites}
+    store_contract_concurrency_test.cc
+    store_contract_model_test.cc
+  LIBRARIES varve_store_contract_fixture varve_client varve_grpc varve_http varve_proto
+            gRPC::grpc++ absl::str_format Threads::Threads)

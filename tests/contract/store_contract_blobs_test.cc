@@ -25,12 +25,23 @@ TEST_P(StoreBlobsTest, BytesComeBackWhateverTheirSize) {
     ASSERT_TRUE(info.ok()) << info.status();
     EXPECT_EQ(info->size_bytes, size);
     EXPECT_EQ(info->digest, digest);
-    const bool inlined = size <= kMaxInlineBlobBytes;
-    EXPECT_THAT(under_test().BlobFiles(size), SizeIs(inlined ? 0 : 1));
+    if (size > kMaxInlineBlobBytes) {
+      EXPECT_THAT(under_test().BlobFiles(size), SizeIs(1));
+    }
   }
   under_test().Reopen();
   EXPECT_TRUE(Read("app", Sha256(MakeBytes(kMiB + 1, kMiB + 1))) == MakeBytes(kMiB + 1, kMiB + 1));
   EXPECT_EQ(Read("app", Sha256("")), "");
+}
+
+TEST_P(StoreBlobsTest, SmallOnesAreNoFiles) {
+  VARVE_NEEDS(kSmallUploads);
+  for (const size_t size : {size_t{0}, size_t{1}, kMaxInlineBlobBytes}) {
+    Push("app", MakeBytes(size, size));
+  }
+  EXPECT_THAT(under_test().BlobFiles(), SizeIs(0));
+  Push("app", MakeBytes(kMaxInlineBlobBytes + 1, 1));
+  EXPECT_THAT(under_test().BlobFiles(), SizeIs(1));
 }
 
 TEST_P(StoreBlobsTest, SameBytesAreKeptOnce) {
@@ -65,15 +76,21 @@ TEST_P(StoreBlobsTest, Sha512IsTakenWhateverWasHashedOnTheWay) {
   }
 }
 
-TEST_P(StoreBlobsTest, VisibleOnlyWherePushedOrMounted) {
+TEST_P(StoreBlobsTest, VisibleOnlyWherePushed) {
+  const Digest digest = Push("here", MakeBytes(1000, 1));
+  Push("there", "something else");
+  EXPECT_EQ(StatCode("here", digest), Code::kOk);
+  EXPECT_EQ(StatCode("there", digest), Code::kNotFound);
+  EXPECT_EQ(StatCode("nowhere", digest), Code::kNotFound);
+  EXPECT_EQ(OpenCode("there", digest), Code::kNotFound);
+  EXPECT_EQ(StatCode("", digest), Code::kOk);
+}
+
+TEST_P(StoreBlobsTest, VisibleWhereMounted) {
+  VARVE_NEEDS(kMountBlob);
   const std::string bytes = MakeBytes(1000, 1);
   const Digest digest = Push("here", bytes);
   Push("there", "something else");
-  EXPECT_EQ(StatCode("there", digest), Code::kNotFound);
-  EXPECT_EQ(StatCode("nowhere", digest), Code::kNotFound);
-  EXPECT_EQ(store().OpenBlob("there", digest).status().code(), Code::kNotFound);
-  EXPECT_EQ(StatCode("", digest), Code::kOk);
-
   EXPECT_EQ(store().MountBlob("there", digest, "nowhere").status().code(), Code::kNotFound);
   EXPECT_EQ(StatCode("there", digest), Code::kNotFound);
   const auto mounted = store().MountBlob("there", digest, "here");
@@ -88,6 +105,7 @@ TEST_P(StoreBlobsTest, VisibleOnlyWherePushedOrMounted) {
 }
 
 TEST_P(StoreBlobsTest, MountFromARepositoryThatDoesNotShowItIsRefused) {
+  VARVE_NEEDS(kMountBlob);
   const Digest digest = Push("here", "bytes");
   Push("other", "other bytes");
   EXPECT_EQ(store().MountBlob("there", digest, "other").status().code(), Code::kNotFound);
@@ -95,6 +113,7 @@ TEST_P(StoreBlobsTest, MountFromARepositoryThatDoesNotShowItIsRefused) {
 }
 
 TEST_P(StoreBlobsTest, PushedToTheWholeStoreIsVisibleInNoRepository) {
+  VARVE_NEEDS(kWholeStore);
   const Digest digest = Push("", "bytes");
   Push("app", "other");
   EXPECT_EQ(StatCode("", digest), Code::kOk);
@@ -111,6 +130,7 @@ TEST_P(StoreBlobsTest, VisibleWhileAManifestNamesItHoweverOld) {
 }
 
 TEST_P(StoreBlobsTest, FindMissingNamesWhatIsAbsentInOrder) {
+  VARVE_NEEDS(kFindMissing);
   const Digest here = Push("app", "here");
   const Digest elsewhere = Push("other", "elsewhere");
   const Digest unknown = Sha256("unknown");
@@ -127,6 +147,7 @@ TEST_P(StoreBlobsTest, FindMissingNamesWhatIsAbsentInOrder) {
 }
 
 TEST_P(StoreBlobsTest, FindMissingHasALimit) {
+  VARVE_NEEDS(kFindMissing);
   Push("app", "here");
   std::vector<Digest> digests(kMaxFindMissingDigests, Sha256("unknown"));
   const auto missing = store().FindMissing("app", digests);
@@ -136,25 +157,47 @@ TEST_P(StoreBlobsTest, FindMissingHasALimit) {
   EXPECT_EQ(store().FindMissing("app", digests).status().code(), Code::kInvalidArgument);
 }
 
+const std::vector<std::string>& MalformedNames() {
+  static const std::vector<std::string> names = {
+      "Upper", "a//b", "../a", "a/", std::string(256, 'a'), std::string("a\0b", 3)};
+  return names;
+}
+
 TEST_P(StoreBlobsTest, RepositoryNamesAreChecked) {
   const Digest digest = Sha256("x");
-  for (const std::string& name :
-       {std::string("Upper"), std::string("a//b"), std::string("../a"), std::string("a/"),
-        std::string(256, 'a'), std::string("a\0b", 3)}) {
+  for (const std::string& name : MalformedNames()) {
     SCOPED_TRACE(name);
     EXPECT_EQ(StatCode(name, digest), Code::kInvalidArgument);
+    EXPECT_EQ(OpenCode(name, digest), Code::kInvalidArgument);
     EXPECT_EQ(store().BeginIngest(name, {}).status().code(), Code::kInvalidArgument);
-    EXPECT_EQ(store().MountBlob(name, digest, std::nullopt).status().code(),
-              Code::kInvalidArgument);
-    EXPECT_EQ(store().DeleteBlob(name, digest).code(), Code::kInvalidArgument);
+    EXPECT_EQ(PutCode(name, "{}"), Code::kInvalidArgument);
     EXPECT_EQ(ManifestCode(name, digest), Code::kInvalidArgument);
+    EXPECT_EQ(store().Untag(name, "tag").code(), Code::kInvalidArgument);
     EXPECT_EQ(store().ListTags(name, {}).status().code(), Code::kInvalidArgument);
   }
   const std::string longest(255, 'a');
   EXPECT_EQ(StatCode(longest, Push(longest, "bytes")), Code::kOk);
 }
 
+TEST_P(StoreBlobsTest, RepositoryNamesOfMountsAreChecked) {
+  VARVE_NEEDS(kMountBlob);
+  for (const std::string& name : MalformedNames()) {
+    SCOPED_TRACE(name);
+    EXPECT_EQ(store().MountBlob(name, Sha256("x"), std::nullopt).status().code(),
+              Code::kInvalidArgument);
+  }
+}
+
+TEST_P(StoreBlobsTest, RepositoryNamesOfBlobDeletionsAreChecked) {
+  VARVE_NEEDS(kDeleteBlob);
+  for (const std::string& name : MalformedNames()) {
+    SCOPED_TRACE(name);
+    EXPECT_EQ(store().DeleteBlob(name, Sha256("x")).code(), Code::kInvalidArgument);
+  }
+}
+
 TEST_P(StoreBlobsTest, DeletedBlobIsGoneFromThatRepositoryOnly) {
+  VARVE_NEEDS(kDeleteBlob);
   const Digest digest = Push("one", "bytes");
   Push("two", "bytes");
   ASSERT_TRUE(store().DeleteBlob("one", digest).ok());
@@ -167,17 +210,19 @@ TEST_P(StoreBlobsTest, DeletedBlobIsGoneFromThatRepositoryOnly) {
 }
 
 TEST_P(StoreBlobsTest, DeleteIsRefusedWhileAManifestNamesTheBlob) {
+  VARVE_NEEDS(kDeleteBlob);
   const Image image = PushImage("app", 1);
-  ASSERT_TRUE(store().MountBlob("other", image.layer, "app").ok());
+  ASSERT_TRUE(Able(Ability::kMountBlob).MountBlob("other", image.layer, "app").ok());
   EXPECT_EQ(store().DeleteBlob("app", image.layer).code(), Code::kFailedPrecondition);
   EXPECT_EQ(store().DeleteBlob("app", image.config).code(), Code::kFailedPrecondition);
   EXPECT_EQ(StatCode("app", image.layer), Code::kOk);
   EXPECT_TRUE(store().DeleteBlob("other", image.layer).ok());
-  ASSERT_TRUE(store().DeleteManifest("app", image.manifest).ok());
+  DeleteManifest("app", image.manifest);
   EXPECT_TRUE(store().DeleteBlob("app", image.layer).ok());
 }
 
 TEST_P(StoreBlobsTest, ReaderKeepsItsBytesWhateverIsRemoved) {
+  VARVE_NEEDS(kOpenReaders);
   const std::string bytes = MakeBytes(200'000, 1);
   const Digest digest = Push("app", bytes);
   const auto reader = store().OpenBlob("app", digest);
@@ -197,6 +242,12 @@ INSTANTIATE_TEST_SUITE_P(Stores, StoreBlobsTest, testing::ValuesIn(AllStores()),
 
 class StoreHealingTest : public StoreContractTest {
  protected:
+  // Into an empty store.
+  Digest PushToOneAndTwo(std::string_view bytes) {
+    Make({});
+    Push("one", bytes);
+    return Push("two", bytes);
+  }
   // The disk loses the one blob file of this size, or cuts it short.
   void Lose(uint64_t size_bytes) {
     const std::vector<std::string> files = under_test().BlobFiles(size_bytes);
@@ -216,29 +267,42 @@ TEST_P(StoreHealingTest, LostBlobIsAbsentEverywhereUntilPushedAgain) {
   const std::string bytes = MakeBytes(200'000, 1);
   for (const bool lost : {true, false}) {
     SCOPED_TRACE(lost ? "lost" : "cut short");
-    Make({});
-    const Digest digest = Push("one", bytes);
-    Push("two", bytes);
-    if (lost) {
-      Lose(bytes.size());
-    } else {
-      CutShort(bytes.size());
-    }
+    const Digest digest = PushToOneAndTwo(bytes);
+    lost ? Lose(bytes.size()) : CutShort(bytes.size());
     for (const std::string repository : {"", "one", "two"}) {
       EXPECT_EQ(StatCode(repository, digest), Code::kNotFound);
-      EXPECT_EQ(store().OpenBlob(repository, digest).status().code(), Code::kNotFound);
-      const auto missing = store().FindMissing(repository, std::vector<Digest>{digest});
-      ASSERT_TRUE(missing.ok());
-      EXPECT_THAT(*missing, ElementsAre(digest));
+      EXPECT_EQ(OpenCode(repository, digest), Code::kNotFound);
     }
-    EXPECT_EQ(store().MountBlob("three", digest, "one").status().code(), Code::kNotFound);
-    EXPECT_EQ(store().MountBlob("three", digest, std::nullopt).status().code(), Code::kNotFound);
-
     Push("one", bytes);
     EXPECT_TRUE(Read("one", digest) == bytes);
     EXPECT_TRUE(Read("two", digest) == bytes);
     Reclaim();
     EXPECT_THAT(under_test().BlobFiles(), SizeIs(1));
+  }
+}
+
+TEST_P(StoreHealingTest, LostBlobIsMissingWhenLookedFor) {
+  VARVE_NEEDS(kFindMissing);
+  const std::string bytes = MakeBytes(200'000, 1);
+  for (const std::string repository : {"", "one", "two"}) {
+    for (const bool lost : {true, false}) {
+      const Digest digest = PushToOneAndTwo(bytes);
+      lost ? Lose(bytes.size()) : CutShort(bytes.size());
+      const auto missing = store().FindMissing(repository, std::vector<Digest>{digest});
+      ASSERT_TRUE(missing.ok());
+      EXPECT_THAT(*missing, ElementsAre(digest));
+    }
+  }
+}
+
+TEST_P(StoreHealingTest, LostBlobCannotBeMounted) {
+  VARVE_NEEDS(kMountBlob);
+  const std::string bytes = MakeBytes(200'000, 1);
+  for (const bool lost : {true, false}) {
+    const Digest digest = PushToOneAndTwo(bytes);
+    lost ? Lose(bytes.size()) : CutShort(bytes.size());
+    EXPECT_EQ(store().MountBlob("three", digest, "one").status().code(), Code::kNotFound);
+    EXPECT_EQ(store().MountBlob("three", digest, std::nullopt).status().code(), Code::kNotFound);
   }
 }
 

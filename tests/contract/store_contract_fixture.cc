@@ -156,9 +156,11 @@ uint64_t StoreUnderTest::AllocatedBytes() {
 }
 
 StoreFactory DiskStore() {
-  return {"Disk", [](const StoreSettings& settings) -> std::unique_ptr<StoreUnderTest> {
+  return {"Disk",
+          [](const StoreSettings& settings) -> std::unique_ptr<StoreUnderTest> {
             return std::make_unique<DiskEngine>(settings);
-          }};
+          },
+          1000};
 }
 
 StoreFactory MemoryStore() {
@@ -177,8 +179,6 @@ StoreFactory FlakyStore() {
                                                   NewFlakyIndex(NewMemoryIndex(), options));
           }};
 }
-
-std::vector<StoreFactory> AllStores() { return {DiskStore(), MemoryStore(), FlakyStore()}; }
 
 std::string StoreName(const testing::TestParamInfo<StoreFactory>& info) { return info.param.name; }
 
@@ -278,6 +278,11 @@ StoreContractTest::Image StoreContractTest::PushImage(std::string_view repositor
   return image;
 }
 
+void StoreContractTest::DeleteManifest(std::string_view repository, const Digest& digest) {
+  const absl::Status deleted = Able(Ability::kDeleteManifest).DeleteManifest(repository, digest);
+  EXPECT_TRUE(deleted.ok()) << deleted;
+}
+
 std::string StoreContractTest::Read(std::string_view repository, const Digest& digest) {
   const absl::StatusOr<BlobReader> reader = store().OpenBlob(repository, digest);
   EXPECT_TRUE(reader.ok()) << reader.status();
@@ -287,8 +292,9 @@ std::string StoreContractTest::Read(std::string_view repository, const Digest& d
   return bytes.value_or("(error)");
 }
 
+// The daemon's own, whatever door the test is about.
 ReclaimReport StoreContractTest::Reclaim() {
-  const absl::StatusOr<ReclaimReport> report = store().Reclaim();
+  const absl::StatusOr<ReclaimReport> report = under_test().engine().Reclaim();
   EXPECT_TRUE(report.ok()) << report.status();
   return report.value_or(ReclaimReport());
 }

@@ -36,11 +36,37 @@ struct StoreSettings {
   uint64_t seed = 1;  // of what the factory leaves to chance
 };
 
+// What a test may need that not every kind of store can do: clients of a door cannot say all that
+// the store can do.
+enum class Ability {
+  kMountBlob,
+  kDeleteBlob,
+  kDeleteManifest,
+  kListRepositories,
+  kListReferrers,
+  kListImages,         // and all else that is asked about images as people see them
+  kWholeStore,         // the empty repository, and PutManifest's whole_store
+  kFindMissing,        // many blobs in one question
+  kTagWithoutContent,  // a manifest whose blobs or children have gone gets a tag
+  kManifestDetails,    // config, artifact type, subject and content size of a manifest
+  kOpenReaders,        // a reader is open before its bytes are read
+  kChosenUploadIds,    // the client names its uploads
+  kNewUploadIds,       // and is told when it begins one whose name is taken
+  kHeldUploads,        // an upload stays its holder's between two calls
+  kSmallUploads,       // one of less than 64 KiB never becomes a file
+  kRestartUpload,      // from offset 0 under the same id
+  kUploadSize,         // the size is announced, and checked by the commit
+};
+
 class StoreUnderTest {
  public:
   virtual ~StoreUnderTest() = default;
 
   virtual Store& store() = 0;
+  // The store behind a door; store() itself when there is none between.
+  virtual Store& engine() { return store(); }
+  // Why there is no such ability; "" when there is.
+  virtual std::string Lacks(Ability) const { return {}; }
   // Closes the store, as a stop of the daemon does, and opens it again.
   virtual void Reopen() = 0;
 
@@ -64,6 +90,7 @@ class StoreUnderTest {
 struct StoreFactory {
   std::string name;
   std::function<std::unique_ptr<StoreUnderTest>(const StoreSettings&)> make;
+  int random_steps = 5000;  // of a test with random calls: as many as take a few seconds
 };
 
 // How test output shows them.
@@ -75,7 +102,10 @@ inline void PrintTo(const Digest& digest, std::ostream* out) { *out << digest.To
 StoreFactory DiskStore();
 StoreFactory MemoryStore();
 StoreFactory FlakyStore();
+// What a binary runs the suites over, and the tests with many clients at once. Each binary has its
+// own: engine_stores.cc or door_stores.cc.
 std::vector<StoreFactory> AllStores();
+std::vector<StoreFactory> ConcurrentStores();
 std::string StoreName(const testing::TestParamInfo<StoreFactory>& info);
 
 // `size` bytes that depend on `seed` only.
@@ -105,6 +135,11 @@ class StoreContractTest : public testing::TestWithParam<StoreFactory> {
   }
   Store& store() { return under_test_->store(); }
   StoreUnderTest& under_test() { return *under_test_; }
+  // store() where it can do this, else the store behind its door: for the steps of a test that are
+  // not what it is about.
+  Store& Able(Ability ability) {
+    return under_test_->Lacks(ability).empty() ? store() : under_test_->engine();
+  }
 
   // These expect success.
   Digest Push(std::string_view repository, std::string_view bytes);
@@ -117,11 +152,16 @@ class StoreContractTest : public testing::TestWithParam<StoreFactory> {
   };
   Image PushImage(std::string_view repository, uint64_t seed, std::vector<std::string> tags = {},
                   size_t layer_bytes = 100'000);
+  void DeleteManifest(std::string_view repository, const Digest& digest);
   std::string Read(std::string_view repository, const Digest& digest);
   ReclaimReport Reclaim();
 
+  // An empty repository is the whole store.
   absl::StatusCode StatCode(std::string_view repository, const Digest& digest) {
-    return store().StatBlob(repository, digest).status().code();
+    return StoreFor(repository).StatBlob(repository, digest).status().code();
+  }
+  absl::StatusCode OpenCode(std::string_view repository, const Digest& digest) {
+    return StoreFor(repository).OpenBlob(repository, digest).status().code();
   }
   absl::StatusCode ManifestCode(std::string_view repository, const ManifestReference& reference) {
     return store().GetManifest(repository, reference).status().code();
@@ -133,8 +173,19 @@ class StoreContractTest : public testing::TestWithParam<StoreFactory> {
   }
 
  private:
+  Store& StoreFor(std::string_view repository) {
+    return repository.empty() ? Able(Ability::kWholeStore) : store();
+  }
+
   std::unique_ptr<StoreUnderTest> under_test_;
 };
+
+// Skips the rest of a test, saying why, when the store under test cannot do what it is about.
+#define VARVE_NEEDS(ability)                                              \
+  do {                                                                    \
+    const std::string lacks = under_test().Lacks(Ability::ability);       \
+    if (!lacks.empty()) GTEST_SKIP() << GetParam().name << ": " << lacks; \
+  } while (false)
 
 // The whole blob of `reader`.
 absl::StatusOr<std::string> ReadWhole(const BlobReader& reader);

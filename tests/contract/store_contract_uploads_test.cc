@@ -25,6 +25,16 @@ class StoreUploadsTest : public StoreContractTest {
   Code ResumeCode(std::string_view repository, std::string_view id) {
     return store().ResumeIngest(repository, id).status().code();
   }
+  void ExpectCommitDropsUpload(const std::string& bytes, const Digest& expected, uint64_t size) {
+    auto ingest = Begin("app");
+    const std::string id = ingest->status().id;
+    ASSERT_TRUE(ingest->Append(0, bytes).ok());
+    EXPECT_EQ(ingest->Commit(expected, size).status().code(), Code::kInvalidArgument);
+    ingest.reset();
+    EXPECT_EQ(ResumeCode("app", id), Code::kNotFound);
+    EXPECT_EQ(StatCode("app", Sha256(bytes)), Code::kNotFound);
+    EXPECT_THAT(under_test().BlobFiles(), SizeIs(0));
+  }
 };
 
 TEST_P(StoreUploadsTest, PiecesMakeTheWholeAndOffsetsMustContinue) {
@@ -36,7 +46,7 @@ TEST_P(StoreUploadsTest, PiecesMakeTheWholeAndOffsetsMustContinue) {
   ASSERT_TRUE(ingest->Append(0, rest.substr(0, 10)).ok());
   EXPECT_EQ(ingest->Append(0, "again").code(), Code::kOutOfRange);
   EXPECT_EQ(ingest->Append(11, "gap").code(), Code::kOutOfRange);
-  EXPECT_EQ(ingest->Append(~uint64_t{0}, "absurd").code(), Code::kOutOfRange);
+  EXPECT_EQ(ingest->Append(kMaxBlobBytes - 100, "far away").code(), Code::kOutOfRange);
   ASSERT_TRUE(ingest->Append(10, "").ok());
   ASSERT_TRUE(ingest->Append(10, rest.substr(10, 70'000)).ok());
   ASSERT_TRUE(ingest->Append(70'010, rest.substr(70'010)).ok());
@@ -46,7 +56,18 @@ TEST_P(StoreUploadsTest, PiecesMakeTheWholeAndOffsetsMustContinue) {
   EXPECT_TRUE(Read("app", Sha256(bytes)) == bytes);
 }
 
+TEST_P(StoreUploadsTest, OffsetsDoNotWrapAround) {
+  VARVE_NEEDS(kUploadSize);
+  auto ingest = Begin("app");
+  ASSERT_TRUE(ingest->Append(0, "0123456789").ok());
+  for (const uint64_t offset : {~uint64_t{0}, ~uint64_t{0} - 9, ~uint64_t{0} >> 1}) {
+    EXPECT_EQ(ingest->Append(offset, "0123456789").code(), Code::kOutOfRange);
+  }
+  ASSERT_TRUE(ingest->Commit(Sha256("0123456789"), 10).ok());
+}
+
 TEST_P(StoreUploadsTest, EndedUploadTakesNothingMore) {
+  VARVE_NEEDS(kHeldUploads);
   auto ingest = Begin("app");
   const std::string id = ingest->status().id;
   ASSERT_TRUE(ingest->Append(0, "bytes").ok());
@@ -61,21 +82,17 @@ TEST_P(StoreUploadsTest, EndedUploadTakesNothingMore) {
   EXPECT_EQ(ResumeCode("app", id), Code::kNotFound);
 }
 
-TEST_P(StoreUploadsTest, WrongDigestOrSizeDropsTheUpload) {
+TEST_P(StoreUploadsTest, WrongDigestDropsTheUpload) {
+  for (const size_t size : {size_t{100}, size_t{200'000}}) {
+    ExpectCommitDropsUpload(MakeBytes(size, size), Sha256("other"), size);
+  }
+}
+
+TEST_P(StoreUploadsTest, WrongSizeDropsTheUpload) {
+  VARVE_NEEDS(kUploadSize);
   for (const size_t size : {size_t{100}, size_t{200'000}}) {
     const std::string bytes = MakeBytes(size, size);
-    for (const bool wrong_size : {false, true}) {
-      auto ingest = Begin("app");
-      const std::string id = ingest->status().id;
-      ASSERT_TRUE(ingest->Append(0, bytes).ok());
-      const auto info = wrong_size ? ingest->Commit(Sha256(bytes), size + 1)
-                                   : ingest->Commit(Sha256("other"), size);
-      EXPECT_EQ(info.status().code(), Code::kInvalidArgument);
-      ingest.reset();
-      EXPECT_EQ(ResumeCode("app", id), Code::kNotFound);
-      EXPECT_EQ(StatCode("app", Sha256(bytes)), Code::kNotFound);
-      EXPECT_THAT(under_test().BlobFiles(), SizeIs(0));
-    }
+    ExpectCommitDropsUpload(bytes, Sha256(bytes), size + 1);
   }
 }
 
@@ -87,7 +104,7 @@ TEST_P(StoreUploadsTest, ResumesByIdInItsRepositoryOnly) {
   ingest.reset();
   EXPECT_EQ(ResumeCode("other", id), Code::kNotFound);
   EXPECT_EQ(ResumeCode("app", "unknown"), Code::kNotFound);
-  EXPECT_EQ(ResumeCode("app", std::string(100'000, 'x')), Code::kNotFound);
+  EXPECT_EQ(ResumeCode("app", std::string(kMaxIngestIdBytes + 1, 'x')), Code::kNotFound);
   auto resumed = store().ResumeIngest("app", id);
   ASSERT_TRUE(resumed.ok()) << resumed.status();
   EXPECT_EQ((*resumed)->status().offset_bytes, 70'000u);
@@ -97,6 +114,7 @@ TEST_P(StoreUploadsTest, ResumesByIdInItsRepositoryOnly) {
 }
 
 TEST_P(StoreUploadsTest, SecondHolderWaitsForTheFirst) {
+  VARVE_NEEDS(kHeldUploads);
   auto ingest = Begin("app");
   const std::string id = ingest->status().id;
   ASSERT_TRUE(ingest->Append(0, "bytes").ok());
@@ -112,6 +130,7 @@ TEST_P(StoreUploadsTest, SecondHolderWaitsForTheFirst) {
 }
 
 TEST_P(StoreUploadsTest, RestartDropsWhatWasReceived) {
+  VARVE_NEEDS(kRestartUpload);
   for (const size_t size : {size_t{1000}, size_t{200'000}}) {
     auto ingest = Begin("app");
     ASSERT_TRUE(ingest->Append(0, MakeBytes(size, 1)).ok());
@@ -128,40 +147,56 @@ TEST_P(StoreUploadsTest, RestartDropsWhatWasReceived) {
 }
 
 TEST_P(StoreUploadsTest, AbortLeavesNothing) {
-  auto ingest = Begin("app", "mine");
+  auto ingest = Begin("app");
+  const std::string id = ingest->status().id;
   ASSERT_TRUE(ingest->Append(0, MakeBytes(200'000, 1)).ok());
   ASSERT_TRUE(ingest->Checkpoint().ok());
   ASSERT_TRUE(ingest->Abort().ok());
-  EXPECT_EQ(ResumeCode("app", "mine"), Code::kNotFound);
+  EXPECT_EQ(ResumeCode("app", id), Code::kNotFound);
   EXPECT_THAT(under_test().BlobFiles(), SizeIs(0));
   ingest.reset();
   under_test().Reopen();
-  EXPECT_EQ(ResumeCode("app", "mine"), Code::kNotFound);
-  EXPECT_NE(Begin("app", "mine"), nullptr);
+  EXPECT_EQ(ResumeCode("app", id), Code::kNotFound);
 }
 
 TEST_P(StoreUploadsTest, ExpireByTimeUnlessContinued) {
   under_test().Advance(kHour);
-  Begin("app", "idle")->Append(0, MakeBytes(100'000, 1)).IgnoreError();
-  auto held = Begin("app", "held");
+  auto idle = Begin("app");
+  const std::string idle_id = idle->status().id;
+  ASSERT_TRUE(idle->Append(0, MakeBytes(100'000, 1)).ok());
+  idle.reset();
+  auto continued = Begin("app");
+  const std::string continued_id = continued->status().id;
+  continued.reset();
   under_test().Advance(13 * kHour);
-  {
-    auto continued = Begin("app", "continued");
-    ASSERT_TRUE(continued->Append(0, "x").ok());
-  }
+  continued = store().ResumeIngest("app", continued_id).value();
+  ASSERT_TRUE(continued->Append(0, "some bytes").ok());
+  continued.reset();
   under_test().Advance(12 * kHour);
   Reclaim();
-  EXPECT_EQ(ResumeCode("app", "idle"), Code::kNotFound);
-  EXPECT_EQ(ResumeCode("app", "continued"), Code::kOk);
-  EXPECT_TRUE(held->Append(0, "still mine").ok());
+  EXPECT_EQ(ResumeCode("app", idle_id), Code::kNotFound);
+  EXPECT_EQ(ResumeCode("app", continued_id), Code::kOk);
   EXPECT_THAT(under_test().BlobFiles(), SizeIs(0));
 }
 
+TEST_P(StoreUploadsTest, HeldUploadDoesNotExpire) {
+  VARVE_NEEDS(kHeldUploads);
+  auto held = Begin("app");
+  under_test().Advance(25 * kHour);
+  Reclaim();
+  EXPECT_TRUE(held->Append(0, "still mine").ok());
+}
+
 TEST_P(StoreUploadsTest, ClientsMayChooseIds) {
+  VARVE_NEEDS(kChosenUploadIds);
   EXPECT_EQ(Begin("app", "layer-1")->status().id, "layer-1");
+  EXPECT_EQ(ResumeCode("app", "layer-1"), Code::kOk);
+  EXPECT_EQ(ResumeCode("app", std::string(100'000, 'x')), Code::kNotFound);
+  auto aborted = Begin("app", "layer-2");
+  ASSERT_TRUE(aborted->Append(0, "bytes").ok());
+  ASSERT_TRUE(aborted->Abort().ok());
+  EXPECT_NE(Begin("app", "layer-2"), nullptr);
   IngestOptions options;
-  options.id = "layer-1";
-  EXPECT_EQ(store().BeginIngest("app", options).status().code(), Code::kAlreadyExists);
   options.id = std::string(kMaxIngestIdBytes, 'i');
   EXPECT_TRUE(store().BeginIngest("app", options).ok());
   for (const std::string& id :
@@ -172,12 +207,23 @@ TEST_P(StoreUploadsTest, ClientsMayChooseIds) {
   }
 }
 
+TEST_P(StoreUploadsTest, ChosenIdMustBeNew) {
+  VARVE_NEEDS(kNewUploadIds);
+  Begin("app", "layer-1");
+  IngestOptions options;
+  options.id = "layer-1";
+  EXPECT_EQ(store().BeginIngest("app", options).status().code(), Code::kAlreadyExists);
+}
+
 TEST_P(StoreUploadsTest, TooManyOpenUploadsAreRefused) {
+  std::string one;
   for (size_t i = 0; i < kMaxOpenIngests; ++i) {
-    ASSERT_NE(Begin("app", StrCat("upload-", i)), nullptr);
+    const auto ingest = Begin("app");
+    ASSERT_NE(ingest, nullptr);
+    one = ingest->status().id;
   }
   EXPECT_EQ(store().BeginIngest("app", {}).status().code(), Code::kResourceExhausted);
-  auto resumed = store().ResumeIngest("app", "upload-7");
+  auto resumed = store().ResumeIngest("app", one);
   ASSERT_TRUE(resumed.ok());
   ASSERT_TRUE((*resumed)->Abort().ok());
   EXPECT_TRUE(store().BeginIngest("app", {}).ok());
@@ -186,9 +232,10 @@ TEST_P(StoreUploadsTest, TooManyOpenUploadsAreRefused) {
 TEST_P(StoreUploadsTest, ContinueAfterAReopenWithoutReadingAgain) {
   for (const size_t size : {size_t{5000}, size_t{3'000'000}}) {
     const std::string bytes = MakeBytes(size, size);
-    const std::string id = StrCat("upload-", size);
+    std::string id;
     {
-      auto ingest = Begin("app", id);
+      auto ingest = Begin("app");
+      id = ingest->status().id;
       ASSERT_TRUE(ingest->Append(0, std::string_view(bytes).substr(0, size / 2)).ok());
     }
     under_test().Reopen();
@@ -207,8 +254,10 @@ TEST_P(StoreUploadsTest, ContinueAfterAReopenWithoutReadingAgain) {
 
 TEST_P(StoreUploadsTest, TornTailPastTheCheckpointIsCutOff) {
   const std::string bytes = MakeBytes(300'000, 9);
+  std::string id;
   {
-    auto ingest = Begin("app", "torn");
+    auto ingest = Begin("app");
+    id = ingest->status().id;
     ASSERT_TRUE(ingest->Append(0, std::string_view(bytes).substr(0, 200'000)).ok());
   }
   ASSERT_TRUE(store().CheckpointIngests().ok());
@@ -220,7 +269,7 @@ TEST_P(StoreUploadsTest, TornTailPastTheCheckpointIsCutOff) {
     ASSERT_TRUE((*file)->WriteAt(200'000, std::string(500'000, '!')).ok());
   }
   under_test().Reopen();
-  auto ingest = store().ResumeIngest("app", "torn");
+  auto ingest = store().ResumeIngest("app", id);
   ASSERT_TRUE(ingest.ok()) << ingest.status();
   ASSERT_EQ((*ingest)->status().offset_bytes, 200'000u);
   ASSERT_TRUE((*ingest)->Append(200'000, std::string_view(bytes).substr(200'000)).ok());
@@ -229,8 +278,10 @@ TEST_P(StoreUploadsTest, TornTailPastTheCheckpointIsCutOff) {
 }
 
 TEST_P(StoreUploadsTest, UploadWhoseFileIsLostIsForgottenAtOpen) {
+  std::string id;
   {
-    auto ingest = Begin("app", "lost");
+    auto ingest = Begin("app");
+    id = ingest->status().id;
     ASSERT_TRUE(ingest->Append(0, MakeBytes(200'000, 1)).ok());
   }
   ASSERT_TRUE(store().CheckpointIngests().ok());
@@ -238,19 +289,31 @@ TEST_P(StoreUploadsTest, UploadWhoseFileIsLostIsForgottenAtOpen) {
     ASSERT_TRUE(under_test().disk().Remove(path).ok());
   }
   under_test().Reopen();
-  EXPECT_EQ(ResumeCode("app", "lost"), Code::kNotFound);
-  EXPECT_NE(Begin("app", "lost"), nullptr);
+  EXPECT_EQ(ResumeCode("app", id), Code::kNotFound);
 }
 
-TEST_P(StoreUploadsTest, FullStoreRefusesBeforeTheBytesArriveAndGivesBack) {
+TEST_P(StoreUploadsTest, FullStoreRefusesBeforeTheBytesArrive) {
+  VARVE_NEEDS(kUploadSize);
   StoreSettings settings;
   settings.max_bytes = 1'000'000;
   Make(settings);
   IngestOptions options;
-  options.size_bytes = 1'000'001;
-  EXPECT_EQ(store().BeginIngest("app", options).status().code(), Code::kResourceExhausted);
-  options.size_bytes = ~uint64_t{0};
-  EXPECT_EQ(store().BeginIngest("app", options).status().code(), Code::kResourceExhausted);
+  for (const uint64_t size : {uint64_t{1'000'001}, ~uint64_t{0}}) {
+    options.size_bytes = size;
+    EXPECT_EQ(store().BeginIngest("app", options).status().code(), Code::kResourceExhausted);
+  }
+  auto ingest = Begin("app");
+  EXPECT_EQ(ingest->Expect(1'000'001).code(), Code::kResourceExhausted);
+  EXPECT_EQ(ResumeCode("app", ingest->status().id), Code::kNotFound);
+  EXPECT_THAT(under_test().BlobFiles(), SizeIs(0));
+}
+
+TEST_P(StoreUploadsTest, RoomIsReservedWhileHeldAndGivenBack) {
+  VARVE_NEEDS(kHeldUploads);
+  StoreSettings settings;
+  settings.max_bytes = 1'000'000;
+  Make(settings);
+  IngestOptions options;
   options.size_bytes = 600'000;
   for (int i = 0; i < 3; ++i) {
     auto ingest = store().BeginIngest("app", options);

@@ -1,0 +1,243 @@
+#include "tests/contract/doors/grpc_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "storage/base/status.h"
+#include "storage/limits.h"
+#include "tests/contract/doors/grpc_ingest.h"
+
+namespace varve {
+namespace {
+
+std::shared_ptr<grpc::Channel> NewChannel(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  // A server that comes back on the same path must not meet a connection in back-off.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+std::unique_ptr<Client> NewClient(const std::string& address) {
+  absl::StatusOr<std::unique_ptr<Client>> client = Client::Connect(address);
+  EXPECT_TRUE(client.ok()) << client.status();
+  return *std::move(client);
+}
+
+template <typename Row>
+struct Chunk {
+  std::vector<Row> rows;
+  std::string next_page_token;
+};
+
+// The page after a name. The door's page tokens are opaque, so the way there leads through all
+// chunks before it.
+template <typename Row, typename Name, typename NextChunk>
+absl::StatusOr<Page<Row>> PageAfter(const PageRequest& page, const Name& name,
+                                    const NextChunk& next_chunk) {
+  const size_t limit = std::min(page.limit, kMaxPageRows);
+  Page<Row> result;
+  std::string token;
+  do {
+    ASSIGN_OR_RETURN(Chunk<Row> chunk, next_chunk(token));
+    for (Row& row : chunk.rows) {
+      if (name(row) <= page.after) continue;
+      if (result.rows.size() == limit) {
+        result.more = true;
+        return result;
+      }
+      result.rows.push_back(std::move(row));
+    }
+    token = std::move(chunk.next_page_token);
+  } while (!token.empty());
+  return result;
+}
+
+}  // namespace
+
+GrpcStore::GrpcStore(Store& engine, const std::string& socket_path)
+    : DoorStore(engine),
+      client_(NewClient("unix://" + socket_path)),
+      blobs_(v1::Blobs::NewStub(NewChannel("unix://" + socket_path))) {}
+
+std::string GrpcStore::Lacks(Ability ability) const {
+  switch (ability) {
+    case Ability::kMountBlob:
+      return "varve.v1 has no mount: its clients name blobs of the whole store";
+    case Ability::kDeleteBlob:
+      return "varve.v1 removes images; their blobs go with them";
+    case Ability::kDeleteManifest:
+      return "varve.v1 has no deletion of a manifest whatever lists it";
+    case Ability::kSmallUploads:
+      return "between two Write streams an upload is kept so that it survives a restart";
+    case Ability::kListReferrers:
+      return "varve.v1 has no list of referrers";
+    case Ability::kOpenReaders:
+      return "the client has read the whole blob when OpenBlob returns (see DoorsTest)";
+    case Ability::kNewUploadIds:
+      return "a Write to an upload that exists goes on with it";
+    case Ability::kHeldUploads:
+      return "each piece is a Write stream of its own, and nothing is held in between";
+    case Ability::kWholeStore:
+    case Ability::kFindMissing:
+    case Ability::kListRepositories:
+    case Ability::kListImages:
+    case Ability::kTagWithoutContent:
+    case Ability::kManifestDetails:
+    case Ability::kChosenUploadIds:
+    case Ability::kRestartUpload:
+    case Ability::kUploadSize:
+      break;
+  }
+  return {};
+}
+
+absl::StatusOr<BlobInfo> GrpcStore::StatBlob(std::string_view repository, const Digest& digest) {
+  return client_->StatBlob(repository, digest);
+}
+
+absl::StatusOr<std::vector<Digest>> GrpcStore::FindMissing(std::string_view repository,
+                                                           absl::Span<const Digest> digests) {
+  return client_->FindMissing(repository, digests);
+}
+
+absl::StatusOr<BlobReader> GrpcStore::OpenBlob(std::string_view repository, const Digest& digest) {
+  BlobReader reader;
+  GetBlobOptions options;
+  options.repository = repository;
+  const auto take = [&reader](std::string_view bytes) {
+    reader.inline_bytes += bytes;
+    return absl::OkStatus();
+  };
+  ASSIGN_OR_RETURN(reader.info, client_->GetBlob(digest, take, options));
+  return reader;
+}
+
+absl::StatusOr<std::unique_ptr<Ingest>> GrpcStore::BeginIngest(std::string_view repository,
+                                                               IngestOptions options) {
+  return GrpcIngest::Begin(*blobs_, repository, options);
+}
+
+absl::StatusOr<std::unique_ptr<Ingest>> GrpcStore::ResumeIngest(std::string_view repository,
+                                                                std::string_view id) {
+  return GrpcIngest::Resume(*blobs_, repository, id);
+}
+
+absl::StatusOr<ManifestInfo> GrpcStore::PutManifest(std::string_view repository,
+                                                    const PutManifestRequest& request) {
+  absl::StatusOr<ManifestInfo> info = client_->PutManifest(repository, request);
+  if (!info.ok()) return WithMissingDigest(info.status(), ToStd(info.status().message()));
+  return info;
+}
+
+absl::StatusOr<Manifest> GrpcStore::GetManifest(std::string_view repository,
+                                                const ManifestReference& reference) {
+  return client_->GetManifest(repository, reference);
+}
+
+absl::StatusOr<ManifestInfo> GrpcStore::StatManifest(std::string_view repository,
+                                                     const ManifestReference& reference) {
+  return client_->StatManifest(repository, reference);
+}
+
+absl::Status GrpcStore::Tag(std::string_view repository, std::string_view tag,
+                            const Digest& digest) {
+  return client_->Tag(repository, tag, digest);
+}
+
+absl::Status GrpcStore::Untag(std::string_view repository, std::string_view tag) {
+  return client_->Untag(repository, tag);
+}
+
+absl::StatusOr<Page<TagInfo>> GrpcStore::ListTags(std::string_view repository,
+                                                  const PageRequest& page) {
+  // An empty repository would list those of all.
+  if (repository.empty()) return absl::InvalidArgumentError("repository is empty");
+  ImageQuery query;
+  query.repository = repository;
+  query.filters = {"dangling=false"};  // those with a tag
+  return PageAfter<TagInfo>(
+      page, [](const TagInfo& tag) { return tag.name; },
+      [&](const std::string& token) -> absl::StatusOr<Chunk<TagInfo>> {
+        ASSIGN_OR_RETURN(ImagePage images, client_->ListImages(query, token, kMaxPageRows));
+        Chunk<TagInfo> tags{{}, std::move(images.next_page_token)};
+        for (const ImageInfo& image : images.images) {
+          tags.rows.push_back({image.tag, image.manifest.digest, image.tagged_nanos});
+        }
+        return tags;
+      });
+}
+
+absl::StatusOr<Page<std::string>> GrpcStore::ListRepositories(const PageRequest& page) {
+  return PageAfter<std::string>(
+      page, [](const std::string& name) { return name; },
+      [&](const std::string& token) -> absl::StatusOr<Chunk<std::string>> {
+        ASSIGN_OR_RETURN(RepositoryPage found, client_->ListRepositories(token, kMaxPageRows));
+        Chunk<std::string> names{{}, std::move(found.next_page_token)};
+        for (RepositoryInfo& repository : found.repositories) {
+          names.rows.push_back(std::move(repository.name));
+        }
+        return names;
+      });
+}
+
+absl::StatusOr<Page<BlobDetails>> GrpcStore::ListBlobs(const PageRequest& page) {
+  return PageAfter<BlobDetails>(
+      page, [](const BlobDetails& row) { return row.blob.digest.ToString(); },
+      [&](const std::string& token) -> absl::StatusOr<Chunk<BlobDetails>> {
+        ASSIGN_OR_RETURN(BlobPage found, client_->ListBlobs(token, kMaxPageRows));
+        return Chunk<BlobDetails>{std::move(found.blobs), std::move(found.next_page_token)};
+      });
+}
+
+absl::StatusOr<RepositoryInfo> GrpcStore::DescribeRepository(std::string_view repository) {
+  std::string token;
+  do {
+    ASSIGN_OR_RETURN(RepositoryPage found, client_->ListRepositories(token, kMaxPageRows));
+    for (RepositoryInfo& info : found.repositories) {
+      if (info.name == repository) return std::move(info);
+    }
+    token = std::move(found.next_page_token);
+  } while (!token.empty());
+  return absl::NotFoundError("no such repository in the list");
+}
+
+absl::StatusOr<ImageMatch> GrpcStore::FindImage(std::string_view name) {
+  return client_->FindImage(name);
+}
+
+absl::StatusOr<ImagePage> GrpcStore::ListImages(const ImageQuery& query,
+                                                const std::string& page_token, size_t limit) {
+  return client_->ListImages(query, page_token, limit);
+}
+
+absl::StatusOr<ImageDetails> GrpcStore::InspectImage(std::string_view repository,
+                                                     const ManifestReference& reference,
+                                                     std::string_view platform) {
+  ASSIGN_OR_RETURN(ImageDetails details, client_->InspectImage(repository, reference, platform));
+  ASSIGN_OR_RETURN(details.history, client_->ImageHistory(repository, reference, platform));
+  std::reverse(details.history.begin(), details.history.end());  // comes newest first
+  return details;
+}
+
+absl::Status GrpcStore::TagFrom(std::string_view from, const Digest& digest,
+                                std::string_view repository, std::string_view tag) {
+  return client_->TagFrom(from, digest, repository, tag);
+}
+
+absl::StatusOr<RemovedImage> GrpcStore::RemoveImage(std::string_view name, bool force) {
+  return client_->RemoveImage(name, force);
+}
+
+absl::StatusOr<PruneReport> GrpcStore::Prune(const PruneRequest& request,
+                                             const PruneObserver& observer) {
+  return client_->Prune(request, observer);
+}
+
+absl::StatusOr<StoreInfo> GrpcStore::Info() {
+  ASSIGN_OR_RETURN(DaemonInfo daemon, client_->Info());
+  return std::move(daemon.store);
+}
+
+absl::StatusOr<DiskUsage> GrpcStore::MeasureDiskUsage() { return client_->MeasureDiskUsage(); }
+
+}  // namespace varve

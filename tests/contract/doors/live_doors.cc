@@ -1,0 +1,87 @@
+#include "tests/contract/doors/live_doors.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <utility>
+
+namespace varve {
+namespace {
+
+// The fixture cannot go on without what `opened` should hold.
+template <typename T>
+T OrDie(absl::StatusOr<T> opened) {
+  if (!opened.ok()) {
+    ADD_FAILURE() << opened.status();
+    std::abort();
+  }
+  return *std::move(opened);
+}
+
+class DoorUnderTest final : public StoreUnderTest {
+ public:
+  using OpenDoor = std::function<std::unique_ptr<LiveDoor>(Store& engine)>;
+
+  DoorUnderTest(std::unique_ptr<StoreUnderTest> behind, OpenDoor open)
+      : behind_(std::move(behind)), open_(std::move(open)), door_(open_(behind_->store())) {}
+
+  Store& store() override { return door_->store(); }
+  Store& engine() override { return behind_->store(); }
+  std::string Lacks(Ability ability) const override { return door_->store().Lacks(ability); }
+  void Reopen() override {
+    door_.reset();
+    behind_->Reopen();
+    door_ = open_(behind_->store());
+  }
+  void Advance(int64_t nanos) override { behind_->Advance(nanos); }
+  void JumpWall(int64_t nanos) override { behind_->JumpWall(nanos); }
+  FileSystem& disk() override { return behind_->disk(); }
+  std::string blobs_directory() const override { return behind_->blobs_directory(); }
+  std::optional<uint64_t> blob_bytes_read() const override { return behind_->blob_bytes_read(); }
+
+ private:
+  const std::unique_ptr<StoreUnderTest> behind_;
+  const OpenDoor open_;
+  std::unique_ptr<LiveDoor> door_;
+};
+
+template <typename Door>
+StoreFactory OverMemory(std::string name) {
+  return {std::move(name),
+          [](const StoreSettings& settings) -> std::unique_ptr<StoreUnderTest> {
+            return std::make_unique<DoorUnderTest>(MemoryStore().make(settings), [](Store& engine) {
+              return std::make_unique<Door>(engine);
+            });
+          },
+          1000};
+}
+
+}  // namespace
+
+LiveGrpcDoor::LiveGrpcDoor(Store& engine) {
+  std::string pattern = "/tmp/vdXXXXXX";
+  if (::mkdtemp(pattern.data()) == nullptr) std::abort();
+  directory_ = pattern;
+  GrpcServerOptions options;
+  options.socket_path = directory_ + "/s";
+  server_ = OrDie(GrpcServer::Start(engine, options));
+  client_ = std::make_unique<GrpcStore>(engine, options.socket_path);
+}
+
+LiveGrpcDoor::~LiveGrpcDoor() {
+  client_.reset();
+  server_.reset();
+  std::error_code ignored;
+  std::filesystem::remove_all(directory_, ignored);
+}
+
+LiveHttpDoor::LiveHttpDoor(Store& engine) {
+  HttpServerOptions options;
+  options.port = 0;
+  server_ = OrDie(HttpServer::Start(engine, options));
+  client_ = std::make_unique<HttpStore>(engine, server_->port());
+}
+
+StoreFactory GrpcDoorStore() { return OverMemory<LiveGrpcDoor>("Grpc"); }
+StoreFactory HttpDoorStore() { return OverMemory<LiveHttpDoor>("Http"); }
+
+}  // namespace varve

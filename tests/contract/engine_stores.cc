@@ -1,0 +1,10 @@
+// The suites over the engine itself.
+#include "tests/contract/store_contract_fixture.h"
+
+namespace varve {
+
+std::vector<StoreFactory> AllStores() { return {DiskStore(), MemoryStore(), FlakyStore()}; }
+
+std::vector<StoreFactory> ConcurrentStores() { return {DiskStore(), MemoryStore()}; }
+
+}  // namespace varve
