@@ -23,6 +23,12 @@ void AddRemovalCommands(CLI::App& app, Session& session);
 // `blob put`, `blob get`, `blob stat`.
 void AddBlobCommands(CLI::App& app, Session& session);
 
+// `image import` and its short form `import`; after AddImageCommands.
+void AddImportCommand(CLI::App& app, Session& session);
+
+// `image load` and its short form `load`; after AddImageCommands.
+void AddLoadCommand(CLI::App& app, Session& session);
+
 // `image save` and its short form `save`; after AddImageCommands.
 void AddSaveCommand(CLI::App& app, Session& session);
 

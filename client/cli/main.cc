@@ -31,6 +31,8 @@ int Main(int argc, char** argv) {
   AddImageCommands(app, session);
   AddInspectCommands(app, session);
   AddRemovalCommands(app, session);
+  AddImportCommand(app, session);
+  AddLoadCommand(app, session);
   AddSaveCommand(app, session);
   AddBlobCommands(app, session);
   try {

@@ -1,0 +1,216 @@
+#include "client/archive/inflated_digest.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/digest/hasher.h"
+
+namespace varve {
+namespace {
+
+struct FreeArchive {
+  void operator()(archive* handle) const { archive_read_free(handle); }
+};
+
+std::string ReasonOf(archive* handle) {
+  const char* const reason = archive_error_string(handle);
+  return reason == nullptr ? "no reason given" : reason;
+}
+
+Compression CompressionOf(int filter) {
+  switch (filter) {
+    case ARCHIVE_FILTER_GZIP:
+      return Compression::kGzip;
+    case ARCHIVE_FILTER_ZSTD:
+      return Compression::kZstd;
+    case ARCHIVE_FILTER_XZ:
+      return Compression::kXz;
+    case ARCHIVE_FILTER_BZIP2:
+      return Compression::kBzip2;
+    default:
+      return Compression::kNone;
+  }
+}
+
+// Hashes a stream while libarchive reads it as a tar.
+class TarDigest {
+ public:
+  explicit TarDigest(InflatedStream& stream)
+      : stream_(stream), hasher_(DigestAlgorithm::kSha256), archive_(archive_read_new()) {}
+
+  absl::Status ReadTar() {
+    archive_read_support_format_tar(archive_.get());
+    int result = archive_read_open(archive_.get(), this, nullptr, ReadInflated, nullptr);
+    archive_entry* entry = nullptr;
+    // Only whether it can be read counts: a name in another character set is a warning.
+    while (result == ARCHIVE_OK || result == ARCHIVE_WARN) {
+      result = archive_read_next_header(archive_.get(), &entry);
+    }
+    RETURN_IF_ERROR(read_status_);
+    if (hasher_.bytes_hashed() == 0) return absl::InvalidArgumentError("the input is empty");
+    if (result == ARCHIVE_EOF) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        StrCat("the input is no intact tar archive: ", ReasonOf(archive_.get())));
+  }
+
+  absl::StatusOr<std::string_view> Next() {
+    ASSIGN_OR_RETURN(const std::string_view bytes, stream_.Next());
+    hasher_.Update(bytes);
+    return bytes;
+  }
+
+  const Hasher& hasher() const { return hasher_; }
+
+ private:
+  static la_ssize_t ReadInflated(archive* handle, void* tar, const void** bytes) {
+    TarDigest& self = *static_cast<TarDigest*>(tar);
+    const absl::StatusOr<std::string_view> next = self.Next();
+    self.read_status_ = next.status();
+    if (!next.ok()) {
+      archive_set_error(handle, EIO, "the stream failed");
+      return -1;
+    }
+    *bytes = next->data();
+    return static_cast<la_ssize_t>(next->size());
+  }
+
+  InflatedStream& stream_;
+  Hasher hasher_;
+  const std::unique_ptr<archive, FreeArchive> archive_;
+  absl::Status read_status_;
+};
+
+absl::StatusOr<InflatedDigest> ReadAll(StreamReader compressed, const InflateLimits& limits,
+                                       bool tar) {
+  InflatedStream stream(std::move(compressed), limits);
+  TarDigest digest(stream);
+  if (tar) RETURN_IF_ERROR(digest.ReadTar());
+  // An archive may be followed by zeros; they are part of the digest.
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::string_view bytes, digest.Next());
+    if (bytes.empty()) break;
+  }
+  return InflatedDigest{.diff_id = digest.hasher().Current(),
+                        .size_bytes = digest.hasher().bytes_hashed(),
+                        .compression = stream.compression()};
+}
+
+}  // namespace
+
+Compression DetectCompression(std::string_view first_bytes) {
+  const auto begins = [first_bytes](std::string_view magic) {
+    return first_bytes.substr(0, magic.size()) == magic;
+  };
+  if (begins("\x1f\x8b\x08")) return Compression::kGzip;
+  if (begins("\x28\xb5\x2f\xfd")) return Compression::kZstd;
+  if (begins(std::string_view("\xfd\x37zXZ\0", 6))) return Compression::kXz;
+  if (begins("BZh") && first_bytes.size() > 5 && first_bytes.substr(4, 2) == "1A") {
+    return Compression::kBzip2;
+  }
+  return Compression::kNone;
+}
+
+InflatedStream::InflatedStream(StreamReader compressed, const InflateLimits& limits)
+    : compressed_(std::move(compressed)), limits_(limits), archive_(archive_read_new()) {
+  archive_read_support_filter_gzip(archive_);
+  archive_read_support_filter_zstd(archive_);
+  archive_read_support_filter_xz(archive_);
+  archive_read_support_filter_bzip2(archive_);
+  archive_read_support_format_raw(archive_);
+}
+
+InflatedStream::~InflatedStream() { archive_read_free(archive_); }
+
+absl::StatusOr<std::string_view> InflatedStream::Next() {
+  if (ended_) return std::string_view();
+  if (!open_) RETURN_IF_ERROR(Open());
+  const void* bytes = nullptr;
+  size_t size = 0;
+  la_int64_t offset = 0;
+  int result = ended_ ? ARCHIVE_EOF : ARCHIVE_OK;
+  while (result == ARCHIVE_OK && size == 0) {
+    result = archive_read_data_block(archive_, &bytes, &size, &offset);
+  }
+  if (result == ARCHIVE_EOF) {
+    ended_ = true;
+    RETURN_IF_ERROR(CheckEnd());
+    return std::string_view();
+  }
+  if (result != ARCHIVE_OK) return Failure();
+  inflated_bytes_ += size;
+  if (inflated_bytes_ > limits_.max_bytes ||
+      (inflated_bytes_ > limits_.free_bytes &&
+       inflated_bytes_ / limits_.ratio > compressed_bytes_)) {
+    return absl::ResourceExhaustedError(StrCat("the input grows to more than ", inflated_bytes_,
+                                               " bytes out of ", compressed_bytes_,
+                                               "; if that is meant, decompress it before"));
+  }
+  return std::string_view(static_cast<const char*>(bytes), size);
+}
+
+absl::Status InflatedStream::Open() {
+  open_ = true;
+  archive_entry* entry = nullptr;
+  int result = archive_read_open(archive_, this, nullptr, ReadCompressed, nullptr);
+  if (result == ARCHIVE_OK) result = archive_read_next_header(archive_, &entry);
+  if (result == ARCHIVE_EOF) {
+    ended_ = true;  // of no bytes at all
+    return read_status_;
+  }
+  if (result != ARCHIVE_OK) return Failure();
+  // The last filter is "none".
+  if (archive_filter_count(archive_) > 2) {
+    return absl::InvalidArgumentError("the input is compressed twice; decompress it once before");
+  }
+  compression_ = CompressionOf(archive_filter_code(archive_, 0));
+  return absl::OkStatus();
+}
+
+ssize_t InflatedStream::ReadCompressed(struct archive* archive, void* stream, const void** bytes) {
+  InflatedStream& self = *static_cast<InflatedStream*>(stream);
+  const absl::StatusOr<std::string_view> next = self.compressed_();
+  self.read_status_ = next.status();
+  if (!next.ok()) {
+    archive_set_error(archive, EIO, "the stream failed");
+    return -1;
+  }
+  self.compressed_bytes_ += next->size();
+  *bytes = next->data();
+  return static_cast<ssize_t>(next->size());
+}
+
+// What follows the compressed data is ignored here, but an error to those who unpack the layer.
+absl::Status InflatedStream::CheckEnd() {
+  RETURN_IF_ERROR(read_status_);
+  if (compression_ == Compression::kNone) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::string_view more, compressed_());
+  compressed_bytes_ += more.size();
+  const la_int64_t consumed = archive_filter_bytes(archive_, -1);
+  if (more.empty() && consumed >= 0 && static_cast<uint64_t>(consumed) == compressed_bytes_) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError("the compressed input is followed by something else");
+}
+
+absl::Status InflatedStream::Failure() const {
+  RETURN_IF_ERROR(read_status_);
+  return absl::InvalidArgumentError(
+      StrCat("the input cannot be decompressed: ", ReasonOf(archive_)));
+}
+
+absl::StatusOr<InflatedDigest> DigestInflated(StreamReader compressed,
+                                              const InflateLimits& limits) {
+  return ReadAll(std::move(compressed), limits, false);
+}
+
+absl::StatusOr<InflatedDigest> DigestInflatedTar(StreamReader compressed,
+                                                 const InflateLimits& limits) {
+  return ReadAll(std::move(compressed), limits, true);
+}
+
+}  // namespace varve

@@ -1,0 +1,318 @@
+#include "client/archive/save_plan.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/catalog/names.h"
+#include "storage/limits.h"
+
+namespace varve {
+namespace {
+
+constexpr size_t kMaxTreeManifests = 10'000;  // of one image: x ~1 KiB of descriptors = 10 MiB
+constexpr size_t kMaxNamedInError = 5;
+
+// Whether `name` can only be an image id: "sha256:…", which no reference may look like.
+bool IsDigestPrefix(const std::string& name) {
+  constexpr std::string_view kPrefix = "sha256:";
+  return name.size() > kPrefix.size() && name.compare(0, kPrefix.size(), kPrefix) == 0 &&
+         name.find_first_not_of("0123456789abcdef", kPrefix.size()) == std::string::npos;
+}
+
+bool HasImageConfig(const ManifestContent& content) {
+  return content.config && (content.config->media_type == kOciConfigType ||
+                            content.config->media_type == kDockerConfigType);
+}
+
+bool EndsWith(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+// How well `offered` serves `wanted`: 0 not at all, 2 exactly.
+int Match(const Platform& offered, const Platform& wanted) {
+  const auto variant = [](const Platform& platform) {
+    const std::string whole = StrCat(platform.architecture, "/", platform.variant);
+    // What need not be written.
+    return whole == "arm64/v8" || whole == "arm/v7" || whole == "amd64/v1" ? "" : platform.variant;
+  };
+  if (offered.os != wanted.os || offered.architecture != wanted.architecture) return 0;
+  if (variant(offered) == variant(wanted)) return 2;
+  return wanted.variant.empty() ? 1 : 0;
+}
+
+absl::Status AbsentChildren(const std::vector<std::string>& absent) {
+  std::string list;
+  for (size_t i = 0; i < std::min(absent.size(), kMaxNamedInError); ++i) {
+    list.append(list.empty() ? "" : ", ").append(absent[i]);
+  }
+  if (absent.size() > kMaxNamedInError) {
+    list.append(StrCat(" and ", absent.size() - kMaxNamedInError, " more"));
+  }
+  return absl::FailedPreconditionError(StrCat("the index lists images that are not here: ", list,
+                                              "; push them, or save one that is here with "
+                                              "--platform"));
+}
+
+}  // namespace
+
+absl::Status ValidateSaveName(const std::string& name) {
+  if (IsDigestPrefix(name)) return absl::OkStatus();
+  return ParseImageReference(name).status();
+}
+
+std::string FullImageName(const std::string& repository, const std::string& tag) {
+  const std::string first = repository.substr(0, repository.find('/'));
+  const bool has_path = first.size() < repository.size();
+  const bool is_host =
+      has_path && (first.find_first_of(".:") != std::string::npos || first == "localhost");
+  std::string path = is_host ? repository.substr(first.size() + 1) : repository;
+  std::string host = is_host && first != "index.docker.io" ? first : "docker.io";
+  if (host == "docker.io" && path.find('/') == std::string::npos) path.insert(0, "library/");
+  return StrCat(host, "/", path, ":", tag);
+}
+
+absl::Status SavePlan::Add(const std::string& name) {
+  if (!IsDigestPrefix(name)) {
+    ASSIGN_OR_RETURN(const ImageReference reference, ParseImageReference(name));
+    if (reference.digest) {
+      return Annotate(AddImage(reference.repository, "", *reference.digest), name);
+    }
+    if (name != reference.repository) {
+      return Annotate(AddImage(reference.repository, reference.tag, reference.tag), name);
+    }
+    const absl::Status status = AddTags(reference.repository);
+    if (!absl::IsNotFound(status)) return status;
+  }
+  const absl::StatusOr<ImageMatch> match = client_.FindImage(name);
+  if (!match.ok() && !absl::IsNotFound(match.status())) return Annotate(match.status(), name);
+  if (!match.ok() || !match->by_id || match->places.empty()) {
+    return absl::NotFoundError(StrCat(name,
+                                      ": there is no repository with a tag and no image id "
+                                      "of this name"));
+  }
+  return Annotate(AddImage(match->places.front().repository, "", match->manifest), name);
+}
+
+absl::Status SavePlan::AddTags(const std::string& repository) {
+  ImageQuery query;
+  query.repository = repository;
+  std::string page_token;
+  bool found = false;
+  do {
+    ASSIGN_OR_RETURN(const ImagePage page, client_.ListImages(query, page_token, kMaxPageRows));
+    for (const ImageInfo& image : page.images) {
+      if (image.repository != repository || image.tag.empty()) continue;
+      found = true;
+      const absl::Status status = AddImage(repository, image.tag, image.tag);
+      if (!status.ok()) return Annotate(status, StrCat(repository, ":", image.tag));
+    }
+    page_token = page.next_page_token;
+  } while (!page_token.empty());
+  return found ? absl::OkStatus() : absl::NotFoundError("no tag");
+}
+
+absl::Status SavePlan::AddImage(const std::string& repository, const std::string& tag,
+                                const ManifestReference& reference) {
+  ASSIGN_OR_RETURN(const std::vector<Node> tree, ReadTree(repository, reference));
+  const Platform wanted = options_.platform.value_or(MachinePlatform());
+  ASSIGN_OR_RETURN(const Node* const chosen, Choose(repository, tree, wanted));
+  const Node& root = options_.platform ? *chosen : tree.front();
+  if (options_.platform) {
+    RETURN_IF_ERROR(AddNode(repository, root));
+  } else {
+    std::vector<std::string> absent;
+    for (const Node& node : tree) {
+      if (node.present) continue;
+      const std::string digest = node.self.digest.ToString();
+      absent.push_back(node.self.platform
+                           ? StrCat(digest, " (", FormatPlatform(*node.self.platform), ")")
+                           : digest);
+    }
+    if (!absent.empty()) return AbsentChildren(absent);
+    for (const Node& node : tree) RETURN_IF_ERROR(AddNode(repository, node));
+  }
+  LayoutImage& entry = images_[{repository, tag, root.self.digest}];
+  entry = {.media_type = root.self.media_type,
+           .digest = root.self.digest,
+           .size_bytes = root.self.size_bytes,
+           .full_name = tag.empty() ? "" : FullImageName(repository, tag),
+           .tag = tag};
+  const std::string name = tag.empty() ? "" : StrCat(repository, ":", tag);
+  if (chosen != nullptr) {
+    AddDockerImage(name, *chosen);
+  } else {
+    notes_.push_back(StrCat(name.empty() ? root.self.digest.ToString() : name,
+                            " is no image that docker can load"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<SavePlan::Node>> SavePlan::ReadTree(const std::string& repository,
+                                                               const ManifestReference& reference) {
+  ASSIGN_OR_RETURN(const ManifestInfo root, client_.StatManifest(repository, reference));
+  std::vector<Node> tree(1);
+  tree[0].self.digest = root.digest;
+  std::vector<size_t> depths = {0};
+  std::set<Digest> seen = {root.digest};
+  for (size_t i = 0; i < tree.size(); ++i) {
+    const Digest digest = tree[i].self.digest;
+    const absl::StatusOr<Manifest> manifest = client_.GetManifest(repository, digest);
+    if (i > 0 && absl::IsNotFound(manifest.status())) {
+      tree[i].present = false;
+      continue;
+    }
+    RETURN_IF_ERROR(manifest.status());
+    absl::StatusOr<ManifestContent> content = ParseManifestContent(manifest->bytes);
+    if (!content.ok()) {
+      return Annotate(content.status(), StrCat("the manifest ", digest.ToString()));
+    }
+    tree[i].self.media_type = manifest->info.media_type;
+    tree[i].self.size_bytes = manifest->bytes.size();
+    for (const ContentDescriptor& child : content->children) {
+      if (!seen.insert(child.digest).second) continue;
+      if (depths[i] >= kMaxIndexDepth || tree.size() >= kMaxTreeManifests) {
+        return absl::FailedPreconditionError("the index has too many images in it to be saved");
+      }
+      tree.push_back({.self = child, .content = {}, .present = true});
+      depths.push_back(depths[i] + 1);
+    }
+    tree[i].content = *std::move(content);
+  }
+  return tree;
+}
+
+// The image manifest that serves `wanted` best. Null when there is none and no platform was asked
+// for.
+absl::StatusOr<const SavePlan::Node*> SavePlan::Choose(const std::string& repository,
+                                                       const std::vector<Node>& tree,
+                                                       const Platform& wanted) {
+  const Node* best = nullptr;
+  const Node* first = nullptr;
+  int best_match = 0;
+  std::string offers;
+  for (const Node& node : tree) {
+    if (node.self.attestation || (node.present && !HasImageConfig(node.content))) continue;
+    if (first == nullptr) first = &node;
+    if (!options_.platform && tree.size() == 1) return first;
+    ASSIGN_OR_RETURN(const std::optional<Platform> platform, PlatformOf(repository, node));
+    if (!platform) continue;
+    const int match = Match(*platform, wanted);
+    if (match > best_match) {
+      best = &node;
+      best_match = match;
+    }
+    offers.append(offers.empty() ? "" : ", ").append(FormatPlatform(*platform));
+  }
+  if (!options_.platform) return best != nullptr ? best : first;
+  if (best == nullptr) {
+    return absl::NotFoundError(StrCat("there is no image for ", FormatPlatform(wanted),
+                                      offers.empty() ? "" : ", only for ", offers));
+  }
+  if (!best->present) {
+    return absl::NotFoundError(StrCat("the image for ", FormatPlatform(wanted), ", ",
+                                      best->self.digest.ToString(),
+                                      ", is listed by the index, but is not here; push it"));
+  }
+  return best;
+}
+
+absl::StatusOr<std::optional<Platform>> SavePlan::PlatformOf(const std::string& repository,
+                                                             const Node& node) {
+  if (node.self.platform || !node.present) return node.self.platform;
+  std::string config;
+  const ByteSink sink = [&config](std::string_view bytes) {
+    config.append(bytes);
+    return config.size() <= kMaxConfigBytes
+               ? absl::OkStatus()
+               : absl::FailedPreconditionError("the config is too large to be one");
+  };
+  GetBlobOptions options;
+  options.repository = repository;
+  const absl::Status status = client_.GetBlob(node.content.config->digest, sink, options).status();
+  if (!status.ok()) {
+    return Annotate(status, StrCat("the config ", node.content.config->digest.ToString()));
+  }
+  return PlatformOfConfig(config);
+}
+
+absl::Status SavePlan::AddNode(const std::string& repository, const Node& node) {
+  SavedBlob& manifest = blobs_[node.self.digest];
+  manifest = {
+      .kind = SavedKind::kManifest, .size_bytes = node.self.size_bytes, .repository = repository};
+  if (node.content.config) {
+    RETURN_IF_ERROR(AddBlob(repository, SavedKind::kConfig, *node.content.config));
+  }
+  for (const ContentDescriptor& layer : node.content.layers) {
+    RETURN_IF_ERROR(AddBlob(repository, SavedKind::kLayer, layer));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SavePlan::AddBlob(const std::string& repository, SavedKind kind,
+                               const ContentDescriptor& content) {
+  const std::string name =
+      StrCat(kind == SavedKind::kConfig ? "the config " : "the layer ", content.digest.ToString());
+  const auto known = blobs_.find(content.digest);
+  uint64_t size = 0;
+  if (known != blobs_.end()) {
+    known->second.kind = std::min(known->second.kind, kind);
+    size = known->second.size_bytes;
+  } else {
+    const absl::StatusOr<BlobInfo> info = client_.StatBlob(repository, content.digest);
+    // An image layout may leave out what everybody gets elsewhere.
+    if (absl::IsNotFound(info.status()) && content.foreign) return absl::OkStatus();
+    if (absl::IsNotFound(info.status())) {
+      return absl::DataLossError(
+          StrCat(name, " is missing or damaged in the store; push the image again"));
+    }
+    if (!info.ok()) return Annotate(info.status(), name);
+    size = info->size_bytes;
+    blobs_[content.digest] = {.kind = kind, .size_bytes = size, .repository = repository};
+  }
+  if (size == content.size_bytes) return absl::OkStatus();
+  return absl::FailedPreconditionError(StrCat(name, " has ", size, " bytes, but the manifest says ",
+                                              content.size_bytes,
+                                              "; build and push the image again"));
+}
+
+void SavePlan::AddDockerImage(const std::string& name, const Node& node) {
+  const std::string subject = name.empty() ? node.self.digest.ToString() : name;
+  DockerImage image;
+  image.config = node.content.config->digest;
+  bool zstd = false;
+  for (const ContentDescriptor& layer : node.content.layers) {
+    if (blobs_.count(layer.digest) == 0) {
+      notes_.push_back(StrCat(subject, " has a layer that is not here, so docker cannot load it"));
+      return;
+    }
+    zstd = zstd || EndsWith(layer.media_type, "+zstd");
+    image.layers.push_back(layer.digest);
+  }
+  if (zstd) {
+    notes_.push_back(
+        StrCat(subject, " has layers compressed with zstd, which docker before 23.0 cannot load"));
+  }
+  DockerImage& merged =
+      docker_images_.try_emplace(node.self.digest, std::move(image)).first->second;
+  if (!name.empty()) merged.names.insert(name);
+}
+
+std::vector<LayoutImage> SavePlan::LayoutImages() const {
+  std::vector<LayoutImage> images;
+  for (const auto& [name, image] : images_) images.push_back(image);
+  return images;
+}
+
+std::vector<DockerImage> SavePlan::DockerImages() const {
+  std::vector<DockerImage> images;
+  for (const auto& [manifest, image] : docker_images_) images.push_back(image);
+  std::sort(images.begin(), images.end(), [](const DockerImage& a, const DockerImage& b) {
+    return std::tie(a.names, a.config, a.layers) < std::tie(b.names, b.config, b.layers);
+  });
+  return images;
+}
+
+}  // namespace varve

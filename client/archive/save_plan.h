@@ -1,0 +1,76 @@
+// What a save will write, found out before it writes: every blob once, and the names. One thread.
+#ifndef VARVE_CLIENT_ARCHIVE_SAVE_PLAN_H_
+#define VARVE_CLIENT_ARCHIVE_SAVE_PLAN_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "client/archive/image_json.h"
+#include "client/archive/save.h"
+
+namespace varve {
+
+// "docker.io/library/app:v1" for app:v1: how programs name images in annotations.
+std::string FullImageName(const std::string& repository, const std::string& tag);
+
+// In the order in which they are written. Content that is two of them is the first.
+enum class SavedKind { kManifest, kConfig, kLayer };
+
+struct SavedBlob {
+  SavedKind kind = SavedKind::kLayer;
+  uint64_t size_bytes = 0;
+  std::string repository;  // one that shows it
+};
+
+class SavePlan {
+ public:
+  SavePlan(Client& client, const SaveOptions& options) : client_(client), options_(options) {}
+
+  // Adds what a name of SaveImages stands for, with the errors of SaveImages.
+  absl::Status Add(const std::string& name);
+
+  const std::map<Digest, SavedBlob>& blobs() const { return blobs_; }
+  // Entries of index.json and of manifest.json, in byte order of the names.
+  std::vector<LayoutImage> LayoutImages() const;
+  std::vector<DockerImage> DockerImages() const;
+  // Sentences for the person about what not everybody can read.
+  const std::vector<std::string>& notes() const { return notes_; }
+
+ private:
+  // One manifest of an image: itself, or one that its index lists.
+  struct Node {
+    ContentDescriptor self;
+    ManifestContent content;
+    bool present = true;  // else the store does not have it, and the rest is unknown
+  };
+
+  absl::Status AddTags(const std::string& repository);
+  absl::Status AddImage(const std::string& repository, const std::string& tag,
+                        const ManifestReference& reference);
+  absl::StatusOr<std::vector<Node>> ReadTree(const std::string& repository,
+                                             const ManifestReference& reference);
+  absl::StatusOr<const Node*> Choose(const std::string& repository, const std::vector<Node>& tree,
+                                     const Platform& wanted);
+  absl::StatusOr<std::optional<Platform>> PlatformOf(const std::string& repository,
+                                                     const Node& node);
+  absl::Status AddNode(const std::string& repository, const Node& node);
+  absl::Status AddBlob(const std::string& repository, SavedKind kind,
+                       const ContentDescriptor& content);
+  void AddDockerImage(const std::string& name, const Node& node);
+
+  Client& client_;
+  const SaveOptions& options_;
+  std::map<Digest, SavedBlob> blobs_;
+  std::map<Digest, DockerImage> docker_images_;                                 // by manifest
+  std::map<std::tuple<std::string, std::string, Digest>, LayoutImage> images_;  // by name
+  std::vector<std::string> notes_;
+};
+
+}  // namespace varve
+
+#endif  // VARVE_CLIENT_ARCHIVE_SAVE_PLAN_H_
