@@ -30,7 +30,7 @@ LIBRARY_HOMES = (
      "use storage/index/index.h"),
     (r"openssl/", ("storage/digest/hasher.h", "storage/digest/hasher.cc"), "use Hasher"),
     (r"boost/json", ("storage/catalog/manifest.cc", "storage/catalog/image_config.cc",
-                     "client/archive/image_json.cc"),
+                     "client/archive/image_json.cc", "client/archive/image_layout.cc"),
      "its homes are a constant of this linter"),
     (r"archive(_entry)?\.h$", ("client/archive/", "tests/client/"), "use client/archive/"),
     (r"absl/log/", (), "use daemon/log.h"),

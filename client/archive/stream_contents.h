@@ -1,0 +1,38 @@
+// ArchiveContents of what can be read once, in its order: a pipe or a compressed archive. Private
+// to archive_contents.cc.
+#ifndef VARVE_CLIENT_ARCHIVE_STREAM_CONTENTS_H_
+#define VARVE_CLIENT_ARCHIVE_STREAM_CONTENTS_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "client/archive/archive_contents.h"
+
+namespace varve {
+
+class StreamContents final : public ArchiveContents {
+ public:
+  // Reads `reader` to its end; it is not needed afterwards.
+  static absl::StatusOr<std::unique_ptr<ArchiveContents>> Open(ArchiveReader& reader,
+                                                               const ContentLimits& limits,
+                                                               BlobUploader& uploader);
+
+ private:
+  StreamContents(const ContentLimits& limits, BlobUploader& uploader)
+      : ArchiveContents(limits, uploader) {}
+
+  absl::StatusOr<LayerCompression> ReadCompression(const Entry& entry) override;
+  absl::StatusOr<std::string> ReadAll(const Entry& entry) override;
+  absl::StatusOr<Digest> Upload(const Entry& entry, const std::optional<Digest>& expected) override;
+
+  // Keeps, uploads or passes over the file at which `reader` stands.
+  absl::Status Take(Entry& entry, ArchiveReader& reader);
+  absl::Status TakeBlob(Entry& entry, const std::string& first_bytes, ArchiveReader& reader);
+
+  size_t kept_bytes_ = 0;
+};
+
+}  // namespace varve
+
+#endif  // VARVE_CLIENT_ARCHIVE_STREAM_CONTENTS_H_
