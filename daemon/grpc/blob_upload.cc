@@ -58,7 +58,8 @@ absl::Status BlobUpload::OpenIngest() {
   if (!header_.upload_id().empty()) {
     ingest = store_.ResumeIngest(header_.repository(), header_.upload_id());
   }
-  if (absl::IsNotFound(ingest.status())) {
+  const bool is_new = absl::IsNotFound(ingest.status());
+  if (is_new) {
     if (header_.offset() != 0) {
       return absl::NotFoundError(
           "there is no such upload (it may be committed, aborted or "
@@ -77,7 +78,7 @@ absl::Status BlobUpload::OpenIngest() {
     return absl::OutOfRangeError(StrCat("the upload stands at offset ", offset_bytes_, ", not ",
                                         header_.offset(), "; go on from there or abort it"));
   }
-  if (header_.has_size_bytes() && offset_bytes_ != 0) {
+  if (header_.has_size_bytes() && !is_new) {
     return ingest_->Expect(header_.size_bytes() - offset_bytes_);
   }
   return absl::OkStatus();

@@ -1,3 +1,5 @@
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "daemon/grpc/blob_streams.h"
@@ -44,11 +46,18 @@ absl::Status FindMissingBlobs(Store& store, const v1::FindMissingRequest& reques
   return absl::OkStatus();
 }
 
+// What cannot be an id names no upload, as in the other door; the store does not see such text.
+absl::StatusOr<std::unique_ptr<Ingest>> ResumeUpload(Store& store, const std::string& repository,
+                                                     const std::string& id) {
+  const absl::Status valid = ValidateUploadId(id);
+  if (!valid.ok()) return absl::NotFoundError(valid.message());
+  return store.ResumeIngest(repository, id);
+}
+
 absl::Status StatUpload(Store& store, const v1::WriteStatusRequest& request,
                         v1::WriteStatusResponse* response) {
-  RETURN_IF_ERROR(ValidateUploadId(request.upload_id()));
   ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest,
-                   store.ResumeIngest(request.repository(), request.upload_id()));
+                   ResumeUpload(store, request.repository(), request.upload_id()));
   const IngestStatus status = ingest->status();
   response->set_offset(status.offset_bytes);
   ToMessage(status.started_nanos, response->mutable_started());
@@ -57,9 +66,8 @@ absl::Status StatUpload(Store& store, const v1::WriteStatusRequest& request,
 }
 
 absl::Status AbortUpload(Store& store, const v1::AbortWriteRequest& request) {
-  RETURN_IF_ERROR(ValidateUploadId(request.upload_id()));
   ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest,
-                   store.ResumeIngest(request.repository(), request.upload_id()));
+                   ResumeUpload(store, request.repository(), request.upload_id()));
   return ingest->Abort();
 }
 
