@@ -1,0 +1,43 @@
+// All blobs of the store, a page at a time: one read of the index a blob, and memory in proportion
+// to the page.
+#include <algorithm>
+
+#include "storage/base/status.h"
+#include "storage/catalog/catalog.h"
+#include "storage/limits.h"
+
+namespace varve {
+
+absl::StatusOr<Page<BlobDetails>> Catalog::ListBlobs(const PageRequest& page) {
+  const size_t limit = std::min(page.limit, kMaxPageRows);
+  std::string after;
+  if (!page.after.empty()) {
+    ASSIGN_OR_RETURN(const Digest last, Digest::Parse(page.after));
+    last.AppendKey(&after);
+  }
+  ASSIGN_OR_RETURN(std::vector<KeyValue> rows,
+                   parts_.index.Scan(PrefixRange(BlobPrefix(), after), limit + 1));
+  Page<BlobDetails> blobs;
+  blobs.more = rows.size() > limit;
+  if (blobs.more) rows.pop_back();
+  blobs.rows.reserve(rows.size());
+  for (const KeyValue& value : rows) {
+    BlobDetails details;
+    if (!ParseBlobKey(value.key, &details.blob.digest)) {
+      return absl::DataLossError("a blob row of the index is damaged");
+    }
+    ASSIGN_OR_RETURN(const BlobRow row, BlobRow::Decode(value.value));
+    details.blob.size_bytes = row.size_bytes;
+    details.blob.created_nanos = row.created_nanos;
+    details.inlined = row.tier == BlobRow::Tier::kInline;
+    details.quarantined = row.quarantined;
+    // What the reclaimer goes by.
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
+                     parts_.index.Scan(PrefixRange(EdgePrefix(details.blob.digest)), 1));
+    details.referenced = !edges.empty();
+    blobs.rows.push_back(details);
+  }
+  return blobs;
+}
+
+}  // namespace varve
