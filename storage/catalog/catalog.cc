@@ -1,5 +1,6 @@
 #include "storage/catalog/catalog.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "storage/base/status.h"
@@ -14,6 +15,8 @@ namespace {
 constexpr int64_t kLinkNanos = 25 * 3600 * kNanosPerSecond;
 constexpr size_t kPendingPageRows = 200;
 constexpr size_t kLinkPageRows = 200;
+constexpr size_t kIndexesOfAManifest = 16;
+constexpr size_t kEdgePageRows = 256;
 
 absl::Status UnknownBlob(std::string_view repository, const Digest& digest) {
   return absl::NotFoundError(StrCat("blob ", digest.ToString(), " is not known in repository ",
@@ -56,7 +59,53 @@ absl::StatusOr<RepositoryId> Catalog::EnsureRepository(Transaction& txn, std::st
   ASSIGN_OR_RETURN(row.id, parts_.ids.Next());
   row.created_nanos = parts_.clock.WallNanos();
   RETURN_IF_ERROR(txn.Put(key, row.Encode()));
+  RETURN_IF_ERROR(txn.Put(RepositoryNameKey(row.id), name));
   return row.id;
+}
+
+absl::StatusOr<std::string> Catalog::RepositoryName(RepositoryId repository) {
+  ASSIGN_OR_RETURN(std::optional<std::string> name,
+                   parts_.index.Get(RepositoryNameKey(repository)));
+  if (name.has_value()) return *std::move(name);
+  return absl::NotFoundError(StrCat("no repository has the id ", repository));
+}
+
+absl::StatusOr<std::vector<RepositoryId>> Catalog::RepositoriesOf(const Digest& manifest) {
+  const std::string prefix = EdgePrefix(manifest, EdgeKind::kMember);
+  std::vector<RepositoryId> repositories;
+  std::string after;
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
+                     parts_.index.Scan(PrefixRange(prefix, after), kEdgePageRows));
+    for (const KeyValue& edge : edges) {
+      Digest target;
+      EdgeSource source;
+      if (!ParseEdgeKey(edge.key, &target, &source)) {
+        return absl::DataLossError("an edge row of the index is damaged");
+      }
+      // The edge outlives the membership while a deletion is under way.
+      ASSIGN_OR_RETURN(const bool is_member, IsMember(source.repository, manifest));
+      if (is_member) repositories.push_back(source.repository);
+      after = edge.key.substr(prefix.size());
+    }
+    if (edges.size() < kEdgePageRows) return repositories;
+  }
+}
+
+absl::StatusOr<std::vector<std::string>> Catalog::TagsOf(RepositoryId repository,
+                                                         const Digest& manifest) {
+  const std::string prefix = EdgePrefix(manifest, EdgeKind::kTag, repository);
+  std::vector<std::string> tags;
+  std::string after;
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
+                     parts_.index.Scan(PrefixRange(prefix, after), kEdgePageRows));
+    for (const KeyValue& edge : edges) {
+      after = edge.key.substr(prefix.size());
+      tags.push_back(after);
+    }
+    if (edges.size() < kEdgePageRows) return tags;
+  }
 }
 
 absl::StatusOr<bool> Catalog::IsVisible(RepositoryId repository, const Digest& digest) {
@@ -298,7 +347,40 @@ absl::StatusOr<Manifest> Catalog::GetManifest(std::string_view repository,
   ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
   absl::StatusOr<Manifest> manifest = ReadManifest(id, reference);
   if (absl::IsNotFound(manifest.status())) return UnknownManifest(repository, reference);
+  if (manifest.ok()) TellPull(repository, id, reference, manifest->info.digest);
   return manifest;
+}
+
+void Catalog::Tell(Event::Type type, std::string_view repository, std::string_view tag,
+                   const Digest& manifest) {
+  Event event;
+  event.type = type;
+  event.repository = repository;
+  event.tag = tag;
+  event.digest = manifest;
+  parts_.events.Add(std::move(event));
+}
+
+void Catalog::TellPull(std::string_view repository, RepositoryId id,
+                       const ManifestReference& reference, const Digest& manifest) {
+  const auto* const named = std::get_if<std::string>(&reference);
+  const std::string_view tag = named != nullptr ? std::string_view(*named) : std::string_view();
+  if (!recent_pulls_.Begins(id, manifest, tag)) return;
+  if (tag.empty() && IsPartOfPull(id, manifest)) return;
+  Tell(Event::Type::kPull, repository, tag, manifest);
+}
+
+bool Catalog::IsPartOfPull(RepositoryId repository, const Digest& manifest) {
+  const std::string prefix = EdgePrefix(manifest, EdgeKind::kReference, repository);
+  // One that more indexes list is told once more than it need be.
+  const absl::StatusOr<std::vector<KeyValue>> edges =
+      parts_.index.Scan(PrefixRange(prefix), kIndexesOfAManifest);
+  if (!edges.ok()) return false;
+  return std::any_of(edges->begin(), edges->end(), [&](const KeyValue& edge) {
+    std::string_view source = std::string_view(edge.key).substr(prefix.size());
+    Digest index;
+    return Digest::ConsumeKey(&source, &index) && recent_pulls_.Contains(repository, index);
+  });
 }
 
 absl::StatusOr<ManifestInfo> Catalog::StatManifest(std::string_view repository,

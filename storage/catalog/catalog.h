@@ -8,6 +8,7 @@
 #define VARVE_STORAGE_CATALOG_CATALOG_H_
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,12 +20,21 @@
 #include "storage/blob/blob_store.h"
 #include "storage/blob/ingest_table.h"
 #include "storage/catalog/manifest.h"
+#include "storage/catalog/names.h"
 #include "storage/catalog/promises.h"
 #include "storage/catalog/pull_times.h"
+#include "storage/catalog/recent_pulls.h"
+#include "storage/event_log.h"
 #include "storage/index/index.h"
 #include "storage/store.h"
 
 namespace varve {
+
+// What FindImage of Store answers, with what only the engine asks for.
+struct FoundImage {
+  ImageMatch match;
+  Digest id;  // what the name names: a manifest, or the config that an image id is
+};
 
 class Catalog final : public CommitObserver {
  public:
@@ -36,9 +46,10 @@ class Catalog final : public CommitObserver {
     PullTimes& pull_times;
     Clock& clock;
     bool accept_sparse_index;
+    EventLog& events;
   };
 
-  explicit Catalog(Parts parts) : parts_(parts) {}
+  explicit Catalog(Parts parts) : parts_(parts), recent_pulls_(parts.clock) {}
 
   // The blob and manifest calls of Store, with the same contracts.
   absl::StatusOr<BlobInfo> StatBlob(std::string_view repository, const Digest& digest);
@@ -56,6 +67,11 @@ class Catalog final : public CommitObserver {
   absl::Status DeleteManifest(std::string_view repository, const Digest& digest);
   absl::Status Tag(std::string_view repository, std::string_view tag, const Digest& digest);
   absl::Status Untag(std::string_view repository, std::string_view tag);
+  absl::Status TagFrom(std::string_view from, const Digest& digest, std::string_view repository,
+                       std::string_view tag);
+
+  // find_image.cc
+  absl::StatusOr<FoundImage> FindImage(std::string_view name);
 
   // listings.cc
   absl::StatusOr<Page<TagInfo>> ListTags(std::string_view repository, const PageRequest& page);
@@ -64,6 +80,9 @@ class Catalog final : public CommitObserver {
                                                    const Digest& subject,
                                                    std::string_view artifact_type,
                                                    const PageRequest& page);
+
+  // blob_listing.cc
+  absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest& page);
 
   // CommitObserver: an upload makes its blob visible in its repository.
   absl::Status BeforeCommit(std::string_view repository, const Digest& digest) override;
@@ -75,6 +94,22 @@ class Catalog final : public CommitObserver {
   // crash or an error interrupted; drops links that have expired.
   absl::Status FinishUnlinking();
   absl::Status ExpireLinks();
+
+  // Deletes a manifest from a repository, with its tags there, if `may_go` says so; that is asked
+  // inside the deletion's transaction, where the manifest's blob row is guarded exclusively: what
+  // it finds of tags and of manifests that list this one holds until the commit. It may write a few
+  // rows, also when it says no. The transaction may run several times.
+  enum class Deletion { kDeleted, kKept, kAbsent };
+  using MayGo = std::function<absl::StatusOr<bool>(Transaction&, const MemberRow&)>;
+  absl::StatusOr<Deletion> DeleteManifestIf(RepositoryId repository, const Digest& digest,
+                                            const MayGo& may_go);
+
+  // The repository's name; NotFound when no repository has the id.
+  absl::StatusOr<std::string> RepositoryName(RepositoryId repository);
+  // The repositories that list a manifest.
+  absl::StatusOr<std::vector<RepositoryId>> RepositoriesOf(const Digest& manifest);
+  // Tags of the repository that name a manifest, in byte order.
+  absl::StatusOr<std::vector<std::string>> TagsOf(RepositoryId repository, const Digest& manifest);
 
   // The repository's id; NotFound when nothing was ever committed to it.
   absl::StatusOr<RepositoryId> FindRepository(std::string_view name);
@@ -97,16 +132,28 @@ class Catalog final : public CommitObserver {
   // put_manifest.cc. A reference with what was found of it before the transaction.
   struct ResolvedReference {
     Digest digest;
+    bool is_child = false;
     bool visible = false;         // else the edge is pending
     std::optional<BlobRow> blob;  // that was there; the transaction checks it again
   };
+  // Where config and layers of a manifest may be, besides its repository.
+  struct Sources {
+    bool whole_store = false;
+    std::optional<RepositoryId> repository;
+  };
+  absl::StatusOr<ManifestInfo> PutManifestFrom(std::string_view repository,
+                                               const PutManifestRequest& request,
+                                               const Sources& sources);
   absl::StatusOr<std::vector<ResolvedReference>> ResolveReferences(std::string_view repository,
                                                                    const ParsedManifest& manifest,
-                                                                   bool whole_store);
-  // What is there of `digest`, and whether the repository shows it.
+                                                                   const Sources& sources);
+  // What is there of `digest`, and whether the repository shows it or may.
   absl::StatusOr<ResolvedReference> ResolveReference(std::optional<RepositoryId> repository,
                                                      const Digest& digest, bool is_child,
-                                                     bool whole_store);
+                                                     const Sources& sources);
+  // Guards what the reference names; OutOfRange when that is not what was resolved any more.
+  absl::Status CheckReference(Transaction& txn, RepositoryId repository,
+                              const ResolvedReference& reference);
   absl::Status WriteManifest(Transaction& txn, RepositoryId repository, const Digest& digest,
                              const MemberRow& member,
                              const std::vector<ResolvedReference>& references,
@@ -114,11 +161,41 @@ class Catalog final : public CommitObserver {
   absl::Status SetTag(Transaction& txn, RepositoryId repository, std::string_view tag,
                       const Digest& digest);
 
+  // tag_from.cc
+  struct Copying;  // of one image to another repository
+  absl::Status CopyManifest(Copying& copying, const Digest& digest,
+                            const std::vector<std::string>& tags, size_t depth);
+
+  // find_image.cc
+  struct IdMatch {
+    Digest id;  // of the config or of the manifest itself
+    Digest manifest;
+  };
+  absl::StatusOr<std::optional<FoundImage>> FindByReference(const ImageReference& reference);
+  absl::StatusOr<FoundImage> FindById(std::string_view name);
+  absl::Status MatchId(const Digest& candidate, std::vector<IdMatch>* matches);
+  absl::StatusOr<IdMatch> ChooseMatch(std::string_view name, const std::vector<IdMatch>& matches);
+  absl::StatusOr<std::string> ShowMatch(const IdMatch& match);
+  absl::StatusOr<std::vector<ImageMatch::Place>> PlacesOf(const Digest& manifest);
+
   // delete_manifest.cc
   absl::Status Unlink(RepositoryId repository, const Digest& manifest, const std::string& note);
   absl::StatusOr<bool> UnlinkPage(RepositoryId repository, const Digest& manifest,
                                   const std::string& note, const std::vector<Digest>& targets,
                                   size_t begin);
+
+  // For those who watch; after the commit. `tag` may be empty.
+  void Tell(Event::Type type, std::string_view repository, std::string_view tag,
+            const Digest& manifest);
+  // That a manifest left the repository, with its tags: those of `untagged` and those that have
+  // edges yet.
+  void TellDeleted(RepositoryId repository, const Digest& manifest,
+                   const std::vector<std::string>& untagged);
+  // That a manifest was read, unless that belongs to a pull that was told.
+  void TellPull(std::string_view repository, RepositoryId id, const ManifestReference& reference,
+                const Digest& manifest);
+  // Whether an index of the repository that lists the manifest was pulled just now.
+  bool IsPartOfPull(RepositoryId repository, const Digest& manifest);
 
   absl::StatusOr<Digest> Resolve(RepositoryId repository, const ManifestReference& reference);
   absl::StatusOr<Manifest> ReadManifest(RepositoryId repository,
@@ -130,6 +207,7 @@ class Catalog final : public CommitObserver {
   absl::StatusOr<ReferrerInfo> ReadReferrer(RepositoryId repository, const Digest& digest);
 
   const Parts parts_;
+  RecentPulls recent_pulls_;
 };
 
 }  // namespace varve

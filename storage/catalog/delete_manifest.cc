@@ -17,17 +17,23 @@ constexpr size_t kTagPageRows = 300;
 // References removed by one transaction: up to five rows each.
 constexpr size_t kTargetPageRows = 150;
 
-// Removes up to a page of the manifest's tags in the repository; true when none is left.
-absl::StatusOr<bool> RemoveTags(Transaction& txn, RepositoryId repository, const Digest& manifest) {
+// Removes up to a page of the manifest's tags in the repository, and adds their names to
+// `*removed`; true when none is left.
+absl::StatusOr<bool> RemoveTags(Transaction& txn, RepositoryId repository, const Digest& manifest,
+                                std::vector<std::string>* removed) {
   const std::string prefix = EdgePrefix(manifest, EdgeKind::kTag, repository);
   ASSIGN_OR_RETURN(const std::vector<KeyValue> edges, txn.Scan(PrefixRange(prefix), kTagPageRows));
   for (const KeyValue& edge : edges) {
-    const std::string key = TagKey(repository, std::string_view(edge.key).substr(prefix.size()));
+    const std::string tag = edge.key.substr(prefix.size());
+    const std::string key = TagKey(repository, tag);
     ASSIGN_OR_RETURN(const std::optional<std::string> value,
                      txn.GetForUpdate(key, Guard::kExclusive));
     if (value.has_value()) {
       ASSIGN_OR_RETURN(const TagRow row, TagRow::Decode(*value));
-      if (row.digest == manifest) RETURN_IF_ERROR(txn.Delete(key));
+      if (row.digest == manifest) {
+        RETURN_IF_ERROR(txn.Delete(key));
+        removed->push_back(tag);
+      }
     }
     RETURN_IF_ERROR(txn.Delete(edge.key));
   }
@@ -39,38 +45,81 @@ absl::StatusOr<bool> RemoveTags(Transaction& txn, RepositoryId repository, const
 absl::Status Catalog::DeleteManifest(std::string_view repository, const Digest& digest) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
   ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
+  ASSIGN_OR_RETURN(const Deletion deletion,
+                   DeleteManifestIf(id, digest, [](Transaction&, const MemberRow&) {
+                     return absl::StatusOr<bool>(true);
+                   }));
+  parts_.promises.RenewRepository(id);
+  if (deletion == Deletion::kDeleted) return absl::OkStatus();
+  return absl::NotFoundError(
+      StrCat("manifest ", digest.ToString(), " is not known in repository ", repository));
+}
+
+absl::StatusOr<Catalog::Deletion> Catalog::DeleteManifestIf(RepositoryId repository,
+                                                            const Digest& digest,
+                                                            const MayGo& may_go) {
   // Tells this deletion from a later one of the same manifest, pushed again in between.
-  ASSIGN_OR_RETURN(const uint64_t deletion, parts_.ids.Next());
+  ASSIGN_OR_RETURN(const uint64_t number, parts_.ids.Next());
+  const std::string own_note = EncodeNumber(number);
   std::string note;
+  std::vector<std::string> untagged;
+  Deletion outcome = Deletion::kAbsent;
   RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
+    // A run before this one, of unknown outcome, may have deleted it.
+    const bool repeated = note == own_note;
+    outcome = Deletion::kAbsent;
     // Whoever names or tags the manifest guards its row shared.
     RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(digest), Guard::kExclusive).status());
-    const std::string key = MemberKey(id, digest);
+    const std::string key = MemberKey(repository, digest);
     ASSIGN_OR_RETURN(const std::optional<std::string> value, txn.Get(key));
     if (!value.has_value()) {
-      // An earlier run, whose outcome was unknown or that was interrupted, left its note: go on
-      // with that deletion.
+      // An earlier deletion was interrupted and left its note: go on with that one.
       ASSIGN_OR_RETURN(const std::optional<std::string> noted,
-                       txn.GetForUpdate(UnlinkingKey(id, digest), Guard::kExclusive));
-      if (noted.has_value()) {
-        note = *noted;
-        return absl::OkStatus();
-      }
-      return absl::NotFoundError(
-          StrCat("manifest ", digest.ToString(), " is not known in repository ", repository));
+                       txn.GetForUpdate(UnlinkingKey(repository, digest), Guard::kExclusive));
+      if (noted.has_value()) note = *noted;
+      if (noted.has_value() || repeated) outcome = Deletion::kDeleted;
+      return absl::OkStatus();
     }
     ASSIGN_OR_RETURN(const MemberRow member, MemberRow::Decode(*value));
+    ASSIGN_OR_RETURN(const bool goes, may_go(txn, member));
+    outcome = goes ? Deletion::kDeleted : Deletion::kKept;
+    if (!goes) return absl::OkStatus();
     RETURN_IF_ERROR(txn.Delete(key));
-    RETURN_IF_ERROR(txn.Delete(PulledKey(id, digest)));
+    RETURN_IF_ERROR(txn.Delete(PulledKey(repository, digest)));
     if (member.subject.has_value()) {
-      RETURN_IF_ERROR(txn.Delete(ReferrerKey(id, *member.subject, digest)));
+      RETURN_IF_ERROR(txn.Delete(ReferrerKey(repository, *member.subject, digest)));
     }
-    RETURN_IF_ERROR(RemoveTags(txn, id, digest).status());
-    note = EncodeNumber(deletion);
-    return txn.Put(UnlinkingKey(id, digest), note);
+    untagged.clear();
+    RETURN_IF_ERROR(RemoveTags(txn, repository, digest, &untagged).status());
+    note = own_note;
+    return txn.Put(UnlinkingKey(repository, digest), note);
   }));
-  parts_.promises.RenewRepository(id);
-  return Unlink(id, digest, note);
+  if (outcome != Deletion::kDeleted) return outcome;
+  if (note != own_note) untagged.clear();
+  TellDeleted(repository, digest, untagged);
+  RETURN_IF_ERROR(Unlink(repository, digest, note));
+  return outcome;
+}
+
+void Catalog::TellDeleted(RepositoryId repository, const Digest& manifest,
+                          const std::vector<std::string>& untagged) {
+  const absl::StatusOr<std::string> name = RepositoryName(repository);
+  if (!name.ok()) return;  // the deletion stands all the same
+  for (const std::string& tag : untagged) Tell(Event::Type::kUntag, *name, tag, manifest);
+  // The tags whose rows Unlink removes: without their manifest they are gone already.
+  const std::string prefix = EdgePrefix(manifest, EdgeKind::kTag, repository);
+  std::string after;
+  for (;;) {
+    const absl::StatusOr<std::vector<KeyValue>> edges =
+        parts_.index.Scan(PrefixRange(prefix, after), kTagPageRows);
+    if (!edges.ok()) break;
+    for (const KeyValue& edge : *edges) {
+      after = edge.key.substr(prefix.size());
+      Tell(Event::Type::kUntag, *name, after, manifest);
+    }
+    if (edges->size() < kTagPageRows) break;
+  }
+  Tell(Event::Type::kDelete, *name, "", manifest);
 }
 
 absl::Status Catalog::Unlink(RepositoryId repository, const Digest& manifest,
@@ -119,7 +168,8 @@ absl::StatusOr<bool> Catalog::UnlinkPage(RepositoryId repository, const Digest& 
       RETURN_IF_ERROR(txn.Put(CondemnedKey(now, target), ""));
     }
     if (end < targets.size()) return absl::OkStatus();
-    ASSIGN_OR_RETURN(const bool tags_gone, RemoveTags(txn, repository, manifest));
+    std::vector<std::string> untagged;  // which TellDeleted has told
+    ASSIGN_OR_RETURN(const bool tags_gone, RemoveTags(txn, repository, manifest, &untagged));
     if (!tags_gone) return absl::OkStatus();
     done = true;
     // Last, because it keeps the manifest's bytes readable for the pages before.
@@ -150,6 +200,7 @@ absl::Status Catalog::Untag(std::string_view repository, std::string_view tag) {
   ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
   const std::string key = TagKey(id, tag);
   bool removed = false;
+  Digest digest;
   RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
     ASSIGN_OR_RETURN(const std::optional<std::string> value,
                      txn.GetForUpdate(key, Guard::kExclusive));
@@ -157,10 +208,14 @@ absl::Status Catalog::Untag(std::string_view repository, std::string_view tag) {
     if (!value.has_value()) return absl::OkStatus();
     ASSIGN_OR_RETURN(const TagRow row, TagRow::Decode(*value));
     removed = true;
+    digest = row.digest;
     RETURN_IF_ERROR(txn.Delete(TagEdgeKey(row.digest, id, tag)));
     return txn.Delete(key);
   }));
-  if (removed) return absl::OkStatus();
+  if (removed) {
+    Tell(Event::Type::kUntag, repository, tag, digest);
+    return absl::OkStatus();
+  }
   return absl::NotFoundError(StrCat("tag ", tag, " does not exist in repository ", repository));
 }
 

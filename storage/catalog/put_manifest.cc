@@ -45,26 +45,30 @@ MemberRow DescribeMember(const ParsedManifest& manifest, uint64_t size_bytes, in
 }  // namespace
 
 absl::StatusOr<Catalog::ResolvedReference> Catalog::ResolveReference(
-    std::optional<RepositoryId> repository, const Digest& digest, bool is_child, bool whole_store) {
-  ResolvedReference resolved{digest, false, std::nullopt};
-  const bool anywhere = whole_store && !is_child;
-  if (!repository.has_value() && !anywhere) return resolved;
+    std::optional<RepositoryId> repository, const Digest& digest, bool is_child,
+    const Sources& sources) {
+  ResolvedReference resolved{digest, is_child, false, std::nullopt};
   ASSIGN_OR_RETURN(resolved.blob, parts_.blobs.Find(digest));
   if (!resolved.blob.has_value()) return resolved;
-  if (anywhere) {
-    resolved.visible = true;
-  } else if (is_child) {
+  if (is_child) {
+    if (!repository.has_value()) return resolved;
     ASSIGN_OR_RETURN(resolved.visible, IsMember(*repository, digest));
-  } else {
+    return resolved;
+  }
+  resolved.visible = sources.whole_store;
+  if (!resolved.visible && repository.has_value()) {
     ASSIGN_OR_RETURN(resolved.visible, IsVisible(*repository, digest));
     // A client that was told "exists" may name the blob even if another one deleted it since.
     if (!resolved.visible) resolved.visible = parts_.promises.Holds(*repository, digest);
+  }
+  if (!resolved.visible && sources.repository.has_value()) {
+    ASSIGN_OR_RETURN(resolved.visible, IsVisible(*sources.repository, digest));
   }
   return resolved;
 }
 
 absl::StatusOr<std::vector<Catalog::ResolvedReference>> Catalog::ResolveReferences(
-    std::string_view repository, const ParsedManifest& manifest, bool whole_store) {
+    std::string_view repository, const ParsedManifest& manifest, const Sources& sources) {
   std::optional<RepositoryId> id;
   absl::StatusOr<RepositoryId> found = FindRepository(repository);
   if (found.ok()) {
@@ -79,7 +83,7 @@ absl::StatusOr<std::vector<Catalog::ResolvedReference>> Catalog::ResolveReferenc
     const bool may_be_absent = parts_.accept_sparse_index || reference.descriptor.foreign;
     const bool required = is_config || !may_be_absent;
     ASSIGN_OR_RETURN(const ResolvedReference one,
-                     ResolveReference(id, reference.descriptor.digest, is_child, whole_store));
+                     ResolveReference(id, reference.descriptor.digest, is_child, sources));
     if (!one.visible && required) return MissingReference(one.digest, is_child);
     resolved.push_back(one);
   }
@@ -92,6 +96,17 @@ absl::StatusOr<std::vector<Catalog::ResolvedReference>> Catalog::ResolveReferenc
 
 absl::StatusOr<ManifestInfo> Catalog::PutManifest(std::string_view repository,
                                                   const PutManifestRequest& request) {
+  ASSIGN_OR_RETURN(ManifestInfo info,
+                   PutManifestFrom(repository, request, {request.whole_store, std::nullopt}));
+  const std::vector<std::string>& tags = request.tags;
+  Tell(Event::Type::kPush, repository, tags.empty() ? "" : tags.front(), info.digest);
+  for (const std::string& tag : tags) Tell(Event::Type::kTag, repository, tag, info.digest);
+  return info;
+}
+
+absl::StatusOr<ManifestInfo> Catalog::PutManifestFrom(std::string_view repository,
+                                                      const PutManifestRequest& request,
+                                                      const Sources& sources) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
   if (request.tags.size() > kMaxTagsPerPut) {
     return absl::InvalidArgumentError(StrCat("at most ", kMaxTagsPerPut, " tags at once"));
@@ -109,7 +124,7 @@ absl::StatusOr<ManifestInfo> Catalog::PutManifest(std::string_view repository,
   const MemberRow member = DescribeMember(manifest, request.bytes.size(), parts_.clock.WallNanos());
 
   ASSIGN_OR_RETURN(std::vector<ResolvedReference> references,
-                   ResolveReferences(repository, manifest, request.whole_store));
+                   ResolveReferences(repository, manifest, sources));
   RETURN_IF_ERROR(BeforeCommit(repository, digest));
   ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
   ASSIGN_OR_RETURN(const BlobStore::NewBlob blob, parts_.blobs.Stage(digest, request.bytes));
@@ -123,7 +138,7 @@ absl::StatusOr<ManifestInfo> Catalog::PutManifest(std::string_view repository,
                  .status();
     if (!absl::IsOutOfRange(status)) break;
     absl::StatusOr<std::vector<ResolvedReference>> again =
-        ResolveReferences(repository, manifest, request.whole_store);
+        ResolveReferences(repository, manifest, sources);
     status = again.status();
     if (!status.ok()) break;
     references = *std::move(again);
@@ -141,22 +156,35 @@ absl::StatusOr<ManifestInfo> Catalog::PutManifest(std::string_view repository,
                       member.config, member.size_bytes, member.content_bytes, member.pushed_nanos};
 }
 
+absl::Status Catalog::CheckReference(Transaction& txn, RepositoryId repository,
+                                     const ResolvedReference& reference) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                   txn.GetForUpdate(BlobKey(reference.digest), Guard::kShared));
+  bool unchanged = true;
+  if (reference.visible) {
+    unchanged = value.has_value();
+    if (unchanged) {
+      ASSIGN_OR_RETURN(const BlobRow row, BlobRow::Decode(*value));
+      unchanged = SameCopy(row, *reference.blob);
+    }
+  }
+  if (unchanged && reference.visible && reference.is_child) {
+    // A deletion of the child guards its blob row exclusively, so this holds until the commit.
+    ASSIGN_OR_RETURN(const std::optional<std::string> member,
+                     txn.Get(MemberKey(repository, reference.digest)));
+    unchanged = member.has_value();
+  }
+  // OutOfRange means "look again" between here and PutManifest only.
+  return unchanged ? absl::OkStatus()
+                   : absl::OutOfRangeError("a reference changed since it was checked");
+}
+
 absl::Status Catalog::WriteManifest(Transaction& txn, RepositoryId repository, const Digest& digest,
                                     const MemberRow& member,
                                     const std::vector<ResolvedReference>& references,
                                     const std::vector<std::string>& tags) {
   for (const ResolvedReference& reference : references) {
-    ASSIGN_OR_RETURN(const std::optional<std::string> value,
-                     txn.GetForUpdate(BlobKey(reference.digest), Guard::kShared));
-    if (reference.visible) {
-      bool unchanged = value.has_value();
-      if (unchanged) {
-        ASSIGN_OR_RETURN(const BlobRow row, BlobRow::Decode(*value));
-        unchanged = SameCopy(row, *reference.blob);
-      }
-      // OutOfRange means "look again" between here and PutManifest only.
-      if (!unchanged) return absl::OutOfRangeError("a reference changed since it was checked");
-    }
+    RETURN_IF_ERROR(CheckReference(txn, repository, reference));
     const EdgeKind kind = reference.visible ? EdgeKind::kReference : EdgeKind::kPending;
     RETURN_IF_ERROR(txn.Put(ReferenceEdgeKey(reference.digest, kind, repository, digest), ""));
   }
@@ -212,6 +240,7 @@ absl::Status Catalog::Tag(std::string_view repository, std::string_view tag, con
     return SetTag(txn, id, tag, digest);
   }));
   parts_.promises.RenewRepository(id);
+  Tell(Event::Type::kTag, repository, tag, digest);
   return absl::OkStatus();
 }
 

@@ -14,6 +14,7 @@ constexpr char kIngestTable = 'g';
 constexpr char kInlineTable = 'i';
 constexpr char kLinkTable = 'l';
 constexpr char kMemberTable = 'm';
+constexpr char kRepositoryNameTable = 'n';
 constexpr char kPulledTable = 'p';
 constexpr char kMetaTable = 'q';
 constexpr char kRepositoryTable = 'r';
@@ -80,6 +81,9 @@ std::string FileKey(FileId file) { return NumberTableKey(kFileTable, file); }
 std::string IngestKey(std::string_view id) { return NameTableKey(kIngestTable, id); }
 std::string RemovingKey(FileId file) { return NumberTableKey(kRemovingTable, file); }
 std::string RepositoryKey(std::string_view name) { return NameTableKey(kRepositoryTable, name); }
+std::string RepositoryNameKey(RepositoryId repository) {
+  return NumberTableKey(kRepositoryNameTable, repository);
+}
 std::string MetaKey(std::string_view name) { return NameTableKey(kMetaTable, name); }
 std::string CounterKey(std::string_view name) { return NameTableKey(kCounterTable, name); }
 
@@ -141,11 +145,19 @@ std::string ReferenceEdgeKey(const Digest& target, EdgeKind kind, RepositoryId r
   return key;
 }
 
+std::string BlobPrefix() { return std::string(1, kBlobTable); }
 std::string EdgePrefix(const Digest& target) { return DigestTableKey(kEdgeTable, target); }
+std::string EdgePrefix(const Digest& target, EdgeKind kind) {
+  std::string prefix = EdgePrefix(target);
+  prefix.push_back(static_cast<char>(kind));
+  return prefix;
+}
 std::string EdgePrefix(const Digest& target, EdgeKind kind, RepositoryId repository) {
   return EdgeKey(target, kind, repository);
 }
+std::string TagPrefix() { return std::string(1, kTagTable); }
 std::string TagPrefix(RepositoryId repository) { return NumberTableKey(kTagTable, repository); }
+std::string MemberPrefix() { return std::string(1, kMemberTable); }
 std::string MemberPrefix(RepositoryId repository) {
   return NumberTableKey(kMemberTable, repository);
 }
@@ -158,6 +170,34 @@ std::string CondemnedPrefix() { return std::string(1, kCondemnedTable); }
 std::string RepositoryPrefix() { return std::string(1, kRepositoryTable); }
 std::string LinkExpiryPrefix() { return std::string(1, kLinkExpiryTable); }
 std::string UnlinkingPrefix() { return std::string(1, kUnlinkingTable); }
+
+bool ParseBlobKey(std::string_view key, Digest* digest) {
+  return ConsumeTable(&key, kBlobTable) && Digest::ConsumeKey(&key, digest) && key.empty();
+}
+
+bool ParseMemberKey(std::string_view key, RepositoryId* repository, Digest* manifest) {
+  return ConsumeTable(&key, kMemberTable) && ParseRepositoryDigest(key, repository, manifest);
+}
+
+bool ParseEdgeKey(std::string_view key, Digest* target, EdgeSource* source) {
+  if (!ConsumeTable(&key, kEdgeTable) || !Digest::ConsumeKey(&key, target) || key.empty()) {
+    return false;
+  }
+  source->kind = static_cast<EdgeKind>(key.front());
+  key.remove_prefix(1);
+  if (!ConsumeU64(&key, &source->repository)) return false;
+  switch (source->kind) {
+    case EdgeKind::kMember:
+      return key.empty();
+    case EdgeKind::kPending:
+    case EdgeKind::kReference:
+      return Digest::ConsumeKey(&key, &source->manifest) && key.empty();
+    case EdgeKind::kTag:
+      source->tag = key;
+      return !key.empty();
+  }
+  return false;
+}
 
 bool ParseCondemnedKey(std::string_view key, int64_t* not_before, Digest* digest) {
   uint64_t time = 0;

@@ -35,6 +35,7 @@ std::string IngestKey(std::string_view id);   // a resumable upload
 std::string RemovingKey(FileId file);         // a file on its way out
 std::string CondemnedKey(int64_t not_before, const Digest& digest);
 std::string RepositoryKey(std::string_view name);
+std::string RepositoryNameKey(RepositoryId repository);  // its name, by id
 std::string TagKey(RepositoryId repository, std::string_view tag);
 std::string MemberKey(RepositoryId repository, const Digest& manifest);
 std::string LinkKey(RepositoryId repository, const Digest& blob);
@@ -51,9 +52,13 @@ std::string ReferenceEdgeKey(const Digest& target, EdgeKind kind, RepositoryId r
                              const Digest& manifest);
 
 // Prefixes for scans (use with PrefixRange).
+std::string BlobPrefix();
 std::string EdgePrefix(const Digest& target);
+std::string EdgePrefix(const Digest& target, EdgeKind kind);
 std::string EdgePrefix(const Digest& target, EdgeKind kind, RepositoryId repository);
+std::string TagPrefix();
 std::string TagPrefix(RepositoryId repository);
+std::string MemberPrefix();
 std::string MemberPrefix(RepositoryId repository);
 std::string ReferrerPrefix(RepositoryId repository, const Digest& subject);
 std::string IngestPrefix();
@@ -63,7 +68,18 @@ std::string RepositoryPrefix();
 std::string LinkExpiryPrefix();
 std::string UnlinkingPrefix();
 
+// Where an edge comes from.
+struct EdgeSource {
+  EdgeKind kind = EdgeKind::kMember;
+  RepositoryId repository = 0;
+  Digest manifest;  // of kReference and kPending
+  std::string tag;  // of kTag
+};
+
 // The parts of a scanned key; false when the key is not of that table or is malformed.
+bool ParseBlobKey(std::string_view key, Digest* digest);
+bool ParseMemberKey(std::string_view key, RepositoryId* repository, Digest* manifest);
+bool ParseEdgeKey(std::string_view key, Digest* target, EdgeSource* source);
 bool ParseCondemnedKey(std::string_view key, int64_t* not_before, Digest* digest);
 bool ParseLinkExpiryKey(std::string_view key, int64_t* expires, RepositoryId* repository,
                         Digest* blob);

@@ -61,6 +61,16 @@ void CheckNumber(std::string_view value) {
   FUZZ_INVARIANT(!number.ok() || EncodeNumber(*number) == value);
 }
 
+void CheckEdgeKey(std::string_view key) {
+  Digest target;
+  EdgeSource source;
+  if (!ParseEdgeKey(key, &target, &source)) return;
+  std::string written = ReferenceEdgeKey(target, source.kind, source.repository, source.manifest);
+  if (source.kind == EdgeKind::kMember) written = MemberEdgeKey(target, source.repository);
+  if (source.kind == EdgeKind::kTag) written = TagEdgeKey(target, source.repository, source.tag);
+  FUZZ_INVARIANT(written == key);
+}
+
 void CheckKeys(std::string_view key) {
   int64_t time = 0;
   uint64_t id = 0;
@@ -71,6 +81,9 @@ void CheckKeys(std::string_view key) {
   }
   if (ParseUnlinkingKey(key, &id, &digest)) FUZZ_INVARIANT(UnlinkingKey(id, digest) == key);
   if (ParseRemovingKey(key, &id)) FUZZ_INVARIANT(RemovingKey(id) == key);
+  if (ParseBlobKey(key, &digest)) FUZZ_INVARIANT(BlobKey(digest) == key);
+  if (ParseMemberKey(key, &id, &digest)) FUZZ_INVARIANT(MemberKey(id, digest) == key);
+  CheckEdgeKey(key);
   std::string_view rest = key;
   if (Digest::ConsumeKey(&rest, &digest)) {
     std::string written;

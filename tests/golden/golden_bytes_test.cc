@@ -54,6 +54,7 @@ TEST(GoldenBytesTest, KeysOfSha512) {
 
 TEST(GoldenBytesTest, KeysOfRepositories) {
   EXPECT_EQ(Hex(RepositoryKey("a/b")), "72612f62");
+  EXPECT_EQ(Hex(RepositoryNameKey(kRepository)), "6e0102030405060708");
   EXPECT_EQ(Hex(TagKey(kRepository, "v1")), "7401020304050607087631");
   EXPECT_EQ(Hex(MemberKey(kRepository, kDigest)), Joined("6d0102030405060708", kDigestHex));
   EXPECT_EQ(Hex(LinkKey(kRepository, kDigest)), Joined("6c0102030405060708", kDigestHex));
