@@ -6,12 +6,15 @@ add_library(varve_grpc STATIC
   grpc/blob_upload.cc
   grpc/blobs_service.cc
   grpc/call_record.cc
+  grpc/event_feed.cc
+  grpc/event_stream.cc
   grpc/image_messages.cc
   grpc/images_service.cc
   grpc/messages.cc
   grpc/prune_stream.cc
   grpc/server.cc
   grpc/stream_watch.cc
+  grpc/system_service.cc
   grpc/unix_socket.cc
   grpc/call_workers.cc)
 target_link_libraries(varve_grpc

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "daemon/grpc/call_record.h"
 #include "daemon/grpc/call_workers.h"
+#include "daemon/grpc/event_feed.h"
 #include "daemon/grpc/stream_watch.h"
 #include "storage/store.h"
 
@@ -22,6 +23,7 @@ struct GrpcDoor {
   Store& store;
   CallWorkers& workers;
   StreamWatch& watch;
+  EventFeed& feed;
   std::chrono::milliseconds stall_timeout;
 };
 

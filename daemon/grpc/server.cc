@@ -1,7 +1,9 @@
 #include "daemon/grpc/server.h"
 
 #include <arpa/inet.h>
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/grpc.h>
+#include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -18,6 +20,7 @@
 
 #include "daemon/grpc/call.h"
 #include "daemon/grpc/call_workers.h"
+#include "daemon/grpc/event_feed.h"
 #include "daemon/grpc/services.h"
 #include "daemon/grpc/stream_watch.h"
 #include "daemon/grpc/unix_socket.h"
@@ -38,6 +41,8 @@ struct ServiceKind {
 constexpr ServiceKind kServices[] = {
     {"varve.v1.Blobs", NewBlobsService},
     {"varve.v1.Images", NewImagesService},
+    {"varve.v1.Repositories", NewRepositoriesService},
+    {"varve.v1.System", NewSystemService},
 };
 
 constexpr int kMaxMessageBytes = static_cast<int>(16 * kMiB);
@@ -64,6 +69,11 @@ void SetLimits(grpc::ServerBuilder& builder) {
   builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.SetMaxSendMessageSize(kMaxMessageBytes);
+  // A compressed message of a few MiB may become gigabytes before any limit is looked at, and blobs
+  // do not compress.
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMillis);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMillis);
@@ -109,11 +119,22 @@ absl::Status WarnWhenNotForGroup(absl::Status status) {
   return absl::OkStatus();
 }
 
+// What the libraries say about broken connections and malformed messages is for whoever looks for
+// it: any client can make them say it.
+void LogOfLibrary(gpr_log_func_args* said) {
+  Log(LogLevel::kDebug, "grpc library", {{"message", said->message}});
+}
+
 // The library shuts down with its last user, and then may wait ten seconds for a background poller
 // of a connection that broke in mid-write. A daemon that stops must not: it never lets go.
-void KeepLibraryInitialized() {
-  static const bool initialized = (grpc_init(), true);
-  static_cast<void>(initialized);
+void PrepareLibraries() {
+  static const bool prepared = [] {
+    gpr_set_log_function(LogOfLibrary);
+    google::protobuf::SetLogHandler(nullptr);
+    grpc_init();
+    return true;
+  }();
+  static_cast<void>(prepared);
 }
 
 class Server final : public GrpcServer {
@@ -123,7 +144,8 @@ class Server final : public GrpcServer {
         workers_(options.max_workers, options.max_queued),
         watch_(std::clamp(options.stall_timeout / 4, std::chrono::milliseconds(10),
                           std::chrono::milliseconds(5000))),
-        door_{store, workers_, watch_, options.stall_timeout} {
+        feed_(store.events(), workers_),
+        door_{store, workers_, watch_, feed_, options.stall_timeout} {
     for (const ServiceKind& kind : kServices) services_.push_back(kind.make(door_));
   }
 
@@ -151,6 +173,7 @@ class Server final : public GrpcServer {
   void Stop(std::chrono::milliseconds grace) override {
     if (server_ == nullptr) return;
     SetServing(false);
+    feed_.Stop();  // who waits for an event would use up the grace
     RemoveSocket(options_.socket_path, identity_);
     server_->Shutdown(std::chrono::system_clock::now() + grace);
     server_->Wait();
@@ -159,7 +182,7 @@ class Server final : public GrpcServer {
 
  private:
   absl::Status StartServing(const std::string& unpublished) {
-    KeepLibraryInitialized();
+    PrepareLibraries();
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
@@ -193,6 +216,7 @@ class Server final : public GrpcServer {
   SocketIdentity identity_;
   CallWorkers workers_;
   StreamWatch watch_;
+  EventFeed feed_;
   GrpcDoor door_;
   std::vector<std::unique_ptr<grpc::Service>> services_;
   int port_ = 0;

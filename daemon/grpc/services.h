@@ -1,4 +1,4 @@
-// The services of package varve.v1 over one door. They keep no state of their own. Thread-safe.
+// The services of package varve.v1 over one door. Thread-safe.
 #ifndef VARVE_DAEMON_GRPC_SERVICES_H_
 #define VARVE_DAEMON_GRPC_SERVICES_H_
 
@@ -13,6 +13,8 @@ namespace varve {
 // `door` must outlive the service.
 std::unique_ptr<grpc::Service> NewBlobsService(GrpcDoor& door);
 std::unique_ptr<grpc::Service> NewImagesService(GrpcDoor& door);
+std::unique_ptr<grpc::Service> NewRepositoriesService(GrpcDoor& door);
+std::unique_ptr<grpc::Service> NewSystemService(GrpcDoor& door);
 
 }  // namespace varve
 
