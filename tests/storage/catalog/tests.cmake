@@ -3,7 +3,11 @@ varve_test(storage_catalog_tests
   LABEL unit
   SOURCES
     catalog/catalog_schedules_test.cc
+    catalog/image_config_test.cc
+    catalog/image_filter_test.cc
     catalog/manifest_test.cc
     catalog/names_test.cc
+    catalog/platform_test.cc
     catalog/promises_test.cc
+    catalog/time_text_test.cc
   LIBRARIES varve_test_support Threads::Threads)
