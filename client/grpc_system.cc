@@ -1,4 +1,8 @@
 // varve.v1.Repositories, varve.v1.System and the listing of blobs.
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <thread>
 #include <utility>
 
 #include "client/grpc_client.h"
@@ -10,6 +14,70 @@ namespace {
 
 DiskUsage::Part FromMessage(const v1::DiskUsageResponse::Part& message) {
   return {message.count(), message.logical_bytes(), message.disk_bytes()};
+}
+
+v1::Event::Type TypeOf(Event::Type type) {
+  switch (type) {
+    case Event::Type::kPush:
+      return v1::Event::PUSH;
+    case Event::Type::kPull:
+      return v1::Event::PULL;
+    case Event::Type::kTag:
+      return v1::Event::TAG;
+    case Event::Type::kUntag:
+      return v1::Event::UNTAG;
+    case Event::Type::kDelete:
+      return v1::Event::DELETE;
+  }
+  return v1::Event::TYPE_UNSPECIFIED;
+}
+
+// nullopt for a type that only a newer daemon knows.
+std::optional<Event::Type> FromMessage(v1::Event::Type type) {
+  for (const Event::Type known : {Event::Type::kPush, Event::Type::kPull, Event::Type::kTag,
+                                  Event::Type::kUntag, Event::Type::kDelete}) {
+    if (TypeOf(known) == type) return known;
+  }
+  return std::nullopt;
+}
+
+absl::StatusOr<Event> FromMessage(const v1::Event& message, Event::Type type) {
+  Event event;
+  event.type = type;
+  event.repository = message.repository();
+  event.tag = message.tag();
+  ASSIGN_OR_RETURN(event.digest, Digest::Parse(message.digest()));
+  event.time_nanos = Nanos(message.time());
+  return event;
+}
+
+// How one stream of events went.
+struct Watch {
+  bool heard = false;   // the daemon sent something
+  bool enough = false;  // the sink wants no more
+};
+
+// Reads one stream to its end. The request's token follows what came.
+absl::Status WatchOnce(v1::System::Stub& system, const EventSink& sink, v1::EventsRequest* request,
+                       Watch* watch) {
+  grpc::ClientContext context;
+  const std::unique_ptr<grpc::ClientReader<v1::EventsResponse>> stream =
+      system.Events(&context, *request);
+  v1::EventsResponse response;
+  absl::Status malformed;
+  while (malformed.ok() && !watch->enough && stream->Read(&response)) {
+    watch->heard = true;
+    const std::optional<Event::Type> type = FromMessage(response.event().type());
+    if (response.has_event() && type.has_value()) {
+      const absl::StatusOr<Event> event = FromMessage(response.event(), *type);
+      malformed = event.status();
+      watch->enough = event.ok() && !sink(*event, response.token());
+    }
+    request->set_token(response.token());
+  }
+  if (watch->enough || !malformed.ok()) context.TryCancel();
+  const absl::Status status = FromGrpc(stream->Finish());
+  return malformed.ok() ? status : malformed;
 }
 
 }  // namespace
@@ -85,8 +153,26 @@ absl::StatusOr<DiskUsage> GrpcClient::MeasureDiskUsage() {
   return usage;
 }
 
-absl::Status GrpcClient::WatchEvents(const WatchOptions&, const EventSink&) {
-  return absl::UnimplementedError("not yet");
+absl::Status GrpcClient::WatchEvents(const WatchOptions& options, const EventSink& sink) {
+  v1::EventsRequest request;
+  request.set_token(options.token);
+  request.set_from_oldest(options.from_oldest);
+  request.set_no_follow(!options.follow);
+  for (const Event::Type type : options.types) request.add_types(TypeOf(type));
+  request.set_repository(options.repository);
+  bool heard_before = false;
+  int failures = 0;
+  for (;;) {
+    Watch watch;
+    const absl::Status status = WatchOnce(*system_, sink, &request, &watch);
+    if (watch.enough) return absl::OkStatus();
+    // A daemon that was not there in the first place: waiting only delays the message.
+    heard_before = heard_before || watch.heard;
+    if (!absl::IsUnavailable(status) || !heard_before) return status;
+    failures = watch.heard ? 1 : failures + 1;
+    if (failures >= options_.attempts) return status;
+    std::this_thread::sleep_for(options_.first_wait * (1 << std::min(failures - 1, 6)));
+  }
 }
 
 }  // namespace varve
