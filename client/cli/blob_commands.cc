@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "client/byte_source.h"
 #include "client/cli/arguments.h"
@@ -12,8 +14,10 @@
 #include "client/cli/output_file.h"
 #include "client/cli/progress.h"
 #include "client/cli/text.h"
+#include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/limits.h"
 
 namespace varve {
 namespace {
@@ -162,6 +166,64 @@ void AddStat(CLI::App& group, Session& session) {
   SetAction(command, session, arguments, Stat);
 }
 
+struct BlobListArguments {
+  bool quiet = false;
+  bool json = false;
+};
+
+std::string JsonRow(const BlobDetails& details) {
+  return JsonObject()
+      .Add("digest", details.blob.digest.ToString())
+      .Add("size_bytes", details.blob.size_bytes)
+      .Add("created", TimeText(details.blob.created_nanos))
+      .Add("inlined", details.inlined)
+      .Add("referenced", details.referenced)
+      .Add("quarantined", details.quarantined)
+      .Line();
+}
+
+std::vector<std::string> TableRow(const BlobDetails& details, int64_t now_nanos) {
+  std::string state = details.referenced ? "referenced" : "unreferenced";
+  if (details.quarantined) state += ", damaged";
+  return {details.blob.digest.ToString(), HumanSize(details.blob.size_bytes),
+          HumanDuration(now_nanos - details.blob.created_nanos) + " ago",
+          details.inlined ? "index" : "file", std::move(state)};
+}
+
+absl::Status List(Session& session, const BlobListArguments& arguments) {
+  ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  Table table({"DIGEST", "SIZE", "CREATED", "KEPT IN", "STATE"});
+  std::string page_token;
+  do {
+    ASSIGN_OR_RETURN(const BlobPage page, client->ListBlobs(page_token, kMaxPageRows));
+    std::string text;
+    std::vector<std::vector<std::string>> rows;
+    for (const BlobDetails& details : page.blobs) {
+      if (arguments.json) {
+        text += JsonRow(details);
+      } else if (arguments.quiet) {
+        text += details.blob.digest.ToString() + "\n";
+      } else {
+        rows.push_back(TableRow(details, SystemClock().WallNanos()));
+      }
+    }
+    if (!arguments.json && !arguments.quiet) text = table.Format(rows);
+    if (!Print(text)) break;
+    page_token = page.next_page_token;
+  } while (!page_token.empty());
+  return absl::OkStatus();
+}
+
+void AddList(CLI::App& group, Session& session) {
+  auto arguments = std::make_shared<BlobListArguments>();
+  CLI::App* const command = group.add_subcommand("ls", "List all blobs of the store");
+  command->add_flag("-q,--quiet", arguments->quiet, "Show digests only");
+  command->add_flag("--json", arguments->json, "One JSON object a blob, one a line");
+  command->callback([&session, arguments] {
+    session.action = [&session, arguments] { return List(session, *arguments); };
+  });
+}
+
 }  // namespace
 
 void AddBlobCommands(CLI::App& app, Session& session) {
@@ -170,6 +232,7 @@ void AddBlobCommands(CLI::App& app, Session& session) {
   AddPut(*group, session);
   AddGet(*group, session);
   AddStat(*group, session);
+  AddList(*group, session);
 }
 
 }  // namespace varve

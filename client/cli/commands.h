@@ -20,8 +20,14 @@ void AddInspectCommands(CLI::App& app, Session& session);
 // `image rm`, `image prune`, and `rmi`; after AddImageCommands.
 void AddRemovalCommands(CLI::App& app, Session& session);
 
-// `blob put`, `blob get`, `blob stat`.
+// `blob put`, `blob get`, `blob stat`, `blob ls`.
 void AddBlobCommands(CLI::App& app, Session& session);
+
+// `repo ls`.
+void AddRepositoryCommands(CLI::App& app, Session& session);
+
+// `system info`, `system df`, `system events`.
+void AddSystemCommands(CLI::App& app, Session& session);
 
 // `image import` and its short form `import`; after AddImageCommands.
 void AddImportCommand(CLI::App& app, Session& session);
