@@ -6,6 +6,7 @@ target_link_libraries(varve_store_contract_fixture
 
 set(store_contract_suites
   store_contract_blobs_test.cc
+  store_contract_images_test.cc
   store_contract_listings_test.cc
   store_contract_manifests_test.cc
   store_contract_promises_test.cc
@@ -36,7 +37,10 @@ varve_test(varve_door_contract_tests LABEL contract TIMEOUT 300
     doors/http_store.cc
     doors/json_text.cc
     doors/live_doors.cc
+    doors_errors_test.cc
+    doors_test.cc
     ../daemon/http_client.cc
+    ../daemon/http_fake_store.cc
     ${store_contract_suites}
     store_contract_concurrency_test.cc
     store_contract_model_test.cc

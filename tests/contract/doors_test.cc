@@ -1,0 +1,305 @@
+// What is done through one door is seen at once through the other and in the store.
+#include <gmock/gmock.h>
+#include <sys/socket.h>
+
+#include "storage/base/status.h"
+#include "tests/contract/doors/doors_fixture.h"
+
+namespace varve {
+namespace {
+
+using testing::ElementsAre;
+using Code = absl::StatusCode;
+
+absl::StatusOr<std::string> ReadBlob(Store& store, std::string_view repository,
+                                     const Digest& digest) {
+  ASSIGN_OR_RETURN(const BlobReader reader, store.OpenBlob(repository, digest));
+  return ReadWhole(reader);
+}
+
+TEST_F(DoorsTest, BlobsOfEverySizeFromEachToAll) {
+  uint64_t seed = 0;
+  for (const Way& from : ways()) {
+    for (const size_t size : {size_t{0}, size_t{100}, size_t{200'000}, 3 * size_t{kMiB} + 1}) {
+      const std::string bytes = MakeBytes(size, ++seed);
+      const std::string repository = StrCat("from", seed);
+      const Digest digest = Push(*from.store, repository, bytes);
+      for (const Way& to : ways()) {
+        SCOPED_TRACE(StrCat(from.name, " to ", to.name, ", ", size, " bytes"));
+        const auto info = to.store->StatBlob(repository, digest);
+        ASSERT_TRUE(info.ok()) << info.status();
+        EXPECT_EQ(info->size_bytes, size);
+        const auto read = ReadBlob(*to.store, repository, digest);
+        ASSERT_TRUE(read.ok()) << read.status();
+        EXPECT_TRUE(*read == bytes);
+        if (size > 0) {
+          EXPECT_EQ(to.store->StatBlob("elsewhere", digest).status().code(), Code::kNotFound);
+        }
+      }
+    }
+  }
+}
+
+TEST_F(DoorsTest, ManifestsAndTagsFromEachToAll) {
+  uint64_t seed = 0;
+  for (const Way& from : ways()) {
+    const std::string repository = StrCat("from", ++seed);
+    const Image image = PushImage(*from.store, repository, seed, {"v1", "latest"});
+    for (const Way& to : ways()) {
+      SCOPED_TRACE(StrCat(from.name, " to ", to.name));
+      for (const ManifestReference& reference :
+           {ManifestReference("v1"), ManifestReference("latest"),
+            ManifestReference(image.manifest)}) {
+        const auto manifest = to.store->GetManifest(repository, reference);
+        ASSERT_TRUE(manifest.ok()) << manifest.status();
+        EXPECT_EQ(manifest->bytes, image.json);
+        EXPECT_EQ(manifest->info.digest, image.manifest);
+      }
+      EXPECT_EQ(to.store->GetManifest("elsewhere", image.manifest).status().code(),
+                Code::kNotFound);
+    }
+  }
+}
+
+TEST_F(DoorsTest, TagsMoveAndGoForAll) {
+  const Image one = PushImage(engine(), "app", 1, {"v1"});
+  const Image two = PushImage(engine(), "app", 2, {"v2"});
+  Digest target = one.manifest;
+  for (const Way& from : ways()) {
+    target = target == one.manifest ? two.manifest : one.manifest;
+    ASSERT_TRUE(from.store->Tag("app", "stable", target).ok());
+    for (const Way& to : ways()) {
+      SCOPED_TRACE(StrCat(from.name, " to ", to.name));
+      const auto info = to.store->StatManifest("app", "stable");
+      ASSERT_TRUE(info.ok()) << info.status();
+      EXPECT_EQ(info->digest, target);
+    }
+    ASSERT_TRUE(from.store->Untag("app", "stable").ok());
+    for (const Way& to : ways()) {
+      SCOPED_TRACE(StrCat(from.name, " to ", to.name));
+      EXPECT_EQ(to.store->StatManifest("app", "stable").status().code(), Code::kNotFound);
+      EXPECT_EQ(to.store->Untag("app", "stable").code(), Code::kNotFound);
+      EXPECT_TRUE(to.store->StatManifest("app", target).ok());
+    }
+  }
+}
+
+TEST_F(DoorsTest, AllListTheSameTags) {
+  const Image image = PushImage(engine(), "app", 1, {"b", "a", "c"});
+  PushImage(engine(), "app2", 2, {"other"});
+  for (const Way& to : ways()) {
+    SCOPED_TRACE(to.name);
+    std::vector<std::string> names;
+    const auto page = to.store->ListTags("app", {"", 2});
+    ASSERT_TRUE(page.ok()) << page.status();
+    EXPECT_TRUE(page->more);
+    for (const TagInfo& tag : page->rows) {
+      names.push_back(tag.name);
+      EXPECT_EQ(tag.digest, image.manifest);
+    }
+    EXPECT_THAT(names, ElementsAre("a", "b"));
+  }
+}
+
+TEST_F(DoorsTest, DeletedManifestIsGoneForAll) {
+  for (const Way& from : ways()) {
+    if (!from.Has(Ability::kDeleteManifest)) continue;  // its way is RemovedImageIsGoneForAll
+    const Image image = PushImage(engine(), "app", 1, {"v1"});
+    ASSERT_TRUE(from.store->DeleteManifest("app", image.manifest).ok());
+    for (const Way& to : ways()) {
+      SCOPED_TRACE(StrCat(from.name, " to ", to.name));
+      EXPECT_EQ(to.store->GetManifest("app", "v1").status().code(), Code::kNotFound);
+      EXPECT_EQ(to.store->GetManifest("app", image.manifest).status().code(), Code::kNotFound);
+    }
+  }
+}
+
+TEST_F(DoorsTest, RemovedImageIsGoneForAll) {
+  for (const Way& from : ways()) {
+    if (!from.Has(Ability::kListImages)) continue;  // its way is DeletedManifestIsGoneForAll
+    const Image image = PushImage(engine(), "app", 1, {"v1"});
+    const auto removed = from.store->RemoveImage("app:v1", false);
+    ASSERT_TRUE(removed.ok()) << removed.status();
+    EXPECT_THAT(removed->untagged, ElementsAre("app:v1"));
+    for (const Way& to : ways()) {
+      SCOPED_TRACE(StrCat(from.name, " to ", to.name));
+      EXPECT_EQ(to.store->GetManifest("app", "v1").status().code(), Code::kNotFound);
+      EXPECT_EQ(to.store->GetManifest("app", image.manifest).status().code(), Code::kNotFound);
+    }
+  }
+}
+
+TEST_F(DoorsTest, DeletedAndMountedBlobsForAll) {
+  uint64_t seed = 0;
+  for (const Way& from : ways()) {
+    if (!from.Has(Ability::kMountBlob)) continue;  // varve.v1 has neither call
+    const std::string here = StrCat("here", ++seed);
+    const std::string there = StrCat("there", seed);
+    const Digest digest = Push(engine(), here, MakeBytes(1000, seed));
+    ASSERT_TRUE(from.store->MountBlob(there, digest, here).ok());
+    for (const Way& to : ways()) {
+      SCOPED_TRACE(StrCat(from.name, " to ", to.name));
+      EXPECT_TRUE(to.store->StatBlob(there, digest).ok());
+    }
+    ASSERT_TRUE(from.store->DeleteBlob(there, digest).ok());
+    for (const Way& to : ways()) {
+      SCOPED_TRACE(StrCat(from.name, " to ", to.name));
+      EXPECT_EQ(to.store->StatBlob(there, digest).status().code(), Code::kNotFound);
+      EXPECT_TRUE(to.store->StatBlob(here, digest).ok());
+    }
+  }
+}
+
+// --- uploads -----------------------------------------------------------------------------------
+
+// One upload, begun, continued and finished each through another door.
+TEST_F(DoorsTest, UploadWandersThroughAllDoors) {
+  uint64_t seed = 0;
+  for (const Way& first : ways()) {
+    for (const Way& second : ways()) {
+      for (const Way& third : ways()) {
+        SCOPED_TRACE(StrCat(first.name, ", ", second.name, ", ", third.name));
+        const std::string bytes = MakeBytes(120'000, ++seed);
+        std::string id;
+        {
+          auto ingest = first.store->BeginIngest("app", {});
+          ASSERT_TRUE(ingest.ok()) << ingest.status();
+          id = (*ingest)->status().id;
+          ASSERT_TRUE((*ingest)->Append(0, bytes.substr(0, 50'000)).ok());
+        }
+        {
+          auto ingest = second.store->ResumeIngest("app", id);
+          ASSERT_TRUE(ingest.ok()) << ingest.status();
+          ASSERT_EQ((*ingest)->status().offset_bytes, 50'000u);
+          ASSERT_TRUE((*ingest)->Append(50'000, bytes.substr(50'000)).ok());
+        }
+        auto ingest = third.store->ResumeIngest("app", id);
+        ASSERT_TRUE(ingest.ok()) << ingest.status();
+        ASSERT_EQ((*ingest)->status().offset_bytes, bytes.size());
+        const auto info = (*ingest)->Commit(Sha256(bytes), std::nullopt);
+        ASSERT_TRUE(info.ok()) << info.status();
+        ingest->reset();
+        for (const Way& to : ways()) {
+          EXPECT_EQ(to.store->ResumeIngest("app", id).status().code(), Code::kNotFound);
+          EXPECT_TRUE(ReadBlob(*to.store, "app", Sha256(bytes)).value_or("") == bytes);
+        }
+      }
+    }
+  }
+}
+
+TEST_F(DoorsTest, AbortedUploadIsUnknownToAll) {
+  for (const Way& from : ways()) {
+    auto begun = engine().BeginIngest("app", {});
+    ASSERT_TRUE(begun.ok()) << begun.status();
+    const std::string id = (*begun)->status().id;
+    ASSERT_TRUE((*begun)->Append(0, "bytes").ok());
+    begun->reset();
+    auto ingest = from.store->ResumeIngest("app", id);
+    ASSERT_TRUE(ingest.ok()) << ingest.status();
+    ASSERT_TRUE((*ingest)->Abort().ok());
+    for (const Way& to : ways()) {
+      SCOPED_TRACE(StrCat(from.name, " to ", to.name));
+      EXPECT_EQ(to.store->ResumeIngest("app", id).status().code(), Code::kNotFound);
+    }
+  }
+}
+
+TEST_F(DoorsTest, UploadOfAWriteStreamIsHeldForAll) {
+  grpc::ClientContext context;
+  v1::WriteResponse response;
+  const auto stream = grpc().store().blobs().Write(&context, &response);
+  v1::WriteRequest message;
+  message.mutable_header()->set_repository("app");
+  message.mutable_header()->set_upload_id("streamed");
+  ASSERT_TRUE(stream->Write(message));
+  // The stream has its upload as soon as nobody else gets it.
+  while (engine().ResumeIngest("app", "streamed").status().code() == Code::kNotFound) {
+  }
+  for (const Way& way : ways()) {
+    SCOPED_TRACE(way.name);
+    EXPECT_EQ(way.store->ResumeIngest("app", "streamed").status().code(), Code::kAborted);
+  }
+  message.set_data("bytes");
+  stream->Write(message);
+  stream->WritesDone();
+  ASSERT_TRUE(stream->Finish().ok());
+  for (const Way& way : ways()) {
+    SCOPED_TRACE(way.name);
+    const auto resumed = way.store->ResumeIngest("app", "streamed");
+    ASSERT_TRUE(resumed.ok()) << resumed.status();
+    EXPECT_EQ((*resumed)->status().offset_bytes, 5u);
+  }
+}
+
+TEST_F(DoorsTest, FullStoreRefusesThroughAll) {
+  StoreSettings settings;
+  settings.max_bytes = 1'000'000;
+  Make(settings);
+  Push(engine(), "app", MakeBytes(600'000, 1));
+  for (const Way& way : ways()) {
+    SCOPED_TRACE(way.name);
+    auto ingest = way.store->BeginIngest("app", {});
+    ASSERT_TRUE(ingest.ok()) << ingest.status();
+    const std::string id = (*ingest)->status().id;
+    EXPECT_EQ((*ingest)->Append(0, MakeBytes(600'000, 2)).code(), Code::kResourceExhausted);
+    ingest->reset();
+    for (const Way& other : ways()) {
+      EXPECT_EQ(other.store->ResumeIngest("app", id).status().code(), Code::kNotFound);
+    }
+  }
+}
+
+// --- readers -----------------------------------------------------------------------------------
+
+class DoorReadersTest : public DoorsTest {
+ protected:
+  // More than what sockets and libraries keep on the way.
+  static constexpr size_t kBytes = 24 * kMiB;
+
+  void RemoveEverything() {
+    behind().Advance(kHour);
+    const auto report = engine().Reclaim();
+    ASSERT_TRUE(report.ok()) << report.status();
+    EXPECT_EQ(report->blobs, 1u);
+    for (const Way& way : ways()) {
+      EXPECT_EQ(way.store->StatBlob("app", digest_).status().code(), Code::kNotFound);
+    }
+  }
+
+  const std::string bytes_ = MakeBytes(kBytes, 1);
+  const Digest digest_ = Sha256(bytes_);
+};
+
+TEST_F(DoorReadersTest, GrpcReaderKeepsItsBytesWhateverIsRemoved) {
+  Push(engine(), "app", bytes_);
+  grpc::ClientContext context;
+  v1::ReadRequest request;
+  request.set_repository("app");
+  request.set_digest(digest_.ToString());
+  const auto stream = grpc().store().blobs().Read(&context, request);
+  v1::ReadResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  std::string read = response.data();
+  ASSERT_LT(read.size(), kBytes);
+  RemoveEverything();
+  while (stream->Read(&response)) read += response.data();
+  ASSERT_TRUE(stream->Finish().ok());
+  EXPECT_TRUE(read == bytes_);
+}
+
+TEST_F(DoorReadersTest, HttpReaderKeepsItsBytesWhateverIsRemoved) {
+  Push(engine(), "app", bytes_);
+  HttpClient client(http().port());
+  ASSERT_TRUE(client.Send(StrCat("GET /v2/app/blobs/", digest_.ToString(),
+                                 " HTTP/1.1\r\nHost: registry.test\r\n\r\n")));
+  char first = 0;
+  ASSERT_EQ(recv(client.descriptor(), &first, 1, MSG_PEEK), 1);
+  RemoveEverything();
+  const HttpResponse response = client.Read();
+  EXPECT_EQ(response.status, 200);
+  EXPECT_TRUE(response.body == bytes_);
+}
+
+}  // namespace
+}  // namespace varve
