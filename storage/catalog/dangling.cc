@@ -14,9 +14,8 @@ namespace {
 // Reads of Index and Transaction have the same form.
 template <typename Reads>
 absl::StatusOr<bool> HasEdge(Reads& reads, const Digest& target, EdgeKind kind) {
-  std::string prefix = EdgePrefix(target);
-  prefix.push_back(static_cast<char>(kind));
-  ASSIGN_OR_RETURN(const std::vector<KeyValue> edges, reads.Scan(PrefixRange(prefix), 1));
+  ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
+                   reads.Scan(PrefixRange(EdgePrefix(target, kind)), 1));
   return !edges.empty();
 }
 

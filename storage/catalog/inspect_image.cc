@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
-#include "storage/base/bytes.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/catalog/images.h"
@@ -59,22 +58,26 @@ absl::StatusOr<Digest> Images::ResolveReference(RepositoryId id, std::string_vie
 absl::StatusOr<std::vector<std::string>> Images::NamesOf(RepositoryId id,
                                                          std::string_view repository,
                                                          const Digest& digest) {
-  std::string prefix = EdgePrefix(digest);
-  prefix.push_back(static_cast<char>(EdgeKind::kTag));
-  ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                   parts_.index.Scan(PrefixRange(prefix), kMaxImageNames));
+  ASSIGN_OR_RETURN(
+      const std::vector<KeyValue> edges,
+      parts_.index.Scan(PrefixRange(EdgePrefix(digest, EdgeKind::kTag)), kMaxImageNames));
   absl::flat_hash_map<RepositoryId, std::string> names = {{id, std::string(repository)}};
   std::vector<std::string> references;
   for (const KeyValue& edge : edges) {
-    ByteReader reader(std::string_view(edge.key).substr(prefix.size()));
-    const RepositoryId of = reader.U64();
-    if (!reader.ok()) return absl::DataLossError("a tag edge of the index is damaged");
-    if (!names.contains(of)) {
-      const absl::StatusOr<std::string> name = parts_.catalog.RepositoryName(of);
-      if (!name.ok() && !absl::IsNotFound(name.status())) return name.status();
-      names[of] = name.value_or("");
+    Digest target;
+    EdgeSource source;
+    if (!ParseEdgeKey(edge.key, &target, &source)) {
+      return absl::DataLossError("a tag edge of the index is damaged");
     }
-    if (!names[of].empty()) references.push_back(StrCat(names[of], ":", reader.rest()));
+    std::string& name = names[source.repository];
+    if (name.empty()) {
+      absl::StatusOr<std::string> found = parts_.catalog.RepositoryName(source.repository);
+      // Repositories of a store that an older version wrote have no row for the way back.
+      if (absl::IsNotFound(found.status())) continue;
+      RETURN_IF_ERROR(found.status());
+      name = *std::move(found);
+    }
+    references.push_back(StrCat(name, ":", source.tag));
   }
   std::sort(references.begin(), references.end());
   return references;
