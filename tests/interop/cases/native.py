@@ -59,13 +59,10 @@ def grpcurl_by_reflection(context):
     Registry(context.address).push_layout("native/grpcurl", layout, root, "v1")
 
     def call(method, request):
-        # The authority of a socket's path is no host name, which the server would refuse.
-        said = context.run(program, "-plaintext", "-unix", "-authority", "localhost", "-d",
-                           json.dumps(request), daemon.socket, method)
-        return json.loads(said)
+        return json.loads(context.run(program, "-plaintext", "-d", json.dumps(request),
+                                      f"unix://{daemon.socket}", method))
 
-    services = context.run(program, "-plaintext", "-unix", "-authority", "localhost",
-                           daemon.socket, "list").split()
+    services = context.run(program, "-plaintext", f"unix://{daemon.socket}", "list").split()
     for name in ("varve.v1.Blobs", "varve.v1.Images", "varve.v1.Repositories", "varve.v1.System",
                  "grpc.health.v1.Health"):
         assert name in services, services
