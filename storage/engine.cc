@@ -24,6 +24,9 @@
 #include "storage/index/rocksdb_index.h"
 #include "storage/index/rows.h"
 #include "storage/limits.h"
+#include "storage/reclaim/disk_usage.h"
+#include "storage/reclaim/image_removal.h"
+#include "storage/reclaim/prune.h"
 #include "storage/reclaim/reclaimer.h"
 #include "storage/store_file.h"
 
@@ -145,7 +148,9 @@ class Engine final : public Store {
     return images_.InspectImage(repository, reference, platform);
   }
   absl::Status TagFrom(std::string_view from, const Digest& digest, std::string_view repository,
-                       std::string_view tag) override;
+                       std::string_view tag) override {
+    return catalog_.TagFrom(from, digest, repository, tag);
+  }
   absl::StatusOr<RemovedImage> RemoveImage(std::string_view name, bool force) override;
   absl::StatusOr<PruneReport> Prune(const PruneRequest& request,
                                     const PruneObserver& observer) override;
@@ -170,6 +175,10 @@ class Engine final : public Store {
   absl::Status RemoveOrphans();
   absl::Status SaveLowWater();
   absl::Status Sweep(ReclaimReport* report);
+  DanglingSet::Parts ImageParts() { return {*index_, blobs_, files_, catalog_}; }
+  DeletionRunner DeletionsWithReserve() {
+    return [this](const std::function<absl::Status()>& deletion) { return WithReserve(deletion); };
+  }
   // Runs a deletion; on a full disk once more with the reserve given up.
   template <typename Deletion>
   absl::Status WithReserve(Deletion deletion) {
@@ -204,18 +213,28 @@ class Engine final : public Store {
   Reclaimer reclaimer_;
 };
 
-absl::StatusOr<ImageMatch> Engine::FindImage(std::string_view) {
-  return absl::UnimplementedError("not yet");
+absl::StatusOr<ImageMatch> Engine::FindImage(std::string_view name) {
+  ASSIGN_OR_RETURN(FoundImage found, catalog_.FindImage(name));
+  return std::move(found.match);
 }
-absl::Status Engine::TagFrom(std::string_view, const Digest&, std::string_view, std::string_view) {
-  return absl::UnimplementedError("not yet");
+
+absl::StatusOr<RemovedImage> Engine::RemoveImage(std::string_view name, bool force) {
+  return ImageRemoval({ImageParts(), DeletionsWithReserve()}).Remove(name, force);
 }
-absl::StatusOr<RemovedImage> Engine::RemoveImage(std::string_view, bool) {
-  return absl::UnimplementedError("not yet");
+
+absl::StatusOr<PruneReport> Engine::Prune(const PruneRequest& request,
+                                          const PruneObserver& observer) {
+  return varve::Prune({ImageParts(), images_, promises_, *options_.clock, DeletionsWithReserve(),
+                       [this] { return Reclaim().status(); }},
+                      request, observer)
+      .Run();
 }
-absl::StatusOr<PruneReport> Engine::Prune(const PruneRequest&, const PruneObserver&) {
-  return absl::UnimplementedError("not yet");
+
+absl::StatusOr<DiskUsage> Engine::MeasureDiskUsage() {
+  return varve::MeasureDiskUsage(
+      {ImageParts(), ingests_, *options_.file_system, StrCat(directory_, "/index")});
 }
+
 absl::StatusOr<StoreInfo> Engine::Info() {
   StoreInfo info;
   info.uuid = store_.uuid;
@@ -227,7 +246,6 @@ absl::StatusOr<StoreInfo> Engine::Info() {
   ASSIGN_OR_RETURN(info.disk_free_bytes, options_.file_system->FreeBytes(directory_));
   return info;
 }
-absl::StatusOr<DiskUsage> Engine::MeasureDiskUsage() { return absl::UnimplementedError("not yet"); }
 
 absl::Status Engine::Recover() {
   RETURN_IF_ERROR(removals_.Recover());

@@ -40,7 +40,9 @@ absl::Status HeldIngest::Expect(uint64_t more_bytes) {
     return DropUnlessOk(
         absl::ResourceExhaustedError(StrCat("a blob may have at most ", kMaxBlobBytes, " bytes")));
   }
-  return DropUnlessOk(upload_->bytes->Expect(have + more_bytes));
+  RETURN_IF_ERROR(DropUnlessOk(upload_->bytes->Expect(have + more_bytes)));
+  IngestTable::NoteReceived(*upload_);
+  return absl::OkStatus();
 }
 
 absl::Status HeldIngest::Append(uint64_t offset, std::string_view bytes) {
@@ -52,6 +54,7 @@ absl::Status HeldIngest::Append(uint64_t offset, std::string_view bytes) {
   }
   RETURN_IF_ERROR(DropUnlessOk(received.Append(bytes)));
   upload_->updated_nanos = table_.parts_.clock.WallNanos();
+  IngestTable::NoteReceived(*upload_);
   const int64_t now = table_.parts_.clock.MonotonicNanos();
   if (now - upload_->announced_nanos >= kAnnounceNanos) {
     upload_->announced_nanos = now;
@@ -71,6 +74,7 @@ absl::Status HeldIngest::Restart() {
   upload_->bytes = std::make_unique<IngestBytes>(table_.BytesParts(), algorithm);
   upload_->checkpoint_bytes = 0;
   upload_->saved = false;
+  IngestTable::NoteReceived(*upload_);
   if (file != 0 || saved) {
     table_.parts_.blobs.Discard(file, [&](Transaction& txn) {
       return saved ? txn.Delete(IngestKey(upload_->id)) : absl::OkStatus();

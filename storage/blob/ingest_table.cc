@@ -72,6 +72,7 @@ absl::Status IngestTable::LoadRow(std::string_view id, std::string_view value) {
   upload->updated_nanos = row.updated_nanos;
   ASSIGN_OR_RETURN(upload->bytes, IngestBytes::Restore(BytesParts(), row));
   upload->checkpoint_bytes = upload->bytes->size_bytes();
+  NoteReceived(*upload);
   upload->saved = true;
   upload->held = false;
   MutexLock lock(mutex_);
@@ -86,6 +87,24 @@ absl::flat_hash_set<FileId> IngestTable::Files() {
     if (upload->bytes->file() != 0) files.insert(upload->bytes->file());
   }
   return files;
+}
+
+DiskUsage::Part IngestTable::Usage() {
+  DiskUsage::Part usage;
+  std::vector<FileId> files;
+  {
+    MutexLock lock(mutex_);
+    usage.count = uploads_.size();
+    for (const auto& [id, upload] : uploads_) {
+      usage.logical_bytes += upload->received_bytes;
+      if (upload->file != 0) files.push_back(upload->file);
+    }
+  }
+  for (const FileId file : files) {
+    const absl::StatusOr<FileStat> stat = parts_.files.Stat(file);
+    if (stat.ok()) usage.disk_bytes += stat->allocated_bytes;  // else it has ended
+  }
+  return usage;
 }
 
 absl::StatusOr<std::unique_ptr<Ingest>> IngestTable::Begin(std::string_view repository,
@@ -144,6 +163,7 @@ absl::Status IngestTable::Checkpoint(Upload& upload) {
   IngestBytes& bytes = *upload.bytes;
   if (upload.saved && upload.checkpoint_bytes == bytes.size_bytes()) return absl::OkStatus();
   if (bytes.buffered().size() > kMaxBufferedInRow) RETURN_IF_ERROR(bytes.Spill());
+  NoteReceived(upload);
   RETURN_IF_ERROR(bytes.Sync(/*final=*/false));
   const IngestRow row{upload.repository, upload.started_nanos,       upload.updated_nanos,
                       bytes.file(),      bytes.hasher().SaveState(), std::string(bytes.buffered())};

@@ -61,6 +61,9 @@ class IngestTable {
                                                 const IngestOptions& options);
   absl::StatusOr<std::unique_ptr<Ingest>> Resume(std::string_view repository, std::string_view id);
 
+  // How many uploads there are and what they take, up to the last piece that each received.
+  DiskUsage::Part Usage() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Checkpoints the uploads that nobody holds; a holder checkpoints its own.
   absl::Status CheckpointAll();
   // Drops the uploads that nobody continued for `expiry_nanos`.
@@ -69,12 +72,14 @@ class IngestTable {
  private:
   friend class HeldIngest;
 
-  // Everything but `held` and `gone` belongs to the holder.
+  // Everything but the atomics, `held` and `gone` belongs to the holder.
   struct Upload {
     std::string id;
     std::string repository;
     int64_t started_nanos = 0;
     std::atomic<int64_t> updated_nanos = 0;
+    std::atomic<uint64_t> received_bytes = 0;
+    std::atomic<FileId> file = 0;  // where they are; 0: in memory
     std::unique_ptr<IngestBytes> bytes;
     int64_t announced_nanos = 0;    // the last WhileUploading, monotonic
     uint64_t checkpoint_bytes = 0;  // covered by the saved row
@@ -86,6 +91,11 @@ class IngestTable {
 
   IngestBytes::Parts BytesParts() {
     return {parts_.files, parts_.unnamed, parts_.space, buffered_bytes_};
+  }
+  // Tells Usage where the holder's bytes are.
+  static void NoteReceived(Upload& upload) {
+    upload.received_bytes = upload.bytes->size_bytes();
+    upload.file = upload.bytes->file();
   }
   std::string NewId();
   absl::Status LoadRow(std::string_view id, std::string_view value);

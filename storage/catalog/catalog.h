@@ -95,14 +95,23 @@ class Catalog final : public CommitObserver {
   absl::Status FinishUnlinking();
   absl::Status ExpireLinks();
 
-  // Deletes a manifest from a repository, with its tags there, if `may_go` says so; that is asked
-  // inside the deletion's transaction, where the manifest's blob row is guarded exclusively: what
-  // it finds of tags and of manifests that list this one holds until the commit. It may write a few
-  // rows, also when it says no. The transaction may run several times.
+  // remove_image.cc. Deletions that look, inside their transaction, whether something needs the
+  // manifest; kAbsent when the repository does not list it (any more).
   enum class Deletion { kDeleted, kKept, kAbsent };
-  using MayGo = std::function<absl::StatusOr<bool>(Transaction&, const MemberRow&)>;
-  absl::StatusOr<Deletion> DeleteManifestIf(RepositoryId repository, const Digest& digest,
-                                            const MayGo& may_go);
+  // Unless it is needed anywhere: see IsDangling in dangling.h.
+  absl::StatusOr<Deletion> DeleteDangling(RepositoryId repository, const Digest& manifest);
+  // Unless something of this repository needs it: a tag, an index that lists it, its subject.
+  absl::StatusOr<Deletion> DeleteUnneeded(RepositoryId repository, const Digest& manifest);
+  // With its tags, unless an index of this repository lists it. With `only_tags`, also unless it
+  // has other tags here than those.
+  absl::StatusOr<Deletion> DeleteUnlisted(RepositoryId repository, const Digest& manifest,
+                                          const std::vector<std::string>* only_tags);
+  // Removes a tag that names `manifest`, in one transaction with the manifest when nothing else of
+  // the repository needs that. kKept: only the tag went; kAbsent: it does not name the manifest.
+  absl::StatusOr<Deletion> RemoveTag(RepositoryId repository, std::string_view tag,
+                                     const Digest& manifest);
+  // Whether an index of the repository lists the manifest.
+  absl::StatusOr<bool> IsListed(RepositoryId repository, const Digest& manifest);
 
   // The repository's name; NotFound when no repository has the id.
   absl::StatusOr<std::string> RepositoryName(RepositoryId repository);
@@ -179,6 +188,13 @@ class Catalog final : public CommitObserver {
   absl::StatusOr<std::vector<ImageMatch::Place>> PlacesOf(const Digest& manifest);
 
   // delete_manifest.cc
+  // Deletes a manifest from a repository, with its tags there, if `may_go` says so; that is asked
+  // inside the deletion's transaction, where the manifest's blob row is guarded exclusively: what
+  // it finds of tags and of manifests that list this one holds until the commit. It may write a few
+  // rows, also when it says no. The transaction may run several times.
+  using MayGo = std::function<absl::StatusOr<bool>(Transaction&, const MemberRow&)>;
+  absl::StatusOr<Deletion> DeleteManifestIf(RepositoryId repository, const Digest& digest,
+                                            const MayGo& may_go);
   absl::Status Unlink(RepositoryId repository, const Digest& manifest, const std::string& note);
   absl::StatusOr<bool> UnlinkPage(RepositoryId repository, const Digest& manifest,
                                   const std::string& note, const std::vector<Digest>& targets,

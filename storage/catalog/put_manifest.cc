@@ -152,6 +152,8 @@ absl::StatusOr<ManifestInfo> Catalog::PutManifestFrom(std::string_view repositor
   for (const ResolvedReference& reference : references) {
     parts_.promises.Consume(id, reference.digest);
   }
+  // The tag keeps it; a promise would only keep it from a prune once the tag has moved on.
+  if (!request.tags.empty()) parts_.promises.Consume(id, digest);
   return ManifestInfo{digest,        member.media_type, member.artifact_type, member.subject,
                       member.config, member.size_bytes, member.content_bytes, member.pushed_nanos};
 }

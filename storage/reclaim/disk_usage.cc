@@ -1,0 +1,138 @@
+#include "storage/reclaim/disk_usage.h"
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/index/rows.h"
+
+namespace varve {
+namespace {
+
+constexpr size_t kPageRows = 256;
+
+// Calls `visit` for each row whose key starts with `prefix`, in pages.
+absl::Status VisitRows(Index& index, const std::string& prefix,
+                       const std::function<absl::Status(const KeyValue& row)>& visit) {
+  std::string after;
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
+                     index.Scan(PrefixRange(prefix, after), kPageRows));
+    for (const KeyValue& row : rows) RETURN_IF_ERROR(visit(row));
+    if (rows.size() < kPageRows) return absl::OkStatus();
+    after = rows.back().key.substr(prefix.size());
+  }
+}
+
+absl::StatusOr<bool> HasRow(Index& index, const std::string& prefix) {
+  ASSIGN_OR_RETURN(const std::vector<KeyValue> rows, index.Scan(PrefixRange(prefix), 1));
+  return !rows.empty();
+}
+
+void AddTo(DiskUsage::Part& part, uint64_t logical_bytes, uint64_t disk_bytes) {
+  ++part.count;
+  part.logical_bytes += logical_bytes;
+  part.disk_bytes += disk_bytes;
+}
+
+class UsageWalk {
+ public:
+  explicit UsageWalk(const DiskUsageParts& parts) : parts_(parts), index_(parts.images.index) {}
+
+  absl::StatusOr<DiskUsage> Run() {
+    RETURN_IF_ERROR(CountNames());
+    RETURN_IF_ERROR(
+        VisitRows(index_, BlobPrefix(), [&](const KeyValue& row) { return CountBlob(row); }));
+    RETURN_IF_ERROR(CountDangling());
+    // A tagged image may have become dangling between the two walks.
+    for (uint64_t DiskUsage::Part::*const bytes :
+         {&DiskUsage::Part::logical_bytes, &DiskUsage::Part::disk_bytes}) {
+      usage_.tagged.*bytes -= std::min(usage_.tagged.*bytes, usage_.dangling.*bytes);
+    }
+    usage_.uploads = parts_.ingests.Usage();
+    RETURN_IF_ERROR(CountIndex());
+    return usage_;
+  }
+
+ private:
+  absl::Status CountNames() {
+    RETURN_IF_ERROR(VisitRows(index_, RepositoryPrefix(), [&](const KeyValue& row) -> absl::Status {
+      ASSIGN_OR_RETURN(const RepositoryRow repository, RepositoryRow::Decode(row.value));
+      // One to which nothing but blobs was pushed has no image, and is not listed.
+      ASSIGN_OR_RETURN(const bool has_members, HasRow(index_, MemberPrefix(repository.id)));
+      if (has_members) ++usage_.repositories;
+      return absl::OkStatus();
+    }));
+    return VisitRows(index_, TagPrefix(), [&](const KeyValue&) {
+      ++usage_.tags;
+      return absl::OkStatus();
+    });
+  }
+
+  absl::Status CountBlob(const KeyValue& row) {
+    Digest digest;
+    if (!ParseBlobKey(row.key, &digest)) {
+      return absl::DataLossError("a blob row of the index is damaged");
+    }
+    ASSIGN_OR_RETURN(const BlobRow blob, BlobRow::Decode(row.value));
+    uint64_t disk_bytes = 0;
+    if (blob.tier == BlobRow::Tier::kLoose) {
+      const absl::StatusOr<FileStat> stat = parts_.images.files.Stat(blob.file);
+      // Lost, or removed since the row was read.
+      if (stat.ok()) disk_bytes = stat->allocated_bytes;
+    }
+    AddTo(blob.tier == BlobRow::Tier::kLoose ? usage_.loose : usage_.inlined, blob.size_bytes,
+          disk_bytes);
+    ASSIGN_OR_RETURN(const bool kept, HasRow(index_, EdgePrefix(digest)));
+    if (!kept) {
+      AddTo(usage_.unreferenced, blob.size_bytes, disk_bytes);
+      return absl::OkStatus();
+    }
+    ASSIGN_OR_RETURN(const bool tagged, HasRow(index_, EdgePrefix(digest, EdgeKind::kTag)));
+    if (tagged) ++usage_.tagged.count;
+    usage_.tagged.logical_bytes += blob.size_bytes;
+    usage_.tagged.disk_bytes += disk_bytes;
+    return absl::OkStatus();
+  }
+
+  absl::Status CountDangling() {
+    DanglingSet dangling(parts_.images);
+    RETURN_IF_ERROR(VisitMembers(index_, [&](const Member& member) {
+      return dangling.Gather(
+          member, [](const DanglingSet::Content&, bool) -> absl::StatusOr<bool> { return true; });
+    }));
+    usage_.dangling.count = dangling.size();
+    return dangling.VisitOwnBlobs([&](const Digest&, const DanglingSet::Copy& copy) {
+      usage_.dangling.logical_bytes += copy.size_bytes;
+      usage_.dangling.disk_bytes += copy.allocated_bytes;
+      return absl::OkStatus();
+    });
+  }
+
+  absl::Status CountIndex() {
+    const absl::StatusOr<std::vector<std::string>> files =
+        parts_.file_system.List(parts_.index_directory);
+    if (absl::IsNotFound(files.status())) return absl::OkStatus();  // an index kept elsewhere
+    RETURN_IF_ERROR(files.status());
+    for (const std::string& file : *files) {
+      const absl::StatusOr<FileStat> stat =
+          parts_.file_system.Stat(StrCat(parts_.index_directory, "/", file));
+      if (stat.ok()) usage_.index_disk_bytes += stat->allocated_bytes;  // else compacted away
+    }
+    return absl::OkStatus();
+  }
+
+  const DiskUsageParts& parts_;
+  Index& index_;
+  DiskUsage usage_;
+};
+
+}  // namespace
+
+absl::StatusOr<DiskUsage> MeasureDiskUsage(const DiskUsageParts& parts) {
+  return UsageWalk(parts).Run();
+}
+
+}  // namespace varve

@@ -1,0 +1,31 @@
+// What the disk space of the store is used for: walks every blob row, and reads nothing else but
+// the sizes of files. Exact while nothing changes; beside changes each row counts as it was met.
+// Memory in proportion to the dangling images. Thread-safe: no shared state.
+#ifndef VARVE_STORAGE_RECLAIM_DISK_USAGE_H_
+#define VARVE_STORAGE_RECLAIM_DISK_USAGE_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "storage/base/file_system.h"
+#include "storage/blob/ingest_table.h"
+#include "storage/reclaim/dangling_set.h"
+#include "storage/store.h"
+
+namespace varve {
+
+struct DiskUsageParts {
+  DanglingSet::Parts images;
+  IngestTable& ingests;
+  FileSystem& file_system;
+  std::string index_directory;
+};
+
+// Store::MeasureDiskUsage. Blobs in the index have no disk bytes of their own: those are part of
+// index_disk_bytes. What is neither unreferenced nor kept by dangling images alone is kept by a
+// tag, directly, through an index or as what refers to such an image: it counts as tagged.
+absl::StatusOr<DiskUsage> MeasureDiskUsage(const DiskUsageParts& parts);
+
+}  // namespace varve
+
+#endif  // VARVE_STORAGE_RECLAIM_DISK_USAGE_H_

@@ -1,0 +1,137 @@
+#include "storage/reclaim/image_removal.h"
+
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+
+namespace varve {
+namespace {
+
+// A tag may move between the look and the removal; each time somebody else's tag succeeded.
+constexpr int kMaxAttempts = 8;
+constexpr size_t kShortIdDigits = 12;
+
+std::string ShortId(const Digest& digest) {
+  const std::string text = digest.ToString();
+  return text.substr(text.find(':') + 1, kShortIdDigits);
+}
+
+absl::Status Conflict(const FoundImage& found, std::string_view how, std::string_view why) {
+  return absl::FailedPreconditionError(
+      StrCat("conflict: unable to delete ", ShortId(found.id), " (", how, ") - ", why));
+}
+
+absl::Status ListedConflict(const FoundImage& found, std::string_view repository) {
+  return Conflict(found, "cannot be forced",
+                  StrCat("an image index in repository ", repository,
+                         " lists the image; remove the index instead"));
+}
+
+}  // namespace
+
+absl::StatusOr<RemovedImage> ImageRemoval::Remove(std::string_view name, bool force) {
+  RemovedImage removed;
+  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    ASSIGN_OR_RETURN(const FoundImage found, parts_.images.catalog.FindImage(name));
+    if (found.match.tag.empty()) {
+      RETURN_IF_ERROR(CheckConflicts(found, force));
+      RETURN_IF_ERROR(RemoveFromPlaces(found, force, &removed));
+      return removed;
+    }
+    ASSIGN_OR_RETURN(const bool done, RemoveTag(found, &removed));
+    if (done) return removed;
+  }
+  return absl::UnavailableError(StrCat("the tag ", name, " keeps moving; try again"));
+}
+
+absl::StatusOr<Catalog::Deletion> ImageRemoval::Delete(
+    const std::function<absl::StatusOr<Deletion>()>& deletion) {
+  Deletion outcome = Deletion::kAbsent;
+  RETURN_IF_ERROR(parts_.run([&]() -> absl::Status {
+    ASSIGN_OR_RETURN(outcome, deletion());
+    return absl::OkStatus();
+  }));
+  return outcome;
+}
+
+absl::StatusOr<bool> ImageRemoval::RemoveTag(const FoundImage& found, RemovedImage* removed) {
+  const std::string& repository = found.match.places[0].repository;
+  const std::string& tag = found.match.tag;
+  const Digest& manifest = found.match.manifest;
+  ASSIGN_OR_RETURN(const RepositoryId id, parts_.images.catalog.FindRepository(repository));
+  // Read before it goes: afterwards nobody may know what it listed.
+  ASSIGN_OR_RETURN(const DanglingSet::Content content,
+                   DanglingSet(parts_.images).Read({id, manifest}));
+  ASSIGN_OR_RETURN(const Deletion outcome,
+                   Delete([&] { return parts_.images.catalog.RemoveTag(id, tag, manifest); }));
+  if (outcome == Deletion::kAbsent) return false;
+  removed->untagged.push_back(StrCat(repository, ":", tag));
+  if (outcome == Deletion::kDeleted) {
+    RETURN_IF_ERROR(AfterDeletion(content, repository, removed));
+  }
+  return true;
+}
+
+absl::Status ImageRemoval::CheckConflicts(const FoundImage& found, bool force) {
+  size_t tags = 0;
+  size_t tagged_places = 0;
+  for (const ImageMatch::Place& place : found.match.places) {
+    const absl::StatusOr<RepositoryId> id = parts_.images.catalog.FindRepository(place.repository);
+    RETURN_IF_ERROR(id.status());
+    ASSIGN_OR_RETURN(const bool listed, parts_.images.catalog.IsListed(*id, found.match.manifest));
+    if (listed) return ListedConflict(found, place.repository);
+    tags += place.tags.size();
+    if (!place.tags.empty()) ++tagged_places;
+  }
+  if (force || tags <= 1) return absl::OkStatus();
+  return Conflict(found, "must be forced",
+                  tagged_places > 1 ? "image is referenced in multiple repositories"
+                                    : "image is referenced by several tags");
+}
+
+absl::Status ImageRemoval::RemoveFromPlaces(const FoundImage& found, bool force,
+                                            RemovedImage* removed) {
+  for (const ImageMatch::Place& place : found.match.places) {
+    ASSIGN_OR_RETURN(const RepositoryId id, parts_.images.catalog.FindRepository(place.repository));
+    ASSIGN_OR_RETURN(const DanglingSet::Content content,
+                     DanglingSet(parts_.images).Read({id, found.match.manifest}));
+    ASSIGN_OR_RETURN(const Deletion outcome, Delete([&] {
+                       return parts_.images.catalog.DeleteUnlisted(id, found.match.manifest,
+                                                                   force ? nullptr : &place.tags);
+                     }));
+    if (outcome == Deletion::kKept) {
+      // Somebody tagged or listed it since it was looked at.
+      return Conflict(found, "must be forced",
+                      StrCat("image has got another reference in repository ", place.repository));
+    }
+    if (outcome == Deletion::kAbsent) continue;  // somebody else deleted it
+    for (const std::string& tag : place.tags) {
+      removed->untagged.push_back(StrCat(place.repository, ":", tag));
+    }
+    RETURN_IF_ERROR(AfterDeletion(content, place.repository, removed));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ImageRemoval::AfterDeletion(const DanglingSet::Content& content,
+                                         const std::string& repository, RemovedImage* removed) {
+  DanglingSet images(parts_.images);
+  const RepositoryId id = content.member.repository;
+  removed->deleted.push_back(StrCat(repository, "@", content.member.manifest.ToString()));
+  ASSIGN_OR_RETURN(std::vector<Member> waiting, images.Followers(content));
+  while (!waiting.empty()) {
+    const Member member = waiting.back();
+    waiting.pop_back();
+    if (member.repository != id) continue;
+    ASSIGN_OR_RETURN(const DanglingSet::Content one, images.Read(member));
+    ASSIGN_OR_RETURN(const Deletion outcome, Delete([&] {
+                       return parts_.images.catalog.DeleteUnneeded(id, member.manifest);
+                     }));
+    if (outcome != Deletion::kDeleted) continue;
+    removed->deleted.push_back(StrCat(repository, "@", member.manifest.ToString()));
+    ASSIGN_OR_RETURN(const std::vector<Member> more, images.Followers(one));
+    waiting.insert(waiting.end(), more.begin(), more.end());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace varve
