@@ -28,6 +28,8 @@ listing = channel.unary_unary("/varve.v1.Images/List",
                               images_pb2.ListImagesRequest.SerializeToString,
                               images_pb2.ListImagesResponse.FromString)
 content = os.urandom(5 << 20)
+health = channel.unary_unary("/grpc.health.v1.Health/Check")
+assert health(b"") == b"\\x08\\x01", "not serving"  # field 1, SERVING
 
 def messages():
     yield blobs_pb2.WriteRequest(header=blobs_pb2.WriteRequest.Header(size_bytes=len(content)))
@@ -66,7 +68,6 @@ def grpcurl_by_reflection(context):
     for name in ("varve.v1.Blobs", "varve.v1.Images", "varve.v1.Repositories", "varve.v1.System",
                  "grpc.health.v1.Health"):
         assert name in services, services
-    assert call("grpc.health.v1.Health/Check", {})["status"] == "SERVING"
     images = call("varve.v1.Images/List", {"repository": "native/grpcurl"})["images"]
     assert [image["manifest"]["digest"] for image in images] == [root["digest"]]
     resolved = call("varve.v1.Images/Resolve", {"repository": "native/grpcurl", "tag": "v1"})
