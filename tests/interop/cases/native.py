@@ -75,7 +75,7 @@ def grpcurl_by_reflection(context):
     missing = digest_of(b"never pushed")
     answer = call("varve.v1.Blobs/FindMissing", {"digests": [missing, root["digest"]]})
     assert answer["missing"] == [missing], answer
-    assert call("varve.v1.System/Info", {})["storeUuid"]
+    assert call("varve.v1.System/Info", {})["store_uuid"]
 
 
 @case
