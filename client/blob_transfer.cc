@@ -21,16 +21,18 @@ class Retries {
   explicit Retries(const ClientOptions& options)
       : attempts_(options.attempts), first_wait_(options.first_wait) {}
 
-  // `bytes` is how far the transfer has come. False when it should be given up; also when the
-  // daemon was not there in the first place, for then waiting only delays the message.
-  bool Again(const absl::Status& status, uint64_t bytes) {
+  // `safe_bytes` are those that need not be moved again: only they are progress, or a daemon that
+  // dies again and again would be tried for ever. `began` is whether any byte was moved at all.
+  // False when the transfer should be given up; also when the daemon was not there in the first
+  // place, for then waiting only delays the message.
+  bool Again(const absl::Status& status, uint64_t safe_bytes, bool began) {
     if (!absl::IsUnavailable(status) && !absl::IsAborted(status) &&
         !absl::IsDeadlineExceeded(status)) {
       return false;
     }
-    if (absl::IsUnavailable(status) && bytes == 0 && best_bytes_ == 0) return false;
-    if (bytes > best_bytes_) {
-      best_bytes_ = bytes;
+    if (absl::IsUnavailable(status) && !began) return false;
+    if (safe_bytes > best_bytes_) {
+      best_bytes_ = safe_bytes;
       failures_ = 0;
     }
     if (++failures_ >= attempts_) return false;
@@ -43,6 +45,22 @@ class Retries {
   const std::chrono::milliseconds first_wait_;
   uint64_t best_bytes_ = 0;
   int failures_ = 0;
+};
+
+// Tells how far a transfer is, never less than before: what has to be moved again is not news.
+class ProgressReport {
+ public:
+  explicit ProgressReport(const TransferProgress& progress) : progress_(progress) {}
+
+  void Reached(uint64_t bytes) {
+    if (!progress_) return;
+    best_bytes_ = std::max(best_bytes_, bytes);
+    progress_(best_bytes_);
+  }
+
+ private:
+  const TransferProgress& progress_;
+  uint64_t best_bytes_ = 0;
 };
 
 std::string RandomUploadId() {
@@ -69,7 +87,11 @@ absl::StatusOr<BlobInfo> GrpcClient::PutBlob(ByteSource& source, const PutBlobOp
   const bool named = !options.upload_id.empty();
   const std::string upload_id = named ? options.upload_id : RandomUploadId();
   Retries retries(options_);
+  ProgressReport report(options.progress);
+  PutBlobOptions try_options = options;
+  try_options.progress = [&report](uint64_t bytes) { report.Reached(bytes); };
   bool first = true;
+  bool committing = false;  // the last try came to its commit, whose answer is missing
   for (;;) {
     absl::StatusOr<uint64_t> offset = 0;
     // Only somebody's earlier try can have left something for a fresh name.
@@ -77,17 +99,29 @@ absl::StatusOr<BlobInfo> GrpcClient::PutBlob(ByteSource& source, const PutBlobOp
     first = false;
     absl::Status status = offset.status();
     if (offset.ok()) {
-      RETURN_IF_ERROR(source.SeekTo(*offset));
-      absl::StatusOr<BlobInfo> blob = PutOnce(source, options, upload_id);
+      absl::StatusOr<BlobInfo> blob = PutFrom(*offset, source, try_options, upload_id, &committing);
       if (blob.ok()) return blob;
       status = blob.status();
     }
-    if (!retries.Again(status, source.offset())) return status;
+    if (!retries.Again(status, offset.ok() ? *offset : 0, source.offset() != 0)) return status;
   }
 }
 
+absl::StatusOr<BlobInfo> GrpcClient::PutFrom(uint64_t offset, ByteSource& source,
+                                             const PutBlobOptions& options,
+                                             const std::string& upload_id, bool* committing) {
+  if (*committing && offset == 0) {
+    // The upload is gone: most likely it was committed, and no byte has to be sent again.
+    absl::StatusOr<BlobInfo> blob = StatBlob(options.repository, source.HashedDigest());
+    if (!absl::IsNotFound(blob.status())) return blob;
+  }
+  RETURN_IF_ERROR(source.SeekTo(offset));
+  return PutOnce(source, options, upload_id, committing);
+}
+
 absl::StatusOr<BlobInfo> GrpcClient::PutOnce(ByteSource& source, const PutBlobOptions& options,
-                                             const std::string& upload_id) {
+                                             const std::string& upload_id, bool* committing) {
+  *committing = false;
   grpc::ClientContext context;
   v1::WriteResponse response;
   const std::unique_ptr<grpc::ClientWriter<v1::WriteRequest>> stream =
@@ -121,6 +155,7 @@ absl::StatusOr<BlobInfo> GrpcClient::PutOnce(ByteSource& source, const PutBlobOp
     return read;
   }
   if (sent) {
+    *committing = true;
     v1::WriteRequest::Commit& commit = *message.mutable_commit();
     commit.set_expected_digest(source.HashedDigest().ToString());
     commit.set_size_bytes(source.offset());
@@ -135,6 +170,7 @@ absl::StatusOr<BlobInfo> GrpcClient::GetBlob(const Digest& digest, const ByteSin
                                              const GetBlobOptions& options) {
   Hasher hasher(digest.algorithm());
   Retries retries(options_);
+  ProgressReport report(options.progress);
   BlobInfo info{.digest = digest};
   for (;;) {
     grpc::ClientContext context;
@@ -150,13 +186,13 @@ absl::StatusOr<BlobInfo> GrpcClient::GetBlob(const Digest& digest, const ByteSin
       info.size_bytes = response.blob_size_bytes();
       hasher.Update(response.data());
       taken = sink(response.data());
-      if (options.progress) options.progress(hasher.bytes_hashed());
+      report.Reached(hasher.bytes_hashed());
     }
     if (!taken.ok()) context.TryCancel();
     const absl::Status status = FromGrpc(stream->Finish());
     RETURN_IF_ERROR(taken);
     if (status.ok()) break;
-    if (!retries.Again(status, hasher.bytes_hashed())) return status;
+    if (!retries.Again(status, hasher.bytes_hashed(), hasher.bytes_hashed() != 0)) return status;
   }
   if (hasher.bytes_hashed() != info.size_bytes || !(hasher.Current() == digest)) {
     return absl::DataLossError(StrCat("the bytes that came have the digest ",

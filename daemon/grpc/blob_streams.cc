@@ -60,6 +60,12 @@ std::string_view View(const grpc::Slice& slice) {
   return {reinterpret_cast<const char*>(slice.begin()), slice.size()};
 }
 
+// A call that ends before its message leaves the buffer without any.
+absl::Status SlicesOf(const grpc::ByteBuffer& message, std::vector<grpc::Slice>* slices) {
+  if (message.Valid() && message.Dump(slices).ok()) return absl::OkStatus();
+  return absl::InvalidArgumentError("the call came without its message");
+}
+
 // The general parser, for messages without much payload.
 absl::Status Parse(const std::vector<grpc::Slice>& encoded, google::protobuf::Message* message) {
   std::string bytes;
@@ -117,8 +123,7 @@ class WriteStream final : public grpc::ServerReadReactor<grpc::ByteBuffer>, publ
   }
 
   absl::StatusOr<bool> TakeEncoded() {
-    if (!encoded_request_.Dump(&slices_).ok())
-      return absl::InternalError("a message without bytes");
+    RETURN_IF_ERROR(SlicesOf(encoded_request_, &slices_));
     pieces_.clear();
     for (const grpc::Slice& slice : slices_) pieces_.push_back(View(slice));
     if (FindData(pieces_, &data_)) {
@@ -192,8 +197,9 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, publ
   }
 
   absl::Status Open() {
+    if (context_.IsCancelled()) return absl::CancelledError("the client cancelled");
     std::vector<grpc::Slice> slices;
-    if (!encoded_.Dump(&slices).ok()) return absl::InternalError("a message without bytes");
+    RETURN_IF_ERROR(SlicesOf(encoded_, &slices));
     RETURN_IF_ERROR(Parse(slices, &request_));
     ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digest", request_.digest()));
     ASSIGN_OR_RETURN(reader_, door_.store.OpenBlob(request_.repository(), digest));

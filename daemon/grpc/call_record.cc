@@ -29,7 +29,8 @@ LogLevel LevelOf(const absl::Status& status, bool changes) {
   switch (status.code()) {
     case absl::StatusCode::kOk:
       return changes ? LogLevel::kInfo : LogLevel::kDebug;
-    case absl::StatusCode::kNotFound:  // the usual answer to "is it there?"
+    case absl::StatusCode::kNotFound:   // the usual answer to "is it there?"
+    case absl::StatusCode::kCancelled:  // a client can cancel faster than a log is read
       return changes ? LogLevel::kInfo : LogLevel::kDebug;
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kDataLoss:

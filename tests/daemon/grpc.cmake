@@ -1,3 +1,8 @@
 varve_test(grpc_door_test LABEL unit
-  SOURCES grpc_blobs_test.cc grpc_images_test.cc grpc_server_test.cc
+  SOURCES
+    grpc_blobs_test.cc
+    grpc_cancel_test.cc
+    grpc_hostile_test.cc
+    grpc_images_test.cc
+    grpc_server_test.cc
   LIBRARIES varve_grpc varve_proto varve_storage gRPC::grpc++)
