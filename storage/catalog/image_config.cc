@@ -5,6 +5,7 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/stream_parser.hpp>
 #include <boost/json/value.hpp>
+#include <cmath>
 #include <limits>
 #include <new>
 #include <utility>
@@ -123,10 +124,25 @@ absl::Status ReadLabels(const json::object& runtime, ImageLabels* labels) {
   return absl::OkStatus();
 }
 
+// Whether a number is too large for a double: written again it would be one that nobody reads.
+// Recursion is bounded by kMaxJsonDepth.
+bool HasInfinity(const json::value& value) {
+  if (value.is_double()) return std::isinf(value.get_double());
+  if (value.is_array()) {
+    const json::array& array = value.get_array();
+    return std::any_of(array.begin(), array.end(), HasInfinity);
+  }
+  if (!value.is_object()) return false;
+  const json::object& object = value.get_object();
+  return std::any_of(object.begin(), object.end(),
+                     [](const json::key_value_pair& pair) { return HasInfinity(pair.value()); });
+}
+
 absl::Status ReadRuntime(const json::object& top, ParsedImageConfig* config) {
   const json::object* runtime = nullptr;
   RETURN_IF_ERROR(ReadObject(top, "config", &runtime));
   if (runtime == nullptr) return absl::OkStatus();
+  if (HasInfinity(top.at("config"))) return Malformed("config", "has a number that is too large");
   config->runtime_json = json::serialize(*runtime);
   return ReadLabels(*runtime, &config->labels);
 }

@@ -69,7 +69,7 @@ TEST(ImageConfigTest, OfOtherBuilders) {
   // nothing.
   const ParsedImageConfig ko = Parsed(
       R"({"architecture":"amd64","created":"1970-01-01T00:00:00Z","os":"linux",)"
-      R"("rootfs":{"type":"layers","diff_ids":["sha256:1"]},"config":{"Entrypoint":["/ko-app/x"]}})");
+      R"("rootfs":{"type":"layers","diff_ids":["sha256:1"]},"config":{"Entrypoint":["/ko"]}})");
   EXPECT_EQ(ko.created_nanos, 0);
   EXPECT_THAT(ko.history, IsEmpty());
   EXPECT_THAT(ko.labels, IsEmpty());
@@ -119,6 +119,7 @@ TEST(ImageConfigTest, WrongShapesAreRefused) {
       {R"({"variant":8})", "variant: must be a string"},
       {R"({"author":false})", "author: must be a string"},
       {R"({"config":"x"})", "config: must be an object"},
+      {R"({"config":{"x":[{"y":-1e400}]}})", "config: has a number that is too large"},
       {R"({"config":{"Labels":["a"]}})", "Labels: must be an object"},
       {R"({"config":{"Labels":{"a":1}}})", "Labels: must hold strings"},
       {R"({"rootfs":[]})", "rootfs: must be an object"},

@@ -5,6 +5,7 @@ varve_test(storage_catalog_tests
     catalog/catalog_schedules_test.cc
     catalog/image_config_test.cc
     catalog/image_filter_test.cc
+    catalog/images_work_test.cc
     catalog/manifest_test.cc
     catalog/names_test.cc
     catalog/platform_test.cc
