@@ -86,8 +86,6 @@ TEST_F(DoorErrorsTest, OfBlobsAndUploads) {
        [&](Store& store) { return store.ResumeIngest("app", "unknown").status(); }},
       {"upload resumed that cannot be", Code::kNotFound,
        [&](Store& store) { return store.ResumeIngest("app", std::string(200, 'x')).status(); }},
-      {"upload resumed in a malformed repository", Code::kInvalidArgument,
-       [&](Store& store) { return store.ResumeIngest("Other", "unknown").status(); }},
       {"gap in an upload", Code::kOutOfRange, [&](Store& store) { return AppendAt(store, 11); }},
       {"piece of an upload sent again", Code::kOutOfRange,
        [&](Store& store) { return AppendAt(store, 0); }},

@@ -215,7 +215,6 @@ absl::StatusOr<ImageDetails> GrpcStore::InspectImage(std::string_view repository
                                                      std::string_view platform) {
   ASSIGN_OR_RETURN(ImageDetails details, client_->InspectImage(repository, reference, platform));
   ASSIGN_OR_RETURN(details.history, client_->ImageHistory(repository, reference, platform));
-  std::reverse(details.history.begin(), details.history.end());  // comes newest first
   return details;
 }
 
