@@ -7,6 +7,7 @@
 
 #include "client/cli/arguments.h"
 #include "client/cli/commands.h"
+#include "client/cli/format_template.h"
 #include "client/cli/image_description.h"
 #include "client/cli/text.h"
 #include "storage/base/clock.h"
@@ -24,6 +25,9 @@ struct ListArguments {
   bool no_trunc = false;
   bool quiet = false;
   bool json = false;
+  bool all = false;
+  std::vector<std::string> filters;
+  std::string format;
 };
 
 struct TagArguments {
@@ -51,53 +55,68 @@ std::string JsonRow(const ImageInfo& image) {
       .Line();
 }
 
-class ImageListing {
- public:
-  explicit ImageListing(const ListArguments& arguments)
-      : arguments_(arguments), table_(Header(arguments)) {}
+// What --format can show: Docker's names, in the order of its JSON.
+const std::vector<FormatColumn>& ListColumns() {
+  static const auto& columns = *new std::vector<FormatColumn>{
+      {"Containers", "CONTAINERS"},
+      {"CreatedAt", "CREATED AT"},
+      {"CreatedSince", "CREATED"},
+      {"Digest", "DIGEST"},
+      {"ID", "IMAGE ID"},
+      {"Repository", "REPOSITORY"},
+      {"SharedSize", "SHARED SIZE"},
+      {"Size", "SIZE"},
+      {"Tag", "TAG"},
+      {"UniqueSize", "UNIQUE SIZE"},
+      {"VirtualSize", "SIZE"},
+  };
+  return columns;
+}
 
-  // The text for the next images of the listing.
-  std::string Format(const std::vector<ImageInfo>& images, int64_t now_nanos) {
-    std::string text;
-    std::vector<std::vector<std::string>> rows;
-    for (const ImageInfo& image : images) {
-      if (arguments_.json) {
-        text.append(JsonRow(image));
-      } else if (arguments_.quiet) {
-        text.append(Id(image)).push_back('\n');
-      } else {
-        rows.push_back(Row(image, now_nanos));
-      }
+FormatValue FormatRow(const ImageInfo& image, bool no_trunc, int64_t now_nanos) {
+  constexpr char kUnknown[] = "N/A";
+  const Digest& id = ImageId(image.manifest);
+  const std::optional<int64_t> created = image.created_nanos;
+  const std::string size = HumanSize(image.total_bytes);
+  return FormatValue::Object({{"Containers", kUnknown},
+                              {"CreatedAt", created ? DockerTimeText(*created) : kUnknown},
+                              {"CreatedSince", created ? HumanAge(*created, now_nanos) : kUnknown},
+                              {"Digest", image.manifest.digest.ToString()},
+                              {"ID", no_trunc ? id.ToString() : ShortId(id)},
+                              {"Repository", image.repository},
+                              {"SharedSize", kUnknown},
+                              {"Size", size},
+                              {"Tag", image.tag.empty() ? "<none>" : image.tag},
+                              {"UniqueSize", kUnknown},
+                              {"VirtualSize", size}});
+}
+
+absl::StatusOr<FormattedListing> MakeListing(const ListArguments& arguments) {
+  const std::string_view table =
+      arguments.digests
+          ? "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}"
+          : "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
+  const std::string format = arguments.quiet ? "{{.ID}}" : arguments.format;
+  return FormattedListing::Create(format, ListColumns(), table);
+}
+
+// The text for the next images of the listing.
+absl::StatusOr<std::string> FormatImages(const ListArguments& arguments,
+                                         const std::vector<ImageInfo>& images,
+                                         FormattedListing& listing) {
+  const int64_t now_nanos = SystemClock().WallNanos();
+  std::string json;
+  std::vector<FormatValue> rows;
+  for (const ImageInfo& image : images) {
+    if (arguments.json) {
+      json.append(JsonRow(image));
+    } else {
+      rows.push_back(FormatRow(image, arguments.no_trunc, now_nanos));
     }
-    if (!arguments_.json && !arguments_.quiet) text = table_.Format(rows);
-    return text;
   }
-
- private:
-  static std::vector<std::string> Header(const ListArguments& arguments) {
-    std::vector<std::string> header = {"REPOSITORY", "TAG"};
-    if (arguments.digests) header.push_back("DIGEST");
-    header.insert(header.end(), {"IMAGE ID", "PUSHED", "SIZE"});
-    return header;
-  }
-
-  std::string Id(const ImageInfo& image) const {
-    const Digest& id = ImageId(image.manifest);
-    return arguments_.no_trunc ? id.ToString() : ShortId(id);
-  }
-
-  std::vector<std::string> Row(const ImageInfo& image, int64_t now_nanos) const {
-    std::vector<std::string> row = {image.repository, image.tag.empty() ? "<none>" : image.tag};
-    if (arguments_.digests) row.push_back(image.manifest.digest.ToString());
-    row.push_back(Id(image));
-    row.push_back(HumanDuration(now_nanos - image.manifest.pushed_nanos) + " ago");
-    row.push_back(HumanSize(image.manifest.content_bytes));
-    return row;
-  }
-
-  const ListArguments& arguments_;
-  Table table_;
-};
+  if (arguments.json) return json;
+  return listing.Format(rows);
+}
 
 // REPOSITORY[:TAG]; unlike a reference, no tag means all of them.
 std::pair<std::string, std::string> SplitName(const std::string& name) {
@@ -114,13 +133,13 @@ std::string CheckListName(const std::string& name) {
 }
 
 absl::Status List(Session& session, const ListArguments& arguments) {
+  ASSIGN_OR_RETURN(FormattedListing listing, MakeListing(arguments));
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
   const auto [repository, tag] = SplitName(arguments.name);
-  ImageListing listing(arguments);
   std::string page_token;
   do {
-    absl::StatusOr<ImagePage> page =
-        client->ListImages({repository, {}, false}, page_token, kMaxPageRows);
+    absl::StatusOr<ImagePage> page = client->ListImages(
+        {repository, arguments.filters, arguments.all}, page_token, kMaxPageRows);
     // As with Docker, a name that matches nothing gives an empty list.
     if (absl::IsNotFound(page.status())) page = ImagePage{};
     RETURN_IF_ERROR(page.status());
@@ -131,7 +150,8 @@ absl::Status List(Session& session, const ListArguments& arguments) {
                          [&wanted = tag](const auto& image) { return image.tag != wanted; }),
           images.end());
     }
-    if (!Print(listing.Format(page->images, SystemClock().WallNanos()))) break;
+    ASSIGN_OR_RETURN(const std::string text, FormatImages(arguments, page->images, listing));
+    if (!Print(text)) break;
     page_token = page->next_page_token;
   } while (!page_token.empty());
   return absl::OkStatus();
@@ -182,11 +202,28 @@ void AddList(CLI::App& group, const std::string& name, Session& session) {
   auto arguments = std::make_shared<ListArguments>();
   CLI::App* const command = group.add_subcommand(name, "List tagged images");
   command->add_option("NAME", arguments->name, "Only this REPOSITORY[:TAG]")->check(CheckListName);
+  command->add_flag("-a,--all", arguments->all,
+                    "Also untagged images that an index or a referrer belongs to");
+  command
+      ->add_option("-f,--filter", arguments->filters,
+                   "Only images that match: dangling=BOOL, label=KEY[=VALUE], before=IMAGE, "
+                   "since=IMAGE, until=TIME, reference=GLOB; several must all match")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
   command->add_flag("--digests", arguments->digests, "Show the digest of each manifest");
   command->add_flag("--no-trunc", arguments->no_trunc, "Show image ids in full");
-  command->add_flag("-q,--quiet", arguments->quiet, "Show image ids only");
-  command->add_flag("--json", arguments->json, "One JSON object a line");
+  CLI::Option* const quiet =
+      command->add_flag("-q,--quiet", arguments->quiet, "Show image ids only");
+  CLI::Option* const json = command->add_flag("--json", arguments->json, "One JSON object a line");
+  command
+      ->add_option("--format", arguments->format,
+                   "table, json, 'table TEMPLATE' or 'TEMPLATE', e.g. '{{.Repository}}:{{.Tag}}'")
+      ->type_name("TEMPLATE")
+      ->excludes(quiet)
+      ->excludes(json);
   command->callback([&session, arguments] {
+    const absl::Status format = MakeListing(*arguments).status();
+    if (!format.ok()) throw CLI::ValidationError(std::string(format.message()));
     session.action = [&session, arguments] { return List(session, *arguments); };
   });
 }
@@ -222,7 +259,7 @@ void AddUntag(CLI::App& group, Session& session) {
 }  // namespace
 
 void AddImageCommands(CLI::App& app, Session& session) {
-  CLI::App* const group = app.add_subcommand("image", "List and tag images");
+  CLI::App* const group = app.add_subcommand("image", "List, inspect, tag, load, save and remove images");
   group->require_subcommand(1);
   AddList(*group, "ls", session);
   AddTag(*group, session);

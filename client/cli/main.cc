@@ -1,5 +1,7 @@
-// varve: the command line for people and scripts. Exit codes: 0 done, 1 failed, 2 wrong usage.
+// varve: the command line for people and scripts. Exit codes: 0 done, 1 failed, 2 wrong usage,
+// 3 something in the store is damaged.
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -7,7 +9,11 @@
 
 #include "client/cli/arguments.h"
 #include "client/cli/commands.h"
+#include "client/cli/completion.h"
+#include "client/cli/help.h"
+#include "client/cli/man_page.h"
 #include "client/cli/session.h"
+#include "client/cli/terminal.h"
 #include "storage/base/str_cat.h"
 
 namespace varve {
@@ -15,13 +21,34 @@ namespace {
 
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
+constexpr int kExitCorrupt = 3;
+
+volatile std::sig_atomic_t pipe_broken = 0;
+
+void NoteBrokenPipe(int /*signal*/) { pipe_broken = 1; }
+
+void PrintError(const std::string& sentence) {
+  std::fprintf(stderr, "varve: %s\n", PrintableLines(sentence).c_str());
+}
+
+// The exit code for what the command came to, after telling why.
+int Finish(const Session& session, const absl::Status& status) {
+  if (status.ok()) return 0;
+  if (pipe_broken != 0) {
+    // Nobody reads on: end as every program in a pipe does, though only after cleaning up.
+    std::signal(SIGPIPE, SIG_DFL);
+    std::raise(SIGPIPE);
+  }
+  PrintError(session.Explain(status));
+  return absl::IsDataLoss(status) ? kExitCorrupt : kExitFailed;
+}
 
 int Main(int argc, char** argv) {
   // The library's own notes on connections are not for the person at the terminal.
   setenv("GRPC_VERBOSITY", "NONE", 0);
   CLI::App app("Varve keeps container images, each byte once. This is its command line.", "varve");
   Session session;
-  app.set_version_flag("--version", "varve " VARVE_VERSION);
+  app.set_version_flag("--version", "varve " VARVE_VERSION, "Print the version");
   app.add_option("--address", session.address, "The daemon: unix:///PATH or HOST:PORT")
       ->envname("VARVE_ADDRESS")
       ->capture_default_str()
@@ -35,22 +62,25 @@ int Main(int argc, char** argv) {
   AddLoadCommand(app, session);
   AddSaveCommand(app, session);
   AddBlobCommands(app, session);
+  AddRepositoryCommands(app, session);
+  AddSystemCommands(app, session);
+  AddCompletionCommand(app, session);
+  AddManCommand(app, session);
+  DressCommands(app);
+  std::signal(SIGPIPE, NoteBrokenPipe);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     const std::vector<std::string> unknown = app.remaining(true);
-    const std::string reason = unknown.empty()
-                                   ? error.what()
-                                   : StrCat("there is no command or option \"", unknown[0], "\"");
-    std::fprintf(stderr, "varve: %s (see varve --help)\n", reason.c_str());
+    PrintError(StrCat(unknown.empty() ? error.what() : ExplainUnknown(app, unknown[0]),
+                      " (see varve --help)"));
     return kExitUsage;
   }
   absl::Status status = session.action();
   if (status.ok()) status = FlushOutput();
-  if (!status.ok()) std::fprintf(stderr, "varve: %s\n", session.Explain(status).c_str());
   // Without taking the connection apart: after a broken one that can last ten seconds.
-  std::_Exit(status.ok() ? 0 : kExitFailed);
+  std::_Exit(Finish(session, status));
 }
 
 }  // namespace

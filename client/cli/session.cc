@@ -1,8 +1,11 @@
 #include "client/cli/session.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdio>
 
+#include "client/cli/terminal.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 
@@ -27,7 +30,9 @@ std::string Session::Explain(const absl::Status& status) const {
 }
 
 bool Print(const std::string& text) {
-  return std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  static const bool to_person = isatty(STDOUT_FILENO) != 0;
+  const std::string& shown = to_person ? PrintableLines(text) : text;
+  return std::fwrite(shown.data(), 1, shown.size(), stdout) == shown.size();
 }
 
 absl::Status FlushOutput() {

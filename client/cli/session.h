@@ -23,7 +23,8 @@ struct Session {
   std::string Explain(const absl::Status& status) const;
 };
 
-// Writes to standard output. False once writing has failed: then there is nobody to go on for.
+// Writes to standard output; to a terminal, without what could command it. False once writing has
+// failed: then there is nobody to go on for.
 bool Print(const std::string& text);
 
 // OK when everything printed has reached standard output.

@@ -3,25 +3,40 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <cstdint>
 #include <cstdlib>
 
 namespace varve {
 namespace {
 
-struct Character {
-  size_t bytes = 1;  // of the input that it takes
-  uint32_t code = 0;
-  bool valid = false;
-};
-
 unsigned char ByteAt(std::string_view text, size_t at) {
   return static_cast<unsigned char>(text[at]);
 }
 
-// The first character of `text`, which is not empty. Overlong forms, surrogates and what is cut off
-// are not valid and take one byte.
-Character FirstCharacter(std::string_view text) {
+bool IsHarmless(const DecodedCharacter& character) {
+  const uint32_t code = character.code;
+  const bool control = code < 0x20 || (code >= 0x7f && code < 0xa0);
+  const bool direction = code == 0x61c || code == 0x200e || code == 0x200f ||
+                         (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+  return character.valid && !control && !direction;
+}
+
+std::string Cleaned(std::string_view text, std::string_view kept) {
+  std::string clean;
+  while (!text.empty()) {
+    const DecodedCharacter character = DecodeFirst(text);
+    if (IsHarmless(character) || kept.find(text[0]) != std::string_view::npos) {
+      clean.append(text.substr(0, character.bytes));
+    } else {
+      clean.push_back('?');
+    }
+    text.remove_prefix(character.bytes);
+  }
+  return clean;
+}
+
+}  // namespace
+
+DecodedCharacter DecodeFirst(std::string_view text) {
   const unsigned char lead = ByteAt(text, 0);
   if (lead < 0x80) return {.bytes = 1, .code = lead, .valid = true};
   const size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
@@ -37,16 +52,6 @@ Character FirstCharacter(std::string_view text) {
   return {.bytes = length, .code = code, .valid = true};
 }
 
-bool IsHarmless(const Character& character) {
-  const uint32_t code = character.code;
-  const bool control = code < 0x20 || (code >= 0x7f && code < 0xa0);
-  const bool direction = code == 0x61c || code == 0x200e || code == 0x200f ||
-                         (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
-  return character.valid && !control && !direction;
-}
-
-}  // namespace
-
 bool IsTerminal(int fd) {
   const char* const term = std::getenv("TERM");
   return isatty(fd) != 0 && term != nullptr && *term != '\0' && std::string_view(term) != "dumb";
@@ -58,24 +63,14 @@ TerminalSize SizeOfTerminal(int fd) {
   return {.columns = size.ws_col, .lines = size.ws_row};
 }
 
-std::string Printable(std::string_view text) {
-  std::string printable;
-  while (!text.empty()) {
-    const Character character = FirstCharacter(text);
-    if (IsHarmless(character)) {
-      printable.append(text.substr(0, character.bytes));
-    } else {
-      printable.push_back('?');
-    }
-    text.remove_prefix(character.bytes);
-  }
-  return printable;
-}
+std::string Printable(std::string_view text) { return Cleaned(text, ""); }
+
+std::string PrintableLines(std::string_view text) { return Cleaned(text, "\n\t"); }
 
 size_t ColumnsOf(std::string_view printable) {
   size_t columns = 0;
   while (!printable.empty()) {
-    const Character character = FirstCharacter(printable);
+    const DecodedCharacter character = DecodeFirst(printable);
     columns += character.bytes == 1 ? 1 : 2;
     printable.remove_prefix(character.bytes);
   }
@@ -86,7 +81,7 @@ std::string FitColumns(std::string_view printable, size_t columns, bool pad) {
   std::string fitted;
   size_t left = columns;
   while (!printable.empty()) {
-    const size_t bytes = FirstCharacter(printable).bytes;
+    const size_t bytes = DecodeFirst(printable).bytes;
     const size_t needed = bytes == 1 ? 1 : 2;
     if (needed > left) break;
     fitted.append(printable.substr(0, bytes));

@@ -4,6 +4,7 @@
 #define VARVE_CLIENT_CLI_TERMINAL_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -20,9 +21,22 @@ bool IsTerminal(int fd);
 // 80x24 when the terminal does not tell.
 TerminalSize SizeOfTerminal(int fd);
 
+struct DecodedCharacter {
+  size_t bytes = 1;  // of the text that it takes
+  uint32_t code = 0;
+  bool valid = false;
+};
+
+// The first character of `text`, which is not empty and meant to be UTF-8. Overlong forms,
+// surrogates and what is cut off are not valid and take one byte.
+DecodedCharacter DecodeFirst(std::string_view text);
+
 // `text` with '?' in place of what could command a terminal or deceive the eye: control characters
 // (C0, DEL, C1), marks that change the direction of writing, and bytes that are not UTF-8.
 std::string Printable(std::string_view text);
+
+// The same for a text of several lines: line feeds and tabs stay.
+std::string PrintableLines(std::string_view text);
 
 // How many columns `printable` fills at most: characters beyond ASCII count as two.
 size_t ColumnsOf(std::string_view printable);

@@ -60,13 +60,25 @@ std::string HumanDuration(int64_t nanos) {
   return StrCat(hours / 24 / 365, " years");
 }
 
+std::string HumanAge(int64_t then_nanos, int64_t now_nanos) {
+  int64_t age_nanos = 0;
+  if (__builtin_sub_overflow(now_nanos, then_nanos, &age_nanos)) age_nanos = INT64_MAX;
+  return HumanDuration(age_nanos) + " ago";
+}
+
 std::string TimeText(int64_t nanos) {
-  const time_t seconds = nanos / kNanosPerSecond;
+  const int64_t fraction = (nanos % kNanosPerSecond + kNanosPerSecond) % kNanosPerSecond;
+  const time_t seconds = nanos / kNanosPerSecond - (nanos % kNanosPerSecond < 0 ? 1 : 0);
   tm parts{};
   gmtime_r(&seconds, &parts);
   return absl::StrFormat("%04d-%02d-%02dT%02d:%02d:%02d.%09dZ", parts.tm_year + 1900,
                          parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-                         nanos % kNanosPerSecond);
+                         fraction);
+}
+
+std::string DockerTimeText(int64_t nanos) {
+  const std::string text = TimeText(nanos);
+  return StrCat(text.substr(0, 10), " ", text.substr(11, 8), " +0000 UTC");
 }
 
 std::string ShortId(const Digest& digest) {

@@ -19,8 +19,14 @@ std::string HumanSize(uint64_t bytes);
 // weeks".
 std::string HumanDuration(int64_t nanos);
 
+// How long ago `then_nanos`, any number, was: "3 weeks ago".
+std::string HumanAge(int64_t then_nanos, int64_t now_nanos);
+
 // "2026-11-23T18:00:00.123456789Z".
 std::string TimeText(int64_t nanos);
+
+// "2026-11-23 18:00:00 +0000 UTC", as Docker lists times.
+std::string DockerTimeText(int64_t nanos);
 
 // The first 12 hexadecimal digits.
 std::string ShortId(const Digest& digest);

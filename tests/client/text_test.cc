@@ -37,6 +37,16 @@ TEST(TextTest, TimesAreUtcToTheNanosecond) {
   EXPECT_EQ(TimeText(1'700'000'000'000'000'005), "2023-11-14T22:13:20.000000005Z");
 }
 
+TEST(TextTest, TimesThatAConfigMakesUpDoNoHarm) {
+  EXPECT_EQ(TimeText(-1), "1969-12-31T23:59:59.999999999Z");
+  EXPECT_EQ(TimeText(INT64_MIN), "1677-09-21T00:12:43.145224192Z");
+  EXPECT_EQ(TimeText(INT64_MAX), "2262-04-11T23:47:16.854775807Z");
+  EXPECT_EQ(DockerTimeText(1'700'000'000'000'000'005), "2023-11-14 22:13:20 +0000 UTC");
+  EXPECT_EQ(HumanAge(0, 120 * kNanosPerSecond), "2 minutes ago");
+  EXPECT_EQ(HumanAge(INT64_MIN, INT64_MAX), "292 years ago");
+  EXPECT_EQ(HumanAge(INT64_MAX, 0), "Less than a second ago");
+}
+
 TEST(TextTest, ATableIsAlignedInBatches) {
   Table table({"NAME", "SIZE"});
   EXPECT_EQ(table.Format({{"a", "1B"}, {"a-long-name", "2B"}}),
@@ -45,6 +55,13 @@ TEST(TextTest, ATableIsAlignedInBatches) {
             "a-long-name   2B\n");
   EXPECT_EQ(table.Format({{"b", "3B"}}), "b             3B\n");
   EXPECT_EQ(Table({"NAME", "SIZE"}).Format({}), "NAME      SIZE\n");
+}
+
+TEST(TextTest, CellsCannotCommandTheTerminal) {
+  EXPECT_EQ(Table({"NAME", "SIZE"}).Format({{"a\x1b[2J\nb", "1B"}, {"gr\xc3\xb6n"}}),
+            "NAME      SIZE\n"
+            "a?[2J?b   1B\n"
+            "gr\xc3\xb6n\n");
 }
 
 TEST(TextTest, JsonStringsAreEscaped) {

@@ -1,0 +1,73 @@
+#include "client/cli/help_examples.h"
+
+#include <map>
+
+namespace varve {
+namespace {
+
+using ExampleMap = std::map<std::string, std::vector<HelpEntry>>;
+
+const ExampleMap& AllExamples() {
+  static const auto& examples = *new ExampleMap{
+      {"",
+       {{"docker save app:v1 | varve load", "Take over an image from Docker"},
+        {"varve images", "List what is there"}}},
+      {"image ls",
+       {{"varve images team/app", "All tags of one repository"},
+        {"varve images --format '{{.Repository}}:{{.Tag}} {{.Size}}'", "For a script"}}},
+      {"image inspect",
+       {{"varve image inspect app:v1", "All that is known about an image, as JSON"},
+        {"varve image inspect --platform linux/arm64 app:v1", "One platform of several"}}},
+      {"image history", {{"varve image history app:v1", "The steps that made an image"}}},
+      {"image tag",
+       {{"varve tag app:v1 app:stable", "One more tag"},
+        {"varve tag app:v1 team/app:v1", "A tag in another repository"}}},
+      {"image untag", {{"varve untag app:v1", "Remove a tag and keep the image"}}},
+      {"image rm",
+       {{"varve rmi app:v1", "Remove a tag, and with the last one the image"},
+        {"varve rmi --force 8a3f12c0ffee", "Remove an image with all its tags"}}},
+      {"image prune",
+       {{"varve image prune --dry-run", "What would go"},
+        {"varve image prune --filter until=24h", "Only what is older than a day"}}},
+      {"image load",
+       {{"docker save app:v1 | varve load", "Straight from Docker"},
+        {"varve load -i app.tar.gz", "From a file"}}},
+      {"image save",
+       {{"varve save app:v1 | docker load", "Straight into Docker"},
+        {"varve save -o both.tar app:v1 app:v2", "Two images into a file"}}},
+      {"image import",
+       {{"varve import rootfs.tar.gz base:v1", "An image of one layer"},
+        {"varve import -c 'CMD [\"/bin/sh\"]' rootfs.tar base:v1", "With what it runs"}}},
+      {"blob put",
+       {{"varve blob put layer.tar.gz", "Upload a file; after a break, again to resume"},
+        {"tar c dir | varve blob put -", "Upload from a pipe"}}},
+      {"blob get",
+       {{"varve blob get sha256:8a3f… -o layer.tar.gz", "Into a file, all of it or nothing"},
+        {"varve blob get sha256:8a3f… | tar xz", "Into a pipe"}}},
+      {"blob stat", {{"varve blob stat sha256:8a3f…", "Is it there, and how long"}}},
+      {"blob ls", {{"varve blob ls --json", "All blobs, for a script"}}},
+      {"repo ls", {{"varve repo ls", "All repositories"}}},
+      {"system info", {{"varve system info", "The daemon and its store"}}},
+      {"system df",
+       {{"varve system df", "What the disk is used for"}, {"varve system df -v", "By image"}}},
+      {"system events",
+       {{"varve system events", "Pushes, pulls, tags and deletions as they happen"}}},
+      {"completion", {{"source <(varve completion bash)", "For this shell"}}},
+  };
+  return examples;
+}
+
+}  // namespace
+
+std::vector<HelpEntry> ExamplesOf(const std::string& command) {
+  std::string path = command;
+  if (command == "images") path = "image ls";
+  if (command == "rmi") path = "image rm";
+  const ExampleMap& all = AllExamples();
+  auto found = all.find(path);
+  // The other short forms have the names of the long ones.
+  if (found == all.end()) found = all.find("image " + path);
+  return found == all.end() ? std::vector<HelpEntry>() : found->second;
+}
+
+}  // namespace varve
