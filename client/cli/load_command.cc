@@ -82,12 +82,14 @@ class LoadDisplay final : public LoadObserver {
   }
 
   // Prints what is to be said; `status` is what the command ends with and says itself.
-  void Finish(const absl::Status& status) {
+  absl::Status Finish(const absl::Status& status) {
     progress_.Finish();
     Print(said_);
+    const absl::Status printed = FlushOutput();
     for (const std::string& failure : failures_) {
       if (failure != ToStd(status.message())) std::fprintf(stderr, "varve: %s\n", failure.c_str());
     }
+    return status.ok() ? printed : status;
   }
 
  private:
@@ -117,8 +119,7 @@ absl::Status Load(Session& session, const LoadArguments& arguments) {
   LoadDisplay display(arguments);
   const absl::Status status = LoadImages(*client, fd, options, display);
   if (!from_stdin) close(fd);
-  display.Finish(status);
-  return status;
+  return display.Finish(status);
 }
 
 void AddLoad(CLI::App& group, Session& session) {
