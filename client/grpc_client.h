@@ -74,8 +74,8 @@ class GrpcClient final : public Client {
                                         const std::string& upload_id);
   void SetDeadline(grpc::ClientContext& context) const;
 
-  // One try of an upload whose offset at the daemon is `offset`. `*committing` says whether the last
-  // try came to its commit.
+  // One try of an upload whose offset at the daemon is `offset`. `*committing` says whether the
+  // last try came to its commit.
   absl::StatusOr<BlobInfo> PutFrom(uint64_t offset, ByteSource& source,
                                    const PutBlobOptions& options, const std::string& upload_id,
                                    bool* committing);
