@@ -27,7 +27,9 @@ ArchiveWriter::ArchiveWriter(ByteSink sink)
 }
 
 ArchiveWriter::~ArchiveWriter() {
-  archive_write_fail(archive_);  // else it would fill the open file up with zeros
+  // Not archive_write_fail, which leaks in libarchive 3.6: the end that is written now, with zeros
+  // for what is missing of the open file, goes nowhere.
+  if (sink_status_.ok()) sink_status_ = absl::CancelledError("the archive was abandoned");
   archive_write_free(archive_);
 }
 
@@ -65,7 +67,9 @@ absl::Status ArchiveWriter::Complete() {
 ssize_t ArchiveWriter::WriteToSink(struct archive* archive, void* writer, const void* bytes,
                                    size_t size) {
   ArchiveWriter& self = *static_cast<ArchiveWriter*>(writer);
-  self.sink_status_ = self.sink_({static_cast<const char*>(bytes), size});
+  if (self.sink_status_.ok()) {
+    self.sink_status_ = self.sink_({static_cast<const char*>(bytes), size});
+  }
   if (self.sink_status_.ok()) return static_cast<ssize_t>(size);
   archive_set_error(archive, EIO, "the sink failed");
   return -1;

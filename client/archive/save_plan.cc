@@ -15,13 +15,6 @@ namespace {
 constexpr size_t kMaxTreeManifests = 10'000;  // of one image: x ~1 KiB of descriptors = 10 MiB
 constexpr size_t kMaxNamedInError = 5;
 
-// Whether `name` can only be an image id: "sha256:…", which no reference may look like.
-bool IsDigestPrefix(const std::string& name) {
-  constexpr std::string_view kPrefix = "sha256:";
-  return name.size() > kPrefix.size() && name.compare(0, kPrefix.size(), kPrefix) == 0 &&
-         name.find_first_not_of("0123456789abcdef", kPrefix.size()) == std::string::npos;
-}
-
 bool HasImageConfig(const ManifestContent& content) {
   return content.config && (content.config->media_type == kOciConfigType ||
                             content.config->media_type == kDockerConfigType);
@@ -59,7 +52,7 @@ absl::Status AbsentChildren(const std::vector<std::string>& absent) {
 }  // namespace
 
 absl::Status ValidateSaveName(const std::string& name) {
-  if (IsDigestPrefix(name)) return absl::OkStatus();
+  if (Digest::Parse(name).ok()) return absl::OkStatus();  // an image id
   return ParseImageReference(name).status();
 }
 
@@ -75,24 +68,24 @@ std::string FullImageName(const std::string& repository, const std::string& tag)
 }
 
 absl::Status SavePlan::Add(const std::string& name) {
-  if (!IsDigestPrefix(name)) {
+  absl::Status status = absl::NotFoundError("there is no such image");
+  if (!Digest::Parse(name).ok()) {
     ASSIGN_OR_RETURN(const ImageReference reference, ParseImageReference(name));
     if (reference.digest) {
-      return Annotate(AddImage(reference.repository, "", *reference.digest), name);
+      status = AddImage(reference.repository, "", *reference.digest);
+    } else if (name == reference.repository) {
+      status = AddTags(reference.repository);
+    } else {
+      status = AddImage(reference.repository, reference.tag, reference.tag);
     }
-    if (name != reference.repository) {
-      return Annotate(AddImage(reference.repository, reference.tag, reference.tag), name);
-    }
-    const absl::Status status = AddTags(reference.repository);
-    if (!absl::IsNotFound(status)) return status;
   }
+  if (!absl::IsNotFound(status)) return Annotate(status, name);
+  // "sha256:0a1b" is a repository and a tag, or the beginning of an image id.
   const absl::StatusOr<ImageMatch> match = client_.FindImage(name);
-  if (!match.ok() && !absl::IsNotFound(match.status())) return Annotate(match.status(), name);
-  if (!match.ok() || !match->by_id || match->places.empty()) {
-    return absl::NotFoundError(StrCat(name,
-                                      ": there is no repository with a tag and no image id "
-                                      "of this name"));
+  if (absl::IsNotFound(match.status()) || (match.ok() && !match->by_id)) {
+    return Annotate(status, name);
   }
+  if (!match.ok()) return Annotate(match.status(), name);
   return Annotate(AddImage(match->places.front().repository, "", match->manifest), name);
 }
 
@@ -107,11 +100,12 @@ absl::Status SavePlan::AddTags(const std::string& repository) {
       if (image.repository != repository || image.tag.empty()) continue;
       found = true;
       const absl::Status status = AddImage(repository, image.tag, image.tag);
-      if (!status.ok()) return Annotate(status, StrCat(repository, ":", image.tag));
+      if (!status.ok()) return Annotate(status, image.tag);
     }
     page_token = page.next_page_token;
   } while (!page_token.empty());
-  return found ? absl::OkStatus() : absl::NotFoundError("no tag");
+  if (found) return absl::OkStatus();
+  return absl::NotFoundError("there is no repository with a tag and no image id of this name");
 }
 
 absl::Status SavePlan::AddImage(const std::string& repository, const std::string& tag,
