@@ -13,6 +13,9 @@
 namespace varve {
 namespace {
 
+// The longest mark of a format.
+constexpr size_t kMagicBytes = 6;
+
 struct FreeArchive {
   void operator()(archive* handle) const { archive_read_free(handle); }
 };
@@ -24,8 +27,6 @@ std::string ReasonOf(archive* handle) {
 
 Compression CompressionOf(int filter) {
   switch (filter) {
-    case ARCHIVE_FILTER_GZIP:
-      return Compression::kGzip;
     case ARCHIVE_FILTER_ZSTD:
       return Compression::kZstd;
     case ARCHIVE_FILTER_XZ:
@@ -117,7 +118,6 @@ Compression DetectCompression(std::string_view first_bytes) {
 
 InflatedStream::InflatedStream(StreamReader compressed, const InflateLimits& limits)
     : compressed_(std::move(compressed)), limits_(limits), archive_(archive_read_new()) {
-  archive_read_support_filter_gzip(archive_);
   archive_read_support_filter_zstd(archive_);
   archive_read_support_filter_xz(archive_);
   archive_read_support_filter_bzip2(archive_);
@@ -129,20 +129,9 @@ InflatedStream::~InflatedStream() { archive_read_free(archive_); }
 absl::StatusOr<std::string_view> InflatedStream::Next() {
   if (ended_) return std::string_view();
   if (!open_) RETURN_IF_ERROR(Open());
-  const void* bytes = nullptr;
-  size_t size = 0;
-  la_int64_t offset = 0;
-  int result = ended_ ? ARCHIVE_EOF : ARCHIVE_OK;
-  while (result == ARCHIVE_OK && size == 0) {
-    result = archive_read_data_block(archive_, &bytes, &size, &offset);
-  }
-  if (result == ARCHIVE_EOF) {
-    ended_ = true;
-    RETURN_IF_ERROR(CheckEnd());
-    return std::string_view();
-  }
-  if (result != ARCHIVE_OK) return Failure();
-  inflated_bytes_ += size;
+  ASSIGN_OR_RETURN(const std::string_view bytes, gzip_ ? gzip_->Next() : NextOfArchive());
+  ended_ = bytes.empty();
+  inflated_bytes_ += bytes.size();
   if (inflated_bytes_ > limits_.max_bytes ||
       (inflated_bytes_ > limits_.free_bytes &&
        inflated_bytes_ / limits_.ratio > compressed_bytes_)) {
@@ -150,18 +139,29 @@ absl::StatusOr<std::string_view> InflatedStream::Next() {
                                                " bytes out of ", compressed_bytes_,
                                                "; if that is meant, decompress it before"));
   }
-  return std::string_view(static_cast<const char*>(bytes), size);
+  return bytes;
 }
 
 absl::Status InflatedStream::Open() {
   open_ = true;
+  while (head_.size() < kMagicBytes) {
+    ASSIGN_OR_RETURN(const std::string_view more, compressed_());
+    if (more.empty()) break;
+    head_.append(more);
+  }
+  compression_ = DetectCompression(head_);
+  if (compression_ == Compression::kGzip) {
+    gzip_ = std::make_unique<GzipStream>([this] { return NextCompressed(); });
+    return absl::OkStatus();
+  }
+  ended_ = head_.empty();
+  return ended_ ? absl::OkStatus() : OpenArchive();
+}
+
+absl::Status InflatedStream::OpenArchive() {
   archive_entry* entry = nullptr;
   int result = archive_read_open(archive_, this, nullptr, ReadCompressed, nullptr);
   if (result == ARCHIVE_OK) result = archive_read_next_header(archive_, &entry);
-  if (result == ARCHIVE_EOF) {
-    ended_ = true;  // of no bytes at all
-    return read_status_;
-  }
   if (result != ARCHIVE_OK) return Failure();
   // The last filter is "none".
   if (archive_filter_count(archive_) > 2) {
@@ -171,15 +171,39 @@ absl::Status InflatedStream::Open() {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::string_view> InflatedStream::NextOfArchive() {
+  const void* bytes = nullptr;
+  size_t size = 0;
+  la_int64_t offset = 0;
+  int result = ended_ ? ARCHIVE_EOF : ARCHIVE_OK;
+  while (result == ARCHIVE_OK && size == 0) {
+    result = archive_read_data_block(archive_, &bytes, &size, &offset);
+  }
+  if (result == ARCHIVE_OK) return std::string_view(static_cast<const char*>(bytes), size);
+  if (result != ARCHIVE_EOF) return Failure();
+  RETURN_IF_ERROR(CheckEnd());
+  return std::string_view();
+}
+
+// The bytes of the head first.
+absl::StatusOr<std::string_view> InflatedStream::NextCompressed() {
+  std::string_view bytes = head_;
+  if (head_given_ || head_.empty()) {
+    ASSIGN_OR_RETURN(bytes, compressed_());
+  }
+  head_given_ = true;
+  compressed_bytes_ += bytes.size();
+  return bytes;
+}
+
 ssize_t InflatedStream::ReadCompressed(struct archive* archive, void* stream, const void** bytes) {
   InflatedStream& self = *static_cast<InflatedStream*>(stream);
-  const absl::StatusOr<std::string_view> next = self.compressed_();
+  const absl::StatusOr<std::string_view> next = self.NextCompressed();
   self.read_status_ = next.status();
   if (!next.ok()) {
     archive_set_error(archive, EIO, "the stream failed");
     return -1;
   }
-  self.compressed_bytes_ += next->size();
   *bytes = next->data();
   return static_cast<ssize_t>(next->size());
 }
@@ -188,8 +212,7 @@ ssize_t InflatedStream::ReadCompressed(struct archive* archive, void* stream, co
 absl::Status InflatedStream::CheckEnd() {
   RETURN_IF_ERROR(read_status_);
   if (compression_ == Compression::kNone) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::string_view more, compressed_());
-  compressed_bytes_ += more.size();
+  ASSIGN_OR_RETURN(const std::string_view more, NextCompressed());
   const la_int64_t consumed = archive_filter_bytes(archive_, -1);
   if (more.empty() && consumed >= 0 && static_cast<uint64_t>(consumed) == compressed_bytes_) {
     return absl::OkStatus();

@@ -1,15 +1,17 @@
 // The digest of a stream as it is without its compression: what OCI calls the diff id of a layer.
-// Streams: memory is bounded by libarchive's windows (zstd 128 MiB, xz 1 GiB at the worst, a few
-// MiB as a rule), whatever the length. Each call or object is used by one thread.
+// Streams: memory is bounded by the windows of the formats (zstd 128 MiB, xz 1 GiB at the worst, a
+// few MiB as a rule), whatever the length. Each call or object is used by one thread.
 #ifndef VARVE_CLIENT_ARCHIVE_INFLATED_DIGEST_H_
 #define VARVE_CLIENT_ARCHIVE_INFLATED_DIGEST_H_
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "client/archive/gzip_stream.h"
 #include "storage/digest/digest.h"
 #include "storage/limits.h"
 
@@ -52,12 +54,18 @@ class InflatedStream {
 
  private:
   static ssize_t ReadCompressed(struct archive*, void* stream, const void** bytes);
+  absl::StatusOr<std::string_view> NextCompressed();
   absl::Status Open();
+  absl::Status OpenArchive();
+  absl::StatusOr<std::string_view> NextOfArchive();
   absl::Status CheckEnd();
   absl::Status Failure() const;
 
   const StreamReader compressed_;
   const InflateLimits limits_;
+  std::string head_;  // what was read to look at, until it is read again
+  bool head_given_ = false;
+  std::unique_ptr<GzipStream> gzip_;  // of a gzip stream; else libarchive does it
   struct archive* const archive_;
   absl::Status read_status_;
   Compression compression_ = Compression::kNone;

@@ -67,17 +67,45 @@ TEST(InflatedDigestTest, AnythingHasADigestButOnlyATarIsALayer) {
 TEST(InflatedDigestTest, DamageIsFound) {
   for (const Compression compression : kCompressions) {
     const std::string whole = Compressed(Tar(), compression);
-    std::string flipped = whole;
-    flipped[whole.size() / 2] = static_cast<char>(flipped[whole.size() / 2] ^ 0x10);
-    for (const std::string& bytes :
-         {whole.substr(0, whole.size() / 2), whole.substr(0, whole.size() - 1), whole.substr(0, 20),
-          whole + "more", whole + std::string(4, '\0'), flipped,
-          Compressed(whole, Compression::kGzip)}) {
+    std::vector<std::string> damaged = {whole.substr(0, whole.size() / 2),
+                                        whole.substr(0, whole.size() - 1), whole.substr(0, 20),
+                                        whole + "more", whole + std::string(3, '\0')};
+    // A zstd stream need not have a checksum, and that of libarchive has none.
+    if (compression != Compression::kZstd) {
+      damaged.push_back(whole);
+      damaged.back()[whole.size() / 2] ^= 0x10;
+    }
+    for (const std::string& bytes : damaged) {
       EXPECT_EQ(DigestInflated(InPieces(bytes, 4096)).status().code(),
                 absl::StatusCode::kInvalidArgument)
           << static_cast<int>(compression) << " of " << bytes.size() << " bytes";
     }
+    EXPECT_EQ(
+        DigestInflatedTar(InPieces(Compressed(whole, Compression::kGzip), 4096)).status().code(),
+        absl::StatusCode::kInvalidArgument)
+        << "compressed twice";
+    EXPECT_EQ(
+        DigestInflatedTar(InPieces(Compressed(whole, Compression::kZstd), 4096)).status().code(),
+        absl::StatusCode::kInvalidArgument)
+        << "compressed twice";
   }
+}
+
+TEST(InflatedDigestTest, GzipMayHaveSeveralMembersAndAnyPieces) {
+  const std::string tar = Tar();
+  const std::string members = Compressed(tar.substr(0, 1000), Compression::kGzip) +
+                              Compressed("", Compression::kGzip) +
+                              Compressed(tar.substr(1000), Compression::kGzip);
+  for (const size_t piece : {size_t{1}, size_t{7}, size_t{65'536}, members.size()}) {
+    const absl::StatusOr<InflatedDigest> digest = DigestInflatedTar(InPieces(members, piece));
+    ASSERT_TRUE(digest.ok()) << digest.status();
+    EXPECT_EQ(digest->diff_id, Sha256Of(tar));
+    EXPECT_EQ(digest->compression, Compression::kGzip);
+  }
+  const absl::StatusOr<InflatedDigest> nothing =
+      DigestInflated(InPieces(Compressed("", Compression::kGzip), 5));
+  ASSERT_TRUE(nothing.ok()) << nothing.status();
+  EXPECT_EQ(nothing->diff_id, Sha256Of(""));
 }
 
 TEST(InflatedDigestTest, ABombIsStopped) {

@@ -34,6 +34,7 @@ LIBRARY_HOMES = (
                      "tests/client/"),
      "its homes are a constant of this linter"),
     (r"archive(_entry)?\.h$", ("client/archive/", "tests/client/"), "use client/archive/"),
+    (r"zlib\.h$", ("client/archive/gzip_stream.cc",), "use GzipStream"),
     (r"absl/log/", (), "use daemon/log.h"),
     (r"absl/synchronization/", (), "use storage/base/mutex.h"),
 )
