@@ -102,7 +102,7 @@ absl::StatusOr<std::vector<Event>> EventLog::After(std::string_view token, size_
         "the token is of an event that has not happened; watch anew, without a token");
   }
   if (seen < before_oldest) {
-    return Missed(StrCat(before_oldest - seen, " events since then are not kept any more"));
+    return Missed("events since then are not kept any more");
   }
   const size_t begin = static_cast<size_t>(seen - before_oldest);
   const size_t count = std::min(limit, events_.size() - begin);

@@ -24,7 +24,9 @@ constexpr uint64_t kRun = 0xabc;
 class EventLogTest : public testing::Test {
  protected:
   void Push(std::string_view repository) {
-    log_.Add({.type = Event::Type::kPush, .repository = std::string(repository)});
+    Event event;
+    event.repository = repository;
+    log_.Add(std::move(event));
   }
   Code AfterCode(std::string_view token) { return log_.After(token, 10).status().code(); }
   // The repositories of the events after `token`.
