@@ -259,7 +259,8 @@ void AddUntag(CLI::App& group, Session& session) {
 }  // namespace
 
 void AddImageCommands(CLI::App& app, Session& session) {
-  CLI::App* const group = app.add_subcommand("image", "List, inspect, tag, load, save and remove images");
+  CLI::App* const group =
+      app.add_subcommand("image", "List, inspect, tag, load, save and remove images");
   group->require_subcommand(1);
   AddList(*group, "ls", session);
   AddTag(*group, session);
