@@ -101,6 +101,74 @@ TEST_F(DoorsTest, AllListTheSameTags) {
   }
 }
 
+TEST_F(DoorsTest, AllListTheSameRepositories) {
+  for (const Way& from : ways()) {
+    PushImage(*from.store, from.name == "gRPC" ? "a/b" : from.name == "HTTP" ? "a-b" : "a", 1);
+    std::vector<std::vector<std::string>> lists;
+    for (const Way& to : ways()) {
+      const auto page = to.store->ListRepositories({"", 10});
+      ASSERT_TRUE(page.ok()) << to.name << ": " << page.status();
+      lists.push_back(page->rows);
+    }
+    EXPECT_EQ(lists[0], lists[1]);
+    EXPECT_EQ(lists[0], lists[2]);
+  }
+  EXPECT_THAT(engine().ListRepositories({"", 10})->rows, ElementsAre("a", "a-b", "a/b"));
+}
+
+TEST_F(DoorsTest, WhatLostItsTagThroughOneDoorIsPrunedThroughAnother) {
+  for (const Way& from : ways()) {
+    for (const Way& pruner : ways()) {
+      if (!pruner.Has(Ability::kListImages)) continue;  // the OCI API has no prune
+      SCOPED_TRACE(StrCat(from.name, ", pruned by ", pruner.name));
+      const Image image = PushImage(*from.store, "app", 1, {"v1"});
+      ASSERT_TRUE(from.store->Untag("app", "v1").ok());
+      behind().Advance(kHour);
+      std::vector<Digest> gone;
+      const auto report = pruner.store->Prune({}, [&](const ImageInfo& pruned) {
+        gone.push_back(pruned.manifest.digest);
+        return true;
+      });
+      ASSERT_TRUE(report.ok()) << report.status();
+      EXPECT_EQ(report->images, 1u);
+      EXPECT_THAT(gone, ElementsAre(image.manifest));
+      for (const Way& to : ways()) {
+        EXPECT_EQ(to.store->StatManifest("app", image.manifest).status().code(), Code::kNotFound);
+      }
+    }
+  }
+}
+
+// What happened, as "push REPOSITORY:TAG" and so on, oldest first.
+std::vector<std::string> Events(Client& client) {
+  WatchOptions options;
+  options.from_oldest = true;
+  options.follow = false;
+  std::vector<std::string> events;
+  const absl::Status status =
+      client.WatchEvents(options, [&](const Event& event, const std::string&) {
+        events.push_back(StrCat(EventTypeName(event.type), " ", event.repository, ":", event.tag));
+        return true;
+      });
+  EXPECT_TRUE(status.ok()) << status;
+  return events;
+}
+
+TEST_F(DoorsTest, EventsTellOfEveryDoorAlike) {
+  std::vector<std::vector<std::string>> told;
+  while (told.size() < ways().size()) {
+    Make({});
+    const Way& way = ways()[told.size()];
+    PushImage(*way.store, "app", 1, {"v1"});
+    ASSERT_TRUE(way.store->GetManifest("app", "v1").ok());
+    ASSERT_TRUE(way.store->Untag("app", "v1").ok());
+    told.push_back(Events(grpc().store().client()));
+  }
+  EXPECT_THAT(told[0], testing::Not(testing::IsEmpty()));
+  EXPECT_EQ(told[0], told[1]);
+  EXPECT_EQ(told[0], told[2]);
+}
+
 TEST_F(DoorsTest, DeletedManifestIsGoneForAll) {
   for (const Way& from : ways()) {
     if (!from.Has(Ability::kDeleteManifest)) continue;  // its way is RemovedImageIsGoneForAll
