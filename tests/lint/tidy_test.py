@@ -19,10 +19,11 @@ MAX_COLUMNS = 100
 # Each folder of storage/ may include itself and those before it; files directly in storage/ any.
 STORAGE_ORDER = ("base", "digest", "index", "blob", "catalog", "reclaim")
 ENGINE_RANK = len(STORAGE_ORDER)
-# storage/store.h is the seam above storage; these folders implement it.
+# The seam above storage; these folders implement it.
+STORE_SEAM = ("storage/store.h", "storage/store_types.h", "storage/event_log.h")
 STORE_SEAM_FOLDERS = ("blob", "catalog", "reclaim")
-CLIENT_MAY_INCLUDE = ("storage/base/", "storage/digest/", "storage/limits.h", "storage/store.h",
-                      "storage/catalog/names.h")
+CLIENT_MAY_INCLUDE = ("storage/base/", "storage/digest/", "storage/limits.h",
+                      "storage/catalog/names.h") + STORE_SEAM
 
 # Where a library may be included: (what is included, files or folders that may, what to do).
 LIBRARY_HOMES = (
@@ -278,10 +279,10 @@ def storage_include_problem(path, included):
         return f"storage/ must not include {included}"
     if not included.startswith("storage/"):
         return None
-    if included == "storage/store.h":
+    if included in STORE_SEAM:
         above = "/" not in path[len("storage/"):] or folder in STORE_SEAM_FOLDERS
-        return None if above else "storage/store.h lies above this layer"
-    if path == "storage/store.h":
+        return None if above else f"{included} lies above this layer"
+    if path in STORE_SEAM:
         allowed = ("storage/base/", "storage/digest/", "storage/limits.h")
         return None if included.startswith(allowed) else "the seam must not know the engine"
     own, other = storage_rank(path), storage_rank(included)
