@@ -18,8 +18,8 @@
 
 namespace varve {
 
-// The daemon's promise lasts ten minutes.
-inline constexpr std::chrono::milliseconds kRenewPromisesAfter{120'000};
+// The daemon promises ten minutes, unless it was told otherwise.
+inline constexpr std::chrono::milliseconds kRenewPromisesAfter{30'000};
 
 struct BlobToUpload {
   std::string name;                // as the archive calls it
