@@ -10,6 +10,8 @@ namespace {
 
 // However often writes renew it, a promise ends a day after it was last granted.
 constexpr int64_t kLongestPromiseNanos = 24 * 3600 * kNanosPerSecond;
+// Somebody else is removing the same; that takes one transaction.
+constexpr int64_t kOtherRemovalNanos = kNanosPerSecond;
 
 }  // namespace
 
@@ -128,6 +130,8 @@ std::optional<int64_t> Promises::BeginReclaim(const Digest& digest) {
   // Under the lock: a grant that finds the shard full holds everything before it empties it.
   const int64_t held_until = hold_everything_until_.load();
   if (now < held_until) return held_until - now;
+  // The end of one announcement must not end another one.
+  if (shard.reclaiming.contains(digest)) return kOtherRemovalNanos;
   const auto found = shard.promises.find(digest);
   if (found != shard.promises.end()) {
     int64_t latest = now;

@@ -41,7 +41,8 @@ class Promises {
   bool HoldsEverything();
 
   // Announces the removal of `digest`; nullopt when it may go on (call EndReclaim after its
-  // commit), else how many nanoseconds to wait before asking again.
+  // commit), else how many nanoseconds to wait before asking again: until no promise holds, or
+  // until another removal of the same has ended.
   std::optional<int64_t> BeginReclaim(const Digest& digest);
   void EndReclaim(const Digest& digest);
 

@@ -32,7 +32,8 @@ class AnnouncedRemoval {
 }  // namespace
 
 absl::StatusOr<PruneReport> Prune::Run() {
-  RETURN_IF_ERROR(ParseFilters());
+  ASSIGN_OR_RETURN(filter_, ParseImageFilter(request_.filters, PruneFilterKeys(),
+                                             LocalTimeReference(parts_.clock)));
   const absl::Status walked =
       VisitMembers(parts_.images.index, [&](const Member& member) -> absl::Status {
         RETURN_IF_ERROR(set_.Gather(member, [&](const DanglingSet::Content& content, bool follows) {
@@ -43,14 +44,6 @@ absl::StatusOr<PruneReport> Prune::Run() {
   if (!stopped_) RETURN_IF_ERROR(walked);
   RETURN_IF_ERROR(Reclaim());
   return report_;
-}
-
-absl::Status Prune::ParseFilters() {
-  ASSIGN_OR_RETURN(filter_, ParseImageFilter(request_.filters, PruneFilterKeys(),
-                                             LocalTimeReference(parts_.clock)));
-  if (filter_.dangling.value_or(true)) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      "prune removes dangling images only: leave out the filter dangling=false");
 }
 
 absl::StatusOr<std::string> Prune::NameOf(RepositoryId repository) {

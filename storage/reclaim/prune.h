@@ -44,7 +44,6 @@ class Prune {
   absl::StatusOr<PruneReport> Run();
 
  private:
-  absl::Status ParseFilters();
   // Whether the image goes; then it is gone, or assumed to be.
   absl::StatusOr<bool> Take(const DanglingSet::Content& content, bool follows);
   absl::StatusOr<bool> Remove(const Member& member);

@@ -10,6 +10,9 @@ set(store_contract_suites
   store_contract_listings_test.cc
   store_contract_manifests_test.cc
   store_contract_promises_test.cc
+  store_contract_prune_test.cc
+  store_contract_removal_test.cc
+  store_contract_system_test.cc
   store_contract_uploads_test.cc)
 
 varve_test(varve_store_contract_tests LABEL contract TIMEOUT 300

@@ -39,7 +39,7 @@ std::vector<std::string> ReplayCutOpening(const Scenario& scenario, uint64_t cal
 TEST(DurableOrderTest, ScenariosRunWithoutAPowerCut) {
   for (const Scenario& scenario :
        {InlinePushes(), LoosePushes(), PiecewisePushes(), ManifestsAndTags(), Deletions(),
-        Removals(), Uploads(), Mixed(1, 30)}) {
+        Removals(), Cleaning(), Uploads(), Mixed(1, 30)}) {
     const Cut never{.calls = uint64_t{1} << 40};
     EXPECT_THAT(Replay(scenario, never), IsEmpty()) << scenario.name;
   }
@@ -75,6 +75,7 @@ TEST(DurableOrderTest, Sentence4ARecipeIsVerifiedBeforeTheLooseFileGoes) {
 // the unlink is synced.
 TEST(DurableOrderTest, Sentence5RemovalCommitsBeforeItUnlinksAndLeaksNothing) {
   ReplayAll(Removals(), {.cuts = 12, .seed = 5});
+  ReplayAll(Cleaning(), {.cuts = 16, .seed = 7});
   ReplayAll(Uploads(), {.cuts = 8, .seed = 6});
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
-#include <optional>
 #include <set>
 #include <utility>
 
@@ -159,8 +158,12 @@ class Replayer {
       if (crashing_.disk().powered()) {
         Violation(StrCat("step \"", step.name, "\" failed: ", done.ToString()));
       }
-      pending_ = model_;
-      step.effect(*pending_);
+      pending_ = {model_};
+      for (const auto& stage : step.stages) {
+        pending_.push_back(pending_.back());
+        stage(pending_.back());
+      }
+      if (step.stages.empty()) step.effect(pending_.back());
       pending_step_ = step.name;
       return;
     }
@@ -177,16 +180,18 @@ class Replayer {
     if (opened.ok()) {
       const bool pushed = PushBlob(crashing_.store(), kAfterwards, layer_).ok();
       if (pushed) model_.PushBlob(kAfterwards, layer_.digest);
-      if (pending_.has_value() && pushed) pending_->PushBlob(kAfterwards, layer_.digest);
+      for (Model& pending : pending_) {
+        if (pushed) pending.PushBlob(kAfterwards, layer_.digest);
+      }
       pushed_pending_ = !pushed;
     }
     crashing_.PowerCycle(cut_.survival, random_.Next());
   }
 
-  // The store matches the model without the call that the cut hit, or with it.
+  // The store matches the model without the call that the cut hit, with it, or with some stages.
   void CompareAfterCut() {
     std::vector<Model> candidates = {model_};
-    if (pending_.has_value()) candidates.push_back(*pending_);
+    candidates.insert(candidates.end(), pending_.begin(), pending_.end());
     if (pushed_pending_) {
       for (size_t i = 0, count = candidates.size(); i < count; ++i) {
         candidates.push_back(candidates[i]);
@@ -275,7 +280,7 @@ class Replayer {
   const TestManifest image_ = MakeImage(config_, {layer_});
 
   Model model_;
-  std::optional<Model> pending_;  // with the call that the cut hit
+  std::vector<Model> pending_;  // with the call that the cut hit, or a part of its stages
   std::string pending_step_;
   bool pushed_pending_ = false;
   std::vector<std::string> violations_;

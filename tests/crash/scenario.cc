@@ -106,6 +106,33 @@ Scenario Removals() {
   return scenario;
 }
 
+Scenario Cleaning() {
+  Scenario scenario;
+  scenario.name = "cleaning";
+  const TestBlob config = MakeBlob(71, kInlineBytes);
+  const TestBlob shared = MakeBlob(72, kLooseBytes);
+  const TestBlob own = MakeBlob(73, kLooseBytes);
+  const TestManifest child = MakeImage(config, {shared, own});
+  const TestManifest old = MakeImageIndex({child});
+  const TestManifest now = MakeImage(config, {shared});
+  for (const TestBlob& blob : {config, shared, own}) scenario.Push(kApp, blob);
+  scenario.Put(kApp, child, {});
+  scenario.Put(kApp, old, {"all", "latest"});
+  scenario.TagFrom(kApp, old, {child}, kMirror, "all");
+  scenario.Put(kApp, now, {"latest"});
+  scenario.RemoveTag(kApp, "all", {old, child});
+  scenario.RemoveTag(kMirror, "all", {old, child});
+  scenario.TagFrom(kApp, now, {}, kMirror, "one");
+  scenario.Push(kApp, own);
+  scenario.Put(kApp, child, {"latest"});
+  scenario.Put(kApp, old, {"latest"});
+  scenario.Put(kApp, now, {"latest", "kept"});
+  scenario.Prune(kApp, {old, child});
+  scenario.RemoveTag(kApp, "latest", {});
+  scenario.Push(kApp, own);
+  return scenario;
+}
+
 Scenario Uploads() {
   Scenario scenario;
   scenario.name = "uploads";

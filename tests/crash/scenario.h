@@ -17,6 +17,9 @@ struct Step {
   std::string name;
   std::function<absl::Status(CrashingStore&)> act;
   std::function<void(Model&)> effect;
+  // Of a call that is several transactions: what each adds. A power cut may leave any number of
+  // them, from the front; `effect` is all of them.
+  std::vector<std::function<void(Model&)>> stages = {};
 };
 
 struct Scenario {
@@ -39,6 +42,15 @@ struct Scenario {
   void Mount(const std::string& repository, const TestBlob& blob, const std::string& from);
   void DeleteBlob(const std::string& repository, const TestBlob& blob);
   void DeleteManifest(const std::string& repository, const TestManifest& manifest);
+  // An image or an index with its children, tagged in another repository.
+  void TagFrom(const std::string& from, const TestManifest& manifest,
+               const std::vector<TestManifest>& children, const std::string& repository,
+               const std::string& tag);
+  // `rmi` of a tag, which takes `deleted` with it, in this order.
+  void RemoveTag(const std::string& repository, const std::string& tag,
+                 const std::vector<TestManifest>& deleted);
+  // Removes `dangling` from the repository, in this order, and reclaims.
+  void Prune(const std::string& repository, const std::vector<TestManifest>& dangling);
   void Reclaim();
   void Wait(int64_t nanos);
   void Restart();
@@ -60,6 +72,8 @@ Scenario PiecewisePushes();
 Scenario ManifestsAndTags();
 Scenario Deletions();
 Scenario Removals();
+// Tags across repositories, rmi and prune.
+Scenario Cleaning();
 Scenario Uploads();
 // Everything above in an order that the seed chooses.
 Scenario Mixed(uint64_t seed, size_t steps);

@@ -8,6 +8,14 @@ namespace {
 
 void Nothing(Model&) {}
 
+Step InStages(std::string name, std::function<absl::Status(CrashingStore&)> act,
+              std::vector<std::function<void(Model&)>> stages) {
+  const auto effect = [stages](Model& model) {
+    for (const auto& stage : stages) stage(model);
+  };
+  return {std::move(name), std::move(act), effect, std::move(stages)};
+}
+
 // The part of `bytes` that piece `number` of `count` covers.
 std::string_view Piece(std::string_view bytes, size_t number, size_t count) {
   const size_t begin = bytes.size() * number / count;
@@ -162,6 +170,65 @@ void Scenario::DeleteManifest(const std::string& repository, const TestManifest&
                      return crashing.store().DeleteManifest(repository, manifest.digest);
                    },
                    [=](Model& model) { model.DeleteManifest(repository, manifest.digest); }});
+}
+
+void Scenario::TagFrom(const std::string& from, const TestManifest& manifest,
+                       const std::vector<TestManifest>& children, const std::string& repository,
+                       const std::string& tag) {
+  contents.repositories.insert(repository);
+  std::vector<std::function<void(Model&)>> stages;
+  for (const TestManifest& child : children) {
+    stages.emplace_back([=](Model& model) { model.PutManifest(repository, child, {}); });
+  }
+  stages.emplace_back([=](Model& model) { model.PutManifest(repository, manifest, {tag}); });
+  steps.push_back(InStages(
+      StrCat("tag an image of ", from, " as ", repository, ":", tag),
+      [=](CrashingStore& crashing) {
+        return crashing.store().TagFrom(from, manifest.digest, repository, tag);
+      },
+      std::move(stages)));
+}
+
+void Scenario::RemoveTag(const std::string& repository, const std::string& tag,
+                         const std::vector<TestManifest>& deleted) {
+  std::vector<std::function<void(Model&)>> stages;
+  for (const TestManifest& manifest : deleted) {
+    stages.emplace_back([=](Model& model) { model.DeleteManifest(repository, manifest.digest); });
+  }
+  if (deleted.empty()) {
+    stages.emplace_back([=](Model& model) { model.Untag(repository, tag); });
+  }
+  steps.push_back(InStages(
+      StrCat("rmi ", repository, ":", tag),
+      [=](CrashingStore& crashing) -> absl::Status {
+        const absl::StatusOr<RemovedImage> removed =
+            crashing.store().RemoveImage(StrCat(repository, ":", tag), false);
+        RETURN_IF_ERROR(removed.status());
+        return removed->deleted.size() == deleted.size()
+                   ? absl::OkStatus()
+                   : absl::InternalError(StrCat("rmi removed ", removed->deleted.size(),
+                                                " images instead of ", deleted.size()));
+      },
+      std::move(stages)));
+}
+
+void Scenario::Prune(const std::string& repository, const std::vector<TestManifest>& dangling) {
+  std::vector<std::function<void(Model&)>> stages;
+  for (const TestManifest& manifest : dangling) {
+    stages.emplace_back([=](Model& model) { model.DeleteManifest(repository, manifest.digest); });
+  }
+  stages.emplace_back([](Model& model) { model.Reclaim(); });
+  steps.push_back(InStages(
+      "prune",
+      [=](CrashingStore& crashing) -> absl::Status {
+        const absl::StatusOr<PruneReport> report = crashing.store().Prune({}, nullptr);
+        RETURN_IF_ERROR(report.status());
+        return report->images == dangling.size()
+                   ? absl::OkStatus()
+                   : absl::InternalError(StrCat("prune removed ", report->images,
+                                                " images instead of ", dangling.size()));
+      },
+      std::move(stages)));
 }
 
 void Scenario::Reclaim() {

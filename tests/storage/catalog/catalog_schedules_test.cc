@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <thread>
 
 #include "storage/base/status.h"
@@ -14,6 +13,7 @@
 #include "storage/limits.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_file_system.h"
+#include "tests/support/scheduled_index.h"
 
 namespace varve {
 namespace {
@@ -21,70 +21,6 @@ namespace {
 using Code = absl::StatusCode;
 
 constexpr int64_t kPromise = 600 * kNanosPerSecond;
-
-// Runs `action` once, just before the next commit that writes a key that starts with `prefix`.
-struct Schedule {
-  std::string prefix;
-  std::function<void()> action;
-};
-
-class ScheduledTransaction final : public Transaction {
- public:
-  ScheduledTransaction(std::unique_ptr<Transaction> base, Schedule* schedule)
-      : base_(std::move(base)), schedule_(schedule) {}
-
-  absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
-    return base_->Get(key);
-  }
-  absl::StatusOr<std::optional<std::string>> GetForUpdate(std::string_view key,
-                                                          Guard guard) override {
-    return base_->GetForUpdate(key, guard);
-  }
-  absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
-    return base_->Scan(range, limit);
-  }
-  absl::Status Put(std::string_view key, std::string_view value) override {
-    Note(key);
-    return base_->Put(key, value);
-  }
-  absl::Status Delete(std::string_view key) override {
-    Note(key);
-    return base_->Delete(key);
-  }
-  absl::Status Add(std::string_view key, int64_t delta) override { return base_->Add(key, delta); }
-  absl::StatusOr<CommitOutcome> Commit(Durability durability) override {
-    if (due_ && schedule_->action != nullptr) std::exchange(schedule_->action, nullptr)();
-    return base_->Commit(durability);
-  }
-  bool conflicted() const override { return base_->conflicted(); }
-
- private:
-  void Note(std::string_view key) {
-    due_ = due_ || key.substr(0, schedule_->prefix.size()) == schedule_->prefix;
-  }
-
-  const std::unique_ptr<Transaction> base_;
-  Schedule* const schedule_;
-  bool due_ = false;
-};
-
-class ScheduledIndex final : public Index {
- public:
-  ScheduledIndex(Index& base, Schedule* schedule) : base_(base), schedule_(schedule) {}
-  std::unique_ptr<Transaction> Begin() override {
-    return std::make_unique<ScheduledTransaction>(base_.Begin(), schedule_);
-  }
-  absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
-    return base_.Get(key);
-  }
-  absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
-    return base_.Scan(range, limit);
-  }
-
- private:
-  Index& base_;
-  Schedule* const schedule_;
-};
 
 class CatalogSchedulesTest : public testing::Test {
  protected:
@@ -121,6 +57,16 @@ class CatalogSchedulesTest : public testing::Test {
     return StrCat(R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",)",
                   R"("config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":")",
                   config.ToString(), R"(","size":2},"layers":[)", list, "]}");
+  }
+  static std::string IndexJson(const std::vector<Digest>& children) {
+    std::string list;
+    for (const Digest& child : children) {
+      list += StrCat(list.empty() ? "" : ",",
+                     R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")",
+                     child.ToString(), R"(","size":2})");
+    }
+    return StrCat(R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json",)",
+                  R"("manifests":[)", list, "]}");
   }
   absl::Status Put(std::string_view repository, const std::string& json) {
     PutManifestRequest request;
@@ -274,6 +220,30 @@ TEST_F(CatalogSchedulesTest, TagBesideTheDeletionOfItsManifest) {
                [&] { EXPECT_TRUE(store_->DeleteManifest("app", manifest).ok()); }};
   EXPECT_EQ(store_->Tag("app", "late", manifest).code(), Code::kNotFound);
   EXPECT_TRUE(store_->ListTags("app", {})->rows.empty());
+}
+
+TEST_F(CatalogSchedulesTest, PutOfAnIndexBesideTheDeletionOfItsChild) {
+  const std::string child_json = Json(Push("app", bytes_));
+  const Digest child = HashBytes(DigestAlgorithm::kSha256, child_json);
+  ASSERT_TRUE(Put("app", child_json).ok());
+  // Its membership was checked; it goes just before the index is committed.
+  schedule_ = {EdgePrefix(child), [&] { EXPECT_TRUE(store_->DeleteManifest("app", child).ok()); }};
+  const absl::Status put = Put("app", IndexJson({child}));
+  EXPECT_EQ(put.code(), Code::kFailedPrecondition) << put;
+  EXPECT_FALSE(store_->GetManifest("app", child).ok());
+}
+
+TEST_F(CatalogSchedulesTest, TagFromBesideTheDeletionOfACopiedChild) {
+  const std::string child_json = Json(Push("app", bytes_));
+  const Digest child = HashBytes(DigestAlgorithm::kSha256, child_json);
+  ASSERT_TRUE(Put("app", child_json).ok());
+  const std::string index_json = IndexJson({child});
+  const Digest image_index = HashBytes(DigestAlgorithm::kSha256, index_json);
+  ASSERT_TRUE(Put("app", index_json).ok());
+  schedule_ = {MemberEdgeKey(image_index, 0).substr(0, 30),
+               [&] { EXPECT_TRUE(store_->DeleteManifest("copy", child).ok()); }};
+  EXPECT_EQ(store_->TagFrom("app", image_index, "copy", "v1").code(), Code::kFailedPrecondition);
+  EXPECT_TRUE(store_->ListTags("copy", {})->rows.empty());
 }
 
 // One manifest whose bytes rot must not stop every later reclamation.

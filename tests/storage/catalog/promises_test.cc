@@ -115,6 +115,14 @@ TEST_F(PromisesTest, TooManyMeanThatNothingIsFree) {
   EXPECT_TRUE(Free(Numbered(1)));
 }
 
+TEST_F(PromisesTest, OneRemovalOfTheSameIsAnnouncedAtATime) {
+  ASSERT_FALSE(promises_.BeginReclaim(digest_).has_value());
+  EXPECT_TRUE(promises_.BeginReclaim(digest_).has_value());
+  EXPECT_TRUE(Free(Numbered(1)));
+  promises_.EndReclaim(digest_);
+  EXPECT_TRUE(Free(digest_));
+}
+
 TEST_F(PromisesTest, GrantWaitsForAnAnnouncedReclaim) {
   ASSERT_FALSE(promises_.BeginReclaim(digest_).has_value());
   std::atomic<bool> granted = false;

@@ -1,0 +1,222 @@
+// Races of prune and rmi made deterministic: a second request runs at a chosen commit of the first.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/digest/hasher.h"
+#include "storage/engine.h"
+#include "storage/index/keys.h"
+#include "storage/index/memory_index.h"
+#include "tests/crash/content.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/memory_file_system.h"
+#include "tests/support/scheduled_index.h"
+
+namespace varve {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using Code = absl::StatusCode;
+
+constexpr int64_t kPromise = 600 * kNanosPerSecond;
+
+class PruneSchedulesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    EngineOptions options;
+    options.file_system = &disk_;
+    options.clock = &clock_;
+    options.open_index = [this](const std::string&) -> absl::StatusOr<std::unique_ptr<Index>> {
+      return std::make_unique<ScheduledIndex>(*index_, &schedule_);
+    };
+    auto opened = OpenEngine("/store", options);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    store_ = *std::move(opened);
+    ASSERT_TRUE(PushAll("app").ok());
+    // A tag leaves no promise behind.
+    ASSERT_TRUE(Put("app", image_, {"first"}).ok());
+    ASSERT_TRUE(store_->Untag("app", "first").ok());
+    clock_.Advance(2 * kPromise);
+  }
+
+  absl::Status PushAll(std::string_view repository) {
+    for (const TestBlob& blob : {config_, layer_}) {
+      ASSIGN_OR_RETURN(const auto ingest, store_->BeginIngest(repository, {}));
+      RETURN_IF_ERROR(ingest->Append(0, blob.bytes));
+      RETURN_IF_ERROR(ingest->Commit(blob.digest, std::nullopt).status());
+    }
+    return absl::OkStatus();
+  }
+  absl::Status Put(std::string_view repository, const TestManifest& manifest,
+                   std::vector<std::string> tags = {}) {
+    PutManifestRequest request;
+    request.bytes = manifest.bytes;
+    request.tags = std::move(tags);
+    return store_->PutManifest(repository, request).status();
+  }
+  PruneReport Prune() {
+    const auto report = store_->Prune({}, nullptr);
+    EXPECT_TRUE(report.ok()) << report.status();
+    return report.value_or(PruneReport());
+  }
+  bool IsListed(const TestManifest& manifest) {
+    return store_->GetManifest("app", manifest.digest).ok();
+  }
+  bool IsHere(const TestBlob& blob) { return store_->OpenBlob("", blob.digest).ok(); }
+  // Runs `action` once, when a removal of the manifest is about to be committed.
+  void AtRemoval(const TestManifest& manifest, std::function<void()> action) {
+    schedule_ = {UnlinkingKey(0, manifest.digest).substr(0, 1), std::move(action)};
+  }
+  // What was decided must last.
+  void ExpectKept(const TestManifest& manifest) {
+    clock_.Advance(26 * 3600 * kNanosPerSecond);
+    EXPECT_TRUE(store_->Reclaim().ok());
+    EXPECT_TRUE(IsListed(manifest));
+    EXPECT_TRUE(IsHere(config_));
+    EXPECT_TRUE(IsHere(layer_));
+  }
+
+  MemoryFileSystem disk_;
+  FakeClock clock_;
+  const std::unique_ptr<Index> index_ = NewMemoryIndex();
+  Schedule schedule_;
+  std::unique_ptr<Store> store_;
+  const TestBlob config_ = MakeBlob(1, 300);
+  const TestBlob layer_ = MakeBlob(2, 100'000);
+  const TestManifest image_ = MakeImage(config_, {layer_});
+};
+
+TEST_F(PruneSchedulesTest, TagJustBeforeTheRemoval) {
+  AtRemoval(image_, [&] { EXPECT_TRUE(store_->Tag("app", "late", image_.digest).ok()); });
+  EXPECT_EQ(Prune().images, 0u);
+  EXPECT_EQ(schedule_.action, nullptr);
+  ExpectKept(image_);
+}
+
+TEST_F(PruneSchedulesTest, PruneJustBeforeATag) {
+  schedule_ = {TagEdgeKey(image_.digest, 0, "").substr(0, 10),
+               [&] { EXPECT_EQ(Prune().images, 1u); }};
+  EXPECT_EQ(store_->Tag("app", "late", image_.digest).code(), Code::kNotFound);
+  EXPECT_FALSE(IsListed(image_));
+  EXPECT_FALSE(IsHere(layer_));
+}
+
+TEST_F(PruneSchedulesTest, IndexJustBeforeTheRemovalOfItsChild) {
+  AtRemoval(image_, [&] { EXPECT_TRUE(Put("app", MakeImageIndex({image_}), {"all"}).ok()); });
+  EXPECT_EQ(Prune().images, 0u);
+  ExpectKept(image_);
+}
+
+TEST_F(PruneSchedulesTest, PruneJustBeforeAnIndex) {
+  const TestManifest index = MakeImageIndex({image_});
+  schedule_ = {EdgePrefix(image_.digest), [&] { EXPECT_EQ(Prune().images, 1u); }};
+  EXPECT_EQ(Put("app", index, {"all"}).code(), Code::kFailedPrecondition);
+  EXPECT_FALSE(IsListed(index));
+  EXPECT_FALSE(IsListed(image_));
+}
+
+TEST_F(PruneSchedulesTest, SubjectJustBeforeTheRemovalOfItsReferrer) {
+  const TestManifest subject = MakeImage(config_, {});
+  const TestManifest signature = MakeImage(config_, {layer_}, subject);
+  ASSERT_TRUE(Put("app", signature).ok());
+  ASSERT_TRUE(store_->Tag("app", "keep", image_.digest).ok());
+  clock_.Advance(2 * kPromise);
+  AtRemoval(signature, [&] { EXPECT_TRUE(Put("app", subject, {"v1"}).ok()); });
+  EXPECT_EQ(Prune().images, 0u);
+  ExpectKept(signature);
+}
+
+TEST_F(PruneSchedulesTest, PushAgainOfWhatIsBeingRemovedWaitsAndSucceeds) {
+  std::thread client;
+  absl::Status pushed;
+  AtRemoval(image_, [&] {
+    client = std::thread([&] {
+      pushed = PushAll("app");
+      pushed.Update(Put("app", image_, {"again"}));
+    });
+  });
+  Prune();
+  client.join();
+  EXPECT_TRUE(pushed.ok()) << pushed;
+  Prune();
+  ExpectKept(image_);
+}
+
+TEST_F(PruneSchedulesTest, HeadOfWhatIsBeingRemovedIsTrueOrNo) {
+  std::thread client;
+  absl::Status stat;
+  AtRemoval(image_, [&] {
+    client = std::thread([&] { stat = store_->StatManifest("app", image_.digest).status(); });
+  });
+  Prune();
+  client.join();
+  EXPECT_EQ(stat.ok(), IsListed(image_));
+}
+
+TEST_F(PruneSchedulesTest, PullOfWhatIsBeingRemovedEndsWell) {
+  absl::StatusOr<Manifest> manifest = absl::UnknownError("not read");
+  absl::StatusOr<BlobReader> layer = absl::UnknownError("not opened");
+  AtRemoval(image_, [&] {
+    manifest = store_->GetManifest("app", image_.digest);
+    layer = store_->OpenBlob("app", layer_.digest);
+  });
+  EXPECT_EQ(Prune().images, 1u);
+  ASSERT_TRUE(manifest.ok()) << manifest.status();
+  EXPECT_EQ(manifest->bytes, image_.bytes);
+  ASSERT_TRUE(layer.ok()) << layer.status();
+  std::string bytes(layer_.bytes.size(), '\0');
+  const auto read = layer->file->ReadAt(0, absl::MakeSpan(bytes.data(), bytes.size()));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(bytes, layer_.bytes);
+  EXPECT_FALSE(IsHere(layer_));
+}
+
+TEST_F(PruneSchedulesTest, TwoPrunesAtOnceRemoveEachImageOnce) {
+  PruneReport second;
+  AtRemoval(image_, [&] {
+    // The first has announced its removal; the second leaves it alone.
+    second = Prune();
+    EXPECT_EQ(second.deferred, 1u);
+  });
+  const PruneReport first = Prune();
+  EXPECT_EQ(first.images + second.images, 1u);
+  EXPECT_FALSE(IsListed(image_));
+  EXPECT_FALSE(IsHere(layer_));
+}
+
+TEST_F(PruneSchedulesTest, RmiOfATagThatMovesTakesItFromTheNewImage) {
+  const TestManifest other = MakeImage(config_, {});
+  ASSERT_TRUE(Put("app", other).ok());
+  ASSERT_TRUE(store_->Tag("app", "v1", image_.digest).ok());
+  AtRemoval(image_, [&] { EXPECT_TRUE(store_->Tag("app", "v1", other.digest).ok()); });
+  const auto removed = store_->RemoveImage("app:v1", false);
+  ASSERT_TRUE(removed.ok()) << removed.status();
+  EXPECT_THAT(removed->untagged, ElementsAre("app:v1"));
+  EXPECT_THAT(removed->deleted, ElementsAre(StrCat("app@", other.digest.ToString())));
+  EXPECT_TRUE(IsListed(image_));
+  EXPECT_THAT(store_->ListTags("app", {})->rows, IsEmpty());
+}
+
+TEST_F(PruneSchedulesTest, RmiOfTheLastTagWhileAnotherOneComes) {
+  ASSERT_TRUE(store_->Tag("app", "v1", image_.digest).ok());
+  AtRemoval(image_, [&] { EXPECT_TRUE(store_->Tag("app", "v2", image_.digest).ok()); });
+  const auto removed = store_->RemoveImage("app:v1", false);
+  ASSERT_TRUE(removed.ok()) << removed.status();
+  EXPECT_THAT(removed->untagged, ElementsAre("app:v1"));
+  EXPECT_THAT(removed->deleted, IsEmpty());
+  ExpectKept(image_);
+}
+
+TEST_F(PruneSchedulesTest, RmiOfAnIdWhileATagComes) {
+  AtRemoval(image_, [&] { EXPECT_TRUE(store_->Tag("app", "v2", image_.digest).ok()); });
+  EXPECT_EQ(store_->RemoveImage(image_.digest.ToString(), false).status().code(),
+            Code::kFailedPrecondition);
+  ExpectKept(image_);
+}
+
+}  // namespace
+}  // namespace varve
