@@ -221,7 +221,7 @@ struct StoreInfo {
   std::string uuid;
   int64_t created_nanos = 0;
   uint32_t format_version = 0;
-  uint64_t blob_bytes = 0;        // of all blob files, uploads included
+  uint64_t blob_bytes = 0;        // of all blobs as pushed, uploads included
   uint64_t max_bytes = 0;         // the limit of that; 0 = as the disk allows
   uint64_t disk_total_bytes = 0;  // of the file system below
   uint64_t disk_free_bytes = 0;

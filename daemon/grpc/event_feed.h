@@ -26,7 +26,7 @@ class EventFeed {
 
   // Both must outlive the feed.
   EventFeed(EventLog& log, CallWorkers& workers);
-  ~EventFeed();  // no watcher may wait
+  ~EventFeed();  // who waits by then is not resumed any more
   EventFeed(const EventFeed&) = delete;
   EventFeed& operator=(const EventFeed&) = delete;
 

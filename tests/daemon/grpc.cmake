@@ -1,5 +1,6 @@
 varve_test(grpc_door_test LABEL unit
   SOURCES
+    event_feed_test.cc
     grpc_blobs_test.cc
     grpc_cancel_test.cc
     grpc_hostile_test.cc
