@@ -82,7 +82,7 @@ class StoreModelTest : public StoreContractTest {
   std::string PickTag() { return StrCat("t", Below(kTags)); }
 
   void Step() {
-    switch (Below(20)) {
+    switch (Below(22)) {
       case 0:
       case 1:
       case 2:
@@ -115,6 +115,10 @@ class StoreModelTest : public StoreContractTest {
         return;
       case 18:
         return PassSomeTime(static_cast<int64_t>(Below(4)) * kMinute);
+      case 19:
+        return TagFromOne();
+      case 20:
+        return RemoveOneTag();
       default:
         if (Below(20) == 0) Reopen();
     }
@@ -287,12 +291,109 @@ class StoreModelTest : public StoreContractTest {
     if (info.ok()) Promise(name, digest);
   }
 
+  // As TagFrom does it: children first; false where that ends with an error.
+  bool Copy(const ModelRepository& from, ModelRepository& to, const Digest& digest, size_t depth,
+            std::set<Digest>* done) {
+    for (const Digest& child : manifests_[digest].children) {
+      if (!done->insert(child).second) continue;
+      if (depth == kMaxIndexDepth) return false;
+      if (from.members.count(child) > 0 && !Copy(from, to, child, depth + 1, done)) return false;
+    }
+    for (const Digest& child : manifests_[digest].children) {
+      if (to.members.count(child) == 0) return false;
+    }
+    to.members.insert(digest);
+    to.exists = true;
+    for (const Digest& blob : manifests_[digest].blobs) to.promises.erase(blob);
+    return true;
+  }
+
+  void TagFromOne() {
+    const auto digest = PickManifest();
+    const std::string from = PickRepository();
+    const std::string to = PickRepository();
+    if (!digest.has_value() || from == to) return;
+    const std::string tag = PickTag();
+    std::set<Digest> done;
+    const bool there = repositories_[from].members.count(*digest) > 0;
+    const bool copied = there && Copy(repositories_[from], repositories_[to], *digest, 0, &done);
+    const absl::Status status = Able(Ability::kListImages).TagFrom(from, *digest, to, tag);
+    EXPECT_EQ(status.ok(), copied) << status;
+    EXPECT_EQ(absl::IsNotFound(status), !there) << status;
+    if (copied) repositories_[to].tags[tag] = *digest;
+  }
+
+  static bool HasTag(const ModelRepository& repository, const Digest& digest) {
+    return std::any_of(repository.tags.begin(), repository.tags.end(),
+                       [&](const auto& tag) { return tag.second == digest; });
+  }
+
+  // `rmi` of a tag: what nothing of the repository needs any more goes with it.
+  void RemoveOneTag() {
+    const std::string name = PickRepository();
+    const std::string tag = PickTag();
+    ModelRepository& repository = repositories_[name];
+    const auto removed =
+        Able(Ability::kListImages).RemoveImage(StrCat(name, ":", tag), /*force=*/false);
+    const auto found = repository.tags.find(tag);
+    ASSERT_EQ(removed.ok(), found != repository.tags.end()) << removed.status();
+    if (!removed.ok()) return;
+    std::vector<Digest> waiting = {found->second};
+    repository.tags.erase(found);
+    std::set<std::string> deleted;
+    while (!waiting.empty()) {
+      const Digest digest = waiting.back();
+      waiting.pop_back();
+      if (HasTag(repository, digest) || IsNamed(repository, digest)) continue;
+      if (repository.members.erase(digest) == 0) continue;
+      deleted.insert(StrCat(name, "@", digest.ToString()));
+      for (const Digest& child : manifests_[digest].children) waiting.push_back(child);
+    }
+    EXPECT_EQ(std::set<std::string>(removed->deleted.begin(), removed->deleted.end()), deleted);
+  }
+
+  // When no promise holds any more.
+  void PruneAll() {
+    size_t dangling = 0;
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (auto& [name, repository] : repositories_) {
+        for (auto it = repository.members.begin(); it != repository.members.end();) {
+          const Digest digest = *it;
+          const bool needed =
+              std::any_of(repositories_.begin(), repositories_.end(), [&](const auto& other) {
+                return HasTag(other.second, digest) || IsNamed(other.second, digest);
+              });
+          it = needed ? std::next(it) : repository.members.erase(it);
+          dangling += needed ? 0 : 1;
+          changed = changed || !needed;
+        }
+      }
+    }
+    const auto usage = Able(Ability::kListImages).MeasureDiskUsage();
+    ASSERT_TRUE(usage.ok()) << usage.status();
+    EXPECT_EQ(usage->dangling.count, dangling);
+    EXPECT_EQ(usage->unreferenced.count, 0u);
+    EXPECT_EQ(usage->loose.disk_bytes, under_test().AllocatedBytes());
+    const auto report = Able(Ability::kListImages).Prune({}, nullptr);
+    ASSERT_TRUE(report.ok()) << report.status();
+    EXPECT_EQ(report->images, dangling);
+    EXPECT_EQ(report->deferred, 0u);
+    EXPECT_EQ(report->content_bytes, usage->dangling.logical_bytes);
+    EXPECT_EQ(report->freed_bytes, usage->dangling.disk_bytes);
+    EXPECT_EQ(usage->loose.disk_bytes - report->freed_bytes, under_test().AllocatedBytes());
+  }
+
   void CompareAll() {
     CompareVisible();
     // Long enough for every promise, link and upload.
     PassSomeTime(26 * kHour);
     Reclaim();
     uploads_.clear();
+    CompareVisible();
+    CompareKept();
+    if (Below(2) == 0 || HasFailure()) return;
+    PruneAll();
     CompareVisible();
     CompareKept();
   }
