@@ -124,25 +124,27 @@ absl::Status ReadLabels(const json::object& runtime, ImageLabels* labels) {
   return absl::OkStatus();
 }
 
-// Whether a number is too large for a double: written again it would be one that nobody reads.
-// Recursion is bounded by kMaxJsonDepth.
-bool HasInfinity(const json::value& value) {
-  if (value.is_double()) return std::isinf(value.get_double());
+// Whether a number is none of a double's ("1e400", and "0e400", which the parser makes no number):
+// written again it would be text that nobody reads. Recursion is bounded by kMaxJsonDepth.
+bool HasUnreadableNumber(const json::value& value) {
+  if (value.is_double()) return !std::isfinite(value.get_double());
   if (value.is_array()) {
     const json::array& array = value.get_array();
-    return std::any_of(array.begin(), array.end(), HasInfinity);
+    return std::any_of(array.begin(), array.end(), HasUnreadableNumber);
   }
   if (!value.is_object()) return false;
   const json::object& object = value.get_object();
-  return std::any_of(object.begin(), object.end(),
-                     [](const json::key_value_pair& pair) { return HasInfinity(pair.value()); });
+  return std::any_of(object.begin(), object.end(), [](const json::key_value_pair& pair) {
+    return HasUnreadableNumber(pair.value());
+  });
 }
 
 absl::Status ReadRuntime(const json::object& top, ParsedImageConfig* config) {
   const json::object* runtime = nullptr;
   RETURN_IF_ERROR(ReadObject(top, "config", &runtime));
   if (runtime == nullptr) return absl::OkStatus();
-  if (HasInfinity(top.at("config"))) return Malformed("config", "has a number that is too large");
+  if (HasUnreadableNumber(top.at("config")))
+    return Malformed("config", "has a number that is too large");
   config->runtime_json = json::serialize(*runtime);
   return ReadLabels(*runtime, &config->labels);
 }

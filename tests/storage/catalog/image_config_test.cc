@@ -120,6 +120,7 @@ TEST(ImageConfigTest, WrongShapesAreRefused) {
       {R"({"author":false})", "author: must be a string"},
       {R"({"config":"x"})", "config: must be an object"},
       {R"({"config":{"x":[{"y":-1e400}]}})", "config: has a number that is too large"},
+      {R"({"config":{"x":0e400}})", "config: has a number that is too large"},
       {R"({"config":{"Labels":["a"]}})", "Labels: must be an object"},
       {R"({"config":{"Labels":{"a":1}}})", "Labels: must hold strings"},
       {R"({"rootfs":[]})", "rootfs: must be an object"},
