@@ -59,7 +59,7 @@ std::string HttpStore::Lacks(Ability ability) const {
     case Ability::kFindMissing:
       return "the OCI API asks for one blob at a time";
     case Ability::kListImages:
-      return "the OCI API has no list of images";
+      return "the OCI API has no calls about images as people see them, nor about the store";
     case Ability::kManifestDetails:
       return "the OCI API gives a manifest's digest, type and size only";
     case Ability::kTagWithoutContent:
