@@ -107,6 +107,17 @@ TEST_F(GoldenStoreTest, Version1ShowsItsManifestsTagsAndReferrers) {
   EXPECT_EQ(referrers->rows[0].manifest.digest, content_.signature.digest);
 }
 
+TEST_F(GoldenStoreTest, Version1NamesTheRepositoriesOfAnId) {
+  const absl::StatusOr<std::unique_ptr<Store>> store = Open();
+  ASSERT_EQ(store.status(), absl::OkStatus());
+  const absl::StatusOr<ImageMatch> match = (*store)->FindImage(content_.config.digest.ToString());
+  ASSERT_EQ(match.status(), absl::OkStatus());
+  EXPECT_EQ(match->manifest, content_.image.digest);
+  ASSERT_EQ(match->places.size(), 1u);
+  EXPECT_EQ(match->places[0].repository, kGoldenApp);
+  EXPECT_THAT(match->places[0].tags, ElementsAre("latest", "v1"));
+}
+
 TEST_F(GoldenStoreTest, Version1GoesOnWithItsUpload) {
   const absl::StatusOr<std::unique_ptr<Store>> store = Open();
   ASSERT_EQ(store.status(), absl::OkStatus());
