@@ -190,7 +190,7 @@ std::string CleanPath(const std::string& base, const std::string& path) {
 bool IsSignal(const std::string& text) {
   std::string name = Upper(text);
   if (name.compare(0, 3, "SIG") == 0) name.erase(0, 3);
-  const std::string number = name.substr(std::min(name.find_first_not_of("0"), name.size()));
+  const std::string number = name.substr(std::min(name.find_first_not_of('0'), name.size()));
   for (int signal = 1; signal <= SIGRTMAX; ++signal) {
     const char* const abbreviation = sigabbrev_np(signal);
     if (number == StrCat(signal) || (abbreviation != nullptr && name == abbreviation)) return true;

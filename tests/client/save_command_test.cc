@@ -84,14 +84,14 @@ TEST_F(SaveCommandTest, AMissingBlobIsFoundBeforeTheFirstByte) {
 }
 
 TEST_F(SaveCommandTest, ASignalLeavesNothing) {
-  // A daemon that answers nothing any more: the command hangs in the middle of its work.
   const std::string out = Path("out.tar");
   PutImage("large", {"v1"}, ConfigFor("arm64"), {TestBytes(60'000'000, 2)});
+  const std::string address = "VARVE_ADDRESS=" + Address();
+  const char* const environment[] = {address.c_str(), nullptr};
   const pid_t child = fork();
   if (child == 0) {
-    const std::string address = Address();
-    setenv("VARVE_ADDRESS", address.c_str(), 1);
-    execl(VARVE_BINARY, VARVE_BINARY, "save", "-q", "large:v1", "-o", out.c_str(), nullptr);
+    execle(VARVE_BINARY, VARVE_BINARY, "save", "-q", "large:v1", "-o", out.c_str(), nullptr,
+           environment);
     _exit(127);
   }
   while (FilesBeside("out.tar") == 0 && waitpid(child, nullptr, WNOHANG) == 0) {
