@@ -112,7 +112,7 @@ absl::StatusOr<std::vector<Event>> EventLog::After(std::string_view token, size_
 
 EventLog::WatcherId EventLog::Subscribe(std::function<void()> wake) {
   MutexLock lock(mutex_);
-  watchers_.emplace(++last_watcher_, std::move(wake));
+  watchers_[++last_watcher_] = std::move(wake);
   return last_watcher_;
 }
 
