@@ -32,7 +32,7 @@ struct ClientOptions {
   std::chrono::milliseconds call_timeout{60'000};  // of calls that move no blob
   // Of a blob transfer that broke off: how often to go on in a row without a byte of progress, and
   // how long to wait before the first time; the wait doubles each time.
-  int attempts = 5;
+  int attempts = 8;
   std::chrono::milliseconds first_wait{200};
 };
 

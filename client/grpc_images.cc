@@ -128,7 +128,7 @@ absl::StatusOr<PruneReport> GrpcClient::Prune(const PruneRequest& prune,
     } else if (wanted) {
       const absl::StatusOr<ImageInfo> image = FromMessage(message.image());
       RETURN_IF_ERROR(image.status());
-      wanted = observer(*image);
+      wanted = observer == nullptr || observer(*image);
       if (!wanted) context.TryCancel();
     }
   }

@@ -6,7 +6,9 @@
 
 #include "client/cli/arguments.h"
 #include "client/cli/commands.h"
+#include "client/cli/format_template.h"
 #include "client/cli/image_description.h"
+#include "client/cli/json_value.h"
 #include "client/cli/text.h"
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
@@ -18,6 +20,7 @@ namespace {
 struct InspectArguments {
   std::vector<std::string> names;
   std::string platform;
+  std::string format;
   bool json = false;
 };
 
@@ -42,7 +45,14 @@ absl::StatusOr<Place> FindPlace(Client& client, const std::string& name) {
   return Place{match.places[0].repository, match.manifest};
 }
 
+absl::StatusOr<std::string> Render(const FormatTemplate& wanted, const std::string& json) {
+  ASSIGN_OR_RETURN(const FormatValue value, ParseJsonValue(json));
+  ASSIGN_OR_RETURN(std::string line, wanted.Render(value));
+  return line + "\n";
+}
+
 absl::Status Inspect(Session& session, const InspectArguments& arguments) {
+  ASSIGN_OR_RETURN(const FormatTemplate wanted, FormatTemplate::Parse(arguments.format));
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
   std::string all;
   absl::Status first_error;
@@ -56,21 +66,26 @@ absl::Status Inspect(Session& session, const InspectArguments& arguments) {
       if (first_error.ok()) first_error = Annotate(details.status(), name);
       continue;
     }
-    if (arguments.json) {
-      Print(DescribeImageJson(*details) + "\n");
+    const std::string description = DescribeImageJson(*details);
+    if (!arguments.format.empty()) {
+      ASSIGN_OR_RETURN(const std::string line, Render(wanted, description));
+      Print(line);
+    } else if (arguments.json) {
+      Print(description + "\n");
     } else {
-      all += StrCat(all.empty() ? "" : ",", DescribeImageJson(*details));
+      all += StrCat(all.empty() ? "" : ",", description);
     }
   }
   // As Docker does, what was found is shown also when other names are unknown.
-  if (!arguments.json) Print(IndentJson(StrCat("[", all, "]")) + "\n");
+  const bool as_array = !arguments.json && arguments.format.empty();
+  if (as_array) Print(IndentJson(StrCat("[", all, "]")) + "\n");
   return first_error;
 }
 
 std::string CreatedSince(const HistoryEntry& entry, bool human, int64_t now_nanos) {
   if (!entry.created_nanos) return "N/A";
   if (!human) return TimeText(*entry.created_nanos);
-  return HumanDuration(now_nanos - *entry.created_nanos) + " ago";
+  return HumanAge(*entry.created_nanos, now_nanos);
 }
 
 std::string JsonRow(const std::string& id, const HistoryEntry& entry) {
@@ -139,8 +154,13 @@ void AddInspect(CLI::App& group, const std::string& name, Session& session) {
       ->required();
   command->add_option("--platform", arguments->platform,
                       "Of a multi-platform image: which one, OS/ARCH[/VARIANT]");
-  command->add_flag("--json", arguments->json, "One JSON object a line");
+  CLI::Option* const json = command->add_flag("--json", arguments->json, "One JSON object a line");
+  command->add_option("-f,--format", arguments->format, "For instance '{{json .Config.Env}}'")
+      ->type_name("TEMPLATE")
+      ->excludes(json);
   command->callback([&session, arguments] {
+    const absl::Status format = FormatTemplate::Parse(arguments->format).status();
+    if (!format.ok()) throw CLI::ValidationError(std::string(format.message()));
     session.action = [&session, arguments] { return Inspect(session, *arguments); };
   });
 }
