@@ -94,9 +94,15 @@ TEST_F(SaveCommandTest, ASignalLeavesNothing) {
            environment);
     _exit(127);
   }
-  while (FilesBeside("out.tar") == 0 && waitpid(child, nullptr, WNOHANG) == 0) {
-    std::this_thread::yield();
-  }
+  // Until there are bytes in the file that is not complete.
+  const auto begun = [this] {
+    for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
+      const std::string name = entry.path().filename();
+      if (name.rfind("out.tar.", 0) == 0 && entry.file_size() > 0) return true;
+    }
+    return false;
+  };
+  while (!begun() && waitpid(child, nullptr, WNOHANG) == 0) std::this_thread::yield();
   kill(child, SIGINT);
   waitpid(child, nullptr, 0);
   EXPECT_FALSE(std::filesystem::exists(out));
