@@ -97,6 +97,7 @@ class Engine final : public Store {
   }
   absl::StatusOr<std::unique_ptr<Ingest>> ResumeIngest(std::string_view repository,
                                                        std::string_view id) override {
+    if (!repository.empty()) RETURN_IF_ERROR(ValidateRepositoryName(repository));
     return ingests_.Resume(repository, id);
   }
 

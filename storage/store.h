@@ -110,7 +110,7 @@ class Store {
   // else an image id (digest of the config, of the manifest or of the index), or so many of its
   // leading hexadecimal digits that it is the only one. NotFound; FailedPrecondition: ambiguous.
   virtual absl::StatusOr<ImageMatch> FindImage(std::string_view name) = 0;
-  // In byte order of "repository:tag", then "repository@digest" for those without a tag. At most
+  // By repository in byte order: first its tags, then its manifests without a tag. At most
   // kMaxPageRows an answer. NotFound when the repository of the query does not exist.
   virtual absl::StatusOr<ImagePage> ListImages(const ImageQuery& query,
                                                const std::string& page_token, size_t limit) = 0;
@@ -124,7 +124,8 @@ class Store {
                                std::string_view repository, std::string_view tag) = 0;
   // Docker's `rmi`: a tag loses its name, and the image goes with its last tag of the repository;
   // an id goes from every repository. FailedPrecondition, unless `force`, when an id or a digest
-  // has tags that the name does not imply. What an index lists or a referrer needs stays.
+  // has tags that the name does not imply. What an index lists stays, and what loses its last tag
+  // while the image it refers to is there.
   virtual absl::StatusOr<RemovedImage> RemoveImage(std::string_view name, bool force) = 0;
   // Removes the dangling images that match, and reclaims what only they kept.
   virtual absl::StatusOr<PruneReport> Prune(const PruneRequest& request,

@@ -45,6 +45,12 @@ absl::StatusOr<Place> FindPlace(Client& client, const std::string& name) {
   return Place{match.places[0].repository, match.manifest};
 }
 
+absl::StatusOr<ImageDetails> Details(Client& client, const std::string& name,
+                                     const std::string& platform) {
+  ASSIGN_OR_RETURN(const Place place, FindPlace(client, name));
+  return client.InspectImage(place.repository, place.reference, platform);
+}
+
 absl::StatusOr<std::string> Render(const FormatTemplate& wanted, const std::string& json) {
   ASSIGN_OR_RETURN(const FormatValue value, ParseJsonValue(json));
   ASSIGN_OR_RETURN(std::string line, wanted.Render(value));
@@ -57,11 +63,7 @@ absl::Status Inspect(Session& session, const InspectArguments& arguments) {
   std::string all;
   absl::Status first_error;
   for (const std::string& name : arguments.names) {
-    absl::StatusOr<Place> place = FindPlace(*client, name);
-    absl::StatusOr<ImageDetails> details = place.status();
-    if (place.ok()) {
-      details = client->InspectImage(place->repository, place->reference, arguments.platform);
-    }
+    const absl::StatusOr<ImageDetails> details = Details(*client, name, arguments.platform);
     if (!details.ok()) {
       if (first_error.ok()) first_error = Annotate(details.status(), name);
       continue;

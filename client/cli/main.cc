@@ -78,7 +78,8 @@ int Main(int argc, char** argv) {
     return kExitUsage;
   }
   absl::Status status = session.action();
-  if (status.ok()) status = FlushOutput();
+  // What a command printed before it failed is part of its answer.
+  status.Update(FlushOutput());
   // Without taking the connection apart: after a broken one that can last ten seconds.
   std::_Exit(Finish(session, status));
 }

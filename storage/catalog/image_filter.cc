@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::array<std::string_view, 7> kListKeys = {"dangling", "label", "label!",   "until",
                                                        "before",   "since", "reference"};
-constexpr std::array<std::string_view, 3> kPruneKeys = {"label", "label!", "until"};
+constexpr std::array<std::string_view, 4> kPruneKeys = {"dangling", "label", "label!", "until"};
 
 std::string_view Trimmed(std::string_view text) {
   const size_t begin = text.find_first_not_of(" \t\r\n\v\f");

@@ -34,6 +34,10 @@ class AnnouncedRemoval {
 absl::StatusOr<PruneReport> Prune::Run() {
   ASSIGN_OR_RETURN(filter_, ParseImageFilter(request_.filters, PruneFilterKeys(),
                                              LocalTimeReference(parts_.clock)));
+  if (!filter_.dangling.value_or(true)) {
+    return absl::InvalidArgumentError(
+        "only dangling images can be pruned; leave out dangling=false, or remove images by name");
+  }
   const absl::Status walked =
       VisitMembers(parts_.images.index, [&](const Member& member) -> absl::Status {
         RETURN_IF_ERROR(set_.Gather(member, [&](const DanglingSet::Content& content, bool follows) {

@@ -99,7 +99,6 @@ TEST_F(CliTest, WrongUsageExitsWithTwoAndOneSentence) {
                                              {"bogus"},
                                              {"image"},
                                              {"image", "ls", "--bogus"},
-                                             {"image", "ls", "UPPER"},
                                              {"image", "tag", "app"},
                                              {"image", "tag", "app", "bad tag"},
                                              {"image", "untag"},
@@ -214,8 +213,43 @@ TEST_F(CliTest, AJsonListHasOneObjectALine) {
       ElementsAre(MatchesRegex(
           "\\{\"repository\":\"app\",\"tag\":\"v1\",\"digest\":\"" + app.digest.ToString() +
           "\",\"image_id\":\"" + app.config->ToString() +
-          "\",\"media_type\":\"application/vnd.oci.image.manifest.v1.json\",\"size_bytes\":5010,"
-          "\"pushed\":\"[-0-9T:.]+Z\",\"tagged\":\"[-0-9T:.]+Z\"\\}")));
+          "\",\"media_type\":\"application/vnd.oci.image.manifest.v1.json\",\"artifact_type\":"
+          "\"application/vnd.oci.image.config.v1.json\",\"platform\":\"\",\"size_bytes\":5010,"
+          "\"created\":null,\"pushed\":\"[-0-9T:.]+Z\",\"tagged\":\"[-0-9T:.]+Z\",\"pulled\":null"
+          "\\}")));
+}
+
+TEST_F(CliTest, AListBeginsWithTheNewestImage) {
+  PutImage("a", {"old"}, 1, "2020-01-01T00:00:00Z");
+  PutImage("b", {"new", "newest"}, 2, "2024-01-01T00:00:00Z");
+  PutImage("c", {"unknown"}, 3);
+  PutImage("d", {"middle"}, 4, "2022-01-01T00:00:00Z");
+  EXPECT_EQ(Run({"images", "--format", "{{.Tag}}"}).out, "new\nnewest\nmiddle\nold\nunknown\n");
+}
+
+TEST_F(CliTest, AListTakesPatternsAndNamesThatCannotExist) {
+  PutImage("team/app", {"v1", "v2"}, 1);
+  PutImage("team/web", {"v1"}, 2);
+  EXPECT_EQ(Run({"images", "--format", "{{.Repository}}:{{.Tag}}", "team/*:v1"}).out,
+            "team/app:v1\nteam/web:v1\n");
+  EXPECT_EQ(Lines(Run({"images", "-q", "team/a*"}).out).size(), 2u);
+  const Outcome upper = Run({"images", "-q", "UPPER"});
+  EXPECT_EQ(upper.exit_code, 0);
+  EXPECT_EQ(upper.out, "");
+}
+
+TEST_F(CliTest, InspectShowsWhatAFormatAsksFor) {
+  const ManifestInfo app = PutImage("app", {"v1"}, 5, "2024-01-02T03:04:05Z");
+  EXPECT_EQ(
+      Run({"inspect", "--format", "{{.Id}} {{index .RepoTags 0}} {{.Created}}", "app:v1"}).out,
+      app.config->ToString() + " app:v1 2024-01-02T03:04:05.000000000Z\n");
+  EXPECT_EQ(Run({"inspect", "-f", "{{json .Layers}}", "app:v1"}).exit_code, 0);
+  EXPECT_EQ(Run({"inspect", "-f", "{{.Bogus", "app:v1"}).exit_code, 2);
+  EXPECT_EQ(Run({"inspect", "-f", "{{.Id}}", "--json", "app:v1"}).exit_code, 2);
+  const Outcome both = Run({"inspect", "app:v1", "absent:v1"});
+  EXPECT_EQ(both.exit_code, 1);
+  EXPECT_THAT(both.out, HasSubstr(app.digest.ToString()));
+  EXPECT_THAT(both.err, HasSubstr("absent:v1"));
 }
 
 TEST_F(CliTest, AListIsFormattedAsDockerFormatsIt) {

@@ -178,7 +178,8 @@ TEST_F(ClientTest, ImagesAreFoundTaggedAndListed) {
   ASSERT_EQ(page->images.size(), 1u);
   EXPECT_EQ(page->images[0].tag, "v1");
   EXPECT_EQ(page->images[0].manifest.config, put.config);
-  const absl::StatusOr<ImagePage> next = client_->ListImages({"app", {}, false}, page->next_page_token, 1);
+  const absl::StatusOr<ImagePage> next =
+      client_->ListImages({"app", {}, false}, page->next_page_token, 1);
   ASSERT_TRUE(next.ok() && next->images.size() == 1);
   EXPECT_EQ(next->images[0].tag, "v2");
   EXPECT_TRUE(client_->Untag("app", "v2").ok());

@@ -87,8 +87,9 @@ class DaemonTest : public testing::Test {
 
   // An image of one config and one layer, under the tags.
   ManifestInfo PutImage(const std::string& repository, const std::vector<std::string>& tags,
-                        uint32_t seed) {
-    const std::string config = "{\"seed\":" + std::to_string(seed) + "}";
+                        uint32_t seed, const std::string& created = "") {
+    const std::string time = created.empty() ? "" : ",\"created\":\"" + created + "\"";
+    const std::string config = "{\"seed\":" + std::to_string(seed) + time + "}";
     const std::string layer = TestBytes(5000, seed);
     for (const std::string& bytes : {config, layer}) {
       absl::StatusOr<std::unique_ptr<Ingest>> ingest = store_->BeginIngest(repository, {});

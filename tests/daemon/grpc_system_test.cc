@@ -41,8 +41,11 @@ class GrpcSystemTest : public GrpcDoorTest {
 
   // One event stream; cancelled when it goes.
   struct Stream {
-    Stream(v1::System::Stub& system, const v1::EventsRequest& request)
-        : reader(system.Events(&context, request)) {}
+    Stream(v1::System::Stub& system, const v1::EventsRequest& request) {
+      context.set_deadline(std::chrono::system_clock::now() +
+                           seconds(60));  // no test waits for ever
+      reader = system.Events(&context, request);
+    }
     ~Stream() { context.TryCancel(); }
 
     // The next message as "push app:v1"; "token" when it has no event, "end" after the last one.
@@ -66,12 +69,22 @@ class GrpcSystemTest : public GrpcDoorTest {
     }
 
     grpc::ClientContext context;
-    const std::unique_ptr<grpc::ClientReader<v1::EventsResponse>> reader;
+    std::unique_ptr<grpc::ClientReader<v1::EventsResponse>> reader;
     std::string token;
     grpc::Status status;
   };
   std::unique_ptr<Stream> Watch(const v1::EventsRequest& request = {}) {
     return std::make_unique<Stream>(*system_, request);
+  }
+  // A stub whose connection buffers little of what the client does not read: otherwise gRPC lets
+  // that grow to many megabytes.
+  std::unique_ptr<v1::System::Stub> StubWithSmallBuffer() const {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+    arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 65'536);
+    return v1::System::NewStub(grpc::CreateCustomChannel(
+        "unix:" + socket_path_, grpc::InsecureChannelCredentials(), arguments));
   }
   // How a watch with `request` ends when it does not follow.
   grpc::StatusCode EndOf(v1::EventsRequest request) {
@@ -264,7 +277,8 @@ TEST_F(GrpcSystemTest, WhatIsNoTokenAndWhatWasMissed) {
 }
 
 TEST_F(GrpcSystemTest, AClientThatIsTooSlowIsToldThatItMissedEvents) {
-  const std::unique_ptr<Stream> stream = Watch();
+  const std::unique_ptr<v1::System::Stub> slow = StubWithSmallBuffer();
+  const auto stream = std::make_unique<Stream>(*slow, v1::EventsRequest());
   EXPECT_EQ(stream->Next(), "token");
   const uint64_t before = ResidentMib();
   AddEvents(8 * kMaxEvents, std::string(200, 'x'));
@@ -284,9 +298,10 @@ TEST_F(GrpcSystemTest, WaitingForAnEventIsNotStallingButTakingNoneIs) {
   AddEvents(1, "late");
   EXPECT_EQ(idle->Next(), "PULL late");
   AddEvents(kMaxEvents - 1, std::string(200, 'x'));
-  const std::unique_ptr<Stream> stalled = Watch(all);
+  const std::unique_ptr<v1::System::Stub> slow = StubWithSmallBuffer();
+  const auto stalled = std::make_unique<Stream>(*slow, all);
   EXPECT_EQ(stalled->Next(), "token");
-  std::this_thread::sleep_for(seconds(1));
+  std::this_thread::sleep_for(seconds(2));
   EXPECT_LT(stalled->Rest().size(), kMaxEvents);
   EXPECT_EQ(stalled->End(), grpc::StatusCode::CANCELLED);
 }
