@@ -9,10 +9,11 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_format.h"
+#include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 
@@ -65,10 +66,13 @@ absl::StatusOr<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string
     if (fd < 0) return ErrnoToStatus(errno, "open " + path);
     return std::unique_ptr<OutputFile>(new OutputFile(path, "", fd));
   }
-  std::string partial = path + ".XXXXXX";
-  const int fd = mkostemp(partial.data(), O_CLOEXEC);
+  // Under a name of 64 random bits that nobody else has. A signal finds the name in place before the
+  // file exists, so there is no moment in which it would be left behind.
+  std::string partial = StrCat(path, ".", absl::StrFormat("%016x", SystemRandom().Next()));
+  std::unique_ptr<OutputFile> file(new OutputFile(path, std::move(partial), -1));
+  const int fd = open(file->partial_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) return ErrnoToStatus(errno, "create a file beside " + path);
-  std::unique_ptr<OutputFile> file(new OutputFile(path, std::move(partial), fd));
+  file->fd_ = fd;
   if (fchmod(fd, exists ? info.st_mode & 07777 : ModeOfNewFiles()) != 0) {
     return ErrnoToStatus(errno, "set the mode of " + path);
   }
