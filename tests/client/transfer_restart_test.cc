@@ -14,6 +14,7 @@
 #include "gmock/gmock.h"
 #include "storage/limits.h"
 #include "tests/client/varved_process.h"
+#include "tests/daemon/process_use.h"
 
 namespace varve {
 namespace {
@@ -132,8 +133,8 @@ TEST_F(TransferRestartTest, AnUploadSurvivesKillsOfTheDaemonWithoutStartingAgain
     at_most += (kill - 1) % kIngestCheckpointBytes + 1 + kInFlightBytes;
   }
   EXPECT_LE(taken_bytes_, at_most);
-  EXPECT_LT(PeakMib(), peak_mib + 128) << "memory of the client";
-  EXPECT_LT(daemon_->StatusField("VmHWM"), 512u * 1024) << "memory of the daemon";
+  EXPECT_LT(PeakMib(), peak_mib + MemoryBound(128)) << "memory of the client";
+  EXPECT_LT(daemon_->StatusField("VmHWM"), MemoryBound(512) * 1024) << "memory of the daemon";
   EXPECT_TRUE(client_->GetBlob(blob->digest, CompareWithInput(), {}).ok());
   EXPECT_EQ(compared_bytes_, size_);
   EXPECT_EQ(daemon_->End(SIGTERM), 0);

@@ -4,7 +4,15 @@ target_link_libraries(varve_store_contract_fixture
   PUBLIC varve_test_support varve_flaky_index varve_storage GTest::gtest
   PRIVATE varve_warnings)
 
-set(store_contract_suites
+# store_contract_suite(<name> <file…>): compiled once for all the binaries that run it.
+function(store_contract_suite name)
+  add_library(${name} OBJECT ${ARGN})
+  target_link_libraries(${name}
+    PUBLIC varve_store_contract_fixture GTest::gmock
+    PRIVATE varve_warnings)
+endfunction()
+
+store_contract_suite(varve_store_contract_suite
   store_contract_blobs_test.cc
   store_contract_images_test.cc
   store_contract_listings_test.cc
@@ -14,18 +22,20 @@ set(store_contract_suites
   store_contract_removal_test.cc
   store_contract_system_test.cc
   store_contract_uploads_test.cc)
+store_contract_suite(varve_store_model_suite store_contract_model_test.cc)
+store_contract_suite(varve_concurrency_suite store_contract_concurrency_test.cc)
 
 varve_test(varve_store_contract_tests LABEL contract TIMEOUT 300
-  SOURCES engine_stores.cc ${store_contract_suites}
-  LIBRARIES varve_store_contract_fixture Threads::Threads)
+  SOURCES engine_stores.cc
+  LIBRARIES varve_store_contract_suite Threads::Threads)
 
 varve_test(varve_store_model_tests LABEL contract TIMEOUT 300
-  SOURCES engine_stores.cc store_contract_model_test.cc
-  LIBRARIES varve_store_contract_fixture)
+  SOURCES engine_stores.cc
+  LIBRARIES varve_store_model_suite)
 
 varve_test(varve_concurrency_tests LABEL contract TIMEOUT 300
-  SOURCES engine_stores.cc store_contract_concurrency_test.cc
-  LIBRARIES varve_store_contract_fixture Threads::Threads)
+  SOURCES engine_stores.cc
+  LIBRARIES varve_concurrency_suite Threads::Threads)
 
 # The same suites through the doors of a running daemon, and what only several doors show. A binary
 # of its own: the others link neither gRPC nor HTTP, so that they run under ThreadSanitizer.
@@ -44,8 +54,5 @@ varve_test(varve_door_contract_tests LABEL contract TIMEOUT 300
     doors_test.cc
     ../daemon/http_client.cc
     ../daemon/http_fake_store.cc
-    ${store_contract_suites}
-    store_contract_concurrency_test.cc
-    store_contract_model_test.cc
-  LIBRARIES varve_store_contract_fixture varve_client varve_grpc varve_http varve_proto
-            gRPC::grpc++ absl::str_format Threads::Threads)
+  LIBRARIES varve_store_contract_suite varve_concurrency_suite varve_store_model_suite varve_client
+            varve_grpc varve_http varve_proto gRPC::grpc++ absl::str_format Threads::Threads)
