@@ -18,16 +18,16 @@ constexpr size_t kWriteMessageBytes = kMiB;  // as blobs.proto suggests
 // Decides whether a transfer that broke off goes on, and waits before it does.
 class Retries {
  public:
-  explicit Retries(const ClientOptions& options)
-      : attempts_(options.attempts), first_wait_(options.first_wait) {}
+  explicit Retries(const ClientOptions& options) : options_(options) {}
 
   // `safe_bytes` are those that need not be moved again: only they are progress, or a daemon that
   // dies again and again would be tried for ever. `began` is whether any byte was moved at all.
   // False when the transfer should be given up; also when the daemon was not there in the first
   // place, for then waiting only delays the message.
   bool Again(const absl::Status& status, uint64_t safe_bytes, bool began) {
+    // Cancelled: by the daemon, because this side took nothing for too long.
     if (!absl::IsUnavailable(status) && !absl::IsAborted(status) &&
-        !absl::IsDeadlineExceeded(status)) {
+        !absl::IsDeadlineExceeded(status) && !absl::IsCancelled(status)) {
       return false;
     }
     if (absl::IsUnavailable(status) && !began) return false;
@@ -35,14 +35,13 @@ class Retries {
       best_bytes_ = safe_bytes;
       failures_ = 0;
     }
-    if (++failures_ >= attempts_) return false;
-    std::this_thread::sleep_for(first_wait_ * (1 << std::min(failures_ - 1, 6)));
+    if (++failures_ >= options_.attempts) return false;
+    std::this_thread::sleep_for(options_.WaitAfter(failures_));
     return true;
   }
 
  private:
-  const int attempts_;
-  const std::chrono::milliseconds first_wait_;
+  const ClientOptions& options_;
   uint64_t best_bytes_ = 0;
   int failures_ = 0;
 };

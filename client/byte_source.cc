@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "client/file_error.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -28,7 +29,7 @@ ByteReader ReaderOf(int fd) {
       const ssize_t got =
           regular ? pread(fd, out, limit, static_cast<off_t>(offset)) : read(fd, out, limit);
       if (got >= 0) return static_cast<size_t>(got);
-      if (errno != EINTR) return ErrnoToStatus(errno, "read the input");
+      if (errno != EINTR) return FileError(errno, "read the input");
     }
   };
 }

@@ -6,6 +6,7 @@
 #ifndef VARVE_CLIENT_CLIENT_H_
 #define VARVE_CLIENT_CLIENT_H_
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -30,10 +31,17 @@ absl::Status ValidateAddress(const std::string& address);
 
 struct ClientOptions {
   std::chrono::milliseconds call_timeout{60'000};  // of calls that move no blob
-  // Of a blob transfer that broke off: how often to go on in a row without a byte of progress, and
-  // how long to wait before the first time; the wait doubles each time.
-  int attempts = 8;
+  // When the connection breaks: how often to try again in a row without progress, and how long to
+  // wait before the first time; the wait doubles each time, up to longest_wait. A daemon that was
+  // never there is not waited for.
+  int attempts = 15;
   std::chrono::milliseconds first_wait{200};
+  std::chrono::milliseconds longest_wait{2'000};
+
+  // Before the next try after so many failures in a row, counted from 1.
+  std::chrono::milliseconds WaitAfter(int failures) const {
+    return std::min(longest_wait, first_wait * (1 << std::min(failures - 1, 10)));
+  }
 };
 
 // Called with the bytes transferred so far of the whole blob, from the thread that transfers.

@@ -1,5 +1,6 @@
 #include "client/grpc_client.h"
 
+#include <thread>
 #include <utility>
 
 #include "client/messages.h"
@@ -38,7 +39,7 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const std::string& addre
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   // Not a pause but how long one attempt may take: a daemon with much to do answers late.
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   return std::make_unique<GrpcClient>(
       grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments), options);
 }
@@ -47,26 +48,37 @@ void GrpcClient::SetDeadline(grpc::ClientContext& context) const {
   context.set_deadline(std::chrono::system_clock::now() + options_.call_timeout);
 }
 
+absl::Status GrpcClient::Unary(const std::function<grpc::Status(grpc::ClientContext*)>& call,
+                               Deadline deadline) {
+  for (int failures = 1;; ++failures) {
+    grpc::ClientContext context;
+    if (deadline == Deadline::kUsual) SetDeadline(context);
+    const absl::Status status = FromGrpc(call(&context));
+    if (!absl::IsUnavailable(status)) answered_ = true;
+    if (!absl::IsUnavailable(status) || !answered_ || failures >= options_.attempts) return status;
+    std::this_thread::sleep_for(options_.WaitAfter(failures));
+  }
+}
+
 absl::StatusOr<BlobInfo> GrpcClient::StatBlob(std::string_view repository, const Digest& digest) {
-  grpc::ClientContext context;
-  SetDeadline(context);
   v1::StatBlobRequest request;
   request.set_repository(std::string(repository));
   request.set_digest(digest.ToString());
   v1::StatBlobResponse response;
-  RETURN_IF_ERROR(FromGrpc(blobs_->Stat(&context, request, &response)));
+  RETURN_IF_ERROR(Unary(
+      [&](grpc::ClientContext* context) { return blobs_->Stat(context, request, &response); }));
   return FromMessage(response.blob());
 }
 
 absl::StatusOr<std::vector<Digest>> GrpcClient::FindMissing(std::string_view repository,
                                                             absl::Span<const Digest> digests) {
-  grpc::ClientContext context;
-  SetDeadline(context);
   v1::FindMissingRequest request;
   request.set_repository(std::string(repository));
   for (const Digest& digest : digests) request.add_digests(digest.ToString());
   v1::FindMissingResponse response;
-  RETURN_IF_ERROR(FromGrpc(blobs_->FindMissing(&context, request, &response)));
+  RETURN_IF_ERROR(Unary([&](grpc::ClientContext* context) {
+    return blobs_->FindMissing(context, request, &response);
+  }));
   std::vector<Digest> missing;
   for (const std::string& text : response.missing()) {
     ASSIGN_OR_RETURN(const Digest digest, Digest::Parse(text));
@@ -77,8 +89,6 @@ absl::StatusOr<std::vector<Digest>> GrpcClient::FindMissing(std::string_view rep
 
 absl::StatusOr<ManifestInfo> GrpcClient::PutManifest(std::string_view repository,
                                                      const PutManifestRequest& put) {
-  grpc::ClientContext context;
-  SetDeadline(context);
   v1::PutManifestRequest request;
   request.set_repository(std::string(repository));
   request.set_manifest(std::string(put.bytes));
@@ -88,14 +98,14 @@ absl::StatusOr<ManifestInfo> GrpcClient::PutManifest(std::string_view repository
   for (const std::string& tag : put.tags) request.add_tags(tag);
   request.set_whole_store(put.whole_store);
   v1::PutManifestResponse response;
-  RETURN_IF_ERROR(FromGrpc(images_->PutManifest(&context, request, &response)));
+  RETURN_IF_ERROR(Unary([&](grpc::ClientContext* context) {
+    return images_->PutManifest(context, request, &response);
+  }));
   return FromMessage(response.manifest());
 }
 
 absl::StatusOr<Manifest> GrpcClient::Resolve(std::string_view repository,
                                              const ManifestReference& reference, bool omit_bytes) {
-  grpc::ClientContext context;
-  SetDeadline(context);
   v1::ResolveRequest request;
   request.set_repository(std::string(repository));
   if (const Digest* digest = std::get_if<Digest>(&reference)) {
@@ -105,7 +115,8 @@ absl::StatusOr<Manifest> GrpcClient::Resolve(std::string_view repository,
   }
   request.set_omit_bytes(omit_bytes);
   v1::ResolveResponse response;
-  RETURN_IF_ERROR(FromGrpc(images_->Resolve(&context, request, &response)));
+  RETURN_IF_ERROR(Unary(
+      [&](grpc::ClientContext* context) { return images_->Resolve(context, request, &response); }));
   Manifest manifest;
   ASSIGN_OR_RETURN(manifest.info, FromMessage(response.manifest()));
   manifest.bytes = std::move(*response.mutable_bytes());
@@ -131,24 +142,22 @@ absl::StatusOr<ManifestInfo> GrpcClient::StatManifest(std::string_view repositor
 
 absl::Status GrpcClient::Tag(std::string_view repository, std::string_view tag,
                              const Digest& digest) {
-  grpc::ClientContext context;
-  SetDeadline(context);
   v1::TagRequest request;
   request.set_repository(std::string(repository));
   request.set_tag(std::string(tag));
   request.set_digest(digest.ToString());
   v1::TagResponse response;
-  return FromGrpc(images_->Tag(&context, request, &response));
+  return Unary(
+      [&](grpc::ClientContext* context) { return images_->Tag(context, request, &response); });
 }
 
 absl::Status GrpcClient::Untag(std::string_view repository, std::string_view tag) {
-  grpc::ClientContext context;
-  SetDeadline(context);
   v1::UntagRequest request;
   request.set_repository(std::string(repository));
   request.set_tag(std::string(tag));
   v1::UntagResponse response;
-  return FromGrpc(images_->Untag(&context, request, &response));
+  return Unary(
+      [&](grpc::ClientContext* context) { return images_->Untag(context, request, &response); });
 }
 
 }  // namespace varve

@@ -4,6 +4,8 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -73,6 +75,11 @@ class GrpcClient final : public Client {
   absl::StatusOr<uint64_t> UploadOffset(const std::string& repository,
                                         const std::string& upload_id);
   void SetDeadline(grpc::ClientContext& context) const;
+  // Makes a call that may be repeated. A daemon that answered before, and now does not, is waited
+  // for as long as a transfer waits. With no deadline, the call takes the time it needs.
+  enum class Deadline { kUsual, kNone };
+  absl::Status Unary(const std::function<grpc::Status(grpc::ClientContext*)>& call,
+                     Deadline deadline = Deadline::kUsual);
 
   // One try of an upload whose offset at the daemon is `offset`. `*committing` says whether the
   // last try came to its commit.
@@ -89,6 +96,7 @@ class GrpcClient final : public Client {
   const std::unique_ptr<v1::Images::Stub> images_;
   const std::unique_ptr<v1::Repositories::Stub> repositories_;
   const std::unique_ptr<v1::System::Stub> system_;
+  std::atomic<bool> answered_ = false;  // the daemon was there
 };
 
 }  // namespace varve

@@ -26,19 +26,16 @@ void SortLabels(ImageDetails* details) {
 }  // namespace
 
 absl::StatusOr<ImageMatch> GrpcClient::FindImage(std::string_view name) {
-  grpc::ClientContext context;
-  SetDeadline(context);
   v1::FindImageRequest request;
   request.set_name(std::string(name));
   v1::FindImageResponse response;
-  RETURN_IF_ERROR(FromGrpc(images_->Find(&context, request, &response)));
+  RETURN_IF_ERROR(Unary(
+      [&](grpc::ClientContext* context) { return images_->Find(context, request, &response); }));
   return FromMessage(response);
 }
 
 absl::StatusOr<ImagePage> GrpcClient::ListImages(const ImageQuery& query,
                                                  const std::string& page_token, size_t limit) {
-  grpc::ClientContext context;
-  SetDeadline(context);
   v1::ListImagesRequest request;
   request.set_repository(query.repository);
   for (const std::string& filter : query.filters) request.add_filters(filter);
@@ -46,7 +43,8 @@ absl::StatusOr<ImagePage> GrpcClient::ListImages(const ImageQuery& query,
   request.set_page_token(page_token);
   request.set_page_size(static_cast<uint32_t>(limit));
   v1::ListImagesResponse response;
-  RETURN_IF_ERROR(FromGrpc(images_->List(&context, request, &response)));
+  RETURN_IF_ERROR(Unary(
+      [&](grpc::ClientContext* context) { return images_->List(context, request, &response); }));
   ImagePage page;
   for (const v1::Image& message : response.images()) {
     ASSIGN_OR_RETURN(ImageInfo image, FromMessage(message));
@@ -59,14 +57,13 @@ absl::StatusOr<ImagePage> GrpcClient::ListImages(const ImageQuery& query,
 absl::StatusOr<ImageDetails> GrpcClient::InspectImage(std::string_view repository,
                                                       const ManifestReference& reference,
                                                       std::string_view platform) {
-  grpc::ClientContext context;
-  SetDeadline(context);
   v1::InspectImageRequest request;
   request.set_repository(std::string(repository));
   SetReference(reference, &request);
   request.set_platform(std::string(platform));
   v1::InspectImageResponse response;
-  RETURN_IF_ERROR(FromGrpc(images_->Inspect(&context, request, &response)));
+  RETURN_IF_ERROR(Unary(
+      [&](grpc::ClientContext* context) { return images_->Inspect(context, request, &response); }));
   absl::StatusOr<ImageDetails> details = FromMessage(response.details());
   if (details.ok()) SortLabels(&*details);
   return details;
@@ -74,38 +71,35 @@ absl::StatusOr<ImageDetails> GrpcClient::InspectImage(std::string_view repositor
 
 absl::StatusOr<std::vector<HistoryEntry>> GrpcClient::ImageHistory(
     std::string_view repository, const ManifestReference& reference, std::string_view platform) {
-  grpc::ClientContext context;
-  SetDeadline(context);
   v1::ImageHistoryRequest request;
   request.set_repository(std::string(repository));
   SetReference(reference, &request);
   request.set_platform(std::string(platform));
   v1::ImageHistoryResponse response;
-  RETURN_IF_ERROR(FromGrpc(images_->History(&context, request, &response)));
+  RETURN_IF_ERROR(Unary(
+      [&](grpc::ClientContext* context) { return images_->History(context, request, &response); }));
   return FromMessage(response);
 }
 
 absl::Status GrpcClient::TagFrom(std::string_view from, const Digest& digest,
                                  std::string_view repository, std::string_view tag) {
-  grpc::ClientContext context;
-  SetDeadline(context);
   v1::TagRequest request;
   request.set_source_repository(std::string(from));
   request.set_repository(std::string(repository));
   request.set_tag(std::string(tag));
   request.set_digest(digest.ToString());
   v1::TagResponse response;
-  return FromGrpc(images_->Tag(&context, request, &response));
+  return Unary(
+      [&](grpc::ClientContext* context) { return images_->Tag(context, request, &response); });
 }
 
 absl::StatusOr<RemovedImage> GrpcClient::RemoveImage(std::string_view name, bool force) {
-  grpc::ClientContext context;
-  SetDeadline(context);
   v1::RemoveImageRequest request;
   request.set_name(std::string(name));
   request.set_force(force);
   v1::RemoveImageResponse response;
-  RETURN_IF_ERROR(FromGrpc(images_->Remove(&context, request, &response)));
+  RETURN_IF_ERROR(Unary(
+      [&](grpc::ClientContext* context) { return images_->Remove(context, request, &response); }));
   return RemovedImage{{response.untagged().begin(), response.untagged().end()},
                       {response.deleted().begin(), response.deleted().end()}};
 }

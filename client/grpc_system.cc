@@ -83,13 +83,12 @@ absl::Status WatchOnce(v1::System::Stub& system, const EventSink& sink, v1::Even
 }  // namespace
 
 absl::StatusOr<BlobPage> GrpcClient::ListBlobs(const std::string& page_token, size_t limit) {
-  grpc::ClientContext context;
-  SetDeadline(context);
   v1::ListBlobsRequest request;
   request.set_page_token(page_token);
   request.set_page_size(static_cast<uint32_t>(limit));
   v1::ListBlobsResponse response;
-  RETURN_IF_ERROR(FromGrpc(blobs_->List(&context, request, &response)));
+  RETURN_IF_ERROR(Unary(
+      [&](grpc::ClientContext* context) { return blobs_->List(context, request, &response); }));
   BlobPage page;
   for (const v1::StoredBlob& message : response.blobs()) {
     BlobDetails& blob = page.blobs.emplace_back();
@@ -104,13 +103,13 @@ absl::StatusOr<BlobPage> GrpcClient::ListBlobs(const std::string& page_token, si
 
 absl::StatusOr<RepositoryPage> GrpcClient::ListRepositories(const std::string& page_token,
                                                             size_t limit) {
-  grpc::ClientContext context;
-  SetDeadline(context);
   v1::ListRepositoriesRequest request;
   request.set_page_token(page_token);
   request.set_page_size(static_cast<uint32_t>(limit));
   v1::ListRepositoriesResponse response;
-  RETURN_IF_ERROR(FromGrpc(repositories_->List(&context, request, &response)));
+  RETURN_IF_ERROR(Unary([&](grpc::ClientContext* context) {
+    return repositories_->List(context, request, &response);
+  }));
   RepositoryPage page;
   for (const v1::Repository& message : response.repositories()) {
     page.repositories.push_back(
@@ -121,10 +120,10 @@ absl::StatusOr<RepositoryPage> GrpcClient::ListRepositories(const std::string& p
 }
 
 absl::StatusOr<DaemonInfo> GrpcClient::Info() {
-  grpc::ClientContext context;
-  SetDeadline(context);
   v1::InfoResponse response;
-  RETURN_IF_ERROR(FromGrpc(system_->Info(&context, v1::InfoRequest(), &response)));
+  RETURN_IF_ERROR(Unary([&](grpc::ClientContext* context) {
+    return system_->Info(context, v1::InfoRequest(), &response);
+  }));
   DaemonInfo info;
   info.version = response.version();
   info.started_nanos = Nanos(response.started());
@@ -137,9 +136,12 @@ absl::StatusOr<DaemonInfo> GrpcClient::Info() {
 
 absl::StatusOr<DiskUsage> GrpcClient::MeasureDiskUsage() {
   // No deadline: it takes as long as the store is large.
-  grpc::ClientContext context;
   v1::DiskUsageResponse response;
-  RETURN_IF_ERROR(FromGrpc(system_->DiskUsage(&context, v1::DiskUsageRequest(), &response)));
+  RETURN_IF_ERROR(Unary(
+      [&](grpc::ClientContext* context) {
+        return system_->DiskUsage(context, v1::DiskUsageRequest(), &response);
+      },
+      Deadline::kNone));
   DiskUsage usage;
   usage.repositories = response.repositories();
   usage.tags = response.tags();
@@ -168,10 +170,13 @@ absl::Status GrpcClient::WatchEvents(const WatchOptions& options, const EventSin
     if (watch.enough) return absl::OkStatus();
     // A daemon that was not there in the first place: waiting only delays the message.
     heard_before = heard_before || watch.heard;
-    if (!absl::IsUnavailable(status) || !heard_before) return status;
+    // Cancelled: by the daemon, because this side took nothing for too long.
+    if ((!absl::IsUnavailable(status) && !absl::IsCancelled(status)) || !heard_before) {
+      return status;
+    }
     failures = watch.heard ? 1 : failures + 1;
     if (failures >= options_.attempts) return status;
-    std::this_thread::sleep_for(options_.first_wait * (1 << std::min(failures - 1, 6)));
+    std::this_thread::sleep_for(options_.WaitAfter(failures));
   }
 }
 

@@ -9,6 +9,7 @@
 #include "client/archive/image_layout.h"
 #include "client/archive/seekable_contents.h"
 #include "client/archive/stream_contents.h"
+#include "client/file_error.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 
@@ -34,7 +35,7 @@ absl::StatusOr<std::unique_ptr<ArchiveContents>> ArchiveContents::Open(int fd,
                                                                        const ContentLimits& limits,
                                                                        BlobUploader& uploader) {
   struct stat info {};
-  if (fstat(fd, &info) != 0) return InputError(errno, "look at the input");
+  if (fstat(fd, &info) != 0) return FileError(errno, "look at the input");
   if (S_ISDIR(info.st_mode)) return DirectoryContents::Open(fd, limits, uploader);
   ASSIGN_OR_RETURN(std::unique_ptr<ArchiveReader> reader, ArchiveReader::Open(fd, limits.reader));
   if (S_ISREG(info.st_mode) && !reader->compressed()) {

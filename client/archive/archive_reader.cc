@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "client/archive/entry_name.h"
+#include "client/file_error.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 
@@ -30,7 +31,7 @@ struct ArchiveReader::Input {
       const ssize_t got = read(input->fd, input->buffer.data(), input->buffer.size());
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) {
-        input->status = InputError(errno, "read the archive");
+        input->status = FileError(errno, "read the archive");
         archive_set_error(archive, errno, "read failed");
         return ARCHIVE_FATAL;
       }
@@ -79,11 +80,6 @@ absl::Status SparseError(std::string_view name) {
 }
 
 }  // namespace
-
-absl::Status InputError(int error, std::string_view operation) {
-  const absl::Status status = ErrnoToStatus(error, operation);
-  return absl::IsUnavailable(status) ? absl::FailedPreconditionError(status.message()) : status;
-}
 
 absl::StatusOr<std::unique_ptr<ArchiveReader>> ArchiveReader::Open(
     int fd, const ArchiveReaderOptions& options) {

@@ -21,10 +21,6 @@ struct archive_entry;
 
 namespace varve {
 
-// What went wrong with the input itself, in the words of ErrnoToStatus, but never Unavailable: that
-// would be about the daemon.
-absl::Status InputError(int error, std::string_view operation);
-
 struct ArchiveReaderOptions {
   // A compressed archive may unpack to `free_bytes`, and beyond that to `max_expansion` times the
   // compressed bytes read by then. Real layers shrink to a third; gzip itself ends at 1,032.

@@ -10,11 +10,12 @@
 namespace varve {
 namespace {
 
-// The same in every try, from whatever archive: so a load that broke off goes on.
-std::string UploadIdOf(const Digest& digest) {
+// The same in every try, from whatever archive: so a load that broke off goes on. With the size,
+// for an archive may lie about what it names, and must not be in the way of one that does not.
+std::string UploadIdOf(const Digest& digest, uint64_t size_bytes) {
   constexpr size_t kHexDigits = 64;
   const std::string text = digest.ToString();
-  return "load-" + text.substr(text.find(':') + 1, kHexDigits);
+  return StrCat("load-", text.substr(text.find(':') + 1, kHexDigits), "-", size_bytes);
 }
 
 absl::Status Mismatch(const BlobToUpload& blob, const Digest& digest) {
@@ -49,8 +50,8 @@ absl::StatusOr<Digest> BlobUploader::Upload(const BlobToUpload& blob, ByteSource
 }
 
 absl::StatusOr<Digest> BlobUploader::UploadAndCheck(const BlobToUpload& blob, ByteSource& source) {
-  absl::StatusOr<BlobInfo> info =
-      UploadOnce(source, blob.expected ? UploadIdOf(*blob.expected) : blob.upload_id, blob);
+  absl::StatusOr<BlobInfo> info = UploadOnce(
+      source, blob.expected ? UploadIdOf(*blob.expected, blob.size_bytes) : blob.upload_id, blob);
   // Somebody else uploads the same blob: the store keeps it once, whoever is first.
   if (absl::IsAborted(info.status()) && source.offset() == 0) info = UploadOnce(source, "", blob);
   const bool read_whole = blob.expected && source.offset() == blob.size_bytes;

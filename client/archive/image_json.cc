@@ -6,6 +6,7 @@
 #include <array>
 #include <boost/json.hpp>
 
+#include "client/archive/image_names.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 
@@ -223,6 +224,7 @@ std::string LayoutIndexJson(const std::vector<LayoutImage>& images) {
     json::object entry = DescriptorObject(image.media_type, image.digest, image.size_bytes);
     if (!image.full_name.empty()) {
       json::object& annotations = entry["annotations"].emplace_object();
+      annotations[kNameAnnotation] = image.name;
       annotations["io.containerd.image.name"] = image.full_name;
       annotations["org.opencontainers.image.ref.name"] = image.tag;
     }

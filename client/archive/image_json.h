@@ -63,7 +63,8 @@ struct LayoutImage {
   std::string media_type;
   Digest digest;
   uint64_t size_bytes = 0;
-  std::string full_name;  // "docker.io/library/app:v1"; empty when the image has no name
+  std::string name;       // "app:v1", as the store has it; empty when the image has no name
+  std::string full_name;  // "docker.io/library/app:v1", as others call it; or empty
   std::string tag;
 };
 std::string LayoutIndexJson(const std::vector<LayoutImage>& images);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "client/archive/image_json.h"
+#include "client/archive/image_names.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 
@@ -88,6 +89,7 @@ absl::Status ReadAnnotations(const json::object& object, LayoutDescriptor* descr
   if (member == nullptr) return absl::OkStatus();
   if (!member->is_object()) return FieldError("annotations", "is not an object");
   const json::object& annotations = member->get_object();
+  ASSIGN_OR_RETURN(descriptor->own_name, OptionalText(annotations, kNameAnnotation));
   ASSIGN_OR_RETURN(descriptor->image_name, OptionalText(annotations, "io.containerd.image.name"));
   ASSIGN_OR_RETURN(descriptor->ref_name,
                    OptionalText(annotations, "org.opencontainers.image.ref.name"));

@@ -32,6 +32,7 @@ struct LayoutDescriptor {
   bool foreign = false;  // a layer whose bytes lie elsewhere
   Platform platform;     // of an entry of an index
   // Annotations; empty when absent.
+  std::string own_name;    // kNameAnnotation
   std::string image_name;  // io.containerd.image.name
   std::string ref_name;    // org.opencontainers.image.ref.name
 };

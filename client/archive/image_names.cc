@@ -22,7 +22,7 @@ std::string_view WithoutHost(std::string_view name) {
   if (first == "localhost" || first.find(':') != std::string_view::npos) {
     return name.substr(slash + 1);
   }
-  static_cast<void>(ConsumePrefix("index.docker.io/", &name) || ConsumePrefix("docker.io/", &name));
+  if (!ConsumePrefix("index.docker.io/", &name) && !ConsumePrefix("docker.io/", &name)) return name;
   std::string_view official = name;
   if (ConsumePrefix("library/", &official) && official.find('/') == std::string_view::npos) {
     return official;
@@ -52,6 +52,12 @@ absl::StatusOr<ArchiveImageName> FamiliarName(std::string_view text) {
   if (status.ok()) status = ValidateRepositoryName(result.repository);
   if (status.ok()) return result;
   return Annotate(status, StrCat("the archive calls an image ", Quoted(text)));
+}
+
+absl::StatusOr<ArchiveImageName> ExactName(std::string_view text) {
+  const absl::StatusOr<ImageReference> name = ParseImageReference(text);
+  if (name.ok() && !name->digest) return ArchiveImageName{name->repository, name->tag};
+  return absl::InvalidArgumentError(StrCat("the archive calls an image ", Quoted(text)));
 }
 
 }  // namespace varve

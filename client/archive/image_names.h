@@ -23,6 +23,12 @@ struct ArchiveImageName {
 // InvalidArgument when what remains is not a name.
 absl::StatusOr<ArchiveImageName> FamiliarName(std::string_view text);
 
+// Where `varve save` writes "repository:tag" as the store has it, beside the names for others.
+inline constexpr char kNameAnnotation[] = "io.varve.image.name";
+
+// What such an annotation says.
+absl::StatusOr<ArchiveImageName> ExactName(std::string_view text);
+
 }  // namespace varve
 
 #endif  // VARVE_CLIENT_ARCHIVE_IMAGE_NAMES_H_

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "client/archive/layer_check.h"
+#include "client/file_error.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 
@@ -56,7 +57,7 @@ class Input {
       const ssize_t got =
           size_bytes_ ? pread(fd_, out, limit, static_cast<off_t>(offset)) : read(fd_, out, limit);
       if (got >= 0) return static_cast<size_t>(got);
-      if (errno != EINTR) return ErrnoToStatus(errno, "read the input");
+      if (errno != EINTR) return FileError(errno, "read the input");
     }
   }
 

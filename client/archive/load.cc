@@ -59,7 +59,8 @@ class Loader {
   absl::Status Publish(const ReadyImage& ready, const std::string& repository,
                        const std::vector<std::string>& tags);
   absl::StatusOr<std::string> BytesOf(const ReadyManifest& manifest);
-  absl::Status ReportMovedTag(const LoadedImage& image);
+  // The image that the tag of `image` names until it is loaded, when that is another one.
+  absl::StatusOr<std::optional<Digest>> ReplacedId(const LoadedImage& image);
 
   Client& client_;
   const LoadOptions& options_;
@@ -102,7 +103,9 @@ void Loader::AddName(const absl::StatusOr<ArchiveImageName>& name, ListedImage* 
 }
 
 void Loader::AddNames(const LayoutDescriptor& descriptor, ListedImage* image) {
-  if (!descriptor.image_name.empty()) {
+  if (!descriptor.own_name.empty()) {
+    AddName(ExactName(descriptor.own_name), image);
+  } else if (!descriptor.image_name.empty()) {
     AddName(FamiliarName(descriptor.image_name), image);
   } else if (IsFullName(descriptor.ref_name)) {
     AddName(FamiliarName(descriptor.ref_name), image);
@@ -205,13 +208,12 @@ absl::StatusOr<std::string> Loader::BytesOf(const ReadyManifest& manifest) {
   return contents_->ReadDocument(BlobEntryName(manifest.digest));
 }
 
-absl::Status Loader::ReportMovedTag(const LoadedImage& image) {
+absl::StatusOr<std::optional<Digest>> Loader::ReplacedId(const LoadedImage& image) {
   const absl::StatusOr<ManifestInfo> old = client_.StatManifest(image.repository, image.tag);
-  if (absl::IsNotFound(old.status())) return absl::OkStatus();
+  if (absl::IsNotFound(old.status())) return std::nullopt;
   RETURN_IF_ERROR(old.status());
   const Digest& old_id = old->config ? *old->config : old->digest;
-  if (!(old_id == image.id)) observer_.TagMoved(image, old_id);
-  return absl::OkStatus();
+  return old_id == image.id ? std::nullopt : std::optional<Digest>(old_id);
 }
 
 absl::Status Loader::Publish(const ReadyImage& ready, const std::string& repository,
@@ -219,10 +221,12 @@ absl::Status Loader::Publish(const ReadyImage& ready, const std::string& reposit
   LoadedImage loaded{.repository = repository,
                      .tag = "",
                      .manifest = ready.manifests.back().digest,
-                     .id = ready.id};
+                     .id = ready.id,
+                     .replaced_id = std::nullopt};
+  std::vector<std::optional<Digest>> replaced;
   for (const std::string& tag : tags) {
     loaded.tag = tag;
-    RETURN_IF_ERROR(ReportMovedTag(loaded));
+    ASSIGN_OR_RETURN(replaced.emplace_back(), ReplacedId(loaded));
   }
   for (const ReadyManifest& manifest : ready.manifests) {
     ASSIGN_OR_RETURN(const std::string bytes, BytesOf(manifest));
@@ -242,8 +246,9 @@ absl::Status Loader::Publish(const ReadyImage& ready, const std::string& reposit
   }
   loaded.tag.clear();
   if (tags.empty()) observer_.ImageLoaded(loaded);
-  for (const std::string& tag : tags) {
-    loaded.tag = tag;
+  for (size_t i = 0; i < tags.size(); ++i) {
+    loaded.tag = tags[i];
+    loaded.replaced_id = replaced[i];
     observer_.ImageLoaded(loaded);
   }
   return absl::OkStatus();

@@ -4,6 +4,7 @@
 #define VARVE_CLIENT_ARCHIVE_LOAD_OBSERVER_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -17,6 +18,7 @@ struct LoadedImage {
   std::string tag;  // or empty
   Digest manifest;
   Digest id;  // what Docker calls the image id: of the config, or of the index
+  std::optional<Digest> replaced_id;  // of the image that the tag named before
 };
 
 class LoadObserver {
@@ -35,8 +37,6 @@ class LoadObserver {
   // A blob needs no upload, for the store has it. Comes without BlobStarted.
   virtual void BlobAlreadyThere(const std::string& /*name*/, uint64_t /*size_bytes*/) {}
 
-  // The tag named another image until now.
-  virtual void TagMoved(const LoadedImage& /*image*/, const Digest& /*old_id*/) {}
   // Once for each tag; once in all for an image without tags.
   virtual void ImageLoaded(const LoadedImage& /*image*/) {}
   // The image was left out; the others of the archive are still tried.

@@ -132,6 +132,7 @@ absl::Status SavePlan::AddImage(const std::string& repository, const std::string
   entry = {.media_type = root.self.media_type,
            .digest = root.self.digest,
            .size_bytes = root.self.size_bytes,
+           .name = tag.empty() ? "" : StrCat(repository, ":", tag),
            .full_name = tag.empty() ? "" : FullImageName(repository, tag),
            .tag = tag};
   const std::string name = tag.empty() ? "" : StrCat(repository, ":", tag);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "client/archive/entry_name.h"
+#include "client/file_error.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 
@@ -38,7 +39,7 @@ absl::StatusOr<size_t> ReadAt(int fd, uint64_t offset, char* out, size_t limit) 
   for (;;) {
     const ssize_t got = pread(fd, out, limit, static_cast<off_t>(offset));
     if (got >= 0) return static_cast<size_t>(got);
-    if (errno != EINTR) return InputError(errno, "read the archive");
+    if (errno != EINTR) return FileError(errno, "read the archive");
   }
 }
 
@@ -52,7 +53,7 @@ absl::StatusOr<int> OpenBelow(int top, std::string_view name, int flags) {
     const std::string component(name.substr(0, slash));
     const int wanted = last ? flags : O_RDONLY | O_DIRECTORY;
     const int fd = openat(parent, component.c_str(), wanted | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return InputError(errno, StrCat("open ", Quoted(name)));
+    if (fd < 0) return FileError(errno, StrCat("open ", Quoted(name)));
     if (last) return fd;
     opened = std::make_unique<Descriptor>(fd);
     parent = fd;
@@ -100,7 +101,7 @@ absl::StatusOr<std::unique_ptr<ArchiveContents>> FileContents::Open(int fd, Arch
                                                                     const ContentLimits& limits,
                                                                     BlobUploader& uploader) {
   struct stat info {};
-  if (fstat(fd, &info) != 0) return InputError(errno, "look at the archive");
+  if (fstat(fd, &info) != 0) return FileError(errno, "look at the archive");
   const auto archive_bytes = static_cast<uint64_t>(info.st_size);
   std::unique_ptr<FileContents> contents(new FileContents(fd, limits, uploader));
   for (;;) {
@@ -143,13 +144,13 @@ absl::Status DirectoryContents::List(const std::string& name, int depth) {
   if (directory == nullptr) {
     const int error = errno;
     close(fd);
-    return InputError(error, "list the directory");
+    return FileError(error, "list the directory");
   }
   for (;;) {
     errno = 0;
     const dirent* const found = readdir(directory.get());
     if (found == nullptr) {
-      return errno == 0 ? absl::OkStatus() : InputError(errno, "list the directory");
+      return errno == 0 ? absl::OkStatus() : FileError(errno, "list the directory");
     }
     const std::string leaf = found->d_name;
     if (leaf == "." || leaf == "..") continue;
@@ -162,7 +163,7 @@ absl::Status DirectoryContents::AddFound(int directory_fd, const char* leaf,
                                          const std::string& name, int depth) {
   struct stat info {};
   if (fstatat(directory_fd, leaf, &info, AT_SYMLINK_NOFOLLOW) != 0) {
-    return InputError(errno, StrCat("look at ", Quoted(name)));
+    return FileError(errno, StrCat("look at ", Quoted(name)));
   }
   if (S_ISDIR(info.st_mode)) return List(name, depth + 1);
   ArchiveEntry entry;
@@ -174,7 +175,7 @@ absl::Status DirectoryContents::AddFound(int directory_fd, const char* leaf,
     entry.kind = ArchiveEntry::Kind::kSymbolicLink;
     std::string target(PATH_MAX, '\0');
     const ssize_t length = readlinkat(directory_fd, leaf, target.data(), target.size());
-    if (length < 0) return InputError(errno, StrCat("read the link ", Quoted(name)));
+    if (length < 0) return FileError(errno, StrCat("read the link ", Quoted(name)));
     target.resize(static_cast<size_t>(length));
     entry.link_target = std::move(target);
   }
@@ -185,7 +186,7 @@ absl::StatusOr<SeekableContents::OpenFile> DirectoryContents::OpenEntry(const En
   ASSIGN_OR_RETURN(const int fd, OpenBelow(fd_, entry.name, O_RDONLY));
   const auto file = std::make_shared<Descriptor>(fd);
   struct stat info {};
-  if (fstat(fd, &info) != 0) return InputError(errno, StrCat("look at ", Quoted(entry.name)));
+  if (fstat(fd, &info) != 0) return FileError(errno, StrCat("look at ", Quoted(entry.name)));
   if (!S_ISREG(info.st_mode) || static_cast<uint64_t>(info.st_size) != entry.size_bytes) {
     return absl::FailedPreconditionError(
         StrCat(Quoted(entry.name), " changed while the directory was read; load it again"));

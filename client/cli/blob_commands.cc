@@ -14,6 +14,7 @@
 #include "client/cli/output_file.h"
 #include "client/cli/progress.h"
 #include "client/cli/text.h"
+#include "client/file_error.h"
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
@@ -47,7 +48,7 @@ absl::Status Put(Session& session, const BlobArguments& arguments) {
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
   const bool from_stdin = arguments.file == "-";
   const int fd = from_stdin ? STDIN_FILENO : open(arguments.file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return ErrnoToStatus(errno, "open " + arguments.file);
+  if (fd < 0) return FileError(errno, "open " + arguments.file);
   ByteSource source(fd);
   PutBlobOptions options;
   options.repository = arguments.repository;

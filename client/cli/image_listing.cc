@@ -42,7 +42,7 @@ std::string JsonRow(const ImageInfo& image) {
       .Add("image_id", ImageId(manifest).ToString())
       .Add("media_type", manifest.media_type)
       .Add("artifact_type", manifest.artifact_type)
-      .Add("platform", PlatformText(image.platform))
+      .Add("platform", manifest.config ? PlatformText(image.platform) : "")
       .Add("size_bytes", image.total_bytes)
       .AddJson("created", image.created_nanos ? QuotedTime(*image.created_nanos) : "null")
       .Add("pushed", TimeText(manifest.pushed_nanos))

@@ -17,6 +17,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/progress.h"
 #include "client/cli/text.h"
+#include "client/file_error.h"
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
@@ -136,7 +137,7 @@ absl::Status Import(Session& session, const ImportArguments& arguments, ImportOp
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
   const bool from_stdin = arguments.file == "-";
   const int fd = from_stdin ? STDIN_FILENO : open(arguments.file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return ErrnoToStatus(errno, "open " + arguments.file);
+  if (fd < 0) return FileError(errno, "open " + arguments.file);
   ImportProgress progress(arguments.quiet);
   options.observer = &progress;
   const absl::StatusOr<ImportedImage> image = ImportImage(*client, fd, options);

@@ -65,7 +65,7 @@ absl::Status Inspect(Session& session, const InspectArguments& arguments) {
   for (const std::string& name : arguments.names) {
     const absl::StatusOr<ImageDetails> details = Details(*client, name, arguments.platform);
     if (!details.ok()) {
-      if (first_error.ok()) first_error = Annotate(details.status(), name);
+      if (first_error.ok()) first_error = details.status();
       continue;
     }
     const std::string description = DescribeImageJson(*details);

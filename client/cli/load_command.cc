@@ -15,6 +15,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/progress.h"
 #include "client/cli/text.h"
+#include "client/file_error.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 
@@ -50,16 +51,6 @@ class LoadDisplay final : public LoadObserver {
     progress_.Complete(progress_.Add(RowName(name), size_bytes, "looking"), "already there");
   }
 
-  void TagMoved(const LoadedImage& image, const Digest& old_id) override {
-    if (json_) {
-      replaced_id_ = old_id.ToString();
-      return;
-    }
-    said_.append(StrCat("The image ", image.repository, ":", image.tag,
-                        " already exists, renaming the old one with ID ", old_id.ToString(),
-                        " to empty string\n"));
-  }
-
   void ImageLoaded(const LoadedImage& image) override {
     const std::string id = image.id.ToString();
     if (json_) {
@@ -68,12 +59,17 @@ class LoadDisplay final : public LoadObserver {
           .Add("tag", image.tag)
           .Add("image_id", id)
           .Add("digest", image.manifest.ToString());
-      if (!replaced_id_.empty()) object.Add("replaced_image_id", std::exchange(replaced_id_, ""));
+      if (image.replaced_id) object.Add("replaced_image_id", image.replaced_id->ToString());
       said_.append(object.Line());
     } else if (image.tag.empty()) {
       said_.append(StrCat("Loaded image ID: ", id, "\n"));
     } else {
-      said_.append(StrCat("Loaded image: ", image.repository, ":", image.tag, "\n"));
+      const std::string name = StrCat(image.repository, ":", image.tag);
+      if (image.replaced_id) {
+        said_.append(StrCat("The image ", name, " already exists, renaming the old one with ID ",
+                            image.replaced_id->ToString(), " to empty string\n"));
+      }
+      said_.append(StrCat("Loaded image: ", name, "\n"));
     }
   }
 
@@ -87,7 +83,7 @@ class LoadDisplay final : public LoadObserver {
     Print(said_);
     const absl::Status printed = FlushOutput();
     for (const std::string& failure : failures_) {
-      if (failure != ToStd(status.message())) std::fprintf(stderr, "varve: %s\n", failure.c_str());
+      if (failure != ToStd(status.message())) PrintError(failure);
     }
     return status.ok() ? printed : status;
   }
@@ -101,7 +97,6 @@ class LoadDisplay final : public LoadObserver {
   const bool json_;
   Progress progress_;
   Progress::Row row_ = 0;
-  std::string replaced_id_;
   std::string said_;
   std::vector<std::string> failures_;
 };
@@ -114,7 +109,7 @@ absl::Status Load(Session& session, const LoadArguments& arguments) {
   }
   const bool from_stdin = arguments.file == "-";
   const int fd = from_stdin ? STDIN_FILENO : open(arguments.file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return InputError(errno, "open " + arguments.file);
+  if (fd < 0) return FileError(errno, "open " + arguments.file);
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
   LoadDisplay display(arguments);
   const absl::Status status = LoadImages(*client, fd, options, display);

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <string>
 #include <vector>
 
@@ -26,10 +27,6 @@ constexpr int kExitCorrupt = 3;
 volatile std::sig_atomic_t pipe_broken = 0;
 
 void NoteBrokenPipe(int /*signal*/) { pipe_broken = 1; }
-
-void PrintError(const std::string& sentence) {
-  std::fprintf(stderr, "varve: %s\n", PrintableLines(sentence).c_str());
-}
 
 // The exit code for what the command came to, after telling why.
 int Finish(const Session& session, const absl::Status& status) {
@@ -77,7 +74,13 @@ int Main(int argc, char** argv) {
                       " (see varve --help)"));
     return kExitUsage;
   }
-  absl::Status status = session.action();
+  absl::Status status;
+  try {
+    status = session.action();
+  } catch (const std::exception& error) {
+    // Only what no function here expects: no memory, no threads. Unwinding has cleaned up.
+    status = absl::InternalError(error.what());
+  }
   // What a command printed before it failed is part of its answer.
   status.Update(FlushOutput());
   // Without taking the connection apart: after a broken one that can last ten seconds.

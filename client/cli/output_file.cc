@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "client/file_error.h"
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
@@ -52,7 +53,7 @@ absl::Status WriteAll(int fd, std::string_view bytes, const std::string& name) {
   while (!bytes.empty()) {
     const ssize_t written = write(fd, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return ErrnoToStatus(errno, "write to " + name);
+    if (written < 0) return FileError(errno, "write to " + name);
     bytes.remove_prefix(static_cast<size_t>(written));
   }
   return absl::OkStatus();
@@ -63,18 +64,18 @@ absl::StatusOr<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string
   const bool exists = stat(path.c_str(), &info) == 0;
   if (exists && !S_ISREG(info.st_mode)) {
     const int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
-    if (fd < 0) return ErrnoToStatus(errno, "open " + path);
+    if (fd < 0) return FileError(errno, "open " + path);
     return std::unique_ptr<OutputFile>(new OutputFile(path, "", fd));
   }
-  // Under a name of 64 random bits that nobody else has. A signal finds the name in place before the
-  // file exists, so there is no moment in which it would be left behind.
+  // Under a name of 64 random bits that nobody else has. A signal finds the name in place before
+  // the file exists, so there is no moment in which it would be left behind.
   std::string partial = StrCat(path, ".", absl::StrFormat("%016x", SystemRandom().Next()));
   std::unique_ptr<OutputFile> file(new OutputFile(path, std::move(partial), -1));
   const int fd = open(file->partial_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) return ErrnoToStatus(errno, "create a file beside " + path);
+  if (fd < 0) return FileError(errno, "create a file beside " + path);
   file->fd_ = fd;
   if (fchmod(fd, exists ? info.st_mode & 07777 : ModeOfNewFiles()) != 0) {
-    return ErrnoToStatus(errno, "set the mode of " + path);
+    return FileError(errno, "set the mode of " + path);
   }
   return file;
 }
@@ -98,10 +99,10 @@ absl::Status OutputFile::Write(std::string_view bytes) { return WriteAll(fd_, by
 
 absl::Status OutputFile::Complete() {
   const int fd = std::exchange(fd_, -1);
-  if (close(fd) != 0) return ErrnoToStatus(errno, "write to " + path_);
+  if (close(fd) != 0) return FileError(errno, "write to " + path_);
   if (partial_path_.empty()) return absl::OkStatus();
   if (rename(partial_path_.c_str(), path_.c_str()) != 0) {
-    return ErrnoToStatus(errno, "give the file its name " + path_);
+    return FileError(errno, "give the file its name " + path_);
   }
   SetEndingHandlers(false);
   partial_of_process = nullptr;

@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -52,11 +51,11 @@ absl::Status Remove(Session& session, const RemoveArguments& arguments) {
       continue;
     }
     if (absl::IsNotFound(removed.status()) && arguments.force) {
-      std::fprintf(stderr, "varve: %s\n", session.Explain(removed.status()).c_str());
+      PrintError(session.Explain(removed.status()));
     } else if (first_error.ok()) {
       first_error = removed.status();
     } else {
-      std::fprintf(stderr, "varve: %s\n", session.Explain(removed.status()).c_str());
+      PrintError(session.Explain(removed.status()));
     }
   }
   return first_error;
@@ -76,22 +75,22 @@ absl::StatusOr<bool> Confirm() {
   return answer == "y" || answer == "Y" || answer == "yes";
 }
 
-std::string PrunedLine(const ImageInfo& image, bool json) {
+std::string PrunedLine(const ImageInfo& image, const PruneArguments& arguments) {
   const std::string name = StrCat(image.repository, "@", image.manifest.digest.ToString());
-  if (!json) return StrCat("deleted: ", name, "\n");
+  if (!arguments.json)
+    return StrCat(arguments.dry_run ? "would delete: " : "deleted: ", name, "\n");
   return JsonObject()
-      .Add("deleted", name)
+      .Add(arguments.dry_run ? "would_delete" : "deleted", name)
       .Add("image_id", ImageId(image.manifest).ToString())
       .Add("size_bytes", image.total_bytes)
       .Line();
 }
 
 std::string ReportText(const PruneReport& report, bool dry_run) {
-  if (dry_run) {
-    return StrCat("\nWould remove ", report.images, " images and the ",
-                  HumanSize(report.content_bytes), " that only they keep\n");
-  }
-  std::string text = StrCat("\nTotal reclaimed space: ", HumanSize(report.freed_bytes), "\n");
+  std::string text = dry_run
+                         ? StrCat("\nWould remove ", report.images, " images and the ",
+                                  HumanSize(report.content_bytes), " that only they keep\n")
+                         : StrCat("\nTotal reclaimed space: ", HumanSize(report.freed_bytes), "\n");
   if (report.deferred > 0) {
     text +=
         StrCat(report.deferred,
@@ -109,9 +108,9 @@ absl::Status Prune(Session& session, const PruneArguments& arguments) {
   }
   bool first = true;
   const auto show = [&](const ImageInfo& image) {
-    if (first && !arguments.json) Print("Deleted Images:\n");
+    if (first && !arguments.json && !arguments.dry_run) Print("Deleted Images:\n");
     first = false;
-    return Print(PrunedLine(image, arguments.json));
+    return Print(PrunedLine(image, arguments));
   };
   ASSIGN_OR_RETURN(const PruneReport report,
                    client->Prune({arguments.filters, arguments.dry_run}, show));
@@ -120,6 +119,7 @@ absl::Status Prune(Session& session, const PruneArguments& arguments) {
     return absl::OkStatus();
   }
   Print(JsonObject()
+            .Add("dry_run", arguments.dry_run)
             .Add("images", report.images)
             .Add("content_bytes", report.content_bytes)
             .Add("freed_bytes", report.freed_bytes)

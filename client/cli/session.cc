@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "client/cli/terminal.h"
+#include "client/file_error.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 
@@ -35,10 +36,14 @@ bool Print(const std::string& text) {
   return std::fwrite(shown.data(), 1, shown.size(), stdout) == shown.size();
 }
 
+void PrintError(const std::string& sentence) {
+  std::fprintf(stderr, "varve: %s\n", PrintableLines(sentence).c_str());
+}
+
 absl::Status FlushOutput() {
   const bool failed_before = std::ferror(stdout) != 0;
   if (std::fflush(stdout) == 0 && !failed_before) return absl::OkStatus();
-  return ErrnoToStatus(errno, "write to standard output");
+  return FileError(errno, "write to standard output");
 }
 
 }  // namespace varve

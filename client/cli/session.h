@@ -27,6 +27,9 @@ struct Session {
 // failed: then there is nobody to go on for.
 bool Print(const std::string& text);
 
+// Writes "varve: sentence" to standard error.
+void PrintError(const std::string& sentence);
+
 // OK when everything printed has reached standard output.
 absl::Status FlushOutput();
 

@@ -134,7 +134,9 @@ std::string UsageSummary(const DiskUsage& usage) {
                 HumanSize(usage.dangling.disk_bytes), ". ",
                 Counted(usage.unreferenced.count, "blob", "blobs"), " of ",
                 HumanSize(usage.unreferenced.disk_bytes), " on disk ",
-                usage.unreferenced.count == 1 ? "waits" : "wait", " for the reclaimer.\n");
+                usage.unreferenced.count == 1 ? "waits" : "wait",
+                " for the reclaimer. Both leave for later what was pushed or asked for in the last "
+                "ten minutes.\n");
 }
 
 absl::Status ShowUsage(Session& session, const UsageArguments& arguments) {
@@ -214,10 +216,23 @@ absl::Status ShowEvents(Session& session, const EventArguments& arguments) {
   // Without following, there is nothing to see but what has been.
   options.from_oldest = !arguments.follow;
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
-  return client->WatchEvents(options, [&arguments](const Event& event, const std::string& token) {
+  bool heard = false;
+  const auto show = [&](const Event& event, const std::string& token) {
+    heard = true;
+    options.token = token;
     // Each at once: whoever reads waits for it.
     return Print(arguments.json ? EventJson(event, token) : EventLine(event)) && FlushOutput().ok();
-  });
+  };
+  for (;;) {
+    const absl::Status status = client->WatchEvents(options, show);
+    // A daemon that starts again has another log: what it keeps of it is all new.
+    const bool token_of_person = !arguments.since.empty() && !heard;
+    if (!absl::IsOutOfRange(status) || !arguments.follow || token_of_person) return status;
+    PrintError("the daemon was started again; events may have been missed in between");
+    options.token.clear();
+    options.from_oldest = true;
+    heard = true;
+  }
 }
 
 void AddInfo(CLI::App& group, Session& session) {

@@ -21,10 +21,11 @@ class RecordingObserver : public LoadObserver {
   void BlobStarted(const std::string& name, uint64_t) override { started.push_back(name); }
   void BlobProgress(uint64_t bytes) override { progress.push_back(bytes); }
   void BlobAlreadyThere(const std::string& name, uint64_t) override { present.push_back(name); }
-  void TagMoved(const LoadedImage& image, const Digest& old_id) override {
-    moved.push_back(image.repository + ":" + image.tag + " from " + old_id.ToString());
-  }
   void ImageLoaded(const LoadedImage& image) override {
+    if (image.replaced_id) {
+      moved.push_back(image.repository + ":" + image.tag + " from " +
+                      image.replaced_id->ToString());
+    }
     images.push_back(image);
     loaded.push_back(image.repository + (image.tag.empty() ? "" : ":" + image.tag));
   }

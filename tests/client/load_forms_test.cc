@@ -294,7 +294,7 @@ TEST(FamiliarNameTest, DockersShortForm) {
       {"debian", "debian:latest"},
       {"docker.io/library/debian:12", "debian:12"},
       {"index.docker.io/library/debian", "debian:latest"},
-      {"library/debian:12", "debian:12"},
+      {"library/debian:12", "library/debian:12"},
       {"docker.io/me/app", "me/app:latest"},
       {"localhost:5000/app:1", "app:1"},
       {"localhost:5000/library/app:1", "library/app:1"},

@@ -18,7 +18,8 @@ class LoadResumeTest : public LoadTest {
   // The upload of the layer as an earlier load left it.
   std::unique_ptr<Ingest> Begin(const std::string& bytes) {
     IngestOptions options;
-    options.id = "load-" + Sha256Hex(image_.layers[0]);
+    options.id =
+        "load-" + Sha256Hex(image_.layers[0]) + "-" + std::to_string(image_.layers[0].size());
     absl::StatusOr<std::unique_ptr<Ingest>> ingest = store_->BeginIngest("", options);
     EXPECT_TRUE(ingest.ok() && (*ingest)->Append(0, bytes).ok());
     return *std::move(ingest);

@@ -46,6 +46,25 @@ TEST_F(SaveCommandTest, TheFileIsThereWhenItIsComplete) {
   EXPECT_EQ(Run({"image", "save", "-q", "app:v1"}).out == *archive, true);
 }
 
+TEST_F(SaveCommandTest, ASavedImageIsLoadedUnderTheNameItHad) {
+  PutImage("library/app", {"v1"}, ConfigFor("arm64"), {layer_});
+  ASSERT_EQ(Run({"save", "-q", "app:v1", "library/app:v1", "-o", Path("out.tar")}).exit_code, 0);
+  ASSERT_EQ(Run({"rmi", "app:v1", "library/app:v1"}).exit_code, 0);
+  EXPECT_EQ(Run({"load", "-q", "-i", Path("out.tar")}).out,
+            "Loaded image: app:v1\nLoaded image: library/app:v1\n");
+  EXPECT_EQ(Run({"images", "-q", "app:v1"}).out.size(), 13u);
+  EXPECT_NE(Run({"images", "-q", "app:v1"}).out, Run({"images", "-q", "library/app:v1"}).out);
+}
+
+TEST_F(SaveCommandTest, AFileOfThisMachineIsNotBlamedOnTheDaemon) {
+  const CommandOutcome directory = Run({"save", "app:v1", "-o", directory_});
+  EXPECT_EQ(directory.exit_code, 1);
+  EXPECT_EQ(directory.err, "varve: open " + directory_ + ": Is a directory\n");
+  const CommandOutcome full = Run({"images"}, "", "/dev/full");
+  EXPECT_EQ(full.exit_code, 1);
+  EXPECT_EQ(full.err, "varve: write to standard output: No space left on device\n");
+}
+
 TEST_F(SaveCommandTest, AFailureLeavesNothing) {
   for (const std::vector<std::string>& arguments :
        std::vector<std::vector<std::string>>{{"save", "none", "-o", Path("out.tar")},

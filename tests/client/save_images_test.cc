@@ -29,14 +29,16 @@ TEST_F(SaveTest, AnImageIsALayoutAndADockerArchive) {
   const Files files = SavedFiles({"app:v1"});
   EXPECT_EQ(files.size(), 6u);
   EXPECT_EQ(files.at("oci-layout"), "{\"imageLayoutVersion\":\"1.0.0\"}");
-  EXPECT_EQ(files.at("index.json"),
-            "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\","
-            "\"manifests\":[" +
-                DescriptorText(kManifestType, manifest,
-                               ",\"annotations\":{\"io.containerd.image.name\":"
-                               "\"docker.io/library/app:v1\","
-                               "\"org.opencontainers.image.ref.name\":\"v1\"}") +
-                "]}");
+  EXPECT_EQ(
+      files.at("index.json"),
+      "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\","
+      "\"manifests\":[" +
+          DescriptorText(
+              kManifestType, manifest,
+              ",\"annotations\":{\"io.varve.image.name\":\"app:v1\",\"io.containerd.image.name\":"
+              "\"docker.io/library/app:v1\","
+              "\"org.opencontainers.image.ref.name\":\"v1\"}") +
+          "]}");
   EXPECT_EQ(files.at("manifest.json"), "[{\"Config\":\"" + PathOf(config) +
                                            "\",\"RepoTags\":[\"app:v1\"],\"Layers\":[\"" +
                                            PathOf(layer) + "\"]}]");

@@ -63,8 +63,7 @@ TEST(ImageFilterTest, KeyAndValueAreTakenAsDockersClientDoes) {
 }
 
 TEST(ImageFilterTest, PruneTakesFewerKeys) {
-  EXPECT_TRUE(
-      Parse({"label=a", "label!=b", "until=1h", "dangling=true"}, PruneFilterKeys()).ok());
+  EXPECT_TRUE(Parse({"label=a", "label!=b", "until=1h", "dangling=true"}, PruneFilterKeys()).ok());
   for (const std::string key : {"before", "since", "reference"}) {
     EXPECT_EQ(Refusal({StrCat(key, "=1")}, PruneFilterKeys()),
               StrCat("invalid filter \"", key, "\""));
