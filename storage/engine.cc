@@ -220,13 +220,14 @@ absl::StatusOr<ImageMatch> Engine::FindImage(std::string_view name) {
 }
 
 absl::StatusOr<RemovedImage> Engine::RemoveImage(std::string_view name, bool force) {
-  return ImageRemoval({ImageParts(), DeletionsWithReserve()}).Remove(name, force);
+  return ImageRemoval({ImageParts(), promises_, DeletionsWithReserve()}).Remove(name, force);
 }
 
 absl::StatusOr<PruneReport> Engine::Prune(const PruneRequest& request,
                                           const PruneObserver& observer) {
-  return varve::Prune({ImageParts(), images_, promises_, *options_.clock, DeletionsWithReserve(),
-                       [this] { return Reclaim().status(); }},
+  RETURN_IF_ERROR(pull_times_.Flush(*index_));  // what is being pulled stays
+  return varve::Prune({ImageParts(), images_, promises_, *options_.clock, options_.promise_nanos,
+                       DeletionsWithReserve(), [this] { return Reclaim().status(); }},
                       request, observer)
       .Run();
 }
@@ -252,7 +253,8 @@ absl::Status Engine::Recover() {
   RETURN_IF_ERROR(removals_.Recover());
   RETURN_IF_ERROR(ingests_.Load());
   RETURN_IF_ERROR(RemoveOrphans());
-  RETURN_IF_ERROR(catalog_.FinishUnlinking());
+  // What cannot be finished now is tried again, and told, by every Sweep.
+  static_cast<void>(catalog_.FinishUnlinking());
   MutexLock lock(reserve_mutex_);
   reserve_.Take();
   return absl::OkStatus();
@@ -317,7 +319,7 @@ absl::StatusOr<ReclaimReport> Engine::Reclaim() {
 }
 
 absl::Status Engine::Sweep(ReclaimReport* report) {
-  RETURN_IF_ERROR(catalog_.FinishUnlinking());
+  const absl::Status unlinked = catalog_.FinishUnlinking();
   ASSIGN_OR_RETURN(*report, reclaimer_.Run());
   // Both go by the wall clock: after a jump of it, which the reclaimer notices, they wait too.
   if (!promises_.HoldsEverything()) {
@@ -325,7 +327,8 @@ absl::Status Engine::Sweep(ReclaimReport* report) {
     RETURN_IF_ERROR(catalog_.ExpireLinks());
   }
   RETURN_IF_ERROR(pull_times_.Flush(*index_));
-  return SaveLowWater();
+  RETURN_IF_ERROR(SaveLowWater());
+  return unlinked;
 }
 
 std::string ParentOf(std::string path) {

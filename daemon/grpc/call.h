@@ -5,6 +5,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <chrono>
 #include <string_view>
 #include <utility>
@@ -25,6 +26,7 @@ struct GrpcDoor {
   StreamWatch& watch;
   EventFeed& feed;
   std::chrono::milliseconds stall_timeout;
+  std::atomic<int> prunes = 0;  // running now
 };
 
 // The record of a call that has just arrived; its request id goes back as trailing metadata.

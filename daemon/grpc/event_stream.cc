@@ -96,6 +96,9 @@ class EventStream final : public grpc::ServerWriteReactor<v1::EventsResponse>,
   }
 
   absl::Status FindPosition() {
+    if (request_.types_size() > v1::Event::Type_ARRAYSIZE) {
+      return absl::InvalidArgumentError("types: name each type once");
+    }
     for (const int type : request_.types()) {
       if (!v1::Event::Type_IsValid(type) || type == v1::Event::TYPE_UNSPECIFIED) {
         return absl::InvalidArgumentError(StrCat("types: there is no type ", type));

@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "daemon/grpc/messages.h"
 
 namespace varve {
@@ -9,6 +10,13 @@ namespace {
 
 // Text that comes out of JSON is valid UTF-8, as a proto3 string must be: its parser has checked
 // it.
+
+// A list that no answer may outgrow, as images.proto says: 1,000 x (255 + 128) B = 383 kB.
+template <typename T>
+absl::Span<const T> FirstOf(const std::vector<T>& list) {
+  constexpr size_t kMaxListed = 1000;
+  return absl::MakeConstSpan(list).subspan(0, kMaxListed);
+}
 
 void ToMessage(const Platform& platform, v1::Platform* message) {
   message->set_os(platform.os);
@@ -49,10 +57,10 @@ void ToMessage(const ImageMatch& match, v1::FindImageResponse* message) {
   message->set_digest(match.manifest.ToString());
   message->set_by_id(match.by_id);
   message->set_tag(match.tag);
-  for (const ImageMatch::Place& place : match.places) {
+  for (const ImageMatch::Place& place : FirstOf(match.places)) {
     v1::FindImageResponse::Place* const out = message->add_places();
     out->set_repository(place.repository);
-    for (const std::string& tag : place.tags) out->add_tags(tag);
+    for (const std::string& tag : FirstOf(place.tags)) out->add_tags(tag);
   }
 }
 
@@ -85,8 +93,8 @@ void ToMessage(const std::vector<HistoryEntry>& oldest_first, v1::ImageHistoryRe
 }
 
 void ToMessage(const RemovedImage& removed, v1::RemoveImageResponse* message) {
-  for (const std::string& name : removed.untagged) message->add_untagged(name);
-  for (const std::string& name : removed.deleted) message->add_deleted(name);
+  for (const std::string& name : FirstOf(removed.untagged)) message->add_untagged(name);
+  for (const std::string& name : FirstOf(removed.deleted)) message->add_deleted(name);
 }
 
 void ToMessage(const PruneReport& report, v1::PruneResponse::Report* message) {

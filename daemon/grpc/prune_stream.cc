@@ -15,6 +15,8 @@ constexpr CallKind kPrune{"Images.Prune", Subject::kManifest, true};
 
 // Messages that wait for the client before the prune does: 256 x ~500 B = 128 kB.
 constexpr size_t kMaxQueued = 256;
+// Each holds a worker as long as its client takes to read: they must not take all of them.
+constexpr int kMaxPrunes = 4;
 
 class PruneStream final : public grpc::ServerWriteReactor<v1::PruneResponse>, public WatchedStream {
  public:
@@ -26,9 +28,11 @@ class PruneStream final : public grpc::ServerWriteReactor<v1::PruneResponse>, pu
     started->self_ = stream;
     started->door_.watch.Add(started);
     // The call may be over while the worker is still letting go of the lock: it shares the stream.
-    if (!started->door_.workers.TrySubmit([stream = std::move(stream)] { stream->Run(); })) {
+    const bool room = started->door_.prunes.fetch_add(1) < kMaxPrunes;
+    if (!room ||
+        !started->door_.workers.TrySubmit([stream = std::move(stream)] { stream->Run(); })) {
       MutexLock lock(started->mutex_);
-      started->End(absl::ResourceExhaustedError("too many calls wait; try again"));
+      started->End(absl::ResourceExhaustedError("other calls are running; try again"));
     }
     return started;
   }
@@ -113,6 +117,7 @@ class PruneStream final : public grpc::ServerWriteReactor<v1::PruneResponse>, pu
 
   void End(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     ended_ = true;
+    door_.prunes.fetch_sub(1);
     Finish(EndCall(record_, status, {}, 0));
   }
 

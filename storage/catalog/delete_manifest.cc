@@ -16,6 +16,8 @@ namespace {
 constexpr size_t kTagPageRows = 300;
 // References removed by one transaction: up to five rows each.
 constexpr size_t kTargetPageRows = 150;
+// As many of them leave room for a page of tags, and five rows more, in the same transaction.
+constexpr size_t kTargetsBesideTags = (kMaxTransactionOperations - 2 * kTagPageRows - 5) / 5;
 
 // Removes up to a page of the manifest's tags in the repository, and adds their names to
 // `*removed`; true when none is left.
@@ -168,6 +170,8 @@ absl::StatusOr<bool> Catalog::UnlinkPage(RepositoryId repository, const Digest& 
       RETURN_IF_ERROR(txn.Put(CondemnedKey(now, target), ""));
     }
     if (end < targets.size()) return absl::OkStatus();
+    // The tags need a page of their own when the targets have filled this one.
+    if (end > begin && end - begin > kTargetsBesideTags) return absl::OkStatus();
     std::vector<std::string> untagged;  // which TellDeleted has told
     ASSIGN_OR_RETURN(const bool tags_gone, RemoveTags(txn, repository, manifest, &untagged));
     if (!tags_gone) return absl::OkStatus();
@@ -181,16 +185,20 @@ absl::StatusOr<bool> Catalog::UnlinkPage(RepositoryId repository, const Digest& 
 }
 
 absl::Status Catalog::FinishUnlinking() {
+  absl::Status first_error;
+  KeyRange range = PrefixRange(UnlinkingPrefix());
   for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> notes,
-                     parts_.index.Scan(PrefixRange(UnlinkingPrefix()), 1));
-    if (notes.empty()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> notes, parts_.index.Scan(range, 1));
+    if (notes.empty()) return first_error;
     RepositoryId repository = 0;
     Digest manifest;
-    if (!ParseUnlinkingKey(notes[0].key, &repository, &manifest)) {
-      return absl::DataLossError("an unlinking row of the index is damaged");
+    absl::Status status = absl::DataLossError("an unlinking row of the index is damaged");
+    if (ParseUnlinkingKey(notes[0].key, &repository, &manifest)) {
+      status = Unlink(repository, manifest, notes[0].value);
     }
-    RETURN_IF_ERROR(Unlink(repository, manifest, notes[0].value));
+    // One that cannot be finished must not be in the way of the others.
+    first_error.Update(status);
+    range.begin = StrCat(notes[0].key, std::string_view("\0", 1));
   }
 }
 

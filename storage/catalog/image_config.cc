@@ -186,7 +186,14 @@ absl::Status ReadHistory(const json::object& top, std::vector<HistoryEntry>* his
 absl::Status ReadPlatform(const json::object& object, Platform* platform) {
   RETURN_IF_ERROR(ReadString(object, "os", &platform->os));
   RETURN_IF_ERROR(ReadString(object, "architecture", &platform->architecture));
-  return ReadString(object, "variant", &platform->variant);
+  RETURN_IF_ERROR(ReadString(object, "variant", &platform->variant));
+  // Rows of listings carry them, and children of an index inherit them: what is no name of a
+  // platform must not multiply.
+  constexpr size_t kMaxPlatformFieldBytes = 128;
+  for (std::string* field : {&platform->os, &platform->architecture, &platform->variant}) {
+    if (field->size() > kMaxPlatformFieldBytes) *field = std::string();
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<ParsedImageConfig> ReadConfig(const json::object& top) {

@@ -2,6 +2,7 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/reclaim/announced_removal.h"
 
 namespace varve {
 namespace {
@@ -122,6 +123,10 @@ absl::Status ImageRemoval::AfterDeletion(const DanglingSet::Content& content,
     const Member member = waiting.back();
     waiting.pop_back();
     if (member.repository != id) continue;
+    // A client may have been told that it exists, and be about to list it again: then prune takes
+    // it later.
+    const AnnouncedRemoval announced(parts_.promises, member.manifest);
+    if (!announced.may_go_on()) continue;
     ASSIGN_OR_RETURN(const DanglingSet::Content one, images.Read(member));
     ASSIGN_OR_RETURN(const Deletion outcome, Delete([&] {
                        return parts_.images.catalog.DeleteUnneeded(id, member.manifest);

@@ -29,6 +29,7 @@ class ImageRemoval {
  public:
   struct Parts {
     DanglingSet::Parts images;
+    Promises& promises;
     DeletionRunner run;
   };
 

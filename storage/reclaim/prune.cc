@@ -4,32 +4,9 @@
 #include "storage/base/str_cat.h"
 #include "storage/catalog/time_text.h"
 #include "storage/index/keys.h"
+#include "storage/reclaim/announced_removal.h"
 
 namespace varve {
-namespace {
-
-// Announces a removal to those who grant promises, for as long as it takes.
-class AnnouncedRemoval {
- public:
-  AnnouncedRemoval(Promises& promises, const Digest& digest)
-      : promises_(promises),
-        digest_(digest),
-        may_go_on_(!promises.BeginReclaim(digest).has_value()) {}
-  ~AnnouncedRemoval() {
-    if (may_go_on_) promises_.EndReclaim(digest_);
-  }
-  AnnouncedRemoval(const AnnouncedRemoval&) = delete;
-  AnnouncedRemoval& operator=(const AnnouncedRemoval&) = delete;
-
-  bool may_go_on() const { return may_go_on_; }
-
- private:
-  Promises& promises_;
-  const Digest digest_;
-  const bool may_go_on_;
-};
-
-}  // namespace
 
 absl::StatusOr<PruneReport> Prune::Run() {
   ASSIGN_OR_RETURN(filter_, ParseImageFilter(request_.filters, PruneFilterKeys(),
@@ -67,6 +44,12 @@ absl::StatusOr<bool> Prune::Take(const DanglingSet::Content& content, bool follo
   if (absl::IsNotFound(image.status())) return false;  // somebody else deleted it
   RETURN_IF_ERROR(image.status());
   if (!follows && !Matches(filter_, *image)) return false;
+  // A client that pulls reads the manifest first and its layers for minutes after.
+  const int64_t since_pull_nanos = parts_.clock.WallNanos() - image->info.pulled_nanos;
+  if (image->info.pulled_nanos != 0 && since_pull_nanos < parts_.promise_nanos) {
+    ++report_.deferred;
+    return false;
+  }
   ASSIGN_OR_RETURN(const bool removed, Remove(member));
   if (!removed) return false;
   ++report_.images;

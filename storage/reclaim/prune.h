@@ -33,6 +33,7 @@ class Prune {
     Images& descriptions;
     Promises& promises;
     Clock& clock;
+    int64_t promise_nanos;  // so long after its last pull an image stays, too
     DeletionRunner run;
     std::function<absl::Status()> reclaim;  // one pass of the reclaimer
   };

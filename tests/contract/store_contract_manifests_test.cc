@@ -360,6 +360,22 @@ TEST_P(StoreManifestsTest, WholeStorePutStillNeedsItsBlobsAndItsChildren) {
   EXPECT_EQ(store().PutManifest("app", request).status().code(), Code::kFailedPrecondition);
 }
 
+TEST_P(StoreManifestsTest, ManyReferencesAndManyTagsGoTogether) {
+  ManifestParts parts;
+  parts.config = Push("app", "{}");
+  for (uint64_t i = 0; i < 149; ++i) parts.layers.push_back(Push("app", MakeBytes(20, 1000 + i)));
+  const Digest manifest = PutManifest("app", ManifestJson(parts), {"v0"});
+  for (int i = 1; i < 700; ++i) {
+    ASSERT_TRUE(store().Tag("app", StrCat("v", i), manifest).ok());
+  }
+  DeleteManifest("app", manifest);
+  EXPECT_THAT(store().ListTags("app", {})->rows, SizeIs(0));
+  under_test().Advance(48 * kHour);
+  EXPECT_EQ(Reclaim().blobs, 151u);
+  under_test().Reopen();
+  EXPECT_EQ(ManifestCode("app", manifest), Code::kNotFound);
+}
+
 INSTANTIATE_TEST_SUITE_P(Stores, StoreManifestsTest, testing::ValuesIn(AllStores()), StoreName);
 
 }  // namespace

@@ -132,6 +132,19 @@ TEST_P(StorePruneTest, WhatBelongsToARemovedImageGoesWithIt) {
   EXPECT_EQ(under_test().BlobFiles().size(), 1u);
 }
 
+TEST_P(StorePruneTest, WhatIsBeingPulledStays) {
+  const Image image = PushImage("app", 1, {"latest"});
+  Wait();
+  ASSERT_TRUE(store().GetManifest("app", "latest").ok());
+  PushImage("app", 2, {"latest"});
+  const Pruned pruned = Prune();
+  EXPECT_THAT(pruned.images, IsEmpty());
+  EXPECT_EQ(pruned.report.deferred, 1u);
+  EXPECT_EQ(Read("app", image.layer), MakeBytes(100'000, 1));
+  Wait();
+  EXPECT_THAT(Prune().images, ElementsAre(image.manifest));
+}
+
 TEST_P(StorePruneTest, ADryRunAndTheDiskUsageSayWhatAPruneFrees) {
   const Image old = PushImage("app", 1, {"latest"});
   PushImage("app", 2, {"latest"});
@@ -158,6 +171,7 @@ TEST_P(StorePruneTest, ADryRunAndTheDiskUsageSayWhatAPruneFrees) {
   EXPECT_EQ(before.loose.logical_bytes + before.inlined.logical_bytes,
             before.tagged.logical_bytes + before.dangling.logical_bytes +
                 before.unreferenced.logical_bytes);
+  Wait();  // to look was a pull
   const Pruned pruned = Prune();
   EXPECT_EQ(pruned.report.images, planned.report.images);
   EXPECT_EQ(pruned.report.content_bytes, planned.report.content_bytes);
@@ -261,6 +275,7 @@ TEST_P(StorePruneTest, FiltersChooseImagesButNotWhatBelongsToThem) {
     request.filters = {bad};
     EXPECT_EQ(store().Prune(request, nullptr).status().code(), Code::kInvalidArgument) << bad;
   }
+  Wait();                               // to look was a pull
   request.filters = {"dangling=true"};  // which Docker's client always says
   EXPECT_THAT(Prune(request).images, ElementsAre(green));
 }

@@ -259,6 +259,16 @@ TEST_P(StoreRemovalTest, ADigestGoesFromItsRepositoryOnly) {
   EXPECT_THAT(Remove(At("copy", image.manifest)).untagged, ElementsAre("copy:v1"));
 }
 
+TEST_P(StoreRemovalTest, AChildThatAClientWasPromisedStaysForIt) {
+  const Image child = PushImage("app", 1);
+  const Digest first = PutIndex("app", {child.manifest}, {"first"});
+  under_test().Advance(kHour);
+  ASSERT_TRUE(store().StatManifest("app", child.manifest).ok());
+  EXPECT_THAT(Remove("app:first").deleted, ElementsAre(At("app", first)));
+  PutIndex("app", {child.manifest}, {"second"});
+  EXPECT_EQ(ManifestCode("app", child.manifest), Code::kOk);
+}
+
 TEST_P(StoreRemovalTest, WhatAnIndexListsStaysUntagged) {
   const Image child = PushImage("app", 1, {"arm"});
   const Digest index = PutIndex("app", {child.manifest}, {"all"});
@@ -271,7 +281,8 @@ TEST_P(StoreRemovalTest, WhatAnIndexListsStaysUntagged) {
     EXPECT_EQ(refused.code(), Code::kFailedPrecondition);
     EXPECT_THAT(std::string(refused.message()), HasSubstr("(cannot be forced)"));
   }
-  // And goes with its index.
+  // And goes with its index, once nobody can be relying on it.
+  under_test().Advance(kHour);
   EXPECT_THAT(Remove("app:all").deleted, ElementsAre(At("app", index), At("app", child.manifest)));
 }
 
@@ -282,6 +293,7 @@ TEST_P(StoreRemovalTest, AnIndexLeavesTheChildrenThatOthersNeed) {
   const Digest inner = PutIndex("app", {own.manifest}, {});
   const Digest outer = PutIndex("app", {inner, tagged.manifest, shared.manifest}, {"old"});
   PutIndex("app", {shared.manifest}, {"new"});
+  under_test().Advance(kHour);  // past the promises on what was pushed by digest
   EXPECT_THAT(Remove("app:old").deleted,
               UnorderedElementsAre(At("app", outer), At("app", inner), At("app", own.manifest)));
   EXPECT_EQ(ManifestCode("app", shared.manifest), Code::kOk);
@@ -293,6 +305,7 @@ TEST_P(StoreRemovalTest, ReferrersGoWithTheirSubjectUnlessTagged) {
   const Digest signature = PutReferrer("app", image.manifest);
   const Digest second = PutReferrer("app", signature);
   const Digest tagged = PutReferrer("app", image.manifest, {"bom"}, "tagged");
+  under_test().Advance(kHour);
   EXPECT_THAT(
       Remove("app:v1").deleted,
       UnorderedElementsAre(At("app", image.manifest), At("app", signature), At("app", second)));
