@@ -23,14 +23,13 @@ class PruneStream final : public grpc::ServerWriteReactor<v1::PruneResponse>, pu
   PruneStream(GrpcDoor& door, grpc::CallbackServerContext& context, const v1::PruneRequest& request)
       : door_(door), context_(context), record_(BeginCall(kPrune, context)), request_(request) {}
 
-  static PruneStream* Start(std::shared_ptr<PruneStream> stream) {
+  static PruneStream* Start(const std::shared_ptr<PruneStream>& stream) {
     PruneStream* const started = stream.get();
     started->self_ = stream;
     started->door_.watch.Add(started);
     // The call may be over while the worker is still letting go of the lock: it shares the stream.
     const bool room = started->door_.prunes.fetch_add(1) < kMaxPrunes;
-    if (!room ||
-        !started->door_.workers.TrySubmit([stream = std::move(stream)] { stream->Run(); })) {
+    if (!room || !started->door_.workers.TrySubmit([stream] { stream->Run(); })) {
       MutexLock lock(started->mutex_);
       started->End(absl::ResourceExhaustedError("other calls are running; try again"));
     }
