@@ -10,6 +10,7 @@ add_library(varve_http STATIC
   http/blobs.cc
   http/connection.cc
   http/dispatch.cc
+  http/listing_cache.cc
   http/listings.cc
   http/manifests.cc
   http/poller.cc

@@ -68,7 +68,7 @@ class Engine final : public Store {
         images_({*index_, blobs_, catalog_, *options.clock,
                  [this](std::string_view name) { return FindImage(name); }}),
         ingests_({*index_, blobs_, files_, unnamed_, space_, *options.clock, *options.random,
-                  catalog_, options.ingest_expiry_nanos}),
+                  catalog_, options.ingest_expiry_nanos, options.large_blob_bytes}),
         reclaimer_({*index_, blobs_, removals_, promises_, space_, *options.clock}) {}
 
   // Finds what a crash left; looks only at rows and files that can be unfinished.
@@ -127,6 +127,9 @@ class Engine final : public Store {
   absl::StatusOr<Page<TagInfo>> ListTags(std::string_view repository,
                                          const PageRequest& page) override {
     return catalog_.ListTags(repository, page);
+  }
+  absl::StatusOr<uint64_t> TagsVersion(std::string_view repository) override {
+    return catalog_.TagsVersion(repository);
   }
   absl::StatusOr<Page<std::string>> ListRepositories(const PageRequest& page) override {
     return catalog_.ListRepositories(page);

@@ -11,6 +11,7 @@
 #include "storage/base/clock.h"
 #include "storage/base/file_system.h"
 #include "storage/index/index.h"
+#include "storage/limits.h"
 #include "storage/store.h"
 
 namespace varve {
@@ -21,6 +22,7 @@ struct EngineOptions {
   uint64_t reserve_bytes = 0;   // preallocated space that only deletions may use
   int64_t promise_nanos = 600 * kNanosPerSecond;
   int64_t ingest_expiry_nanos = 24 * 3600 * kNanosPerSecond;  // of an upload nobody continues
+  uint64_t large_blob_bytes = kLargeBlobBytes;  // from here on uploads bypass the page cache
   // An index may name children, and an image layers, that are not there (yet).
   bool accept_sparse_index = false;
 

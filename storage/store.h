@@ -98,6 +98,10 @@ class Store {
   // Listings, in byte order of the name. NotFound when the repository does not exist.
   virtual absl::StatusOr<Page<TagInfo>> ListTags(std::string_view repository,
                                                  const PageRequest& page) = 0;
+  // A number that is another one once a tag of the repository has changed, and sometimes when none
+  // has: what was made of a listing can be used again while it stays the same, if it was asked for
+  // before the listing. Another run of the daemon has other numbers.
+  virtual absl::StatusOr<uint64_t> TagsVersion(std::string_view repository) = 0;
   virtual absl::StatusOr<Page<std::string>> ListRepositories(const PageRequest& page) = 0;
   // `page.after` is a digest. With `artifact_type`, only referrers of that type.
   virtual absl::StatusOr<Page<ReferrerInfo>> ListReferrers(std::string_view repository,

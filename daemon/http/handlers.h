@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "daemon/http/listing_cache.h"
 #include "daemon/http/reply.h"
 #include "daemon/http/request.h"
 #include "daemon/http/request_reader.h"
@@ -21,6 +22,7 @@ namespace varve {
 // One request being answered. The references outlive it.
 struct Exchange {
   Store& store;
+  ListingCache& listings;
   const Request& request;
   const Route& route;
   RequestReader& body;

@@ -1,12 +1,14 @@
 // Tags of a repository, referrers of a manifest, repositories of the store; all in pages, with a
 // Link header to the next one.
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "daemon/http/handlers.h"
+#include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/catalog/manifest.h"
 #include "storage/catalog/names.h"
@@ -20,6 +22,9 @@ namespace {
 constexpr size_t kReferrerRowsAtOnce = 8;
 constexpr size_t kReferrerPageBytes = 1 << 20;
 constexpr size_t kReferrerPageRows = 500;
+
+// Shorter listings are made anew as fast.
+constexpr size_t kWorthKeepingBytes = 1024;
 
 struct Paging {
   size_t limit = kMaxPageRows;
@@ -43,11 +48,11 @@ std::optional<Paging> ParsePaging(const Exchange& exchange, size_t most, Reply* 
   return paging;
 }
 
-void AddNextLink(Reply* reply, std::string_view path, const Paging& paging, std::string_view last,
-                 std::string_view artifact_type = {}) {
+std::string LinkToNext(std::string_view path, const Paging& paging, std::string_view last,
+                       std::string_view artifact_type = {}) {
   std::vector<QueryParameter> query = {{"n", StrCat(paging.limit)}, {"last", std::string(last)}};
   if (!artifact_type.empty()) query.push_back({"artifactType", std::string(artifact_type)});
-  reply->AddHeader("Link", NextLink(path, query));
+  return NextLink(path, query);
 }
 
 void AppendDescriptor(std::string* out, const ReferrerInfo& referrer) {
@@ -93,6 +98,29 @@ absl::StatusOr<ReferrerPage> CollectReferrers(const Exchange& exchange, const Di
   return result;
 }
 
+absl::StatusOr<Listing> MakeTagListing(const Exchange& exchange, const Paging& paging) {
+  const std::string& repository = exchange.route.repository;
+  // n=0 asks for no names; the repository must exist all the same.
+  const size_t limit = std::max<size_t>(paging.limit, 1);
+  ASSIGN_OR_RETURN(Page<TagInfo> page,
+                   exchange.store.ListTags(repository, PageRequest{paging.after, limit}));
+  if (paging.limit == 0) page = Page<TagInfo>();
+  Listing listing;
+  listing.body = R"({"name":)";
+  AppendJsonString(&listing.body, repository);
+  listing.body += R"(,"tags":[)";
+  for (size_t i = 0; i < page.rows.size(); ++i) {
+    if (i > 0) listing.body += ",";
+    AppendJsonString(&listing.body, page.rows[i].name);
+  }
+  listing.body += "]}\n";
+  if (page.more && !page.rows.empty()) {
+    listing.next =
+        LinkToNext(StrCat("/v2/", repository, "/tags/list"), paging, page.rows.back().name);
+  }
+  return listing;
+}
+
 }  // namespace
 
 Reply ListTags(const Exchange& exchange) {
@@ -100,25 +128,23 @@ Reply ListTags(const Exchange& exchange) {
   const std::optional<Paging> paging = ParsePaging(exchange, kMaxPageRows, &refusal);
   if (!paging.has_value()) return refusal;
   const std::string& repository = exchange.route.repository;
-  // n=0 asks for no names; the repository must exist all the same.
-  const size_t limit = std::max<size_t>(paging->limit, 1);
-  absl::StatusOr<Page<TagInfo>> page =
-      exchange.store.ListTags(repository, PageRequest{paging->after, limit});
-  if (!page.ok()) return StoreError(exchange, page.status(), Subject::kName);
-  if (paging->limit == 0) *page = Page<TagInfo>();
+  // Before the tags are read: what changes from here on is in the next version.
+  const absl::StatusOr<uint64_t> version = exchange.store.TagsVersion(repository);
+  if (!version.ok()) return StoreError(exchange, version.status(), Subject::kName);
+  const std::string key = StrCat(repository, " ", paging->limit, " ", paging->after);
+  std::shared_ptr<const Listing> listing = exchange.listings.Find(key, *version);
+  if (listing == nullptr) {
+    const absl::StatusOr<Listing> made = MakeTagListing(exchange, *paging);
+    if (!made.ok()) return StoreError(exchange, made.status(), Subject::kName);
+    listing = std::make_shared<const Listing>(*made);
+    if (listing->body.size() >= kWorthKeepingBytes) {
+      exchange.listings.Keep(key, *version, listing);
+    }
+  }
   Reply reply;
   reply.AddHeader("Content-Type", "application/json");
-  reply.body = R"({"name":)";
-  AppendJsonString(&reply.body, repository);
-  reply.body += R"(,"tags":[)";
-  for (size_t i = 0; i < page->rows.size(); ++i) {
-    if (i > 0) reply.body += ",";
-    AppendJsonString(&reply.body, page->rows[i].name);
-  }
-  reply.body += "]}\n";
-  if (page->more && !page->rows.empty()) {
-    AddNextLink(&reply, StrCat("/v2/", repository, "/tags/list"), *paging, page->rows.back().name);
-  }
+  reply.body = listing->body;
+  if (!listing->next.empty()) reply.AddHeader("Link", listing->next);
   return reply;
 }
 
@@ -142,7 +168,7 @@ Reply ListCatalog(const Exchange& exchange) {
   }
   reply.body += "]}\n";
   if (page.more && !page.rows.empty()) {
-    AddNextLink(&reply, "/v2/_catalog", *paging, page.rows.back());
+    reply.AddHeader("Link", LinkToNext("/v2/_catalog", *paging, page.rows.back()));
   }
   return reply;
 }
@@ -168,9 +194,9 @@ Reply ListReferrers(const Exchange& exchange) {
   reply.body = StrCat(R"({"schemaVersion":2,"mediaType":")", kMediaTypeOciIndex,
                       R"(","manifests":[)", page->rows_json, "]}\n");
   if (page->more && paging->limit > 0) {
-    AddNextLink(&reply,
-                StrCat("/v2/", exchange.route.repository, "/referrers/", subject->ToString()),
-                *paging, page->last, artifact_type);
+    const std::string path =
+        StrCat("/v2/", exchange.route.repository, "/referrers/", subject->ToString());
+    reply.AddHeader("Link", LinkToNext(path, *paging, page->last, artifact_type));
   }
   return reply;
 }

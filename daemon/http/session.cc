@@ -189,7 +189,7 @@ Reply HttpSession::MakeReply(const Request& request, RequestReader& reader,
   absl::StatusOr<Route> parsed = ParseTarget(request.target);
   if (!parsed.ok()) return RouteError(parsed.status());
   *route = *std::move(parsed);
-  return Dispatch(Exchange{store_, request, *route, reader, request_id});
+  return Dispatch(Exchange{store_, listings_, request, *route, reader, request_id});
 }
 
 HttpSession::Next HttpSession::AnswerOne(const Connection& connection,

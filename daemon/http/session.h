@@ -1,5 +1,5 @@
 // Serves the requests of one connection, one after the other, on a worker thread: read, dispatch,
-// reply, log. Thread-safe; it holds nothing between calls.
+// reply, log. Thread-safe; between calls it holds nothing but a cache of listings.
 #ifndef VARVE_DAEMON_HTTP_SESSION_H_
 #define VARVE_DAEMON_HTTP_SESSION_H_
 
@@ -10,6 +10,7 @@
 #include <string>
 
 #include "daemon/http/connection.h"
+#include "daemon/http/listing_cache.h"
 #include "daemon/http/reply.h"
 #include "daemon/http/request_reader.h"
 #include "daemon/http/route.h"
@@ -17,6 +18,9 @@
 #include "storage/store.h"
 
 namespace varve {
+
+// 100 repositories with 10,000 tags of 7 letters each.
+inline constexpr size_t kMaxListingCacheBytes = 12 << 20;
 
 class HttpSession {
  public:
@@ -30,7 +34,11 @@ class HttpSession {
   // All references must outlive the session.
   HttpSession(Store& store, const HttpServerOptions& options, const std::atomic<bool>& stopping,
               Exits exits)
-      : store_(store), options_(options), stopping_(stopping), exits_(std::move(exits)) {}
+      : store_(store),
+        options_(options),
+        stopping_(stopping),
+        exits_(std::move(exits)),
+        listings_(kMaxListingCacheBytes) {}
 
   // Serves what the connection has, then parks or closes it.
   void Serve(std::unique_ptr<Connection> connection, IoBuffer& buffer) const;
@@ -47,6 +55,7 @@ class HttpSession {
   const HttpServerOptions& options_;
   const std::atomic<bool>& stopping_;
   const Exits exits_;
+  mutable ListingCache listings_;
 };
 
 }  // namespace varve

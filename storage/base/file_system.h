@@ -49,6 +49,9 @@ class WritableFile {
   virtual absl::Status Truncate(uint64_t size_bytes) = 0;
   // Hint: begin writing these bytes back now, so that a later Sync is short. Never fails.
   virtual void StartWriteback(Extent extent) = 0;
+  // Hint: from now on, what is written from memory, at an offset and with a length that are
+  // multiples of 4 KiB need not be kept in the page cache. Never fails.
+  virtual void BypassPageCache() {}
   // Makes bytes and size durable (fdatasync).
   virtual absl::Status Sync() = 0;
 };

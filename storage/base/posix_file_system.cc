@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <charconv>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "storage/base/file_system.h"
@@ -21,7 +22,8 @@ namespace {
 constexpr mode_t kFileMode = 0640;
 constexpr mode_t kDirectoryMode = 0750;
 constexpr uint64_t kMaxFileBytes = std::numeric_limits<off_t>::max();
-constexpr uint64_t kStatBlockBytes = 512;  // the unit of st_blocks, whatever the file system
+constexpr uint64_t kDirectAlignment = 4096;  // of memory, offset and length; suits every disk
+constexpr uint64_t kStatBlockBytes = 512;    // the unit of st_blocks, whatever the file system
 
 absl::Status Failed(int error, std::string_view operation, std::string_view path) {
   return ErrnoToStatus(error, StrCat(operation, " ", path));
@@ -75,8 +77,14 @@ class PosixWritableFile final : public WritableFile {
 
   absl::Status WriteAt(uint64_t offset, std::string_view data) override {
     while (!data.empty()) {
+      const bool direct = direct_.has_value() && IsAligned(offset, data);
+      const int fd = direct ? direct_->fd() : file_.fd();
       const ssize_t written = Uninterrupted(
-          [&] { return pwrite(file_.fd(), data.data(), data.size(), static_cast<off_t>(offset)); });
+          [&] { return pwrite(fd, data.data(), data.size(), static_cast<off_t>(offset)); });
+      if (written < 0 && direct && errno == EINVAL) {
+        direct_.reset();  // this disk wants another alignment
+        continue;
+      }
       if (written < 0) return Failed(errno, "write", file_.path());
       if (written == 0) return Failed(EIO, "write", file_.path());
       data.remove_prefix(static_cast<size_t>(written));
@@ -118,13 +126,26 @@ class PosixWritableFile final : public WritableFile {
                           static_cast<off_t>(extent.length_bytes), SYNC_FILE_RANGE_WRITE);
   }
 
+  void BypassPageCache() override {
+    if (direct_.has_value()) return;
+    // Some file systems have no direct writes; the page cache serves them.
+    absl::StatusOr<Descriptor> direct = Open(file_.path(), O_WRONLY | O_DIRECT, "open");
+    if (direct.ok()) direct_.emplace(*std::move(direct));
+  }
+
   // Not repeated on any error, EINTR included: a second call may answer OK for lost pages.
   absl::Status Sync() override {
     return fdatasync(file_.fd()) == 0 ? absl::OkStatus() : Failed(errno, "sync", file_.path());
   }
 
  private:
+  static bool IsAligned(uint64_t offset, std::string_view data) {
+    const auto address = reinterpret_cast<uintptr_t>(data.data());
+    return ((offset | data.size() | address) & (kDirectAlignment - 1)) == 0;
+  }
+
   const Descriptor file_;
+  std::optional<Descriptor> direct_;  // the same file, opened with O_DIRECT
 };
 
 class PosixReadableFile final : public ReadableFile {

@@ -69,7 +69,7 @@ absl::Status HeldIngest::Append(uint64_t offset, std::string_view bytes) {
 absl::Status HeldIngest::Restart() {
   RETURN_IF_ERROR(CheckOpen());
   const FileId file = upload_->bytes->file();
-  const DigestAlgorithm algorithm = upload_->bytes->hasher().algorithm();
+  const DigestAlgorithm algorithm = upload_->bytes->algorithm();
   const bool saved = upload_->saved;
   upload_->bytes = std::make_unique<IngestBytes>(table_.BytesParts(), algorithm);
   upload_->checkpoint_bytes = 0;

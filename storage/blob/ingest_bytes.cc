@@ -31,6 +31,7 @@ absl::StatusOr<std::unique_ptr<IngestBytes>> IngestBytes::Restore(Parts parts,
   ASSIGN_OR_RETURN(const Hasher hasher, Hasher::Restore(row.hash_state));
   auto bytes = std::make_unique<IngestBytes>(parts, hasher.algorithm());
   bytes->hasher_ = hasher;
+  bytes->size_bytes_ = hasher.bytes_hashed();
   if (row.file == 0) {
     if (row.buffered.size() != bytes->size_bytes()) {
       return absl::DataLossError("a saved upload has fewer bytes than its hash state");
@@ -77,6 +78,10 @@ absl::Status IngestBytes::OpenFile() {
 }
 
 void IngestBytes::CloseFile() {
+  // An error of a write that was on its way stays with the pipeline, for the next call to meet.
+  if (!Drain().ok()) return;
+  pipeline_.reset();
+  pipeline_refused_ = false;
   if (synced_bytes_ == size_bytes() && entry_synced_) file_.reset();
 }
 
@@ -113,6 +118,7 @@ absl::Status IngestBytes::Append(std::string_view bytes) {
     if (total <= kMaxInlineBlobBytes && buffered <= kMaxBufferedIngestBytes) {
       hasher_.Update(bytes);
       buffer_.append(bytes);
+      size_bytes_ = total;
       return absl::OkStatus();
     }
     parts_.buffered_bytes.fetch_sub(bytes.size(), std::memory_order_relaxed);
@@ -122,19 +128,37 @@ absl::Status IngestBytes::Append(std::string_view bytes) {
   return Write(bytes);
 }
 
+bool IngestBytes::UsePipeline() {
+  const bool large = std::max(reserved_bytes_, size_bytes_) >= parts_.large_blob_bytes;
+  if (pipeline_ == nullptr && large && !pipeline_refused_) {
+    pipeline_ = WritePipeline::Start(*file_, hasher_, parts_.pipelines);
+    pipeline_refused_ = pipeline_ == nullptr;
+  }
+  return pipeline_ != nullptr;
+}
+
 absl::Status IngestBytes::Write(std::string_view bytes) {
+  if (UsePipeline()) {
+    size_bytes_ += bytes.size();
+    return pipeline_->Append(bytes);
+  }
   while (!bytes.empty()) {
     const std::string_view piece = bytes.substr(0, kPieceBytes);
-    RETURN_IF_ERROR(file_->WriteAt(size_bytes(), piece));
+    RETURN_IF_ERROR(file_->WriteAt(size_bytes_, piece));
     hasher_.Update(piece);
+    size_bytes_ += piece.size();
     bytes.remove_prefix(piece.size());
   }
-  const uint64_t behind = size_bytes() - writeback_bytes_;
+  const uint64_t behind = size_bytes_ - writeback_bytes_;
   if (behind >= kWritebackBytes) {
     file_->StartWriteback({writeback_bytes_, behind});
-    writeback_bytes_ = size_bytes();
+    writeback_bytes_ = size_bytes_;
   }
   return absl::OkStatus();
+}
+
+absl::Status IngestBytes::Drain() {
+  return pipeline_ == nullptr ? absl::OkStatus() : pipeline_->Drain();
 }
 
 absl::Status IngestBytes::Sync(bool final) {
@@ -142,6 +166,7 @@ absl::Status IngestBytes::Sync(bool final) {
   const bool give_back = final && reserved_bytes_ > size_bytes();
   if (synced_bytes_ < size_bytes() || give_back) {
     RETURN_IF_ERROR(OpenFile());
+    RETURN_IF_ERROR(Drain());
     if (give_back) {
       RETURN_IF_ERROR(file_->Truncate(size_bytes()));
       reserved_bytes_ = size_bytes();
@@ -157,6 +182,7 @@ absl::Status IngestBytes::Sync(bool final) {
 }
 
 absl::StatusOr<Digest> IngestBytes::DigestOf(DigestAlgorithm algorithm) {
+  RETURN_IF_ERROR(Drain());
   if (hasher_.algorithm() == algorithm) return hasher_.Current();
   if (file_id_ == 0) return HashBytes(algorithm, buffer_);
   Hasher hasher(algorithm);

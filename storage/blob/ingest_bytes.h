@@ -14,6 +14,7 @@
 #include "storage/blob/blob_files.h"
 #include "storage/blob/space.h"
 #include "storage/blob/unnamed_files.h"
+#include "storage/blob/write_pipeline.h"
 #include "storage/digest/hasher.h"
 #include "storage/index/rows.h"
 
@@ -26,6 +27,8 @@ class IngestBytes {
     UnnamedFiles& unnamed;
     Space& space;
     std::atomic<size_t>& buffered_bytes;  // of all uploads; bounded by kMaxBufferedIngestBytes
+    std::atomic<size_t>& pipelines;       // of all uploads; bounded by kMaxWritePipelines
+    uint64_t large_blob_bytes = kLargeBlobBytes;
   };
 
   IngestBytes(Parts parts, DigestAlgorithm algorithm) : parts_(parts), hasher_(algorithm) {}
@@ -37,10 +40,12 @@ class IngestBytes {
   // DataLoss when the file is missing or shorter than the row says.
   static absl::StatusOr<std::unique_ptr<IngestBytes>> Restore(Parts parts, const IngestRow& row);
 
-  uint64_t size_bytes() const { return hasher_.bytes_hashed(); }
+  uint64_t size_bytes() const { return size_bytes_; }
   FileId file() const { return file_id_; }
   std::string_view buffered() const { return buffer_; }
-  const Hasher& hasher() const { return hasher_; }
+  DigestAlgorithm algorithm() const { return hasher_.algorithm(); }
+  // After exactly the bytes that the last Sync made durable, or that are buffered.
+  std::string HashState() const { return hasher_.SaveState(); }
 
   // Makes room for a total of `total_bytes`, before they arrive.
   absl::Status Expect(uint64_t total_bytes);
@@ -61,9 +66,12 @@ class IngestBytes {
   absl::Status TakeSpace(uint64_t total_bytes);
   absl::Status OpenFile();
   absl::Status Write(std::string_view bytes);
+  bool UsePipeline();
+  absl::Status Drain();
 
   const Parts parts_;
-  Hasher hasher_;
+  Hasher hasher_;            // trails size_bytes_ while the pipeline has work
+  uint64_t size_bytes_ = 0;  // received
   std::string buffer_;
   FileId file_id_ = 0;
   std::unique_ptr<WritableFile> file_;  // opened at the first write
@@ -72,6 +80,8 @@ class IngestBytes {
   uint64_t writeback_bytes_ = 0;        // handed to the disk so far, without waiting
   uint64_t synced_bytes_ = 0;
   bool entry_synced_ = false;
+  bool pipeline_refused_ = false;
+  std::unique_ptr<WritePipeline> pipeline_;  // of a large upload while it is held
 };
 
 }  // namespace varve

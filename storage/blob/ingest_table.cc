@@ -165,8 +165,8 @@ absl::Status IngestTable::Checkpoint(Upload& upload) {
   if (bytes.buffered().size() > kMaxBufferedInRow) RETURN_IF_ERROR(bytes.Spill());
   NoteReceived(upload);
   RETURN_IF_ERROR(bytes.Sync(/*final=*/false));
-  const IngestRow row{upload.repository, upload.started_nanos,       upload.updated_nanos,
-                      bytes.file(),      bytes.hasher().SaveState(), std::string(bytes.buffered())};
+  const IngestRow row{upload.repository, upload.started_nanos, upload.updated_nanos,
+                      bytes.file(),      bytes.HashState(),    std::string(bytes.buffered())};
   // Buffered: it acknowledges nothing that a power cut may not take back; the client then learns
   // from the upload's status where to go on.
   RETURN_IF_ERROR(parts_.index.Run(

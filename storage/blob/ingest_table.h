@@ -47,6 +47,7 @@ class IngestTable {
     RandomSource& random;
     CommitObserver& observer;
     int64_t expiry_nanos;
+    uint64_t large_blob_bytes = kLargeBlobBytes;
   };
 
   explicit IngestTable(Parts parts) : parts_(parts) {}
@@ -90,7 +91,8 @@ class IngestTable {
   using UploadPtr = std::shared_ptr<Upload>;
 
   IngestBytes::Parts BytesParts() {
-    return {parts_.files, parts_.unnamed, parts_.space, buffered_bytes_};
+    return {parts_.files,    parts_.unnamed, parts_.space,
+            buffered_bytes_, pipelines_,     parts_.large_blob_bytes};
   }
   // Tells Usage where the holder's bytes are.
   static void NoteReceived(Upload& upload) {
@@ -107,6 +109,7 @@ class IngestTable {
 
   const Parts parts_;
   std::atomic<size_t> buffered_bytes_{0};
+  std::atomic<size_t> pipelines_{0};
   Mutex mutex_;
   ConditionVariable let_go_;
   absl::flat_hash_map<std::string, UploadPtr> uploads_ ABSL_GUARDED_BY(mutex_);

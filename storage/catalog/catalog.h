@@ -24,6 +24,7 @@
 #include "storage/catalog/promises.h"
 #include "storage/catalog/pull_times.h"
 #include "storage/catalog/recent_pulls.h"
+#include "storage/catalog/tag_versions.h"
 #include "storage/event_log.h"
 #include "storage/index/index.h"
 #include "storage/store.h"
@@ -75,6 +76,7 @@ class Catalog final : public CommitObserver {
 
   // listings.cc
   absl::StatusOr<Page<TagInfo>> ListTags(std::string_view repository, const PageRequest& page);
+  absl::StatusOr<uint64_t> TagsVersion(std::string_view repository);
   absl::StatusOr<Page<std::string>> ListRepositories(const PageRequest& page);
   absl::StatusOr<Page<ReferrerInfo>> ListReferrers(std::string_view repository,
                                                    const Digest& subject,
@@ -224,6 +226,7 @@ class Catalog final : public CommitObserver {
 
   const Parts parts_;
   RecentPulls recent_pulls_;
+  TagVersions tag_versions_;
 };
 
 }  // namespace varve

@@ -66,6 +66,7 @@ absl::StatusOr<Catalog::Deletion> Catalog::DeleteManifestIf(RepositoryId reposit
   std::string note;
   std::vector<std::string> untagged;
   Deletion outcome = Deletion::kAbsent;
+  const TagVersions::Change change(tag_versions_, repository);
   RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
     // A run before this one, of unknown outcome, may have deleted it.
     const bool repeated = note == own_note;
@@ -209,6 +210,7 @@ absl::Status Catalog::Untag(std::string_view repository, std::string_view tag) {
   const std::string key = TagKey(id, tag);
   bool removed = false;
   Digest digest;
+  const TagVersions::Change change(tag_versions_, id);
   RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
     ASSIGN_OR_RETURN(const std::optional<std::string> value,
                      txn.GetForUpdate(key, Guard::kExclusive));

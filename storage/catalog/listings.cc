@@ -43,6 +43,12 @@ absl::StatusOr<Page<TagInfo>> Catalog::ListTags(std::string_view repository,
   return tags;
 }
 
+absl::StatusOr<uint64_t> Catalog::TagsVersion(std::string_view repository) {
+  RETURN_IF_ERROR(ValidateRepositoryName(repository));
+  ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
+  return tag_versions_.Of(id);
+}
+
 absl::StatusOr<Page<std::string>> Catalog::ListRepositories(const PageRequest& page) {
   Page<std::string> names;
   std::string after = page.after;

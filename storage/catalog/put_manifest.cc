@@ -128,6 +128,7 @@ absl::StatusOr<ManifestInfo> Catalog::PutManifestFrom(std::string_view repositor
   RETURN_IF_ERROR(BeforeCommit(repository, digest));
   ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
   ASSIGN_OR_RETURN(const BlobStore::NewBlob blob, parts_.blobs.Stage(digest, request.bytes));
+  const TagVersions::Change change(tag_versions_, id);
   absl::Status status;
   for (int attempt = 0; attempt < kMaxPutAttempts; ++attempt) {
     status = parts_.blobs
@@ -231,6 +232,7 @@ absl::Status Catalog::Tag(std::string_view repository, std::string_view tag, con
     return absl::NotFoundError(
         StrCat("manifest ", digest.ToString(), " is not known in repository ", repository));
   }
+  const TagVersions::Change change(tag_versions_, id);
   RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
     // Guards against a deletion of the manifest, which guards the same row exclusively.
     RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(digest), Guard::kShared).status());

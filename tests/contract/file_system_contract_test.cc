@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -111,6 +112,31 @@ TEST_P(FileSystemContract, OpenForWriteKeepsTheBytes) {
   EXPECT_EQ((*file)->WriteAt(2, "XY"), absl::OkStatus());
   EXPECT_EQ(Read("file"), "abXYef");
   EXPECT_TRUE(absl::IsNotFound(fs_.OpenForWrite(Path("missing")).status()));
+}
+
+TEST_P(FileSystemContract, BypassingThePageCacheChangesNoBytes) {
+  constexpr size_t kBlock = 4096;
+  const auto file = fs_.Create(Path("file"));
+  ASSERT_TRUE(file.ok()) << file.status();
+  const std::unique_ptr<char, void (*)(void*)> memory(
+      static_cast<char*>(std::aligned_alloc(kBlock, 4 * kBlock)), &std::free);
+  const auto part = [&](char fill, size_t size) {
+    std::fill_n(memory.get(), size, fill);
+    return std::string_view(memory.get(), size);
+  };
+  ASSERT_EQ((*file)->WriteAt(0, part('a', 100)), absl::OkStatus());
+  (*file)->BypassPageCache();
+  (*file)->BypassPageCache();
+  ASSERT_EQ((*file)->Reserve(8 * kBlock), absl::OkStatus());
+  ASSERT_EQ((*file)->WriteAt(kBlock, part('b', 2 * kBlock)), absl::OkStatus());
+  ASSERT_EQ((*file)->WriteAt(3 * kBlock, part('c', 10)), absl::OkStatus());      // not whole blocks
+  ASSERT_EQ((*file)->WriteAt(3 * kBlock, part('d', kBlock)), absl::OkStatus());  // over them
+  ASSERT_EQ((*file)->WriteAt(kBlock - 1, part('e', 2)), absl::OkStatus());
+  ASSERT_EQ((*file)->Sync(), absl::OkStatus());
+  const std::string whole = std::string(100, 'a') + std::string(kBlock - 101, '\0') + "ee" +
+                            std::string(2 * kBlock - 1, 'b') + std::string(kBlock, 'd');
+  EXPECT_EQ(Read("file"), whole);
+  EXPECT_EQ(Stat("file").size_bytes, whole.size());
 }
 
 TEST_P(FileSystemContract, WritesExtendAndLeaveHolesOfZeros) {

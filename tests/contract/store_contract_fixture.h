@@ -44,6 +44,7 @@ enum class Ability {
   kDeleteManifest,
   kListRepositories,
   kListReferrers,
+  kTagsVersion,
   kListImages,         // and all else that is asked about images as people see them
   kWholeStore,         // the empty repository, and PutManifest's whole_store
   kFindMissing,        // many blobs in one question

@@ -81,6 +81,35 @@ TEST_P(StoreListingsTest, APageHasALimit) {
   EXPECT_TRUE(page->more);
 }
 
+// Whatever changes a tag of a repository changes its version, before the call returns.
+TEST_P(StoreListingsTest, EveryChangeOfATagChangesTheVersion) {
+  VARVE_NEEDS(kTagsVersion);
+  EXPECT_EQ(store().TagsVersion("app").status().code(), absl::StatusCode::kNotFound);
+  const Image image = PushImage("app", 1, {"first"});
+  const Image other = PushImage("app", 2, {"second"});
+  uint64_t before = store().TagsVersion("app").value();
+  EXPECT_EQ(store().TagsVersion("app").value(), before);
+  const auto expect_change = [&](const char* what) {
+    const uint64_t after = store().TagsVersion("app").value();
+    EXPECT_NE(after, before) << what;
+    before = after;
+  };
+  ASSERT_TRUE(store().Tag("app", "third", image.manifest).ok());
+  expect_change("tag");
+  ASSERT_TRUE(store().Untag("app", "third").ok());
+  expect_change("untag");
+  PushImage("app", 1, {"fourth"});
+  expect_change("push with a tag");
+  ASSERT_TRUE(store().TagFrom("app", image.manifest, "app", "fifth").ok());
+  expect_change("tag from");
+  ASSERT_TRUE(store().RemoveImage("app:fourth", false).ok());
+  expect_change("rmi of one of several tags");
+  ASSERT_TRUE(store().RemoveImage("app:second", false).ok());
+  expect_change("rmi of the last tag");
+  DeleteManifest("app", image.manifest);
+  expect_change("delete of a manifest");
+}
+
 TEST_P(StoreListingsTest, RepositoriesThatHaveImages) {
   VARVE_NEEDS(kListRepositories);
   EXPECT_THAT(store().ListRepositories({})->rows, IsEmpty());

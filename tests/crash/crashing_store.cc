@@ -9,12 +9,19 @@
 #include "tests/support/memory_rocksdb_file_system.h"
 
 namespace varve {
+namespace {
+
+// The largest blobs of the scenarios (kLargeBytes) go through the write pipeline.
+constexpr uint64_t kPipelineBytes = 200'000;
+
+}  // namespace
 
 CrashingStore::CrashingStore(const Sabotage& sabotage, EngineOptions options)
     : sabotage_(sabotage),
       wrapped_(sabotage.file_system ? sabotage.file_system(disk_) : nullptr),
       options_(std::move(options)) {
   if (sabotage_.lies) sabotage_.lies(disk_);
+  options_.large_blob_bytes = kPipelineBytes;
   options_.file_system = wrapped_ != nullptr ? wrapped_.get() : &disk_;
   options_.clock = &clock_;
   options_.random = &random_;

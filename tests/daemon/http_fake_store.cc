@@ -306,6 +306,12 @@ absl::StatusOr<Page<TagInfo>> FakeStore::ListTags(std::string_view repository,
   return result;
 }
 
+absl::StatusOr<uint64_t> FakeStore::TagsVersion(std::string_view repository) {
+  RETURN_IF_ERROR(ListTags(repository, {}).status());
+  MutexLock lock(mutex_);
+  return ++tags_version_;
+}
+
 absl::StatusOr<Page<std::string>> FakeStore::ListRepositories(const PageRequest& page) {
   MutexLock lock(mutex_);
   std::set<std::string> names;

@@ -56,6 +56,8 @@ class FakeStore : public Store {
   absl::Status Untag(std::string_view repository, std::string_view tag) override;
   absl::StatusOr<Page<TagInfo>> ListTags(std::string_view repository,
                                          const PageRequest& page) override;
+  // Never the same: nothing is used again.
+  absl::StatusOr<uint64_t> TagsVersion(std::string_view repository) override;
   absl::StatusOr<Page<std::string>> ListRepositories(const PageRequest& page) override;
   absl::StatusOr<Page<ReferrerInfo>> ListReferrers(std::string_view repository,
                                                    const Digest& subject,
@@ -108,6 +110,7 @@ class FakeStore : public Store {
   std::map<std::string, Upload> uploads_ ABSL_GUARDED_BY(mutex_);
   std::map<Key, std::pair<Manifest, ParsedManifest>> manifests_ ABSL_GUARDED_BY(mutex_);
   std::map<std::pair<std::string, std::string>, Digest> tags_ ABSL_GUARDED_BY(mutex_);
+  uint64_t tags_version_ ABSL_GUARDED_BY(mutex_) = 0;
   int next_id_ ABSL_GUARDED_BY(mutex_) = 1;
 };
 

@@ -5,6 +5,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "storage/base/str_cat.h"
 #include "storage/engine.h"
 #include "storage/limits.h"
 #include "tests/daemon/http_client.h"
@@ -153,6 +154,34 @@ TEST_P(HttpManifests, TagListingInPages) {
   EXPECT_EQ(none.Header("link"), "");
   EXPECT_EQ(client().Do("GET", "/v2/a/tags/list?n=-1").status, 400);
   EXPECT_EQ(client().Do("GET", "/v2/a/tags/list?n=99999999").status, 200);
+}
+
+// A listing that is sent again is a kept one; it is never an old one.
+TEST_P(HttpManifests, TagListingsAreNeverStale) {
+  const std::string manifest = PushContent("a");
+  const auto listed = [&](const std::string& query) {
+    const HttpResponse response = client().Do("GET", "/v2/a/tags/list" + query);
+    EXPECT_EQ(response.status, 200);
+    return response.body;
+  };
+  std::string tags;
+  for (int i = 100; i < 200; ++i) {
+    const std::string tag = StrCat("a-rather-long-name-of-a-tag-", i);
+    ASSERT_EQ(PushManifest(client(), "a", tag, manifest).status, 201);
+    tags += StrCat(i == 100 ? "\"" : ",\"", tag, "\"");
+  }
+  const std::string before = StrCat("{\"name\":\"a\",\"tags\":[", tags, "]}\n");
+  EXPECT_EQ(listed(""), before);
+  EXPECT_EQ(listed(""), before);
+  EXPECT_EQ(listed("?n=100"), before);
+  ASSERT_EQ(PushManifest(client(), "a", "z", manifest).status, 201);
+  EXPECT_EQ(listed(""), StrCat("{\"name\":\"a\",\"tags\":[", tags, ",\"z\"]}\n"));
+  EXPECT_EQ(listed("?n=100"), before);  // the page has not changed, its Link header has
+  EXPECT_EQ(client().Do("GET", "/v2/a/tags/list?n=100").Header("link"),
+            "</v2/a/tags/list?n=100&last=a-rather-long-name-of-a-tag-199>; rel=\"next\"");
+  EXPECT_EQ(client().Do("DELETE", "/v2/a/manifests/z").status, 202);
+  EXPECT_EQ(listed(""), before);
+  EXPECT_EQ(listed("?last=y"), "{\"name\":\"a\",\"tags\":[]}\n");
 }
 
 TEST_P(HttpManifests, Catalog) {

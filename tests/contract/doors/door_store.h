@@ -40,6 +40,9 @@ class DoorStore : public Store {
   absl::Status DeleteManifest(std::string_view, const Digest&) override {
     return NoWordsFor("DeleteManifest");
   }
+  absl::StatusOr<uint64_t> TagsVersion(std::string_view) override {
+    return NoWordsFor("TagsVersion");
+  }
   absl::StatusOr<Page<std::string>> ListRepositories(const PageRequest&) override {
     return NoWordsFor("ListRepositories");
   }

@@ -80,6 +80,8 @@ std::string GrpcStore::Lacks(Ability ability) const {
       return "a Write to an upload that exists goes on with it";
     case Ability::kHeldUploads:
       return "each piece is a Write stream of its own, and nothing is held in between";
+    case Ability::kTagsVersion:
+      return "no call tells it; what is made of it shows in listings of tags over HTTP";
     case Ability::kWholeStore:
     case Ability::kFindMissing:
     case Ability::kListRepositories:

@@ -58,6 +58,8 @@ std::string HttpStore::Lacks(Ability ability) const {
       return "the OCI API has no calls about the whole store";
     case Ability::kFindMissing:
       return "the OCI API asks for one blob at a time";
+    case Ability::kTagsVersion:
+      return "the OCI API does not tell it; what is made of it shows in listings of tags";
     case Ability::kListImages:
       return "the OCI API has no calls about images as people see them, nor about the store";
     case Ability::kManifestDetails:

@@ -18,7 +18,7 @@ class IngestBytesTest : public testing::Test {
     ASSERT_TRUE(disk_.SyncDirectory("/").ok());
   }
 
-  IngestBytes::Parts Parts() { return {files_, unnamed_, space_, buffered_}; }
+  IngestBytes::Parts Parts() { return {files_, unnamed_, space_, buffered_, pipelines_}; }
   std::unique_ptr<IngestBytes> New() {
     return std::make_unique<IngestBytes>(Parts(), DigestAlgorithm::kSha256);
   }
@@ -36,6 +36,7 @@ class IngestBytesTest : public testing::Test {
   BlobFiles files_{disk_, "/blobs"};
   Space space_{disk_, "/", {/*max_bytes=*/64 << 20, 0}, 0};
   std::atomic<size_t> buffered_ = 0;
+  std::atomic<size_t> pipelines_ = 0;
 };
 
 TEST_F(IngestBytesTest, SmallOnesStayInMemory) {
@@ -90,7 +91,7 @@ TEST_F(IngestBytesTest, RefusesWhatTheStoreMayNotHold) {
 
 TEST_F(IngestBytesTest, TheLastStepMayBeSmallerThanAStep) {
   Space small(disk_, "/", {/*max_bytes=*/200'000, 0}, 0);
-  IngestBytes bytes({files_, unnamed_, small, buffered_}, DigestAlgorithm::kSha256);
+  IngestBytes bytes({files_, unnamed_, small, buffered_, pipelines_}, DigestAlgorithm::kSha256);
   EXPECT_TRUE(bytes.Append(std::string(200'000, 'x')).ok());
   EXPECT_EQ(bytes.Append("x").code(), Code::kResourceExhausted);
 }
@@ -183,7 +184,7 @@ TEST_F(IngestBytesTest, RestoresWithoutReading) {
     ASSERT_TRUE(bytes->Append(std::string(100'000, 'x')).ok());
     ASSERT_TRUE(bytes->Sync(false).ok());
     row.file = bytes->file();
-    row.hash_state = bytes->hasher().SaveState();
+    row.hash_state = bytes->HashState();
     ASSERT_TRUE(bytes->Append(std::string(50'000, '!')).ok());
   }
   const auto restored = IngestBytes::Restore(Parts(), row);
@@ -206,7 +207,7 @@ TEST_F(IngestBytesTest, CommitRightAfterRestoreCutsTheTail) {
     ASSERT_TRUE(bytes->Append(std::string(64 << 10, 'x')).ok());
     ASSERT_TRUE(bytes->Sync(false).ok());
     row.file = bytes->file();
-    row.hash_state = bytes->hasher().SaveState();
+    row.hash_state = bytes->HashState();
     ASSERT_TRUE(bytes->Append("!").ok());
   }
   const auto restored = IngestBytes::Restore(Parts(), row);
@@ -214,6 +215,48 @@ TEST_F(IngestBytesTest, CommitRightAfterRestoreCutsTheTail) {
   ASSERT_TRUE((*restored)->Sync(true).ok());
   disk_.PowerUp(Survival::kOnlySynced);
   EXPECT_EQ(FileContent(row.file), std::string(64 << 10, 'x'));
+}
+
+// A large upload in pieces of any size, synced now and then, whose file is closed in between and
+// whose process ends once: the same bytes and the same digest as of a small one.
+TEST_F(IngestBytesTest, LargeUploadsGoThroughThePipeline) {
+  IngestBytes::Parts parts = Parts();
+  parts.large_blob_bytes = 500'000;
+  std::string whole;
+  for (uint64_t word = 1; whole.size() < 5'000'000; word = word * 6364136223846793005u + 1) {
+    whole.append(reinterpret_cast<const char*>(&word), sizeof(word));
+  }
+  auto bytes = std::make_unique<IngestBytes>(parts, DigestAlgorithm::kSha256);
+  bool piped = false;
+  size_t step = 0;
+  while (bytes->size_bytes() < whole.size()) {
+    const size_t size = 1 + (++step * 7919'317) % 90'000;
+    ASSERT_TRUE(bytes->Append(std::string_view(whole).substr(bytes->size_bytes(), size)).ok());
+    piped = piped || pipelines_ == 1;
+    EXPECT_EQ(pipelines_, bytes->size_bytes() >= 590'000 ? 1u : pipelines_.load());
+    if (step % 11 == 0) {
+      ASSERT_TRUE(bytes->Sync(false).ok());
+    }
+    if (step % 22 == 0) {
+      bytes->CloseFile();
+      EXPECT_EQ(pipelines_, 0u);
+    }
+    if (step == 44) {
+      IngestRow row;
+      row.file = bytes->file();
+      row.hash_state = bytes->HashState();
+      bytes = IngestBytes::Restore(parts, row).value();
+    }
+  }
+  EXPECT_TRUE(piped);
+  EXPECT_EQ(bytes->DigestOf(DigestAlgorithm::kSha256).value(),
+            HashBytes(DigestAlgorithm::kSha256, whole));
+  ASSERT_TRUE(bytes->Sync(true).ok());
+  const FileId file = bytes->file();
+  bytes.reset();
+  EXPECT_EQ(pipelines_, 0u);
+  disk_.PowerUp(Survival::kOnlySynced);
+  EXPECT_EQ(FileContent(file), whole);
 }
 
 TEST_F(IngestBytesTest, ShortOrMissingFilesAreNotRestored) {

@@ -8,4 +8,5 @@ varve_test(storage_blob_tests LABEL unit
     blob/reserve_file_test.cc
     blob/space_test.cc
     blob/unnamed_files_test.cc
+    blob/write_pipeline_test.cc
   LIBRARIES varve_test_support varve_flaky_index Threads::Threads)
