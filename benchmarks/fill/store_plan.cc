@@ -9,7 +9,7 @@
 namespace varve {
 namespace {
 
-// Base layers beside one a thousand blobs; more than the offsets that Describe adds to the first.
+// Base layers beside one a thousand blobs, so that a small store has some.
 constexpr uint64_t kSpareBases = 4;
 constexpr char kConfigType[] = "application/vnd.oci.image.config.v1+json";
 constexpr char kLayerType[] = "application/vnd.oci.image.layer.v1.tar+gzip";
@@ -89,8 +89,11 @@ StorePlan::Image StorePlan::Describe(uint64_t image) const {
   Image described;
   described.repository = RepositoryOf(image);
   described.tag = TagOf(image);
-  described.bases = {described.repository % base_layers_,
-                     (described.repository + 1 + image % 3) % base_layers_};
+  // One that the repository's images have in common, and one that images of all repositories
+  // share; every base layer is somebody's.
+  const uint64_t common = described.repository % base_layers_;
+  const uint64_t other = image % base_layers_;
+  described.bases = {common, other == common ? (other + 1) % base_layers_ : other};
   std::vector<Layer> layers;
   for (const uint64_t base : described.bases) layers.push_back(BaseLayer(base));
   for (uint64_t i = 0; i < kOwnLayers; ++i) {
