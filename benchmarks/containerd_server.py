@@ -26,7 +26,8 @@ class Containerd(Server):
     that names the file."""
 
     name = "containerd"
-    protocol = "containerd"
+    kind = "content"  # a protocol of its own, which only the native workloads speak
+    weaker_sync = "syncs files, not directories"
 
     @staticmethod
     def program():
@@ -61,3 +62,6 @@ class Containerd(Server):
     @classmethod
     def version(cls):
         return first_line(cls.program(), "--version")
+
+
+SERVERS = {Containerd.name: Containerd}

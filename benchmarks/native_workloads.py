@@ -213,6 +213,13 @@ WORKLOADS = {
     "reopen_1m": reopen_1m,
     "idle_memory_1m": idle_memory_1m,
 }
+# Their measurements, where those have other names than the workload.
+MEASURES = {
+    "find_missing": ("find_missing", "find_missing_digests"),
+    "reopen_1m": tuple(f"reopen_1m_{end}_{cache}{what}" for end in ("term", "kill")
+                       for cache in ("warm", "cold") for what in ("", "_ready")),
+    "idle_memory_1m": ("idle_memory_1m", "reads_1m", "idle_memory_1m_after_reads"),
+}
 
 
 def main():
