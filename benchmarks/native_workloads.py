@@ -5,7 +5,9 @@ Each entry of WORKLOADS takes a running server of servers.py, the seed of its ro
 that lasts for all rounds of a run, and gives {measurement: its figures, as varve_load prints them},
 or None when the workload is not for servers of that kind. Alone, this file runs one of them:
 
-    benchmarks/native_workloads.py WORKLOAD [--rival containerd] [--rounds N] [--blobs N] [--dir D]
+    benchmarks/native_workloads.py WORKLOAD [--rival containerd] [--rounds N] [--dir D]
+
+VARVE_FILL_BLOBS=10000 in the environment makes the large store smaller.
 """
 
 import argparse
