@@ -1,10 +1,12 @@
 // varved: composition only. Configuration, store, maintenance, doors; then wait for a signal,
 // drain.
 
+#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -48,6 +50,13 @@ void RaiseFileLimit() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// The C library gives threads up to eight arenas a processor, and memory freed in one is of no use
+// in the others: with a million blobs read at random, 300 MB were taken for 154 MB in use.
+void LimitMallocArenas() {
+  const unsigned processors = std::thread::hardware_concurrency();
+  mallopt(M_ARENA_MAX, static_cast<int>(std::clamp(processors, 2u, 8u)));
 }
 
 EngineOptions EngineOptionsOf(const Config& config) {
@@ -125,6 +134,7 @@ int Main(int argc, char** argv) {
     return 0;
   }
   ConfigureLog(config->log_format, config->log_level);
+  LimitMallocArenas();
   const sigset_t stop_signals = BlockStopSignals();
   umask(027);  // images may contain secrets: nothing is readable by others
   RaiseFileLimit();

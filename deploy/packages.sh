@@ -17,6 +17,9 @@ packages_test=(
 
 packages_coverage=(gcovr)
 
+# varve_micro, which is left out of the build without it.
+packages_benchmark=(libbenchmark-dev)
+
 # Real clients. Each is also optional: a case whose client is missing is a visible skip.
 packages_interop=(
   buildah containerd crun curl docker.io podman protobuf-compiler python3 python3-grpcio

@@ -3,6 +3,7 @@
 #include <grpc/slice.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -174,9 +175,8 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, publ
 
   void OnWriteDone(bool ok) override {
     if (!turns_.TakeFromClient()) return;
-    door_.workers.Submit([this, ok] {
-      ok ? SendNext() : EndWith(absl::CancelledError("the client went away or takes no data"));
-    });
+    written_ = ok;
+    GoOnAfterBoth();
   }
 
   void OnDone() override {
@@ -192,8 +192,9 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, publ
 
  private:
   void Begin() {
-    const absl::Status opened = Open();
-    opened.ok() ? SendNext() : EndWith(opened);
+    absl::Status ready = Open();
+    if (ready.ok()) ready = Fill();
+    ready.ok() ? Send() : EndWith(ready);
   }
 
   absl::Status Open() {
@@ -213,26 +214,39 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, publ
     return absl::OkStatus();
   }
 
-  void SendNext() {
-    if (context_.IsCancelled()) return EndWith(absl::CancelledError("the client cancelled"));
-    const size_t length = static_cast<size_t>(std::min<uint64_t>(kReadMessageBytes, end_ - next_));
-    const absl::Status filled = Fill(length);
-    if (!filled.ok()) return EndWith(filled);
-    next_ += length;
-    if (next_ < end_) {
+  // Sends the message that Fill made, and makes the next one meanwhile.
+  void Send() {
+    response_.Swap(&ahead_);
+    if (next_ == end_) {
+      // The stream may be gone when this returns, as with Finish.
       turns_.GiveToClient();
-      StartWrite(&response_);
+      StartWriteAndFinish(&response_, grpc::WriteOptions(),
+                          EndCall(record_, absl::OkStatus(), request_.repository(), SentBytes()));
       return;
     }
-    // The stream may be gone when this returns, as with Finish.
+    running_ = 2;
     turns_.GiveToClient();
-    StartWriteAndFinish(&response_, grpc::WriteOptions(),
-                        EndCall(record_, absl::OkStatus(), request_.repository(), SentBytes()));
+    StartWrite(&response_);
+    // Never from here: this may be a thread of the library, which must not wait for the disk.
+    door_.workers.Submit([this] {
+      filled_ = Fill();
+      GoOnAfterBoth();
+    });
   }
 
-  // Makes the message of the `length` bytes from next_ on, which are read to where they are sent
+  // The write and the read of what follows it end in any order; the second one goes on.
+  void GoOnAfterBoth() {
+    if (--running_ != 0) return;
+    if (!written_ || context_.IsCancelled()) {
+      return EndWith(absl::CancelledError("the client went away or takes no data"));
+    }
+    filled_.ok() ? Send() : EndWith(filled_);
+  }
+
+  // Makes `ahead_` the message of the bytes from next_ on, which are read to where they are sent
   // from.
-  absl::Status Fill(size_t length) {
+  absl::Status Fill() {
+    const size_t length = static_cast<size_t>(std::min<uint64_t>(kReadMessageBytes, end_ - next_));
     const std::string head = EncodeReadHead(next_, reader_.info.size_bytes, length);
     // "Large": never kept within the handle itself, so that both handles mean the same bytes.
     grpc_slice message = grpc_slice_malloc_large(head.size() + length);
@@ -248,7 +262,8 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, publ
         return absl::DataLossError("the file of the blob is shorter than the blob");
       }
     }
-    response_ = grpc::ByteBuffer(&slice, 1);
+    ahead_ = grpc::ByteBuffer(&slice, 1);
+    next_ += length;
     return absl::OkStatus();
   }
 
@@ -267,7 +282,11 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, publ
   BlobReader reader_;
   uint64_t next_ = 0;
   uint64_t end_ = 0;
-  grpc::ByteBuffer response_;
+  grpc::ByteBuffer response_;     // being sent
+  grpc::ByteBuffer ahead_;        // made by Fill
+  std::atomic<int> running_ = 0;  // of the write and the fill beside it
+  bool written_ = false;
+  absl::Status filled_;
   TurnTaking turns_;
 };
 
