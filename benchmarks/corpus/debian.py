@@ -6,10 +6,10 @@ says so and has another digest. apt runs on a state of its own below the cache f
 the machine's packages nor the rights of root matter.
 """
 
-import contextlib
 import io
 import os
 import pathlib
+import shutil
 import subprocess
 import tarfile
 import urllib.parse
@@ -195,8 +195,8 @@ class Unpacked:
             self._unpack(archive.path(package), package.name)
 
     def _unpack(self, deb, name):
-        if not os.path.exists("/usr/bin/dpkg-deb"):
-            raise Missing("needs dpkg-deb")
+        if shutil.which("dpkg-deb") is None:
+            raise Missing("needs dpkg-deb, which is not installed")
         with open(f"{self.scratch}/{name}.tar", "wb") as tar:
             subprocess.run(("dpkg-deb", "--fsys-tarfile", str(deb)), check=True, stdout=tar)
         control = subprocess.run(("dpkg-deb", "--ctrl-tarfile", str(deb)), check=True,
@@ -237,12 +237,11 @@ class Unpacked:
         return sorted_layer(entries)
 
 
-@contextlib.contextmanager
-def unpacked(folder, scratch, sets):
+def unpack(folder, scratch, sets):
     """(Unpacked, {set: names}, differences from the lock) for the packages of those sets."""
     archive = Archive(folder)
     locked = [package for package in read_lock() if set(package.sets) & {"base", *sets}]
     packages, differences = archive.fetch(locked)
     members = {title: [package.name for package in packages if title in package.sets]
                for title in ("base", *sets)}
-    yield Unpacked(archive, packages, scratch), members, differences
+    return Unpacked(archive, packages, scratch), members, differences

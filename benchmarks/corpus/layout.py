@@ -54,7 +54,7 @@ def run(*command, **options):
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           text=True, **options)
     if done.returncode != 0:
-        raise Missing(f"{' '.join(command[:4])} …: {done.stderr.strip()[-600:]}")
+        raise Missing(f"{' '.join(command[:4])} …: {done.stderr.strip()[:600]}")
     return done.stdout
 
 

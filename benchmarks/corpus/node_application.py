@@ -15,8 +15,7 @@ APPLICATION = "node-red"
 SCOPE = "@node-red"  # the application's own packages beside the one of its name
 RELEASES = ("4.0.7", "4.0.8", "4.0.9", "4.1.0", "4.1.1", "4.1.2")
 LOCK = FOLDER / "release_train.lock"
-LOCK_FIELDS = ("version", "integrity", "dependencies", "optionalDependencies", "peerDependencies",
-               "bin", "dev", "optional", "peer", "devOptional", "inBundle", "hasInstallScript")
+LEFT_OUT_OF_LOCK = ("resolved", "funding", "license", "deprecated", "engines")
 NPM = ("npm", "--ignore-scripts", "--omit=optional", "--omit=dev", "--no-audit", "--no-fund",
        "--no-update-notifier", "--omit-lockfile-registry-resolved")
 HOME = "usr/src/app"
@@ -38,11 +37,12 @@ def write_lock(scratch):
         run(*NPM, "install", "--package-lock-only", cwd=folder)
         packages = json.loads((folder / "package-lock.json").read_text())["packages"]
         for path, entry in packages.items():
-            if path and not (entry.get("dev") or entry.get("optional")):
-                kept = {field: entry[field] for field in LOCK_FIELDS if field in entry}
+            if path:
+                kept = {field: value for field, value in entry.items()
+                        if field not in LEFT_OUT_OF_LOCK}
                 key = path, json.dumps(kept, sort_keys=True)
                 entries.setdefault(key, []).append(release)
-    lines = [json.dumps([releases, path]) [:-1] + f", {entry}]"
+    lines = [json.dumps([releases, path])[:-1] + f", {entry}]"
              for (path, entry), releases in sorted(entries.items())]
     LOCK.write_text("[\n" + ",\n".join(lines) + "\n]\n")
 
