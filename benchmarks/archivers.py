@@ -47,8 +47,8 @@ class Archiver:
     def run(self, *arguments, cwd=None):
         """What a run of the program used."""
         with open(f"{self.directory}/output.log", "ab") as log:
-            process = subprocess.Popen((self.program(), *arguments), cwd=cwd, stdout=log, stderr=log,
-                                       stdin=subprocess.DEVNULL,
+            process = subprocess.Popen((self.program(), *arguments), cwd=cwd,
+                                       stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                        env=os.environ | self.environment())
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)

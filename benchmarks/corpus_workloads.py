@@ -2,9 +2,10 @@
 
 `store_release_train`, `store_nightly` and `store_os_family` push the docker-made form; with _podman
 or _plain at the end, the others. Each takes a server of servers.py, or an archiver of archivers.py,
-which stores the files of the image instead. Figures beside the usual ones: `store_bytes` after all,
-`empty_store_bytes` before, `corpus_bytes` that were to be stored, and `added_bytes_N` by image N; `added_bytes` is their mean
-without the first. The corpus must have been built: benchmarks/corpus/build.
+which stores the files of the image instead. Figures beside the usual ones: `empty_store_bytes`
+before, `store_bytes` after all, `corpus_bytes` that were to be stored, and `added_bytes_N` by image
+N; `added_bytes` is their mean without the first. The corpus must have been built:
+benchmarks/corpus/build.
 """
 
 import functools

@@ -91,18 +91,17 @@ def _links_after_files(ordered):
     return result
 
 
-def pack_program(folder, offline=False):
-    """(program, version of Go): pack/ built once per state of its sources."""
+def pack_program(folder, tags="pgzip", offline=False):
+    """(program, version of Go): pack/ built once per state of its sources. Without the tag `pgzip`
+    it needs nothing but Go's standard library, and knows no form `podman`."""
     go = run("go", "env", "GOVERSION").strip()
     sources = sorted((FOLDER / "pack").iterdir())
-    state = hashlib.sha256(b"".join(path.read_bytes() for path in sources) + go.encode())
+    state = hashlib.sha256(b"".join(path.read_bytes() for path in sources) + (go + tags).encode())
     program = f"{folder}/bin/pack-{state.hexdigest()[:16]}"
     if not os.path.exists(program):
         say("building the packer")
-        # Nothing but the standard library is at hand without the network.
-        tags, environment = ("", {"GOPROXY": "off"}) if offline else ("pgzip", {})
         run("go", "build", "-trimpath", "-tags", tags, "-o", program, ".", cwd=FOLDER / "pack",
-            env=os.environ | environment)
+            env=os.environ | ({"GOPROXY": "off"} if offline else {}))
     return program, go
 
 
@@ -136,8 +135,8 @@ def _write_image(blobs, image, packed, form):
         "layers": [{"mediaType": media_type, "digest": layer["digest"],
                     "size": layer["size_bytes"]} for layer in packed]})
     return {"mediaType": "application/vnd.oci.image.manifest.v1+json", **manifest,
-            "annotations": {"org.opencontainers.image.ref.name": image.tag,
-                            "varve.repository": image.repository}}
+            "annotations": {
+                "org.opencontainers.image.ref.name": f"{image.repository}:{image.tag}"}}
 
 
 def corpus_digest(manifests):

@@ -1,14 +1,14 @@
 """Seeded images whose layers are distributed like those of Docker Hub.
 
 The figures are those of "Large-Scale Analysis of the Docker Hub Dataset" (CLUSTER'19): every public
-`latest` image of May 2017. Both the bytes and the files of a layer are divided by `divisor`, so that
-a sample of forty layers fits a disk and files keep their sizes; compare with the figures after
+`latest` image of May 2017. Both the bytes and the files of a layer are divided by `divisor`, so
+that a sample of forty layers fits a disk and files keep their sizes; compare with the figures after
 multiplying by it. Quantiles are drawn one from each of as many equal strata as there are layers: a
 small sample has the shape of the whole. All else that decides what is generated:
 
-* raw bytes of a layer: log-linear between the quantiles of LAYER_BYTES, whose last is chosen so that
-  the mean is 93 MB; files of a layer likewise, LAYER_FILES, mean 2,945; the larger layer has the
-  more files;
+* raw bytes of a layer: log-linear between the quantiles of LAYER_BYTES, whose last is chosen so
+  that the mean is 93 MB; files of a layer likewise, LAYER_FILES, mean 2,945; the larger layer has
+  the more files;
 * distinct files: 3.2 % of all, lognormal of mean 145 KB and sigma SIZE_SIGMA; how often one is
   repeated falls with its size (power ALPHA, which makes the mean over all copies 31.6 KB) and
   scatters (lognormal, REPEAT_SIGMA: half of all files are there at most four times);
@@ -38,10 +38,10 @@ ALPHA = 0.38
 REPEAT_SIGMA = 1.88
 VERSION_SHARE = 0.25
 # (kind, share of the distinct files, first bytes, lowest and highest share that does not compress)
-KINDS = (("elf", 0.11, b"\x7fELF\x02\x01\x01\0", 0.28, 0.42),
+KINDS = (("elf", 0.11, b"\x7fELF\x02\x01\x01\0", 0.30, 0.44),
          ("archive", 0.08, b"PK\x03\x04", 0.95, 1.0),
-         ("text", 0.62, b"# ", 0.22, 0.42),
-         ("data", 0.19, b"\0data", 0.20, 0.45))
+         ("text", 0.62, b"# ", 0.25, 0.45),
+         ("data", 0.19, b"\0data", 0.22, 0.48))
 UNIT_BYTES = 2048
 # Half of the images have fewer than 8 layers, a tenth 18 or more.
 IMAGE_LAYERS = ((0.0, 2), (0.5, 8), (0.9, 18), (1.0, 40))

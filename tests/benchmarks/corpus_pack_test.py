@@ -29,13 +29,13 @@ class Packed(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
-        cls.program, _ = layout.pack_program(cls.folder.name, offline=True)
+        cls.program, _ = layout.pack_program(cls.folder.name, "", offline=True)
 
     @classmethod
     def tearDownClass(cls):
         cls.folder.cleanup()
 
-    def pack(self, form, content=b"abc" * 1000, title="x"):
+    def pack(self, form, content=b"abc" * 1000, title="x", program=None):
         """(corpus.json, its folder) of two images that share a layer."""
         source = pathlib.Path(self.folder.name, f"source-{title}")
         source.write_bytes(content)
@@ -48,7 +48,8 @@ class Packed(unittest.TestCase):
                                          source=str(source))])
         images = [Image("one", "1", 10, [base]), Image("two", "2", 20, [base, top])]
         target = f"{self.folder.name}/{title}-{form}"
-        return layout.write_corpus(target, "tiny", form, images, self.program, {}), target
+        return layout.write_corpus(target, "tiny", form, images, program or self.program,
+                                   {}), target
 
     def test_the_same_input_gives_the_same_digest(self):
         for form in ("docker", "plain"):
@@ -57,6 +58,20 @@ class Packed(unittest.TestCase):
             other, _ = self.pack(form, content=b"abd" * 1000, title="c")
             self.assertEqual(first, second)
             self.assertNotEqual(first["digest"], other["digest"])
+
+    def test_podman_compresses_the_same_layers_in_another_way(self):
+        try:
+            program, _ = layout.pack_program(self.folder.name, offline=True)
+        except layout.Missing as reason:
+            self.skipTest(f"the modules of pack/go.mod are not on this machine: {reason}")
+        content = bytes(range(256)) * 8192  # more than one block of pgzip
+        docker, _ = self.pack("docker", content, "d", program)
+        podman, _ = self.pack("podman", content, "p", program)
+        again, _ = self.pack("podman", content, "q", program)
+        self.assertEqual(podman, again)
+        self.assertNotEqual(podman["digest"], docker["digest"])
+        self.assertEqual({layer["diff_id"] for layer in podman["layers"]},
+                         {layer["diff_id"] for layer in docker["layers"]})
 
     def test_blobs_are_what_their_names_say(self):
         for form in ("docker", "plain"):
@@ -98,20 +113,26 @@ class Packed(unittest.TestCase):
             layout.write_corpus(f"{self.folder.name}/short-out", "tiny", "plain", [image],
                                 self.program, {})
 
-    def test_a_synthetic_corpus_compresses_as_those_of_docker_hub(self):
-        digests = []
-        for attempt in ("first", "second"):
-            scratch = pathlib.Path(self.folder.name, attempt)
-            scratch.mkdir()
-            images, _ = synthetic.images(None, str(scratch), {"raw_mb": 64, "divisor": 64})
-            corpus = layout.write_corpus(f"{scratch}/out", "synthetic", "docker", images,
-                                         self.program, {})
-            digests.append(corpus["digest"])
+    def pack_synthetic(self, title, form, parameters):
+        scratch = pathlib.Path(self.folder.name, title)
+        scratch.mkdir()
+        images, _ = synthetic.images(None, str(scratch), parameters)
+        return layout.write_corpus(f"{scratch}/out", "synthetic", form, images, self.program, {})
+
+    def test_a_synthetic_corpus_is_that_of_its_parameters(self):
+        digests = [self.pack_synthetic(f"repeat-{number}", "plain",
+                                       {"raw_mb": raw_mb, "divisor": 64})["digest"]
+                   for number, raw_mb in enumerate((16, 16, 32))]
         self.assertEqual(digests[0], digests[1])
-        for figure in calibration.of_compression(
-                [layer["raw_bytes"] for layer in corpus["layers"]],
-                [layer["size_bytes"] for layer in corpus["layers"]]):
-            self.assertTrue(figure.met(), figure)
+        self.assertNotEqual(digests[0], digests[2])
+
+    def test_layers_compress_as_those_of_docker_hub(self):
+        layers = self.pack_synthetic("ratio", "docker", {"raw_mb": 256, "divisor": 16})["layers"]
+        raw = [layer["raw_bytes"] for layer in layers]
+        figures = calibration.of_compression(raw, [layer["size_bytes"] for layer in layers])
+        figures += calibration.of_layers(raw, [layer["files"] for layer in layers], 16)
+        for figure in figures:
+            self.assertTrue(figure.met(), repr(figure))
 
 
 if __name__ == "__main__":
