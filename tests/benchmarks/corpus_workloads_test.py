@@ -76,10 +76,11 @@ def write_corpus(folder):
     blobs = pathlib.Path(folder, "tiny/docker/blobs/sha256")
     blobs.mkdir(parents=True)
 
-    def put(data):
+    def put(data, kind):
         digest = hashlib.sha256(data).hexdigest()
         (blobs / digest).write_bytes(data)
-        return {"digest": f"sha256:{digest}", "size": len(data)}
+        return {"mediaType": f"application/vnd.oci.image.{kind}", "size": len(data),
+                "digest": f"sha256:{digest}"}
 
     def layer(name):
         out = io.BytesIO()
@@ -87,13 +88,16 @@ def write_corpus(folder):
             member = tarfile.TarInfo(name)
             member.size = 3000
             tar.addfile(member, io.BytesIO(os.urandom(3000)))
-        return put(out.getvalue())
+        return put(out.getvalue(), "layer.v1.tar+gzip")
 
     shared, images = layer("base"), []
     for number in range(2):
+        config = put(b'{"architecture":"amd64","os":"linux","author":"%d"}' % number,
+                     "config.v1+json")
         manifest = put(json.dumps({
-            "mediaType": "application/vnd.oci.image.manifest.v1+json",
-            "config": put(b"{%d}" % number), "layers": [shared, layer(f"top{number}")]}).encode())
+            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": config, "layers": [shared, layer(f"top{number}")]}).encode(),
+            "manifest.v1+json")
         images.append({"repository": f"r{number}", "tag": "t", "manifest": manifest["digest"]})
     (blobs.parents[1] / "corpus.json").write_text(json.dumps(
         {"digest": "sha256:x", "blob_bytes": 5, "raw_bytes": 6, "images": images}))
