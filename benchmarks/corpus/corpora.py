@@ -14,7 +14,7 @@ from layout import Image
 FIRST_BUILD = calendar.timegm((2025, 11, 3, 2, 0, 0))
 DAY_SECONDS = 86400
 NIGHTS = 10
-NIGHTLY_SET = "web"
+NIGHTLY_SET = "python"
 CHANGED_SHARE = (0.01, 0.05)
 NIGHTLY_SEED = 20251103
 
