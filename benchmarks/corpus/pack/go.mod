@@ -1,0 +1,7 @@
+module varve/benchmarks/corpus/pack
+
+go 1.22
+
+require github.com/klauspost/pgzip v1.2.6
+
+require github.com/klauspost/compress v1.18.0 // indirect
