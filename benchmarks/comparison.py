@@ -42,8 +42,8 @@ def order_of_round(names, number):
 
 def select(asked, measures):
     """{workload: prefixes of the measurements to show} of names or prefixes of workloads and
-    measurements; everything when nothing is asked. `measures` is {workload: its measurements}; a
-    workload that does not say them is known by its own name. ValueError has what is unknown."""
+    measurements; everything when nothing is asked. `measures` is {workload: its measurements}.
+    ValueError has what is unknown."""
     if not asked:
         return {workload: [""] for workload in measures}
     chosen = {}
@@ -75,7 +75,7 @@ def values(rounds, figure):
 
 
 def ratios(ours, theirs, figure):
-    """Ours divided by theirs, round by round; rounds that only one of them finished are left out."""
+    """Ours divided by theirs, round by round, without those that only one of them finished."""
     pairs = ((figure_of(a, figure), figure_of(b, figure)) for a, b in zip(ours, theirs)
              if a is not None and b is not None)
     return [a / b for a, b in pairs if a is not None and b]
@@ -132,7 +132,8 @@ def figures_that_matter(by_server):
     for rounds in by_server.values():
         for measurement in rounds:
             for key, value in (measurement or {}).items():
-                if key not in COMMON_KEYS and key not in further and isinstance(value, (int, float)):
+                known = key in COMMON_KEYS or key in further
+                if not known and isinstance(value, (int, float)):
                     further.append(key)
     return rows + further
 

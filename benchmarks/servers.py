@@ -140,7 +140,7 @@ class Varve(Server):
 
 
 class Floor(Server):
-    """The least that a registry must do on this machine: receive, hash, write and sync; sendfile."""
+    """The least that a registry must do: receive, hash, write and sync; sendfile."""
 
     name = "floor"
     kind = "blobs"
@@ -243,4 +243,5 @@ class Nginx(Server):
         return first_line(cls.program(), "-v")
 
 
-SERVERS = {server.name: server for server in (Varve, Floor, Distribution, DistributionV3, Zot, Nginx)}
+SERVERS = {server.name: server
+           for server in (Varve, Floor, Distribution, DistributionV3, Zot, Nginx)}

@@ -39,7 +39,8 @@ class Verdict(NamedTuple):
         ratio = "×" if target.rival else ""
         found = "–" if self.value is None else f"{ratio}{comparison.number(self.value)}"
         limit = f"{ratio}{comparison.number(target.limit)}"
-        return f"{word:12}  {target.measurement}: {target.figure}{against} {found}, to be {sign} {limit}"
+        return (f"{word:12}  {target.measurement}: {target.figure}{against} {found}, "
+                f"to be {sign} {limit}")
 
 
 def _large_pushes():
