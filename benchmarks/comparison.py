@@ -20,6 +20,7 @@ FIGURES = {
     "written MB": lambda m: m["written_bytes"] / 1e6,
     "peak RSS MB": lambda m: m["peak_rss_bytes"] / 1e6,
     "store MB": lambda m: m["store_bytes"] / 1e6 if "store_bytes" in m else None,
+    "RSS MB": lambda m: m["rss_bytes"] / 1e6 if "rss_bytes" in m else None,
 }
 # What varve_load measures of everything; a measurement may have more, shown under its own name.
 COMMON_KEYS = frozenset((
@@ -94,6 +95,8 @@ def number(value):
     if value == 0:
         return "0"
     size = abs(value)
+    if size >= 1e6:
+        return f"{value:,.0f}"
     if size >= 100:
         return f"{value:.0f}"
     if size >= 10:
@@ -138,13 +141,14 @@ def figures_that_matter(by_server):
     return rows + further
 
 
-COSTS = (("peak RSS MB", "peak RSS"), ("written MB", "written"), ("store MB", "store"))
+COSTS = ("peak RSS MB", "written MB", "store MB")
+COSTS_TITLE = "peak RSS / written / store MB, flushes, CPU s"
 
 
 def costs(rounds):
     """Medians of what else it took, in one cell; flushes are of the whole measurement."""
     cells = []
-    for figure, _ in COSTS:
+    for figure in COSTS:
         found = values(rounds, figure)
         cells.append(number(statistics.median(found)) if found else "–")
     flushes = [measurement["disk_flushes"] for measurement in rounds if measurement is not None]
@@ -152,9 +156,6 @@ def costs(rounds):
     cpu = values(rounds, "CPU s")
     cells.append(number(statistics.median(cpu)) if cpu else "–")
     return " / ".join(cells)
-
-
-COSTS_TITLE = "MB peak RSS / written / store, flushes, CPU s"
 
 
 def ratio_cell(by_server, rival, figure):
@@ -167,7 +168,8 @@ def ratio_cell(by_server, rival, figure):
 def table(results, names, notes):
     """Markdown: a row per measurement and figure, a column per server, beside each rival's value
     varve's divided by it. `notes` is {server: what its title says besides its name}."""
-    rivals = [name for name in names if name != OURS]
+    rivals = [name for name in names if name != OURS and
+              any(sample_of({name: by_server.get(name, [])}) for by_server in results.values())]
     titles = [f"{name}{f' ({notes[name]})' if notes.get(name) else ''}" for name in rivals]
     head = ["measurement", "connections", "figure", OURS]
     for title in titles:

@@ -75,8 +75,8 @@ TARGETS = (
     Target("grpc_read", "MB/s", "containerd", True, 2),
     *(Target(f"reopen_1m_{end}_{cache}", "p99 ms", None, False, 1000)
       for end in ("term", "kill") for cache in ("warm", "cold")),
-    Target("idle_memory_1m", "rss_bytes", None, False, 256 * MIB),
-    Target("*", "peak_rss_bytes", None, False, 256 * MIB),
+    Target("idle_memory_1m", "RSS MB", None, False, 256 * MIB / 1e6),
+    Target("*", "peak RSS MB", None, False, 256 * MIB / 1e6),
 )
 
 
