@@ -17,7 +17,8 @@ class Archiver:
 
     name = ""
     package = ""
-    durable = True
+    kind = "archiver"  # of files, not a server: only the workloads about space are for it
+    weaker_sync = ""
     static_root = None
     port = None
 
@@ -115,4 +116,4 @@ class Borg(Archiver):
         return ("create", "--compression", "zstd,3", f"::{title}", ".")
 
 
-ARCHIVERS = {archiver.name: archiver for archiver in (Restic, Borg)}
+SERVERS = {archiver.name: archiver for archiver in (Restic, Borg)}

@@ -216,12 +216,12 @@ def archive_images(name, corpus, archiver, work_dir):
 
 
 def store(corpus_name, form, name, server, seed, work_dir):
-    """The workload; None for a server that only serves files."""
+    """The workload; None for a server that stores no images."""
     del seed  # the corpus decides all
-    if getattr(server, "static_root", None):
+    if server.kind not in ("registry", "archiver"):
         return None
     corpus = Corpus(corpus_name, form)
-    if hasattr(server, "store"):
+    if server.kind == "archiver":
         return {name: archive_images(name, corpus, server, work_dir)}
     return {name: push_images(name, corpus, server)}
 

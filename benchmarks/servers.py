@@ -55,11 +55,15 @@ def go_program(name):
 
 
 class Server:
-    """One server on a fresh `directory`, which is removed with it. `durable` tells whether what it
-    acknowledges is on stable storage."""
+    """One server on a fresh `directory`, which is removed with it."""
 
     name = ""
-    durable = True
+    # What it can do: "registry"; "blobs", which takes and gives blobs and nothing else; "static",
+    # which serves plain files; another word for a server with a protocol of its own.
+    kind = "registry"
+    # Empty when what it acknowledges is on stable storage; otherwise how much of it is, for the
+    # title of its column.
+    weaker_sync = ""
     static_root = None  # set by a server of plain files: where they go
 
     def __init__(self, directory):
@@ -107,7 +111,7 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        shutil.rmtree(self.directory)
+        shutil.rmtree(self.directory, ignore_errors=True)
         os.sync()
 
 
@@ -130,13 +134,41 @@ class Varve(Server):
 
     @classmethod
     def version(cls):
+        if not os.path.exists(cls.binary()):
+            raise Missing(f"{cls.binary()} is not built: cmake --build --preset release")
         return first_line(cls.binary(), "--version")
 
 
+class Floor(Server):
+    """The least that a registry must do: receive, hash, write and sync; sendfile."""
+
+    name = "floor"
+    kind = "blobs"
+
+    @staticmethod
+    def program():
+        program = os.environ.get("VARVE_FLOOR", str(ROOT / "build/release/bin/varve_floor"))
+        if not os.path.exists(program):
+            raise Missing(f"{program} is not built: cmake --build --preset release")
+        return program
+
+    def command(self):
+        os.makedirs(f"{self.directory}/store")
+        return [self.program(), "--port", str(self.port), "--directory", f"{self.directory}/store"]
+
+    @classmethod
+    def version(cls):
+        cls.program()
+        return "of this tree"
+
+
 class Distribution(Server):
-    """Debian's docker-registry: distribution 2.8 built with a Go that hashes without SHA-NI."""
+    """Debian's docker-registry: distribution 2.8 built with a Go that hashes without SHA-NI. It
+    syncs each file that it writes; the rename of the blob and the new directories it leaves to the
+    journal of the file system."""
 
     name = "distribution"
+    weaker_sync = "syncs files, not directories"
 
     @staticmethod
     def program():
@@ -187,6 +219,7 @@ class Nginx(Server):
     """nginx with sendfile: serves plain files, so only what pulls runs on it."""
 
     name = "nginx"
+    kind = "static"
 
     @staticmethod
     def program():
@@ -210,4 +243,5 @@ class Nginx(Server):
         return first_line(cls.program(), "-v")
 
 
-SERVERS = {server.name: server for server in (Varve, Distribution, DistributionV3, Zot, Nginx)}
+SERVERS = {server.name: server
+           for server in (Varve, Floor, Distribution, DistributionV3, Zot, Nginx)}

@@ -1,5 +1,6 @@
 #include "benchmarks/load/measurement.h"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -66,13 +67,13 @@ std::vector<pid_t> WithDescendants(pid_t pid) {
   return tree;
 }
 
+}  // namespace
+
 double Percentile(const std::vector<double>& sorted, double share) {
   if (sorted.empty()) return 0;
   const size_t at = static_cast<size_t>(share * static_cast<double>(sorted.size() - 1) + 0.5);
   return sorted[at];
 }
-
-}  // namespace
 
 ServerUsage ReadServerUsage(pid_t pid) {
   ServerUsage usage;
@@ -85,39 +86,72 @@ ServerUsage ReadServerUsage(pid_t pid) {
   return usage;
 }
 
-uint64_t ReadDiskFlushes() {
-  constexpr int kFlushesField = 18;  // Documentation/admin-guide/iostats: flush requests completed
-  std::istringstream lines(ReadText("/proc/diskstats"));
+void ResetPeakRss(pid_t pid) {
+  for (const pid_t one : WithDescendants(pid)) {
+    std::ofstream(StrCat("/proc/", one, "/clear_refs")) << "5";
+  }
+}
+
+uint64_t CountDiskFlushes(const std::string& diskstats,
+                          const std::function<bool(std::string_view name)>& is_disk) {
+  // Documentation/admin-guide/iostats: flush requests completed are field 16 after the name, which
+  // follows major and minor number.
+  constexpr int kNameField = 3, kFlushesField = 19;
+  std::istringstream lines(diskstats);
   std::string line;
   uint64_t flushes = 0;
   while (std::getline(lines, line)) {
     std::istringstream fields(line);
-    std::string field;
-    for (int i = 0; i < kFlushesField && fields >> field; ++i) {
+    std::string field, name;
+    for (int i = 1; i <= kFlushesField && fields >> field; ++i) {
+      if (i == kNameField) name = field;
     }
-    if (fields) flushes += std::strtoull(field.c_str(), nullptr, 10);
+    if (fields && is_disk(name)) flushes += std::strtoull(field.c_str(), nullptr, 10);
   }
   return flushes;
+}
+
+uint64_t ReadDiskFlushes() {
+  return CountDiskFlushes(ReadText("/proc/diskstats"), [](std::string_view name) {
+    // Only hardware has this: no partition, loop, device mapper or RAID.
+    std::error_code error;
+    return std::filesystem::exists(StrCat("/sys/block/", name, "/device"), error);
+  });
+}
+
+void TouchFreshMemory(uint64_t bytes) {
+  if (bytes == 0) return;
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  if (memory != MAP_FAILED) munmap(memory, bytes);
 }
 
 std::string Measurement::Json() const {
   std::vector<double> sorted = latencies_ms;
   std::sort(sorted.begin(), sorted.end());
+  std::string extra;
+  for (const auto& [key, value] : more) absl::StrAppendFormat(&extra, ",\"%s\":%.15g", key, value);
   return absl::StrFormat(
       "{\"name\":\"%s\",\"connections\":%d,\"operations\":%d,\"bytes\":%d,\"wall_seconds\":%.6f,"
       "\"cpu_seconds\":%.3f,\"written_bytes\":%d,\"peak_rss_bytes\":%d,\"disk_flushes\":%d,"
-      "\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"p999_ms\":%.3f}",
+      "\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"p999_ms\":%.3f%s}",
       name, connections, operations, bytes, wall_seconds, used.cpu_seconds, used.written_bytes,
       used.peak_rss_bytes, disk_flushes, Percentile(sorted, 0.5), Percentile(sorted, 0.99),
-      Percentile(sorted, 0.999));
+      Percentile(sorted, 0.999), extra);
 }
 
 absl::StatusOr<Measurement> Measure(const std::string& name, pid_t server, int connections,
-                                    size_t operations, const Operation& operation) {
+                                    size_t operations, const Operation& operation,
+                                    uint64_t page_cache_bytes) {
   using Clock = std::chrono::steady_clock;
   Measurement result;
   result.name = name;
   result.connections = connections;
+  if (page_cache_bytes > 0) {
+    constexpr uint64_t kForTheRest = 256 * 1024 * 1024;
+    TouchFreshMemory(page_cache_bytes + page_cache_bytes / 2 + kForTheRest);
+  }
+  ResetPeakRss(server);
   const ServerUsage before = ReadServerUsage(server);
   const uint64_t flushes_before = ReadDiskFlushes();
   std::atomic<size_t> next = 0;

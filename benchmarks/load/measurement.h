@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -18,12 +20,27 @@ namespace varve::load {
 struct ServerUsage {
   double cpu_seconds = 0;       // user and system
   uint64_t written_bytes = 0;   // that it caused to be written to disks
-  uint64_t peak_rss_bytes = 0;  // the largest of each process since its start, added up
+  uint64_t peak_rss_bytes = 0;  // the largest of each since its start or ResetPeakRss, added up
 };
 ServerUsage ReadServerUsage(pid_t pid);
 
-// Flushes of all disks of the machine since it started.
+// From now on the peaks of the process and its descendants are those of what follows.
+void ResetPeakRss(pid_t pid);
+
+// Flush requests that the disks completed since the machine started: of whole devices that
+// `is_disk` knows, so that neither a partition nor a device on top of another counts twice.
+// `diskstats` is the text of /proc/diskstats.
+uint64_t CountDiskFlushes(const std::string& diskstats,
+                          const std::function<bool(std::string_view name)>& is_disk);
 uint64_t ReadDiskFlushes();
+
+// Touches `bytes` of fresh memory and gives them back. A host takes memory back that its guest has
+// freed, and the first touch after that costs up to seconds a GB; after this call a server finds
+// pages for its files that are there.
+void TouchFreshMemory(uint64_t bytes);
+
+// Of an ascending list, 0 when it is empty; `share` between 0 and 1.
+double Percentile(const std::vector<double>& sorted, double share);
 
 struct Measurement {
   std::string name;
@@ -33,7 +50,8 @@ struct Measurement {
   double wall_seconds = 0;
   ServerUsage used;  // differences, but the peak
   uint64_t disk_flushes = 0;
-  std::vector<double> latencies_ms;  // one per operation, in no order
+  std::vector<double> latencies_ms;                  // one per operation, in no order
+  std::vector<std::pair<std::string, double>> more;  // further figures, by their key in the JSON
 
   // One JSON object.
   std::string Json() const;
@@ -41,10 +59,12 @@ struct Measurement {
 
 // Runs `operation(connection number, i)` for every i < operations, on `connections` threads that
 // take the next i when they are ready. The first error ends it. The result of an operation is its
-// payload in bytes.
+// payload in bytes. `page_cache_bytes` is what the operations will make the system keep of files:
+// memory for it is touched before the clock starts.
 using Operation = std::function<absl::StatusOr<uint64_t>(int connection, size_t i)>;
 absl::StatusOr<Measurement> Measure(const std::string& name, pid_t server, int connections,
-                                    size_t operations, const Operation& operation);
+                                    size_t operations, const Operation& operation,
+                                    uint64_t page_cache_bytes = 0);
 
 }  // namespace varve::load
 

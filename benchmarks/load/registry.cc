@@ -94,19 +94,25 @@ absl::StatusOr<uint64_t> Registry::PushBlobInTwo(const Blob& blob) {
   ASSIGN_OR_RETURN(const std::string location, BeginUpload());
   RETURN_IF_ERROR(
       connection_.SendAndBreak({"PATCH", location, kStream, blob.bytes}, blob.bytes.size() / 2));
-  // The status answers what the registry has; one that lost it all says so, and all is sent again.
+  const size_t sent_before = blob.bytes.size() / 2;
   ASSIGN_OR_RETURN(const HttpResponse status, connection_.Call({"GET", location, "", ""}));
-  size_t offset = 0;
-  std::string resumed = status.location.empty() ? location : TargetOf(status.location);
-  if (status.status == 204) {
-    offset = status.range_end == 0 ? 0 : static_cast<size_t>(status.range_end) + 1;
+  if (status.status == 404) {
+    ASSIGN_OR_RETURN(const uint64_t again, PushBlob(blob));
+    return sent_before + again;
   }
+  if (status.status != 204) {
+    return absl::InvalidArgumentError(
+        StrCat("GET ", location, " answered ", status.status, ", expected 204 or 404"));
+  }
+  // The newest Location counts: some registries keep the offset in it.
+  const std::string resumed = status.location.empty() ? location : TargetOf(status.location);
+  const size_t offset = status.range_end == 0 ? 0 : static_cast<size_t>(status.range_end) + 1;
   const std::string_view rest = std::string_view(blob.bytes).substr(offset);
   const std::string headers =
       StrCat(kStream, "Content-Range: ", offset, "-", blob.bytes.size() - 1, "\r\n");
   ASSIGN_OR_RETURN(const HttpResponse sent, Expect(202, {"PATCH", resumed, headers, rest}));
   RETURN_IF_ERROR(FinishUpload(TargetOf(sent.location), blob));
-  return blob.bytes.size();
+  return sent_before + rest.size();
 }
 
 absl::StatusOr<uint64_t> Registry::PutManifest(std::string_view tag, const Blob& manifest) {

@@ -30,7 +30,9 @@ class Registry {
 
   // As docker pushes: POST, one PATCH, PUT. Gives the payload's size.
   absl::StatusOr<uint64_t> PushBlob(const Blob& blob);
-  // Breaks off in the middle of the PATCH, asks where the upload stands, and goes on there.
+  // Breaks off in the middle of the PATCH, asks where the upload stands, and goes on there; a
+  // registry that does not know the upload any more gets all of it again, as from docker. Gives the
+  // bytes sent in all: the payload's size when nothing was sent twice.
   absl::StatusOr<uint64_t> PushBlobInTwo(const Blob& blob);
   absl::StatusOr<uint64_t> PutManifest(std::string_view tag, const Blob& manifest);
   absl::StatusOr<uint64_t> PullBlob(std::string_view digest);

@@ -1,5 +1,6 @@
 #include "benchmarks/load/workloads.h"
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 
@@ -20,6 +21,8 @@ constexpr Shape kOneLarge{1, 512 * kMiB, 1};
 constexpr Shape kEightMiddling{8, 64 * kMiB, 4};
 constexpr Shape kManySmall{2000, 16 * 1024, 8};
 
+uint64_t TotalBytes(const Shape& shape) { return shape.blobs * shape.size_bytes; }
+
 using Measurements = absl::StatusOr<std::vector<Measurement>>;
 
 std::vector<Blob> MakeBlobs(const Target& target, const Shape& shape) {
@@ -33,10 +36,12 @@ std::vector<Blob> MakeBlobs(const Target& target, const Shape& shape) {
 absl::StatusOr<Measurement> PushAll(const Target& target, const std::string& name,
                                     const Shape& shape, const std::vector<Blob>& blobs) {
   const auto registries = Connect(target, shape.connections, "bench/blobs");
-  return Measure(name, target.server, shape.connections, blobs.size(),
-                 [&](int connection, size_t i) {
-                   return registries[static_cast<size_t>(connection)]->PushBlob(blobs[i]);
-                 });
+  return Measure(
+      name, target.server, shape.connections, blobs.size(),
+      [&](int connection, size_t i) {
+        return registries[static_cast<size_t>(connection)]->PushBlob(blobs[i]);
+      },
+      TotalBytes(shape));
 }
 
 // For a server of plain files: puts each blob where a registry would serve it.
@@ -58,7 +63,7 @@ absl::Status WriteFiles(const Target& target, const std::vector<Blob>& blobs) {
 Measurements PushAndPull(const Target& target, const std::string& shape_name, const Shape& shape) {
   const std::vector<Blob> blobs = MakeBlobs(target, shape);
   std::vector<Measurement> results;
-  if (target.static_root.empty()) {
+  if (target.kind != Kind::kStatic) {
     ASSIGN_OR_RETURN(results.emplace_back(),
                      PushAll(target, StrCat("push_unique_", shape_name), shape, blobs));
   } else {
@@ -95,17 +100,29 @@ Measurements PushSame(const Target& target) {
 Measurements PushResume(const Target& target) {
   const std::vector<Blob> blobs = MakeBlobs(target, kEightMiddling);
   const auto registries = Connect(target, 4, "bench/blobs");
-  ASSIGN_OR_RETURN(
-      Measurement resumed,
-      Measure("push_resume", target.server, 4, blobs.size(), [&](int connection, size_t i) {
-        return registries[static_cast<size_t>(connection)]->PushBlobInTwo(blobs[i]);
-      }));
+  std::atomic<uint64_t> sent = 0;
+  ASSIGN_OR_RETURN(Measurement resumed,
+                   Measure(
+                       "push_resume", target.server, 4, blobs.size(),
+                       [&](int connection, size_t i) -> absl::StatusOr<uint64_t> {
+                         Registry& registry = *registries[static_cast<size_t>(connection)];
+                         ASSIGN_OR_RETURN(const uint64_t bytes, registry.PushBlobInTwo(blobs[i]));
+                         sent += bytes;
+                         return blobs[i].bytes.size();
+                       },
+                       2 * TotalBytes(kEightMiddling)));
+  // Of the half that the server had received before the connection broke.
+  resumed.more.emplace_back("sent_again_bytes", static_cast<double>(sent - resumed.bytes));
   return std::vector<Measurement>{std::move(resumed)};
 }
 
 Measurements PullRange(const Target& target) {
   const std::vector<Blob> blobs = MakeBlobs(target, kOneLarge);
-  RETURN_IF_ERROR(PushAll(target, "first", kOneLarge, blobs).status());
+  if (target.kind == Kind::kStatic) {
+    RETURN_IF_ERROR(WriteFiles(target, blobs));
+  } else {
+    RETURN_IF_ERROR(PushAll(target, "first", kOneLarge, blobs).status());
+  }
   constexpr size_t kRange = 64 * 1024;
   const auto registries = Connect(target, 4, "bench/blobs");
   const auto pull = [&](int connection, size_t i) {
@@ -189,17 +206,27 @@ std::vector<std::unique_ptr<Registry>> Connect(const Target& target, int count,
 
 const std::vector<Workload>& Workloads() {
   static const std::vector<Workload> workloads = {
-      {"blobs_1x512m", true, [](const Target& t) { return PushAndPull(t, "1x512m", kOneLarge); }},
-      {"blobs_8x64m", true,
+      {"blobs_1x512m",
+       {"push_unique_1x512m", "pull_hot_1x512m"},
+       Kind::kStatic,
+       [](const Target& t) { return PushAndPull(t, "1x512m", kOneLarge); }},
+      {"blobs_8x64m",
+       {"push_unique_8x64m", "pull_hot_8x64m"},
+       Kind::kStatic,
        [](const Target& t) { return PushAndPull(t, "8x64m", kEightMiddling); }},
-      {"blobs_2000x16k", true,
+      {"blobs_2000x16k",
+       {"push_unique_2000x16k", "pull_hot_2000x16k"},
+       Kind::kStatic,
        [](const Target& t) { return PushAndPull(t, "2000x16k", kManySmall); }},
-      {"push_same", false, PushSame},
-      {"push_resume", false, PushResume},
-      {"pull_range", false, PullRange},
-      {"heads", false, Heads},
-      {"manifests", false, Manifests},
-      {"mixed_trace", false, MixedTrace},
+      {"push_same", {"push_same"}, Kind::kRegistry, PushSame},
+      {"push_resume", {"push_resume"}, Kind::kRegistry, PushResume},
+      {"pull_range", {"pull_range"}, Kind::kStatic, PullRange},
+      {"heads", {"head_hit", "head_missing"}, Kind::kRegistry, Heads},
+      {"manifests",
+       {"manifest_put_tag", "manifest_by_tag", "tags_list_10k"},
+       Kind::kRegistry,
+       Manifests},
+      {"mixed_trace", {"mixed_trace"}, Kind::kRegistry, MixedTrace},
   };
   return workloads;
 }

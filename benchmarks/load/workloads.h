@@ -16,11 +16,19 @@
 
 namespace varve::load {
 
+// What a server can do, each also what those before it can.
+enum class Kind {
+  kStatic,    // serves plain files; the workload puts them below Target::static_root
+  kBlobs,     // takes and gives blobs, nothing else
+  kRegistry,  // all of the distribution protocol
+};
+
 struct Target {
+  Kind kind = Kind::kRegistry;
   std::string host = "127.0.0.1";
   int port = 0;
   pid_t server = 0;
-  std::string static_root;  // of a server of plain files: where they go; it can only be pulled from
+  std::string static_root;  // where files for a Kind::kStatic server go
   uint64_t seed = 0;  // another one for each round: what is pushed is never in the store before
 };
 
@@ -30,7 +38,8 @@ std::vector<std::unique_ptr<Registry>> Connect(const Target& target, int count,
 
 struct Workload {
   std::string name;
-  bool plain_files;  // a server of plain files can take part
+  std::vector<std::string> measurements;  // that it gives, as far as the server can
+  Kind least;                             // the least able kind of server that takes part
   std::function<absl::StatusOr<std::vector<Measurement>>(const Target&)> run;
 };
 const std::vector<Workload>& Workloads();

@@ -142,7 +142,7 @@ class Workloads(unittest.TestCase):
         def store(folder, title):
             seen.append((title, sorted(os.listdir(folder))))
             return types.SimpleNamespace(ru_utime=1.0, ru_stime=0.5, ru_oublock=2, ru_maxrss=3)
-        server = types.SimpleNamespace(store=store, store_bytes=lambda: 10 * len(seen))
+        server = types.SimpleNamespace(kind="archiver", store=store, store_bytes=lambda: 10 * len(seen))
         figures = self.run_store(server)
         self.assertEqual(seen, [("corpus-r0-t", ["base", "top0"]),
                                 ("corpus-r1-t", ["base", "top1"])])
@@ -155,7 +155,7 @@ class Workloads(unittest.TestCase):
             corpus_workloads.Corpus("nightly", "plain")
 
     def test_a_server_of_plain_files_has_no_part(self):
-        server = types.SimpleNamespace(static_root="/x")
+        server = types.SimpleNamespace(kind="static")
         self.assertIsNone(corpus_workloads.WORKLOADS["store_nightly"](server, 1, "/x"))
 
     def test_names(self):
