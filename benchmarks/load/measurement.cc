@@ -1,6 +1,5 @@
 #include "benchmarks/load/measurement.h"
 
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -119,13 +118,6 @@ uint64_t ReadDiskFlushes() {
   });
 }
 
-void TouchFreshMemory(uint64_t bytes) {
-  if (bytes == 0) return;
-  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-  if (memory != MAP_FAILED) munmap(memory, bytes);
-}
-
 std::string Measurement::Json() const {
   std::vector<double> sorted = latencies_ms;
   std::sort(sorted.begin(), sorted.end());
@@ -141,16 +133,11 @@ std::string Measurement::Json() const {
 }
 
 absl::StatusOr<Measurement> Measure(const std::string& name, pid_t server, int connections,
-                                    size_t operations, const Operation& operation,
-                                    uint64_t page_cache_bytes) {
+                                    size_t operations, const Operation& operation) {
   using Clock = std::chrono::steady_clock;
   Measurement result;
   result.name = name;
   result.connections = connections;
-  if (page_cache_bytes > 0) {
-    constexpr uint64_t kForTheRest = 256 * 1024 * 1024;
-    TouchFreshMemory(page_cache_bytes + page_cache_bytes / 2 + kForTheRest);
-  }
   ResetPeakRss(server);
   const ServerUsage before = ReadServerUsage(server);
   const uint64_t flushes_before = ReadDiskFlushes();

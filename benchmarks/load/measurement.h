@@ -34,11 +34,6 @@ uint64_t CountDiskFlushes(const std::string& diskstats,
                           const std::function<bool(std::string_view name)>& is_disk);
 uint64_t ReadDiskFlushes();
 
-// Touches `bytes` of fresh memory and gives them back. A host takes memory back that its guest has
-// freed, and the first touch after that costs up to seconds a GB; after this call a server finds
-// pages for its files that are there.
-void TouchFreshMemory(uint64_t bytes);
-
 // Of an ascending list, 0 when it is empty; `share` between 0 and 1.
 double Percentile(const std::vector<double>& sorted, double share);
 
@@ -59,12 +54,10 @@ struct Measurement {
 
 // Runs `operation(connection number, i)` for every i < operations, on `connections` threads that
 // take the next i when they are ready. The first error ends it. The result of an operation is its
-// payload in bytes. `page_cache_bytes` is what the operations will make the system keep of files:
-// memory for it is touched before the clock starts.
+// payload in bytes.
 using Operation = std::function<absl::StatusOr<uint64_t>(int connection, size_t i)>;
 absl::StatusOr<Measurement> Measure(const std::string& name, pid_t server, int connections,
-                                    size_t operations, const Operation& operation,
-                                    uint64_t page_cache_bytes = 0);
+                                    size_t operations, const Operation& operation);
 
 }  // namespace varve::load
 

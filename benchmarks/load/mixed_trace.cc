@@ -102,12 +102,6 @@ absl::StatusOr<uint64_t> Perform(Registry& registry, Action action, const Image&
   return 0;
 }
 
-uint64_t BytesOf(const std::vector<Image>& images) {
-  uint64_t bytes = 0;
-  for (const Image& image : images) bytes += image.layer.bytes.size();
-  return bytes;
-}
-
 // p50 and p99 of each kind of request.
 void AddLatencies(const std::vector<Request>& trace, const std::vector<double>& took_ms,
                   Measurement* measurement) {
@@ -137,8 +131,7 @@ absl::StatusOr<std::vector<Measurement>> MixedTrace(const Target& target) {
   const auto fill = [&](int connection, size_t i) {
     return PushImage(*registries[static_cast<size_t>(connection)], there[i]);
   };
-  RETURN_IF_ERROR(
-      Measure("first", target.server, kConnections, there.size(), fill, BytesOf(there)).status());
+  RETURN_IF_ERROR(Measure("first", target.server, kConnections, there.size(), fill).status());
   std::vector<double> took_ms(trace.size());
   const auto request = [&](int connection, size_t i) -> absl::StatusOr<uint64_t> {
     const auto [action, image] = trace[i];
@@ -149,8 +142,8 @@ absl::StatusOr<std::vector<Measurement>> MixedTrace(const Target& target) {
     took_ms[i] = std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
     return bytes;
   };
-  ASSIGN_OR_RETURN(Measurement mixed, Measure("mixed_trace", target.server, kConnections,
-                                              trace.size(), request, BytesOf(to_push)));
+  ASSIGN_OR_RETURN(Measurement mixed,
+                   Measure("mixed_trace", target.server, kConnections, trace.size(), request));
   AddLatencies(trace, took_ms, &mixed);
   return std::vector<Measurement>{std::move(mixed)};
 }

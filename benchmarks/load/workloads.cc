@@ -21,8 +21,6 @@ constexpr Shape kOneLarge{1, 512 * kMiB, 1};
 constexpr Shape kEightMiddling{8, 64 * kMiB, 4};
 constexpr Shape kManySmall{2000, 16 * 1024, 8};
 
-uint64_t TotalBytes(const Shape& shape) { return shape.blobs * shape.size_bytes; }
-
 using Measurements = absl::StatusOr<std::vector<Measurement>>;
 
 std::vector<Blob> MakeBlobs(const Target& target, const Shape& shape) {
@@ -36,12 +34,10 @@ std::vector<Blob> MakeBlobs(const Target& target, const Shape& shape) {
 absl::StatusOr<Measurement> PushAll(const Target& target, const std::string& name,
                                     const Shape& shape, const std::vector<Blob>& blobs) {
   const auto registries = Connect(target, shape.connections, "bench/blobs");
-  return Measure(
-      name, target.server, shape.connections, blobs.size(),
-      [&](int connection, size_t i) {
-        return registries[static_cast<size_t>(connection)]->PushBlob(blobs[i]);
-      },
-      TotalBytes(shape));
+  return Measure(name, target.server, shape.connections, blobs.size(),
+                 [&](int connection, size_t i) {
+                   return registries[static_cast<size_t>(connection)]->PushBlob(blobs[i]);
+                 });
 }
 
 // For a server of plain files: puts each blob where a registry would serve it.
@@ -102,15 +98,14 @@ Measurements PushResume(const Target& target) {
   const auto registries = Connect(target, 4, "bench/blobs");
   std::atomic<uint64_t> sent = 0;
   ASSIGN_OR_RETURN(Measurement resumed,
-                   Measure(
-                       "push_resume", target.server, 4, blobs.size(),
-                       [&](int connection, size_t i) -> absl::StatusOr<uint64_t> {
-                         Registry& registry = *registries[static_cast<size_t>(connection)];
-                         ASSIGN_OR_RETURN(const uint64_t bytes, registry.PushBlobInTwo(blobs[i]));
-                         sent += bytes;
-                         return blobs[i].bytes.size();
-                       },
-                       2 * TotalBytes(kEightMiddling)));
+                   Measure("push_resume", target.server, 4, blobs.size(),
+                           [&](int connection, size_t i) -> absl::StatusOr<uint64_t> {
+                             Registry& registry = *registries[static_cast<size_t>(connection)];
+                             ASSIGN_OR_RETURN(const uint64_t bytes,
+                                              registry.PushBlobInTwo(blobs[i]));
+                             sent += bytes;
+                             return blobs[i].bytes.size();
+                           }));
   // Of the half that the server had received before the connection broke.
   resumed.more.emplace_back("sent_again_bytes", static_cast<double>(sent - resumed.bytes));
   return std::vector<Measurement>{std::move(resumed)};
