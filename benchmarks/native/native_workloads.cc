@@ -32,14 +32,13 @@ std::vector<std::unique_ptr<BlobService>> Connect(const NativeTarget& target, in
 absl::StatusOr<Measurement> WriteLarge(const NativeTarget& target, BlobService& service,
                                        const Blob& blob) {
   RETURN_IF_ERROR(service.Write(MakeBlob(target.seed * 1'000'003 + 1, 100'000)).status());
-  return Measure(
-      "grpc_write", target.server, 1, 1, [&](int, size_t) { return service.Write(blob); },
-      kLargeBytes);
+  return Measure("grpc_write", target.server, 1, 1,
+                 [&](int, size_t) { return service.Write(blob); });
 }
 
 Measurements GrpcWrite(const NativeTarget& target) {
   const auto services = Connect(target, 1);
-  const Blob blob = MakeBlob(target.seed);
+  const Blob blob = MakeBlob(target.seed, kLargeBytes);
   ASSIGN_OR_RETURN(Measurement written, WriteLarge(target, *services[0], blob));
   return std::vector<Measurement>{std::move(written)};
 }

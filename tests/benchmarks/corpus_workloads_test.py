@@ -121,7 +121,7 @@ class Workloads(unittest.TestCase):
         threading.Thread(target=registry.serve_forever, daemon=True).start()
         self.addCleanup(registry.shutdown)
         server = types.SimpleNamespace(
-            port=registry.server_port, process=types.SimpleNamespace(pid=os.getpid()),
+            kind="registry", port=registry.server_port, process=types.SimpleNamespace(pid=os.getpid()),
             store_bytes=lambda: 100 + sum(map(len, registry.blobs.values())))
         figures = self.run_store(server)
         self.assertEqual(len(registry.blobs), 6)
