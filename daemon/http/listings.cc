@@ -23,6 +23,8 @@ constexpr size_t kReferrerRowsAtOnce = 8;
 constexpr size_t kReferrerPageBytes = 1 << 20;
 constexpr size_t kReferrerPageRows = 500;
 
+// Names take at most 128 bytes each: 1.3 MB.
+constexpr size_t kTagPageRows = 10'000;
 // Shorter listings are made anew as fast.
 constexpr size_t kWorthKeepingBytes = 1024;
 
@@ -100,24 +102,28 @@ absl::StatusOr<ReferrerPage> CollectReferrers(const Exchange& exchange, const Di
 
 absl::StatusOr<Listing> MakeTagListing(const Exchange& exchange, const Paging& paging) {
   const std::string& repository = exchange.route.repository;
-  // n=0 asks for no names; the repository must exist all the same.
-  const size_t limit = std::max<size_t>(paging.limit, 1);
-  ASSIGN_OR_RETURN(Page<TagInfo> page,
-                   exchange.store.ListTags(repository, PageRequest{paging.after, limit}));
-  if (paging.limit == 0) page = Page<TagInfo>();
   Listing listing;
   listing.body = R"({"name":)";
   AppendJsonString(&listing.body, repository);
   listing.body += R"(,"tags":[)";
-  for (size_t i = 0; i < page.rows.size(); ++i) {
-    if (i > 0) listing.body += ",";
-    AppendJsonString(&listing.body, page.rows[i].name);
-  }
+  std::string last = paging.after;
+  bool more = true;
+  size_t rows = 0;
+  do {
+    // n=0 asks for no names; the repository must exist all the same.
+    const size_t limit = std::max<size_t>(std::min(paging.limit - rows, kMaxPageRows), 1);
+    ASSIGN_OR_RETURN(Page<TagInfo> page,
+                     exchange.store.ListTags(repository, PageRequest{last, limit}));
+    if (paging.limit == 0) page = Page<TagInfo>();
+    for (TagInfo& tag : page.rows) {
+      if (rows++ > 0) listing.body += ",";
+      AppendJsonString(&listing.body, tag.name);
+      last = std::move(tag.name);
+    }
+    more = page.more && !page.rows.empty();
+  } while (more && rows < paging.limit);
   listing.body += "]}\n";
-  if (page.more && !page.rows.empty()) {
-    listing.next =
-        LinkToNext(StrCat("/v2/", repository, "/tags/list"), paging, page.rows.back().name);
-  }
+  if (more) listing.next = LinkToNext(StrCat("/v2/", repository, "/tags/list"), paging, last);
   return listing;
 }
 
@@ -125,7 +131,7 @@ absl::StatusOr<Listing> MakeTagListing(const Exchange& exchange, const Paging& p
 
 Reply ListTags(const Exchange& exchange) {
   Reply refusal;
-  const std::optional<Paging> paging = ParsePaging(exchange, kMaxPageRows, &refusal);
+  const std::optional<Paging> paging = ParsePaging(exchange, kTagPageRows, &refusal);
   if (!paging.has_value()) return refusal;
   const std::string& repository = exchange.route.repository;
   // Before the tags are read: what changes from here on is in the next version.

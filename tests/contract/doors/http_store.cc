@@ -199,8 +199,10 @@ absl::Status HttpStore::Untag(std::string_view repository, std::string_view tag)
 
 absl::StatusOr<Page<TagInfo>> HttpStore::ListTags(std::string_view repository,
                                                   const PageRequest& page) {
+  // The door gives longer pages than the store.
+  const PageRequest bounded{page.after, std::min(page.limit, kMaxPageRows)};
   const HttpResponse response =
-      http_.Do("GET", StrCat("/v2/", PercentEncode(repository), "/tags/list", PageQuery(page)));
+      http_.Do("GET", StrCat("/v2/", PercentEncode(repository), "/tags/list", PageQuery(bounded)));
   RETURN_IF_ERROR(StatusOf(response, Subject::kName));
   Page<TagInfo> tags;
   tags.more = HasNextPage(response);
