@@ -131,6 +131,23 @@ class Store {
   virtual absl::StatusOr<PruneReport> Prune(const PruneRequest& request,
                                             const PruneObserver& observer) = 0;
 
+  // Holds keep an image, and what it lists, from prune and from deletion. The same hold again is
+  // success and sets its end anew; AlreadyExists when the name holds another image; NotFound when
+  // the repository does not list the manifest.
+  virtual absl::StatusOr<HoldInfo> CreateHold(const HoldRequest& request) = 0;
+  virtual absl::Status ReleaseHold(std::string_view name) = 0;
+  virtual absl::StatusOr<Page<HoldInfo>> ListHolds(const PageRequest& page) = 0;  // by name
+  // Leases keep content, by digest, from the reclaimer, and manifests from prune and deletion.
+  // AlreadyExists when there is a lease of that id.
+  virtual absl::StatusOr<LeaseInfo> CreateLease(const LeaseRequest& request) = 0;
+  // Content that is not here is kept as soon as it comes. Answers which of it is not here now.
+  virtual absl::StatusOr<std::vector<Digest>> AttachToLease(std::string_view id,
+                                                            absl::Span<const Digest> contents) = 0;
+  // From now on.
+  virtual absl::StatusOr<LeaseInfo> RenewLease(std::string_view id, int64_t ttl_nanos) = 0;
+  virtual absl::Status DeleteLease(std::string_view id) = 0;
+  virtual absl::StatusOr<Page<LeaseInfo>> ListLeases(const PageRequest& page) = 0;  // by id
+
   // The store as a whole.
   virtual absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest& page) = 0;  // by digest
   virtual absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view repository) = 0;

@@ -203,6 +203,40 @@ struct PruneReport {
 // Called for each image as it is removed; false ends the prune after it.
 using PruneObserver = std::function<bool(const ImageInfo& image)>;
 
+// "A container uses this image": while it is there, the image, and what it lists, stays.
+struct HoldRequest {
+  // The caller's, unique in the store: kMaxClaimNameBytes letters, digits, '.', '_', '-', '/', ':'.
+  std::string name;
+  std::string repository;  // that lists the manifest; empty: any
+  Digest manifest;
+  int64_t ttl_nanos = 0;  // 0: until it is released; at most kMaxHoldNanos
+};
+
+struct HoldInfo {
+  std::string name;
+  std::string repository;
+  Digest manifest;
+  int64_t created_nanos = 0;
+  int64_t expires_nanos = 0;  // 0: never
+};
+
+// A client's claim on content while it builds, pushes or pulls.
+struct LeaseRequest {
+  std::string id;         // as HoldRequest::name; empty: a random one
+  std::string owner;      // for people: who works; at most kMaxLeaseOwnerBytes
+  int64_t ttl_nanos = 0;  // required; at most kMaxLeaseNanos
+  std::vector<std::pair<std::string, std::string>> labels;
+};
+
+struct LeaseInfo {
+  std::string id;
+  std::string owner;
+  int64_t created_nanos = 0;
+  int64_t deadline_nanos = 0;
+  uint64_t contents = 0;  // digests attached
+  std::vector<std::pair<std::string, std::string>> labels;
+};
+
 struct BlobDetails {
   BlobInfo blob;
   bool inlined = false;      // kept in the index, not in a file

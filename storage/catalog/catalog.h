@@ -98,11 +98,12 @@ class Catalog final : public CommitObserver {
   // remove_image.cc. Deletions that look, inside their transaction, whether something needs the
   // manifest; kAbsent when the repository does not list it (any more).
   enum class Deletion { kDeleted, kKept, kAbsent };
-  // Unless it is needed anywhere: see IsDangling in dangling.h.
+  // Unless it is needed anywhere, or claimed: see dangling.h.
   absl::StatusOr<Deletion> DeleteDangling(RepositoryId repository, const Digest& manifest);
-  // Unless something of this repository needs it: a tag, an index that lists it, its subject.
+  // Unless something of this repository needs it: a tag, an index that lists it, its subject, a
+  // hold or a lease.
   absl::StatusOr<Deletion> DeleteUnneeded(RepositoryId repository, const Digest& manifest);
-  // With its tags, unless an index of this repository lists it. With `only_tags`, also unless it
+  // With its tags, unless it is claimed, or an index of this repository lists it. With `only_tags`, also unless it
   // has other tags here than those.
   absl::StatusOr<Deletion> DeleteUnlisted(RepositoryId repository, const Digest& manifest,
                                           const std::vector<std::string>* only_tags);

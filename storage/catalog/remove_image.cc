@@ -28,11 +28,13 @@ absl::Status GuardSubject(Transaction& txn, const MemberRow& member) {
   return txn.GetForUpdate(BlobKey(*member.subject), Guard::kShared).status();
 }
 
-// Whether anything but the tags of this repository needs the manifest there.
+// Whether anything but the tags of this repository needs the manifest there, or uses it.
 absl::StatusOr<bool> IsNeededUntagged(Transaction& txn, RepositoryId repository,
                                       const Digest& manifest, const MemberRow& member) {
   ASSIGN_OR_RETURN(const bool listed, IsListedIn(txn, repository, manifest));
-  if (listed || !member.subject.has_value()) return listed;
+  if (listed) return true;
+  ASSIGN_OR_RETURN(const std::optional<Claim> claim, FindClaimIn(txn, repository, manifest));
+  if (claim.has_value() || !member.subject.has_value()) return claim.has_value();
   RETURN_IF_ERROR(GuardSubject(txn, member));
   ASSIGN_OR_RETURN(const std::optional<std::string> subject,
                    txn.Get(MemberKey(repository, *member.subject)));
@@ -47,11 +49,13 @@ absl::StatusOr<bool> Catalog::IsListed(RepositoryId repository, const Digest& ma
 
 absl::StatusOr<Catalog::Deletion> Catalog::DeleteDangling(RepositoryId repository,
                                                           const Digest& manifest) {
-  return DeleteManifestIf(repository, manifest,
-                          [&](Transaction& txn, const MemberRow& member) -> absl::StatusOr<bool> {
-                            RETURN_IF_ERROR(GuardSubject(txn, member));
-                            return IsDangling(txn, repository, manifest);
-                          });
+  return DeleteManifestIf(
+      repository, manifest, [&](Transaction& txn, const MemberRow& member) -> absl::StatusOr<bool> {
+        RETURN_IF_ERROR(GuardSubject(txn, member));
+        ASSIGN_OR_RETURN(const std::optional<Claim> claim, FindClaim(txn, manifest));
+        if (claim.has_value()) return false;
+        return IsDangling(txn, repository, manifest);
+      });
 }
 
 absl::StatusOr<Catalog::Deletion> Catalog::DeleteUnneeded(RepositoryId repository,
@@ -71,6 +75,8 @@ absl::StatusOr<Catalog::Deletion> Catalog::DeleteUnlisted(
     RepositoryId repository, const Digest& manifest, const std::vector<std::string>* only_tags) {
   return DeleteManifestIf(
       repository, manifest, [&](Transaction& txn, const MemberRow&) -> absl::StatusOr<bool> {
+        ASSIGN_OR_RETURN(const std::optional<Claim> claim, FindClaimIn(txn, repository, manifest));
+        if (claim.has_value()) return false;
         ASSIGN_OR_RETURN(const bool listed, IsListedIn(txn, repository, manifest));
         if (listed || only_tags == nullptr) return !listed;
         const std::string prefix = EdgePrefix(manifest, EdgeKind::kTag, repository);

@@ -71,7 +71,7 @@ class DanglingSet {
       const std::function<absl::StatusOr<bool>(const Content& content, bool follows)>& take);
 
   // Whether nothing outside the set needs the member: no tag of any repository, no manifest that
-  // lists it, and no subject in its repository. False for what is in the set, and for no member.
+  // lists it, no subject in its repository, no hold and no lease. False for what is in the set, and for no member.
   absl::StatusOr<bool> IsDangling(const Member& member);
 
   // Reads what the manifest names. One that is lost or damaged names nothing.

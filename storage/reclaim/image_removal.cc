@@ -2,6 +2,7 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/dangling.h"
 #include "storage/reclaim/announced_removal.h"
 
 namespace varve {
@@ -33,6 +34,7 @@ absl::StatusOr<RemovedImage> ImageRemoval::Remove(std::string_view name, bool fo
   RemovedImage removed;
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
     ASSIGN_OR_RETURN(const FoundImage found, parts_.images.catalog.FindImage(name));
+    RETURN_IF_ERROR(CheckClaims(found, force));
     if (found.match.tag.empty()) {
       RETURN_IF_ERROR(CheckConflicts(found, force));
       RETURN_IF_ERROR(RemoveFromPlaces(found, force, &removed));
@@ -70,6 +72,31 @@ absl::StatusOr<bool> ImageRemoval::RemoveTag(const FoundImage& found, RemovedIma
     RETURN_IF_ERROR(AfterDeletion(content, repository, removed));
   }
   return true;
+}
+
+absl::Status ImageRemoval::CheckClaims(const FoundImage& found, bool force) {
+  const bool by_tag = !found.match.tag.empty();
+  // A tag goes while the image has others, or by force: the image stays as long as it is claimed.
+  if (by_tag && force) return absl::OkStatus();
+  for (const ImageMatch::Place& place : found.match.places) {
+    ASSIGN_OR_RETURN(const RepositoryId id, parts_.images.catalog.FindRepository(place.repository));
+    ASSIGN_OR_RETURN(const std::optional<Claim> claim,
+                     FindClaimIn(parts_.images.index, id, found.match.manifest));
+    if (!claim.has_value()) continue;
+    if (!by_tag) {
+      return Conflict(found, "cannot be forced", StrCat("image is being used by ", claim->Text()));
+    }
+    if (claim->kind != EdgeKind::kHold) continue;
+    ASSIGN_OR_RETURN(
+        const std::vector<KeyValue> tags,
+        parts_.images.index.Scan(PrefixRange(EdgePrefix(found.match.manifest, EdgeKind::kTag)), 2));
+    if (tags.size() > 1) continue;
+    return absl::FailedPreconditionError(
+        StrCat("conflict: unable to remove repository reference \"", place.repository, ":",
+               found.match.tag, "\" (must force) - ", claim->Text(), " is using its image ",
+               ShortId(found.id)));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ImageRemoval::CheckConflicts(const FoundImage& found, bool force) {

@@ -45,6 +45,7 @@ enum class Ability {
   kListRepositories,
   kListReferrers,
   kListImages,         // and all else that is asked about images as people see them
+  kClaims,             // holds and leases
   kWholeStore,         // the empty repository, and PutManifest's whole_store
   kFindMissing,        // many blobs in one question
   kTagWithoutContent,  // a manifest whose blobs or children have gone gets a tag

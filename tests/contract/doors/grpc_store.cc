@@ -84,6 +84,7 @@ std::string GrpcStore::Lacks(Ability ability) const {
     case Ability::kFindMissing:
     case Ability::kListRepositories:
     case Ability::kListImages:
+    case Ability::kClaims:
     case Ability::kTagWithoutContent:
     case Ability::kManifestDetails:
     case Ability::kChosenUploadIds:

@@ -60,6 +60,8 @@ std::string HttpStore::Lacks(Ability ability) const {
       return "the OCI API asks for one blob at a time";
     case Ability::kListImages:
       return "the OCI API has no calls about images as people see them, nor about the store";
+    case Ability::kClaims:
+      return "the OCI API has neither holds nor leases";
     case Ability::kManifestDetails:
       return "the OCI API gives a manifest's digest, type and size only";
     case Ability::kTagWithoutContent:
