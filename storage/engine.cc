@@ -19,6 +19,7 @@
 #include "storage/catalog/catalog.h"
 #include "storage/catalog/holds.h"
 #include "storage/catalog/images.h"
+#include "storage/catalog/keepers.h"
 #include "storage/catalog/leases.h"
 #include "storage/catalog/names.h"
 #include "storage/catalog/promises.h"
@@ -29,6 +30,7 @@
 #include "storage/reclaim/disk_usage.h"
 #include "storage/reclaim/image_removal.h"
 #include "storage/reclaim/prune.h"
+#include "storage/reclaim/prune_jobs.h"
 #include "storage/reclaim/reclaimer.h"
 #include "storage/store_file.h"
 
@@ -73,7 +75,11 @@ class Engine final : public Store {
         leases_({*index_, blobs_, *options.clock, *options.random}),
         ingests_({*index_, blobs_, files_, unnamed_, space_, *options.clock, *options.random,
                   catalog_, options.ingest_expiry_nanos}),
-        reclaimer_({*index_, blobs_, removals_, promises_, space_, *options.clock}) {}
+        reclaimer_({*index_, blobs_, removals_, promises_, space_, *options.clock}),
+        prunes_(*options.clock, *options.random,
+                [this](const PruneRequest& request, const PruneObserver& observer) {
+                  return RunPrune(request, observer);
+                }) {}
 
   // Finds what a crash left; looks only at rows and files that can be unfinished.
   absl::Status Recover();
@@ -160,6 +166,17 @@ class Engine final : public Store {
   absl::StatusOr<PruneReport> Prune(const PruneRequest& request,
                                     const PruneObserver& observer) override;
 
+  absl::StatusOr<PruneReport> AttachPrune(std::string_view id,
+                                          const PruneObserver& observer) override {
+    return prunes_.Attach(id, observer);
+  }
+  absl::Status CancelPrune(std::string_view id) override { return prunes_.Cancel(id); }
+  absl::StatusOr<std::vector<PruneJob>> ListPrunes() override { return prunes_.List(); }
+
+  absl::StatusOr<KeeperReport> ExplainKept(std::string_view name) override {
+    return varve::ExplainKept({*index_, catalog_, promises_, *options_.clock}, name);
+  }
+
   absl::StatusOr<HoldInfo> CreateHold(const HoldRequest& request) override {
     return holds_.Create(request);
   }
@@ -203,6 +220,7 @@ class Engine final : public Store {
   }
 
  private:
+  absl::StatusOr<PruneReport> RunPrune(const PruneRequest& request, const PruneObserver& observer);
   absl::Status RemoveOrphans();
   absl::Status SaveLowWater();
   absl::Status Sweep(ReclaimReport* report);
@@ -248,6 +266,7 @@ class Engine final : public Store {
   Leases leases_;
   IngestTable ingests_;
   Reclaimer reclaimer_;
+  PruneJobs prunes_;
 };
 
 absl::StatusOr<ImageMatch> Engine::FindImage(std::string_view name) {
@@ -261,13 +280,27 @@ absl::StatusOr<RemovedImage> Engine::RemoveImage(std::string_view name, bool for
 
 absl::StatusOr<PruneReport> Engine::Prune(const PruneRequest& request,
                                           const PruneObserver& observer) {
+  // Said at once, not when its turn has come.
+  RETURN_IF_ERROR(ParsePruneRequest(request, *options_.clock).status());
+  return request.dry_run ? RunPrune(request, observer) : prunes_.Run(request, observer);
+}
+
+absl::StatusOr<PruneReport> Engine::RunPrune(const PruneRequest& request,
+                                             const PruneObserver& observer) {
+  ASSIGN_OR_RETURN(PruneSelection selection, ParsePruneRequest(request, *options_.clock));
   RETURN_IF_ERROR(pull_times_.Flush(*index_));  // what is being pulled stays
   reclaimer_.NoticeClockJump();
   if (!promises_.HoldsEverything()) RETURN_IF_ERROR(ExpireClaims());
-  return varve::Prune({ImageParts(), images_, promises_, *options_.clock, options_.promise_nanos,
-                       DeletionsWithReserve(), [this] { return Reclaim().status(); }},
-                      request, observer)
-      .Run();
+  varve::Prune prune({ImageParts(), images_, promises_, *options_.clock, options_.promise_nanos,
+                      DeletionsWithReserve(), [this] { return Reclaim().status(); }},
+                     std::move(selection), request.dry_run, observer);
+  ASSIGN_OR_RETURN(const PruneReport report, prune.Run());
+  if (request.dry_run) return report;
+  Event event;
+  event.type = Event::Type::kPrune;
+  event.freed_bytes = report.freed_bytes;
+  events_.Add(std::move(event));
+  return report;
 }
 
 absl::StatusOr<DiskUsage> Engine::MeasureDiskUsage() {

@@ -43,6 +43,8 @@ inline constexpr size_t kMaxConfigEntries = 10'000;
 // Filters of one listing or prune: 64 x 4 KiB = 256 kB.
 inline constexpr size_t kMaxFilters = 64;
 inline constexpr size_t kMaxFilterBytes = 4 * kKiB;
+// keep-last=N: so many digests of one repository are remembered, 10,000 x ~100 B = 1 MB.
+inline constexpr size_t kMaxKeepLast = 10'000;
 // What one page of images may cost: an index read, or 64 KiB of a manifest or config, is one. An
 // image costs about 6, so a page of kMaxPageRows images needs 6,000.
 inline constexpr size_t kMaxListingReads = 10'000;
@@ -81,6 +83,15 @@ inline constexpr uint64_t kFilesPerDirectory = 1024;
 // Promises kept in memory: 262,144 x ~120 B = 32 MiB. Past it nothing is reclaimed for one promise
 // time instead of remembering each.
 inline constexpr size_t kMaxPromises = 262'144;
+
+// Prunes that run or wait, and so many that are done and still listed.
+inline constexpr size_t kMaxPruneJobs = 16;
+// What a prune told, kept for those who attach later: 16,384 x ~600 B = 10 MB a job that runs; one
+// that waits has told nothing.
+inline constexpr size_t kMaxPruneSteps = 16'384;
+
+// What an answer to "why is it kept" lists: 1,000 x ~500 B = 500 kB.
+inline constexpr size_t kMaxKeepers = 1000;
 
 // A hold or a lease is two or three rows of ~300 B: 100,000 x 1 kB = 100 MB of the index. A host
 // runs some hundred containers.

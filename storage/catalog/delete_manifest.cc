@@ -231,6 +231,7 @@ absl::Status Catalog::Untag(std::string_view repository, std::string_view tag) {
     return txn.Delete(key);
   }));
   if (removed) {
+    parts_.promises.RenewRepository(id);
     Tell(Event::Type::kUntag, repository, tag, digest);
     return absl::OkStatus();
   }

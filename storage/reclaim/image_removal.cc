@@ -145,9 +145,16 @@ absl::Status ImageRemoval::AfterDeletion(const DanglingSet::Content& content,
   DanglingSet images(parts_.images);
   const RepositoryId id = content.member.repository;
   removed->deleted.push_back(StrCat(repository, "@", content.member.manifest.ToString()));
-  ASSIGN_OR_RETURN(std::vector<Member> waiting, images.Followers(content));
+  // Each with the image that it may follow.
+  std::vector<std::pair<Member, Digest>> waiting;
+  const auto add_followers = [&](const DanglingSet::Content& gone) -> absl::Status {
+    ASSIGN_OR_RETURN(const std::vector<Member> followers, images.Followers(gone));
+    for (const Member& follower : followers) waiting.emplace_back(follower, gone.member.manifest);
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(add_followers(content));
   while (!waiting.empty()) {
-    const Member member = waiting.back();
+    const auto [member, gone] = waiting.back();
     waiting.pop_back();
     if (member.repository != id) continue;
     // A client may have been told that it exists, and be about to list it again: then prune takes
@@ -155,13 +162,17 @@ absl::Status ImageRemoval::AfterDeletion(const DanglingSet::Content& content,
     const AnnouncedRemoval announced(parts_.promises, member.manifest);
     if (!announced.may_go_on()) continue;
     ASSIGN_OR_RETURN(const DanglingSet::Content one, images.Read(member));
+    ASSIGN_OR_RETURN(const std::vector<std::string> tags,
+                     parts_.images.catalog.TagsOf(id, one.member.manifest));
+    const Digest& follower = one.member.manifest;
+    const Digest& subject = gone;
     ASSIGN_OR_RETURN(const Deletion outcome, Delete([&] {
-                       return parts_.images.catalog.DeleteUnneeded(id, member.manifest);
+                       return parts_.images.catalog.DeleteUnneeded(id, follower, subject);
                      }));
     if (outcome != Deletion::kDeleted) continue;
+    for (const std::string& tag : tags) removed->untagged.push_back(StrCat(repository, ":", tag));
     removed->deleted.push_back(StrCat(repository, "@", member.manifest.ToString()));
-    ASSIGN_OR_RETURN(const std::vector<Member> more, images.Followers(one));
-    waiting.insert(waiting.end(), more.begin(), more.end());
+    RETURN_IF_ERROR(add_followers(one));
   }
   return absl::OkStatus();
 }

@@ -6,7 +6,8 @@
 // repository lists it or it refers to a subject that is there: then it stays, untagged. An id goes
 // from every repository, a digest from its own, with all tags: more than one only with `force`, and
 // never what an index there lists, or a hold or a lease claims. A tag of an image in use goes only
-// while there are others, or with `force`; the image stays. Each step is one transaction, and each decides again inside it.
+// while there are others, or with `force`; the image stays. Each step is one transaction, and each
+// decides again inside it.
 #ifndef VARVE_STORAGE_RECLAIM_IMAGE_REMOVAL_H_
 #define VARVE_STORAGE_RECLAIM_IMAGE_REMOVAL_H_
 

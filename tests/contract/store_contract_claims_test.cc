@@ -295,7 +295,7 @@ TEST_P(StoreClaimsTest, LeasesAreBounded) {
   request.owner = std::string(kMaxLeaseOwnerBytes + 1, 'o');
   EXPECT_EQ(store().CreateLease(request).status().code(), Code::kInvalidArgument);
   request.owner = "";
-  request.labels.assign(kMaxLeaseLabels + 1, {"k", "v"});
+  for (size_t i = 0; i <= kMaxLeaseLabels; ++i) request.labels.emplace_back(StrCat("k", i), "v");
   EXPECT_EQ(store().CreateLease(request).status().code(), Code::kInvalidArgument);
   request.labels.assign(1, {"k", std::string(kMaxLeaseLabelBytes, 'v')});
   EXPECT_EQ(store().CreateLease(request).status().code(), Code::kInvalidArgument);
@@ -326,6 +326,54 @@ TEST_P(StoreClaimsTest, ForwardJumpOfTheClockEndsNothingForOnePromiseTime) {
   EXPECT_THAT(HoldNames(), IsEmpty());
   EXPECT_EQ(Prune(), 1u);
   EXPECT_EQ(OpenCode("", blob), Code::kOk);
+}
+
+TEST_P(StoreClaimsTest, WhatKeepsALayerIsToldDownToTheTag) {
+  const Image image = PushImage("app", 1);
+  const Digest index = PutIndex({image.manifest}, {"v1"});
+  ASSERT_TRUE(Hold("web", "app", index, kHour).ok());
+  const std::string lease = Lease(kHour, {image.layer});
+  Wait();
+  const auto report = store().ExplainKept(image.layer.ToString());
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->digest, image.layer);
+  EXPECT_TRUE(report->complete);
+  std::vector<std::string> shown;
+  for (const Keeper& keeper : report->keepers) {
+    shown.push_back(StrCat(std::string(keeper.depth, '>'), static_cast<int>(keeper.kind), " ",
+                           keeper.repository, " ", keeper.name));
+    if (keeper.kind == Keeper::Kind::kHold || keeper.kind == Keeper::Kind::kLease) {
+      EXPECT_EQ(keeper.until_nanos, keeper.since_nanos + kHour);
+    }
+    if (keeper.kind == Keeper::Kind::kTag) EXPECT_GT(keeper.since_nanos, 0);
+  }
+  const auto line = [](int depth, Keeper::Kind kind, const std::string& rest) {
+    return StrCat(std::string(static_cast<size_t>(depth), '>'), static_cast<int>(kind), " ", rest);
+  };
+  using Kind = Keeper::Kind;
+  EXPECT_THAT(shown, ElementsAre(line(0, Kind::kLease, " " + lease),
+                                 line(0, Kind::kManifest, "app "), line(1, Kind::kMember, "app "),
+                                 line(1, Kind::kManifest, "app "), line(2, Kind::kHold, "app web"),
+                                 line(2, Kind::kMember, "app "), line(2, Kind::kTag, "app v1")));
+  // By name, the image itself.
+  const auto by_name = store().ExplainKept("app:v1");
+  ASSERT_TRUE(by_name.ok()) << by_name.status();
+  EXPECT_EQ(by_name->digest, index);
+  EXPECT_EQ(by_name->keepers.size(), 3u);
+  EXPECT_EQ(store().ExplainKept("app:v2").status().code(), Code::kNotFound);
+  EXPECT_EQ(store().ExplainKept(Sha256("unknown").ToString()).status().code(), Code::kNotFound);
+}
+
+TEST_P(StoreClaimsTest, APromiseIsToldWithItsEnd) {
+  Wait();
+  const Digest blob = Push("app", MakeBytes(70'000, 9));
+  const auto report = store().ExplainKept(blob.ToString());
+  ASSERT_TRUE(report.ok()) << report.status();
+  ASSERT_EQ(report->keepers.size(), 1u);
+  EXPECT_EQ(report->keepers[0].kind, Keeper::Kind::kPromise);
+  EXPECT_GT(report->keepers[0].until_nanos, 0);
+  Wait();
+  EXPECT_THAT(store().ExplainKept(blob.ToString())->keepers, IsEmpty());
 }
 
 // The first thing after the jump is not a pass of the reclaimer.

@@ -78,6 +78,12 @@ class FakeStore : public Store {
   absl::StatusOr<PruneReport> Prune(const PruneRequest&, const PruneObserver&) override {
     return NotUsed();
   }
+  absl::StatusOr<PruneReport> AttachPrune(std::string_view, const PruneObserver&) override {
+    return NotUsed();
+  }
+  absl::Status CancelPrune(std::string_view) override { return NotUsed(); }
+  absl::StatusOr<std::vector<PruneJob>> ListPrunes() override { return NotUsed(); }
+  absl::StatusOr<KeeperReport> ExplainKept(std::string_view) override { return NotUsed(); }
   absl::StatusOr<HoldInfo> CreateHold(const HoldRequest&) override { return NotUsed(); }
   absl::Status ReleaseHold(std::string_view) override { return NotUsed(); }
   absl::StatusOr<Page<HoldInfo>> ListHolds(const PageRequest&) override { return NotUsed(); }

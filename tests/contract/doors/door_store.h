@@ -67,6 +67,14 @@ class DoorStore : public Store {
   absl::StatusOr<PruneReport> Prune(const PruneRequest&, const PruneObserver&) override {
     return NoWordsFor("Prune");
   }
+  absl::StatusOr<PruneReport> AttachPrune(std::string_view, const PruneObserver&) override {
+    return NoWordsFor("AttachPrune");
+  }
+  absl::Status CancelPrune(std::string_view) override { return NoWordsFor("CancelPrune"); }
+  absl::StatusOr<std::vector<PruneJob>> ListPrunes() override { return NoWordsFor("ListPrunes"); }
+  absl::StatusOr<KeeperReport> ExplainKept(std::string_view) override {
+    return NoWordsFor("ExplainKept");
+  }
   absl::StatusOr<HoldInfo> CreateHold(const HoldRequest&) override {
     return NoWordsFor("CreateHold");
   }
