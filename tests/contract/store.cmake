@@ -13,6 +13,7 @@ function(store_contract_suite name)
 endfunction()
 
 store_contract_suite(varve_store_contract_suite
+  store_contract_artifacts_test.cc
   store_contract_blobs_test.cc
   store_contract_claims_test.cc
   store_contract_images_test.cc
