@@ -93,12 +93,13 @@ std::string StepText(const PruneStep& step, const std::string& name, bool dry_ru
     if (!dry_run) return {};  // the report counts them
     const std::string until =
         step.until_nanos == 0 ? "" : StrCat(", until ", TimeText(step.until_nanos));
-    return StrCat("would stay: ", name, " (", step.reason, until, ")\n");
+    return StrCat("would keep: ", name, " (", step.reason, until, ")\n");
   }
-  const std::string_view would = dry_run ? "would be " : "";
   std::string text;
-  for (const std::string& tag : step.untagged) text += StrCat(would, "untagged: ", tag, "\n");
-  return text + StrCat(would, "deleted: ", name, "\n");
+  for (const std::string& tag : step.untagged) {
+    text += StrCat(dry_run ? "would untag: " : "untagged: ", tag, "\n");
+  }
+  return text + StrCat(dry_run ? "would delete: " : "deleted: ", name, "\n");
 }
 
 std::string ReportText(const PruneReport& report, bool dry_run) {

@@ -43,8 +43,8 @@ constexpr char kTime[] = "20[0-9-]+T[0-9:.]+Z";
 
 TEST_F(CliPruneTest, RemovesDanglingImages) {
   EXPECT_EQ(OutputOf({"image", "prune", "--dry-run"}),
-            "would be deleted: app@" + dangling_ +
-                "\n\nWould remove 1 image and the 5.279kB that only they keep\n");
+            "would delete: app@" + dangling_ +
+                "\n\nWould remove 1 image and the 5.406kB that only they keep\n");
   EXPECT_EQ(OutputOf({"image", "prune", "--force"}),
             "Deleted Images:\ndeleted: app@" + dangling_ + "\n\nTotal reclaimed space: 0B\n");
   EXPECT_EQ(OutputOf({"image", "prune", "-f"}), "Total reclaimed space: 0B\n");
@@ -53,7 +53,7 @@ TEST_F(CliPruneTest, RemovesDanglingImages) {
 TEST_F(CliPruneTest, AllKeepsWhatHasAHold) {
   EXPECT_EQ(OutputOf({"hold", "create", "web:v1", "--name", "web-1"}), "web-1\n");
   EXPECT_THAT(OutputOf({"image", "prune", "-a", "--dry-run"}),
-              AllOf(HasSubstr("would be untagged: app:latest\nwould be deleted: app@" + latest_),
+              AllOf(HasSubstr("would untag: app:latest\nwould delete: app@" + latest_),
                     HasSubstr("Would remove 2 images")));
   const std::string pruned = OutputOf({"image", "prune", "-a", "--force", "--json"});
   EXPECT_THAT(pruned, HasSubstr("{\"deleted\":\"app@" + latest_ + "\""));
