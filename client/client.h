@@ -72,6 +72,16 @@ struct BlobPage {
   std::string next_page_token;  // empty after the last page
 };
 
+struct HoldPage {
+  std::vector<HoldInfo> holds;
+  std::string next_page_token;  // empty after the last page
+};
+
+struct LeasePage {
+  std::vector<LeaseInfo> leases;
+  std::string next_page_token;  // empty after the last page
+};
+
 struct DaemonInfo {
   std::string version;
   int64_t started_nanos = 0;
@@ -141,6 +151,23 @@ class Client {
   virtual absl::StatusOr<RemovedImage> RemoveImage(std::string_view name, bool force) = 0;
   virtual absl::StatusOr<PruneReport> Prune(const PruneRequest& request,
                                             const PruneObserver& observer) = 0;
+  // Begins a prune that goes on without a caller; its id.
+  virtual absl::StatusOr<std::string> StartPrune(const PruneRequest& request) = 0;
+  virtual absl::StatusOr<PruneReport> AttachPrune(std::string_view id,
+                                                  const PruneObserver& observer) = 0;
+  virtual absl::Status CancelPrune(std::string_view id) = 0;
+  virtual absl::StatusOr<std::vector<PruneJob>> ListPrunes() = 0;
+  virtual absl::StatusOr<KeeperReport> ExplainKept(std::string_view name) = 0;
+
+  virtual absl::StatusOr<HoldInfo> CreateHold(const HoldRequest& request) = 0;
+  virtual absl::Status ReleaseHold(std::string_view name) = 0;
+  virtual absl::StatusOr<HoldPage> ListHolds(const std::string& page_token, size_t limit) = 0;
+  virtual absl::StatusOr<LeaseInfo> CreateLease(const LeaseRequest& request) = 0;
+  virtual absl::StatusOr<std::vector<Digest>> AttachToLease(std::string_view id,
+                                                            absl::Span<const Digest> contents) = 0;
+  virtual absl::StatusOr<LeaseInfo> RenewLease(std::string_view id, int64_t ttl_nanos) = 0;
+  virtual absl::Status DeleteLease(std::string_view id) = 0;
+  virtual absl::StatusOr<LeasePage> ListLeases(const std::string& page_token, size_t limit) = 0;
 
   virtual absl::StatusOr<BlobPage> ListBlobs(const std::string& page_token, size_t limit) = 0;
   virtual absl::StatusOr<RepositoryPage> ListRepositories(const std::string& page_token,

@@ -11,6 +11,7 @@
 
 #include "client/client.h"
 #include "varve/v1/blobs.grpc.pb.h"
+#include "varve/v1/claims.grpc.pb.h"
 #include "varve/v1/images.grpc.pb.h"
 #include "varve/v1/system.grpc.pb.h"
 
@@ -22,7 +23,9 @@ class GrpcClient final : public Client {
       : options_(options),
         channel_(channel),
         blobs_(v1::Blobs::NewStub(channel)),
+        holds_(v1::Holds::NewStub(channel)),
         images_(v1::Images::NewStub(channel)),
+        leases_(v1::Leases::NewStub(channel)),
         repositories_(v1::Repositories::NewStub(channel)),
         system_(v1::System::NewStub(channel)) {}
 
@@ -59,6 +62,23 @@ class GrpcClient final : public Client {
   absl::StatusOr<RemovedImage> RemoveImage(std::string_view name, bool force) override;
   absl::StatusOr<PruneReport> Prune(const PruneRequest& request,
                                     const PruneObserver& observer) override;
+  absl::StatusOr<std::string> StartPrune(const PruneRequest& request) override;
+  absl::StatusOr<PruneReport> AttachPrune(std::string_view id,
+                                          const PruneObserver& observer) override;
+  absl::Status CancelPrune(std::string_view id) override;
+  absl::StatusOr<std::vector<PruneJob>> ListPrunes() override;
+  absl::StatusOr<KeeperReport> ExplainKept(std::string_view name) override;
+
+  // grpc_claims.cc
+  absl::StatusOr<HoldInfo> CreateHold(const HoldRequest& request) override;
+  absl::Status ReleaseHold(std::string_view name) override;
+  absl::StatusOr<HoldPage> ListHolds(const std::string& page_token, size_t limit) override;
+  absl::StatusOr<LeaseInfo> CreateLease(const LeaseRequest& request) override;
+  absl::StatusOr<std::vector<Digest>> AttachToLease(std::string_view id,
+                                                    absl::Span<const Digest> contents) override;
+  absl::StatusOr<LeaseInfo> RenewLease(std::string_view id, int64_t ttl_nanos) override;
+  absl::Status DeleteLease(std::string_view id) override;
+  absl::StatusOr<LeasePage> ListLeases(const std::string& page_token, size_t limit) override;
 
   // grpc_system.cc
   absl::StatusOr<BlobPage> ListBlobs(const std::string& page_token, size_t limit) override;
@@ -93,7 +113,9 @@ class GrpcClient final : public Client {
   const ClientOptions options_;
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::Blobs::Stub> blobs_;
+  const std::unique_ptr<v1::Holds::Stub> holds_;
   const std::unique_ptr<v1::Images::Stub> images_;
+  const std::unique_ptr<v1::Leases::Stub> leases_;
   const std::unique_ptr<v1::Repositories::Stub> repositories_;
   const std::unique_ptr<v1::System::Stub> system_;
   std::atomic<bool> answered_ = false;  // the daemon was there

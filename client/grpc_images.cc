@@ -23,6 +23,39 @@ void SortLabels(ImageDetails* details) {
   std::sort(details->labels.begin(), details->labels.end());
 }
 
+v1::PruneRequest ToMessage(const PruneRequest& request) {
+  v1::PruneRequest message;
+  for (const std::string& filter : request.filters) message.add_filters(filter);
+  message.set_dry_run(request.dry_run);
+  message.set_all(request.all);
+  return message;
+}
+
+// To the end of a prune, or until the observer has seen enough.
+absl::StatusOr<PruneReport> ReadPrune(grpc::ClientContext& context,
+                                      grpc::ClientReader<v1::PruneResponse>& stream,
+                                      const PruneObserver& observer) {
+  v1::PruneResponse message;
+  std::optional<PruneReport> report;
+  bool wanted = true;
+  while (stream.Read(&message)) {
+    if (message.has_report()) {
+      report = FromMessage(message.report());
+    } else if (wanted) {
+      const absl::StatusOr<PruneStep> step = FromMessage(message);
+      if (!step.ok()) {
+        context.TryCancel();
+        return step.status();
+      }
+      wanted = observer == nullptr || observer(*step);
+      if (!wanted) context.TryCancel();
+    }
+  }
+  RETURN_IF_ERROR(FromGrpc(stream.Finish()));
+  if (!report.has_value()) return absl::UnavailableError("the daemon ended without a report");
+  return *report;
+}
+
 }  // namespace
 
 absl::StatusOr<ImageMatch> GrpcClient::FindImage(std::string_view name) {
@@ -108,27 +141,61 @@ absl::StatusOr<PruneReport> GrpcClient::Prune(const PruneRequest& prune,
                                               const PruneObserver& observer) {
   // No deadline: it works as long as there is garbage, and shows that it does.
   grpc::ClientContext context;
-  v1::PruneRequest request;
-  for (const std::string& filter : prune.filters) request.add_filters(filter);
-  request.set_dry_run(prune.dry_run);
+  const v1::PruneRequest request = ToMessage(prune);
   const auto stream = images_->Prune(&context, request);
-  v1::PruneResponse message;
-  std::optional<PruneReport> report;
-  bool wanted = true;
-  while (stream->Read(&message)) {
-    if (message.has_report()) {
-      const v1::PruneResponse::Report& end = message.report();
-      report = PruneReport{end.images(), end.content_bytes(), end.freed_bytes(), end.deferred()};
-    } else if (wanted) {
-      const absl::StatusOr<ImageInfo> image = FromMessage(message.image());
-      RETURN_IF_ERROR(image.status());
-      wanted = observer == nullptr || observer(*image);
-      if (!wanted) context.TryCancel();
-    }
+  return ReadPrune(context, *stream, observer);
+}
+
+absl::StatusOr<PruneReport> GrpcClient::AttachPrune(std::string_view id,
+                                                    const PruneObserver& observer) {
+  grpc::ClientContext context;
+  v1::AttachPruneRequest request;
+  request.set_job(std::string(id));
+  const auto stream = images_->AttachPrune(&context, request);
+  return ReadPrune(context, *stream, observer);
+}
+
+absl::StatusOr<std::string> GrpcClient::StartPrune(const PruneRequest& prune) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  v1::PruneRequest request = ToMessage(prune);
+  request.set_detach(true);
+  const auto stream = images_->Prune(&context, request);
+  std::string job;
+  for (v1::PruneResponse message; stream->Read(&message);) {
+    if (!message.job().empty()) job = message.job();
   }
   RETURN_IF_ERROR(FromGrpc(stream->Finish()));
-  if (!report.has_value()) return absl::UnavailableError("the daemon ended without a report");
-  return *report;
+  if (job.empty()) return absl::UnavailableError("the daemon named no job");
+  return job;
+}
+
+absl::Status GrpcClient::CancelPrune(std::string_view id) {
+  v1::CancelPruneRequest request;
+  request.set_job(std::string(id));
+  v1::CancelPruneResponse response;
+  return Unary([&](grpc::ClientContext* context) {
+    return images_->CancelPrune(context, request, &response);
+  });
+}
+
+absl::StatusOr<std::vector<PruneJob>> GrpcClient::ListPrunes() {
+  v1::ListPrunesResponse response;
+  RETURN_IF_ERROR(Unary([&](grpc::ClientContext* context) {
+    return images_->ListPrunes(context, v1::ListPrunesRequest(), &response);
+  }));
+  std::vector<PruneJob> jobs;
+  for (const v1::PruneJob& message : response.jobs()) jobs.push_back(FromMessage(message));
+  return jobs;
+}
+
+absl::StatusOr<KeeperReport> GrpcClient::ExplainKept(std::string_view name) {
+  v1::ExplainRequest request;
+  request.set_name(std::string(name));
+  v1::ExplainResponse response;
+  RETURN_IF_ERROR(Unary(
+      [&](grpc::ClientContext* context) { return images_->Explain(context, request, &response); }));
+  return FromMessage(response);
 }
 
 }  // namespace varve

@@ -28,6 +28,8 @@ v1::Event::Type TypeOf(Event::Type type) {
       return v1::Event::UNTAG;
     case Event::Type::kDelete:
       return v1::Event::DELETE;
+    case Event::Type::kPrune:
+      return v1::Event::PRUNE;
   }
   return v1::Event::TYPE_UNSPECIFIED;
 }
@@ -35,7 +37,7 @@ v1::Event::Type TypeOf(Event::Type type) {
 // nullopt for a type that only a newer daemon knows.
 std::optional<Event::Type> FromMessage(v1::Event::Type type) {
   for (const Event::Type known : {Event::Type::kPush, Event::Type::kPull, Event::Type::kTag,
-                                  Event::Type::kUntag, Event::Type::kDelete}) {
+                                  Event::Type::kUntag, Event::Type::kDelete, Event::Type::kPrune}) {
     if (TypeOf(known) == type) return known;
   }
   return std::nullopt;
@@ -46,7 +48,10 @@ absl::StatusOr<Event> FromMessage(const v1::Event& message, Event::Type type) {
   event.type = type;
   event.repository = message.repository();
   event.tag = message.tag();
-  ASSIGN_OR_RETURN(event.digest, Digest::Parse(message.digest()));
+  event.freed_bytes = message.freed_bytes();
+  if (type != Event::Type::kPrune) {
+    ASSIGN_OR_RETURN(event.digest, Digest::Parse(message.digest()));
+  }
   event.time_nanos = Nanos(message.time());
   return event;
 }

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "storage/store_types.h"
 #include "varve/v1/blobs.pb.h"
+#include "varve/v1/claims.pb.h"
 #include "varve/v1/images.pb.h"
 
 namespace varve {
@@ -24,6 +25,13 @@ absl::StatusOr<ManifestInfo> FromMessage(const v1::ManifestInfo& message);
 absl::StatusOr<ImageInfo> FromMessage(const v1::Image& message);
 absl::StatusOr<ImageMatch> FromMessage(const v1::FindImageResponse& message);
 absl::StatusOr<ImageDetails> FromMessage(const v1::ImageDetails& message);
+absl::StatusOr<HoldInfo> FromMessage(const v1::Hold& message);
+LeaseInfo FromMessage(const v1::Lease& message);
+PruneReport FromMessage(const v1::PruneResponse::Report& message);
+// Of any message but the report.
+absl::StatusOr<PruneStep> FromMessage(const v1::PruneResponse& message);
+PruneJob FromMessage(const v1::PruneJob& message);
+absl::StatusOr<KeeperReport> FromMessage(const v1::ExplainResponse& message);
 // Oldest first, as ImageDetails::history.
 std::vector<HistoryEntry> FromMessage(const v1::ImageHistoryResponse& message);
 

@@ -79,6 +79,7 @@ class Loader {
   // `address` is what the key `listen` of `section` says.
   absl::Status CheckReach(std::string_view section, const ListenAddress& address,
                           bool allow_remote);
+  absl::Status CheckPrune();
   std::string EffectiveToml();
 
   Config config_;
@@ -252,7 +253,24 @@ absl::Status Loader::CheckReach(std::string_view section, const ListenAddress& a
              ConfigVariable(*FindConfigKey(section, "allow_remote")), "=true) to accept that"));
 }
 
+// Nobody is asked, so what a prune of all takes must have been chosen.
+absl::Status Loader::CheckPrune() {
+  bool chooses = false;
+  bool means_all = config_.prune_all;
+  for (const std::string& filter : config_.prune_filters) {
+    if (filter == "dangling=false" || filter == "dangling=0") means_all = true;
+    chooses = chooses || filter.rfind("dangling=", 0) != 0;
+  }
+  if (!means_all || chooses) return absl::OkStatus();
+  const Value& all = value(*FindConfigKey("prune", config_.prune_all ? "all" : "filters"));
+  return absl::InvalidArgumentError(StrCat(
+      all.place,
+      ": [prune] all would remove every image that has no hold; say which with filters, such "
+      "as unused-for=720h"));
+}
+
 absl::StatusOr<Config> Loader::Finish() {
+  RETURN_IF_ERROR(CheckPrune());
   RETURN_IF_ERROR(CheckReach("registry", config_.registry, config_.allow_remote));
   if (config_.grpc) RETURN_IF_ERROR(CheckReach("grpc", *config_.grpc, config_.grpc_allow_remote));
   Value& socket = value(*FindConfigKey("grpc", "socket"));

@@ -36,6 +36,9 @@ struct Config {
   std::chrono::nanoseconds promise{};
   std::chrono::nanoseconds upload_expiry{};
   std::chrono::nanoseconds reclaim_interval{};
+  std::chrono::nanoseconds prune_every{};  // 0: never
+  std::vector<std::string> prune_filters;
+  bool prune_all = false;
   LogFormat log_format = LogFormat::kText;
   LogLevel log_level = LogLevel::kInfo;
   std::chrono::nanoseconds drain_timeout{};

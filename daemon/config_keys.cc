@@ -7,6 +7,7 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/image_filter.h"
 
 namespace varve {
 namespace {
@@ -97,6 +98,24 @@ absl::Status SetSocket(Config& config, std::string_view text) {
   return absl::OkStatus();
 }
 
+absl::Status SetPruneEvery(Config& config, std::string_view text) {
+  RETURN_IF_ERROR(SetDuration(config.prune_every, text, {seconds(0), hours(8760)}));
+  if (config.prune_every == seconds(0) || config.prune_every >= seconds(60)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(StrCat("\"", text, "\" must be 0s or at least 1m"));
+}
+
+absl::Status SetPruneFilters(Config& config, std::string_view text) {
+  config.prune_filters.clear();
+  while (!text.empty()) {
+    const size_t space = text.find(' ');
+    if (space != 0) config.prune_filters.emplace_back(text.substr(0, space));
+    text.remove_prefix(space == std::string_view::npos ? text.size() : space + 1);
+  }
+  return ParseImageFilter(config.prune_filters, PruneFilterKeys(), TimeReference()).status();
+}
+
 // The keys, in the order in which they are printed. One row a key: nothing else names them.
 const ConfigKey kKeys[] = {
     {"store", "data_dir", ConfigKind::kText, "./varve-data", "--data-dir", "DIR", "VARVE_DATA_DIR",
@@ -148,6 +167,17 @@ const ConfigKey kKeys[] = {
      [](Config& c, std::string_view v) {
        return SetDuration(c.reclaim_interval, v, {milliseconds(100), hours(24)});
      }},
+    {"prune", "every", ConfigKind::kDuration, "0s", "", "", "",
+     "Remove images by itself so often, 1m to 8760h; 0s = never. `varve image prune --dry-run`\n"
+     "with the same filters shows what would go.",
+     SetPruneEvery},
+    {"prune", "filters", ConfigKind::kText, "", "", "", "",
+     "Which images, as `varve image prune --filter` takes it, with spaces between: \n"
+     "\"unused-for=720h keep-last=3\".",
+     SetPruneFilters},
+    {"prune", "all", ConfigKind::kBool, "false", "", "", "",
+     "Also images that have tags, when they are not in use; only together with filters.",
+     [](Config& c, std::string_view v) { return SetBool(c.prune_all, v); }},
     {"log", "format", ConfigKind::kText, "text", "--log-format", "FORMAT", "",
      "One line an event: \"text\" for people or \"json\" for machines.", SetFormat},
     {"log", "level", ConfigKind::kText, "info", "--log-level", "LEVEL", "",

@@ -21,6 +21,7 @@
 #include "daemon/http/server.h"
 #include "daemon/log.h"
 #include "daemon/maintenance.h"
+#include "daemon/scheduled_prune.h"
 #include "daemon/service_manager.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
@@ -79,6 +80,11 @@ absl::Status Serve(const Config& config, const sigset_t& stop_signals) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Store> store,
                    OpenEngine(config.data_dir, EngineOptionsOf(config)));
   auto maintenance = std::make_unique<Maintenance>(*store, config.reclaim_interval);
+  std::unique_ptr<ScheduledPrune> prunes;
+  if (config.prune_every != std::chrono::nanoseconds(0)) {
+    prunes = std::make_unique<ScheduledPrune>(
+        *store, config.prune_every, PruneRequest{config.prune_filters, false, config.prune_all});
+  }
   ASSIGN_OR_RETURN(
       const std::unique_ptr<GrpcServer> grpc,
       GrpcServer::Start(*store, {.socket_path = config.socket_path, .listen = config.grpc}));
@@ -107,6 +113,7 @@ absl::Status Serve(const Config& config, const sigset_t& stop_signals) {
   std::thread grpc_stop([&grpc, grace] { grpc->Stop(grace); });
   http->Stop(grace);
   grpc_stop.join();
+  prunes.reset();
   maintenance.reset();
   RETURN_IF_ERROR(store->CheckpointIngests());
   return absl::OkStatus();

@@ -17,7 +17,10 @@
 #include "storage/blob/space.h"
 #include "storage/blob/unnamed_files.h"
 #include "storage/catalog/catalog.h"
+#include "storage/catalog/holds.h"
 #include "storage/catalog/images.h"
+#include "storage/catalog/keepers.h"
+#include "storage/catalog/leases.h"
 #include "storage/catalog/names.h"
 #include "storage/catalog/promises.h"
 #include "storage/index/keys.h"
@@ -27,6 +30,7 @@
 #include "storage/reclaim/disk_usage.h"
 #include "storage/reclaim/image_removal.h"
 #include "storage/reclaim/prune.h"
+#include "storage/reclaim/prune_jobs.h"
 #include "storage/reclaim/reclaimer.h"
 #include "storage/store_file.h"
 
@@ -67,9 +71,15 @@ class Engine final : public Store {
                   options.accept_sparse_index, events_}),
         images_({*index_, blobs_, catalog_, *options.clock,
                  [this](std::string_view name) { return FindImage(name); }}),
+        holds_({*index_, blobs_, catalog_, *options.clock}),
+        leases_({*index_, blobs_, *options.clock, *options.random}),
         ingests_({*index_, blobs_, files_, unnamed_, space_, *options.clock, *options.random,
                   catalog_, options.ingest_expiry_nanos, options.large_blob_bytes}),
-        reclaimer_({*index_, blobs_, removals_, promises_, space_, *options.clock}) {}
+        reclaimer_({*index_, blobs_, removals_, promises_, space_, *options.clock}),
+        prunes_(*options.clock, *options.random,
+                [this](const PruneRequest& request, const PruneObserver& observer) {
+                  return RunPrune(request, observer);
+                }) {}
 
   // Finds what a crash left; looks only at rows and files that can be unfinished.
   absl::Status Recover();
@@ -159,6 +169,43 @@ class Engine final : public Store {
   absl::StatusOr<PruneReport> Prune(const PruneRequest& request,
                                     const PruneObserver& observer) override;
 
+  absl::StatusOr<PruneReport> AttachPrune(std::string_view id,
+                                          const PruneObserver& observer) override {
+    return prunes_.Attach(id, observer);
+  }
+  absl::Status CancelPrune(std::string_view id) override { return prunes_.Cancel(id); }
+  absl::StatusOr<std::vector<PruneJob>> ListPrunes() override { return prunes_.List(); }
+
+  absl::StatusOr<KeeperReport> ExplainKept(std::string_view name) override {
+    return varve::ExplainKept({*index_, catalog_, promises_, *options_.clock}, name);
+  }
+
+  absl::StatusOr<HoldInfo> CreateHold(const HoldRequest& request) override {
+    return holds_.Create(request);
+  }
+  absl::Status ReleaseHold(std::string_view name) override {
+    return WithReserve([&] { return holds_.Release(name); });
+  }
+  absl::StatusOr<Page<HoldInfo>> ListHolds(const PageRequest& page) override {
+    return holds_.List(page);
+  }
+  absl::StatusOr<LeaseInfo> CreateLease(const LeaseRequest& request) override {
+    return leases_.Create(request);
+  }
+  absl::StatusOr<std::vector<Digest>> AttachToLease(std::string_view id,
+                                                    absl::Span<const Digest> contents) override {
+    return leases_.Attach(id, contents);
+  }
+  absl::StatusOr<LeaseInfo> RenewLease(std::string_view id, int64_t ttl_nanos) override {
+    return leases_.Renew(id, ttl_nanos);
+  }
+  absl::Status DeleteLease(std::string_view id) override {
+    return WithReserve([&] { return leases_.Delete(id); });
+  }
+  absl::StatusOr<Page<LeaseInfo>> ListLeases(const PageRequest& page) override {
+    return leases_.List(page);
+  }
+
   absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest& page) override {
     return catalog_.ListBlobs(page);
   }
@@ -176,9 +223,14 @@ class Engine final : public Store {
   }
 
  private:
+  absl::StatusOr<PruneReport> RunPrune(const PruneRequest& request, const PruneObserver& observer);
   absl::Status RemoveOrphans();
   absl::Status SaveLowWater();
   absl::Status Sweep(ReclaimReport* report);
+  absl::Status ExpireClaims() {
+    RETURN_IF_ERROR(holds_.Expire());
+    return leases_.Expire();
+  }
   DanglingSet::Parts ImageParts() { return {*index_, blobs_, files_, catalog_}; }
   DeletionRunner DeletionsWithReserve() {
     return [this](const std::function<absl::Status()>& deletion) { return WithReserve(deletion); };
@@ -213,8 +265,11 @@ class Engine final : public Store {
   EventLog events_;
   Catalog catalog_;
   Images images_;
+  Holds holds_;
+  Leases leases_;
   IngestTable ingests_;
   Reclaimer reclaimer_;
+  PruneJobs prunes_;
 };
 
 absl::StatusOr<ImageMatch> Engine::FindImage(std::string_view name) {
@@ -228,11 +283,27 @@ absl::StatusOr<RemovedImage> Engine::RemoveImage(std::string_view name, bool for
 
 absl::StatusOr<PruneReport> Engine::Prune(const PruneRequest& request,
                                           const PruneObserver& observer) {
+  // Said at once, not when its turn has come.
+  RETURN_IF_ERROR(ParsePruneRequest(request, *options_.clock).status());
+  return request.dry_run ? RunPrune(request, observer) : prunes_.Run(request, observer);
+}
+
+absl::StatusOr<PruneReport> Engine::RunPrune(const PruneRequest& request,
+                                             const PruneObserver& observer) {
+  ASSIGN_OR_RETURN(PruneSelection selection, ParsePruneRequest(request, *options_.clock));
   RETURN_IF_ERROR(pull_times_.Flush(*index_));  // what is being pulled stays
-  return varve::Prune({ImageParts(), images_, promises_, *options_.clock, options_.promise_nanos,
-                       DeletionsWithReserve(), [this] { return Reclaim().status(); }},
-                      request, observer)
-      .Run();
+  reclaimer_.NoticeClockJump();
+  if (!promises_.HoldsEverything()) RETURN_IF_ERROR(ExpireClaims());
+  varve::Prune prune({ImageParts(), images_, promises_, *options_.clock, options_.promise_nanos,
+                      DeletionsWithReserve(), [this] { return Reclaim().status(); }},
+                     std::move(selection), request.dry_run, observer);
+  ASSIGN_OR_RETURN(const PruneReport report, prune.Run());
+  if (request.dry_run) return report;
+  Event event;
+  event.type = Event::Type::kPrune;
+  event.freed_bytes = report.freed_bytes;
+  events_.Add(std::move(event));
+  return report;
 }
 
 absl::StatusOr<DiskUsage> Engine::MeasureDiskUsage() {
@@ -324,10 +395,11 @@ absl::StatusOr<ReclaimReport> Engine::Reclaim() {
 absl::Status Engine::Sweep(ReclaimReport* report) {
   const absl::Status unlinked = catalog_.FinishUnlinking();
   ASSIGN_OR_RETURN(*report, reclaimer_.Run());
-  // Both go by the wall clock: after a jump of it, which the reclaimer notices, they wait too.
+  // These go by the wall clock: after a jump of it, which the reclaimer notices, they wait too.
   if (!promises_.HoldsEverything()) {
     ingests_.Expire();
     RETURN_IF_ERROR(catalog_.ExpireLinks());
+    RETURN_IF_ERROR(ExpireClaims());
   }
   RETURN_IF_ERROR(pull_times_.Flush(*index_));
   RETURN_IF_ERROR(SaveLowWater());

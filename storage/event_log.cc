@@ -58,6 +58,8 @@ std::string_view EventTypeName(Event::Type type) {
       return "untag";
     case Event::Type::kDelete:
       return "delete";
+    case Event::Type::kPrune:
+      return "prune";
   }
   return "unknown";
 }

@@ -43,6 +43,8 @@ inline constexpr size_t kMaxConfigEntries = 10'000;
 // Filters of one listing or prune: 64 x 4 KiB = 256 kB.
 inline constexpr size_t kMaxFilters = 64;
 inline constexpr size_t kMaxFilterBytes = 4 * kKiB;
+// keep-last=N: so many digests of one repository are remembered, 10,000 x ~100 B = 1 MB.
+inline constexpr size_t kMaxKeepLast = 10'000;
 // What one page of images may cost: an index read, or 64 KiB of a manifest or config, is one. An
 // image costs about 6, so a page of kMaxPageRows images needs 6,000.
 inline constexpr size_t kMaxListingReads = 10'000;
@@ -89,6 +91,37 @@ inline constexpr uint64_t kFilesPerDirectory = 1024;
 // Promises kept in memory: 262,144 x ~120 B = 32 MiB. Past it nothing is reclaimed for one promise
 // time instead of remembering each.
 inline constexpr size_t kMaxPromises = 262'144;
+
+// Prunes that run or wait, and so many that are done and still listed.
+inline constexpr size_t kMaxPruneJobs = 16;
+// What a prune told, kept for those who attach later: 16,384 x ~600 B = 10 MB a job that runs; one
+// that waits has told nothing.
+inline constexpr size_t kMaxPruneSteps = 16'384;
+
+// What an answer to "why is it kept" lists: 1,000 x ~500 B = 500 kB.
+inline constexpr size_t kMaxKeepers = 1000;
+
+// A hold or a lease is two or three rows of ~300 B: 100,000 x 1 kB = 100 MB of the index. A host
+// runs some hundred containers.
+inline constexpr size_t kMaxHolds = 100'000;
+inline constexpr size_t kMaxLeases = 100'000;
+// Names of holds and leases: with their tables and a digest of 65 bytes, well under
+// kMaxIndexKeyBytes.
+inline constexpr size_t kMaxClaimNameBytes = 128;
+inline constexpr size_t kMaxLeaseOwnerBytes = 255;
+// Labels of one lease: 64 x 512 B = 32 kB, within kMaxIndexValueBytes.
+inline constexpr size_t kMaxLeaseLabels = 64;
+inline constexpr size_t kMaxLeaseLabelBytes = 512;
+// Content of one lease: two rows of ~150 B each; an image has some dozen blobs, an index of 900
+// images about 10,000.
+inline constexpr size_t kMaxLeaseContents = 100'000;
+// Digests attached by one call, as those of FindMissing.
+inline constexpr size_t kMaxAttachedDigests = 10'000;
+// A client that works for longer renews its lease.
+inline constexpr int64_t kMaxLeaseNanos = 24ll * 3600 * 1'000'000'000;
+// Holds without end are the rule; one with an end has it within ten years, far from integer
+// trouble.
+inline constexpr int64_t kMaxHoldNanos = 3653ll * 24 * 3600 * 1'000'000'000;
 
 // Events kept for those who watch: 65,536 x ~200 B = 13 MB; with names of 255 + 128 bytes in each,
 // which lie outside the row, 65,536 x ~600 B = 39 MB.

@@ -131,9 +131,37 @@ class Store {
   // has tags that the name does not imply. What an index lists stays, and what loses its last tag
   // while the image it refers to is there.
   virtual absl::StatusOr<RemovedImage> RemoveImage(std::string_view name, bool force) = 0;
-  // Removes the dangling images that match, and reclaims what only they kept.
+  // Removes the dangling images that match, or all that are not in use, and reclaims what only they
+  // kept.
   virtual absl::StatusOr<PruneReport> Prune(const PruneRequest& request,
                                             const PruneObserver& observer) = 0;
+  // One prune runs at a time, others wait; one that is equal to another, filters in any order, is
+  // that one: its caller attaches. A dry run removes nothing, so it never waits and has no id.
+  // NotFound when no such prune runs or waits. A cancelled one ends after the image it is at.
+  virtual absl::StatusOr<PruneReport> AttachPrune(std::string_view id,
+                                                  const PruneObserver& observer) = 0;
+  virtual absl::Status CancelPrune(std::string_view id) = 0;
+  virtual absl::StatusOr<std::vector<PruneJob>> ListPrunes() = 0;  // the latest that ended too
+
+  // What keeps an image (by any name that FindImage takes) or any content (by its digest) alive,
+  // down to tags, holds, leases and promises. Grants no promise. NotFound when it is not here.
+  virtual absl::StatusOr<KeeperReport> ExplainKept(std::string_view name) = 0;
+  // Holds keep an image, and what it lists, from prune and from deletion. The same hold again is
+  // success and sets its end anew; AlreadyExists when the name holds another image; NotFound when
+  // the repository does not list the manifest.
+  virtual absl::StatusOr<HoldInfo> CreateHold(const HoldRequest& request) = 0;
+  virtual absl::Status ReleaseHold(std::string_view name) = 0;
+  virtual absl::StatusOr<Page<HoldInfo>> ListHolds(const PageRequest& page) = 0;  // by name
+  // Leases keep content, by digest, from the reclaimer, and manifests from prune and deletion.
+  // AlreadyExists when there is a lease of that id.
+  virtual absl::StatusOr<LeaseInfo> CreateLease(const LeaseRequest& request) = 0;
+  // Content that is not here is kept as soon as it comes. Answers which of it is not here now.
+  virtual absl::StatusOr<std::vector<Digest>> AttachToLease(std::string_view id,
+                                                            absl::Span<const Digest> contents) = 0;
+  // From now on.
+  virtual absl::StatusOr<LeaseInfo> RenewLease(std::string_view id, int64_t ttl_nanos) = 0;
+  virtual absl::Status DeleteLease(std::string_view id) = 0;
+  virtual absl::StatusOr<Page<LeaseInfo>> ListLeases(const PageRequest& page) = 0;  // by id
 
   // The store as a whole.
   virtual absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest& page) = 0;  // by digest

@@ -191,17 +191,115 @@ struct RemovedImage {
 struct PruneRequest {
   std::vector<std::string> filters;  // as ImageQuery's
   bool dry_run = false;              // say what would go, and remove nothing
+  // Every image that is not in use, with all its tags; otherwise only dangling ones. The filter
+  // dangling=false means it too.
+  bool all = false;
 };
 
 struct PruneReport {
   uint64_t images = 0;         // removed
   uint64_t content_bytes = 0;  // of the blobs that only they kept, as pushed
   uint64_t freed_bytes = 0;    // disk space given back by now
-  uint64_t deferred = 0;       // images and blobs that a promise keeps for now
+  uint64_t deferred = 0;       // images and blobs that something keeps for now
+  uint64_t untagged = 0;       // tags removed
+  uint64_t skipped = 0;        // images that were tagged, listed or held since they were looked at
+  int64_t deferred_until_nanos = 0;  // when the last of the deferred may go; 0: none is
 };
 
-// Called for each image as it is removed; false ends the prune after it.
-using PruneObserver = std::function<bool(const ImageInfo& image)>;
+// What a prune came to about one image.
+struct PruneStep {
+  enum class Kind {
+    kRemoved,
+    kDeferred,
+    kSkipped,
+    kStarted,  // first: the job has this id
+    kQueued,   // nothing new: the job waits for its turn, or works
+  };
+  Kind kind = Kind::kRemoved;
+  ImageInfo image;
+  std::vector<std::string> untagged;  // "repository:tag", that went with it
+  std::string reason;                 // of kDeferred and kSkipped, for people
+  int64_t until_nanos = 0;            // of kDeferred: when it may go
+  std::string job;                    // of kStarted and kQueued
+};
+
+// Called for each image as it is removed, or why it is not; false ends the prune after it.
+using PruneObserver = std::function<bool(const PruneStep& step)>;
+
+// A prune that runs, waits for its turn, or ended a while ago.
+struct PruneJob {
+  enum class State { kQueued, kRunning, kDone };
+  std::string id;
+  PruneRequest request;
+  State state = State::kQueued;
+  int64_t queued_nanos = 0;
+  int64_t started_nanos = 0;  // 0: not yet
+  int64_t ended_nanos = 0;
+  PruneReport report;  // so far
+  std::string error;   // when it is done: why it failed; "" when it did not
+  int callers = 0;     // that listen
+};
+
+// One thing that keeps content from being reclaimed.
+struct Keeper {
+  enum class Kind {
+    kTag,       // `name` of `repository` names it
+    kHold,      // `name`
+    kLease,     // `name`
+    kManifest,  // `manifest`, in `repository`, lists or names it
+    kSubject,   // it refers to `manifest`, which `repository` has
+    kMember,    // it is an image of `repository`: until a prune, when nothing else keeps it
+    kPromise,   // somebody was told that it exists
+  };
+  Kind kind = Kind::kTag;
+  // 0: of what was asked about; else of the last kManifest or kSubject before it that is one less.
+  size_t depth = 0;
+  std::string repository;
+  std::string name;
+  Digest manifest;
+  int64_t since_nanos = 0;  // 0: not known
+  int64_t until_nanos = 0;  // 0: until it is taken away
+};
+
+struct KeeperReport {
+  Digest digest;
+  std::vector<Keeper> keepers;  // none: it goes with the next pass of the reclaimer
+  bool complete = true;         // else only the first kMaxKeepers
+};
+
+// "A container uses this image": while it is there, the image, and what it lists, stays.
+struct HoldRequest {
+  // The caller's, unique in the store: kMaxClaimNameBytes letters, digits, '.', '_', '-', '/', ':'.
+  std::string name;
+  std::string repository;  // that lists the manifest; empty: any
+  Digest manifest;
+  int64_t ttl_nanos = 0;  // 0: until it is released; at most kMaxHoldNanos
+};
+
+struct HoldInfo {
+  std::string name;
+  std::string repository;
+  Digest manifest;
+  int64_t created_nanos = 0;
+  int64_t expires_nanos = 0;  // 0: never
+};
+
+// A client's claim on content while it builds, pushes or pulls.
+struct LeaseRequest {
+  std::string id;         // as HoldRequest::name; empty: a random one
+  std::string owner;      // for people: who works; at most kMaxLeaseOwnerBytes
+  int64_t ttl_nanos = 0;  // required; at most kMaxLeaseNanos
+  std::vector<std::pair<std::string, std::string>> labels;
+};
+
+struct LeaseInfo {
+  std::string id;
+  std::string owner;
+  int64_t created_nanos = 0;
+  int64_t deadline_nanos = 0;
+  uint64_t contents = 0;  // digests attached
+  std::vector<std::pair<std::string, std::string>> labels;
+};
 
 struct BlobDetails {
   BlobInfo blob;

@@ -17,8 +17,17 @@ void AddImageCommands(CLI::App& app, Session& session);
 // `image inspect`, `image history`, and `inspect`, `history`; after AddImageCommands.
 void AddInspectCommands(CLI::App& app, Session& session);
 
-// `image rm`, `image prune`, and `rmi`; after AddImageCommands.
+// `image rm` and `rmi`; after AddImageCommands.
 void AddRemovalCommands(CLI::App& app, Session& session);
+
+// `image prune`; after AddImageCommands.
+void AddPruneCommand(CLI::App& app, Session& session);
+
+// `image why`; after AddImageCommands.
+void AddWhyCommand(CLI::App& app, Session& session);
+
+// `hold create`, `hold rm`, `hold ls`.
+void AddHoldCommands(CLI::App& app, Session& session);
 
 // `blob put`, `blob get`, `blob stat`, `blob ls`.
 void AddBlobCommands(CLI::App& app, Session& session);

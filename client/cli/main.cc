@@ -55,6 +55,9 @@ int Main(int argc, char** argv) {
   AddImageCommands(app, session);
   AddInspectCommands(app, session);
   AddRemovalCommands(app, session);
+  AddPruneCommand(app, session);
+  AddWhyCommand(app, session);
+  AddHoldCommands(app, session);
   AddImportCommand(app, session);
   AddLoadCommand(app, session);
   AddSaveCommand(app, session);

@@ -151,9 +151,9 @@ absl::Status ShowUsage(Session& session, const UsageArguments& arguments) {
   return absl::OkStatus();
 }
 
-constexpr std::array<Event::Type, 5> kEventTypes = {Event::Type::kPush, Event::Type::kPull,
-                                                    Event::Type::kTag, Event::Type::kUntag,
-                                                    Event::Type::kDelete};
+constexpr std::array<Event::Type, 6> kEventTypes = {Event::Type::kPush,   Event::Type::kPull,
+                                                    Event::Type::kTag,    Event::Type::kUntag,
+                                                    Event::Type::kDelete, Event::Type::kPrune};
 
 std::optional<Event::Type> ParseEventType(std::string_view name) {
   const auto* const found =
@@ -171,8 +171,9 @@ absl::Status AddFilter(const std::string& filter, WatchOptions* options) {
   if (key == "type" || key == "event") {
     const std::optional<Event::Type> type = ParseEventType(value);
     if (!type) {
-      return absl::InvalidArgumentError(StrCat("there are no events of type \"", value,
-                                               "\", but of push, pull, tag, untag and delete"));
+      return absl::InvalidArgumentError(
+          StrCat("there are no events of type \"", value,
+                 "\", but of push, pull, tag, untag, delete and prune"));
     }
     options->types.push_back(*type);
     return absl::OkStatus();
@@ -190,6 +191,14 @@ absl::Status AddFilter(const std::string& filter, WatchOptions* options) {
 }
 
 std::string EventJson(const Event& event, const std::string& token) {
+  if (event.type == Event::Type::kPrune) {
+    return JsonObject()
+        .Add("time", TimeText(event.time_nanos))
+        .Add("type", EventTypeName(event.type))
+        .Add("freed_bytes", event.freed_bytes)
+        .Add("token", token)
+        .Line();
+  }
   return JsonObject()
       .Add("time", TimeText(event.time_nanos))
       .Add("type", EventTypeName(event.type))
@@ -202,6 +211,10 @@ std::string EventJson(const Event& event, const std::string& token) {
 
 // As Docker writes an event.
 std::string EventLine(const Event& event) {
+  if (event.type == Event::Type::kPrune) {
+    return StrCat(TimeText(event.time_nanos), " image prune  (reclaimed=", event.freed_bytes,
+                  ")\n");
+  }
   const std::string name =
       event.tag.empty() ? event.repository : StrCat(event.repository, ":", event.tag);
   return StrCat(TimeText(event.time_nanos), " image ", EventTypeName(event.type), " ",

@@ -37,6 +37,8 @@ v1::Event::Type TypeOf(Event::Type type) {
       return v1::Event::UNTAG;
     case Event::Type::kDelete:
       return v1::Event::DELETE;
+    case Event::Type::kPrune:
+      return v1::Event::PRUNE;
   }
   return v1::Event::TYPE_UNSPECIFIED;
 }
@@ -45,7 +47,11 @@ void FillEvent(const Event& event, v1::Event* message) {
   message->set_type(TypeOf(event.type));
   message->set_repository(event.repository);
   message->set_tag(event.tag);
-  message->set_digest(event.digest.ToString());
+  if (event.type == Event::Type::kPrune) {
+    message->set_freed_bytes(event.freed_bytes);
+  } else {
+    message->set_digest(event.digest.ToString());
+  }
   ToMessage(event.time_nanos, message->mutable_time());
 }
 

@@ -102,6 +102,108 @@ void ToMessage(const PruneReport& report, v1::PruneResponse::Report* message) {
   message->set_content_bytes(report.content_bytes);
   message->set_freed_bytes(report.freed_bytes);
   message->set_deferred(report.deferred);
+  message->set_untagged(report.untagged);
+  message->set_skipped(report.skipped);
+  if (report.deferred_until_nanos != 0) {
+    ToMessage(report.deferred_until_nanos, message->mutable_deferred_until());
+  }
+}
+
+void ToMessage(const PruneStep& step, v1::PruneResponse* message) {
+  switch (step.kind) {
+    case PruneStep::Kind::kRemoved:
+      ToMessage(step.image, message->mutable_image());
+      for (const std::string& name : FirstOf(step.untagged)) message->add_untagged(name);
+      break;
+    case PruneStep::Kind::kDeferred:
+    case PruneStep::Kind::kSkipped:
+      ToMessage(step.image, message->mutable_kept()->mutable_image());
+      message->mutable_kept()->set_reason(step.reason);
+      if (step.until_nanos != 0) {
+        ToMessage(step.until_nanos, message->mutable_kept()->mutable_until());
+      }
+      break;
+    case PruneStep::Kind::kStarted:
+    case PruneStep::Kind::kQueued:
+      message->set_job(step.job);
+      break;
+  }
+}
+
+PruneRequest FromMessage(const v1::PruneRequest& message) {
+  PruneRequest request;
+  request.filters.assign(message.filters().begin(), message.filters().end());
+  request.dry_run = message.dry_run();
+  request.all = message.all();
+  return request;
+}
+
+void ToMessage(const std::vector<PruneJob>& jobs, v1::ListPrunesResponse* message) {
+  for (const PruneJob& job : jobs) {
+    v1::PruneJob* const out = message->add_jobs();
+    out->set_id(job.id);
+    for (const std::string& filter : job.request.filters)
+      out->mutable_request()->add_filters(filter);
+    out->mutable_request()->set_all(job.request.all);
+    switch (job.state) {
+      case PruneJob::State::kQueued:
+        out->set_state(v1::PruneJob::QUEUED);
+        break;
+      case PruneJob::State::kRunning:
+        out->set_state(v1::PruneJob::RUNNING);
+        break;
+      case PruneJob::State::kDone:
+        out->set_state(v1::PruneJob::DONE);
+        break;
+    }
+    ToMessage(job.queued_nanos, out->mutable_queued());
+    if (job.started_nanos != 0) ToMessage(job.started_nanos, out->mutable_started());
+    if (job.ended_nanos != 0) ToMessage(job.ended_nanos, out->mutable_ended());
+    ToMessage(job.report, out->mutable_report());
+    out->set_error(job.error);
+    out->set_callers(static_cast<uint32_t>(job.callers));
+  }
+}
+
+namespace {
+
+v1::ExplainResponse::Keeper::Kind KindOf(Keeper::Kind kind) {
+  switch (kind) {
+    case Keeper::Kind::kTag:
+      return v1::ExplainResponse::Keeper::TAG;
+    case Keeper::Kind::kHold:
+      return v1::ExplainResponse::Keeper::HOLD;
+    case Keeper::Kind::kLease:
+      return v1::ExplainResponse::Keeper::LEASE;
+    case Keeper::Kind::kManifest:
+      return v1::ExplainResponse::Keeper::MANIFEST;
+    case Keeper::Kind::kSubject:
+      return v1::ExplainResponse::Keeper::SUBJECT;
+    case Keeper::Kind::kMember:
+      return v1::ExplainResponse::Keeper::MEMBER;
+    case Keeper::Kind::kPromise:
+      return v1::ExplainResponse::Keeper::PROMISE;
+  }
+  return v1::ExplainResponse::Keeper::KIND_UNSPECIFIED;
+}
+
+}  // namespace
+
+void ToMessage(const KeeperReport& report, v1::ExplainResponse* message) {
+  message->set_digest(report.digest.ToString());
+  message->set_truncated(!report.complete);
+  for (const Keeper& keeper : report.keepers) {
+    v1::ExplainResponse::Keeper* const out = message->add_keepers();
+    out->set_kind(KindOf(keeper.kind));
+    out->set_depth(static_cast<uint32_t>(keeper.depth));
+    out->set_repository(keeper.repository);
+    out->set_name(keeper.name);
+    const bool names_manifest =
+        keeper.kind == Keeper::Kind::kManifest || keeper.kind == Keeper::Kind::kSubject;
+    if (names_manifest) out->set_digest(keeper.manifest.ToString());
+    if (keeper.since_nanos != 0) ToMessage(keeper.since_nanos, out->mutable_since());
+    if (keeper.until_nanos != 0) ToMessage(keeper.until_nanos, out->mutable_until());
+  }
 }
 
 }  // namespace varve

@@ -21,6 +21,9 @@ constexpr CallKind kInspect{"Images.Inspect", Subject::kManifest, false};
 constexpr CallKind kHistory{"Images.History", Subject::kManifest, false};
 constexpr CallKind kTag{"Images.Tag", Subject::kManifest, true};
 constexpr CallKind kUntag{"Images.Untag", Subject::kTag, true};
+constexpr CallKind kCancelPrune{"Images.CancelPrune", Subject::kName, true};
+constexpr CallKind kListPrunes{"Images.ListPrunes", Subject::kName, false};
+constexpr CallKind kExplain{"Images.Explain", Subject::kManifest, false};
 constexpr CallKind kRemove{"Images.Remove", Subject::kManifest, true};
 
 constexpr size_t kDefaultPageRows = 100;  // as images.proto says
@@ -139,6 +142,19 @@ absl::Status RemoveImage(Store& store, const v1::RemoveImageRequest& request,
   return absl::OkStatus();
 }
 
+absl::Status ListPrunes(Store& store, v1::ListPrunesResponse* response) {
+  ASSIGN_OR_RETURN(const std::vector<PruneJob> jobs, store.ListPrunes());
+  ToMessage(jobs, response);
+  return absl::OkStatus();
+}
+
+absl::Status Explain(Store& store, const v1::ExplainRequest& request,
+                     v1::ExplainResponse* response) {
+  ASSIGN_OR_RETURN(const KeeperReport report, store.ExplainKept(request.name()));
+  ToMessage(report, response);
+  return absl::OkStatus();
+}
+
 class ImagesService final : public v1::Images::CallbackService {
  public:
   explicit ImagesService(GrpcDoor& door) : door_(door) {}
@@ -217,6 +233,36 @@ class ImagesService final : public v1::Images::CallbackService {
   grpc::ServerWriteReactor<v1::PruneResponse>* Prune(grpc::CallbackServerContext* context,
                                                      const v1::PruneRequest* request) override {
     return NewPruneStream(door_, context, request);
+  }
+
+  grpc::ServerWriteReactor<v1::PruneResponse>* AttachPrune(
+      grpc::CallbackServerContext* context, const v1::AttachPruneRequest* request) override {
+    return NewPruneStream(door_, context, request);
+  }
+
+  grpc::ServerUnaryReactor* CancelPrune(grpc::CallbackServerContext* context,
+                                        const v1::CancelPruneRequest* request,
+                                        v1::CancelPruneResponse* response) override {
+    return AnswerUnary(
+        door_, kCancelPrune, context, request, response,
+        [&store = door_.store](const auto& in, auto*) { return store.CancelPrune(in.job()); });
+  }
+
+  grpc::ServerUnaryReactor* ListPrunes(grpc::CallbackServerContext* context,
+                                       const v1::ListPrunesRequest* request,
+                                       v1::ListPrunesResponse* response) override {
+    return AnswerUnary(
+        door_, kListPrunes, context, request, response,
+        [&store = door_.store](const auto&, auto* out) { return varve::ListPrunes(store, out); });
+  }
+
+  grpc::ServerUnaryReactor* Explain(grpc::CallbackServerContext* context,
+                                    const v1::ExplainRequest* request,
+                                    v1::ExplainResponse* response) override {
+    return AnswerUnary(door_, kExplain, context, request, response,
+                       [&store = door_.store](const auto& in, auto* out) {
+                         return varve::Explain(store, in, out);
+                       });
   }
 
  private:

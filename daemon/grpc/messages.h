@@ -22,6 +22,10 @@ void ToMessage(const ImageDetails& details, v1::ImageDetails* message);
 void ToMessage(const std::vector<HistoryEntry>& oldest_first, v1::ImageHistoryResponse* message);
 void ToMessage(const RemovedImage& removed, v1::RemoveImageResponse* message);
 void ToMessage(const PruneReport& report, v1::PruneResponse::Report* message);
+void ToMessage(const PruneStep& step, v1::PruneResponse* message);
+void ToMessage(const std::vector<PruneJob>& jobs, v1::ListPrunesResponse* message);
+void ToMessage(const KeeperReport& report, v1::ExplainResponse* message);
+PruneRequest FromMessage(const v1::PruneRequest& message);
 void ToMessage(const BlobDetails& details, v1::StoredBlob* message);
 
 // Parses a digest that `field` of a request must have; InvalidArgument, naming the field.

@@ -1,6 +1,7 @@
 #include "daemon/grpc/prune_stream.h"
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -12,6 +13,7 @@ namespace varve {
 namespace {
 
 constexpr CallKind kPrune{"Images.Prune", Subject::kManifest, true};
+constexpr CallKind kAttachPrune{"Images.AttachPrune", Subject::kManifest, true};
 
 // Messages that wait for the client before the prune does: 256 x ~500 B = 128 kB.
 constexpr size_t kMaxQueued = 256;
@@ -20,8 +22,16 @@ constexpr int kMaxPrunes = 4;
 
 class PruneStream final : public grpc::ServerWriteReactor<v1::PruneResponse>, public WatchedStream {
  public:
-  PruneStream(GrpcDoor& door, grpc::CallbackServerContext& context, const v1::PruneRequest& request)
-      : door_(door), context_(context), record_(BeginCall(kPrune, context)), request_(request) {}
+  // Runs a prune, or attaches to one, until it ends or the observer says no.
+  using Work = std::function<absl::StatusOr<PruneReport>(const PruneObserver& observer)>;
+
+  PruneStream(GrpcDoor& door, grpc::CallbackServerContext& context, const CallKind& kind,
+              bool detach, Work work)
+      : door_(door),
+        context_(context),
+        record_(BeginCall(kind, context)),
+        detach_(detach),
+        work_(std::move(work)) {}
 
   static PruneStream* Start(const std::shared_ptr<PruneStream>& stream) {
     PruneStream* const started = stream.get();
@@ -30,6 +40,7 @@ class PruneStream final : public grpc::ServerWriteReactor<v1::PruneResponse>, pu
     // The call may be over while the worker is still letting go of the lock: it shares the stream.
     const bool room = started->door_.prunes.fetch_add(1) < kMaxPrunes;
     if (!room || !started->door_.workers.TrySubmit([stream] { stream->Run(); })) {
+      started->door_.prunes.fetch_sub(1);
       MutexLock lock(started->mutex_);
       started->End(absl::ResourceExhaustedError("other calls are running; try again"));
     }
@@ -69,21 +80,34 @@ class PruneStream final : public grpc::ServerWriteReactor<v1::PruneResponse>, pu
 
   // On a worker, from the first image to the report.
   void Run() ABSL_LOCKS_EXCLUDED(mutex_) {
-    PruneRequest prune;
-    prune.filters.assign(request_.filters().begin(), request_.filters().end());
-    prune.dry_run = request_.dry_run();
-    const absl::StatusOr<PruneReport> report = door_.store.Prune(prune, [this](const auto& image) {
-      v1::PruneResponse message;
-      ToMessage(image, message.mutable_image());
-      return Send(std::move(message));
-    });
+    const absl::StatusOr<PruneReport> report =
+        work_([this](const PruneStep& step) { return Tell(step); });
+    door_.prunes.fetch_sub(1);
     MutexLock lock(mutex_);
-    if (report.ok()) {
+    if (report.ok() && !detached_) {
       ToMessage(*report, queue_.emplace_back().mutable_report());
     }
     pruned_ = true;
     outcome_ = report.status();
     SendNext();
+  }
+
+  // False when the prune may end.
+  bool Tell(const PruneStep& step) ABSL_LOCKS_EXCLUDED(mutex_) {
+    {
+      MutexLock lock(mutex_);
+      // Its call is over; the daemon is not.
+      if (detached_) return !door_.feed.stopping();
+      if (step.kind == PruneStep::Kind::kQueued) return !cancelled_;
+    }
+    v1::PruneResponse message;
+    ToMessage(step, &message);
+    const bool taken = Send(std::move(message));
+    MutexLock lock(mutex_);
+    if (!taken || !detach_) return taken;
+    detached_ = true;
+    SendNext();
+    return true;
   }
 
   // False when nobody takes messages any more.
@@ -101,7 +125,8 @@ class PruneStream final : public grpc::ServerWriteReactor<v1::PruneResponse>, pu
     if (sending_ || ended_) return;
     if (cancelled_) Drop();
     if (queue_.empty()) {
-      if (pruned_) End(cancelled_ ? absl::CancelledError("the client went away") : outcome_);
+      if (pruned_ || detached_)
+        End(cancelled_ ? absl::CancelledError("the client went away") : outcome_);
       return;
     }
     sending_ = true;
@@ -116,7 +141,6 @@ class PruneStream final : public grpc::ServerWriteReactor<v1::PruneResponse>, pu
 
   void End(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     ended_ = true;
-    door_.prunes.fetch_sub(1);
     Finish(EndCall(record_, status, {}, 0));
   }
 
@@ -124,7 +148,8 @@ class PruneStream final : public grpc::ServerWriteReactor<v1::PruneResponse>, pu
   GrpcDoor& door_;
   grpc::CallbackServerContext& context_;
   CallRecord record_;
-  const v1::PruneRequest& request_;  // lives as long as the call
+  const bool detach_;
+  const Work work_;
   Mutex mutex_;
   ConditionVariable changed_;
   std::deque<v1::PruneResponse> queue_ ABSL_GUARDED_BY(mutex_);  // its front is being sent
@@ -132,6 +157,7 @@ class PruneStream final : public grpc::ServerWriteReactor<v1::PruneResponse>, pu
   std::chrono::steady_clock::time_point sending_since_ ABSL_GUARDED_BY(mutex_);
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   bool pruned_ ABSL_GUARDED_BY(mutex_) = false;
+  bool detached_ ABSL_GUARDED_BY(mutex_) = false;  // the prune goes on without the call
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status outcome_ ABSL_GUARDED_BY(mutex_);
 };
@@ -141,7 +167,21 @@ class PruneStream final : public grpc::ServerWriteReactor<v1::PruneResponse>, pu
 grpc::ServerWriteReactor<v1::PruneResponse>* NewPruneStream(GrpcDoor& door,
                                                             grpc::CallbackServerContext* context,
                                                             const v1::PruneRequest* request) {
-  return PruneStream::Start(std::make_shared<PruneStream>(door, *context, *request));
+  return PruneStream::Start(std::make_shared<PruneStream>(
+      door, *context, kPrune, request->detach() && !request->dry_run(),
+      [&store = door.store, prune = FromMessage(*request)](const PruneObserver& observer) {
+        return store.Prune(prune, observer);
+      }));
+}
+
+grpc::ServerWriteReactor<v1::PruneResponse>* NewPruneStream(GrpcDoor& door,
+                                                            grpc::CallbackServerContext* context,
+                                                            const v1::AttachPruneRequest* request) {
+  return PruneStream::Start(std::make_shared<PruneStream>(
+      door, *context, kAttachPrune, /*detach=*/false,
+      [&store = door.store, job = request->job()](const PruneObserver& observer) {
+        return store.AttachPrune(job, observer);
+      }));
 }
 
 }  // namespace varve

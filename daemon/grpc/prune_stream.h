@@ -1,5 +1,6 @@
-// The streaming call Images.Prune: the prune runs on one of the door's workers and waits when the
-// client is a few hundred messages behind. A stream lives until its call is over.
+// The streaming calls Images.Prune and Images.AttachPrune: the prune runs on one of the door's
+// workers and waits when the client is a few hundred messages behind. A stream lives until its call
+// is over.
 #ifndef VARVE_DAEMON_GRPC_PRUNE_STREAM_H_
 #define VARVE_DAEMON_GRPC_PRUNE_STREAM_H_
 
@@ -11,6 +12,9 @@ namespace varve {
 grpc::ServerWriteReactor<v1::PruneResponse>* NewPruneStream(GrpcDoor& door,
                                                             grpc::CallbackServerContext* context,
                                                             const v1::PruneRequest* request);
+grpc::ServerWriteReactor<v1::PruneResponse>* NewPruneStream(GrpcDoor& door,
+                                                            grpc::CallbackServerContext* context,
+                                                            const v1::AttachPruneRequest* request);
 
 }  // namespace varve
 

@@ -40,7 +40,9 @@ struct ServiceKind {
 // Everything that is served beside health and reflection.
 constexpr ServiceKind kServices[] = {
     {"varve.v1.Blobs", NewBlobsService},
+    {"varve.v1.Holds", NewHoldsService},
     {"varve.v1.Images", NewImagesService},
+    {"varve.v1.Leases", NewLeasesService},
     {"varve.v1.Repositories", NewRepositoriesService},
     {"varve.v1.System", NewSystemService},
 };

@@ -12,7 +12,9 @@ namespace varve {
 
 // `door` must outlive the service.
 std::unique_ptr<grpc::Service> NewBlobsService(GrpcDoor& door);
+std::unique_ptr<grpc::Service> NewHoldsService(GrpcDoor& door);
 std::unique_ptr<grpc::Service> NewImagesService(GrpcDoor& door);
+std::unique_ptr<grpc::Service> NewLeasesService(GrpcDoor& door);
 std::unique_ptr<grpc::Service> NewRepositoriesService(GrpcDoor& door);
 std::unique_ptr<grpc::Service> NewSystemService(GrpcDoor& door);
 

@@ -240,7 +240,7 @@ absl::Status Catalog::DeleteBlob(std::string_view repository, const Digest& dige
   ASSIGN_OR_RETURN(const std::optional<BlobRow> row, parts_.blobs.Find(digest));
   ASSIGN_OR_RETURN(const bool visible, IsVisible(id, digest));
   if (!visible || !row.has_value()) return UnknownBlob(repository, digest);
-  return parts_.index.Run([&](Transaction& txn) -> absl::Status {
+  RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
     // Whoever adds an edge to the blob guards its row shared, so none appears meanwhile.
     RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(digest), Guard::kExclusive).status());
     ASSIGN_OR_RETURN(const std::vector<KeyValue> named,
@@ -252,7 +252,9 @@ absl::Status Catalog::DeleteBlob(std::string_view repository, const Digest& dige
     }
     RETURN_IF_ERROR(txn.Delete(LinkKey(id, digest)));
     return txn.Put(CondemnedKey(parts_.clock.WallNanos(), digest), "");
-  });
+  }));
+  parts_.promises.RenewRepository(id);
+  return absl::OkStatus();
 }
 
 absl::Status Catalog::ExpireLinks() {

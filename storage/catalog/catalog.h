@@ -100,12 +100,25 @@ class Catalog final : public CommitObserver {
   // remove_image.cc. Deletions that look, inside their transaction, whether something needs the
   // manifest; kAbsent when the repository does not list it (any more).
   enum class Deletion { kDeleted, kKept, kAbsent };
-  // Unless it is needed anywhere: see IsDangling in dangling.h.
-  absl::StatusOr<Deletion> DeleteDangling(RepositoryId repository, const Digest& manifest);
-  // Unless something of this repository needs it: a tag, an index that lists it, its subject.
-  absl::StatusOr<Deletion> DeleteUnneeded(RepositoryId repository, const Digest& manifest);
-  // With its tags, unless an index of this repository lists it. With `only_tags`, also unless it
-  // has other tags here than those.
+  // With the tags named, unless it is claimed, an index of any repository lists it, its subject is
+  // here, or it has other tags: of this repository or, unless `elsewhere_may_tag`, of any. A tag
+  // that makes it the referrer of an image that is here keeps it as a subject does.
+  struct Prunable {
+    std::vector<std::string> tags;
+    bool elsewhere_may_tag = false;
+  };
+  absl::StatusOr<Deletion> DeletePrunable(RepositoryId repository, const Digest& manifest,
+                                          const Prunable& prunable);
+  // Unless something of this repository needs it: a tag, an index that lists it, its subject, a
+  // hold or a lease.
+  // Tags that make it a referrer of `gone_subject` do not count.
+  absl::StatusOr<Deletion> DeleteUnneeded(RepositoryId repository, const Digest& manifest,
+                                          const Digest& gone_subject);
+  // Manifests that tags of the repository make referrers of `subject`.
+  absl::StatusOr<std::vector<Digest>> TaggedReferrersOf(RepositoryId repository,
+                                                        const Digest& subject);
+  // With its tags, unless it is claimed, or an index of this repository lists it. With `only_tags`,
+  // also unless it has other tags here than those.
   absl::StatusOr<Deletion> DeleteUnlisted(RepositoryId repository, const Digest& manifest,
                                           const std::vector<std::string>* only_tags);
   // Removes a tag that names `manifest`, in one transaction with the manifest when nothing else of

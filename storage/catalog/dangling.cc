@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "storage/base/status.h"
@@ -37,7 +38,60 @@ absl::StatusOr<bool> IsDanglingIn(Reads& reads, RepositoryId repository, const D
   return !subject.has_value();
 }
 
+template <typename Reads>
+absl::StatusOr<std::optional<Claim>> FirstClaim(Reads& reads, const std::string& prefix) {
+  ASSIGN_OR_RETURN(const std::vector<KeyValue> edges, reads.Scan(PrefixRange(prefix), 1));
+  if (edges.empty()) return std::nullopt;
+  Digest target;
+  EdgeSource source;
+  if (!ParseEdgeKey(edges[0].key, &target, &source)) {
+    return absl::DataLossError("an edge row of the index is damaged");
+  }
+  return Claim{source.kind, std::move(source.tag)};
+}
+
+template <typename Reads>
+absl::StatusOr<std::optional<Claim>> FirstClaimOf(Reads& reads,
+                                                  const std::vector<std::string>& prefixes) {
+  for (const std::string& prefix : prefixes) {
+    ASSIGN_OR_RETURN(std::optional<Claim> claim, FirstClaim(reads, prefix));
+    if (claim.has_value()) return claim;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> ClaimPrefixes(const Digest& manifest) {
+  return {EdgePrefix(manifest, EdgeKind::kHold), EdgePrefix(manifest, EdgeKind::kLease)};
+}
+
+std::vector<std::string> ClaimPrefixesIn(RepositoryId repository, const Digest& manifest) {
+  return {EdgePrefix(manifest, EdgeKind::kHold, repository),
+          EdgePrefix(manifest, EdgeKind::kHold, 0), EdgePrefix(manifest, EdgeKind::kLease)};
+}
+
 }  // namespace
+
+std::string Claim::Text() const {
+  return StrCat(kind == EdgeKind::kHold ? "hold " : "lease ", name);
+}
+
+absl::StatusOr<std::optional<Claim>> FindClaim(Index& index, const Digest& manifest) {
+  return FirstClaimOf(index, ClaimPrefixes(manifest));
+}
+
+absl::StatusOr<std::optional<Claim>> FindClaim(Transaction& txn, const Digest& manifest) {
+  return FirstClaimOf(txn, ClaimPrefixes(manifest));
+}
+
+absl::StatusOr<std::optional<Claim>> FindClaimIn(Index& index, RepositoryId repository,
+                                                 const Digest& manifest) {
+  return FirstClaimOf(index, ClaimPrefixesIn(repository, manifest));
+}
+
+absl::StatusOr<std::optional<Claim>> FindClaimIn(Transaction& txn, RepositoryId repository,
+                                                 const Digest& manifest) {
+  return FirstClaimOf(txn, ClaimPrefixesIn(repository, manifest));
+}
 
 absl::StatusOr<bool> IsDangling(Index& index, RepositoryId repository, const Digest& manifest) {
   return IsDanglingIn(index, repository, manifest);

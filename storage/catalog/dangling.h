@@ -3,6 +3,9 @@
 #ifndef VARVE_STORAGE_CATALOG_DANGLING_H_
 #define VARVE_STORAGE_CATALOG_DANGLING_H_
 
+#include <optional>
+#include <string>
+
 #include "absl/status/statusor.h"
 #include "storage/digest/digest.h"
 #include "storage/index/index.h"
@@ -21,6 +24,25 @@ absl::StatusOr<bool> IsDangling(Index& index, RepositoryId repository, const Dig
 // with that row guarded exclusively in `txn` those two parts of the answer hold until the commit;
 // a subject that is pushed meanwhile is not noticed.
 absl::StatusOr<bool> IsDangling(Transaction& txn, RepositoryId repository, const Digest& manifest);
+
+// A hold or a lease on a manifest.
+struct Claim {
+  EdgeKind kind = EdgeKind::kHold;
+  std::string name;
+
+  std::string Text() const;  // "hold web-1", "lease 0123…"
+};
+
+// What claims the manifest, a hold before a lease; nullopt when nothing does. Two reads. With
+// `repository`, holds that name it in another repository do not count. Whoever makes a claim guards
+// the manifest's blob row shared, so with that row guarded exclusively in `txn` a nullopt holds
+// until the commit.
+absl::StatusOr<std::optional<Claim>> FindClaim(Index& index, const Digest& manifest);
+absl::StatusOr<std::optional<Claim>> FindClaim(Transaction& txn, const Digest& manifest);
+absl::StatusOr<std::optional<Claim>> FindClaimIn(Index& index, RepositoryId repository,
+                                                 const Digest& manifest);
+absl::StatusOr<std::optional<Claim>> FindClaimIn(Transaction& txn, RepositoryId repository,
+                                                 const Digest& manifest);
 
 // Whether a tag of this repository names `manifest`. One read.
 absl::StatusOr<bool> IsTagged(Index& index, RepositoryId repository, const Digest& manifest);

@@ -6,6 +6,7 @@
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/catalog/catalog.h"
+#include "storage/catalog/dangling.h"
 #include "storage/catalog/names.h"
 #include "storage/limits.h"
 
@@ -42,15 +43,24 @@ absl::StatusOr<bool> RemoveTags(Transaction& txn, RepositoryId repository, const
   return edges.size() < kTagPageRows;
 }
 
+absl::Status InUse(std::string_view repository, const Digest& manifest, const Claim& claim) {
+  return absl::FailedPreconditionError(StrCat("manifest ", manifest.ToString(), " of repository ",
+                                              repository, " is in use by ", claim.Text(),
+                                              "; it can be deleted when that has ended"));
+}
+
 }  // namespace
 
 absl::Status Catalog::DeleteManifest(std::string_view repository, const Digest& digest) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
   ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
-  ASSIGN_OR_RETURN(const Deletion deletion,
-                   DeleteManifestIf(id, digest, [](Transaction&, const MemberRow&) {
-                     return absl::StatusOr<bool>(true);
-                   }));
+  ASSIGN_OR_RETURN(
+      const Deletion deletion,
+      DeleteManifestIf(id, digest, [&](Transaction& txn, const MemberRow&) -> absl::StatusOr<bool> {
+        ASSIGN_OR_RETURN(const std::optional<Claim> claim, FindClaimIn(txn, id, digest));
+        if (claim.has_value()) return InUse(repository, digest, *claim);
+        return true;
+      }));
   parts_.promises.RenewRepository(id);
   if (deletion == Deletion::kDeleted) return absl::OkStatus();
   return absl::NotFoundError(
@@ -223,6 +233,7 @@ absl::Status Catalog::Untag(std::string_view repository, std::string_view tag) {
     return txn.Delete(key);
   }));
   if (removed) {
+    parts_.promises.RenewRepository(id);
     Tell(Event::Type::kUntag, repository, tag, digest);
     return absl::OkStatus();
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
@@ -12,7 +13,8 @@ namespace {
 
 constexpr std::array<std::string_view, 7> kListKeys = {"dangling", "label", "label!",   "until",
                                                        "before",   "since", "reference"};
-constexpr std::array<std::string_view, 4> kPruneKeys = {"dangling", "label", "label!", "until"};
+constexpr std::array<std::string_view, 7> kPruneKeys = {
+    "dangling", "label", "label!", "until", "reference", "unused-for", "keep-last"};
 
 std::string_view Trimmed(std::string_view text) {
   const size_t begin = text.find_first_not_of(" \t\r\n\v\f");
@@ -67,9 +69,34 @@ absl::Status ParseUntil(std::string_view value, const TimeReference& reference,
   return absl::OkStatus();
 }
 
+absl::Status ParseUnusedFor(std::string_view value, const TimeReference& reference,
+                            std::optional<int64_t>* unused_since) {
+  ASSIGN_OR_RETURN(const int64_t nanos, ParseDuration(value));
+  if (nanos < 0) return absl::InvalidArgumentError("unused-for takes a time that has passed");
+  const int64_t since = reference.now_nanos - nanos;
+  // Several: as long as the longest says.
+  *unused_since = std::min(unused_since->value_or(since), since);
+  return absl::OkStatus();
+}
+
+absl::Status ParseKeepLast(std::string_view value, std::optional<size_t>* keep_last) {
+  size_t count = 0;
+  const char* const end = value.data() + value.size();
+  const auto [rest, error] = std::from_chars(value.data(), end, count);
+  if (error != std::errc() || rest != end || count > kMaxKeepLast) {
+    return absl::InvalidArgumentError(StrCat("invalid filter 'keep-last' with the value ",
+                                             QuotedForError(value), "; use a number up to ",
+                                             kMaxKeepLast));
+  }
+  *keep_last = std::max(keep_last->value_or(count), count);
+  return absl::OkStatus();
+}
+
 absl::Status AddFilter(std::string_view key, std::string_view value, const TimeReference& reference,
                        ImageFilter* filter) {
   if (key == "dangling") return ParseDangling(value, &filter->dangling);
+  if (key == "unused-for") return ParseUnusedFor(value, reference, &filter->unused_since_nanos);
+  if (key == "keep-last") return ParseKeepLast(value, &filter->keep_last);
   if (key == "until") return ParseUntil(value, reference, &filter->until_nanos);
   if (key == "label") {
     filter->labels.push_back(ParseLabel(value));

@@ -56,13 +56,17 @@ absl::Span<const std::string_view> PruneFilterKeys();
 // Parsed filters; all must match. A key that was not given matches everything. Several values of
 // one key, as in Docker: all of `label` must match; `label!` refuses an image only when all its
 // values match; one of `reference` must match; `before` and `since` must all match; a second
-// different `until` or `dangling` is an error.
+// different `until` or `dangling` is an error; of `unused-for` and `keep-last` what keeps more
+// counts.
 struct ImageFilter {
   std::optional<bool> dangling;
   std::vector<LabelPattern> labels;
   std::vector<LabelPattern> labels_not;
   std::optional<int64_t> until_nanos;
   std::vector<GlobPattern> references;
+  // Of prune: neither pushed, tagged nor pulled after this; so many newest of each repository stay.
+  std::optional<int64_t> unused_since_nanos;
+  std::optional<size_t> keep_last;
   // Names of images, which the caller looks up and turns into the bounds below.
   std::vector<std::string> before;
   std::vector<std::string> since;

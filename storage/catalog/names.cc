@@ -83,6 +83,25 @@ absl::Status ValidateTag(std::string_view tag) {
   return absl::OkStatus();
 }
 
+std::optional<Digest> SubjectOfTag(std::string_view tag) {
+  constexpr std::string_view kAlgorithm = "sha256";
+  constexpr size_t kHexDigits = 64;
+  constexpr size_t kBytes = kAlgorithm.size() + 1 + kHexDigits;
+  if (tag.size() < kBytes || tag.substr(0, kAlgorithm.size() + 1) != "sha256-") return std::nullopt;
+  if (tag.size() > kBytes && tag[kBytes] != '.') return std::nullopt;
+  const absl::StatusOr<Digest> subject =
+      Digest::Parse(StrCat(kAlgorithm, ":", tag.substr(kAlgorithm.size() + 1, kHexDigits)));
+  if (!subject.ok()) return std::nullopt;
+  return *subject;
+}
+
+std::string SubjectTagPrefix(const Digest& subject) {
+  if (subject.algorithm() != DigestAlgorithm::kSha256) return {};
+  std::string prefix = subject.ToString();
+  prefix[prefix.find(':')] = '-';
+  return prefix;
+}
+
 absl::StatusOr<ImageReference> ParseImageReference(std::string_view text) {
   if (Digest::Parse(text).ok()) {
     return absl::InvalidArgumentError(

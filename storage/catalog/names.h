@@ -19,6 +19,12 @@ absl::Status ValidateRepositoryName(std::string_view name);
 // [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}.
 absl::Status ValidateTag(std::string_view tag);
 
+// The subject of a tag "sha256-<hex>[.suffix]", by which signers attach signatures and attestations
+// to an image of the same repository; nullopt for other tags.
+std::optional<Digest> SubjectOfTag(std::string_view tag);
+// What such tags of `subject` begin with; "" when it has none.
+std::string SubjectTagPrefix(const Digest& subject);
+
 // What a person types: "debian:bookworm", "app@sha256:…", "app:1@sha256:…", "localhost:5000/app".
 struct ImageReference {
   std::string repository;

@@ -80,18 +80,21 @@ void Promises::Grant(RepositoryId repository, const Digest& digest) {
   list.push_back({repository, 1, now, now + promise_nanos_});
 }
 
-void Promises::Consume(RepositoryId repository, const Digest& digest) {
+bool Promises::Consume(RepositoryId repository, const Digest& digest) {
   Shard& shard = ShardOf(digest);
   MutexLock lock(shard.mutex);
   const auto found = shard.promises.find(digest);
-  if (found == shard.promises.end()) return;
+  if (found == shard.promises.end()) return false;
+  bool consumed = false;
   std::vector<Promise>& list = found->second;
   for (auto it = list.begin(); it != list.end(); ++it) {
     if (it->repository != repository) continue;
+    consumed = true;
     if (--it->count == 0) list.erase(it);
     break;
   }
   if (list.empty()) shard.promises.erase(found);
+  return consumed;
 }
 
 bool Promises::Holds(RepositoryId repository, const Digest& digest) {
@@ -123,22 +126,30 @@ void Promises::RenewRepository(RepositoryId repository) {
   last_write_[repository] = now;
 }
 
-std::optional<int64_t> Promises::BeginReclaim(const Digest& digest) {
+int64_t Promises::HeldNanos(Shard& shard, const Digest& digest) {
   const int64_t now = clock_.MonotonicNanos();
+  // Under the lock: a grant that finds the shard full holds everything before it empties it.
+  int64_t latest = std::max(now, hold_everything_until_.load());
+  const auto found = shard.promises.find(digest);
+  if (found == shard.promises.end()) return latest - now;
+  for (const Promise& promise : found->second) latest = std::max(latest, Expiry(promise));
+  return latest - now;
+}
+
+int64_t Promises::HeldNanos(const Digest& digest) {
   Shard& shard = ShardOf(digest);
   MutexLock lock(shard.mutex);
-  // Under the lock: a grant that finds the shard full holds everything before it empties it.
-  const int64_t held_until = hold_everything_until_.load();
-  if (now < held_until) return held_until - now;
+  return HeldNanos(shard, digest);
+}
+
+std::optional<int64_t> Promises::BeginReclaim(const Digest& digest) {
+  Shard& shard = ShardOf(digest);
+  MutexLock lock(shard.mutex);
   // The end of one announcement must not end another one.
   if (shard.reclaiming.contains(digest)) return kOtherRemovalNanos;
-  const auto found = shard.promises.find(digest);
-  if (found != shard.promises.end()) {
-    int64_t latest = now;
-    for (const Promise& promise : found->second) latest = std::max(latest, Expiry(promise));
-    if (latest > now) return latest - now;
-    shard.promises.erase(found);
-  }
+  const int64_t held_nanos = HeldNanos(shard, digest);
+  if (held_nanos > 0) return held_nanos;
+  shard.promises.erase(digest);
   shard.reclaiming.insert(digest);
   return std::nullopt;
 }

@@ -29,8 +29,9 @@ class Promises {
   Promises(Clock& clock, int64_t promise_nanos);
 
   void Grant(RepositoryId repository, const Digest& digest);
-  // Takes one promise back: a manifest put has used it, or the answer became "no".
-  void Consume(RepositoryId repository, const Digest& digest);
+  // Takes one promise back: a manifest put has used it, or the answer became "no". False when there
+  // was none.
+  bool Consume(RepositoryId repository, const Digest& digest);
   bool Holds(RepositoryId repository, const Digest& digest);
   // A write in the repository keeps that repository's promises alive for another promise time.
   void RenewRepository(RepositoryId repository);
@@ -40,6 +41,8 @@ class Promises {
   void HoldEverything();
   bool HoldsEverything();
 
+  // How long `digest` cannot go yet, as it looks now; 0: nothing is promised.
+  int64_t HeldNanos(const Digest& digest);
   // Announces the removal of `digest`; nullopt when it may go on (call EndReclaim after its
   // commit), else how many nanoseconds to wait before asking again: until no promise holds, or
   // until another removal of the same has ended.
@@ -65,6 +68,7 @@ class Promises {
   static constexpr size_t kShards = 64;
 
   Shard& ShardOf(const Digest& digest);
+  int64_t HeldNanos(Shard& shard, const Digest& digest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex);
   int64_t Expiry(const Promise& promise) ABSL_LOCKS_EXCLUDED(writes_mutex_);
   void DropExpired(Shard& shard, int64_t now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex);
 

@@ -151,7 +151,9 @@ absl::StatusOr<ManifestInfo> Catalog::PutManifestFrom(std::string_view repositor
                : status;
   }
   for (const ResolvedReference& reference : references) {
-    parts_.promises.Consume(id, reference.digest);
+    // A local client may have asked the whole store, or pushed to it.
+    const bool consumed = parts_.promises.Consume(id, reference.digest);
+    if (!consumed && sources.whole_store) parts_.promises.Consume(0, reference.digest);
   }
   // The tag keeps it; a promise would only keep it from a prune once the tag has moved on.
   if (!request.tags.empty()) parts_.promises.Consume(id, digest);

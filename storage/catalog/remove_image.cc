@@ -7,9 +7,14 @@
 #include "storage/base/str_cat.h"
 #include "storage/catalog/catalog.h"
 #include "storage/catalog/dangling.h"
+#include "storage/catalog/names.h"
 
 namespace varve {
 namespace {
+
+// Signatures, attestations and SBOMs of one image that are one manifest.
+constexpr size_t kMaxFollowingTags = 64;
+constexpr size_t kTagRows = 256;
 
 // Whether a manifest of this repository names `manifest`. Index and Transaction read alike.
 template <typename Reads>
@@ -22,21 +27,39 @@ absl::StatusOr<bool> IsListedIn(Reads& reads, RepositoryId repository, const Dig
   return false;
 }
 
-// A put of the subject guards its blob row exclusively, so none comes between.
-absl::Status GuardSubject(Transaction& txn, const MemberRow& member) {
-  if (!member.subject.has_value()) return absl::OkStatus();
-  return txn.GetForUpdate(BlobKey(*member.subject), Guard::kShared).status();
+// Whether the repository lists the subject. A put of it guards its blob row exclusively, so none
+// comes between.
+absl::StatusOr<bool> IsSubjectHere(Transaction& txn, RepositoryId repository,
+                                   const Digest& subject) {
+  RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(subject), Guard::kShared).status());
+  ASSIGN_OR_RETURN(const std::optional<std::string> member,
+                   txn.Get(MemberKey(repository, subject)));
+  return member.has_value();
 }
 
-// Whether anything but the tags of this repository needs the manifest there.
+// Whether anything but the tags of this repository needs the manifest there, or uses it.
 absl::StatusOr<bool> IsNeededUntagged(Transaction& txn, RepositoryId repository,
                                       const Digest& manifest, const MemberRow& member) {
   ASSIGN_OR_RETURN(const bool listed, IsListedIn(txn, repository, manifest));
-  if (listed || !member.subject.has_value()) return listed;
-  RETURN_IF_ERROR(GuardSubject(txn, member));
-  ASSIGN_OR_RETURN(const std::optional<std::string> subject,
-                   txn.Get(MemberKey(repository, *member.subject)));
-  return subject.has_value();
+  if (listed) return true;
+  ASSIGN_OR_RETURN(const std::optional<Claim> claim, FindClaimIn(txn, repository, manifest));
+  if (claim.has_value() || !member.subject.has_value()) return claim.has_value();
+  return IsSubjectHere(txn, repository, *member.subject);
+}
+
+// Whether anything names the manifest but the tags that may go with it.
+absl::StatusOr<bool> HasOtherTags(Transaction& txn, RepositoryId repository, const Digest& manifest,
+                                  const Catalog::Prunable& prunable) {
+  const std::string own = EdgePrefix(manifest, EdgeKind::kTag, repository);
+  const std::string prefix =
+      prunable.elsewhere_may_tag ? own : EdgePrefix(manifest, EdgeKind::kTag);
+  ASSIGN_OR_RETURN(const std::vector<KeyValue> tags,
+                   txn.Scan(PrefixRange(prefix), prunable.tags.size() + 1));
+  return std::any_of(tags.begin(), tags.end(), [&](const KeyValue& tag) {
+    return tag.key.compare(0, own.size(), own) != 0 ||
+           std::find(prunable.tags.begin(), prunable.tags.end(), tag.key.substr(own.size())) ==
+               prunable.tags.end();
+  });
 }
 
 }  // namespace
@@ -45,32 +68,78 @@ absl::StatusOr<bool> Catalog::IsListed(RepositoryId repository, const Digest& ma
   return IsListedIn(parts_.index, repository, manifest);
 }
 
-absl::StatusOr<Catalog::Deletion> Catalog::DeleteDangling(RepositoryId repository,
-                                                          const Digest& manifest) {
-  return DeleteManifestIf(repository, manifest,
-                          [&](Transaction& txn, const MemberRow& member) -> absl::StatusOr<bool> {
-                            RETURN_IF_ERROR(GuardSubject(txn, member));
-                            return IsDangling(txn, repository, manifest);
-                          });
+absl::StatusOr<Catalog::Deletion> Catalog::DeletePrunable(RepositoryId repository,
+                                                          const Digest& manifest,
+                                                          const Prunable& prunable) {
+  return DeleteManifestIf(
+      repository, manifest, [&](Transaction& txn, const MemberRow& member) -> absl::StatusOr<bool> {
+        ASSIGN_OR_RETURN(const std::optional<Claim> claim, FindClaim(txn, manifest));
+        if (claim.has_value()) return false;
+        for (const EdgeKind kind : {EdgeKind::kReference, EdgeKind::kPending}) {
+          ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
+                           txn.Scan(PrefixRange(EdgePrefix(manifest, kind)), 1));
+          if (!edges.empty()) return false;
+        }
+        ASSIGN_OR_RETURN(const bool tagged, HasOtherTags(txn, repository, manifest, prunable));
+        if (tagged) return false;
+        std::vector<Digest> subjects;
+        if (member.subject.has_value()) subjects.push_back(*member.subject);
+        for (const std::string& tag : prunable.tags) {
+          if (const std::optional<Digest> subject = SubjectOfTag(tag)) subjects.push_back(*subject);
+        }
+        std::sort(subjects.begin(), subjects.end());
+        for (const Digest& subject : subjects) {
+          ASSIGN_OR_RETURN(const bool here, IsSubjectHere(txn, repository, subject));
+          if (here) return false;
+        }
+        return true;
+      });
 }
 
 absl::StatusOr<Catalog::Deletion> Catalog::DeleteUnneeded(RepositoryId repository,
-                                                          const Digest& manifest) {
+                                                          const Digest& manifest,
+                                                          const Digest& gone_subject) {
   return DeleteManifestIf(
       repository, manifest, [&](Transaction& txn, const MemberRow& member) -> absl::StatusOr<bool> {
-        ASSIGN_OR_RETURN(
-            const std::vector<KeyValue> tags,
-            txn.Scan(PrefixRange(EdgePrefix(manifest, EdgeKind::kTag, repository)), 1));
-        if (!tags.empty()) return false;
+        const std::string prefix = EdgePrefix(manifest, EdgeKind::kTag, repository);
+        ASSIGN_OR_RETURN(const std::vector<KeyValue> tags,
+                         txn.Scan(PrefixRange(prefix), kMaxFollowingTags + 1));
+        if (tags.size() > kMaxFollowingTags) return false;
+        for (const KeyValue& tag : tags) {
+          if (SubjectOfTag(tag.key.substr(prefix.size())) != gone_subject) return false;
+        }
         ASSIGN_OR_RETURN(const bool needed, IsNeededUntagged(txn, repository, manifest, member));
         return !needed;
       });
+}
+
+absl::StatusOr<std::vector<Digest>> Catalog::TaggedReferrersOf(RepositoryId repository,
+                                                               const Digest& subject) {
+  std::vector<Digest> referrers;
+  const std::string begin = SubjectTagPrefix(subject);
+  if (begin.empty()) return referrers;
+  const std::string prefix = TagKey(repository, begin);
+  std::string after;
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
+                     parts_.index.Scan(PrefixRange(prefix, after), kTagRows));
+    for (const KeyValue& row : rows) {
+      after = row.key.substr(prefix.size());
+      if (SubjectOfTag(StrCat(begin, after)) != subject) continue;
+      ASSIGN_OR_RETURN(const TagRow tag, TagRow::Decode(row.value));
+      referrers.push_back(tag.digest);
+    }
+    // A tag without a suffix is the prefix itself, and comes first.
+    if (rows.size() < kTagRows) return referrers;
+  }
 }
 
 absl::StatusOr<Catalog::Deletion> Catalog::DeleteUnlisted(
     RepositoryId repository, const Digest& manifest, const std::vector<std::string>* only_tags) {
   return DeleteManifestIf(
       repository, manifest, [&](Transaction& txn, const MemberRow&) -> absl::StatusOr<bool> {
+        ASSIGN_OR_RETURN(const std::optional<Claim> claim, FindClaimIn(txn, repository, manifest));
+        if (claim.has_value()) return false;
         ASSIGN_OR_RETURN(const bool listed, IsListedIn(txn, repository, manifest));
         if (listed || only_tags == nullptr) return !listed;
         const std::string prefix = EdgePrefix(manifest, EdgeKind::kTag, repository);

@@ -212,8 +212,8 @@ std::optional<int64_t> TakeDurationTerm(std::string_view* text) {
   return nanos;
 }
 
-// Go's durations, in nanoseconds; nullopt for what is none or too long.
-std::optional<int64_t> ParseDuration(std::string_view text) {
+// Go's durations, without its special case: nullopt for what is none or too long.
+std::optional<int64_t> Duration(std::string_view text) {
   const bool negative = !text.empty() && text.front() == '-';
   if (!text.empty() && (text.front() == '-' || text.front() == '+')) text.remove_prefix(1);
   if (text == "0") return 0;
@@ -292,7 +292,7 @@ absl::StatusOr<int64_t> ParseRfc3339(std::string_view text) {
 }
 
 absl::StatusOr<int64_t> ParseTimeOrDuration(std::string_view text, const TimeReference& reference) {
-  const std::optional<int64_t> before = text == "0" ? std::nullopt : ParseDuration(text);
+  const std::optional<int64_t> before = text == "0" ? std::nullopt : Duration(text);
   if (before.has_value()) {
     int64_t nanos = 0;
     if (__builtin_sub_overflow(reference.now_nanos, *before, &nanos)) {
@@ -307,6 +307,13 @@ absl::StatusOr<int64_t> ParseTimeOrDuration(std::string_view text, const TimeRef
   if (unix_time.has_value()) return *unix_time;
   return absl::InvalidArgumentError(
       StrCat("failed to parse value as time or duration: ", QuotedForError(text)));
+}
+
+absl::StatusOr<int64_t> ParseDuration(std::string_view text) {
+  const std::optional<int64_t> nanos = Duration(text);
+  if (nanos.has_value()) return *nanos;
+  return absl::InvalidArgumentError(StrCat(
+      "failed to parse value as duration: ", QuotedForError(text), "; write it like 90m or 720h"));
 }
 
 std::string QuotedForError(std::string_view text) {

@@ -31,6 +31,9 @@ absl::StatusOr<int64_t> ParseRfc3339(std::string_view text);
 // now; seconds since 1970 with a fraction. InvalidArgument in Docker's words.
 absl::StatusOr<int64_t> ParseTimeOrDuration(std::string_view text, const TimeReference& reference);
 
+// A Go duration in nanoseconds: "10m", "1h30m", "-1h"; InvalidArgument for anything else.
+absl::StatusOr<int64_t> ParseDuration(std::string_view text);
+
 // `text` in double quotes, for an error message: printable ASCII only, and not long.
 std::string QuotedForError(std::string_view text);
 

@@ -6,21 +6,25 @@ namespace varve {
 namespace {
 
 // Table bytes. 'i' is special to the RocksDB index, which keeps large values of that table apart.
+constexpr char kLeaseTable = 'a';
 constexpr char kBlobTable = 'b';
 constexpr char kCondemnedTable = 'c';
 constexpr char kEdgeTable = 'e';
 constexpr char kFileTable = 'f';
 constexpr char kIngestTable = 'g';
+constexpr char kHoldTable = 'h';
 constexpr char kInlineTable = 'i';
 constexpr char kLinkTable = 'l';
 constexpr char kMemberTable = 'm';
 constexpr char kRepositoryNameTable = 'n';
+constexpr char kLeaseContentTable = 'o';
 constexpr char kPulledTable = 'p';
 constexpr char kMetaTable = 'q';
 constexpr char kRepositoryTable = 'r';
 constexpr char kReferrerTable = 's';
 constexpr char kTagTable = 't';
 constexpr char kUnlinkingTable = 'u';
+constexpr char kClaimExpiryTable = 'w';
 constexpr char kRemovingTable = 'x';
 constexpr char kLinkExpiryTable = 'y';
 constexpr char kCounterTable = 'z';
@@ -128,6 +132,22 @@ std::string UnlinkingKey(RepositoryId repository, const Digest& manifest) {
   return RepositoryDigestKey(kUnlinkingTable, repository, manifest);
 }
 
+std::string HoldKey(std::string_view name) { return NameTableKey(kHoldTable, name); }
+std::string LeaseKey(std::string_view id) { return NameTableKey(kLeaseTable, id); }
+
+std::string LeaseContentKey(std::string_view lease, const Digest& content) {
+  std::string key = LeaseContentPrefix(lease);
+  content.AppendKey(&key);
+  return key;
+}
+
+std::string ClaimExpiryKey(EdgeKind kind, int64_t expires, std::string_view name) {
+  std::string key = ClaimExpiryPrefix(kind);
+  AppendU64(&key, static_cast<uint64_t>(expires));
+  key.append(name);
+  return key;
+}
+
 std::string MemberEdgeKey(const Digest& target, RepositoryId repository) {
   return EdgeKey(target, EdgeKind::kMember, repository);
 }
@@ -142,6 +162,18 @@ std::string ReferenceEdgeKey(const Digest& target, EdgeKind kind, RepositoryId r
                              const Digest& manifest) {
   std::string key = EdgeKey(target, kind, repository);
   manifest.AppendKey(&key);
+  return key;
+}
+
+std::string HoldEdgeKey(const Digest& target, RepositoryId repository, std::string_view hold) {
+  std::string key = EdgeKey(target, EdgeKind::kHold, repository);
+  key.append(hold);
+  return key;
+}
+
+std::string LeaseEdgeKey(const Digest& target, std::string_view lease) {
+  std::string key = EdgeKey(target, EdgeKind::kLease, 0);
+  key.append(lease);
   return key;
 }
 
@@ -169,6 +201,16 @@ std::string RemovingPrefix() { return std::string(1, kRemovingTable); }
 std::string CondemnedPrefix() { return std::string(1, kCondemnedTable); }
 std::string RepositoryPrefix() { return std::string(1, kRepositoryTable); }
 std::string LinkExpiryPrefix() { return std::string(1, kLinkExpiryTable); }
+std::string HoldPrefix() { return std::string(1, kHoldTable); }
+std::string LeasePrefix() { return std::string(1, kLeaseTable); }
+std::string LeaseContentPrefix(std::string_view lease) {
+  std::string prefix(1, kLeaseContentTable);
+  AppendString(&prefix, lease);
+  return prefix;
+}
+std::string ClaimExpiryPrefix(EdgeKind kind) {
+  return {kClaimExpiryTable, static_cast<char>(kind)};
+}
 std::string UnlinkingPrefix() { return std::string(1, kUnlinkingTable); }
 
 bool ParseBlobKey(std::string_view key, Digest* digest) {
@@ -192,6 +234,8 @@ bool ParseEdgeKey(std::string_view key, Digest* target, EdgeSource* source) {
     case EdgeKind::kPending:
     case EdgeKind::kReference:
       return Digest::ConsumeKey(&key, &source->manifest) && key.empty();
+    case EdgeKind::kHold:
+    case EdgeKind::kLease:
     case EdgeKind::kTag:
       source->tag = key;
       return !key.empty();
@@ -212,6 +256,18 @@ bool ParseLinkExpiryKey(std::string_view key, int64_t* expires, RepositoryId* re
   if (!ConsumeTable(&key, kLinkExpiryTable) || !ConsumeU64(&key, &time)) return false;
   *expires = static_cast<int64_t>(time);
   return ParseRepositoryDigest(key, repository, blob);
+}
+
+bool ParseClaimExpiryKey(std::string_view key, EdgeKind* kind, int64_t* expires,
+                         std::string* name) {
+  if (!ConsumeTable(&key, kClaimExpiryTable) || key.empty()) return false;
+  *kind = static_cast<EdgeKind>(key.front());
+  key.remove_prefix(1);
+  uint64_t time = 0;
+  if (!ConsumeU64(&key, &time) || key.empty()) return false;
+  *expires = static_cast<int64_t>(time);
+  *name = key;
+  return *kind == EdgeKind::kHold || *kind == EdgeKind::kLease;
 }
 
 bool ParseUnlinkingKey(std::string_view key, RepositoryId* repository, Digest* manifest) {

@@ -22,6 +22,8 @@ using FileId = uint64_t;
 
 // Why a blob is kept; the byte after the target in an edge key.
 enum class EdgeKind : char {
+  kHold = 'H',       // source: repository (0: the whole store), hold
+  kLease = 'L',      // source: lease. The target need not be here yet
   kMember = 'M',     // source: repository. A manifest stays while a repository lists it
   kPending = 'P',    // source: repository, manifest. As kReference, but the target was not visible
   kReference = 'R',  // source: repository, manifest that names the target there
@@ -43,6 +45,11 @@ std::string LinkExpiryKey(int64_t expires, RepositoryId repository, const Digest
 std::string ReferrerKey(RepositoryId repository, const Digest& subject, const Digest& referrer);
 std::string PulledKey(RepositoryId repository, const Digest& manifest);  // when, last
 std::string UnlinkingKey(RepositoryId repository, const Digest& manifest);
+std::string HoldKey(std::string_view name);
+std::string LeaseKey(std::string_view id);
+std::string LeaseContentKey(std::string_view lease, const Digest& content);
+// When a hold or a lease ends: `kind` is that of its edges.
+std::string ClaimExpiryKey(EdgeKind kind, int64_t expires, std::string_view name);
 std::string MetaKey(std::string_view name);
 std::string CounterKey(std::string_view name);
 
@@ -50,6 +57,8 @@ std::string MemberEdgeKey(const Digest& target, RepositoryId repository);
 std::string TagEdgeKey(const Digest& target, RepositoryId repository, std::string_view tag);
 std::string ReferenceEdgeKey(const Digest& target, EdgeKind kind, RepositoryId repository,
                              const Digest& manifest);
+std::string HoldEdgeKey(const Digest& target, RepositoryId repository, std::string_view hold);
+std::string LeaseEdgeKey(const Digest& target, std::string_view lease);
 
 // Prefixes for scans (use with PrefixRange).
 std::string BlobPrefix();
@@ -67,13 +76,17 @@ std::string CondemnedPrefix();
 std::string RepositoryPrefix();
 std::string LinkExpiryPrefix();
 std::string UnlinkingPrefix();
+std::string HoldPrefix();
+std::string LeasePrefix();
+std::string LeaseContentPrefix(std::string_view lease);
+std::string ClaimExpiryPrefix(EdgeKind kind);
 
 // Where an edge comes from.
 struct EdgeSource {
   EdgeKind kind = EdgeKind::kMember;
   RepositoryId repository = 0;
   Digest manifest;  // of kReference and kPending
-  std::string tag;  // of kTag
+  std::string tag;  // of kTag; of kHold and kLease: their name
 };
 
 // The parts of a scanned key; false when the key is not of that table or is malformed.
@@ -83,6 +96,7 @@ bool ParseEdgeKey(std::string_view key, Digest* target, EdgeSource* source);
 bool ParseCondemnedKey(std::string_view key, int64_t* not_before, Digest* digest);
 bool ParseLinkExpiryKey(std::string_view key, int64_t* expires, RepositoryId* repository,
                         Digest* blob);
+bool ParseClaimExpiryKey(std::string_view key, EdgeKind* kind, int64_t* expires, std::string* name);
 bool ParseUnlinkingKey(std::string_view key, RepositoryId* repository, Digest* manifest);
 bool ParseRemovingKey(std::string_view key, FileId* file);
 

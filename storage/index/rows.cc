@@ -184,6 +184,61 @@ absl::StatusOr<LinkRow> LinkRow::Decode(std::string_view value) {
   return row;
 }
 
+std::string HoldRow::Encode() const {
+  std::string out = NewRow();
+  manifest.AppendKey(&out);
+  AppendU64(&out, repository);
+  AppendU64(&out, static_cast<uint64_t>(created_nanos));
+  AppendU64(&out, static_cast<uint64_t>(expires_nanos));
+  return out;
+}
+
+absl::StatusOr<HoldRow> HoldRow::Decode(std::string_view value) {
+  HoldRow row;
+  if (value.empty() || static_cast<uint8_t>(value.front()) != kRowVersion) return Malformed("hold");
+  value.remove_prefix(1);
+  if (!Digest::ConsumeKey(&value, &row.manifest)) return Malformed("hold");
+  ByteReader reader(value);
+  row.repository = reader.U64();
+  row.created_nanos = reader.I64();
+  row.expires_nanos = reader.I64();
+  if (!reader.done()) return Malformed("hold");
+  return row;
+}
+
+std::string LeaseRow::Encode() const {
+  std::string out = NewRow();
+  AppendU8(&out, ending ? 1 : 0);
+  AppendString(&out, owner);
+  AppendU64(&out, static_cast<uint64_t>(created_nanos));
+  AppendU64(&out, static_cast<uint64_t>(deadline_nanos));
+  AppendU64(&out, contents);
+  AppendU32(&out, static_cast<uint32_t>(labels.size()));
+  for (const auto& [key, text] : labels) {
+    AppendString(&out, key);
+    AppendString(&out, text);
+  }
+  return out;
+}
+
+absl::StatusOr<LeaseRow> LeaseRow::Decode(std::string_view value) {
+  ByteReader reader(value);
+  LeaseRow row;
+  const uint8_t version = reader.U8();
+  const uint8_t ending = reader.U8();
+  row.ending = ending == 1;
+  row.owner = std::string(reader.String());
+  row.created_nanos = reader.I64();
+  row.deadline_nanos = reader.I64();
+  row.contents = reader.U64();
+  for (uint32_t left = reader.U32(); left > 0 && reader.ok(); --left) {
+    std::string key(reader.String());
+    row.labels.emplace_back(std::move(key), std::string(reader.String()));
+  }
+  if (!reader.done() || version != kRowVersion || ending > 1) return Malformed("lease");
+  return row;
+}
+
 std::string EncodeNumber(uint64_t value) {
   std::string out;
   AppendU64(&out, value);

@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "storage/digest/digest.h"
@@ -83,6 +85,30 @@ struct LinkRow {
 
   std::string Encode() const;
   static absl::StatusOr<LinkRow> Decode(std::string_view value);
+};
+
+// "A container uses this image."
+struct HoldRow {
+  Digest manifest;
+  RepositoryId repository = 0;  // where it was named; 0: the whole store
+  int64_t created_nanos = 0;
+  int64_t expires_nanos = 0;  // 0: never
+
+  std::string Encode() const;
+  static absl::StatusOr<HoldRow> Decode(std::string_view value);
+};
+
+// A client's claim on content while it works.
+struct LeaseRow {
+  bool ending = false;  // its edges are being removed in pages
+  std::string owner;
+  int64_t created_nanos = 0;
+  int64_t deadline_nanos = 0;
+  uint64_t contents = 0;  // digests attached
+  std::vector<std::pair<std::string, std::string>> labels;
+
+  std::string Encode() const;
+  static absl::StatusOr<LeaseRow> Decode(std::string_view value);
 };
 
 // Rows of one number: meta rows, counters.

@@ -3,7 +3,9 @@
 #include <string>
 
 #include "storage/base/status.h"
+#include "storage/catalog/dangling.h"
 #include "storage/catalog/manifest.h"
+#include "storage/catalog/names.h"
 #include "storage/index/rows.h"
 #include "storage/limits.h"
 
@@ -65,7 +67,9 @@ absl::StatusOr<bool> DanglingSet::KeptFromOutside(const Digest& target, EdgeKind
       if (!ParseEdgeKey(edge.key, &named, &source)) {
         return absl::DataLossError("an edge row of the index is damaged");
       }
-      const Digest& manifest = kind == EdgeKind::kMember ? target : source.manifest;
+      // A tag is kept by the manifest it names, which a member of its repository is.
+      const bool of_target = kind == EdgeKind::kMember || kind == EdgeKind::kTag;
+      const Digest& manifest = of_target ? target : source.manifest;
       if (!members_.contains({source.repository, manifest})) return true;
       after = edge.key.substr(prefix.size());
     }
@@ -73,9 +77,48 @@ absl::StatusOr<bool> DanglingSet::KeptFromOutside(const Digest& target, EdgeKind
   }
 }
 
+absl::StatusOr<bool> DanglingSet::SubjectStays(RepositoryId repository, const Digest& subject) {
+  if (members_.contains({repository, subject})) return false;
+  const absl::Status listed = parts_.catalog.ReadMember(repository, subject).status();
+  if (absl::IsNotFound(listed)) return false;
+  RETURN_IF_ERROR(listed);
+  return true;
+}
+
+absl::StatusOr<bool> DanglingSet::KeptByTag(const Member& member) {
+  const std::string prefix = scope_ == Scope::kUnused
+                                 ? EdgePrefix(member.manifest, EdgeKind::kTag, member.repository)
+                                 : EdgePrefix(member.manifest, EdgeKind::kTag);
+  std::string after;
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
+                     parts_.index.Scan(PrefixRange(prefix, after), kPageRows));
+    for (const KeyValue& edge : edges) {
+      Digest named;
+      EdgeSource source;
+      if (!ParseEdgeKey(edge.key, &named, &source)) {
+        return absl::DataLossError("an edge row of the index is damaged");
+      }
+      after = edge.key.substr(prefix.size());
+      const std::optional<Digest> subject = SubjectOfTag(source.tag);
+      if (subject.has_value()) {
+        ASSIGN_OR_RETURN(const bool stays, SubjectStays(source.repository, *subject));
+        if (stays) return true;
+        if (members_.contains({source.repository, *subject})) continue;
+      }
+      if (scope_ == Scope::kDangling) return true;
+    }
+    if (edges.size() < kPageRows) return false;
+  }
+}
+
 absl::StatusOr<bool> DanglingSet::IsDangling(const Member& member) {
   if (members_.contains(member)) return false;
-  for (const EdgeKind kind : {EdgeKind::kTag, EdgeKind::kReference, EdgeKind::kPending}) {
+  ASSIGN_OR_RETURN(const std::optional<Claim> claim, FindClaim(parts_.index, member.manifest));
+  if (claim.has_value() && claim->kind == EdgeKind::kHold) return false;
+  ASSIGN_OR_RETURN(const bool tagged, KeptByTag(member));
+  if (tagged) return false;
+  for (const EdgeKind kind : {EdgeKind::kReference, EdgeKind::kPending}) {
     ASSIGN_OR_RETURN(const bool kept, KeptFromOutside(member.manifest, kind));
     if (kept) return false;
   }
@@ -84,12 +127,8 @@ absl::StatusOr<bool> DanglingSet::IsDangling(const Member& member) {
   if (absl::IsNotFound(info.status())) return false;
   RETURN_IF_ERROR(info.status());
   if (!info->subject.has_value()) return true;
-  if (members_.contains({member.repository, *info->subject})) return true;
-  const absl::Status subject =
-      parts_.catalog.ReadMember(member.repository, *info->subject).status();
-  if (absl::IsNotFound(subject)) return true;
-  RETURN_IF_ERROR(subject);
-  return false;
+  ASSIGN_OR_RETURN(const bool subject_stays, SubjectStays(member.repository, *info->subject));
+  return !subject_stays;
 }
 
 absl::Status DanglingSet::AddBlob(const Digest& digest, Content* content) {
@@ -151,8 +190,13 @@ absl::StatusOr<std::vector<Member>> DanglingSet::Followers(const Content& conten
       }
       followers.push_back({content.member.repository, referrer});
     }
-    if (rows.size() < kPageRows) return followers;
+    if (rows.size() < kPageRows) break;
   }
+  ASSIGN_OR_RETURN(
+      const std::vector<Digest> tagged,
+      parts_.catalog.TaggedReferrersOf(content.member.repository, content.member.manifest));
+  for (const Digest& referrer : tagged) followers.push_back({content.member.repository, referrer});
+  return followers;
 }
 
 absl::Status DanglingSet::VisitOwnBlobs(

@@ -62,7 +62,11 @@ class DanglingSet {
     std::vector<std::pair<Digest, Copy>> blobs;  // that are here; the manifest too
   };
 
-  explicit DanglingSet(Parts parts) : parts_(parts) {}
+  // Which images nothing keeps: those without a tag, or all that are not in use.
+  enum class Scope { kDangling, kUnused };
+
+  explicit DanglingSet(Parts parts, Scope scope = Scope::kDangling)
+      : parts_(parts), scope_(scope) {}
 
   // Offers `member` to `take` if it is dangling, and when that says yes, adds it to the set and
   // offers in turn what follows it. `follows` tells the second kind from the first.
@@ -70,8 +74,10 @@ class DanglingSet {
       const Member& member,
       const std::function<absl::StatusOr<bool>(const Content& content, bool follows)>& take);
 
-  // Whether nothing outside the set needs the member: no tag of any repository, no manifest that
-  // lists it, and no subject in its repository. False for what is in the set, and for no member.
+  // Whether nothing outside the set needs the member: no hold, no tag of any repository (kUnused:
+  // whatever its tags), no manifest that lists it, no subject in its repository. A tag that makes
+  // it the referrer of an image there follows that image. Leases are for the caller to look at.
+  // False for what is in the set, and for no member.
   absl::StatusOr<bool> IsDangling(const Member& member);
 
   // Reads what the manifest names. One that is lost or damaged names nothing.
@@ -89,10 +95,13 @@ class DanglingSet {
   size_t size() const { return members_.size(); }
 
  private:
+  absl::StatusOr<bool> KeptByTag(const Member& member);
+  absl::StatusOr<bool> SubjectStays(RepositoryId repository, const Digest& subject);
   absl::StatusOr<bool> KeptFromOutside(const Digest& target, EdgeKind kind);
   absl::Status AddBlob(const Digest& digest, Content* content);
 
   const Parts parts_;
+  const Scope scope_;
   absl::flat_hash_set<Member> members_;
   absl::flat_hash_map<Digest, Copy> blobs_;
 };

@@ -2,6 +2,7 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/dangling.h"
 #include "storage/reclaim/announced_removal.h"
 
 namespace varve {
@@ -33,6 +34,7 @@ absl::StatusOr<RemovedImage> ImageRemoval::Remove(std::string_view name, bool fo
   RemovedImage removed;
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
     ASSIGN_OR_RETURN(const FoundImage found, parts_.images.catalog.FindImage(name));
+    RETURN_IF_ERROR(CheckClaims(found, force));
     if (found.match.tag.empty()) {
       RETURN_IF_ERROR(CheckConflicts(found, force));
       RETURN_IF_ERROR(RemoveFromPlaces(found, force, &removed));
@@ -70,6 +72,31 @@ absl::StatusOr<bool> ImageRemoval::RemoveTag(const FoundImage& found, RemovedIma
     RETURN_IF_ERROR(AfterDeletion(content, repository, removed));
   }
   return true;
+}
+
+absl::Status ImageRemoval::CheckClaims(const FoundImage& found, bool force) {
+  const bool by_tag = !found.match.tag.empty();
+  // A tag goes while the image has others, or by force: the image stays as long as it is claimed.
+  if (by_tag && force) return absl::OkStatus();
+  for (const ImageMatch::Place& place : found.match.places) {
+    ASSIGN_OR_RETURN(const RepositoryId id, parts_.images.catalog.FindRepository(place.repository));
+    ASSIGN_OR_RETURN(const std::optional<Claim> claim,
+                     FindClaimIn(parts_.images.index, id, found.match.manifest));
+    if (!claim.has_value()) continue;
+    if (!by_tag) {
+      return Conflict(found, "cannot be forced", StrCat("image is being used by ", claim->Text()));
+    }
+    if (claim->kind != EdgeKind::kHold) continue;
+    ASSIGN_OR_RETURN(
+        const std::vector<KeyValue> tags,
+        parts_.images.index.Scan(PrefixRange(EdgePrefix(found.match.manifest, EdgeKind::kTag)), 2));
+    if (tags.size() > 1) continue;
+    return absl::FailedPreconditionError(
+        StrCat("conflict: unable to remove repository reference \"", place.repository, ":",
+               found.match.tag, "\" (must force) - ", claim->Text(), " is using its image ",
+               ShortId(found.id)));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ImageRemoval::CheckConflicts(const FoundImage& found, bool force) {
@@ -118,9 +145,16 @@ absl::Status ImageRemoval::AfterDeletion(const DanglingSet::Content& content,
   DanglingSet images(parts_.images);
   const RepositoryId id = content.member.repository;
   removed->deleted.push_back(StrCat(repository, "@", content.member.manifest.ToString()));
-  ASSIGN_OR_RETURN(std::vector<Member> waiting, images.Followers(content));
+  // Each with the image that it may follow.
+  std::vector<std::pair<Member, Digest>> waiting;
+  const auto add_followers = [&](const DanglingSet::Content& gone) -> absl::Status {
+    ASSIGN_OR_RETURN(const std::vector<Member> followers, images.Followers(gone));
+    for (const Member& follower : followers) waiting.emplace_back(follower, gone.member.manifest);
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(add_followers(content));
   while (!waiting.empty()) {
-    const Member member = waiting.back();
+    const auto [member, gone] = waiting.back();
     waiting.pop_back();
     if (member.repository != id) continue;
     // A client may have been told that it exists, and be about to list it again: then prune takes
@@ -128,13 +162,17 @@ absl::Status ImageRemoval::AfterDeletion(const DanglingSet::Content& content,
     const AnnouncedRemoval announced(parts_.promises, member.manifest);
     if (!announced.may_go_on()) continue;
     ASSIGN_OR_RETURN(const DanglingSet::Content one, images.Read(member));
+    ASSIGN_OR_RETURN(const std::vector<std::string> tags,
+                     parts_.images.catalog.TagsOf(id, one.member.manifest));
+    const Digest& follower = one.member.manifest;
+    const Digest& subject = gone;
     ASSIGN_OR_RETURN(const Deletion outcome, Delete([&] {
-                       return parts_.images.catalog.DeleteUnneeded(id, member.manifest);
+                       return parts_.images.catalog.DeleteUnneeded(id, follower, subject);
                      }));
     if (outcome != Deletion::kDeleted) continue;
+    for (const std::string& tag : tags) removed->untagged.push_back(StrCat(repository, ":", tag));
     removed->deleted.push_back(StrCat(repository, "@", member.manifest.ToString()));
-    ASSIGN_OR_RETURN(const std::vector<Member> more, images.Followers(one));
-    waiting.insert(waiting.end(), more.begin(), more.end());
+    RETURN_IF_ERROR(add_followers(one));
   }
   return absl::OkStatus();
 }

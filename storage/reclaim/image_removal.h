@@ -5,7 +5,9 @@
 // A tag loses its name; its image goes with the last tag of the repository, unless an index of the
 // repository lists it or it refers to a subject that is there: then it stays, untagged. An id goes
 // from every repository, a digest from its own, with all tags: more than one only with `force`, and
-// never what an index there lists. Each step is one transaction, and each decides again inside it.
+// never what an index there lists, or a hold or a lease claims. A tag of an image in use goes only
+// while there are others, or with `force`; the image stays. Each step is one transaction, and each
+// decides again inside it.
 #ifndef VARVE_STORAGE_RECLAIM_IMAGE_REMOVAL_H_
 #define VARVE_STORAGE_RECLAIM_IMAGE_REMOVAL_H_
 
@@ -44,6 +46,8 @@ class ImageRemoval {
   // False when the tag names another manifest by now.
   absl::StatusOr<bool> RemoveTag(const FoundImage& found, RemovedImage* removed);
   absl::Status RemoveFromPlaces(const FoundImage& found, bool force, RemovedImage* removed);
+  // FailedPrecondition when a hold or a lease forbids it.
+  absl::Status CheckClaims(const FoundImage& found, bool force);
   // FailedPrecondition when the image may not go as it is asked for.
   absl::Status CheckConflicts(const FoundImage& found, bool force);
   // Notes a deletion, and deletes what nothing needs any more.

@@ -23,6 +23,7 @@ Reclaimer::Reclaimer(Parts parts)
       last_monotonic_nanos_(parts.clock.MonotonicNanos()) {}
 
 void Reclaimer::NoticeClockJump() {
+  MutexLock lock(clock_mutex_);
   const int64_t wall = parts_.clock.WallNanos();
   const int64_t monotonic = parts_.clock.MonotonicNanos();
   const int64_t jump = (wall - last_wall_nanos_) - (monotonic - last_monotonic_nanos_);
@@ -32,8 +33,8 @@ void Reclaimer::NoticeClockJump() {
 }
 
 absl::StatusOr<ReclaimReport> Reclaimer::Run() {
-  MutexLock lock(mutex_);
   NoticeClockJump();
+  MutexLock lock(mutex_);
   ReclaimReport report;
   absl::Status first_error;
   const std::string end = CondemnedKey(parts_.clock.WallNanos() + 1, Digest());

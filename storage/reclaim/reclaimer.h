@@ -34,6 +34,9 @@ class Reclaimer {
 
   explicit Reclaimer(Parts parts);
 
+  // A wall clock that jumped forward makes everything due at once: then nothing is, for one promise
+  // time. Whoever decides by the wall clock what has ended calls it before; Run does too.
+  void NoticeClockJump() ABSL_LOCKS_EXCLUDED(clock_mutex_);
   // Handles everything that is due now.
   absl::StatusOr<ReclaimReport> Run() ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -45,13 +48,12 @@ class Reclaimer {
   absl::Status RemoveUnlessKept(std::string_view condemned_key, const Digest& digest,
                                 ReclaimReport* report);
   absl::Status Postpone(std::string_view condemned_key, const Digest& digest, int64_t wait_nanos);
-  // A wall clock that jumped forward makes everything due at once: then nothing is.
-  void NoticeClockJump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Parts parts_;
-  Mutex mutex_;
-  int64_t last_wall_nanos_ ABSL_GUARDED_BY(mutex_);
-  int64_t last_monotonic_nanos_ ABSL_GUARDED_BY(mutex_);
+  Mutex mutex_;  // one pass at a time
+  Mutex clock_mutex_;
+  int64_t last_wall_nanos_ ABSL_GUARDED_BY(clock_mutex_);
+  int64_t last_monotonic_nanos_ ABSL_GUARDED_BY(clock_mutex_);
 };
 
 }  // namespace varve

@@ -84,6 +84,27 @@ TEST_F(DoorsTest, TagsMoveAndGoForAll) {
   }
 }
 
+TEST_F(DoorsTest, AnImageInUseIsDeletedThroughNoDoor) {
+  const Image image = PushImage(engine(), "app", 1, {"v1"});
+  ASSERT_TRUE(engine().CreateHold({"web", "app", image.manifest, 0}).ok());
+  for (const Way& way : ways()) {
+    SCOPED_TRACE(way.name);
+    const absl::Status deleted =
+        way.Has(Ability::kDeleteManifest)
+            ? way.store->DeleteManifest("app", image.manifest)
+            : way.store->RemoveImage(image.manifest.ToString(), /*force=*/true).status();
+    EXPECT_EQ(deleted.code(), Code::kFailedPrecondition) << deleted;
+    EXPECT_THAT(std::string(ToStd(deleted.message())), testing::HasSubstr("hold web"));
+    EXPECT_TRUE(way.store->StatManifest("app", "v1").ok());
+    if (way.Has(Ability::kDeleteBlob)) {
+      EXPECT_EQ(way.store->DeleteBlob("app", image.layer).code(), Code::kFailedPrecondition);
+    }
+  }
+  // The tag goes: it is not the image.
+  ASSERT_TRUE(ways().back().store->Untag("app", "v1").ok());
+  EXPECT_TRUE(engine().OpenBlob("app", image.layer).ok());
+}
+
 TEST_F(DoorsTest, AllListTheSameTags) {
   const Image image = PushImage(engine(), "app", 1, {"b", "a", "c"});
   PushImage(engine(), "app2", 2, {"other"});
@@ -125,8 +146,8 @@ TEST_F(DoorsTest, WhatLostItsTagThroughOneDoorIsPrunedThroughAnother) {
       ASSERT_TRUE(from.store->Untag("app", "v1").ok());
       behind().Advance(kHour);
       std::vector<Digest> gone;
-      const auto report = pruner.store->Prune({}, [&](const ImageInfo& pruned) {
-        gone.push_back(pruned.manifest.digest);
+      const auto report = pruner.store->Prune({}, [&](const PruneStep& step) {
+        if (step.kind == PruneStep::Kind::kRemoved) gone.push_back(step.image.manifest.digest);
         return true;
       });
       ASSERT_TRUE(report.ok()) << report.status();

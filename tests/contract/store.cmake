@@ -13,7 +13,9 @@ function(store_contract_suite name)
 endfunction()
 
 store_contract_suite(varve_store_contract_suite
+  store_contract_artifacts_test.cc
   store_contract_blobs_test.cc
+  store_contract_claims_test.cc
   store_contract_images_test.cc
   store_contract_listings_test.cc
   store_contract_manifests_test.cc

@@ -106,6 +106,77 @@ TEST_P(StoreConcurrencyTest, PushPullDeleteBesideReclamation) {
   EXPECT_TRUE(Read("repo-0", Sha256(last)) == last);
 }
 
+// Prunes of everything that is not in use, and of what dangles, one after the other: whatever a
+// client has a lease or a hold on is there, and what it was told exists can be named.
+TEST_P(StoreConcurrencyTest, PushPullAndHoldBesidePrunesWithoutPause) {
+  StoreSettings settings;
+  settings.promise_nanos = kMinute;
+  Make(settings);
+  under_test().Advance(2 * kMinute);
+  Background background(under_test(), 0);
+  Store& claims = Able(Ability::kClaims);
+  std::atomic<bool> stop = false;
+  std::atomic<uint64_t> pruned = 0;
+  std::thread pruner([&] {
+    PruneRequest request;
+    while (!stop) {
+      request.all = !request.all;
+      const auto report = under_test().engine().Prune(request, nullptr);
+      ASSERT_TRUE(report.ok()) << report.status();
+      pruned += report->images;
+    }
+  });
+  std::atomic<int> pulled = 0;
+  RunClients([&](int client) {
+    if (client >= 16) return;
+    const std::string repository = StrCat("repo-", client % 4);
+    const std::string name = StrCat("client-", client);
+    for (int round = 0; round < 2 * kRounds; ++round) {
+      const auto number = static_cast<uint64_t>(round);
+      const std::string shared = MakeBytes(70'000 + number % 3, number % 3);
+      const std::string own = MakeBytes(66'000, 1000 * number + static_cast<uint64_t>(client));
+      ManifestParts parts;
+      parts.config = Sha256(own);
+      parts.layers = {Sha256(shared)};
+      const std::string json = ManifestJson(parts);
+      LeaseRequest lease;
+      lease.id = name;
+      lease.ttl_nanos = kHour;
+      ASSERT_TRUE(claims.CreateLease(lease).ok());
+      const std::vector<Digest> contents = {*parts.config, parts.layers[0], Sha256(json)};
+      ASSERT_TRUE(claims.AttachToLease(name, contents).ok());
+      Push(repository, own);
+      if (StatCode(repository, parts.layers[0]) != absl::StatusCode::kOk) Push(repository, shared);
+      const std::string tag = StrCat("t", client, "-", round % 2);
+      const Digest manifest = PutManifest(repository, json, {tag});
+      const auto hold = claims.CreateHold({name, repository, manifest, 0});
+      ASSERT_TRUE(hold.ok()) << hold.status();
+      ASSERT_TRUE(claims.DeleteLease(name).ok());
+      const auto got = store().GetManifest(repository, ManifestReference(tag));
+      ASSERT_TRUE(got.ok()) << got.status();
+      EXPECT_EQ(got->bytes, json);
+      EXPECT_TRUE(Read(repository, *parts.config) == own);
+      EXPECT_TRUE(Read(repository, parts.layers[0]) == shared);
+      ASSERT_TRUE(claims.ReleaseHold(name).ok());
+      ++pulled;
+    }
+  });
+  EXPECT_EQ(pulled, 16 * 2 * kRounds);
+  stop = true;
+  pruner.join();
+  background.Stop();
+  under_test().Advance(26 * kHour);
+  Reclaim();
+  PruneRequest all;
+  all.all = true;
+  const auto report = under_test().engine().Prune(all, nullptr);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->deferred, 0u);
+  EXPECT_GT(pruned + report->images, 0u);
+  EXPECT_EQ(under_test().AllocatedBytes(), 0u);
+  EXPECT_EQ(under_test().engine().MeasureDiskUsage()->loose.count, 0u);
+}
+
 // Readers of blobs that are removed under them: every answer is the whole blob or NotFound.
 TEST_P(StoreConcurrencyTest, ReadersMeetRemovals) {
   StoreSettings settings;

@@ -46,6 +46,7 @@ enum class Ability {
   kListReferrers,
   kTagsVersion,
   kListImages,         // and all else that is asked about images as people see them
+  kClaims,             // holds and leases
   kWholeStore,         // the empty repository, and PutManifest's whole_store
   kFindMissing,        // many blobs in one question
   kTagWithoutContent,  // a manifest whose blobs or children have gone gets a tag

@@ -114,6 +114,40 @@ TEST_P(StorePromisesTest, ManifestPutUsesAPromiseUp) {
   EXPECT_EQ(StatCode("", layer), Code::kNotFound);
 }
 
+TEST_P(StorePromisesTest, ManifestPutFromTheWholeStoreUsesItsPromiseUp) {
+  VARVE_NEEDS(kWholeStore);
+  const Digest layer = Push("", MakeBytes(70'000, 1));
+  const Digest config = Push("", "{}");
+  const std::string json = ImageJson(config, {layer});
+  PutManifestRequest request;
+  request.bytes = json;
+  request.whole_store = true;
+  const auto put = store().PutManifest("app", request);
+  ASSERT_TRUE(put.ok()) << put.status();
+  DeleteManifest("app", put->digest);
+  Reclaim();
+  EXPECT_THAT(under_test().BlobFiles(), IsEmpty());
+}
+
+TEST_P(StorePromisesTest, RemovingATagOrABlobIsAWriteToo) {
+  const Digest seen = Push("app", MakeBytes(70'000, 1));
+  PushImage("app", 2, {"a", "b", "c", "d"});
+  const Digest other = Push("app", "other");
+  const auto step = [&] {
+    PassTime(kPromise - kMinute);
+    EXPECT_EQ(OpenCode("", seen), Code::kOk);
+  };
+  step();
+  ASSERT_TRUE(store().Untag("app", "a").ok());
+  step();
+  ASSERT_TRUE(store().Untag("app", "b").ok());
+  step();
+  ASSERT_TRUE(Able(Ability::kDeleteBlob).DeleteBlob("app", other).ok());
+  step();
+  PassTime(2 * kMinute);
+  EXPECT_EQ(StatCode("", seen), Code::kNotFound);
+}
+
 TEST_P(StorePromisesTest, DeletedManifestThatWasSeenByDigestKeepsItsBytes) {
   const Image image = PushImage("app", 1, {"v1"});
   PassTime(kHour);

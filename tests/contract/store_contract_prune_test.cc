@@ -27,21 +27,37 @@ class StorePruneTest : public StoreContractTest {
   struct Pruned {
     PruneReport report;
     std::vector<Digest> images;
+    std::vector<std::string> untagged;
+    std::vector<PruneStep> kept;  // deferred or skipped
   };
   Pruned Prune(const PruneRequest& request = {}) {
     Pruned pruned;
-    const absl::StatusOr<PruneReport> report = store().Prune(request, [&](const ImageInfo& image) {
-      pruned.images.push_back(image.manifest.digest);
+    const absl::StatusOr<PruneReport> report = store().Prune(request, [&](const PruneStep& step) {
+      if (step.kind == PruneStep::Kind::kRemoved) {
+        pruned.images.push_back(step.image.manifest.digest);
+        pruned.untagged.insert(pruned.untagged.end(), step.untagged.begin(), step.untagged.end());
+      } else if (step.kind == PruneStep::Kind::kDeferred ||
+                 step.kind == PruneStep::Kind::kSkipped) {
+        pruned.kept.push_back(step);
+      }
       return true;
     });
     EXPECT_TRUE(report.ok()) << report.status();
     pruned.report = report.value_or(PruneReport());
     EXPECT_EQ(pruned.report.images, pruned.images.size());
+    EXPECT_EQ(pruned.report.untagged, pruned.untagged.size());
     return pruned;
   }
-  Pruned DryRun() {
+  Pruned PruneUnused(std::vector<std::string> filters = {}) {
+    PruneRequest request;
+    request.filters = std::move(filters);
+    request.all = true;
+    return Prune(request);
+  }
+  Pruned DryRun(bool all = false) {
     PruneRequest request;
     request.dry_run = true;
+    request.all = all;
     return Prune(request);
   }
   DiskUsage Usage() {
@@ -248,8 +264,9 @@ TEST_P(StorePruneTest, TheObserverEndsIt) {
   Wait();
   // Of the engine: a door may have told more when the client's word arrives.
   size_t seen = 0;
-  const absl::StatusOr<PruneReport> report =
-      under_test().engine().Prune({}, [&](const ImageInfo&) { return ++seen < 2; });
+  const absl::StatusOr<PruneReport> report = under_test().engine().Prune(
+      {},
+      [&](const PruneStep& step) { return step.kind != PruneStep::Kind::kRemoved || ++seen < 2; });
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_EQ(seen, 2u);
   EXPECT_EQ(report->images, 2u);
@@ -271,13 +288,197 @@ TEST_P(StorePruneTest, FiltersChooseImagesButNotWhatBelongsToThem) {
   request.filters = {"until=2022-01-01"};
   EXPECT_THAT(Prune(request).images, ElementsAre(blue));
   EXPECT_TRUE(IsThere("app", green));
-  for (const char* bad : {"colour=red", "dangling=false", "until"}) {
+  for (const char* bad :
+       {"colour=red", "dangling=maybe", "until", "before=app", "unused-for=-1h", "keep-last=x"}) {
     request.filters = {bad};
     EXPECT_EQ(store().Prune(request, nullptr).status().code(), Code::kInvalidArgument) << bad;
   }
   Wait();                               // to look was a pull
   request.filters = {"dangling=true"};  // which Docker's client always says
   EXPECT_THAT(Prune(request).images, ElementsAre(green));
+}
+
+TEST_P(StorePruneTest, AllRemovesWhatIsNotInUseWithItsTags) {
+  const Image used = PushImage("app", 1, {"v1", "v2"});
+  const Image unused = PushImage("app", 2, {"v3", "v4"});
+  const Image untagged = PushImage("app", 3);
+  ASSERT_TRUE(store().TagFrom("app", unused.manifest, "copy", "v3").ok());
+  ASSERT_TRUE(store().CreateHold({"web", "app", used.manifest, 0}).ok());
+  Wait();
+  const Pruned planned = DryRun(true);
+  EXPECT_TRUE(IsThere("app", unused.manifest));
+  Wait();  // to look was a pull
+  const Pruned pruned = PruneUnused();
+  EXPECT_THAT(pruned.images,
+              UnorderedElementsAre(unused.manifest, unused.manifest, untagged.manifest));
+  EXPECT_THAT(pruned.untagged, UnorderedElementsAre("app:v3", "app:v4", "copy:v3"));
+  EXPECT_THAT(planned.images, UnorderedElementsAreArray(pruned.images));
+  EXPECT_THAT(planned.untagged, UnorderedElementsAreArray(pruned.untagged));
+  EXPECT_EQ(planned.report.content_bytes, pruned.report.content_bytes);
+  EXPECT_EQ(ManifestCode("app", "v1"), Code::kOk);
+  EXPECT_EQ(ManifestCode("app", "v2"), Code::kOk);
+  EXPECT_EQ(ManifestCode("app", "v3"), Code::kNotFound);
+  EXPECT_EQ(under_test().BlobFiles().size(), 1u);
+}
+
+TEST_P(StorePruneTest, DanglingFalseMeansAll) {
+  PushImage("app", 1, {"v1"});
+  Wait();
+  PruneRequest request;
+  request.filters = {"dangling=false"};
+  EXPECT_THAT(Prune(request).untagged, ElementsAre("app:v1"));
+  request.all = true;
+  EXPECT_EQ(Prune(request).images.size(), 0u);
+  request.filters = {"dangling=true"};
+  EXPECT_EQ(store().Prune(request, nullptr).status().code(), Code::kInvalidArgument);
+}
+
+TEST_P(StorePruneTest, AllTakesAnIndexWithItsChildrenButNotWhatAHoldNeeds) {
+  const Image first = PushImage("app", 1);
+  const Image second = PushImage("app", 2, {"amd64"});
+  const Image third = PushImage("app", 3);
+  PutIndex("app", {first.manifest, second.manifest}, {"all"});
+  const Digest held = PutIndex("app", {second.manifest, third.manifest}, {"held"});
+  ASSERT_TRUE(store().CreateHold({"web", "app", held, 0}).ok());
+  Wait();
+  const Pruned pruned = PruneUnused();
+  EXPECT_THAT(pruned.untagged, ElementsAre("app:all"));
+  EXPECT_EQ(pruned.images.size(), 2u);
+  EXPECT_FALSE(IsThere("app", first.manifest));
+  EXPECT_TRUE(IsThere("app", second.manifest));
+  // What a kept index lists keeps its own tags as well.
+  EXPECT_EQ(ManifestCode("app", "amd64"), Code::kOk);
+  EXPECT_TRUE(IsThere("app", third.manifest));
+}
+
+TEST_P(StorePruneTest, AChildWithATagOfItsOwnIsAskedForByTheFilters) {
+  const Image child = PushImage("app", 1, {"keep"});
+  const Image other = PushImage("app", 2);
+  PutIndex("app", {child.manifest, other.manifest}, {"ci-1"});
+  Wait();
+  const Pruned pruned = PruneUnused({"reference=app:ci-*"});
+  EXPECT_THAT(pruned.untagged, ElementsAre("app:ci-1"));
+  EXPECT_EQ(pruned.images.size(), 2u);
+  EXPECT_EQ(ManifestCode("app", "keep"), Code::kOk);
+}
+
+TEST_P(StorePruneTest, SignaturesByTagFollowTheirImage) {
+  const Image image = PushImage("app", 1, {"v1"});
+  const Image kept = PushImage("app", 2, {"v2"});
+  const auto tag_of = [](const Digest& subject, const std::string& suffix) {
+    std::string tag = subject.ToString();
+    tag[tag.find(':')] = '-';
+    return tag + suffix;
+  };
+  const Image signature = PushImage("app", 3, {tag_of(image.manifest, ".sig")});
+  const Image bill = PushImage("app", 4, {tag_of(image.manifest, "")});
+  const Image of_kept = PushImage("app", 5, {tag_of(kept.manifest, ".att")});
+  // Its subject is in another repository: a tag like any other.
+  const Image elsewhere = PushImage("signatures", 6, {tag_of(kept.manifest, ".sig")});
+  ASSERT_TRUE(store().CreateHold({"web", "app", kept.manifest, 0}).ok());
+  Wait();
+  EXPECT_THAT(Prune().images, IsEmpty());
+  ASSERT_TRUE(store().Untag("app", "v1").ok());
+  const Pruned pruned = Prune();
+  EXPECT_THAT(pruned.images,
+              UnorderedElementsAre(image.manifest, signature.manifest, bill.manifest));
+  EXPECT_THAT(pruned.untagged, UnorderedElementsAre("app:" + tag_of(image.manifest, ".sig"),
+                                                    "app:" + tag_of(image.manifest, "")));
+  EXPECT_TRUE(IsThere("app", of_kept.manifest));
+  Wait();
+  EXPECT_THAT(PruneUnused().images, ElementsAre(elsewhere.manifest));
+  EXPECT_TRUE(IsThere("app", of_kept.manifest));
+  // Docker's rmi: they go with the last tag of their image.
+  ASSERT_TRUE(store().ReleaseHold("web").ok());
+  Wait();
+  const auto removed = store().RemoveImage("app:v2", false);
+  ASSERT_TRUE(removed.ok()) << removed.status();
+  EXPECT_THAT(removed->untagged, ElementsAre("app:v2", "app:" + tag_of(kept.manifest, ".att")));
+  EXPECT_FALSE(IsThere("app", of_kept.manifest));
+}
+
+TEST_P(StorePruneTest, FiltersByNameUseAndNumber) {
+  PushImage("app", 1, {"ci-1"});
+  under_test().Advance(kHour);
+  PushImage("app", 2, {"ci-2"});
+  PushImage("other", 3, {"ci-2"});
+  under_test().Advance(kHour);
+  PushImage("app", 4, {"ci-3", "prod"});
+  under_test().Advance(kHour);
+  PushImage("app", 5, {"ci-4"});
+  ASSERT_TRUE(store().GetManifest("app", "ci-1").ok());
+  Wait();
+  EXPECT_THAT(PruneUnused({"reference=app:ci-*", "keep-last=4"}).untagged, IsEmpty());
+  EXPECT_THAT(PruneUnused({"reference=nothing*", "keep-last=0"}).untagged, IsEmpty());
+  EXPECT_THAT(PruneUnused({"unused-for=3h"}).untagged, IsEmpty());
+  // The first was pulled since; of those with two names, both must match.
+  EXPECT_THAT(PruneUnused({"unused-for=30m", "reference=app:*", "reference=team/*"}).untagged,
+              UnorderedElementsAre("app:ci-2", "app:ci-3", "app:prod"));
+  PushImage("app", 6, {"ci-5", "best"});
+  Wait();
+  EXPECT_THAT(PruneUnused({"reference=app:ci-*", "keep-last=1"}).untagged, ElementsAre("app:ci-1"));
+  EXPECT_THAT(PruneUnused({"keep-last=1"}).untagged, ElementsAre("app:ci-4"));
+  EXPECT_EQ(ManifestCode("app", "best"), Code::kOk);
+  Wait();
+  EXPECT_THAT(PruneUnused({"keep-last=0", "reference=other"}).untagged, ElementsAre("other:ci-2"));
+}
+
+TEST_P(StorePruneTest, WhatStaysForNowIsToldWithReasonAndTime) {
+  const Image promised = PushImage("app", 1);
+  const Image leased = PushImage("app", 2);
+  const Image pulled = PushImage("app", 3);
+  Wait();
+  LeaseRequest request;
+  request.id = "build";
+  request.ttl_nanos = 5 * kHour;
+  const auto lease = store().CreateLease(request);
+  ASSERT_TRUE(lease.ok()) << lease.status();
+  ASSERT_TRUE(store().AttachToLease("build", {leased.manifest}).ok());
+  ASSERT_TRUE(under_test().engine().StatManifest("app", promised.manifest).ok());
+  ASSERT_TRUE(store().GetManifest("app", pulled.manifest).ok());
+  const Pruned pruned = Prune();
+  EXPECT_THAT(pruned.images, IsEmpty());
+  EXPECT_EQ(pruned.report.deferred, 3u);
+  EXPECT_EQ(pruned.report.deferred_until_nanos, lease->deadline_nanos);
+  ASSERT_EQ(pruned.kept.size(), 3u);
+  const int64_t now = lease->created_nanos;
+  for (const PruneStep& step : pruned.kept) {
+    EXPECT_EQ(step.kind, PruneStep::Kind::kDeferred);
+    const Digest& manifest = step.image.manifest.digest;
+    if (manifest == leased.manifest) {
+      EXPECT_EQ(step.reason, "lease build covers it");
+      EXPECT_EQ(step.until_nanos, lease->deadline_nanos);
+    } else {
+      EXPECT_EQ(step.reason, manifest == pulled.manifest
+                                 ? "it was pulled a short time ago"
+                                 : "it was pushed or asked for a short time ago");
+      EXPECT_GE(step.until_nanos, now + 10 * kMinute - kSecond);
+      EXPECT_LE(step.until_nanos, now + 10 * kMinute + kMinute);
+    }
+  }
+}
+
+TEST_P(StorePruneTest, APruneIsListedWhenItHasEnded) {
+  PushImage("app", 1);
+  Wait();
+  std::string job;
+  PruneRequest request;
+  request.filters = {"until=1h", "label!=keep"};
+  const auto report = store().Prune(request, [&](const PruneStep& step) {
+    if (step.kind == PruneStep::Kind::kStarted) job = step.job;
+    return true;
+  });
+  ASSERT_TRUE(report.ok()) << report.status();
+  const auto jobs = store().ListPrunes();
+  ASSERT_TRUE(jobs.ok()) << jobs.status();
+  ASSERT_EQ(jobs->size(), 1u);
+  EXPECT_EQ((*jobs)[0].id, job);
+  EXPECT_FALSE(job.empty());
+  EXPECT_EQ((*jobs)[0].state, PruneJob::State::kDone);
+  EXPECT_EQ((*jobs)[0].request.filters, request.filters);
+  EXPECT_EQ((*jobs)[0].report.images, report->images);
+  EXPECT_EQ(store().CancelPrune(job).code(), Code::kNotFound);
+  EXPECT_EQ(store().AttachPrune(job, nullptr).status().code(), Code::kNotFound);
 }
 
 TEST_P(StorePruneTest, WhatComesBackIsThere) {

@@ -266,9 +266,9 @@ TEST_P(StoreSystemTest, TagsAcrossRepositoriesAndRemovalsAreTold) {
   News();
   under_test().Advance(kHour);
   const absl::StatusOr<PruneReport> pruned =
-      store().Prune({}, [](const ImageInfo&) { return true; });
+      store().Prune({}, [](const PruneStep&) { return true; });
   ASSERT_TRUE(pruned.ok()) << pruned.status();
-  EXPECT_THAT(News(), ElementsAre("delete other"));
+  EXPECT_THAT(News(), ElementsAre("delete other", "prune "));
 }
 
 TEST_P(StoreSystemTest, EventsDoNotSurviveARestartAndWhoWatchesIsTold) {

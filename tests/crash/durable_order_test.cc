@@ -39,7 +39,7 @@ std::vector<std::string> ReplayCutOpening(const Scenario& scenario, uint64_t cal
 TEST(DurableOrderTest, ScenariosRunWithoutAPowerCut) {
   for (const Scenario& scenario :
        {InlinePushes(), LoosePushes(), PiecewisePushes(), ManifestsAndTags(), Deletions(),
-        Removals(), Cleaning(), Uploads(), Mixed(1, 30)}) {
+        Removals(), Cleaning(), Claims(), Uploads(), Mixed(1, 30)}) {
     const Cut never{.calls = uint64_t{1} << 40};
     EXPECT_THAT(Replay(scenario, never), IsEmpty()) << scenario.name;
   }
@@ -57,6 +57,7 @@ TEST(DurableOrderTest, Sentence2WhatWasAcknowledgedIsInASyncedTransaction) {
   const Sampling sampling{.modes = {Survival::kOnlySynced}, .cuts = 12, .seed = 2};
   ReplayAll(InlinePushes(), sampling);
   ReplayAll(ManifestsAndTags(), sampling);
+  ReplayAll(Claims(), sampling);
   ReplayAll(Deletions(), sampling);
 }
 

@@ -65,6 +65,13 @@ void Model::Reclaim() {
   }
 }
 
+void Model::Hold(const std::string& name, const Digest& manifest) { holds_[name] = manifest; }
+void Model::ReleaseHold(const std::string& name) { holds_.erase(name); }
+void Model::Lease(const std::string& id, const std::vector<Digest>& contents) {
+  leases_[id].insert(contents.begin(), contents.end());
+}
+void Model::DeleteLease(const std::string& id) { leases_.erase(id); }
+
 Presence Model::PresenceOf(const std::string& repository, const Digest& blob) const {
   const auto found = blobs_.find({repository, blob});
   return found == blobs_.end() ? Presence::kAbsent : found->second;
@@ -82,6 +89,7 @@ std::vector<std::string> Model::Differences(Store& store, const Contents& conten
     }
     CompareTags(store, repository, &differences);
   }
+  CompareClaims(store, &differences);
   const absl::StatusOr<Page<std::string>> repositories =
       store.ListRepositories({.after = "", .limit = kMaxPageRows});
   if (!repositories.ok()) {
@@ -186,6 +194,29 @@ void Model::CompareTags(Store& store, const std::string& repository,
                                     Shown(repository, there->second), ", not ",
                                     Shown(repository, digest)));
     }
+  }
+}
+
+void Model::CompareClaims(Store& store, std::vector<std::string>* differences) const {
+  std::map<std::string, Digest> holds;
+  const absl::StatusOr<Page<HoldInfo>> held = store.ListHolds({.after = "", .limit = kMaxPageRows});
+  const absl::StatusOr<Page<LeaseInfo>> leased =
+      store.ListLeases({.after = "", .limit = kMaxPageRows});
+  if (!held.ok() || !leased.ok()) {
+    differences->push_back("holds or leases cannot be listed");
+    return;
+  }
+  for (const HoldInfo& hold : held->rows) holds[hold.name] = hold.manifest;
+  if (holds != holds_) {
+    differences->push_back(StrCat("there are ", holds.size(), " holds instead of ", holds_.size()));
+  }
+  std::map<std::string, uint64_t> leases;
+  std::map<std::string, uint64_t> expected;
+  for (const LeaseInfo& lease : leased->rows) leases[lease.id] = lease.contents;
+  for (const auto& [id, contents] : leases_) expected[id] = contents.size();
+  if (leases != expected) {
+    differences->push_back(StrCat("there are ", leases.size(), " leases instead of ",
+                                  expected.size(), ", or their contents differ"));
   }
 }
 

@@ -29,6 +29,10 @@ class Model {
   void DeleteManifest(const std::string& repository, const Digest& manifest);
   void Tag(const std::string& repository, const std::string& tag, const Digest& manifest);
   void Untag(const std::string& repository, const std::string& tag);
+  void Hold(const std::string& name, const Digest& manifest);
+  void ReleaseHold(const std::string& name);
+  void Lease(const std::string& id, const std::vector<Digest>& contents);
+  void DeleteLease(const std::string& id);
   void Reclaim();
 
   // Compares all that `contents` lists with what the store answers; each difference is a sentence.
@@ -44,12 +48,15 @@ class Model {
                        std::vector<std::string>* differences) const;
   void CompareTags(Store& store, const std::string& repository,
                    std::vector<std::string>* differences) const;
+  void CompareClaims(Store& store, std::vector<std::string>* differences) const;
   void CompareReferrers(Store& store, const std::string& repository, const Digest& subject,
                         const Contents& contents, std::vector<std::string>* differences) const;
 
   std::map<Key, Presence> blobs_;
   std::map<Key, TestManifest> manifests_;
   std::map<std::pair<std::string, std::string>, Digest> tags_;  // repository, tag
+  std::map<std::string, Digest> holds_;
+  std::map<std::string, std::set<Digest>> leases_;
 };
 
 // Reads a blob through its reader; DataLoss when it is shorter than it says.

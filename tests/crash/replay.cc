@@ -12,6 +12,7 @@
 #include "storage/index/counter.h"
 #include "storage/index/keys.h"
 #include "storage/index/rows.h"
+#include "storage/limits.h"
 
 namespace varve {
 namespace {
@@ -231,6 +232,7 @@ class Replayer {
   }
 
   void RemoveEverything() {
+    EndClaims();
     for (const std::string& repository : contents_.repositories) {
       for (const auto& [digest, manifest] : contents_.manifests) {
         const absl::Status deleted = crashing_.store().DeleteManifest(repository, digest);
@@ -249,6 +251,23 @@ class Replayer {
       Violation(StrCat("leaked file ", file));
     }
     CheckNoRowLeft();
+  }
+
+  // Holds are released; leases end by themselves.
+  void EndClaims() {
+    const absl::StatusOr<Page<HoldInfo>> holds =
+        crashing_.store().ListHolds({.after = "", .limit = kMaxPageRows});
+    if (!holds.ok()) {
+      Violation(StrCat("holds cannot be listed: ", holds.status().ToString()));
+      return;
+    }
+    for (const HoldInfo& hold : holds->rows) {
+      const absl::Status released = crashing_.store().ReleaseHold(hold.name);
+      if (!released.ok()) Violation(StrCat("release: ", released.ToString()));
+    }
+    crashing_.clock().Advance(kAllExpired);
+    const absl::StatusOr<ReclaimReport> report = crashing_.store().Reclaim();
+    if (!report.ok()) Violation(StrCat("reclaim: ", report.status().ToString()));
   }
 
   void CheckNoRowLeft() {

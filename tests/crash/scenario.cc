@@ -133,6 +133,31 @@ Scenario Cleaning() {
   return scenario;
 }
 
+Scenario Claims() {
+  Scenario scenario;
+  scenario.name = "claims";
+  const TestBlob config = MakeBlob(81, kInlineBytes);
+  const TestBlob layer = MakeBlob(82, kLooseBytes);
+  const TestBlob leased = MakeBlob(83, kLooseBytes);
+  const TestManifest held = MakeImage(config, {layer});
+  const TestManifest other = MakeImage(config, {});
+  scenario.Lease("build", {leased.digest, other.digest});
+  for (const TestBlob& blob : {config, layer, leased}) scenario.Push(kApp, blob);
+  scenario.Put(kApp, held, {"v1"});
+  scenario.Hold("web", kApp, held);
+  scenario.Put(kApp, other, {"v1"});
+  scenario.Tag(kApp, "v2", other);
+  scenario.Prune(kApp, {});
+  scenario.ReleaseHold("web");
+  scenario.Prune(kApp, {held});
+  scenario.Untag(kApp, "v1");
+  scenario.Untag(kApp, "v2");
+  scenario.Prune(kApp, {});
+  scenario.DeleteLease("build");
+  scenario.Prune(kApp, {other});
+  return scenario;
+}
+
 Scenario Uploads() {
   Scenario scenario;
   scenario.name = "uploads";

@@ -51,6 +51,12 @@ struct Scenario {
                  const std::vector<TestManifest>& deleted);
   // Removes `dangling` from the repository, in this order, and reclaims.
   void Prune(const std::string& repository, const std::vector<TestManifest>& dangling);
+  // "A container uses this image", and its end.
+  void Hold(const std::string& hold, const std::string& repository, const TestManifest& manifest);
+  void ReleaseHold(const std::string& hold);
+  // A lease of a day, with content attached; its end.
+  void Lease(const std::string& id, const std::vector<Digest>& digests);
+  void DeleteLease(const std::string& id);
   void Reclaim();
   void Wait(int64_t nanos);
   void Restart();
@@ -74,6 +80,8 @@ Scenario Deletions();
 Scenario Removals();
 // Tags across repositories, rmi and prune.
 Scenario Cleaning();
+// Holds and leases, and what they keep from prune.
+Scenario Claims();
 Scenario Uploads();
 // Everything above in an order that the seed chooses.
 Scenario Mixed(uint64_t seed, size_t steps);

@@ -1,6 +1,7 @@
 // The steps that scenarios are made of.
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/limits.h"
 #include "tests/crash/scenario.h"
 
 namespace varve {
@@ -229,6 +230,43 @@ void Scenario::Prune(const std::string& repository, const std::vector<TestManife
                                                 " images instead of ", dangling.size()));
       },
       std::move(stages)));
+}
+
+void Scenario::Hold(const std::string& hold, const std::string& repository,
+                    const TestManifest& manifest) {
+  steps.push_back(
+      {StrCat("hold ", hold),
+       [=](CrashingStore& crashing) {
+         return crashing.store().CreateHold({hold, repository, manifest.digest, 0}).status();
+       },
+       [=](Model& model) { model.Hold(hold, manifest.digest); }});
+}
+
+void Scenario::ReleaseHold(const std::string& hold) {
+  steps.push_back({StrCat("release ", hold),
+                   [=](CrashingStore& crashing) { return crashing.store().ReleaseHold(hold); },
+                   [=](Model& model) { model.ReleaseHold(hold); }});
+}
+
+void Scenario::Lease(const std::string& id, const std::vector<Digest>& digests) {
+  LeaseRequest request;
+  request.id = id;
+  request.ttl_nanos = kMaxLeaseNanos;
+  steps.push_back(
+      {StrCat("lease ", id),
+       [=](CrashingStore& crashing) { return crashing.store().CreateLease(request).status(); },
+       [=](Model& model) { model.Lease(id, {}); }});
+  steps.push_back({StrCat("attach to ", id),
+                   [=](CrashingStore& crashing) {
+                     return crashing.store().AttachToLease(id, digests).status();
+                   },
+                   [=](Model& model) { model.Lease(id, digests); }});
+}
+
+void Scenario::DeleteLease(const std::string& id) {
+  steps.push_back({StrCat("delete lease ", id),
+                   [=](CrashingStore& crashing) { return crashing.store().DeleteLease(id); },
+                   [=](Model& model) { model.DeleteLease(id); }});
 }
 
 void Scenario::Reclaim() {

@@ -27,7 +27,7 @@ TEST(UnreliableIndexTest, EveryScenarioEndsAsIfNothingHadHappened) {
   for (uint64_t seed = 1; seed <= seeds; ++seed) {
     for (const Scenario& scenario :
          {InlinePushes(), LoosePushes(), PiecewisePushes(), ManifestsAndTags(), Deletions(),
-          Removals(), Cleaning(), Uploads(), Mixed(seed, 30)}) {
+          Removals(), Cleaning(), Claims(), Uploads(), Mixed(seed, 30)}) {
       EXPECT_THAT(Replay(scenario, never, Unreliable(seed)), IsEmpty())
           << Describe(scenario, never) << ", index seed " << seed;
     }

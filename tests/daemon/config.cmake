@@ -4,7 +4,8 @@ varve_test(varve_config_tests LABEL unit
     ${CMAKE_CURRENT_LIST_DIR}/config_test.cc
     ${CMAKE_CURRENT_LIST_DIR}/config_values_test.cc
     ${CMAKE_CURRENT_LIST_DIR}/log_test.cc
+    ${CMAKE_CURRENT_LIST_DIR}/scheduled_prune_test.cc
     ${CMAKE_CURRENT_LIST_DIR}/service_manager_test.cc
-  LIBRARIES varve_daemon_base)
+  LIBRARIES varve_daemon_base varve_test_support)
 target_compile_definitions(varve_config_tests PRIVATE
   VARVE_SAMPLE_CONFIG="${PROJECT_SOURCE_DIR}/deploy/varved.toml")

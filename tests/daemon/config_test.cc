@@ -57,6 +57,9 @@ TEST_F(ConfigTest, EveryDefaultIsValidAndTheSafeOne) {
   EXPECT_EQ(config->promise, std::chrono::minutes(10));
   EXPECT_EQ(config->upload_expiry, std::chrono::hours(24));
   EXPECT_EQ(config->reclaim_interval, std::chrono::seconds(10));
+  EXPECT_EQ(config->prune_every, std::chrono::seconds(0));
+  EXPECT_TRUE(config->prune_filters.empty());
+  EXPECT_FALSE(config->prune_all);
   EXPECT_EQ(config->drain_timeout, std::chrono::seconds(30));
   EXPECT_EQ(config->log_level, LogLevel::kInfo);
   EXPECT_EQ(config->log_format, LogFormat::kText);
@@ -91,6 +94,10 @@ sparse_index = "accept"
 promise = "1s"
 upload_expiry = "2h"
 interval = "3s"
+[prune]
+every = "24h"
+filters = " label!=keep  until=24h"
+all = true
 [log]
 format = "json"
 level = "debug"
@@ -113,9 +120,28 @@ drain_timeout = "4s"
   EXPECT_EQ(config->promise, std::chrono::seconds(1));
   EXPECT_EQ(config->upload_expiry, std::chrono::hours(2));
   EXPECT_EQ(config->reclaim_interval, std::chrono::seconds(3));
+  EXPECT_EQ(config->prune_every, std::chrono::hours(24));
+  EXPECT_THAT(config->prune_filters, testing::ElementsAre("label!=keep", "until=24h"));
+  EXPECT_TRUE(config->prune_all);
   EXPECT_EQ(config->log_format, LogFormat::kJson);
   EXPECT_EQ(config->log_level, LogLevel::kDebug);
   EXPECT_EQ(config->drain_timeout, std::chrono::seconds(4));
+}
+
+TEST_F(ConfigTest, AScheduledPruneOfAllNeedsAChoice) {
+  for (const char* bad :
+       {"all = true", "all = true\nfilters = \"dangling=false\"", "filters = \"dangling=false\"",
+        "every = \"30s\"", "filters = \"colour=red\"", "filters = \"until\""}) {
+    ConfigSources sources;
+    sources.file = WriteFile(StrCat("[prune]\n", bad, "\n"));
+    EXPECT_FALSE(LoadConfig(sources).ok()) << bad;
+  }
+  for (const char* good : {"all = true\nfilters = \"unused-for=720h\"", "every = \"1m\"",
+                           "filters = \"dangling=false keep-last=3\"", "all = false"}) {
+    ConfigSources sources;
+    sources.file = WriteFile(StrCat("[prune]\n", good, "\n"));
+    EXPECT_TRUE(LoadConfig(sources).ok()) << good << LoadConfig(sources).status();
+  }
 }
 
 TEST_F(ConfigTest, EveryKeyHasItsVariable) {

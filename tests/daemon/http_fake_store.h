@@ -80,6 +80,23 @@ class FakeStore : public Store {
   absl::StatusOr<PruneReport> Prune(const PruneRequest&, const PruneObserver&) override {
     return NotUsed();
   }
+  absl::StatusOr<PruneReport> AttachPrune(std::string_view, const PruneObserver&) override {
+    return NotUsed();
+  }
+  absl::Status CancelPrune(std::string_view) override { return NotUsed(); }
+  absl::StatusOr<std::vector<PruneJob>> ListPrunes() override { return NotUsed(); }
+  absl::StatusOr<KeeperReport> ExplainKept(std::string_view) override { return NotUsed(); }
+  absl::StatusOr<HoldInfo> CreateHold(const HoldRequest&) override { return NotUsed(); }
+  absl::Status ReleaseHold(std::string_view) override { return NotUsed(); }
+  absl::StatusOr<Page<HoldInfo>> ListHolds(const PageRequest&) override { return NotUsed(); }
+  absl::StatusOr<LeaseInfo> CreateLease(const LeaseRequest&) override { return NotUsed(); }
+  absl::StatusOr<std::vector<Digest>> AttachToLease(std::string_view,
+                                                    absl::Span<const Digest>) override {
+    return NotUsed();
+  }
+  absl::StatusOr<LeaseInfo> RenewLease(std::string_view, int64_t) override { return NotUsed(); }
+  absl::Status DeleteLease(std::string_view) override { return NotUsed(); }
+  absl::StatusOr<Page<LeaseInfo>> ListLeases(const PageRequest&) override { return NotUsed(); }
   absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest&) override { return NotUsed(); }
   absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view) override { return NotUsed(); }
   absl::StatusOr<StoreInfo> Info() override { return NotUsed(); }

@@ -111,6 +111,24 @@ class MapClient final : public Client {
   absl::StatusOr<PruneReport> Prune(const PruneRequest&, const PruneObserver&) override {
     return Unused();
   }
+  absl::StatusOr<std::string> StartPrune(const PruneRequest&) override { return Unused(); }
+  absl::StatusOr<PruneReport> AttachPrune(std::string_view, const PruneObserver&) override {
+    return Unused();
+  }
+  absl::Status CancelPrune(std::string_view) override { return Unused(); }
+  absl::StatusOr<std::vector<PruneJob>> ListPrunes() override { return Unused(); }
+  absl::StatusOr<KeeperReport> ExplainKept(std::string_view) override { return Unused(); }
+  absl::StatusOr<HoldInfo> CreateHold(const HoldRequest&) override { return Unused(); }
+  absl::Status ReleaseHold(std::string_view) override { return Unused(); }
+  absl::StatusOr<HoldPage> ListHolds(const std::string&, size_t) override { return Unused(); }
+  absl::StatusOr<LeaseInfo> CreateLease(const LeaseRequest&) override { return Unused(); }
+  absl::StatusOr<std::vector<Digest>> AttachToLease(std::string_view,
+                                                    absl::Span<const Digest>) override {
+    return Unused();
+  }
+  absl::StatusOr<LeaseInfo> RenewLease(std::string_view, int64_t) override { return Unused(); }
+  absl::Status DeleteLease(std::string_view) override { return Unused(); }
+  absl::StatusOr<LeasePage> ListLeases(const std::string&, size_t) override { return Unused(); }
   absl::StatusOr<BlobPage> ListBlobs(const std::string&, size_t) override { return Unused(); }
   absl::StatusOr<RepositoryPage> ListRepositories(const std::string&, size_t) override {
     return Unused();

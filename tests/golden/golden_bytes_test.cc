@@ -79,6 +79,31 @@ TEST(GoldenBytesTest, KeysOfEdges) {
             Joined("65", kDigestHex, "500102030405060708", kOtherHex));
 }
 
+TEST(GoldenBytesTest, KeysOfClaims) {
+  EXPECT_EQ(Hex(HoldKey("web-1")), "687765622d31");
+  EXPECT_EQ(Hex(LeaseKey("L1")), "614c31");
+  EXPECT_EQ(Hex(LeaseContentKey("L1", kDigest)), Joined("6f000000024c31", kDigestHex));
+  EXPECT_EQ(Hex(ClaimExpiryKey(EdgeKind::kHold, kTime, "web-1")), "774811121314151617187765622d31");
+  EXPECT_EQ(Hex(ClaimExpiryKey(EdgeKind::kLease, kTime, "L1")), "774c11121314151617184c31");
+  EXPECT_EQ(Hex(HoldEdgeKey(kDigest, kRepository, "web-1")),
+            Joined("65", kDigestHex, "4801020304050607087765622d31"));
+  EXPECT_EQ(Hex(LeaseEdgeKey(kDigest, "L1")), Joined("65", kDigestHex, "4c00000000000000004c31"));
+}
+
+TEST(GoldenBytesTest, RowsOfClaims) {
+  EXPECT_EQ(Hex(HoldRow{kDigest, kRepository, kTime, kTime + 1}.Encode()),
+            Joined("01", kDigestHex, "0102030405060708", "1112131415161718", "1112131415161719"));
+  LeaseRow row;
+  row.owner = "ci";
+  row.created_nanos = kTime;
+  row.deadline_nanos = kTime + 1;
+  row.contents = 2;
+  row.labels = {{"k", "v"}};
+  EXPECT_EQ(Hex(row.Encode()),
+            Joined("0100", "000000026369", "1112131415161718", "1112131415161719",
+                   "0000000000000002", "00000001", "000000016b", "0000000176"));
+}
+
 TEST(GoldenBytesTest, RowsOfBlobs) {
   EXPECT_EQ(Hex(BlobRow{BlobRow::Tier::kInline, false, 0x33, 0, kTime}.Encode()),
             "010100000000000000003300000000000000001112131415161718");

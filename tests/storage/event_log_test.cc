@@ -46,7 +46,7 @@ class EventLogTest : public testing::Test {
 TEST_F(EventLogTest, EventsComeInOrderWithTimeAndSequence) {
   EXPECT_THAT(After(""), IsEmpty());
   const Digest digest = HashBytes(DigestAlgorithm::kSha256, "manifest");
-  log_.Add({Event::Type::kTag, "app", "v1", digest, -1, 99});
+  log_.Add({Event::Type::kTag, "app", "v1", digest, 0, -1, 99});
   clock_.Advance(5);
   Push("b");
   const std::vector<Event> events = log_.After("", 10).value();
@@ -130,6 +130,7 @@ TEST_F(EventLogTest, EveryTypeHasItsName) {
   EXPECT_EQ(EventTypeName(Event::Type::kTag), "tag");
   EXPECT_EQ(EventTypeName(Event::Type::kUntag), "untag");
   EXPECT_EQ(EventTypeName(Event::Type::kDelete), "delete");
+  EXPECT_EQ(EventTypeName(Event::Type::kPrune), "prune");
 }
 
 TEST_F(EventLogTest, ManyThreadsAddAndWatchAndNothingIsMissed) {

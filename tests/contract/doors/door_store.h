@@ -70,6 +70,35 @@ class DoorStore : public Store {
   absl::StatusOr<PruneReport> Prune(const PruneRequest&, const PruneObserver&) override {
     return NoWordsFor("Prune");
   }
+  absl::StatusOr<PruneReport> AttachPrune(std::string_view, const PruneObserver&) override {
+    return NoWordsFor("AttachPrune");
+  }
+  absl::Status CancelPrune(std::string_view) override { return NoWordsFor("CancelPrune"); }
+  absl::StatusOr<std::vector<PruneJob>> ListPrunes() override { return NoWordsFor("ListPrunes"); }
+  absl::StatusOr<KeeperReport> ExplainKept(std::string_view) override {
+    return NoWordsFor("ExplainKept");
+  }
+  absl::StatusOr<HoldInfo> CreateHold(const HoldRequest&) override {
+    return NoWordsFor("CreateHold");
+  }
+  absl::Status ReleaseHold(std::string_view) override { return NoWordsFor("ReleaseHold"); }
+  absl::StatusOr<Page<HoldInfo>> ListHolds(const PageRequest&) override {
+    return NoWordsFor("ListHolds");
+  }
+  absl::StatusOr<LeaseInfo> CreateLease(const LeaseRequest&) override {
+    return NoWordsFor("CreateLease");
+  }
+  absl::StatusOr<std::vector<Digest>> AttachToLease(std::string_view,
+                                                    absl::Span<const Digest>) override {
+    return NoWordsFor("AttachToLease");
+  }
+  absl::StatusOr<LeaseInfo> RenewLease(std::string_view, int64_t) override {
+    return NoWordsFor("RenewLease");
+  }
+  absl::Status DeleteLease(std::string_view) override { return NoWordsFor("DeleteLease"); }
+  absl::StatusOr<Page<LeaseInfo>> ListLeases(const PageRequest&) override {
+    return NoWordsFor("ListLeases");
+  }
   absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest&) override {
     return NoWordsFor("ListBlobs");
   }

@@ -86,6 +86,7 @@ std::string GrpcStore::Lacks(Ability ability) const {
     case Ability::kFindMissing:
     case Ability::kListRepositories:
     case Ability::kListImages:
+    case Ability::kClaims:
     case Ability::kTagWithoutContent:
     case Ability::kManifestDetails:
     case Ability::kChosenUploadIds:
@@ -233,6 +234,50 @@ absl::StatusOr<RemovedImage> GrpcStore::RemoveImage(std::string_view name, bool 
 absl::StatusOr<PruneReport> GrpcStore::Prune(const PruneRequest& request,
                                              const PruneObserver& observer) {
   return client_->Prune(request, observer);
+}
+
+absl::StatusOr<PruneReport> GrpcStore::AttachPrune(std::string_view id,
+                                                   const PruneObserver& observer) {
+  return client_->AttachPrune(id, observer);
+}
+
+absl::Status GrpcStore::CancelPrune(std::string_view id) { return client_->CancelPrune(id); }
+
+absl::StatusOr<std::vector<PruneJob>> GrpcStore::ListPrunes() { return client_->ListPrunes(); }
+
+absl::StatusOr<KeeperReport> GrpcStore::ExplainKept(std::string_view name) {
+  return client_->ExplainKept(name);
+}
+
+absl::StatusOr<HoldInfo> GrpcStore::CreateHold(const HoldRequest& request) {
+  return client_->CreateHold(request);
+}
+
+absl::Status GrpcStore::ReleaseHold(std::string_view name) { return client_->ReleaseHold(name); }
+
+absl::StatusOr<Page<HoldInfo>> GrpcStore::ListHolds(const PageRequest& page) {
+  ASSIGN_OR_RETURN(HoldPage found, client_->ListHolds(page.after, page.limit));
+  return Page<HoldInfo>{std::move(found.holds), !found.next_page_token.empty()};
+}
+
+absl::StatusOr<LeaseInfo> GrpcStore::CreateLease(const LeaseRequest& request) {
+  return client_->CreateLease(request);
+}
+
+absl::StatusOr<std::vector<Digest>> GrpcStore::AttachToLease(std::string_view id,
+                                                             absl::Span<const Digest> contents) {
+  return client_->AttachToLease(id, contents);
+}
+
+absl::StatusOr<LeaseInfo> GrpcStore::RenewLease(std::string_view id, int64_t ttl_nanos) {
+  return client_->RenewLease(id, ttl_nanos);
+}
+
+absl::Status GrpcStore::DeleteLease(std::string_view id) { return client_->DeleteLease(id); }
+
+absl::StatusOr<Page<LeaseInfo>> GrpcStore::ListLeases(const PageRequest& page) {
+  ASSIGN_OR_RETURN(LeasePage found, client_->ListLeases(page.after, page.limit));
+  return Page<LeaseInfo>{std::move(found.leases), !found.next_page_token.empty()};
 }
 
 absl::StatusOr<StoreInfo> GrpcStore::Info() {

@@ -56,6 +56,20 @@ class GrpcStore final : public DoorStore {
   absl::StatusOr<RemovedImage> RemoveImage(std::string_view name, bool force) override;
   absl::StatusOr<PruneReport> Prune(const PruneRequest& request,
                                     const PruneObserver& observer) override;
+  absl::StatusOr<PruneReport> AttachPrune(std::string_view id,
+                                          const PruneObserver& observer) override;
+  absl::Status CancelPrune(std::string_view id) override;
+  absl::StatusOr<std::vector<PruneJob>> ListPrunes() override;
+  absl::StatusOr<KeeperReport> ExplainKept(std::string_view name) override;
+  absl::StatusOr<HoldInfo> CreateHold(const HoldRequest& request) override;
+  absl::Status ReleaseHold(std::string_view name) override;
+  absl::StatusOr<Page<HoldInfo>> ListHolds(const PageRequest& page) override;
+  absl::StatusOr<LeaseInfo> CreateLease(const LeaseRequest& request) override;
+  absl::StatusOr<std::vector<Digest>> AttachToLease(std::string_view id,
+                                                    absl::Span<const Digest> contents) override;
+  absl::StatusOr<LeaseInfo> RenewLease(std::string_view id, int64_t ttl_nanos) override;
+  absl::Status DeleteLease(std::string_view id) override;
+  absl::StatusOr<Page<LeaseInfo>> ListLeases(const PageRequest& page) override;
   absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest& page) override;
   absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view repository) override;
   absl::StatusOr<StoreInfo> Info() override;

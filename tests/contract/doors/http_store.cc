@@ -1,5 +1,6 @@
 #include "tests/contract/doors/http_store.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "daemon/http/route.h"
@@ -62,6 +63,8 @@ std::string HttpStore::Lacks(Ability ability) const {
       return "the OCI API does not tell it; what is made of it shows in listings of tags";
     case Ability::kListImages:
       return "the OCI API has no calls about images as people see them, nor about the store";
+    case Ability::kClaims:
+      return "the OCI API has neither holds nor leases";
     case Ability::kManifestDetails:
       return "the OCI API gives a manifest's digest, type and size only";
     case Ability::kTagWithoutContent:

@@ -40,6 +40,26 @@ def tag_and_untag(context):
 
 
 @case
+def image_with_a_hold_is_not_deleted_by_a_client(context):
+    daemon = need_daemon(context)
+    registry = Registry(context.address)
+    layout = Layout(context.folder)
+    root = layout.image("cli-hold")
+    registry.push_layout("cli/hold", layout, root, "v1")
+    daemon.cli("hold", "create", "cli/hold:v1", "--name", "interop/web-1")
+    assert "interop/web-1" in daemon.cli("hold", "ls", "-q").splitlines()
+    path = f"/v2/cli/hold/manifests/{root['digest']}"
+    refused = registry.request("DELETE", path).expect(409)
+    assert b"hold interop/web-1" in refused.body, refused.body
+    assert "tag cli/hold:v1" in daemon.cli("image", "why", "cli/hold:v1")
+    kept = daemon.cli("image", "prune", "--all", "--dry-run", "--json")
+    assert root["digest"] not in kept, kept
+    daemon.cli("hold", "rm", "interop/web-1")
+    registry.request("DELETE", path).expect(202)
+    registry.get_manifest("cli/hold", "v1").expect(404)
+
+
+@case
 def blob_of_the_command_line_reads_back(context):
     daemon = need_daemon(context)
     content = os.urandom(3 << 20)

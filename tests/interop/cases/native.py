@@ -65,7 +65,8 @@ def grpcurl_by_reflection(context):
                                       f"unix://{daemon.socket}", method))
 
     services = context.run(program, "-plaintext", f"unix://{daemon.socket}", "list").split()
-    for name in ("varve.v1.Blobs", "varve.v1.Images", "varve.v1.Repositories", "varve.v1.System",
+    for name in ("varve.v1.Blobs", "varve.v1.Holds", "varve.v1.Images", "varve.v1.Leases",
+                 "varve.v1.Repositories", "varve.v1.System",
                  "grpc.health.v1.Health"):
         assert name in services, services
     images = call("varve.v1.Images/List", {"repository": "native/grpcurl"})["images"]

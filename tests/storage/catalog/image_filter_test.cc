@@ -62,11 +62,26 @@ TEST(ImageFilterTest, KeyAndValueAreTakenAsDockersClientDoes) {
   EXPECT_EQ(Refusal({"f\no=1"}), "invalid filter \"f?o\"");
 }
 
-TEST(ImageFilterTest, PruneTakesFewerKeys) {
+TEST(ImageFilterTest, PruneTakesOtherKeys) {
   EXPECT_TRUE(Parse({"label=a", "label!=b", "until=1h", "dangling=true"}, PruneFilterKeys()).ok());
-  for (const std::string key : {"before", "since", "reference"}) {
+  for (const std::string key : {"before", "since"}) {
     EXPECT_EQ(Refusal({StrCat(key, "=1")}, PruneFilterKeys()),
               StrCat("invalid filter \"", key, "\""));
+  }
+}
+
+TEST(ImageFilterTest, UnusedForAndKeepLast) {
+  const absl::Span<const std::string_view> keys = PruneFilterKeys();
+  const auto parsed =
+      Parse({"unused-for=1h", "unused-for=2h30m", "keep-last=3", "keep-last=2"}, keys);
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->unused_since_nanos, kReference.now_nanos - 9000 * kNanosPerSecond);
+  EXPECT_EQ(parsed->keep_last, 3u);
+  for (const char* bad :
+       {"unused-for=10d", "unused-for=2022-01-01", "unused-for=-1h",
+        "unused-for=", "keep-last=", "keep-last=-1", "keep-last=3x", "keep-last=10001"}) {
+    EXPECT_FALSE(Parse({bad}, keys).ok()) << bad;
+    EXPECT_FALSE(Parse({bad}, ListFilterKeys()).ok()) << bad;
   }
 }
 

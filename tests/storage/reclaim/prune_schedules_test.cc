@@ -175,17 +175,157 @@ TEST_F(PruneSchedulesTest, PullOfWhatIsBeingRemovedEndsWell) {
   EXPECT_FALSE(IsHere(layer_));
 }
 
-TEST_F(PruneSchedulesTest, TwoPrunesAtOnceRemoveEachImageOnce) {
+TEST_F(PruneSchedulesTest, AnEqualPruneAttachesToTheRunningOne) {
   PruneReport second;
+  std::string second_job;
+  std::vector<PruneStep::Kind> steps;
+  std::thread client;
   AtRemoval(image_, [&] {
-    // The first has announced its removal; the second leaves it alone.
-    second = Prune();
-    EXPECT_EQ(second.deferred, 1u);
+    client = std::thread([&] {
+      const auto report = store_->Prune({}, [&](const PruneStep& step) {
+        if (step.kind == PruneStep::Kind::kStarted) second_job = step.job;
+        if (step.kind != PruneStep::Kind::kQueued) steps.push_back(step.kind);
+        return true;
+      });
+      ASSERT_TRUE(report.ok()) << report.status();
+      second = *report;
+    });
+    while (store_->ListPrunes()->front().callers < 2) std::this_thread::yield();
   });
   const PruneReport first = Prune();
-  EXPECT_EQ(first.images + second.images, 1u);
+  client.join();
+  EXPECT_EQ(first.images, 1u);
+  EXPECT_EQ(second.images, 1u);
+  EXPECT_EQ(second.freed_bytes, first.freed_bytes);
+  EXPECT_THAT(steps, ElementsAre(PruneStep::Kind::kStarted, PruneStep::Kind::kRemoved));
+  EXPECT_EQ(store_->ListPrunes()->size(), 1u);
+  EXPECT_EQ(store_->ListPrunes()->front().id, second_job);
+}
+
+TEST_F(PruneSchedulesTest, AnotherPruneWaitsForItsTurn) {
+  std::thread client;
+  AtRemoval(image_, [&] {
+    client = std::thread([&] {
+      PruneRequest request;
+      request.all = true;
+      EXPECT_TRUE(store_->Prune(request, nullptr).ok());
+    });
+    while (store_->ListPrunes()->size() < 2) std::this_thread::yield();
+    EXPECT_EQ(store_->ListPrunes()->front().state, PruneJob::State::kRunning);
+    EXPECT_EQ(store_->ListPrunes()->back().state, PruneJob::State::kQueued);
+  });
+  EXPECT_EQ(Prune().images, 1u);
+  client.join();
+  const std::vector<PruneJob> jobs = *store_->ListPrunes();
+  for (const PruneJob& job : jobs) {
+    EXPECT_EQ(job.state, PruneJob::State::kDone);
+    EXPECT_EQ(job.error, "");
+  }
+}
+
+TEST_F(PruneSchedulesTest, ACancelledPruneEndsAfterTheImageItIsAt) {
+  const TestManifest other = MakeImage(config_, {});
+  ASSERT_TRUE(Put("app", other, {"first"}).ok());
+  ASSERT_TRUE(store_->Untag("app", "first").ok());
+  clock_.Advance(2 * kPromise);
+  const auto report = store_->Prune({}, [&](const PruneStep& step) {
+    if (step.kind == PruneStep::Kind::kRemoved) {
+      EXPECT_TRUE(store_->CancelPrune(store_->ListPrunes()->front().id).ok());
+    }
+    return true;
+  });
+  EXPECT_EQ(report.status().code(), Code::kCancelled);
+  EXPECT_NE(IsListed(image_), IsListed(other));
+  EXPECT_EQ(store_->ListPrunes()->front().report.images, 1u);
+}
+
+TEST_F(PruneSchedulesTest, AQueuedPruneCanBeCancelled) {
+  std::thread client;
+  absl::Status outcome;
+  AtRemoval(image_, [&] {
+    client = std::thread([&] {
+      PruneRequest request;
+      request.all = true;
+      outcome = store_->Prune(request, nullptr).status();
+    });
+    while (store_->ListPrunes()->size() < 2) std::this_thread::yield();
+    EXPECT_TRUE(store_->CancelPrune(store_->ListPrunes()->back().id).ok());
+  });
+  EXPECT_EQ(Prune().images, 1u);
+  client.join();
+  EXPECT_EQ(outcome.code(), Code::kCancelled);
+}
+
+TEST_F(PruneSchedulesTest, APruneGoesOnForThoseWhoAttached) {
+  const TestManifest other = MakeImage(config_, {});
+  ASSERT_TRUE(Put("app", other, {"first"}).ok());
+  ASSERT_TRUE(store_->Untag("app", "first").ok());
+  clock_.Advance(2 * kPromise);
+  std::thread client;
+  PruneReport attached;
+  const auto report = store_->Prune({}, [&](const PruneStep& step) {
+    if (step.kind != PruneStep::Kind::kRemoved) return true;
+    client = std::thread([&] {
+      const std::string id = store_->ListPrunes()->front().id;
+      const auto ended = store_->AttachPrune(id, nullptr);
+      ASSERT_TRUE(ended.ok()) << ended.status();
+      attached = *ended;
+    });
+    while (store_->ListPrunes()->front().callers < 2) std::this_thread::yield();
+    return false;  // who brought it leaves
+  });
+  client.join();
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(attached.images, 2u);
   EXPECT_FALSE(IsListed(image_));
+  EXPECT_FALSE(IsListed(other));
+}
+
+TEST_F(PruneSchedulesTest, HoldJustBeforeTheRemoval) {
+  AtRemoval(image_, [&] {
+    EXPECT_TRUE(store_->CreateHold({"web", "app", image_.digest, 0}).ok());
+  });
+  std::vector<std::string> skipped;
+  const auto report = store_->Prune({}, [&](const PruneStep& step) {
+    if (step.kind == PruneStep::Kind::kSkipped) skipped.push_back(step.reason);
+    return true;
+  });
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->images, 0u);
+  EXPECT_EQ(report->skipped, 1u);
+  EXPECT_THAT(skipped, ElementsAre("it was tagged, listed or held since it was looked at"));
+  ExpectKept(image_);
+}
+
+TEST_F(PruneSchedulesTest, PruneJustBeforeAHold) {
+  schedule_ = {HoldKey("web"), [&] { EXPECT_EQ(Prune().images, 1u); }};
+  EXPECT_EQ(store_->CreateHold({"web", "", image_.digest, 0}).status().code(), Code::kNotFound);
+  EXPECT_TRUE(store_->ListHolds({})->rows.empty());
   EXPECT_FALSE(IsHere(layer_));
+}
+
+TEST_F(PruneSchedulesTest, LeaseJustBeforeTheRemoval) {
+  LeaseRequest request;
+  request.id = "build";
+  request.ttl_nanos = 24 * 3600 * kNanosPerSecond;
+  ASSERT_TRUE(store_->CreateLease(request).ok());
+  AtRemoval(image_, [&] { EXPECT_TRUE(store_->AttachToLease("build", {image_.digest}).ok()); });
+  EXPECT_EQ(Prune().skipped, 1u);
+  EXPECT_TRUE(IsListed(image_));
+  EXPECT_TRUE(IsHere(layer_));
+}
+
+TEST_F(PruneSchedulesTest, ANewTagJustBeforeTheRemovalOfAnUnusedImage) {
+  ASSERT_TRUE(store_->Tag("app", "old", image_.digest).ok());
+  AtRemoval(image_, [&] { EXPECT_TRUE(store_->Tag("app", "new", image_.digest).ok()); });
+  PruneRequest request;
+  request.all = true;
+  const auto report = store_->Prune(request, nullptr);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->images, 0u);
+  EXPECT_EQ(report->skipped, 1u);
+  EXPECT_TRUE(store_->GetManifest("app", "old").ok());
+  EXPECT_TRUE(store_->GetManifest("app", "new").ok());
 }
 
 TEST_F(PruneSchedulesTest, RmiOfATagThatMovesTakesItFromTheNewImage) {

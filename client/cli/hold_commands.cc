@@ -1,0 +1,161 @@
+// `hold create`, `hold rm`, `hold ls`.
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/cli/commands.h"
+#include "client/cli/text.h"
+#include "storage/base/clock.h"
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/catalog/time_text.h"
+#include "storage/limits.h"
+
+namespace varve {
+namespace {
+
+struct CreateArguments {
+  std::string image;
+  std::string name;
+  std::string ttl;
+  bool json = false;
+};
+
+struct ReleaseArguments {
+  std::vector<std::string> names;
+  bool json = false;
+};
+
+struct ListArguments {
+  bool quiet = false;
+  bool json = false;
+};
+
+std::string CheckTtl(const std::string& text) {
+  const absl::StatusOr<int64_t> nanos = ParseDuration(text);
+  if (!nanos.ok()) return std::string(nanos.status().message());
+  return *nanos > 0 ? "" : "a hold lasts longer than nothing";
+}
+
+std::string ImageName(const HoldInfo& hold) {
+  const std::string digest = hold.manifest.ToString();
+  return hold.repository.empty() ? digest : StrCat(hold.repository, "@", digest);
+}
+
+std::string JsonRow(const HoldInfo& hold) {
+  JsonObject object;
+  object.Add("name", hold.name)
+      .Add("repository", hold.repository)
+      .Add("digest", hold.manifest.ToString())
+      .Add("created", TimeText(hold.created_nanos));
+  if (hold.expires_nanos != 0) object.Add("expires", TimeText(hold.expires_nanos));
+  return object.Line();
+}
+
+absl::Status Create(Session& session, const CreateArguments& arguments) {
+  ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  ASSIGN_OR_RETURN(const ImageMatch image, client->FindImage(arguments.image));
+  HoldRequest request;
+  request.name = arguments.name;
+  // An id is held wherever it is.
+  if (!image.by_id) request.repository = image.places[0].repository;
+  request.manifest = image.manifest;
+  if (!arguments.ttl.empty()) {
+    ASSIGN_OR_RETURN(request.ttl_nanos, ParseDuration(arguments.ttl));
+  }
+  ASSIGN_OR_RETURN(const HoldInfo hold, client->CreateHold(request));
+  Print(arguments.json ? JsonRow(hold) : hold.name + "\n");
+  return absl::OkStatus();
+}
+
+absl::Status Release(Session& session, const ReleaseArguments& arguments) {
+  ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  absl::Status first_error;
+  // Every name is tried, and the first failure decides about the exit code.
+  for (const std::string& name : arguments.names) {
+    const absl::Status status = client->ReleaseHold(name);
+    if (status.ok()) {
+      Print(arguments.json ? JsonObject().Add("released", name).Line() : name + "\n");
+    } else if (first_error.ok()) {
+      first_error = status;
+    } else {
+      PrintError(session.Explain(status));
+    }
+  }
+  return first_error;
+}
+
+absl::Status List(Session& session, const ListArguments& arguments) {
+  ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  Table table({"NAME", "IMAGE", "CREATED", "EXPIRES"});
+  std::string page_token;
+  do {
+    ASSIGN_OR_RETURN(const HoldPage page, client->ListHolds(page_token, kMaxPageRows));
+    std::string text;
+    std::vector<std::vector<std::string>> rows;
+    const int64_t now = SystemClock().WallNanos();
+    for (const HoldInfo& hold : page.holds) {
+      if (arguments.json) {
+        text += JsonRow(hold);
+      } else if (arguments.quiet) {
+        text += hold.name + "\n";
+      } else {
+        const std::string expires = hold.expires_nanos == 0 ? "" : TimeText(hold.expires_nanos);
+        rows.push_back({hold.name, ImageName(hold), HumanAge(hold.created_nanos, now), expires});
+      }
+    }
+    if (!arguments.json && !arguments.quiet) text = table.Format(rows);
+    if (!Print(text)) break;
+    page_token = page.next_page_token;
+  } while (!page_token.empty());
+  return absl::OkStatus();
+}
+
+void AddCreate(CLI::App& group, Session& session) {
+  auto arguments = std::make_shared<CreateArguments>();
+  CLI::App* const command = group.add_subcommand(
+      "create", "Say that an image is in use: it is neither pruned nor deleted");
+  command->add_option("IMAGE", arguments->image, "REPOSITORY[:TAG], REPOSITORY@DIGEST or image id")
+      ->required();
+  command->add_option("--name", arguments->name, "What the hold is called, such as the container")
+      ->required();
+  command->add_option("--ttl", arguments->ttl, "How long it lasts: 90m, 24h; else until hold rm")
+      ->check(CheckTtl);
+  command->add_flag("--json", arguments->json, "Print the hold as a JSON object");
+  command->callback([&session, arguments] {
+    session.action = [&session, arguments] { return Create(session, *arguments); };
+  });
+}
+
+void AddRelease(CLI::App& group, Session& session) {
+  auto arguments = std::make_shared<ReleaseArguments>();
+  CLI::App* const command = group.add_subcommand("rm", "Release holds; the images stay");
+  command->add_option("NAME", arguments->names, "Names of holds")->required();
+  command->add_flag("--json", arguments->json, "One JSON object a hold, one a line");
+  command->callback([&session, arguments] {
+    session.action = [&session, arguments] { return Release(session, *arguments); };
+  });
+}
+
+void AddList(CLI::App& group, Session& session) {
+  auto arguments = std::make_shared<ListArguments>();
+  CLI::App* const command = group.add_subcommand("ls", "List the holds");
+  command->add_flag("-q,--quiet", arguments->quiet, "Show names only");
+  command->add_flag("--json", arguments->json, "One JSON object a hold, one a line");
+  command->callback([&session, arguments] {
+    session.action = [&session, arguments] { return List(session, *arguments); };
+  });
+}
+
+}  // namespace
+
+void AddHoldCommands(CLI::App& app, Session& session) {
+  CLI::App* const group = app.add_subcommand("hold", "Say which images are in use");
+  group->require_subcommand(1);
+  AddCreate(*group, session);
+  AddRelease(*group, session);
+  AddList(*group, session);
+}
+
+}  // namespace varve

@@ -1,0 +1,112 @@
+// `image why`: what keeps an image or a blob alive.
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "client/cli/commands.h"
+#include "client/cli/text.h"
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+
+namespace varve {
+namespace {
+
+struct WhyArguments {
+  std::string name;
+  bool json = false;
+};
+
+std::string_view KindName(Keeper::Kind kind) {
+  switch (kind) {
+    case Keeper::Kind::kTag:
+      return "tag";
+    case Keeper::Kind::kHold:
+      return "hold";
+    case Keeper::Kind::kLease:
+      return "lease";
+    case Keeper::Kind::kManifest:
+      return "manifest";
+    case Keeper::Kind::kSubject:
+      return "subject";
+    case Keeper::Kind::kMember:
+      return "member";
+    case Keeper::Kind::kPromise:
+      return "promise";
+  }
+  return "unknown";
+}
+
+std::string Sentence(const Keeper& keeper) {
+  const std::string manifest = StrCat(keeper.repository, "@", keeper.manifest.ToString());
+  switch (keeper.kind) {
+    case Keeper::Kind::kTag:
+      return StrCat("tag ", keeper.repository, ":", keeper.name);
+    case Keeper::Kind::kHold:
+    case Keeper::Kind::kLease:
+      return StrCat(KindName(keeper.kind), " ", keeper.name);
+    case Keeper::Kind::kManifest:
+      return StrCat("manifest ", manifest, " names it");
+    case Keeper::Kind::kSubject:
+      return StrCat("it refers to ", manifest);
+    case Keeper::Kind::kMember:
+      return StrCat("an image of ", keeper.repository, ", until a prune");
+    case Keeper::Kind::kPromise:
+      return "a client was told that it is here";
+  }
+  return "something that this version does not know";
+}
+
+std::string Line(const Keeper& keeper) {
+  std::string line = StrCat(std::string(2 * (keeper.depth + 1), ' '), Sentence(keeper));
+  if (keeper.since_nanos != 0) line += StrCat(", since ", TimeText(keeper.since_nanos));
+  if (keeper.until_nanos != 0) line += StrCat(", until ", TimeText(keeper.until_nanos));
+  return line + "\n";
+}
+
+std::string JsonLine(const Keeper& keeper) {
+  JsonObject object;
+  object.Add("kind", KindName(keeper.kind)).Add("depth", uint64_t{keeper.depth});
+  if (!keeper.repository.empty()) object.Add("repository", keeper.repository);
+  if (!keeper.name.empty()) object.Add("name", keeper.name);
+  if (keeper.kind == Keeper::Kind::kManifest || keeper.kind == Keeper::Kind::kSubject) {
+    object.Add("digest", keeper.manifest.ToString());
+  }
+  if (keeper.since_nanos != 0) object.Add("since", TimeText(keeper.since_nanos));
+  if (keeper.until_nanos != 0) object.Add("until", TimeText(keeper.until_nanos));
+  return object.Line();
+}
+
+absl::Status Why(Session& session, const WhyArguments& arguments) {
+  ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  ASSIGN_OR_RETURN(const KeeperReport report, client->ExplainKept(arguments.name));
+  std::string text;
+  if (arguments.json) {
+    for (const Keeper& keeper : report.keepers) text += JsonLine(keeper);
+  } else if (report.keepers.empty()) {
+    text = StrCat("nothing keeps ", report.digest.ToString(), "; it goes in a moment\n");
+  } else {
+    text = StrCat(report.digest.ToString(), " is kept by\n");
+    for (const Keeper& keeper : report.keepers) text += Line(keeper);
+    if (!report.complete) text += "  and more\n";
+  }
+  Print(text);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddWhyCommand(CLI::App& app, Session& session) {
+  auto arguments = std::make_shared<WhyArguments>();
+  CLI::App* const command =
+      app.get_subcommand("image")->add_subcommand("why", "Tell what keeps an image or a blob");
+  command
+      ->add_option("NAME", arguments->name,
+                   "REPOSITORY[:TAG], REPOSITORY@DIGEST, image id, or the digest of any blob")
+      ->required();
+  command->add_flag("--json", arguments->json, "One JSON object a line for each thing");
+  command->callback([&session, arguments] {
+    session.action = [&session, arguments] { return Why(session, *arguments); };
+  });
+}
+
+}  // namespace varve

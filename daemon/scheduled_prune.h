@@ -1,0 +1,30 @@
+// Prunes by schedule ([prune] in the configuration), and logs what that gave. Owned by main.
+#ifndef VARVE_DAEMON_SCHEDULED_PRUNE_H_
+#define VARVE_DAEMON_SCHEDULED_PRUNE_H_
+
+#include <chrono>
+#include <utility>
+
+#include "daemon/periodic_thread.h"
+#include "storage/store.h"
+
+namespace varve {
+
+class ScheduledPrune {
+ public:
+  // The first prune is after `every`. `store` must outlive this object, whose end ends a running
+  // prune after the image it is at.
+  ScheduledPrune(Store& store, std::chrono::nanoseconds every, PruneRequest request)
+      : store_(store), request_(std::move(request)), thread_(every, [this] { Prune(); }) {}
+
+ private:
+  void Prune();
+
+  Store& store_;
+  const PruneRequest request_;
+  PeriodicThread thread_;  // last: it uses all of the above
+};
+
+}  // namespace varve
+
+#endif  // VARVE_DAEMON_SCHEDULED_PRUNE_H_

@@ -1,0 +1,189 @@
+#include "storage/catalog/holds.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/catalog/claim_names.h"
+#include "storage/index/counter.h"
+#include "storage/index/rows.h"
+#include "storage/limits.h"
+
+namespace varve {
+namespace {
+
+constexpr char kCounter[] = "holds";
+constexpr size_t kEdgePageRows = 256;
+// Holds ended by one transaction: five writes each.
+constexpr size_t kExpiryPageRows = 150;
+
+absl::Status NoSuchHold(std::string_view name) {
+  return absl::NotFoundError(StrCat("no such hold: ", name));
+}
+
+absl::Status CheckRequest(const HoldRequest& request) {
+  RETURN_IF_ERROR(ValidateClaimName("the name of a hold", request.name));
+  if (request.ttl_nanos < 0 || request.ttl_nanos > kMaxHoldNanos) {
+    return absl::InvalidArgumentError("a hold lasts until it is released, or at most ten years");
+  }
+  return absl::OkStatus();
+}
+
+// Whether the repository lists the manifest; 0: whether any does. The caller guards its blob row,
+// so that the answer holds until the commit.
+absl::StatusOr<bool> IsListedBy(Transaction& txn, RepositoryId repository, const Digest& manifest) {
+  if (repository != 0) {
+    ASSIGN_OR_RETURN(const std::optional<std::string> member,
+                     txn.Get(MemberKey(repository, manifest)));
+    return member.has_value();
+  }
+  const std::string prefix = EdgePrefix(manifest, EdgeKind::kMember);
+  std::string after;
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
+                     txn.Scan(PrefixRange(prefix, after), kEdgePageRows));
+    for (const KeyValue& edge : edges) {
+      Digest target;
+      EdgeSource source;
+      if (!ParseEdgeKey(edge.key, &target, &source)) {
+        return absl::DataLossError("an edge row of the index is damaged");
+      }
+      // The edge outlives the membership while a deletion is under way.
+      ASSIGN_OR_RETURN(const bool listed, IsListedBy(txn, source.repository, manifest));
+      if (listed) return true;
+      after = edge.key.substr(prefix.size());
+    }
+    if (edges.size() < kEdgePageRows) return false;
+  }
+}
+
+// Takes the hold's rows away; its image may go with them.
+absl::Status Remove(Transaction& txn, std::string_view name, const HoldRow& row, int64_t now) {
+  RETURN_IF_ERROR(txn.Delete(HoldKey(name)));
+  RETURN_IF_ERROR(txn.Delete(HoldEdgeKey(row.manifest, row.repository, name)));
+  if (row.expires_nanos != 0) {
+    RETURN_IF_ERROR(txn.Delete(ClaimExpiryKey(EdgeKind::kHold, row.expires_nanos, name)));
+  }
+  RETURN_IF_ERROR(txn.Add(CounterKey(kCounter), -1));
+  return txn.Put(CondemnedKey(now, row.manifest), "");
+}
+
+}  // namespace
+
+absl::StatusOr<HoldInfo> Holds::Describe(std::string_view name, const HoldRow& row) {
+  HoldInfo info{std::string(name), "", row.manifest, row.created_nanos, row.expires_nanos};
+  if (row.repository != 0) {
+    ASSIGN_OR_RETURN(info.repository, parts_.catalog.RepositoryName(row.repository));
+  }
+  return info;
+}
+
+absl::StatusOr<HoldInfo> Holds::Create(const HoldRequest& request) {
+  RETURN_IF_ERROR(CheckRequest(request));
+  ASSIGN_OR_RETURN(const RepositoryId repository,
+                   parts_.catalog.FindRepository(request.repository));
+  const absl::Status absent = absl::NotFoundError(StrCat(
+      "manifest ", request.manifest.ToString(), " is not known in ",
+      request.repository.empty() ? "any repository" : StrCat("repository ", request.repository)));
+  // One whose bytes are lost answers absent here too; pushing it again heals it.
+  ASSIGN_OR_RETURN(const std::optional<BlobRow> blob, parts_.blobs.Find(request.manifest));
+  if (!blob.has_value()) return absent;
+  ASSIGN_OR_RETURN(const std::optional<std::string> counted,
+                   parts_.index.Get(CounterKey(kCounter)));
+  if (counted.has_value() && DecodeCounter(*counted) >= static_cast<int64_t>(kMaxHolds)) {
+    return absl::ResourceExhaustedError(
+        StrCat("the store has ", kMaxHolds, " holds; release some of them"));
+  }
+  HoldRow row{request.manifest, repository, parts_.clock.WallNanos(), 0};
+  if (request.ttl_nanos != 0) row.expires_nanos = row.created_nanos + request.ttl_nanos;
+  const std::string key = HoldKey(request.name);
+  RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
+    RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(request.manifest), Guard::kShared).status());
+    ASSIGN_OR_RETURN(const bool listed, IsListedBy(txn, repository, request.manifest));
+    if (!listed) return absent;
+    ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                     txn.GetForUpdate(key, Guard::kExclusive));
+    if (value.has_value()) {
+      ASSIGN_OR_RETURN(const HoldRow before, HoldRow::Decode(*value));
+      if (before.manifest != row.manifest || before.repository != row.repository) {
+        return absl::AlreadyExistsError(StrCat("the hold ", request.name, " is on ",
+                                               before.manifest.ToString(),
+                                               "; release it, or choose another name"));
+      }
+      row.created_nanos = before.created_nanos;
+      if (before.expires_nanos != 0) {
+        RETURN_IF_ERROR(
+            txn.Delete(ClaimExpiryKey(EdgeKind::kHold, before.expires_nanos, request.name)));
+      }
+    } else {
+      RETURN_IF_ERROR(txn.Add(CounterKey(kCounter), 1));
+    }
+    RETURN_IF_ERROR(txn.Put(key, row.Encode()));
+    RETURN_IF_ERROR(txn.Put(HoldEdgeKey(row.manifest, repository, request.name), ""));
+    if (row.expires_nanos == 0) return absl::OkStatus();
+    return txn.Put(ClaimExpiryKey(EdgeKind::kHold, row.expires_nanos, request.name), "");
+  }));
+  return Describe(request.name, row);
+}
+
+absl::Status Holds::Release(std::string_view name) {
+  RETURN_IF_ERROR(ValidateClaimName("the name of a hold", name));
+  bool released = false;
+  RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
+    ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                     txn.GetForUpdate(HoldKey(name), Guard::kExclusive));
+    // Gone in a run whose outcome was unknown counts as done by this call.
+    if (!value.has_value()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const HoldRow row, HoldRow::Decode(*value));
+    released = true;
+    return Remove(txn, name, row, parts_.clock.WallNanos());
+  }));
+  return released ? absl::OkStatus() : NoSuchHold(name);
+}
+
+absl::StatusOr<Page<HoldInfo>> Holds::List(const PageRequest& page) {
+  const size_t limit = std::min(page.limit, kMaxPageRows);
+  ASSIGN_OR_RETURN(std::vector<KeyValue> rows,
+                   parts_.index.Scan(PrefixRange(HoldPrefix(), page.after), limit + 1));
+  Page<HoldInfo> holds;
+  holds.more = rows.size() > limit;
+  if (holds.more) rows.pop_back();
+  for (const KeyValue& row : rows) {
+    ASSIGN_OR_RETURN(const HoldRow hold, HoldRow::Decode(row.value));
+    ASSIGN_OR_RETURN(HoldInfo info, Describe(row.key.substr(HoldPrefix().size()), hold));
+    holds.rows.push_back(std::move(info));
+  }
+  return holds;
+}
+
+absl::Status Holds::Expire() {
+  const int64_t now = parts_.clock.WallNanos();
+  const KeyRange due = {ClaimExpiryPrefix(EdgeKind::kHold),
+                        ClaimExpiryKey(EdgeKind::kHold, now + 1, "")};
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows, parts_.index.Scan(due, kExpiryPageRows));
+    if (rows.empty()) return absl::OkStatus();
+    RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
+      for (const KeyValue& row : rows) {
+        EdgeKind kind = EdgeKind::kHold;
+        int64_t expires = 0;
+        std::string name;
+        if (!ParseClaimExpiryKey(row.key, &kind, &expires, &name)) {
+          return absl::DataLossError("an expiry row of the index is damaged");
+        }
+        ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                         txn.GetForUpdate(HoldKey(name), Guard::kExclusive));
+        RETURN_IF_ERROR(txn.Delete(row.key));
+        if (!value.has_value()) continue;
+        ASSIGN_OR_RETURN(const HoldRow hold, HoldRow::Decode(*value));
+        // One that was set anew has another row.
+        if (hold.expires_nanos == expires) RETURN_IF_ERROR(Remove(txn, name, hold, now));
+      }
+      return absl::OkStatus();
+    }));
+  }
+}
+
+}  // namespace varve
