@@ -121,7 +121,8 @@ class Workloads(unittest.TestCase):
         threading.Thread(target=registry.serve_forever, daemon=True).start()
         self.addCleanup(registry.shutdown)
         server = types.SimpleNamespace(
-            kind="registry", port=registry.server_port, process=types.SimpleNamespace(pid=os.getpid()),
+            kind="registry", port=registry.server_port,
+            process=types.SimpleNamespace(pid=os.getpid()),
             store_bytes=lambda: 100 + sum(map(len, registry.blobs.values())))
         figures = self.run_store(server)
         self.assertEqual(len(registry.blobs), 6)
@@ -142,7 +143,8 @@ class Workloads(unittest.TestCase):
         def store(folder, title):
             seen.append((title, sorted(os.listdir(folder))))
             return types.SimpleNamespace(ru_utime=1.0, ru_stime=0.5, ru_oublock=2, ru_maxrss=3)
-        server = types.SimpleNamespace(kind="archiver", store=store, store_bytes=lambda: 10 * len(seen))
+        server = types.SimpleNamespace(kind="archiver", store=store,
+                                       store_bytes=lambda: 10 * len(seen))
         figures = self.run_store(server)
         self.assertEqual(seen, [("corpus-r0-t", ["base", "top0"]),
                                 ("corpus-r1-t", ["base", "top1"])])
