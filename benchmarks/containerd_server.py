@@ -46,18 +46,9 @@ class Containerd(Server):
                           '[ttrpc]\naddress = ""\n')
         return [self.program(), "--config", str(config), "--log-level", "error"]
 
-    def wait_until_ready(self):
-        for _ in range(1000):
-            try:
-                with socket.socket(socket.AF_UNIX) as probe:
-                    probe.connect(self.socket_path)
-                return
-            except OSError:
-                if self.process.poll() is not None:
-                    break
-                time.sleep(0.01)
-        said = pathlib.Path(f"{self.directory}/server.log").read_text(errors="replace")
-        raise RuntimeError(f"{self.name} does not listen: {said[-500:]}")
+    def try_to_connect(self):
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(self.socket_path)
 
     @classmethod
     def version(cls):

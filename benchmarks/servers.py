@@ -83,10 +83,14 @@ class Server:
     def version(cls):
         raise NotImplementedError
 
+    def try_to_connect(self):
+        """OSError while it does not listen."""
+        socket.create_connection(("127.0.0.1", self.port), 1).close()
+
     def wait_until_ready(self):
         for _ in range(1000):
             try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                self.try_to_connect()
                 return
             except OSError:
                 if self.process.poll() is not None:
