@@ -72,10 +72,10 @@ inline constexpr size_t kMaxIngestIdBytes = 128;
 // The synced offset of a large upload trails the received one by at most this.
 inline constexpr uint64_t kIngestCheckpointBytes = 256 * kMiB;
 
-// From this size on an upload is hashed and written by a pipeline, past the page cache; nine
-// of ten layers are smaller. A pipeline has 3 pieces: one is filled, one hashed, one written. 16
+// From this size on an upload is hashed and written by a pipeline, past the page cache; four of
+// five layers are smaller. A pipeline has 3 pieces: one is filled, one hashed, one written. 16
 // pipelines x 3 x 1 MiB = 48 MiB; further large uploads go without.
-inline constexpr uint64_t kLargeBlobBytes = 32 * kMiB;
+inline constexpr uint64_t kLargeBlobBytes = 8 * kMiB;
 inline constexpr size_t kWritePieceBytes = kMiB;
 inline constexpr size_t kWritePipelinePieces = 3;
 inline constexpr size_t kMaxWritePipelines = 16;
