@@ -186,7 +186,8 @@ class Soak:
         parts = [f"{counts[name]} {name}" for name in (
             "images pushed", "indexes pushed", "manifests put",
             "manifests refused after the promise time", "told that a blob exists", "blobs mounted",
-            "blobs uploaded", "tagged by putting the manifest again", "pushes abandoned",
+            "blobs uploaded", "tagged by putting the manifest again",
+            "tags that came back", "pushes abandoned",
             "images pulled", "pulls that met a removal",
             "blobs read on while their image was removed", "images deleted",
             "tags removed by http", "tags removed by untag", "tags removed by rmi", "holds created",

@@ -23,7 +23,8 @@ def main():
     parser.add_argument("--registry", metavar="HOST:PORT",
                         help="test this running registry instead; cases that need varved skip")
     parser.add_argument("--only", default="", metavar="REGEX", help="run the cases that match")
-    parser.add_argument("--long", action="store_true", help="more rounds of kill loop and prune soak")
+    parser.add_argument("--long", action="store_true",
+                        help="more rounds of the kill loop and of the prune soak")
     options = parser.parse_args()
     for module in MODULES:
         importlib.import_module(f"cases.{module}")

@@ -25,6 +25,7 @@ BASES = 6
 ACTIVE_BASES = 2
 BASE_SECONDS = 3  # then another base comes, so that each is unreferenced now and then
 MAX_HOLDS = 2  # of a client
+FLICKERS = 40
 REMEMBERED = 4  # images of a client that are gone, to push them again
 
 
@@ -85,7 +86,7 @@ class Client(threading.Thread):
     def run(self):
         actions = [(self._push, 30), (self._push_index, 8), (self._pull, 40), (self._slow_pull, 3),
                    (self._tag_again, 5), (self._remove, 8), (self._hold, 5), (self._release, 5),
-                   (self._abandon, 2)]
+                   (self._abandon, 2), (self._flicker, 8)]
         choices, weights = zip(*actions)
         try:
             while not self._lives.ending.is_set():
@@ -266,6 +267,29 @@ class Client(threading.Thread):
         elif self._model.must_be_there(image, version):
             raise Violation(f"PUT of {image.digest}, which is in {image.repository}, as {tag}: "
                             f"status {answer.status}: {answer.body[:300]!r}")
+
+    def _flicker(self):
+        """The tag of one image goes and comes back so fast that a prune which saw the image without
+        it meets it with it. Asks for nothing that would grant a promise or count as a pull."""
+        repository, tag = self._source.choice(REPOSITORIES), f"c{self._number}-flicker"
+        root, parts = self._make_image(repository, "amd64")
+        begin, put_life = time.monotonic(), self._model.life
+        for digest in self._blobs_of(parts[root["digest"]]):
+            self._tell(repository, parts[digest])
+        if not self._put(repository, tag, parts[root["digest"]], MANIFEST, begin):
+            return
+        path = f"/v2/{repository}/manifests/{tag}"
+        for _ in range(FLICKERS):
+            life = self._lives.number
+            gone = self._request("DELETE", path).expect(202, 404)
+            if (gone.status == 404 and self._lives.number == life
+                    and not self._model.pruned_all_since(put_life)):
+                raise Violation(f"{repository}:{tag} was put, {root['digest']}, and is gone")
+            put_life = self._model.life
+            put = self._request("PUT", path, parts[root["digest"]], {"Content-Type": MANIFEST})
+            if put.status != 201:
+                return  # a prune took it while it had no tag, and the reclaimer its blobs
+            self._counts.add("tags that came back")
 
     def _abandon(self):
         """Tells the daemon of blobs that no manifest will name, or leaves an upload open."""

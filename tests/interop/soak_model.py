@@ -60,6 +60,10 @@ class SoakModel:
     def life(self):
         return len(self._prunes_of_all) - 1
 
+    def pruned_all_since(self, life):
+        with self._lock:
+            return any(self._prunes_of_all[life:])
+
     def push_begins(self, image, tag):
         """Of an image that is new or was deleted. The tag moves away from what it named."""
         with self._lock:
