@@ -89,7 +89,9 @@ def fsck(daemon):
                           capture_output=True, text=True, timeout=300)
     assert done.returncode in (0, FSCK_FINDINGS), f"fsck failed: {done.stderr}"
     assert done.returncode == 0, f"fsck found: {done.stdout[:2000]}"
-    return "fsck finds nothing"
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert report["rows"] > 0 and report["findings"] == 0, report
+    return f"fsck finds nothing in {report['rows']} rows and {report['files']} files"
 
 
 def settle_accounts(daemon, model):
