@@ -221,13 +221,15 @@ class Client(threading.Thread):
                 self._counts.add("blobs mounted")
                 return True
             location = answer.headers["Location"]
-        self._upload(repository, content, location)
+        self._upload(repository, content, location, self._registry_life)
         return False
 
-    def _upload(self, repository, content, location):
+    def _upload(self, repository, content, location, life):
+        """In the upload at `location`, which began in `life`, or in a new one. An upload that has
+        received nothing need not outlive the daemon."""
         def upload():
-            nonlocal location
-            where, location = location or self._registry.begin_upload(repository), None
+            where = location if life == self._registry_life else None
+            where = where or self._registry.begin_upload(repository)
             self._registry.finish_upload(where, digest_of(content), content).expect(201)
         self._again(upload)
         self._counts.add("blobs uploaded")
