@@ -168,6 +168,9 @@ class Catalog final : public CommitObserver {
   absl::StatusOr<ManifestInfo> PutManifestFrom(std::string_view repository,
                                                const PutManifestRequest& request,
                                                const Sources& sources);
+  // The promises of what a manifest names have served their purpose once it is there.
+  void UsePromises(RepositoryId repository, const std::vector<ResolvedReference>& references,
+                   const Sources& sources);
   absl::StatusOr<std::vector<ResolvedReference>> ResolveReferences(std::string_view repository,
                                                                    const ParsedManifest& manifest,
                                                                    const Sources& sources);

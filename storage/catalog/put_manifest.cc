@@ -127,6 +127,7 @@ absl::StatusOr<ManifestInfo> Catalog::PutManifestFrom(std::string_view repositor
                    ResolveReferences(repository, manifest, sources));
   RETURN_IF_ERROR(BeforeCommit(repository, digest));
   ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
+  ASSIGN_OR_RETURN(const bool known, IsMember(id, digest));
   ASSIGN_OR_RETURN(const BlobStore::NewBlob blob, parts_.blobs.Stage(digest, request.bytes));
   const TagVersions::Change change(tag_versions_, id);
   absl::Status status;
@@ -150,15 +151,24 @@ absl::StatusOr<ManifestInfo> Catalog::PutManifestFrom(std::string_view repositor
                ? absl::UnavailableError("what the manifest names keeps changing; try again")
                : status;
   }
-  for (const ResolvedReference& reference : references) {
-    // A local client may have asked the whole store, or pushed to it.
-    const bool consumed = parts_.promises.Consume(id, reference.digest);
-    if (!consumed && sources.whole_store) parts_.promises.Consume(0, reference.digest);
-  }
+  if (!known) UsePromises(id, references, sources);
   // The tag keeps it; a promise would only keep it from a prune once the tag has moved on.
   if (!request.tags.empty()) parts_.promises.Consume(id, digest);
   return ManifestInfo{digest,        member.media_type, member.artifact_type, member.subject,
                       member.config, member.size_bytes, member.content_bytes, member.pushed_nanos};
+}
+
+// Only of a manifest that the repository did not list: to give a known one another tag a client
+// need not ask about its blobs, so what is promised was promised to others.
+void Catalog::UsePromises(RepositoryId repository, const std::vector<ResolvedReference>& references,
+                          const Sources& sources) {
+  for (const ResolvedReference& reference : references) {
+    // A copy from another repository asked about nothing either; but it put the children.
+    if (sources.repository.has_value() && !reference.is_child) continue;
+    // A local client has asked the whole store and pushed to it, or else this repository.
+    if (sources.whole_store && parts_.promises.Consume(0, reference.digest)) continue;
+    parts_.promises.Consume(repository, reference.digest);
+  }
 }
 
 absl::Status Catalog::CheckReference(Transaction& txn, RepositoryId repository,

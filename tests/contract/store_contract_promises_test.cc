@@ -187,6 +187,39 @@ TEST_P(StorePromisesTest, BothSawTheBlobTheOnlyImageGoesTheOtherPuts) {
   EXPECT_TRUE(Read("app", image.layer) == MakeBytes(100'000, 1));
 }
 
+// As `crane tag` does: it reads a manifest and puts it again under another tag. It has asked about
+// no blob, so the promise that there is was given to somebody else.
+TEST_P(StorePromisesTest, PutAgainOfAKnownManifestLeavesThePromisesOfOthers) {
+  const Image image = PushImage("app", 1, {"v1"});
+  PassTime(2 * kHour);
+  EXPECT_EQ(StatCode("app", image.layer), Code::kOk);
+  EXPECT_EQ(StatCode("app", image.config), Code::kOk);
+  const auto bytes = store().GetManifest("app", image.manifest);
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  PutManifest("app", bytes->bytes, {"v2"});
+  DeleteManifest("app", image.manifest);
+  Reclaim();
+  PutManifest("app", ImageJson(image.config, {image.layer}, "of who asked"), {"v3"});
+  PassTime(2 * kHour);
+  EXPECT_TRUE(Read("app", image.layer) == MakeBytes(100'000, 1));
+}
+
+// The same for a tag in another repository, which makes the image a member there.
+TEST_P(StorePromisesTest, TagOfAnotherRepositoryLeavesThePromisesOfOthers) {
+  VARVE_NEEDS(kListImages);
+  const Image image = PushImage("app", 1, {"v1"});
+  const Digest config = Push("other", "{}");
+  const Digest layer = Push("other", MakeBytes(100'000, 1));
+  ASSERT_EQ(layer, image.layer);
+  ASSERT_TRUE(store().TagFrom("app", image.manifest, "other", "copy").ok());
+  DeleteManifest("other", image.manifest);
+  DeleteManifest("app", image.manifest);
+  Reclaim();
+  PutManifest("other", ImageJson(config, {layer}), {"v1"});
+  PassTime(2 * kHour);
+  EXPECT_TRUE(Read("other", layer) == MakeBytes(100'000, 1));
+}
+
 TEST_P(StorePromisesTest, WritesInTheRepositoryRenewUpToADay) {
   const Digest layer = Push("app", MakeBytes(70'000, 1));
   const Digest elsewhere = Push("other", MakeBytes(80'000, 2));

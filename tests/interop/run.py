@@ -13,7 +13,8 @@ from daemon import Daemon
 from harness import CASES, Context, run_cases, scratch_folder
 
 MODULES = ["protocol", "restart", "cli", "native", "skopeo", "buildah", "podman", "docker",
-           "containerd", "archives", "go_clients", "conformance", "killed"]
+           "containerd", "archives", "go_clients", "conformance", "killed",
+           "pruned"]
 
 
 def main():
@@ -22,7 +23,8 @@ def main():
     parser.add_argument("--registry", metavar="HOST:PORT",
                         help="test this running registry instead; cases that need varved skip")
     parser.add_argument("--only", default="", metavar="REGEX", help="run the cases that match")
-    parser.add_argument("--long", action="store_true", help="more rounds of the kill loop")
+    parser.add_argument("--long", action="store_true",
+                        help="more rounds of the kill loop and of the prune soak")
     options = parser.parse_args()
     for module in MODULES:
         importlib.import_module(f"cases.{module}")

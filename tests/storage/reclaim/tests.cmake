@@ -2,6 +2,7 @@ varve_test(storage_reclaim_tests LABEL unit
   SOURCES
     reclaim/disk_usage_test.cc
     reclaim/docker_scenarios_test.cc
+    reclaim/every_step_test.cc
     reclaim/prune_schedules_test.cc
     reclaim/reclaimer_test.cc
   LIBRARIES varve_test_support varve_flaky_index varve_crash_replay Boost::headers Threads::Threads)
