@@ -122,6 +122,7 @@ absl::StatusOr<BlobInfo> GrpcClient::PutOnce(ByteSource& source, const PutBlobOp
                                              const std::string& upload_id, bool* committing) {
   *committing = false;
   grpc::ClientContext context;
+  NameLease(context);
   v1::WriteResponse response;
   const std::unique_ptr<grpc::ClientWriter<v1::WriteRequest>> stream =
       blobs_->Write(&context, &response);
@@ -173,6 +174,7 @@ absl::StatusOr<BlobInfo> GrpcClient::GetBlob(const Digest& digest, const ByteSin
   BlobInfo info{.digest = digest};
   for (;;) {
     grpc::ClientContext context;
+    NameLease(context);
     v1::ReadRequest request;
     request.set_repository(options.repository);
     request.set_digest(digest.ToString());

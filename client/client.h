@@ -30,6 +30,8 @@ inline constexpr char kDefaultAddress[] = "unix:///run/varve/varve.sock";
 absl::Status ValidateAddress(const std::string& address);
 
 struct ClientOptions {
+  // Everything that calls add or ask for is attached to the lease of this id; empty: to none.
+  std::string lease;
   std::chrono::milliseconds call_timeout{60'000};  // of calls that move no blob
   // When the connection breaks: how often to try again in a row without progress, and how long to
   // wait before the first time; the wait doubles each time, up to longest_wait. A daemon that was
@@ -103,7 +105,7 @@ class Client {
  public:
   virtual ~Client() = default;
 
-  // Does not wait for the daemon. Errors: those of ValidateAddress.
+  // Does not wait for the daemon. InvalidArgument for an address or a lease that cannot be one.
   static absl::StatusOr<std::unique_ptr<Client>> Connect(const std::string& address,
                                                          const ClientOptions& options = {});
 

@@ -6,11 +6,13 @@
 #include "client/messages.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/claim_names.h"
 #include "storage/limits.h"
 
 namespace varve {
 namespace {
 
+constexpr char kLeaseKey[] = "varve-lease";  // as claims.proto says
 constexpr char kUnixPrefix[] = "unix://";
 constexpr int kMaxMessageBytes = static_cast<int>(16 * kMiB);
 
@@ -32,6 +34,10 @@ absl::Status ValidateAddress(const std::string& address) {
 absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const std::string& address,
                                                         const ClientOptions& options) {
   RETURN_IF_ERROR(ValidateAddress(address));
+  // Metadata takes no other text than this; the library would end the program.
+  if (!options.lease.empty()) {
+    RETURN_IF_ERROR(ValidateClaimName("the id of a lease", options.lease));
+  }
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
@@ -48,11 +54,16 @@ void GrpcClient::SetDeadline(grpc::ClientContext& context) const {
   context.set_deadline(std::chrono::system_clock::now() + options_.call_timeout);
 }
 
+void GrpcClient::NameLease(grpc::ClientContext& context) const {
+  if (!options_.lease.empty()) context.AddMetadata(kLeaseKey, options_.lease);
+}
+
 absl::Status GrpcClient::Unary(const std::function<grpc::Status(grpc::ClientContext*)>& call,
                                Deadline deadline) {
   for (int failures = 1;; ++failures) {
     grpc::ClientContext context;
     if (deadline == Deadline::kUsual) SetDeadline(context);
+    NameLease(context);
     const absl::Status status = FromGrpc(call(&context));
     if (!absl::IsUnavailable(status)) answered_ = true;
     if (!absl::IsUnavailable(status) || !answered_ || failures >= options_.attempts) return status;

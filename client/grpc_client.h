@@ -95,6 +95,7 @@ class GrpcClient final : public Client {
   absl::StatusOr<uint64_t> UploadOffset(const std::string& repository,
                                         const std::string& upload_id);
   void SetDeadline(grpc::ClientContext& context) const;
+  void NameLease(grpc::ClientContext& context) const;
   // Makes a call that may be repeated. A daemon that answered before, and now does not, is waited
   // for as long as a transfer waits. With no deadline, the call takes the time it needs.
   enum class Deadline { kUsual, kNone };

@@ -38,15 +38,20 @@ absl::StatusOr<PruneReport> ReadPrune(grpc::ClientContext& context,
   v1::PruneResponse message;
   std::optional<PruneReport> report;
   bool wanted = true;
+  std::vector<std::string> untagged;  // of the image to come
   while (stream.Read(&message)) {
-    if (message.has_report()) {
+    if (message.part_case() == v1::PruneResponse::PART_NOT_SET && message.untagged_size() > 0) {
+      untagged.insert(untagged.end(), message.untagged().begin(), message.untagged().end());
+    } else if (message.has_report()) {
       report = FromMessage(message.report());
     } else if (wanted) {
-      const absl::StatusOr<PruneStep> step = FromMessage(message);
+      absl::StatusOr<PruneStep> step = FromMessage(message);
       if (!step.ok()) {
         context.TryCancel();
         return step.status();
       }
+      step->untagged.insert(step->untagged.begin(), untagged.begin(), untagged.end());
+      untagged.clear();
       wanted = observer == nullptr || observer(*step);
       if (!wanted) context.TryCancel();
     }
@@ -134,7 +139,9 @@ absl::StatusOr<RemovedImage> GrpcClient::RemoveImage(std::string_view name, bool
   RETURN_IF_ERROR(Unary(
       [&](grpc::ClientContext* context) { return images_->Remove(context, request, &response); }));
   return RemovedImage{{response.untagged().begin(), response.untagged().end()},
-                      {response.deleted().begin(), response.deleted().end()}};
+                      {response.deleted().begin(), response.deleted().end()},
+                      response.more_untagged(),
+                      response.more_deleted()};
 }
 
 absl::StatusOr<PruneReport> GrpcClient::Prune(const PruneRequest& prune,

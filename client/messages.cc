@@ -92,8 +92,10 @@ absl::StatusOr<ImageMatch> FromMessage(const v1::FindImageResponse& message) {
   match.by_id = message.by_id();
   match.tag = message.tag();
   for (const v1::FindImageResponse::Place& place : message.places()) {
-    match.places.push_back({place.repository(), {place.tags().begin(), place.tags().end()}});
+    match.places.push_back(
+        {place.repository(), {place.tags().begin(), place.tags().end()}, place.more_tags()});
   }
+  match.more_places = message.more_places();
   if (match.places.empty()) return absl::InternalError("the daemon named no repository");
   return match;
 }
@@ -102,6 +104,7 @@ absl::StatusOr<ImageDetails> FromMessage(const v1::ImageDetails& message) {
   ImageDetails details;
   ASSIGN_OR_RETURN(details.image, FromMessage(message.image()));
   details.references.assign(message.references().begin(), message.references().end());
+  details.more_references = message.more_references();
   for (const v1::ImageDetails::Child& child : message.children()) {
     ASSIGN_OR_RETURN(ChildInfo info, FromMessage(child));
     details.children.push_back(std::move(info));

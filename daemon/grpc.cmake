@@ -20,5 +20,6 @@ add_library(varve_grpc STATIC
   grpc/call_workers.cc)
 target_link_libraries(varve_grpc
   PUBLIC varve_storage
-  PRIVATE varve_warnings varve_proto varve_daemon_base varve_status_mapping gRPC::grpc++
-          gRPC::grpc++_reflection absl::flat_hash_set absl::str_format Threads::Threads)
+  PRIVATE varve_warnings varve_proto varve_daemon_base varve_status_mapping varve_leased_call
+          gRPC::grpc++ gRPC::grpc++_reflection absl::flat_hash_set absl::str_format
+          Threads::Threads)

@@ -2,6 +2,10 @@
 add_library(varve_status_mapping STATIC status_mapping.cc)
 target_link_libraries(varve_status_mapping PUBLIC varve_storage PRIVATE varve_warnings)
 
+# Calls that name a lease, for both doors.
+add_library(varve_leased_call STATIC leased_call.cc)
+target_link_libraries(varve_leased_call PUBLIC varve_storage PRIVATE varve_warnings)
+
 # What a request means, apart from any socket, so that it can be fuzzed.
 add_library(varve_http_route STATIC http/route.cc)
 target_link_libraries(varve_http_route PUBLIC varve_storage PRIVATE varve_warnings)
@@ -23,4 +27,4 @@ add_library(varve_http STATIC
   http/worker_pool.cc)
 target_link_libraries(varve_http
   PUBLIC varve_storage varve_status_mapping varve_http_route varve_daemon_base
-  PRIVATE varve_warnings Boost::headers absl::str_format Threads::Threads)
+  PRIVATE varve_warnings varve_leased_call Boost::headers absl::str_format Threads::Threads)

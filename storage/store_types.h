@@ -133,8 +133,10 @@ struct ImageMatch {
   struct Place {
     std::string repository;
     std::vector<std::string> tags;  // those of the repository that name it, in byte order
+    uint64_t more_tags = 0;         // that a door left out of the list
   };
   std::vector<Place> places;  // at least one
+  uint64_t more_places = 0;   // that a door left out of the list
   std::string tag;            // of the name, when it had one and no digest
 };
 
@@ -165,10 +167,12 @@ struct ChildInfo {
 };
 
 struct ImageDetails {
-  ImageInfo image;                      // its tag is that of the request
-  std::vector<std::string> references;  // "repository:tag" of all tags in the store that name it
-  std::vector<ChildInfo> children;      // of an index, in its order
-  std::string annotations_json;         // the manifest's own; "" when there are none
+  ImageInfo image;  // its tag is that of the request
+  // "repository:tag" of all tags in the store that name it, the first kMaxImageNames.
+  std::vector<std::string> references;
+  uint64_t more_references = 0;     // how many more there are
+  std::vector<ChildInfo> children;  // of an index, in its order
+  std::string annotations_json;     // the manifest's own; "" when there are none
   // The image manifest that the rest describes: the image itself, or the chosen child of an index.
   // Absent when that is not here or has no image config (an artifact): then the rest is empty.
   std::optional<Digest> described;
@@ -186,6 +190,9 @@ struct RemovedImage {
   std::vector<std::string> untagged;  // "repository:tag"
   // Manifests that left a repository: "repository@sha256:…".
   std::vector<std::string> deleted;
+  // That a door left out of the lists.
+  uint64_t more_untagged = 0;
+  uint64_t more_deleted = 0;
 };
 
 struct PruneRequest {

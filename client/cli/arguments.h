@@ -5,6 +5,7 @@
 #include <string>
 
 #include "client/client.h"
+#include "storage/catalog/claim_names.h"
 #include "storage/catalog/names.h"
 #include "storage/digest/digest.h"
 
@@ -24,6 +25,10 @@ inline std::string CheckRepository(const std::string& text) {
 
 inline std::string CheckReference(const std::string& text) {
   return std::string(ParseImageReference(text).status().message());
+}
+
+inline std::string CheckLease(const std::string& text) {
+  return std::string(ValidateClaimName("the id of a lease", text).message());
 }
 
 }  // namespace varve

@@ -134,6 +134,7 @@ void AddPut(CLI::App& group, Session& session) {
       ->required();
   command->add_flag("--json", arguments->json, "Print the new blob as a JSON object");
   command->add_flag("-q,--quiet", arguments->quiet, "Show no progress");
+  AddLeaseOption(*command, session);
   SetAction(command, session, arguments, Put);
 }
 
@@ -156,6 +157,7 @@ void AddGet(CLI::App& group, Session& session) {
                       "The file to write, complete or not at all (default: standard output)");
   command->add_flag("--json", arguments->json, "Print what was written as a JSON object");
   command->add_flag("-q,--quiet", arguments->quiet, "Show no progress");
+  AddLeaseOption(*command, session);
   SetAction(command, session, arguments, Get, CheckOutput);
 }
 

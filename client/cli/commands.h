@@ -29,6 +29,11 @@ void AddWhyCommand(CLI::App& app, Session& session);
 // `hold create`, `hold rm`, `hold ls`.
 void AddHoldCommands(CLI::App& app, Session& session);
 
+// `lease create`, `lease attach`, `lease renew`, `lease rm`, `lease ls`.
+void AddLeaseCommands(CLI::App& app, Session& session);
+// --lease of a command that uploads or reads content.
+void AddLeaseOption(CLI::App& command, Session& session);
+
 // `blob put`, `blob get`, `blob stat`, `blob ls`.
 void AddBlobCommands(CLI::App& app, Session& session);
 

@@ -71,19 +71,8 @@ absl::Status Create(Session& session, const CreateArguments& arguments) {
 
 absl::Status Release(Session& session, const ReleaseArguments& arguments) {
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
-  absl::Status first_error;
-  // Every name is tried, and the first failure decides about the exit code.
-  for (const std::string& name : arguments.names) {
-    const absl::Status status = client->ReleaseHold(name);
-    if (status.ok()) {
-      Print(arguments.json ? JsonObject().Add("released", name).Line() : name + "\n");
-    } else if (first_error.ok()) {
-      first_error = status;
-    } else {
-      PrintError(session.Explain(status));
-    }
-  }
-  return first_error;
+  return ForEachName(session, arguments.names, arguments.json ? "released" : "",
+                     [&](const std::string& name) { return client->ReleaseHold(name); });
 }
 
 absl::Status List(Session& session, const ListArguments& arguments) {

@@ -89,9 +89,9 @@ std::string DescribeImageJson(const ImageDetails& details) {
   const ImageInfo& image = details.image;
   const ManifestInfo& manifest = image.manifest;
   JsonObject object;
-  object.Add("Id", ImageId(manifest).ToString())
-      .Add("RepoTags", details.references)
-      .Add("RepoDigests", RepositoryDigests(details))
+  object.Add("Id", ImageId(manifest).ToString()).Add("RepoTags", details.references);
+  if (details.more_references > 0) object.Add("MoreRepoTags", details.more_references);
+  object.Add("RepoDigests", RepositoryDigests(details))
       .Add("Digest", manifest.digest.ToString())
       .Add("MediaType", manifest.media_type);
   if (!manifest.artifact_type.empty()) object.Add("ArtifactType", manifest.artifact_type);

@@ -167,6 +167,7 @@ void AddImport(CLI::App& group, Session& session) {
   command->add_option("--created", arguments->created,
                       "Time of creation, 2026-11-23T18:00:00Z or seconds since 1970 (default: "
                       "SOURCE_DATE_EPOCH, else now)");
+  AddLeaseOption(*command, session);
   command->add_flag("-q,--quiet", arguments->quiet, "Show no progress");
   command->add_flag("--json", arguments->json, "Print the new image as a JSON object");
   command->callback([&session, arguments] {

@@ -133,6 +133,7 @@ void AddLoad(CLI::App& group, Session& session) {
       ->add_option("--platform", arguments->platform,
                    "Of images for several platforms, load only the one for OS/ARCH[/VARIANT]")
       ->check(CheckPlatform);
+  AddLeaseOption(*command, session);
   command->add_flag("-q,--quiet", arguments->quiet, "Show no progress");
   command->add_flag("--json", arguments->json, "One JSON object a tag, one a line");
   command->callback([&session, arguments] {

@@ -58,6 +58,7 @@ int Main(int argc, char** argv) {
   AddPruneCommand(app, session);
   AddWhyCommand(app, session);
   AddHoldCommands(app, session);
+  AddLeaseCommands(app, session);
   AddImportCommand(app, session);
   AddLoadCommand(app, session);
   AddSaveCommand(app, session);

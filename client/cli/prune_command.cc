@@ -10,6 +10,7 @@
 
 #include "client/cli/commands.h"
 #include "client/cli/image_description.h"
+#include "client/cli/removal_text.h"
 #include "client/cli/text.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
@@ -30,10 +31,6 @@ struct PruneArguments {
 
   PruneRequest Request() const { return {filters, dry_run, all}; }
 };
-
-std::string Plural(uint64_t count, std::string_view noun) {
-  return StrCat(count, " ", noun, count == 1 ? "" : "s");
-}
 
 // Whether the filters say what -a says.
 bool MeansAll(const PruneArguments& arguments) {
@@ -73,7 +70,10 @@ absl::StatusOr<bool> Confirm(Client& client, const PruneArguments& arguments) {
   return answer == "y" || answer == "Y" || answer == "yes";
 }
 
-std::string StepJson(const PruneStep& step, const std::string& name, bool dry_run) {
+std::string StepJson(const PruneStep& step, bool dry_run) {
+  if (step.kind == PruneStep::Kind::kStarted || step.kind == PruneStep::Kind::kQueued) return {};
+  const std::string name =
+      StrCat(step.image.repository, "@", step.image.manifest.digest.ToString());
   JsonObject object;
   if (step.kind == PruneStep::Kind::kRemoved) {
     object.Add(dry_run ? "would_delete" : "deleted", name)
@@ -86,38 +86,6 @@ std::string StepJson(const PruneStep& step, const std::string& name, bool dry_ru
       .Add("reason", step.reason);
   if (step.until_nanos != 0) object.Add("until", TimeText(step.until_nanos));
   return object.Line();
-}
-
-std::string StepText(const PruneStep& step, const std::string& name, bool dry_run) {
-  if (step.kind != PruneStep::Kind::kRemoved) {
-    if (!dry_run) return {};  // the report counts them
-    const std::string until =
-        step.until_nanos == 0 ? "" : StrCat(", until ", TimeText(step.until_nanos));
-    return StrCat("would keep: ", name, " (", step.reason, until, ")\n");
-  }
-  std::string text;
-  for (const std::string& tag : step.untagged) {
-    text += StrCat(dry_run ? "would untag: " : "untagged: ", tag, "\n");
-  }
-  return text + StrCat(dry_run ? "would delete: " : "deleted: ", name, "\n");
-}
-
-std::string ReportText(const PruneReport& report, bool dry_run) {
-  std::string text = dry_run
-                         ? StrCat("\nWould remove ", Plural(report.images, "image"), " and the ",
-                                  HumanSize(report.content_bytes), " that only they keep\n")
-                         : StrCat("\nTotal reclaimed space: ", HumanSize(report.freed_bytes), "\n");
-  if (report.skipped > 0) {
-    text += StrCat(Plural(report.skipped, "image"),
-                   " stayed: tagged, listed or held since the prune looked at them\n");
-  }
-  if (report.deferred > 0) {
-    text += StrCat(Plural(report.deferred, "image or blob"),
-                   " may still be needed by a client that pushed, pulled, asked for or leased "
-                   "them, the last until ",
-                   TimeText(report.deferred_until_nanos), "\n");
-  }
-  return text;
 }
 
 std::string ReportJson(const PruneReport& report, bool dry_run) {
@@ -137,23 +105,13 @@ std::string ReportJson(const PruneReport& report, bool dry_run) {
 
 absl::Status Show(const PruneArguments& arguments,
                   const std::function<absl::StatusOr<PruneReport>(const PruneObserver&)>& prune) {
-  bool first = true;
+  PruneText lines(arguments.dry_run);
   const auto show = [&](const PruneStep& step) {
-    if (step.kind == PruneStep::Kind::kStarted || step.kind == PruneStep::Kind::kQueued) {
-      return true;
-    }
-    const std::string name =
-        StrCat(step.image.repository, "@", step.image.manifest.digest.ToString());
-    std::string text = arguments.json ? StepJson(step, name, arguments.dry_run)
-                                      : StepText(step, name, arguments.dry_run);
-    if (text.empty()) return true;
-    if (first && !arguments.json && !arguments.dry_run) text = "Deleted Images:\n" + text;
-    first = false;
-    return Print(text);
+    const std::string text = arguments.json ? StepJson(step, arguments.dry_run) : lines.Step(step);
+    return text.empty() || Print(text);
   };
   ASSIGN_OR_RETURN(const PruneReport report, prune(show));
-  Print(arguments.json ? ReportJson(report, arguments.dry_run)
-                       : ReportText(report, arguments.dry_run).substr(first ? 1 : 0));
+  Print(arguments.json ? ReportJson(report, arguments.dry_run) : lines.Report(report));
   return absl::OkStatus();
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "client/cli/commands.h"
+#include "client/cli/removal_text.h"
 #include "client/cli/text.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
@@ -18,15 +19,17 @@ struct RemoveArguments {
   bool json = false;
 };
 
-void PrintRemoved(const RemovedImage& removed, bool json) {
+std::string RemovedJson(const RemovedImage& removed) {
   std::string text;
-  for (const std::string& name : removed.untagged) {
-    text += json ? JsonObject().Add("untagged", name).Line() : StrCat("Untagged: ", name, "\n");
-  }
-  for (const std::string& name : removed.deleted) {
-    text += json ? JsonObject().Add("deleted", name).Line() : StrCat("Deleted: ", name, "\n");
-  }
-  Print(text);
+  for (const std::string& name : removed.untagged)
+    text += JsonObject().Add("untagged", name).Line();
+  for (const std::string& name : removed.deleted) text += JsonObject().Add("deleted", name).Line();
+  // What the daemon counts and does not name.
+  const uint64_t untagged = removed.more_untagged;
+  const uint64_t deleted = removed.more_deleted;
+  if (untagged > 0) text += JsonObject().Add("more_untagged", untagged).Line();
+  if (deleted > 0) text += JsonObject().Add("more_deleted", deleted).Line();
+  return text;
 }
 
 absl::Status Remove(Session& session, const RemoveArguments& arguments) {
@@ -36,7 +39,7 @@ absl::Status Remove(Session& session, const RemoveArguments& arguments) {
   for (const std::string& name : arguments.names) {
     const absl::StatusOr<RemovedImage> removed = client->RemoveImage(name, arguments.force);
     if (removed.ok()) {
-      PrintRemoved(*removed, arguments.json);
+      Print(arguments.json ? RemovedJson(*removed) : RemovedText(*removed));
       continue;
     }
     if (absl::IsNotFound(removed.status()) && arguments.force) {

@@ -106,6 +106,7 @@ void AddSave(CLI::App& group, Session& session) {
       ->add_option("--platform", arguments->platform,
                    "Of images for several platforms, save only the one for OS/ARCH[/VARIANT]")
       ->check(CheckPlatform);
+  AddLeaseOption(*command, session);
   command->add_flag("-q,--quiet", arguments->quiet, "Show no progress");
   command->add_flag("--json", arguments->json, "Print what was written as a JSON object");
   command->callback([&session, arguments] {

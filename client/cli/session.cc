@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "client/cli/terminal.h"
+#include "client/cli/text.h"
 #include "client/file_error.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
@@ -13,7 +14,9 @@
 namespace varve {
 
 absl::StatusOr<Client*> Session::Connect() {
-  ASSIGN_OR_RETURN(client, Client::Connect(address));
+  ClientOptions options;
+  options.lease = lease;
+  ASSIGN_OR_RETURN(client, Client::Connect(address, options));
   return client.get();
 }
 
@@ -28,6 +31,23 @@ std::string Session::Explain(const absl::Status& status) const {
                   ")");
   }
   return std::string(status.message());
+}
+
+absl::Status ForEachName(const Session& session, const std::vector<std::string>& names,
+                         std::string_view json_key,
+                         const std::function<absl::Status(const std::string&)>& action) {
+  absl::Status first_error;
+  for (const std::string& name : names) {
+    const absl::Status status = action(name);
+    if (status.ok()) {
+      Print(json_key.empty() ? name + "\n" : JsonObject().Add(json_key, name).Line());
+    } else if (first_error.ok()) {
+      first_error = status;
+    } else {
+      PrintError(session.Explain(status));
+    }
+  }
+  return first_error;
 }
 
 bool Print(const std::string& text) {

@@ -5,6 +5,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "client/client.h"
@@ -13,6 +15,7 @@ namespace varve {
 
 struct Session {
   std::string address = kDefaultAddress;
+  std::string lease;                     // that the command works for; empty: none
   std::unique_ptr<Client> client;        // made by Connect
   std::function<absl::Status()> action;  // of the command that was chosen
 
@@ -26,6 +29,13 @@ struct Session {
 // Writes to standard output; to a terminal, without what could command it. False once writing has
 // failed: then there is nobody to go on for.
 bool Print(const std::string& text);
+
+// Does `action` to every name, and prints those that worked, one a line; as JSON objects with
+// `json_key`, unless that is empty. All are tried; the first failure is the result, others are
+// told.
+absl::Status ForEachName(const Session& session, const std::vector<std::string>& names,
+                         std::string_view json_key,
+                         const std::function<absl::Status(const std::string&)>& action);
 
 // Writes "varve: sentence" to standard error.
 void PrintError(const std::string& sentence);

@@ -13,6 +13,7 @@
 #include "daemon/grpc/blob_messages.h"
 #include "daemon/grpc/blob_upload.h"
 #include "daemon/grpc/messages.h"
+#include "daemon/leased_call.h"
 #include "storage/base/mutex.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
@@ -81,7 +82,7 @@ class WriteStream final : public grpc::ServerReadReactor<grpc::ByteBuffer>, publ
       : door_(door),
         context_(context),
         record_(BeginCall(kWrite, context)),
-        upload_(door.store, response_),
+        upload_(door.store, response_, LeaseOf(context)),
         encoded_response_(encoded) {
     door_.watch.Add(this);
     ReadNext();
@@ -203,6 +204,7 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, publ
     RETURN_IF_ERROR(SlicesOf(encoded_, &slices));
     RETURN_IF_ERROR(Parse(slices, &request_));
     ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digest", request_.digest()));
+    RETURN_IF_ERROR(AttachTo(door_.store, LeaseOf(context_), {digest}));
     ASSIGN_OR_RETURN(reader_, door_.store.OpenBlob(request_.repository(), digest));
     const uint64_t size = reader_.info.size_bytes;
     if (request_.offset() > size) {

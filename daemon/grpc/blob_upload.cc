@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "daemon/grpc/messages.h"
+#include "daemon/leased_call.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -39,6 +40,9 @@ absl::StatusOr<bool> BlobUpload::TakeHeader(const v1::WriteRequest::Header& head
   if (header.has_size_bytes() && header.offset() > header.size_bytes()) {
     return absl::OutOfRangeError("offset lies past size_bytes");
   }
+  RETURN_IF_ERROR(
+      AttachTo(store_, lease_,
+               expected_ ? absl::MakeConstSpan(&*expected_, 1) : absl::Span<const Digest>()));
   if (expected_) {
     const absl::StatusOr<BlobInfo> present = store_.StatBlob(header.repository(), *expected_);
     if (present.ok()) {
@@ -122,7 +126,10 @@ absl::Status BlobUpload::TakeCommit(const v1::WriteRequest::Commit& commit) {
     }
     size_bytes = commit.size_bytes();
   }
-  const absl::StatusOr<BlobInfo> blob = ingest_->Commit(named ? *named : *expected_, size_bytes);
+  const Digest& digest = named ? *named : *expected_;
+  // The lease may have ended while the bytes came: then the upload stays, for another one.
+  RETURN_IF_ERROR(AttachTo(store_, lease_, {digest}));
+  const absl::StatusOr<BlobInfo> blob = ingest_->Commit(digest, size_bytes);
   // Also on failure the store has decided what becomes of the upload; nothing is left to let go.
   ingest_.reset();
   RETURN_IF_ERROR(blob.status());

@@ -18,8 +18,9 @@ namespace varve {
 
 class BlobUpload {
  public:
-  // Both must outlive the upload.
-  BlobUpload(Store& store, v1::WriteResponse& response) : store_(store), response_(response) {}
+  // All must outlive the upload. What it is about is attached to `lease`, if that is not empty.
+  BlobUpload(Store& store, v1::WriteResponse& response, std::string_view lease)
+      : store_(store), lease_(lease), response_(response) {}
 
   // Takes the next message. True when the upload is over and the response complete. After an error,
   // call End only.
@@ -42,6 +43,7 @@ class BlobUpload {
   absl::Status TakeCommit(const v1::WriteRequest::Commit& commit);
 
   Store& store_;
+  const std::string_view lease_;
   v1::WriteResponse& response_;
   bool opened_ = false;  // a header was taken
   v1::WriteRequest::Header header_;

@@ -5,6 +5,7 @@
 #include "daemon/grpc/blob_streams.h"
 #include "daemon/grpc/messages.h"
 #include "daemon/grpc/services.h"
+#include "daemon/leased_call.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -20,15 +21,16 @@ constexpr CallKind kList{"Blobs.List", Subject::kBlob, false};
 constexpr CallKind kAbort{"Blobs.Abort", Subject::kUpload, true};
 
 absl::Status StatBlob(Store& store, const v1::StatBlobRequest& request,
-                      v1::StatBlobResponse* response) {
+                      v1::StatBlobResponse* response, std::string_view lease) {
   ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digest", request.digest()));
+  RETURN_IF_ERROR(AttachTo(store, lease, {digest}));
   ASSIGN_OR_RETURN(const BlobInfo info, store.StatBlob(request.repository(), digest));
   ToMessage(info, response->mutable_blob());
   return absl::OkStatus();
 }
 
 absl::Status FindMissingBlobs(Store& store, const v1::FindMissingRequest& request,
-                              v1::FindMissingResponse* response) {
+                              v1::FindMissingResponse* response, std::string_view lease) {
   const auto count = static_cast<size_t>(request.digests_size());
   if (count > kMaxFindMissingDigests) {
     return absl::InvalidArgumentError(
@@ -40,6 +42,7 @@ absl::Status FindMissingBlobs(Store& store, const v1::FindMissingRequest& reques
     ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digests", text));
     digests.push_back(digest);
   }
+  RETURN_IF_ERROR(AttachTo(store, lease, digests));
   ASSIGN_OR_RETURN(const std::vector<Digest> missing,
                    store.FindMissing(request.repository(), digests));
   for (const Digest& digest : missing) response->add_missing(digest.ToString());
@@ -94,17 +97,18 @@ class BlobsService final : public RawBlobsService {
   grpc::ServerUnaryReactor* Stat(grpc::CallbackServerContext* context,
                                  const v1::StatBlobRequest* request,
                                  v1::StatBlobResponse* response) override {
-    return AnswerUnary(
-        door_, kStat, context, request, response,
-        [&store = door_.store](const auto& in, auto* out) { return StatBlob(store, in, out); });
+    return AnswerUnary(door_, kStat, context, request, response,
+                       [&store = door_.store](const auto& in, auto* out, std::string_view lease) {
+                         return StatBlob(store, in, out, lease);
+                       });
   }
 
   grpc::ServerUnaryReactor* FindMissing(grpc::CallbackServerContext* context,
                                         const v1::FindMissingRequest* request,
                                         v1::FindMissingResponse* response) override {
     return AnswerUnary(door_, kFindMissing, context, request, response,
-                       [&store = door_.store](const auto& in, auto* out) {
-                         return FindMissingBlobs(store, in, out);
+                       [&store = door_.store](const auto& in, auto* out, std::string_view lease) {
+                         return FindMissingBlobs(store, in, out, lease);
                        });
   }
 

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -39,6 +40,16 @@ inline CallRecord BeginCall(const CallKind& kind, grpc::CallbackServerContext& c
   return record;
 }
 
+// The metadata key under which a client names the lease that a call works for.
+inline constexpr char kLeaseKey[] = "varve-lease";
+
+// The id of that lease, which lives as long as the call; empty: none.
+inline std::string_view LeaseOf(const grpc::CallbackServerContext& context) {
+  const auto sent = context.client_metadata().find(kLeaseKey);
+  if (sent == context.client_metadata().end()) return {};
+  return {sent->second.data(), sent->second.size()};
+}
+
 // Ends the record and gives the status for the client. Once a call, just before Finish.
 inline grpc::Status EndCall(CallRecord& record, const absl::Status& status,
                             std::string_view repository, uint64_t bytes) {
@@ -56,7 +67,8 @@ std::string_view RepositoryOf(const Request& request) {
   }
 }
 
-// Answers a unary call with `work(request, response)` on a worker.
+// Answers a unary call with `work(request, response)` on a worker, or, for a call that takes a
+// lease, with `work(request, response, lease)`.
 template <typename Request, typename Response, typename Work>
 grpc::ServerUnaryReactor* AnswerUnary(GrpcDoor& door, const CallKind& kind,
                                       grpc::CallbackServerContext* context, const Request* request,
@@ -64,8 +76,14 @@ grpc::ServerUnaryReactor* AnswerUnary(GrpcDoor& door, const CallKind& kind,
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   CallRecord record = BeginCall(kind, *context);
   const bool taken = door.workers.TrySubmit([=]() mutable {
-    const absl::Status status =
-        context->IsCancelled() ? absl::CancelledError("cancelled") : work(*request, response);
+    absl::Status status = absl::CancelledError("cancelled");
+    if (!context->IsCancelled()) {
+      if constexpr (std::is_invocable_v<Work, const Request&, Response*, std::string_view>) {
+        status = work(*request, response, LeaseOf(*context));
+      } else {
+        status = work(*request, response);
+      }
+    }
     reactor->Finish(EndCall(record, status, RepositoryOf(*request), request->ByteSizeLong()));
   });
   if (!taken) {

@@ -11,11 +11,18 @@ namespace {
 // Text that comes out of JSON is valid UTF-8, as a proto3 string must be: its parser has checked
 // it.
 
-// A list that no answer may outgrow, as images.proto says: 1,000 x (255 + 128) B = 383 kB.
+// A list that no message may outgrow, as images.proto says: 1,000 x (255 + 128) B = 383 kB.
+constexpr size_t kMaxListed = 1000;
+
 template <typename T>
 absl::Span<const T> FirstOf(const std::vector<T>& list) {
-  constexpr size_t kMaxListed = 1000;
   return absl::MakeConstSpan(list).subspan(0, kMaxListed);
+}
+
+// How many FirstOf leaves out; the message says so.
+template <typename T>
+uint64_t MoreOf(const std::vector<T>& list) {
+  return list.size() - FirstOf(list).size();
 }
 
 void ToMessage(const Platform& platform, v1::Platform* message) {
@@ -61,12 +68,15 @@ void ToMessage(const ImageMatch& match, v1::FindImageResponse* message) {
     v1::FindImageResponse::Place* const out = message->add_places();
     out->set_repository(place.repository);
     for (const std::string& tag : FirstOf(place.tags)) out->add_tags(tag);
+    out->set_more_tags(MoreOf(place.tags));
   }
+  message->set_more_places(MoreOf(match.places));
 }
 
 void ToMessage(const ImageDetails& details, v1::ImageDetails* message) {
   ToMessage(details.image, message->mutable_image());
   for (const std::string& reference : details.references) message->add_references(reference);
+  message->set_more_references(details.more_references);
   for (const ChildInfo& child : details.children) ToMessage(child, message->add_children());
   message->set_annotations_json(details.annotations_json);
   if (details.described) message->set_described_digest(details.described->ToString());
@@ -95,6 +105,8 @@ void ToMessage(const std::vector<HistoryEntry>& oldest_first, v1::ImageHistoryRe
 void ToMessage(const RemovedImage& removed, v1::RemoveImageResponse* message) {
   for (const std::string& name : FirstOf(removed.untagged)) message->add_untagged(name);
   for (const std::string& name : FirstOf(removed.deleted)) message->add_deleted(name);
+  message->set_more_untagged(MoreOf(removed.untagged));
+  message->set_more_deleted(MoreOf(removed.deleted));
 }
 
 void ToMessage(const PruneReport& report, v1::PruneResponse::Report* message) {
@@ -109,11 +121,16 @@ void ToMessage(const PruneReport& report, v1::PruneResponse::Report* message) {
   }
 }
 
-void ToMessage(const PruneStep& step, v1::PruneResponse* message) {
+std::vector<v1::PruneResponse> ToMessages(const PruneStep& step) {
+  std::vector<v1::PruneResponse> messages(1);
+  for (const std::string& name : step.untagged) {
+    if (messages.back().untagged_size() == static_cast<int>(kMaxListed)) messages.emplace_back();
+    messages.back().add_untagged(name);
+  }
+  v1::PruneResponse* const message = &messages.back();
   switch (step.kind) {
     case PruneStep::Kind::kRemoved:
       ToMessage(step.image, message->mutable_image());
-      for (const std::string& name : FirstOf(step.untagged)) message->add_untagged(name);
       break;
     case PruneStep::Kind::kDeferred:
     case PruneStep::Kind::kSkipped:
@@ -128,6 +145,7 @@ void ToMessage(const PruneStep& step, v1::PruneResponse* message) {
       message->set_job(step.job);
       break;
   }
+  return messages;
 }
 
 PruneRequest FromMessage(const v1::PruneRequest& message) {

@@ -5,6 +5,7 @@
 #include "daemon/grpc/messages.h"
 #include "daemon/grpc/prune_stream.h"
 #include "daemon/grpc/services.h"
+#include "daemon/leased_call.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -33,7 +34,7 @@ absl::Status RequireRepository(const std::string& repository) {
 }
 
 absl::Status StoreManifest(Store& store, const v1::PutManifestRequest& request,
-                           v1::PutManifestResponse* response) {
+                           v1::PutManifestResponse* response, std::string_view lease) {
   RETURN_IF_ERROR(RequireRepository(request.repository()));
   if (request.manifest().size() > kMaxManifestBytes) {
     return absl::InvalidArgumentError(StrCat("a manifest may have at most ", kMaxManifestBytes,
@@ -50,7 +51,7 @@ absl::Status StoreManifest(Store& store, const v1::PutManifestRequest& request,
   }
   put.tags.assign(request.tags().begin(), request.tags().end());
   put.whole_store = request.whole_store();
-  ASSIGN_OR_RETURN(const ManifestInfo info, store.PutManifest(request.repository(), put));
+  ASSIGN_OR_RETURN(const ManifestInfo info, PutManifest(store, lease, request.repository(), put));
   ToMessage(info, response->mutable_manifest());
   return absl::OkStatus();
 }
@@ -68,14 +69,15 @@ absl::StatusOr<ManifestReference> ReferenceOf(const Request& request) {
 }
 
 absl::Status ResolveImage(Store& store, const v1::ResolveRequest& request,
-                          v1::ResolveResponse* response) {
+                          v1::ResolveResponse* response, std::string_view lease) {
   ASSIGN_OR_RETURN(const ManifestReference reference, ReferenceOf(request));
   if (request.omit_bytes()) {
-    ASSIGN_OR_RETURN(const ManifestInfo info, store.StatManifest(request.repository(), reference));
+    ASSIGN_OR_RETURN(const ManifestInfo info,
+                     StatManifest(store, lease, request.repository(), reference));
     ToMessage(info, response->mutable_manifest());
     return absl::OkStatus();
   }
-  ASSIGN_OR_RETURN(Manifest manifest, store.GetManifest(request.repository(), reference));
+  ASSIGN_OR_RETURN(Manifest manifest, GetManifest(store, lease, request.repository(), reference));
   ToMessage(manifest.info, response->mutable_manifest());
   response->set_bytes(std::move(manifest.bytes));
   return absl::OkStatus();
@@ -121,9 +123,10 @@ absl::Status TellHistory(Store& store, const v1::ImageHistoryRequest& request,
   return absl::OkStatus();
 }
 
-absl::Status SetTag(Store& store, const v1::TagRequest& request) {
+absl::Status SetTag(Store& store, const v1::TagRequest& request, std::string_view lease) {
   RETURN_IF_ERROR(RequireRepository(request.repository()));
   ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digest", request.digest()));
+  RETURN_IF_ERROR(AttachTo(store, lease, {digest}));
   if (request.source_repository().empty()) {
     return store.Tag(request.repository(), request.tag(), digest);
   }
@@ -163,17 +166,18 @@ class ImagesService final : public v1::Images::CallbackService {
                                         const v1::PutManifestRequest* request,
                                         v1::PutManifestResponse* response) override {
     return AnswerUnary(door_, kPutManifest, context, request, response,
-                       [&store = door_.store](const auto& in, auto* out) {
-                         return StoreManifest(store, in, out);
+                       [&store = door_.store](const auto& in, auto* out, std::string_view lease) {
+                         return StoreManifest(store, in, out, lease);
                        });
   }
 
   grpc::ServerUnaryReactor* Resolve(grpc::CallbackServerContext* context,
                                     const v1::ResolveRequest* request,
                                     v1::ResolveResponse* response) override {
-    return AnswerUnary(
-        door_, kResolve, context, request, response,
-        [&store = door_.store](const auto& in, auto* out) { return ResolveImage(store, in, out); });
+    return AnswerUnary(door_, kResolve, context, request, response,
+                       [&store = door_.store](const auto& in, auto* out, std::string_view lease) {
+                         return ResolveImage(store, in, out, lease);
+                       });
   }
 
   grpc::ServerUnaryReactor* Find(grpc::CallbackServerContext* context,
@@ -211,7 +215,9 @@ class ImagesService final : public v1::Images::CallbackService {
   grpc::ServerUnaryReactor* Tag(grpc::CallbackServerContext* context, const v1::TagRequest* request,
                                 v1::TagResponse* response) override {
     return AnswerUnary(door_, kTag, context, request, response,
-                       [&store = door_.store](const auto& in, auto*) { return SetTag(store, in); });
+                       [&store = door_.store](const auto& in, auto*, std::string_view lease) {
+                         return SetTag(store, in, lease);
+                       });
   }
 
   grpc::ServerUnaryReactor* Untag(grpc::CallbackServerContext* context,

@@ -2,6 +2,8 @@
 #ifndef VARVE_DAEMON_GRPC_MESSAGES_H_
 #define VARVE_DAEMON_GRPC_MESSAGES_H_
 
+#include <vector>
+
 #include "absl/status/statusor.h"
 #include "storage/digest/digest.h"
 #include "storage/store.h"
@@ -22,7 +24,8 @@ void ToMessage(const ImageDetails& details, v1::ImageDetails* message);
 void ToMessage(const std::vector<HistoryEntry>& oldest_first, v1::ImageHistoryResponse* message);
 void ToMessage(const RemovedImage& removed, v1::RemoveImageResponse* message);
 void ToMessage(const PruneReport& report, v1::PruneResponse::Report* message);
-void ToMessage(const PruneStep& step, v1::PruneResponse* message);
+// One, or more when it has many tags: see PruneResponse.untagged.
+std::vector<v1::PruneResponse> ToMessages(const PruneStep& step);
 void ToMessage(const std::vector<PruneJob>& jobs, v1::ListPrunesResponse* message);
 void ToMessage(const KeeperReport& report, v1::ExplainResponse* message);
 PruneRequest FromMessage(const v1::PruneRequest& message);

@@ -100,9 +100,8 @@ class PruneStream final : public grpc::ServerWriteReactor<v1::PruneResponse>, pu
       if (detached_) return !door_.feed.stopping();
       if (step.kind == PruneStep::Kind::kQueued) return !cancelled_;
     }
-    v1::PruneResponse message;
-    ToMessage(step, &message);
-    const bool taken = Send(std::move(message));
+    bool taken = true;
+    for (v1::PruneResponse& message : ToMessages(step)) taken = taken && Send(std::move(message));
     MutexLock lock(mutex_);
     if (!taken || !detach_) return taken;
     detached_ = true;

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "daemon/http/handlers.h"
+#include "daemon/leased_call.h"
 #include "storage/base/str_cat.h"
 #include "storage/catalog/names.h"
 
@@ -68,6 +69,43 @@ Reply MethodNotAllowed(Endpoint endpoint) {
   return reply;
 }
 
+// The digest of the blob or manifest that the URL names, if it names one and that is well-formed:
+// what is not is for the handler to refuse.
+std::optional<Digest> NamedDigest(const Route& route) {
+  std::string_view text;
+  if (route.endpoint == Endpoint::kBlob || route.endpoint == Endpoint::kManifest) {
+    text = route.reference;
+  } else if (const auto mount = route.Query("mount")) {
+    text = *mount;
+  } else if (const auto digest = route.Query("digest")) {
+    text = *digest;
+  }
+  const absl::StatusOr<Digest> digest = Digest::Parse(text);
+  return digest.ok() ? std::optional<Digest>(*digest) : std::nullopt;
+}
+
+// Attaches what the URL names to the lease of the request; a manifest that it names by a tag, or
+// sends, is for its handler. A request that deletes keeps nothing. nullopt when the request may
+// go on.
+std::optional<Reply> AttachNamed(const Exchange& exchange) {
+  switch (exchange.route.endpoint) {
+    case Endpoint::kBlob:
+    case Endpoint::kUploads:
+    case Endpoint::kUpload:
+    case Endpoint::kManifest:
+      break;
+    default:
+      return std::nullopt;
+  }
+  if (exchange.request.method == "DELETE") return std::nullopt;
+  const std::optional<Digest> named = NamedDigest(exchange.route);
+  const absl::Status status =
+      AttachTo(exchange.store, exchange.request.lease,
+               named ? absl::MakeConstSpan(&*named, 1) : absl::Span<const Digest>());
+  if (status.ok()) return std::nullopt;
+  return LeaseError(exchange, status);
+}
+
 }  // namespace
 
 Reply Dispatch(const Exchange& exchange) {
@@ -82,6 +120,9 @@ Reply Dispatch(const Exchange& exchange) {
   if (!exchange.route.repository.empty()) {
     const absl::Status name = ValidateRepositoryName(exchange.route.repository);
     if (!name.ok()) return ErrorReply(400, "NAME_INVALID", ToStd(name.message()));
+  }
+  if (!exchange.request.lease.empty()) {
+    if (std::optional<Reply> refusal = AttachNamed(exchange)) return *std::move(refusal);
   }
   return found->handler(exchange);
 }
@@ -101,6 +142,10 @@ Reply StoreError(const Exchange& exchange, const absl::Status& status, Subject s
     reply.AddHeader("Retry-After", StrCat(error.retry_after_seconds));
   }
   return reply;
+}
+
+Reply LeaseError(const Exchange& exchange, const absl::Status& status) {
+  return StoreError(exchange, status, Subject::kName);
 }
 
 Reply BodyError(const Exchange& exchange, const absl::Status& status) {

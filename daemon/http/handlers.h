@@ -38,6 +38,8 @@ Reply Dispatch(const Exchange& exchange);
 Reply StoreError(const Exchange& exchange, const absl::Status& status, Subject subject);
 // The answer to an error of RequestReader::NextBody.
 Reply BodyError(const Exchange& exchange, const absl::Status& status);
+// The answer to an error of attaching what a request names to its lease.
+Reply LeaseError(const Exchange& exchange, const absl::Status& status);
 // 400 DIGEST_INVALID.
 Reply BadDigest(const absl::Status& status);
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "daemon/http/handlers.h"
+#include "daemon/leased_call.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/catalog/names.h"
@@ -113,15 +114,18 @@ Reply GetManifest(const Exchange& exchange) {
   Reply refusal;
   const std::optional<ParsedReference> reference = ParseReference(exchange, &refusal);
   if (!reference.has_value()) return refusal;
+  // What the URL names by digest is attached by now.
+  const std::string_view lease =
+      reference->is_digest ? std::string_view() : std::string_view(exchange.request.lease);
   if (exchange.is_head()) {
     const absl::StatusOr<ManifestInfo> info =
-        exchange.store.StatManifest(exchange.route.repository, reference->value);
+        StatManifest(exchange.store, lease, exchange.route.repository, reference->value);
     if (!info.ok()) return StoreError(exchange, info.status(), SubjectOf(*reference));
     if (std::optional<Reply> same = NotModified(exchange, info->digest)) return *std::move(same);
     return ManifestReply(*info, reference->is_digest);
   }
   absl::StatusOr<Manifest> manifest =
-      exchange.store.GetManifest(exchange.route.repository, reference->value);
+      GetManifest(exchange.store, lease, exchange.route.repository, reference->value);
   if (!manifest.ok()) return StoreError(exchange, manifest.status(), SubjectOf(*reference));
   if (std::optional<Reply> same = NotModified(exchange, manifest->info.digest)) {
     return *std::move(same);
@@ -145,6 +149,11 @@ Reply PutManifest(const Exchange& exchange) {
   put.media_type = MediaTypeOf(exchange.request.content_type);
   if (reference->is_digest) put.expected = std::get<Digest>(reference->value);
 
+  if (!exchange.request.lease.empty() && !reference->is_digest) {
+    const Digest digest = HashBytes(put.algorithm, put.bytes);
+    const absl::Status attached = AttachTo(exchange.store, exchange.request.lease, {digest});
+    if (!attached.ok()) return LeaseError(exchange, attached);
+  }
   const absl::StatusOr<ManifestInfo> info =
       exchange.store.PutManifest(exchange.route.repository, put);
   if (!info.ok()) return PutError(exchange, put, info.status());

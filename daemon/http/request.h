@@ -17,6 +17,7 @@ struct Request {
   std::string if_range;
   std::string if_none_match;
   std::string request_id;
+  std::string lease;
   std::string user_agent;
   std::optional<uint64_t> content_length;
   bool chunked = false;

@@ -181,6 +181,7 @@ RequestReader::Head RequestReader::CopyHead() {
   request_.if_range = parser_->Field(http::field::if_range);
   request_.if_none_match = parser_->Field(http::field::if_none_match);
   request_.request_id = parser_->Field("X-Request-Id");
+  request_.lease = parser_->Field("Varve-Lease");
   request_.user_agent = parser_->Field(http::field::user_agent);
   request_.chunked = parser_->beast.chunked();
   request_.keep_alive = parser_->beast.keep_alive();

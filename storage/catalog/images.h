@@ -130,8 +130,8 @@ class Images {
   absl::Status InspectChildren(RepositoryId id, const OpenManifest& index, ReadBudget* budget,
                                IndexContent* content, std::vector<ChildInfo>* children);
   void InspectLeaf(const ManifestInfo& manifest, ReadBudget* budget, ImageDetails* details);
-  absl::StatusOr<std::vector<std::string>> NamesOf(RepositoryId id, std::string_view repository,
-                                                   const Digest& digest);
+  // The tags that name it, of all repositories.
+  absl::Status InspectNames(RepositoryId id, std::string_view repository, ImageDetails* details);
 
   const Parts parts_;
 };

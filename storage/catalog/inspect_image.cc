@@ -55,14 +55,13 @@ absl::StatusOr<Digest> Images::ResolveReference(RepositoryId id, std::string_vie
   return row.digest;
 }
 
-absl::StatusOr<std::vector<std::string>> Images::NamesOf(RepositoryId id,
-                                                         std::string_view repository,
-                                                         const Digest& digest) {
-  ASSIGN_OR_RETURN(
-      const std::vector<KeyValue> edges,
-      parts_.index.Scan(PrefixRange(EdgePrefix(digest, EdgeKind::kTag)), kMaxImageNames));
+absl::Status Images::InspectNames(RepositoryId id, std::string_view repository,
+                                  ImageDetails* details) {
+  const std::string prefix = EdgePrefix(details->image.manifest.digest, EdgeKind::kTag);
+  ASSIGN_OR_RETURN(std::vector<KeyValue> edges,
+                   parts_.index.Scan(PrefixRange(prefix), kMaxImageNames));
   absl::flat_hash_map<RepositoryId, std::string> names = {{id, std::string(repository)}};
-  std::vector<std::string> references;
+  std::vector<std::string>& references = details->references;
   for (const KeyValue& edge : edges) {
     Digest target;
     EdgeSource source;
@@ -80,7 +79,12 @@ absl::StatusOr<std::vector<std::string>> Images::NamesOf(RepositoryId id,
     references.push_back(StrCat(name, ":", source.tag));
   }
   std::sort(references.begin(), references.end());
-  return references;
+  while (edges.size() == kMaxImageNames) {  // the rest is only counted
+    const std::string after = edges.back().key.substr(prefix.size());
+    ASSIGN_OR_RETURN(edges, parts_.index.Scan(PrefixRange(prefix, after), kMaxImageNames));
+    details->more_references += edges.size();
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Images::InspectChildren(RepositoryId id, const OpenManifest& index, ReadBudget* budget,
@@ -146,7 +150,7 @@ absl::StatusOr<ImageDetails> Images::InspectImage(std::string_view repository,
   details.image = std::move(image->info);
   details.image.tag = std::move(tagged.tag);
   details.image.tagged_nanos = tagged.tagged_nanos;
-  ASSIGN_OR_RETURN(details.references, NamesOf(id, repository, digest));
+  RETURN_IF_ERROR(InspectNames(id, repository, &details));
 
   ReadBudget budget(kMaxImageReads);
   const ManifestInfo& manifest = details.image.manifest;

@@ -131,6 +131,7 @@ absl::StatusOr<std::vector<Digest>> Leases::Attach(std::string_view id,
 absl::Status Leases::AttachPage(std::string_view id, absl::Span<const Digest> contents) {
   return parts_.index.Run([&](Transaction& txn) -> absl::Status {
     ASSIGN_OR_RETURN(LeaseRow row, ReadForUpdate(txn, id));
+    const uint64_t attached_before = row.contents;
     for (const Digest& digest : contents) {
       RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(digest), Guard::kShared).status());
       const std::string key = LeaseContentKey(id, digest);
@@ -144,6 +145,8 @@ absl::Status Leases::AttachPage(std::string_view id, absl::Span<const Digest> co
       return absl::ResourceExhaustedError(
           StrCat("a lease has at most ", kMaxLeaseContents, " digests; create another one"));
     }
+    // Clients name the same content again and again: then nothing is written, and nothing synced.
+    if (row.contents == attached_before) return absl::OkStatus();
     return txn.Put(LeaseKey(id), row.Encode());
   });
 }

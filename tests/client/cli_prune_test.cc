@@ -15,25 +15,10 @@ class CliPruneTest : public CommandTest {
  protected:
   void SetUp() override {
     CommandTest::SetUp();
-    StopDaemon();
-    EngineOptions options;
-    options.promise_nanos = 0;
-    absl::StatusOr<std::unique_ptr<Store>> store = OpenEngine(directory_ + "/data", options);
-    ASSERT_TRUE(store.ok()) << store.status();
-    store_ = *std::move(store);
-    absl::StatusOr<std::unique_ptr<GrpcServer>> server = GrpcServer::Start(*store_, options_);
-    ASSERT_TRUE(server.ok()) << server.status();
-    server_ = *std::move(server);
+    ASSERT_NO_FATAL_FAILURE(RestartDaemonWithoutPromises());
     dangling_ = PutImage("app", {"latest"}, 1).digest.ToString();
     latest_ = PutImage("app", {"latest"}, 2).digest.ToString();
     used_ = PutImage("web", {"v1", "v2"}, 3).digest.ToString();
-  }
-
-  std::string OutputOf(const std::vector<std::string>& arguments) {
-    const CommandOutcome outcome = Run(arguments);
-    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-    EXPECT_EQ(outcome.err, "");
-    return outcome.out;
   }
 
   std::string dangling_, latest_, used_;

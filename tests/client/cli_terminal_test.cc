@@ -23,10 +23,10 @@ class CliTerminalTest : public DaemonTest {
     int status = 0;  // as waitpid gives it
   };
 
-  // Runs `varve arguments…` on a terminal of that kind and presses Ctrl-C once `interrupt_at`
-  // appears, if that is not empty.
+  // Runs `varve arguments…` on a terminal of that kind and presses `keys`, Ctrl-C by default, once
+  // `at` appears, if that is not empty.
   Outcome RunOnTerminal(const std::vector<std::string>& arguments, const char* term = "xterm",
-                        const std::string& interrupt_at = "") {
+                        const std::string& at = "", const std::string& keys = "\x03") {
     winsize size{.ws_row = 24, .ws_col = 80, .ws_xpixel = 0, .ws_ypixel = 0};
     std::vector<std::string> words = {VARVE_BINARY, "--address", Address()};
     words.insert(words.end(), arguments.begin(), arguments.end());
@@ -42,16 +42,16 @@ class CliTerminalTest : public DaemonTest {
       _exit(127);
     }
     Outcome outcome;
-    bool interrupted = interrupt_at.empty();
+    bool pressed = at.empty();
     char buffer[4096];
     for (;;) {
       const ssize_t count = read(terminal, buffer, sizeof(buffer));
       if (count < 0 && errno == EINTR) continue;
       if (count <= 0) break;  // EIO: the child has ended
       outcome.output.append(buffer, static_cast<size_t>(count));
-      if (!interrupted && outcome.output.find(interrupt_at) != std::string::npos) {
-        interrupted = true;
-        EXPECT_EQ(write(terminal, "\x03", 1), 1);
+      if (!pressed && outcome.output.find(at) != std::string::npos) {
+        pressed = true;
+        EXPECT_EQ(write(terminal, keys.data(), keys.size()), static_cast<ssize_t>(keys.size()));
       }
     }
     EXPECT_EQ(waitpid(child, &outcome.status, 0), child);
@@ -118,6 +118,91 @@ TEST_F(CliTerminalTest, DamageHasItsOwnExitCode) {
   ASSERT_TRUE(WIFEXITED(outcome.status));
   EXPECT_EQ(WEXITSTATUS(outcome.status), 3);
   EXPECT_FALSE(std::filesystem::exists(Path("copy")));
+}
+
+// The questions of `image prune`, to a person.
+class PrunePromptTest : public CliTerminalTest {
+ protected:
+  void SetUp() override {
+    CliTerminalTest::SetUp();
+    ASSERT_NO_FATAL_FAILURE(RestartDaemonWithoutPromises());
+    PutImage("app", {"v1", "v2"}, 1);
+    PutImage("web", {"v1"}, 2);
+  }
+
+  Outcome Answer(const std::string& keys, const std::vector<std::string>& more = {"-a"}) {
+    std::vector<std::string> arguments = {"image", "prune"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return RunOnTerminal(arguments, "xterm", kQuestion, keys);
+  }
+  bool IsThere(const std::string& name) { return store_->FindImage(name).ok(); }
+
+  static constexpr char kQuestion[] = "Are you sure you want to continue? [y/N] ";
+};
+
+TEST_F(PrunePromptTest, SaysHowManyImagesWillGoAndThatThereAreNoHolds) {
+  const Outcome outcome = Answer("n\n");
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_THAT(outcome.output,
+              AllOf(HasSubstr("WARNING! This will remove all images without at least one hold on "
+                              "them: 2 images with 3 tags, "),
+                    HasSubstr("There are no holds: nothing says which images containers use.")));
+  EXPECT_THAT(outcome.output, Not(HasSubstr("untagged:")));
+  EXPECT_TRUE(IsThere("app:v1"));
+}
+
+TEST_F(PrunePromptTest, CountsWithoutWhatIsHeldOrFilteredOut) {
+  const auto image = store_->FindImage("web:v1");
+  ASSERT_TRUE(image.ok()) << image.status();
+  ASSERT_TRUE(store_->CreateHold({"web-1", "web", image->manifest, 0}).ok());
+  const Outcome outcome = Answer("n\n");
+  EXPECT_THAT(outcome.output, AllOf(HasSubstr("hold on them: 1 image with 2 tags, "),
+                                    Not(HasSubstr("There are no holds"))));
+  EXPECT_THAT(Answer("n\n", {"--filter", "dangling=false", "--filter", "reference=web"}).output,
+              HasSubstr("hold on them: 0 images with 0 tags, 0B"));
+}
+
+TEST_F(PrunePromptTest, AnythingButYesIsNo) {
+  // Enter alone, another word, the end of the input.
+  for (const char* keys : {"\n", "no\n", "yesterday\n", "\x04"}) {
+    const Outcome outcome = Answer(keys);
+    EXPECT_EQ(outcome.status, 0) << keys;
+    EXPECT_THAT(outcome.output, Not(HasSubstr("reclaimed"))) << keys;
+    EXPECT_TRUE(IsThere("app:v1") && IsThere("web:v1")) << keys;
+  }
+}
+
+TEST_F(PrunePromptTest, CtrlCRemovesNothingAndEndsAsTheShellExpects) {
+  const Outcome outcome = Answer("\x03");
+  EXPECT_TRUE(WIFSIGNALED(outcome.status));
+  EXPECT_EQ(WTERMSIG(outcome.status), SIGINT);
+  EXPECT_TRUE(IsThere("app:v1") && IsThere("web:v1"));
+}
+
+TEST_F(PrunePromptTest, YesRemovesThem) {
+  const Outcome some = Answer("y\n", {"-a", "--filter", "reference=web"});
+  EXPECT_EQ(some.status, 0);
+  EXPECT_THAT(some.output, AllOf(HasSubstr("\r\nDeleted Images:\r\nuntagged: web:v1\r\n"),
+                                 HasSubstr("\r\nTotal reclaimed space: ")));
+  EXPECT_FALSE(IsThere("web:v1"));
+  const Outcome rest = Answer("yes\n");
+  EXPECT_EQ(rest.status, 0);
+  EXPECT_THAT(rest.output, HasSubstr("hold on them: 1 image with 2 tags, "));
+  EXPECT_FALSE(IsThere("app:v1"));
+}
+
+TEST_F(PrunePromptTest, OnlyDanglingImagesNeedNoCount) {
+  const Outcome outcome = Answer("n\n", {});
+  EXPECT_THAT(outcome.output, HasSubstr("WARNING! This will remove all dangling images.\r\n"));
+}
+
+TEST_F(PrunePromptTest, ADryRunAndForceAskNothing) {
+  EXPECT_THAT(RunOnTerminal({"image", "prune", "-a", "--dry-run"}).output,
+              AllOf(HasSubstr("would untag: app:v1"), Not(HasSubstr(kQuestion))));
+  EXPECT_TRUE(IsThere("app:v1"));
+  const Outcome forced = RunOnTerminal({"image", "prune", "-a", "--force"});
+  EXPECT_THAT(forced.output, AllOf(HasSubstr("untagged: app:v1"), Not(HasSubstr(kQuestion))));
+  EXPECT_FALSE(IsThere("app:v1"));
 }
 
 }  // namespace

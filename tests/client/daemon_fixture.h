@@ -54,8 +54,8 @@ class DaemonTest : public testing::Test {
     std::filesystem::remove_all(directory_);
   }
 
-  void StartDaemon() {
-    absl::StatusOr<std::unique_ptr<Store>> store = OpenEngine(directory_ + "/data", {});
+  void StartDaemon(const EngineOptions& options = {}) {
+    absl::StatusOr<std::unique_ptr<Store>> store = OpenEngine(directory_ + "/data", options);
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
     absl::StatusOr<std::unique_ptr<GrpcServer>> server = GrpcServer::Start(*store_, options_);
@@ -70,6 +70,14 @@ class DaemonTest : public testing::Test {
       EXPECT_TRUE(store_->CheckpointIngests().ok());
     }
     store_.reset();
+  }
+
+  // What nothing keeps may go at once.
+  void RestartDaemonWithoutPromises() {
+    StopDaemon();
+    EngineOptions options;
+    options.promise_nanos = 0;
+    ASSERT_NO_FATAL_FAILURE(StartDaemon(options));
   }
 
   std::string Address() const { return "unix://" + directory_ + "/s"; }

@@ -54,6 +54,14 @@ class CommandTest : public DaemonTest {
             .err = ReadFile(Path("stderr"))};
   }
 
+  // What a command prints that must not fail, nor complain.
+  std::string OutputOf(const std::vector<std::string>& arguments) {
+    const CommandOutcome outcome = Run(arguments);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_EQ(outcome.err, "");
+    return outcome.out;
+  }
+
   size_t FilesBeside(const std::string& prefix) const {
     size_t count = 0;
     for (const auto& entry : std::filesystem::directory_iterator(directory_)) {

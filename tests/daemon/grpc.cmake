@@ -5,6 +5,7 @@ varve_test(grpc_door_test LABEL unit
     grpc_cancel_test.cc
     grpc_hostile_test.cc
     grpc_images_test.cc
+    grpc_leases_test.cc
     grpc_server_test.cc
     grpc_system_test.cc
   LIBRARIES varve_grpc varve_proto varve_storage gRPC::grpc++)

@@ -75,7 +75,7 @@ void Forget(Store& store, const v1::WriteRequest::Header& header) {
 
 void CheckStream(Store& store, std::string_view input) {
   v1::WriteResponse response;
-  BlobUpload upload(store, response);
+  BlobUpload upload(store, response, /*lease=*/{});
   std::vector<v1::WriteRequest::Header> headers;
   uint64_t sent_bytes = 0;
   bool half_closed = false;

@@ -26,6 +26,7 @@ class LiveGrpcDoor final : public LiveDoor {
   explicit LiveGrpcDoor(Store& engine);
   ~LiveGrpcDoor() override;
   GrpcStore& store() override { return *client_; }
+  std::string address() const { return "unix://" + directory_ + "/s"; }
 
  private:
   std::string directory_;  // short: the path of a unix socket is limited to 107 bytes

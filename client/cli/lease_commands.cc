@@ -1,0 +1,228 @@
+// `lease create`, `lease attach`, `lease renew`, `lease rm`, `lease ls`.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "client/cli/arguments.h"
+#include "client/cli/commands.h"
+#include "client/cli/text.h"
+#include "storage/base/clock.h"
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/catalog/time_text.h"
+#include "storage/limits.h"
+
+namespace varve {
+namespace {
+
+struct CreateArguments {
+  std::string id;
+  std::string owner;
+  std::string ttl = "1h";
+  bool json = false;
+};
+
+struct AttachArguments {
+  std::string id;
+  std::vector<std::string> contents;  // digests, or names of images
+  bool json = false;
+};
+
+struct RenewArguments {
+  std::string id;
+  std::string ttl = "1h";
+  bool json = false;
+};
+
+struct DeleteArguments {
+  std::vector<std::string> ids;
+  bool json = false;
+};
+
+struct ListArguments {
+  bool quiet = false;
+  bool json = false;
+};
+
+std::string CheckTtl(const std::string& text) {
+  const absl::StatusOr<int64_t> nanos = ParseDuration(text);
+  if (!nanos.ok()) return std::string(nanos.status().message());
+  return *nanos > 0 && *nanos <= kMaxLeaseNanos ? "" : "a lease lasts up to 24h; renew it";
+}
+
+std::string JsonRow(const LeaseInfo& lease) {
+  return JsonObject()
+      .Add("id", lease.id)
+      .Add("owner", lease.owner)
+      .Add("created", TimeText(lease.created_nanos))
+      .Add("deadline", TimeText(lease.deadline_nanos))
+      .Add("contents", lease.contents)
+      .Line();
+}
+
+absl::Status Create(Session& session, const CreateArguments& arguments) {
+  ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  LeaseRequest request;
+  request.id = arguments.id;
+  request.owner = arguments.owner;
+  ASSIGN_OR_RETURN(request.ttl_nanos, ParseDuration(arguments.ttl));
+  ASSIGN_OR_RETURN(const LeaseInfo lease, client->CreateLease(request));
+  Print(arguments.json ? JsonRow(lease) : lease.id + "\n");
+  return absl::OkStatus();
+}
+
+// The digest that a word is, or else of the image that it names.
+absl::StatusOr<Digest> ContentOf(Client& client, const std::string& word) {
+  const absl::StatusOr<Digest> digest = Digest::Parse(word);
+  if (digest.ok()) return digest;
+  ASSIGN_OR_RETURN(const ImageMatch image, client.FindImage(word));
+  return image.manifest;
+}
+
+absl::Status Attach(Session& session, const AttachArguments& arguments) {
+  ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  std::vector<Digest> contents;
+  for (const std::string& word : arguments.contents) {
+    ASSIGN_OR_RETURN(const Digest digest, ContentOf(*client, word));
+    contents.push_back(digest);
+  }
+  for (size_t i = 0; i < contents.size(); i += kMaxAttachedDigests) {
+    const auto page = absl::MakeConstSpan(contents).subspan(i, kMaxAttachedDigests);
+    ASSIGN_OR_RETURN(const std::vector<Digest> absent, client->AttachToLease(arguments.id, page));
+    for (const Digest& digest : page) {
+      const bool here = std::find(absent.begin(), absent.end(), digest) == absent.end();
+      const std::string text = digest.ToString();
+      Print(arguments.json ? JsonObject().Add("attached", text).Add("present", here).Line()
+                           : StrCat(text, here ? "\n" : " (not here yet)\n"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Renew(Session& session, const RenewArguments& arguments) {
+  ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  ASSIGN_OR_RETURN(const int64_t ttl_nanos, ParseDuration(arguments.ttl));
+  ASSIGN_OR_RETURN(const LeaseInfo lease, client->RenewLease(arguments.id, ttl_nanos));
+  Print(arguments.json ? JsonRow(lease) : lease.id + "\n");
+  return absl::OkStatus();
+}
+
+absl::Status Delete(Session& session, const DeleteArguments& arguments) {
+  ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  return ForEachName(session, arguments.ids, arguments.json ? "removed" : "",
+                     [&](const std::string& name) { return client->DeleteLease(name); });
+}
+
+absl::Status List(Session& session, const ListArguments& arguments) {
+  ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  Table table({"LEASE", "OWNER", "CONTENTS", "CREATED", "DEADLINE"});
+  std::string page_token;
+  do {
+    ASSIGN_OR_RETURN(const LeasePage page, client->ListLeases(page_token, kMaxPageRows));
+    std::string text;
+    std::vector<std::vector<std::string>> rows;
+    const int64_t now = SystemClock().WallNanos();
+    for (const LeaseInfo& lease : page.leases) {
+      if (arguments.json) {
+        text += JsonRow(lease);
+      } else if (arguments.quiet) {
+        text += lease.id + "\n";
+      } else {
+        rows.push_back({lease.id, lease.owner, StrCat(lease.contents),
+                        HumanAge(lease.created_nanos, now), TimeText(lease.deadline_nanos)});
+      }
+    }
+    if (!arguments.json && !arguments.quiet) text = table.Format(rows);
+    if (!Print(text)) break;
+    page_token = page.next_page_token;
+  } while (!page_token.empty());
+  return absl::OkStatus();
+}
+
+void AddCreate(CLI::App& group, Session& session) {
+  auto arguments = std::make_shared<CreateArguments>();
+  CLI::App* const command =
+      group.add_subcommand("create", "Begin to keep what other commands name with --lease");
+  command->add_option("--id", arguments->id, "What the lease is called (default: a random id)");
+  command->add_option("--owner", arguments->owner, "Who works, for people");
+  command
+      ->add_option("--ttl", arguments->ttl,
+                   "How long it lasts unless it is renewed, at most 24h (default: 1h)")
+      ->check(CheckTtl);
+  command->add_flag("--json", arguments->json, "Print the lease as a JSON object");
+  command->callback([&session, arguments] {
+    session.action = [&session, arguments] { return Create(session, *arguments); };
+  });
+}
+
+void AddAttach(CLI::App& group, Session& session) {
+  auto arguments = std::make_shared<AttachArguments>();
+  CLI::App* const command =
+      group.add_subcommand("attach", "Keep content by a lease, here already or not");
+  command->add_option("LEASE", arguments->id, "Its id")->required();
+  command->add_option("CONTENT", arguments->contents, "Digests, or names of images")->required();
+  command->add_flag("--json", arguments->json, "One JSON object a digest, one a line");
+  command->callback([&session, arguments] {
+    session.action = [&session, arguments] { return Attach(session, *arguments); };
+  });
+}
+
+void AddRenew(CLI::App& group, Session& session) {
+  auto arguments = std::make_shared<RenewArguments>();
+  CLI::App* const command = group.add_subcommand("renew", "Let a lease last longer");
+  command->add_option("LEASE", arguments->id, "Its id")->required();
+  command
+      ->add_option("--ttl", arguments->ttl,
+                   "How long it lasts from now on, at most 24h (default: 1h)")
+      ->check(CheckTtl);
+  command->add_flag("--json", arguments->json, "Print the lease as a JSON object");
+  command->callback([&session, arguments] {
+    session.action = [&session, arguments] { return Renew(session, *arguments); };
+  });
+}
+
+void AddDelete(CLI::App& group, Session& session) {
+  auto arguments = std::make_shared<DeleteArguments>();
+  CLI::App* const command =
+      group.add_subcommand("rm", "End leases; what nothing else keeps goes from now on");
+  command->add_option("LEASE", arguments->ids, "Ids of leases")->required();
+  command->add_flag("--json", arguments->json, "One JSON object a lease, one a line");
+  command->callback([&session, arguments] {
+    session.action = [&session, arguments] { return Delete(session, *arguments); };
+  });
+}
+
+void AddList(CLI::App& group, Session& session) {
+  auto arguments = std::make_shared<ListArguments>();
+  CLI::App* const command = group.add_subcommand("ls", "List the leases");
+  command->add_flag("-q,--quiet", arguments->quiet, "Show ids only");
+  command->add_flag("--json", arguments->json, "One JSON object a lease, one a line");
+  command->callback([&session, arguments] {
+    session.action = [&session, arguments] { return List(session, *arguments); };
+  });
+}
+
+}  // namespace
+
+void AddLeaseCommands(CLI::App& app, Session& session) {
+  CLI::App* const group =
+      app.add_subcommand("lease", "Keep content while a build, push or pull goes on");
+  group->require_subcommand(1);
+  AddCreate(*group, session);
+  AddAttach(*group, session);
+  AddRenew(*group, session);
+  AddDelete(*group, session);
+  AddList(*group, session);
+}
+
+void AddLeaseOption(CLI::App& command, Session& session) {
+  command
+      .add_option("--lease", session.lease,
+                  "Attach all of it to this lease, which keeps it (see lease create)")
+      ->check(CheckLease);
+}
+
+}  // namespace varve

@@ -1,0 +1,34 @@
+// What `image prune` and `rmi` print for people: Docker's lines. Pure; one thread.
+#ifndef VARVE_CLIENT_CLI_REMOVAL_TEXT_H_
+#define VARVE_CLIENT_CLI_REMOVAL_TEXT_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "storage/store_types.h"
+
+namespace varve {
+
+// "1 image", "2 images".
+std::string Plural(uint64_t count, std::string_view noun);
+
+// The lines of one prune, or of a dry run: those of each step, then those of the report.
+class PruneText {
+ public:
+  explicit PruneText(bool dry_run) : dry_run_(dry_run) {}
+
+  // Empty when the step is only counted by the report.
+  std::string Step(const PruneStep& step);
+  std::string Report(const PruneReport& report) const;
+
+ private:
+  const bool dry_run_;
+  bool first_ = true;  // nothing was printed yet
+};
+
+std::string RemovedText(const RemovedImage& removed);
+
+}  // namespace varve
+
+#endif  // VARVE_CLIENT_CLI_REMOVAL_TEXT_H_
