@@ -178,7 +178,7 @@ def settle():
 
 def prune(socket):
     """The report of `varve image prune --force` with the images it named."""
-    done = subprocess.run([CLIENT, "--socket", socket, "image", "prune", "--force", "--json"],
+    done = subprocess.run([CLIENT, "--address", f"unix://{socket}", "image", "prune", "--force", "--json"],
                           capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"varve image prune: {done.stderr.strip()}")
