@@ -59,6 +59,12 @@ def _large_pulls():
         yield Target(name, "CPU-s/GB", "nginx", False, 1.1)
 
 
+def _clients_beside_a_prune():
+    for kind in ("all", "push", "pull"):
+        yield Target("prune_half_clients", f"{kind} p99 beside ÷ idle", None, False, 2)
+        yield Target("prune_half_clients", f"{kind} p99.9 beside ÷ idle", None, False, 4)
+
+
 TARGETS = (
     *_large_pushes(),
     Target("push_unique_2000x16k", "op/s", "distribution", True, 10),
@@ -75,6 +81,7 @@ TARGETS = (
     Target("grpc_read", "MB/s", "containerd", True, 2),
     *(Target(f"reopen_1m_{end}_{cache}", "p99 ms", None, False, 1000)
       for end in ("term", "kill") for cache in ("warm", "cold")),
+    *_clients_beside_a_prune(),
     Target("idle_memory_1m", "RSS MB", None, False, 256 * MIB / 1e6),
     Target("*", "peak RSS MB", None, False, 256 * MIB / 1e6),
 )

@@ -46,7 +46,7 @@ Image MakeImage(uint64_t seed, size_t rank) {
   Image image;
   image.config = MakeBlob(seed * 2, 3000);
   image.layer = MakeBlob(seed * 2 + 1, LayerSize(rank));
-  image.manifest = MakeManifest(image.config, image.layer, StrCat(seed));
+  image.manifest = MakeManifest(image.config, {&image.layer}, StrCat(seed));
   image.tag = StrCat("v", seed);
   return image;
 }

@@ -51,13 +51,18 @@ Blob MakeBlob(uint64_t seed, size_t size) {
   return blob;
 }
 
-Blob MakeManifest(const Blob& config, const Blob& layer, std::string_view note) {
+Blob MakeManifest(const Blob& config, const std::vector<const Blob*>& layers,
+                  std::string_view note) {
+  std::string list;
+  for (const Blob* layer : layers) {
+    list += StrCat(list.empty() ? "" : ",",
+                   DescriptorJson("application/vnd.oci.image.layer.v1.tar", *layer));
+  }
   Blob manifest;
   manifest.bytes =
       StrCat("{\"schemaVersion\":2,\"mediaType\":\"", kManifestType,
              "\",\"config\":", DescriptorJson("application/vnd.oci.image.config.v1+json", config),
-             ",\"layers\":[", DescriptorJson("application/vnd.oci.image.layer.v1.tar", layer),
-             "],\"annotations\":{\"note\":\"", note, "\"}}");
+             ",\"layers\":[", list, "],\"annotations\":{\"note\":\"", note, "\"}}");
   manifest.digest = HashBytes(DigestAlgorithm::kSha256, manifest.bytes).ToString();
   return manifest;
 }
@@ -122,10 +127,25 @@ absl::StatusOr<uint64_t> Registry::PutManifest(std::string_view tag, const Blob&
   return manifest.bytes.size();
 }
 
-absl::StatusOr<uint64_t> Registry::PullBlob(std::string_view digest) {
+absl::StatusOr<HttpResponse> Registry::GetBlob(std::string_view digest, Body body) {
   const std::string target = StrCat("/v2/", repository_, "/blobs/", digest);
-  ASSIGN_OR_RETURN(const HttpResponse response, Expect(200, {"GET", target, "", ""}));
+  return Expect(200, {"GET", target, "", ""}, body);
+}
+
+absl::StatusOr<HttpResponse> Registry::GetManifest(std::string_view reference, Body body) {
+  const std::string target = StrCat("/v2/", repository_, "/manifests/", reference);
+  const std::string headers = StrCat("Accept: ", kManifestType, "\r\n");
+  return Expect(200, {"GET", target, headers, ""}, body);
+}
+
+absl::StatusOr<uint64_t> Registry::PullBlob(std::string_view digest) {
+  ASSIGN_OR_RETURN(const HttpResponse response, GetBlob(digest, Body::kDrop));
   return response.body_bytes;
+}
+
+absl::StatusOr<std::string> Registry::ReadBlob(std::string_view digest) {
+  ASSIGN_OR_RETURN(HttpResponse response, GetBlob(digest, Body::kKeep));
+  return std::move(response.body);
 }
 
 absl::StatusOr<uint64_t> Registry::PullRange(std::string_view digest, uint64_t offset,
@@ -138,10 +158,13 @@ absl::StatusOr<uint64_t> Registry::PullRange(std::string_view digest, uint64_t o
 }
 
 absl::StatusOr<uint64_t> Registry::PullManifest(std::string_view reference) {
-  const std::string target = StrCat("/v2/", repository_, "/manifests/", reference);
-  const std::string headers = StrCat("Accept: ", kManifestType, "\r\n");
-  ASSIGN_OR_RETURN(const HttpResponse response, Expect(200, {"GET", target, headers, ""}));
+  ASSIGN_OR_RETURN(const HttpResponse response, GetManifest(reference, Body::kDrop));
   return response.body_bytes;
+}
+
+absl::StatusOr<std::string> Registry::ReadManifest(std::string_view reference) {
+  ASSIGN_OR_RETURN(HttpResponse response, GetManifest(reference, Body::kKeep));
+  return std::move(response.body);
 }
 
 absl::Status Registry::HeadBlob(std::string_view digest, int expected) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "benchmarks/load/http_connection.h"
@@ -21,12 +22,16 @@ struct Blob {
 Blob MakeBlob(uint64_t seed, size_t size);
 
 // An OCI image manifest over blobs that were pushed; `note` makes manifests differ.
-Blob MakeManifest(const Blob& config, const Blob& layer, std::string_view note);
+Blob MakeManifest(const Blob& config, const std::vector<const Blob*>& layers,
+                  std::string_view note);
 
 class Registry {
  public:
   Registry(std::string host, int port, std::string repository)
       : connection_(std::move(host), port), repository_(std::move(repository)) {}
+
+  // What follows is about this repository.
+  void Use(std::string repository) { repository_ = std::move(repository); }
 
   // As docker pushes: POST, one PATCH, PUT. Gives the payload's size.
   absl::StatusOr<uint64_t> PushBlob(const Blob& blob);
@@ -38,6 +43,9 @@ class Registry {
   absl::StatusOr<uint64_t> PullBlob(std::string_view digest);
   absl::StatusOr<uint64_t> PullRange(std::string_view digest, uint64_t offset, uint64_t length);
   absl::StatusOr<uint64_t> PullManifest(std::string_view reference);
+  // The bytes, to be compared.
+  absl::StatusOr<std::string> ReadBlob(std::string_view digest);
+  absl::StatusOr<std::string> ReadManifest(std::string_view reference);
   // InvalidArgument when the answer is not `expected`.
   absl::Status HeadBlob(std::string_view digest, int expected);
   // Walks all pages of `page_size`; gives the number of tags.
@@ -46,11 +54,13 @@ class Registry {
  private:
   absl::StatusOr<HttpResponse> Expect(int status, const HttpRequest& request,
                                       Body body = Body::kDrop);
+  absl::StatusOr<HttpResponse> GetBlob(std::string_view digest, Body body);
+  absl::StatusOr<HttpResponse> GetManifest(std::string_view reference, Body body);
   absl::StatusOr<std::string> BeginUpload();
   absl::Status FinishUpload(const std::string& location, const Blob& blob);
 
   HttpConnection connection_;
-  const std::string repository_;
+  std::string repository_;
 };
 
 }  // namespace varve::load

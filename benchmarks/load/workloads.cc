@@ -164,7 +164,7 @@ Measurements Manifests(const Target& target) {
   RETURN_IF_ERROR(first.PushBlob(config).status());
   RETURN_IF_ERROR(first.PushBlob(layer).status());
   std::vector<Blob> manifests;
-  for (size_t i = 0; i < kTags; ++i) manifests.push_back(MakeManifest(config, layer, StrCat(i)));
+  for (size_t i = 0; i < kTags; ++i) manifests.push_back(MakeManifest(config, {&layer}, StrCat(i)));
   const auto registries = Connect(target, kConnections, "bench/tags");
   ASSIGN_OR_RETURN(Measurement put,
                    Measure("manifest_put_tag", target.server, kConnections, kTags,

@@ -30,7 +30,36 @@ absl::StatusOr<uint64_t> Removals::Unlink(FileId file) {
   return stat->allocated_bytes;
 }
 
+void Removals::Add(FileId file) {
+  MutexLock lock(mutex_);
+  added_.push_back(file);
+}
+
+absl::StatusOr<uint64_t> Removals::UnlinkAdded() {
+  std::vector<FileId> files;
+  {
+    MutexLock lock(mutex_);
+    files.swap(added_);
+  }
+  if (files.empty()) return 0;
+  // The log is synced up to this commit, which writes a row that is there.
+  const absl::Status synced =
+      index_.Run([&](Transaction& txn) { return Stage(txn, files.front()); });
+  if (!synced.ok()) {
+    MutexLock lock(mutex_);
+    added_.insert(added_.end(), files.begin(), files.end());
+    return synced;
+  }
+  uint64_t freed = 0;
+  for (const FileId file : files) {
+    const absl::StatusOr<uint64_t> bytes = Unlink(file);
+    if (bytes.ok()) freed += *bytes;  // else Finish tries again
+  }
+  return freed;
+}
+
 absl::Status Removals::Finish() {
+  RETURN_IF_ERROR(UnlinkAdded().status());
   std::vector<FileId> files;
   {
     MutexLock lock(mutex_);

@@ -162,7 +162,7 @@ absl::StatusOr<bool> Catalog::UnlinkPage(RepositoryId repository, const Digest& 
   const std::string key = UnlinkingKey(repository, manifest);
   const size_t end = std::min(targets.size(), begin + kTargetPageRows);
   bool done = false;
-  RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
+  const auto unlink = [&](Transaction& txn) -> absl::Status {
     const int64_t now = parts_.clock.WallNanos();
     ASSIGN_OR_RETURN(const std::optional<std::string> noted,
                      txn.GetForUpdate(key, Guard::kExclusive));
@@ -191,7 +191,9 @@ absl::StatusOr<bool> Catalog::UnlinkPage(RepositoryId repository, const Digest& 
     RETURN_IF_ERROR(txn.Delete(MemberEdgeKey(manifest, repository)));
     RETURN_IF_ERROR(txn.Put(CondemnedKey(now, manifest), ""));
     return txn.Delete(key);
-  }));
+  };
+  // The deletion is durable by its note: what a power cut takes of this, opening does again.
+  RETURN_IF_ERROR(parts_.index.Run(unlink, Durability::kBuffered));
   return done;
 }
 

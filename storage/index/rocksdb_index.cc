@@ -235,7 +235,8 @@ class RocksdbTransaction : public Transaction {
     RETURN_IF_ERROR(limits_.status());
     if (conflicted_) return CommitOutcome::kConflict;
     if (limits_.operations() == 0) {
-      // Nothing to write or to sync: what was read had been synced before it became visible.
+      // Nothing to write or to sync: what was read and acknowledges something had been synced
+      // before it became visible.
       RETURN_IF_ERROR(index_->Healthy());
       return CommitOutcome::kDone;
     }

@@ -48,6 +48,9 @@ absl::StatusOr<ReclaimReport> Reclaimer::Run() {
       first_error.Update(examined);
       begin = row.key + '\0';
     }
+    // One sync for a page of removals, and then their files: the space comes back as it goes.
+    ASSIGN_OR_RETURN(const uint64_t freed, parts_.removals.UnlinkAdded());
+    report.freed_bytes += freed;
     if (rows.size() < kPageRows) break;
   }
   parts_.blobs.DiscardLeftovers();
@@ -93,7 +96,7 @@ absl::StatusOr<bool> Reclaimer::LooksKept(const Digest& digest) {
 
 absl::Status Reclaimer::RemoveUnlessKept(std::string_view condemned_key, const Digest& digest,
                                          ReclaimReport* report) {
-  // Most rows belong to blobs that were named meanwhile; dropping those needs no sync of its own.
+  // Most rows belong to blobs that were named meanwhile.
   ASSIGN_OR_RETURN(const bool looks_kept, LooksKept(digest));
   std::optional<BlobRow> removed;
   FileId file = 0;
@@ -118,13 +121,12 @@ absl::Status Reclaimer::RemoveUnlessKept(std::string_view condemned_key, const D
         ASSIGN_OR_RETURN(file, parts_.blobs.Remove(txn, digest, *removed));
         return absl::OkStatus();
       },
-      looks_kept ? Durability::kBuffered : Durability::kSynced));
+      // Lost in a power cut, it is done again: the condemned row is back, too.
+      Durability::kBuffered));
   if (!removed.has_value()) return absl::OkStatus();
   ++report->blobs;
   parts_.space.Release(removed->size_bytes);
-  if (file == 0) return absl::OkStatus();
-  const absl::StatusOr<uint64_t> freed = parts_.removals.Unlink(file);
-  if (freed.ok()) report->freed_bytes += *freed;  // else the next Finish tries again
+  if (file != 0) parts_.removals.Add(file);
   return absl::OkStatus();
 }
 

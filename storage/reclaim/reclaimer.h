@@ -44,7 +44,8 @@ class Reclaimer {
   absl::Status Examine(std::string_view condemned_key, ReclaimReport* report);
   // A look without guards: absent, or some edge keeps it.
   absl::StatusOr<bool> LooksKept(const Digest& digest);
-  // Removes the blob's record unless something keeps it; the condemned row goes either way.
+  // Removes the blob's record unless something keeps it; the condemned row goes either way. Nobody
+  // waits for the removal, so its commit is not synced: its file goes after the page.
   absl::Status RemoveUnlessKept(std::string_view condemned_key, const Digest& digest,
                                 ReclaimReport* report);
   absl::Status Postpone(std::string_view condemned_key, const Digest& digest, int64_t wait_nanos);

@@ -63,6 +63,8 @@ class WatchedIndex final : public Index {
     std::function<void(std::string_view key)> on_put;
     std::function<void()> before_commit;
     std::function<void()> after_commit;
+    // How durable a commit is that wrote these keys.
+    std::function<Durability(const std::vector<std::string>& written, Durability asked)> durability;
   };
 
   WatchedIndex(std::unique_ptr<Index> base, Watch watch)
@@ -96,14 +98,20 @@ class WatchedIndex final : public Index {
     }
     absl::Status Put(std::string_view key, std::string_view value) override {
       if (watch_.on_put) watch_.on_put(key);
+      written_.emplace_back(key);
       return base_->Put(key, value);
     }
-    absl::Status Delete(std::string_view key) override { return base_->Delete(key); }
+    absl::Status Delete(std::string_view key) override {
+      written_.emplace_back(key);
+      return base_->Delete(key);
+    }
     absl::Status Add(std::string_view key, int64_t delta) override {
+      written_.emplace_back(key);
       return base_->Add(key, delta);
     }
     absl::StatusOr<CommitOutcome> Commit(Durability durability) override {
       if (watch_.before_commit) watch_.before_commit();
+      if (watch_.durability) durability = watch_.durability(written_, durability);
       absl::StatusOr<CommitOutcome> outcome = base_->Commit(durability);
       if (watch_.after_commit) watch_.after_commit();
       return outcome;
@@ -113,6 +121,7 @@ class WatchedIndex final : public Index {
    private:
     const std::unique_ptr<Transaction> base_;
     const Watch& watch_;
+    std::vector<std::string> written_;
   };
 
   const std::unique_ptr<Index> base_;
@@ -134,6 +143,21 @@ TEST(MutantsTest, AnUnlinkBeforeTheCommitIsFoundOut) {
         disk.SyncDirectory(path.substr(0, path.rfind('/'))).IgnoreError();
       }
       going->clear();
+    };
+    return std::make_unique<WatchedIndex>(std::move(index), std::move(watch));
+  };
+  EXPECT_TRUE(FoundOut(Removals(), mutant, 200));
+}
+
+// The reclaimer commits a page of removals without a sync, and then syncs once.
+TEST(MutantsTest, AnUnlinkBeforeTheSyncOfItsPageIsFoundOut) {
+  Sabotage mutant;
+  mutant.index = [](std::unique_ptr<Index> index, FileSystem&) -> std::unique_ptr<Index> {
+    WatchedIndex::Watch watch;
+    watch.durability = [](const std::vector<std::string>& written, Durability asked) {
+      FileId file = 0;
+      const bool only_the_sync = written.size() == 1 && ParseRemovingKey(written.front(), &file);
+      return only_the_sync ? Durability::kBuffered : asked;
     };
     return std::make_unique<WatchedIndex>(std::move(index), std::move(watch));
   };

@@ -5,6 +5,7 @@
 
 #include "storage/index/memory_index.h"
 #include "storage/limits.h"
+#include "tests/support/flaky_index.h"
 #include "tests/support/memory_file_system.h"
 
 namespace varve {
@@ -47,6 +48,50 @@ TEST_F(RemovalsTest, SpaceComesBackAtOnceAndTheRowLater) {
   EXPECT_EQ(Rows(), 1u);
   ASSERT_TRUE(removals_.Finish().ok());
   EXPECT_EQ(Rows(), 0u);
+}
+
+TEST_F(RemovalsTest, AddedFilesGoTogether) {
+  for (const FileId id : {FileId{5}, FileId{6}}) {
+    MakeFile(id, 10'000);
+    Stage(id);
+    removals_.Add(id);
+  }
+  EXPECT_THAT(Files(), ElementsAre(5, 6));
+  const uint64_t before = disk_.used_bytes();
+  const uint64_t freed = removals_.UnlinkAdded().value();
+  EXPECT_EQ(freed, before - disk_.used_bytes());
+  EXPECT_GE(freed, 20'000u);
+  EXPECT_THAT(Files(), IsEmpty());
+  EXPECT_EQ(Rows(), 2u);
+  EXPECT_EQ(removals_.UnlinkAdded().value(), 0u);
+  ASSERT_TRUE(removals_.Finish().ok());
+  EXPECT_EQ(Rows(), 0u);
+}
+
+TEST_F(RemovalsTest, FinishTakesWhatWasAdded) {
+  MakeFile(5, 1);
+  Stage(5);
+  removals_.Add(5);
+  ASSERT_TRUE(removals_.Finish().ok());
+  EXPECT_THAT(Files(), IsEmpty());
+  EXPECT_EQ(Rows(), 0u);
+}
+
+TEST(AddedRemovals, StayUntilTheirCommitIsDurable) {
+  MemoryFileSystem disk;
+  ASSERT_TRUE(disk.CreateDirectory("/blobs").ok());
+  BlobFiles files(disk, "/blobs");
+  FlakyOptions never;
+  never.commit_conflict_rate = 0;
+  never.commit_unknown_applied_rate = 0;
+  never.commit_unknown_lost_rate = 1;
+  const std::unique_ptr<Index> index = NewFlakyIndex(NewMemoryIndex(), never);
+  Removals removals(*index, files);
+  ASSERT_TRUE(files.Create(5).ok());
+  removals.Add(5);
+  EXPECT_FALSE(removals.UnlinkAdded().ok());
+  EXPECT_FALSE(removals.Finish().ok());
+  EXPECT_THAT(files.List(1, 10'000).value(), ElementsAre(5));
 }
 
 TEST_F(RemovalsTest, AFileThatIsGoneGivesNothing) {
