@@ -4,6 +4,7 @@ varve_test(storage_reclaim_tests LABEL unit
     reclaim/docker_scenarios_test.cc
     reclaim/prune_schedules_test.cc
     reclaim/reclaimer_test.cc
+    reclaim/reference_check_test.cc
   LIBRARIES varve_test_support varve_flaky_index varve_crash_replay Boost::headers Threads::Threads)
 target_compile_definitions(storage_reclaim_tests
   PRIVATE VARVE_DOCKER_SCENARIOS="${CMAKE_CURRENT_SOURCE_DIR}/reclaim/docker_scenarios.jsonl"
