@@ -92,6 +92,13 @@ inline constexpr uint64_t kFilesPerDirectory = 1024;
 // time instead of remembering each.
 inline constexpr size_t kMaxPromises = 262'144;
 
+// A check of the store: blobs that nothing keeps, noted until the condemned queue is walked, 65,536
+// x ~150 B = 10 MB; and what manifests name, remembered so that few are parsed twice, 1,048,576 x
+// 8 B = 8 MiB, where the manifest itself counts as kCheckedManifestNames of them.
+inline constexpr size_t kMaxCheckedUnreferenced = 65'536;
+inline constexpr size_t kMaxCheckedNames = 1'048'576;
+inline constexpr size_t kCheckedManifestNames = 20;
+
 // Prunes that run or wait, and so many that are done and still listed.
 inline constexpr size_t kMaxPruneJobs = 16;
 // What a prune told, kept for those who attach later: 16,384 x ~600 B = 10 MB a job that runs; one

@@ -20,10 +20,6 @@ constexpr size_t kPageRows = 256;
 constexpr size_t kLargePageRows = 16;
 // Uploads, holds and inline bytes are tables 'g' to 'i'.
 constexpr char kAfterInlineKeys[] = "j";
-// Blobs that nothing keeps, noted until the condemned queue is walked: 65,536 x ~150 B = 10 MB.
-constexpr size_t kMaxUnreferenced = 65'536;
-// What manifests name, remembered: 1,048,576 x 8 B = 8 MiB, and ~120 B for each manifest.
-constexpr size_t kMaxNamed = 1'048'576;
 
 std::string NameIn(const KeyValue& row) { return row.key.substr(1); }
 
@@ -147,7 +143,7 @@ absl::Status ReferenceCheck::VisitBlob(const KeyValue& row) {
                    parts_.index.Scan(PrefixRange(EdgePrefix(digest)), 1));
   if (!edges.empty()) return absl::OkStatus();
   unreferenced_.insert(digest);
-  return unreferenced_.size() < kMaxUnreferenced ? absl::OkStatus() : CheckCondemned();
+  return unreferenced_.size() < kMaxCheckedUnreferenced ? absl::OkStatus() : CheckCondemned();
 }
 
 absl::Status ReferenceCheck::DropCondemned(absl::flat_hash_set<Digest>* digests) {
@@ -234,11 +230,12 @@ absl::StatusOr<std::optional<bool>> ReferenceCheck::Names(const Digest& manifest
       hashes.push_back(absl::Hash<Digest>()(reference.descriptor.digest));
     }
     std::sort(hashes.begin(), hashes.end());
-    if (named_count_ + hashes.size() > kMaxNamed) {
+    const size_t count = hashes.size() + kCheckedManifestNames;
+    if (named_count_ + count > kMaxCheckedNames) {
       named_.clear();
       named_count_ = 0;
     }
-    named_count_ += hashes.size() + 1;
+    named_count_ += count;
     found = named_.emplace(manifest, std::move(hashes)).first;
   }
   return std::optional<bool>(
