@@ -176,6 +176,7 @@ class Client {
                                                           size_t limit) = 0;
   virtual absl::StatusOr<DaemonInfo> Info() = 0;
   virtual absl::StatusOr<DiskUsage> MeasureDiskUsage() = 0;
+  virtual absl::StatusOr<CheckReport> Check(const CheckObserver& observer) = 0;
   // Until the sink has enough, or there are no more. When the connection breaks, goes on after the
   // last event. OutOfRange when events were missed.
   virtual absl::Status WatchEvents(const WatchOptions& options, const EventSink& sink) = 0;

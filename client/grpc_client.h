@@ -86,6 +86,7 @@ class GrpcClient final : public Client {
                                                   size_t limit) override;
   absl::StatusOr<DaemonInfo> Info() override;
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override;
+  absl::StatusOr<CheckReport> Check(const CheckObserver& observer) override;
   absl::Status WatchEvents(const WatchOptions& options, const EventSink& sink) override;
 
  private:

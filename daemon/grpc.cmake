@@ -6,6 +6,7 @@ add_library(varve_grpc STATIC
   grpc/blob_upload.cc
   grpc/blobs_service.cc
   grpc/call_record.cc
+  grpc/check_stream.cc
   grpc/claims_service.cc
   grpc/event_feed.cc
   grpc/event_stream.cc

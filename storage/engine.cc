@@ -32,6 +32,7 @@
 #include "storage/reclaim/prune.h"
 #include "storage/reclaim/prune_jobs.h"
 #include "storage/reclaim/reclaimer.h"
+#include "storage/reclaim/reference_check.h"
 #include "storage/store_file.h"
 
 namespace varve {
@@ -214,6 +215,12 @@ class Engine final : public Store {
   }
   absl::StatusOr<StoreInfo> Info() override;
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override;
+  absl::StatusOr<CheckReport> Check(const CheckObserver& observer) override {
+    return ReferenceCheck({*index_, blobs_, files_, unnamed_, ingests_, reclaimer_,
+                           holds_.changes(), leases_.changes()},
+                          observer)
+        .Run();
+  }
   EventLog& events() override { return events_; }
 
   absl::StatusOr<ReclaimReport> Reclaim() override;

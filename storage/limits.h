@@ -88,9 +88,18 @@ inline constexpr uint64_t kIdBlock = 1024;
 // Files of one directory under blobs/: ids that share all but the low 10 bits.
 inline constexpr uint64_t kFilesPerDirectory = 1024;
 
-// Promises kept in memory: 262,144 x ~120 B = 32 MiB. Past it nothing is reclaimed for one promise
-// time instead of remembering each.
-inline constexpr size_t kMaxPromises = 262'144;
+// Promises kept in memory, in 64 hash tables. A table holds up to 25/32 of its 4,095 slots before
+// it might double: 64 x 3,199 promises; a slot has a digest, one promise and a byte of the table's
+// own: 64 x 4,095 x 113 B = 30 MB. Past it nothing is reclaimed for one promise time instead of
+// remembering each.
+inline constexpr size_t kMaxPromises = 64 * 3'199;
+
+// A check of the store: blobs that nothing keeps, noted until the condemned queue is walked, 65,536
+// x ~150 B = 10 MB; and what manifests name, remembered so that few are parsed twice, 1,048,576 x
+// 8 B = 8 MiB, where the manifest itself counts as kCheckedManifestNames of them.
+inline constexpr size_t kMaxCheckedUnreferenced = 65'536;
+inline constexpr size_t kMaxCheckedNames = 1'048'576;
+inline constexpr size_t kCheckedManifestNames = 20;
 
 // Prunes that run or wait, and so many that are done and still listed.
 inline constexpr size_t kMaxPruneJobs = 16;

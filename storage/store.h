@@ -169,6 +169,12 @@ class Store {
   virtual absl::StatusOr<StoreInfo> Info() = 0;
   // Walks the whole index: takes time in proportion to the store, and little memory.
   virtual absl::StatusOr<DiskUsage> MeasureDiskUsage() = 0;
+  // Looks for what is wrong: what must be alive, by what tags, members, holds, leases and the
+  // manifests themselves say, is compared with edges, blobs, the condemned queue, counters and
+  // files. Tells each finding as it is met; what changes meanwhile is none. Repairs nothing, and
+  // does not hash content. Takes time in proportion to the store, and little memory. Cancelled when
+  // the observer says no.
+  virtual absl::StatusOr<CheckReport> Check(const CheckObserver& observer) = 0;
   // What happened to images since the daemon started; the newest kMaxEvents are kept.
   virtual EventLog& events() = 0;
 

@@ -351,6 +351,45 @@ struct DiskUsage {
   uint64_t index_disk_bytes = 0;
 };
 
+// One thing that a check found wrong.
+struct CheckFinding {
+  enum class Kind {
+    kDamagedRow,         // a row of the index that cannot be read
+    kMissingEdge,        // something names content, and no edge says so: it may be reclaimed
+    kEdgeWithoutSource,  // an edge from what is gone or names something else: its target never goes
+    kMissingContent,     // an image, tag or hold needs content that the store does not have
+    kBadContent,         // a blob whose bytes are gone, damaged or of the wrong size
+    kTagWithoutImage,    // a tag names what its repository does not list
+    kMissingRow,         // a row that another one needs
+    kOrphanRow,          // a row about what is gone
+    kNeverEnds,          // a hold, lease or link whose end nobody will look for
+    kLiveRemoval,        // what is in use is marked as being removed
+    kNeverReclaimed,     // a blob that nothing keeps, and at which the reclaimer will never look
+    kStrayFile,          // a file under blobs/ that nothing names
+    kWrongStatistics,    // a counter that differs from what it counts
+  };
+  Kind kind = Kind::kDamagedRow;
+  std::optional<Digest> digest;  // what it is about, when that has one
+  std::string repository;        // where, when it is about one
+  std::string text;              // a sentence for people
+};
+
+struct CheckReport {
+  uint64_t rows = 0;       // of the index, looked at
+  uint64_t manifests = 0;  // read, once for each repository that lists one
+  uint64_t files = 0;      // under blobs/, looked at
+  uint64_t findings = 0;
+};
+
+// What a check met, or, without a finding, how far it is.
+struct CheckStep {
+  std::optional<CheckFinding> finding;
+  CheckReport so_far;
+};
+
+// False ends the check.
+using CheckObserver = std::function<bool(const CheckStep& step)>;
+
 struct ReclaimReport {
   uint64_t blobs = 0;        // records removed
   uint64_t freed_bytes = 0;  // disk space that the removed files gave back

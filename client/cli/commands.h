@@ -43,6 +43,9 @@ void AddRepositoryCommands(CLI::App& app, Session& session);
 // `system info`, `system df`, `system events`.
 void AddSystemCommands(CLI::App& app, Session& session);
 
+// `system fsck` and its short form `fsck`; after AddSystemCommands.
+void AddFsckCommand(CLI::App& app, Session& session);
+
 // `image import` and its short form `import`; after AddImageCommands.
 void AddImportCommand(CLI::App& app, Session& session);
 

@@ -215,7 +215,7 @@ const std::vector<HelpEntry>& ExitCodeEntries() {
       {"0", "Done."},
       {"1", "Failed; the reason is on standard error."},
       {"2", "Wrong usage; nothing was done."},
-      {"3", "Corruption found: bytes are not what they were."},
+      {"3", "Corruption found: bytes are not what they were, or fsck has findings."},
       {"130", "Interrupted with Ctrl-C; an upload can be resumed."},
   };
   return entries;

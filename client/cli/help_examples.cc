@@ -63,6 +63,9 @@ const ExampleMap& AllExamples() {
       {"system df",
        {{"varve system df", "What the disk is used for"},
         {"varve system df -v", "By part, as pushed and on disk"}}},
+      {"system fsck",
+       {{"varve fsck", "Is anything wrong with the store"},
+        {"varve fsck --json", "For a script: findings, then what was looked at"}}},
       {"system events",
        {{"varve system events", "Pushes, pulls, tags and deletions as they happen"}}},
       {"completion", {{"source <(varve completion bash)", "For this shell"}}},
@@ -76,6 +79,7 @@ std::vector<HelpEntry> ExamplesOf(const std::string& command) {
   std::string path = command;
   if (command == "images") path = "image ls";
   if (command == "rmi") path = "image rm";
+  if (command == "fsck") path = "system fsck";
   const ExampleMap& all = AllExamples();
   auto found = all.find(path);
   // The other short forms have the names of the long ones.

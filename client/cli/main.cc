@@ -65,6 +65,7 @@ int Main(int argc, char** argv) {
   AddBlobCommands(app, session);
   AddRepositoryCommands(app, session);
   AddSystemCommands(app, session);
+  AddFsckCommand(app, session);
   AddCompletionCommand(app, session);
   AddManCommand(app, session);
   DressCommands(app);

@@ -2,6 +2,7 @@
 #include <atomic>
 #include <string>
 
+#include "daemon/grpc/check_stream.h"
 #include "daemon/grpc/event_stream.h"
 #include "daemon/grpc/messages.h"
 #include "daemon/grpc/services.h"
@@ -107,6 +108,11 @@ class SystemService final : public v1::System::CallbackService {
                                       v1::DiskUsageResponse* response) override {
     return AnswerUnary(door_, kDiskUsage, context, request, response,
                        [this](const auto&, auto* out) { return Measure(out); });
+  }
+
+  grpc::ServerWriteReactor<v1::CheckResponse>* Check(grpc::CallbackServerContext* context,
+                                                     const v1::CheckRequest* /*request*/) override {
+    return NewCheckStream(door_, context);
   }
 
   grpc::ServerWriteReactor<v1::EventsResponse>* Events(grpc::CallbackServerContext* context,

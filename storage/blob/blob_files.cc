@@ -1,5 +1,6 @@
 #include "storage/blob/blob_files.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -13,6 +14,8 @@ namespace {
 
 constexpr size_t kMaxRememberedRanges = 16;
 
+std::string RangeName(FileId id) { return absl::StrFormat("%06x", id / kFilesPerDirectory); }
+
 // The id that a file name written by Path() stands for; 0 for anything else.
 FileId ParseFileName(std::string_view name) {
   FileId id = 0;
@@ -23,11 +26,13 @@ FileId ParseFileName(std::string_view name) {
 }  // namespace
 
 std::string BlobFiles::RangeDirectory(FileId id) const {
-  return StrCat(directory_, "/", absl::StrFormat("%06x", id / kFilesPerDirectory));
+  return StrCat(directory_, "/", RangeName(id));
 }
 
-std::string BlobFiles::Path(FileId id) const {
-  return StrCat(RangeDirectory(id), "/", absl::StrFormat("%x", id));
+std::string BlobFiles::Path(FileId id) const { return StrCat(directory_, "/", Name(id)); }
+
+std::string BlobFiles::Name(FileId id) {
+  return StrCat(RangeName(id), "/", absl::StrFormat("%x", id));
 }
 
 absl::Status BlobFiles::EnsureRangeDirectory(const std::string& range) {
@@ -61,6 +66,30 @@ absl::StatusOr<FileStat> BlobFiles::Stat(FileId id) { return file_system_.Stat(P
 absl::Status BlobFiles::Remove(FileId id) { return file_system_.Remove(Path(id)); }
 
 absl::Status BlobFiles::SyncEntry(FileId id) { return syncs_.Sync(RangeDirectory(id)); }
+
+absl::Status BlobFiles::VisitEntries(
+    const std::function<absl::Status(const std::string& name, FileId id)>& visit) {
+  ASSIGN_OR_RETURN(std::vector<std::string> ranges, file_system_.List(directory_));
+  std::sort(ranges.begin(), ranges.end());
+  for (const std::string& range : ranges) {
+    const absl::StatusOr<std::vector<std::string>> files =
+        file_system_.List(StrCat(directory_, "/", range));
+    FileId number = 0;
+    std::from_chars(range.data(), range.data() + range.size(), number, 16);
+    const bool is_range = RangeName(number * kFilesPerDirectory) == range;
+    if (is_range) RETURN_IF_ERROR(files.status());
+    if (!files.ok()) {  // nothing of the store
+      RETURN_IF_ERROR(visit(range, 0));
+      continue;
+    }
+    for (const std::string& file : *files) {
+      const std::string name = StrCat(range, "/", file);
+      const FileId id = ParseFileName(file);
+      RETURN_IF_ERROR(visit(name, id != 0 && Name(id) == name ? id : 0));
+    }
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<std::vector<FileId>> BlobFiles::List(FileId first, FileId end) {
   std::vector<FileId> files;

@@ -4,6 +4,7 @@
 #ifndef VARVE_STORAGE_BLOB_BLOB_FILES_H_
 #define VARVE_STORAGE_BLOB_BLOB_FILES_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,6 +35,14 @@ class BlobFiles {
   // Makes the presence or absence of the file of `id` durable. Calls for files of one directory
   // share syncs.
   absl::Status SyncEntry(FileId id);
+
+  // "000003/d05": what the file of `id` is called under blobs/.
+  static std::string Name(FileId id);
+
+  // Calls `visit` for each entry under blobs/, a directory at a time, with its id; 0: it is no file
+  // of the store. An error of it ends the walk.
+  absl::Status VisitEntries(
+      const std::function<absl::Status(const std::string& name, FileId id)>& visit);
 
   // Ids of the files that exist with first <= id < end; reads the directories of that range only.
   absl::StatusOr<std::vector<FileId>> List(FileId first, FileId end);

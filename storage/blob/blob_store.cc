@@ -107,6 +107,7 @@ absl::StatusOr<std::string> BlobStore::ReadAll(const Digest& digest, uint64_t li
 
 absl::StatusOr<BlobInfo> BlobStore::Commit(const NewBlob& blob,
                                            const std::function<absl::Status(Transaction&)>& also) {
+  const CountedChanges::Change change(changes_, 1, blob.size_bytes);
   Visible visible;
   absl::Status status;
   for (int attempt = 0; attempt < kMaxCommitAttempts; ++attempt) {

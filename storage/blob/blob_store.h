@@ -17,6 +17,7 @@
 #include "storage/blob/removals.h"
 #include "storage/blob/space.h"
 #include "storage/blob/unnamed_files.h"
+#include "storage/index/counted_changes.h"
 #include "storage/index/index.h"
 #include "storage/index/rows.h"
 #include "storage/store.h"
@@ -74,6 +75,10 @@ class BlobStore {
   // exclusively; returns the file that the caller must unlink after the commit, or 0.
   absl::StatusOr<FileId> Remove(Transaction& txn, const Digest& digest, const BlobRow& row);
 
+  // Around every transaction that may change how many blobs there are: Commit has its own, whoever
+  // calls Remove makes one.
+  CountedChanges& changes() { return changes_; }
+
  private:
   // What the store held under a digest when its bytes were last looked at.
   struct Copy {
@@ -97,6 +102,7 @@ class BlobStore {
                                       const Visible& before);
 
   const Parts parts_;
+  CountedChanges changes_;
   Mutex mutex_;
   std::vector<FileId> leftovers_ ABSL_GUARDED_BY(mutex_);
 };

@@ -1,5 +1,6 @@
 #include "storage/blob/ingest_table.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 #include <vector>
@@ -87,6 +88,12 @@ absl::flat_hash_set<FileId> IngestTable::Files() {
     if (upload->bytes->file() != 0) files.insert(upload->bytes->file());
   }
   return files;
+}
+
+bool IngestTable::ReceivesInto(FileId file) {
+  MutexLock lock(mutex_);
+  return std::any_of(uploads_.begin(), uploads_.end(),
+                     [&](const auto& upload) { return upload.second->file == file; });
 }
 
 DiskUsage::Part IngestTable::Usage() {

@@ -65,6 +65,9 @@ class IngestTable {
   // How many uploads there are and what they take, up to the last piece that each received.
   DiskUsage::Part Usage() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Whether an upload receives into the file, as far as its last piece says.
+  bool ReceivesInto(FileId file) ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Checkpoints the uploads that nobody holds; a holder checkpoints its own.
   absl::Status CheckpointAll();
   // Drops the uploads that nobody continued for `expiry_nanos`.

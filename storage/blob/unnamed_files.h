@@ -32,6 +32,11 @@ class UnnamedFiles {
     unnamed_.erase(file);
   }
 
+  bool Contains(FileId file) ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(mutex_);
+    return unnamed_.count(file) > 0;
+  }
+
   // Every file with a lower id is named by a row, or gone.
   absl::StatusOr<FileId> LowWater() ABSL_LOCKS_EXCLUDED(mutex_) {
     // The bound first: an id given out after it is above it, one given out before is in the set.

@@ -99,6 +99,7 @@ absl::StatusOr<HoldInfo> Holds::Create(const HoldRequest& request) {
   HoldRow row{request.manifest, repository, parts_.clock.WallNanos(), 0};
   if (request.ttl_nanos != 0) row.expires_nanos = row.created_nanos + request.ttl_nanos;
   const std::string key = HoldKey(request.name);
+  const CountedChanges::Change change(changes_);
   RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
     RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(request.manifest), Guard::kShared).status());
     ASSIGN_OR_RETURN(const bool listed, IsListedBy(txn, repository, request.manifest));
@@ -131,6 +132,7 @@ absl::StatusOr<HoldInfo> Holds::Create(const HoldRequest& request) {
 absl::Status Holds::Release(std::string_view name) {
   RETURN_IF_ERROR(ValidateClaimName("the name of a hold", name));
   bool released = false;
+  const CountedChanges::Change change(changes_);
   RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
     ASSIGN_OR_RETURN(const std::optional<std::string> value,
                      txn.GetForUpdate(HoldKey(name), Guard::kExclusive));
@@ -165,6 +167,7 @@ absl::Status Holds::Expire() {
   for (;;) {
     ASSIGN_OR_RETURN(const std::vector<KeyValue> rows, parts_.index.Scan(due, kExpiryPageRows));
     if (rows.empty()) return absl::OkStatus();
+    const CountedChanges::Change change(changes_, rows.size());
     RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
       for (const KeyValue& row : rows) {
         EdgeKind kind = EdgeKind::kHold;

@@ -13,6 +13,7 @@
 #include "storage/base/clock.h"
 #include "storage/blob/blob_store.h"
 #include "storage/catalog/catalog.h"
+#include "storage/index/counted_changes.h"
 #include "storage/index/index.h"
 #include "storage/store.h"
 
@@ -37,10 +38,14 @@ class Holds {
   // Ends those whose time has come. Not after a jump of the clock: the caller sees to that.
   absl::Status Expire();
 
+  // Around every transaction that may change how many holds there are.
+  const CountedChanges& changes() const { return changes_; }
+
  private:
   absl::StatusOr<HoldInfo> Describe(std::string_view name, const HoldRow& row);
 
   const Parts parts_;
+  CountedChanges changes_;
 };
 
 }  // namespace varve

@@ -87,6 +87,7 @@ absl::StatusOr<LeaseInfo> Leases::Create(const LeaseRequest& request) {
   row.deadline_nanos = row.created_nanos + request.ttl_nanos;
   row.labels = request.labels;
   bool written = false;
+  const CountedChanges::Change change(changes_);
   RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
     ASSIGN_OR_RETURN(const std::optional<std::string> value,
                      txn.GetForUpdate(LeaseKey(id), Guard::kExclusive));
@@ -181,6 +182,7 @@ absl::Status Leases::Delete(std::string_view id) {
 absl::Status Leases::End(std::string_view id, std::optional<int64_t> due) {
   const std::string key = LeaseKey(id);
   const std::string prefix = LeaseContentPrefix(id);
+  const CountedChanges::Change change(changes_);
   for (bool done = false; !done;) {
     RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
       done = true;

@@ -18,6 +18,7 @@
 #include "absl/types/span.h"
 #include "storage/base/clock.h"
 #include "storage/blob/blob_store.h"
+#include "storage/index/counted_changes.h"
 #include "storage/index/index.h"
 #include "storage/store.h"
 
@@ -45,12 +46,16 @@ class Leases {
   // Ends those whose deadline has passed. Not after a jump of the clock: the caller sees to that.
   absl::Status Expire();
 
+  // Around every transaction that may change how many leases there are.
+  const CountedChanges& changes() const { return changes_; }
+
  private:
   absl::Status AttachPage(std::string_view id, absl::Span<const Digest> contents);
   // Ends the lease, which is known to be ending or, with `due`, has had exactly that deadline.
   absl::Status End(std::string_view id, std::optional<int64_t> due);
 
   const Parts parts_;
+  CountedChanges changes_;
 };
 
 }  // namespace varve

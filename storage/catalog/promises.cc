@@ -41,10 +41,12 @@ int64_t Promises::Expiry(const Promise& promise) {
 
 void Promises::DropExpired(Shard& shard, int64_t now) {
   for (auto it = shard.promises.begin(); it != shard.promises.end();) {
-    std::vector<Promise>& list = it->second;
+    PromiseList& list = it->second;
+    shard.count -= list.size();
     list.erase(std::remove_if(list.begin(), list.end(),
                               [&](const Promise& promise) { return Expiry(promise) <= now; }),
                list.end());
+    shard.count += list.size();
     if (list.empty()) {
       shard.promises.erase(it++);
     } else {
@@ -58,16 +60,16 @@ void Promises::Grant(RepositoryId repository, const Digest& digest) {
   Shard& shard = ShardOf(digest);
   MutexLock lock(shard.mutex);
   while (shard.reclaiming.contains(digest)) shard.reclaimed.Wait(shard.mutex);
-  if (shard.promises.size() >= shard.sweep_at) {
+  if (shard.count >= shard.sweep_at) {
     DropExpired(shard, now);
-    if (shard.promises.size() >= kMaxPromises / kShards) {
+    if (shard.count >= kMaxPromises / kShards) {
       HoldEverything();
       shard.promises.clear();
+      shard.count = 0;
     }
-    shard.sweep_at =
-        std::max<size_t>(64, std::min(2 * shard.promises.size(), kMaxPromises / kShards));
+    shard.sweep_at = std::max<size_t>(64, std::min(2 * shard.count, kMaxPromises / kShards));
   }
-  std::vector<Promise>& list = shard.promises[digest];
+  PromiseList& list = shard.promises[digest];
   for (Promise& promise : list) {
     if (promise.repository != repository) continue;
     if (Expiry(promise) <= now) promise = {repository, 0, now, 0};
@@ -78,6 +80,7 @@ void Promises::Grant(RepositoryId repository, const Digest& digest) {
     return;
   }
   list.push_back({repository, 1, now, now + promise_nanos_});
+  ++shard.count;
 }
 
 bool Promises::Consume(RepositoryId repository, const Digest& digest) {
@@ -86,11 +89,14 @@ bool Promises::Consume(RepositoryId repository, const Digest& digest) {
   const auto found = shard.promises.find(digest);
   if (found == shard.promises.end()) return false;
   bool consumed = false;
-  std::vector<Promise>& list = found->second;
+  PromiseList& list = found->second;
   for (auto it = list.begin(); it != list.end(); ++it) {
     if (it->repository != repository) continue;
     consumed = true;
-    if (--it->count == 0) list.erase(it);
+    if (--it->count == 0) {
+      list.erase(it);
+      --shard.count;
+    }
     break;
   }
   if (list.empty()) shard.promises.erase(found);
@@ -149,7 +155,11 @@ std::optional<int64_t> Promises::BeginReclaim(const Digest& digest) {
   if (shard.reclaiming.contains(digest)) return kOtherRemovalNanos;
   const int64_t held_nanos = HeldNanos(shard, digest);
   if (held_nanos > 0) return held_nanos;
-  shard.promises.erase(digest);
+  const auto expired = shard.promises.find(digest);
+  if (expired != shard.promises.end()) {
+    shard.count -= expired->second.size();
+    shard.promises.erase(expired);
+  }
   shard.reclaiming.insert(digest);
   return std::nullopt;
 }

@@ -12,10 +12,10 @@
 #include <atomic>
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/container/inlined_vector.h"
 #include "storage/base/clock.h"
 #include "storage/base/mutex.h"
 #include "storage/digest/digest.h"
@@ -58,10 +58,13 @@ class Promises {
     int64_t granted = 0;  // the last of them
     int64_t expires = 0;  // without renewal
   };
+  // Of one digest, each in another repository; mostly it is one.
+  using PromiseList = absl::InlinedVector<Promise, 1>;
   struct Shard {
     Mutex mutex;
     ConditionVariable reclaimed;
-    absl::flat_hash_map<Digest, std::vector<Promise>> promises ABSL_GUARDED_BY(mutex);
+    absl::flat_hash_map<Digest, PromiseList> promises ABSL_GUARDED_BY(mutex);
+    size_t count ABSL_GUARDED_BY(mutex) = 0;  // of the promises in all its lists
     absl::flat_hash_set<Digest> reclaiming ABSL_GUARDED_BY(mutex);
     size_t sweep_at ABSL_GUARDED_BY(mutex) = 64;
   };

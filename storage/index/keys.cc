@@ -217,6 +217,46 @@ bool ParseBlobKey(std::string_view key, Digest* digest) {
   return ConsumeTable(&key, kBlobTable) && Digest::ConsumeKey(&key, digest) && key.empty();
 }
 
+bool ParseInlineKey(std::string_view key, Digest* digest) {
+  return ConsumeTable(&key, kInlineTable) && Digest::ConsumeKey(&key, digest) && key.empty();
+}
+
+bool ParseFileKey(std::string_view key, FileId* file) {
+  return ConsumeTable(&key, kFileTable) && ConsumeU64(&key, file) && key.empty();
+}
+
+bool ParseRepositoryNameKey(std::string_view key, RepositoryId* repository) {
+  return ConsumeTable(&key, kRepositoryNameTable) && ConsumeU64(&key, repository) && key.empty();
+}
+
+bool ParseTagKey(std::string_view key, RepositoryId* repository, std::string* tag) {
+  if (!ConsumeTable(&key, kTagTable) || !ConsumeU64(&key, repository)) return false;
+  *tag = key;
+  return !key.empty();
+}
+
+bool ParseLinkKey(std::string_view key, RepositoryId* repository, Digest* blob) {
+  return ConsumeTable(&key, kLinkTable) && ParseRepositoryDigest(key, repository, blob);
+}
+
+bool ParsePulledKey(std::string_view key, RepositoryId* repository, Digest* manifest) {
+  return ConsumeTable(&key, kPulledTable) && ParseRepositoryDigest(key, repository, manifest);
+}
+
+bool ParseReferrerKey(std::string_view key, RepositoryId* repository, Digest* subject,
+                      Digest* referrer) {
+  return ConsumeTable(&key, kReferrerTable) && ConsumeU64(&key, repository) &&
+         Digest::ConsumeKey(&key, subject) && Digest::ConsumeKey(&key, referrer) && key.empty();
+}
+
+bool ParseLeaseContentKey(std::string_view key, std::string* lease, Digest* content) {
+  if (!ConsumeTable(&key, kLeaseContentTable)) return false;
+  ByteReader reader(key);
+  *lease = reader.String();
+  key = reader.rest();
+  return reader.ok() && !lease->empty() && Digest::ConsumeKey(&key, content) && key.empty();
+}
+
 bool ParseMemberKey(std::string_view key, RepositoryId* repository, Digest* manifest) {
   return ConsumeTable(&key, kMemberTable) && ParseRepositoryDigest(key, repository, manifest);
 }

@@ -91,7 +91,16 @@ struct EdgeSource {
 
 // The parts of a scanned key; false when the key is not of that table or is malformed.
 bool ParseBlobKey(std::string_view key, Digest* digest);
+bool ParseInlineKey(std::string_view key, Digest* digest);
+bool ParseFileKey(std::string_view key, FileId* file);
+bool ParseRepositoryNameKey(std::string_view key, RepositoryId* repository);
+bool ParseTagKey(std::string_view key, RepositoryId* repository, std::string* tag);
 bool ParseMemberKey(std::string_view key, RepositoryId* repository, Digest* manifest);
+bool ParseLinkKey(std::string_view key, RepositoryId* repository, Digest* blob);
+bool ParsePulledKey(std::string_view key, RepositoryId* repository, Digest* manifest);
+bool ParseReferrerKey(std::string_view key, RepositoryId* repository, Digest* subject,
+                      Digest* referrer);
+bool ParseLeaseContentKey(std::string_view key, std::string* lease, Digest* content);
 bool ParseEdgeKey(std::string_view key, Digest* target, EdgeSource* source);
 bool ParseCondemnedKey(std::string_view key, int64_t* not_before, Digest* digest);
 bool ParseLinkExpiryKey(std::string_view key, int64_t* expires, RepositoryId* repository,

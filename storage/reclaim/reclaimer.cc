@@ -86,18 +86,28 @@ absl::Status Reclaimer::Postpone(std::string_view condemned_key, const Digest& d
       Durability::kBuffered);
 }
 
-absl::StatusOr<bool> Reclaimer::LooksKept(const Digest& digest) {
+absl::Status Reclaimer::BetweenPasses(const std::function<absl::Status()>& look) {
+  MutexLock lock(mutex_);
+  return look();
+}
+
+absl::StatusOr<std::optional<BlobRow>> Reclaimer::LooksUnkept(const Digest& digest) {
   ASSIGN_OR_RETURN(const std::optional<std::string> blob, parts_.index.Get(BlobKey(digest)));
-  if (!blob.has_value()) return true;
+  if (!blob.has_value()) return std::optional<BlobRow>();
   ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
                    parts_.index.Scan(PrefixRange(EdgePrefix(digest)), 1));
-  return !edges.empty();
+  if (!edges.empty()) return std::optional<BlobRow>();
+  ASSIGN_OR_RETURN(const BlobRow row, BlobRow::Decode(*blob));
+  return std::optional<BlobRow>(row);
 }
 
 absl::Status Reclaimer::RemoveUnlessKept(std::string_view condemned_key, const Digest& digest,
                                          ReclaimReport* report) {
   // Most rows belong to blobs that were named meanwhile.
-  ASSIGN_OR_RETURN(const bool looks_kept, LooksKept(digest));
+  ASSIGN_OR_RETURN(const std::optional<BlobRow> unkept, LooksUnkept(digest));
+  const bool looks_kept = !unkept.has_value();
+  const CountedChanges::Change change(parts_.blobs.changes(), looks_kept ? 0 : 1,
+                                      looks_kept ? 0 : unkept->size_bytes);
   std::optional<BlobRow> removed;
   FileId file = 0;
   RETURN_IF_ERROR(parts_.index.Run(

@@ -8,6 +8,8 @@
 #define VARVE_STORAGE_RECLAIM_RECLAIMER_H_
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -39,11 +41,13 @@ class Reclaimer {
   void NoticeClockJump() ABSL_LOCKS_EXCLUDED(clock_mutex_);
   // Handles everything that is due now.
   absl::StatusOr<ReclaimReport> Run() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Calls `look` while no pass runs: meanwhile no condemned row goes or moves. Passes wait.
+  absl::Status BetweenPasses(const std::function<absl::Status()>& look) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   absl::Status Examine(std::string_view condemned_key, ReclaimReport* report);
-  // A look without guards: absent, or some edge keeps it.
-  absl::StatusOr<bool> LooksKept(const Digest& digest);
+  // A look without guards: the blob's row, unless it is absent or some edge keeps it.
+  absl::StatusOr<std::optional<BlobRow>> LooksUnkept(const Digest& digest);
   // Removes the blob's record unless something keeps it; the condemned row goes either way. Nobody
   // waits for the removal, so its commit is not synced: its file goes after the page.
   absl::Status RemoveUnlessKept(std::string_view condemned_key, const Digest& digest,

@@ -5,6 +5,8 @@ namespace varve {
 
 std::vector<StoreFactory> AllStores() { return {GrpcDoorStore(), HttpDoorStore()}; }
 
+std::vector<StoreFactory> ModelStores() { return AllStores(); }
+
 std::vector<StoreFactory> ConcurrentStores() { return AllStores(); }
 
 }  // namespace varve

@@ -5,6 +5,10 @@ namespace varve {
 
 std::vector<StoreFactory> AllStores() { return {DiskStore(), MemoryStore(), FlakyStore()}; }
 
+std::vector<StoreFactory> ModelStores() {
+  return {DiskStore(), MemoryStore(), FlakyStore(), PowerStore()};
+}
+
 std::vector<StoreFactory> ConcurrentStores() { return {DiskStore(), MemoryStore()}; }
 
 }  // namespace varve

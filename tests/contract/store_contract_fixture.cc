@@ -13,6 +13,8 @@
 #include "tests/support/fake_clock.h"
 #include "tests/support/flaky_index.h"
 #include "tests/support/memory_file_system.h"
+#include "tests/support/memory_rocksdb_file_system.h"
+#include "tests/support/power_loss_index.h"
 
 namespace varve {
 namespace {
@@ -97,26 +99,82 @@ class DiskEngine final : public EngineUnderTest {
   std::optional<uint64_t> blob_bytes_read() const override { return std::nullopt; }
 };
 
-class MemoryEngine final : public EngineUnderTest {
+// What a power cut leaves: at worst what was synced, at best all, mostly something between.
+Survival SurvivalOf(uint64_t seed) {
+  switch (seed % 4) {
+    case 0:
+      return Survival::kOnlySynced;
+    case 1:
+      return Survival::kEverything;
+    default:
+      return Survival::kRandom;
+  }
+}
+
+// Over a disk in memory that can lose its power.
+class PoweredEngine : public EngineUnderTest {
  public:
-  MemoryEngine(const StoreSettings& settings, std::unique_ptr<Index> index)
-      : EngineUnderTest(settings), index_(std::move(index)) {
+  FileSystem& disk() override { return disk_; }
+  std::optional<uint64_t> blob_bytes_read() const override {
+    return disk_.Counters(Under(blobs_directory())).bytes_read;
+  }
+  bool has_power_switch() const override { return true; }
+  void CutPowerAfter(uint64_t calls) override { disk_.CutPowerAfter(calls); }
+  void PowerCycle(uint64_t seed) override {
+    disk_.CutPower();
+    Close();
+    disk_.PowerUp(SurvivalOf(seed), seed);
+    PowerUpIndex(SurvivalOf(seed), seed);
+    Open();
+  }
+
+ protected:
+  explicit PoweredEngine(const StoreSettings& settings) : EngineUnderTest(settings) {
     directory_ = "/store";
     options_.file_system = &disk_;
+  }
+  virtual void PowerUpIndex(Survival /*survival*/, uint64_t /*seed*/) {}
+
+  MemoryFileSystem disk_;
+};
+
+class MemoryEngine final : public PoweredEngine {
+ public:
+  using Wrap = std::function<std::unique_ptr<Index>(std::unique_ptr<Index> index)>;
+
+  explicit MemoryEngine(const StoreSettings& settings, const Wrap& wrap = nullptr)
+      : PoweredEngine(settings) {
+    auto index = std::make_unique<PowerLossIndex>(NewMemoryIndex(), disk_);
+    powered_index_ = index.get();
+    index_ = wrap == nullptr ? std::move(index) : wrap(std::move(index));
     options_.open_index = [this](const std::string&) -> absl::StatusOr<std::unique_ptr<Index>> {
       return std::make_unique<BorrowedIndex>(*index_);
     };
     Open();
   }
   ~MemoryEngine() override { Close(); }
-  FileSystem& disk() override { return disk_; }
-  std::optional<uint64_t> blob_bytes_read() const override {
-    return disk_.Counters(Under(blobs_directory())).bytes_read;
-  }
 
  private:
-  MemoryFileSystem disk_;
-  const std::unique_ptr<Index> index_;
+  void PowerUpIndex(Survival survival, uint64_t seed) override {
+    powered_index_->PowerUp(survival, seed);
+  }
+
+  PowerLossIndex* powered_index_ = nullptr;
+  std::unique_ptr<Index> index_;
+};
+
+class RocksdbMemoryEngine final : public PoweredEngine {
+ public:
+  explicit RocksdbMemoryEngine(const StoreSettings& settings) : PoweredEngine(settings) {
+    options_.open_index = [this](const std::string& path) {
+      RocksdbIndexOptions options;
+      options.cache_bytes = 4 << 20;
+      options.file_system = NewMemoryRocksdbFileSystem(disk_);
+      return OpenRocksdbIndex(path, options);
+    };
+    Open();
+  }
+  ~RocksdbMemoryEngine() override { Close(); }
 };
 
 std::string DescriptorJson(std::string_view media_type, const Digest& digest, bool foreign) {
@@ -165,7 +223,7 @@ StoreFactory DiskStore() {
 
 StoreFactory MemoryStore() {
   return {"Memory", [](const StoreSettings& settings) -> std::unique_ptr<StoreUnderTest> {
-            return std::make_unique<MemoryEngine>(settings, NewMemoryIndex());
+            return std::make_unique<MemoryEngine>(settings);
           }};
 }
 
@@ -176,8 +234,18 @@ StoreFactory FlakyStore() {
             // A manifest with 900 references meets 900 guards: each try must have a chance.
             options.guard_conflict_rate = 0.001;
             return std::make_unique<MemoryEngine>(settings,
-                                                  NewFlakyIndex(NewMemoryIndex(), options));
+                                                  [options](std::unique_ptr<Index> index) {
+                                                    return NewFlakyIndex(std::move(index), options);
+                                                  });
           }};
+}
+
+StoreFactory PowerStore() {
+  return {"Power",
+          [](const StoreSettings& settings) -> std::unique_ptr<StoreUnderTest> {
+            return std::make_unique<RocksdbMemoryEngine>(settings);
+          },
+          2000};
 }
 
 std::string StoreName(const testing::TestParamInfo<StoreFactory>& info) { return info.param.name; }

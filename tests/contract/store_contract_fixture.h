@@ -72,6 +72,14 @@ class StoreUnderTest {
   // Closes the store, as a stop of the daemon does, and opens it again.
   virtual void Reopen() = 0;
 
+  // Whether the disk below can lose its power.
+  virtual bool has_power_switch() const { return false; }
+  // The power goes after `calls` more calls that change the disk or the index.
+  virtual void CutPowerAfter(uint64_t /*calls*/) {}
+  // Cuts the power if it is still on, and opens the store again over what `seed` lets survive of
+  // what was not synced.
+  virtual void PowerCycle(uint64_t /*seed*/) {}
+
   // Time passes; nothing else waits.
   virtual void Advance(int64_t nanos) = 0;
   // Somebody sets the machine's clock.
@@ -104,9 +112,12 @@ inline void PrintTo(const Digest& digest, std::ostream* out) { *out << digest.To
 StoreFactory DiskStore();
 StoreFactory MemoryStore();
 StoreFactory FlakyStore();
-// What a binary runs the suites over, and the tests with many clients at once. Each binary has its
-// own: engine_stores.cc or door_stores.cc.
+// RocksDB and blob files on a disk in memory, all of which can lose its power.
+StoreFactory PowerStore();
+// What a binary runs the suites over, and the tests with a model or many clients at once. Each
+// binary has its own: engine_stores.cc or door_stores.cc.
 std::vector<StoreFactory> AllStores();
+std::vector<StoreFactory> ModelStores();
 std::vector<StoreFactory> ConcurrentStores();
 std::string StoreName(const testing::TestParamInfo<StoreFactory>& info);
 

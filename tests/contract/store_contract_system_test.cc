@@ -279,6 +279,46 @@ TEST_P(StoreSystemTest, EventsDoNotSurviveARestartAndWhoWatchesIsTold) {
   EXPECT_THAT(Log().After("", 10).value(), IsEmpty());
 }
 
+TEST_P(StoreSystemTest, ACheckOfASoundStoreFindsNothing) {
+  VARVE_NEEDS(kListImages);
+  PushImage("app", 1, {"v1"});
+  PushImage("other", 2);
+  int findings = 0;
+  const absl::StatusOr<CheckReport> report = store().Check([&](const CheckStep& step) {
+    if (step.finding.has_value()) ++findings;
+    return true;
+  });
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(findings, 0);
+  EXPECT_EQ(report->findings, 0u);
+  EXPECT_EQ(report->manifests, 2u);
+  EXPECT_EQ(report->files, 2u);
+  EXPECT_GT(report->rows, 20u);
+}
+
+TEST_P(StoreSystemTest, ACheckTellsWhatIsWrong) {
+  VARVE_NEEDS(kListImages);
+  const Image image = PushImage("app", 1, {"v1"});
+  ASSERT_TRUE(under_test().disk().Create(under_test().blobs_directory() + "/000000/note").ok());
+  ASSERT_TRUE(under_test().disk().Remove(under_test().BlobFiles(100'000).front()).ok());
+  std::vector<CheckFinding> findings;
+  const absl::StatusOr<CheckReport> report = store().Check([&](const CheckStep& step) {
+    if (step.finding.has_value()) findings.push_back(*step.finding);
+    return true;
+  });
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->findings, 2u);
+  ASSERT_EQ(findings.size(), 2u);
+  EXPECT_EQ(findings[0].kind, CheckFinding::Kind::kBadContent);
+  EXPECT_EQ(findings[0].digest, image.layer);
+  EXPECT_EQ(findings[1].kind, CheckFinding::Kind::kStrayFile);
+  EXPECT_EQ(findings[1].digest, std::nullopt);
+  EXPECT_EQ(findings[1].text, "nothing names the file blobs/000000/note: nothing removes it");
+  const absl::StatusOr<CheckReport> stopped =
+      store().Check([](const CheckStep& step) { return !step.finding.has_value(); });
+  EXPECT_EQ(stopped.status().code(), Code::kCancelled);
+}
+
 INSTANTIATE_TEST_SUITE_P(Stores, StoreSystemTest, testing::ValuesIn(AllStores()), StoreName);
 
 }  // namespace

@@ -130,6 +130,7 @@ class Replayer {
     if (cut_.again && violations_.empty()) CrashAgain();
     if (violations_.empty()) Open("after the power cut");
     if (violations_.empty()) CompareAfterCut();
+    if (violations_.empty()) CheckSound();
     if (violations_.empty()) GoOn();
     if (violations_.empty()) RemoveEverything();
     return std::move(violations_);
@@ -212,6 +213,16 @@ class Replayer {
     for (std::string& difference : first) Violation(std::move(difference));
   }
 
+  // What must be alive is kept, and nothing else for ever.
+  void CheckSound() {
+    const absl::StatusOr<CheckReport> report =
+        crashing_.store().Check([this](const CheckStep& step) {
+          if (step.finding.has_value()) Violation(StrCat("a check: ", step.finding->text));
+          return true;
+        });
+    if (!report.ok()) Violation(StrCat("a check: ", report.status().ToString()));
+  }
+
   void GoOn() {
     absl::Status status = PushBlob(crashing_.store(), kAfterwards, config_);
     status.Update(PushBlob(crashing_.store(), kAfterwards, layer_));
@@ -229,6 +240,7 @@ class Replayer {
     for (std::string& difference : model_.Differences(crashing_.store(), contents_)) {
       Violation(StrCat("at the end: ", difference));
     }
+    CheckSound();
   }
 
   void RemoveEverything() {

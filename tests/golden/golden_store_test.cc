@@ -107,6 +107,17 @@ TEST_F(GoldenStoreTest, Version1ShowsItsManifestsTagsAndReferrers) {
   EXPECT_EQ(referrers->rows[0].manifest.digest, content_.signature.digest);
 }
 
+TEST_F(GoldenStoreTest, Version1IsSound) {
+  const absl::StatusOr<std::unique_ptr<Store>> store = Open();
+  ASSERT_EQ(store.status(), absl::OkStatus());
+  const absl::StatusOr<CheckReport> report = (*store)->Check([](const CheckStep& step) {
+    if (step.finding.has_value()) ADD_FAILURE() << step.finding->text;
+    return true;
+  });
+  ASSERT_EQ(report.status(), absl::OkStatus());
+  EXPECT_EQ(report->manifests, 3u);
+}
+
 TEST_F(GoldenStoreTest, Version1NamesTheRepositoriesOfAnId) {
   const absl::StatusOr<std::unique_ptr<Store>> store = Open();
   ASSERT_EQ(store.status(), absl::OkStatus());

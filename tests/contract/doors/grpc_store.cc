@@ -287,4 +287,8 @@ absl::StatusOr<StoreInfo> GrpcStore::Info() {
 
 absl::StatusOr<DiskUsage> GrpcStore::MeasureDiskUsage() { return client_->MeasureDiskUsage(); }
 
+absl::StatusOr<CheckReport> GrpcStore::Check(const CheckObserver& observer) {
+  return client_->Check(observer);
+}
+
 }  // namespace varve

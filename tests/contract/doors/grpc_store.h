@@ -74,6 +74,7 @@ class GrpcStore final : public DoorStore {
   absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view repository) override;
   absl::StatusOr<StoreInfo> Info() override;
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override;
+  absl::StatusOr<CheckReport> Check(const CheckObserver& observer) override;
 
  private:
   const std::unique_ptr<Client> client_;

@@ -1,14 +1,24 @@
 #include "storage/catalog/promises.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <memory>
 #include <thread>
 
 #include "storage/digest/hasher.h"
 #include "storage/limits.h"
 #include "tests/support/fake_clock.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#include <sanitizer/allocator_interface.h>
+#define VARVE_SANITIZED 1
+#endif
+#endif
 
 namespace varve {
 namespace {
@@ -103,6 +113,46 @@ TEST_F(PromisesTest, WallClockDoesNotMatter) {
   EXPECT_FALSE(Free(digest_));
   clock_.JumpWall(-3 * 365 * 86'400 * kNanosPerSecond);
   EXPECT_FALSE(Free(digest_));
+}
+
+// What is allocated now.
+size_t AllocatedBytes() {
+#ifdef VARVE_SANITIZED
+  return __sanitizer_get_current_allocated_bytes();
+#else
+  const struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+#endif
+}
+
+// As storage/limits.h says, also when they come and go, which wears hash tables out.
+TEST_F(PromisesTest, MemoryHasALimit) {
+  const size_t before = AllocatedBytes();
+  const auto promises = std::make_unique<Promises>(clock_, kPromise);
+  size_t most = 0;
+  for (uint64_t i = 0; i < 3 * kMaxPromises; ++i) {
+    promises->Grant(kHere, Numbered(i));
+    if (i >= kMaxPromises * 3 / 4) promises->Consume(kHere, Numbered(i - kMaxPromises * 3 / 4));
+    if (i % 1000 == 0) most = std::max(most, AllocatedBytes() - before);
+  }
+  EXPECT_FALSE(promises->BeginReclaim(Numbered(3 * kMaxPromises - 1)) == std::nullopt);
+  RecordProperty("bytes", static_cast<int>(most));
+  EXPECT_LE(most, 32 * kMiB);
+  EXPECT_GE(most, 16 * kMiB);
+}
+
+TEST_F(PromisesTest, MemoryHasALimitWhateverTheRepositories) {
+  const size_t before = AllocatedBytes();
+  const auto promises = std::make_unique<Promises>(clock_, kPromise);
+  size_t most = 0;
+  for (uint64_t i = 0; i < 2 * kMaxPromises; ++i) {
+    promises->Grant(i % 5 + 1, Numbered(i / 5));
+    if (i % 1000 == 0) most = std::max(most, AllocatedBytes() - before);
+  }
+  for (uint64_t i = 0; i < 10'000; ++i) promises->Grant(i + 1, digest_);
+  most = std::max(most, AllocatedBytes() - before);
+  RecordProperty("bytes", static_cast<int>(most));
+  EXPECT_LE(most, 32 * kMiB);
 }
 
 TEST_F(PromisesTest, TooManyMeanThatNothingIsFree) {

@@ -1,0 +1,130 @@
+// `system fsck` and its short form `fsck`.
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "client/cli/commands.h"
+#include "client/cli/progress.h"
+#include "client/cli/terminal.h"
+#include "client/cli/text.h"
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+
+namespace varve {
+namespace {
+
+struct FsckArguments {
+  bool quiet = false;
+  bool json = false;
+};
+
+std::string_view KindName(CheckFinding::Kind kind) {
+  switch (kind) {
+    case CheckFinding::Kind::kDamagedRow:
+      return "damaged-row";
+    case CheckFinding::Kind::kMissingEdge:
+      return "missing-edge";
+    case CheckFinding::Kind::kEdgeWithoutSource:
+      return "edge-without-source";
+    case CheckFinding::Kind::kMissingContent:
+      return "missing-content";
+    case CheckFinding::Kind::kBadContent:
+      return "bad-content";
+    case CheckFinding::Kind::kTagWithoutImage:
+      return "tag-without-image";
+    case CheckFinding::Kind::kMissingRow:
+      return "missing-row";
+    case CheckFinding::Kind::kOrphanRow:
+      return "orphan-row";
+    case CheckFinding::Kind::kNeverEnds:
+      return "never-ends";
+    case CheckFinding::Kind::kLiveRemoval:
+      return "live-removal";
+    case CheckFinding::Kind::kNeverReclaimed:
+      return "never-reclaimed";
+    case CheckFinding::Kind::kStrayFile:
+      return "stray-file";
+    case CheckFinding::Kind::kWrongStatistics:
+      return "wrong-statistics";
+  }
+  return "unknown";
+}
+
+std::string FindingText(const CheckFinding& finding, bool json) {
+  if (!json) return StrCat(KindName(finding.kind), ": ", Printable(finding.text), "\n");
+  JsonObject object;
+  object.Add("finding", KindName(finding.kind));
+  if (finding.digest.has_value()) object.Add("digest", finding.digest->ToString());
+  if (!finding.repository.empty()) object.Add("repository", finding.repository);
+  return object.Add("text", finding.text).Line();
+}
+
+std::string Looked(const CheckReport& report) {
+  return StrCat(report.rows, " rows, ", report.manifests, " manifests, ", report.files, " files");
+}
+
+std::string ReportText(const CheckReport& report, bool json) {
+  if (!json) {
+    return StrCat("Checked ", Looked(report), ": ",
+                  report.findings == 0 ? "nothing is wrong" : StrCat(report.findings, " findings"),
+                  "\n");
+  }
+  return JsonObject()
+      .Add("rows", report.rows)
+      .Add("manifests", report.manifests)
+      .Add("files", report.files)
+      .Add("findings", report.findings)
+      .Line();
+}
+
+absl::Status Fsck(Session& session, const FsckArguments& arguments) {
+  ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  Progress progress(ProgressOnStandardError(arguments.quiet));
+  const Progress::Row row = progress.Add("store", std::nullopt, "checking");
+  bool found = false;
+  const absl::StatusOr<CheckReport> report = client->Check([&](const CheckStep& step) {
+    if (!step.finding.has_value()) {
+      progress.SetState(row, Looked(step.so_far));
+      return true;
+    }
+    // From here on the findings show that it goes on.
+    if (!found) progress.Finish();
+    found = true;
+    return Print(FindingText(*step.finding, arguments.json)) && FlushOutput().ok();
+  });
+  progress.Complete(row, report.ok() ? "checked" : "failed");
+  progress.Finish();
+  RETURN_IF_ERROR(report.status());
+  Print(ReportText(*report, arguments.json));
+  if (report->findings == 0) return absl::OkStatus();
+  // The code for corruption.
+  return absl::DataLossError(StrCat("the store has ", report->findings,
+                                    report->findings == 1 ? " finding" : " findings",
+                                    "; nothing was changed"));
+}
+
+void AddFsck(CLI::App& group, Session& session) {
+  auto arguments = std::make_shared<FsckArguments>();
+  CLI::App* const command = group.add_subcommand(
+      "fsck",
+      "Look for what is wrong in the store, while the daemon serves: whether all that tags, "
+      "images, holds and leases need is there and kept, and nothing else is kept for ever. "
+      "Repairs nothing, and does not read the bytes of layers. Exit code 3 when there are "
+      "findings");
+  command->add_flag("-q,--quiet", arguments->quiet, "Show no progress");
+  command->add_flag("--json", arguments->json, "One JSON object a finding, the report last");
+  command->callback([&session, arguments] {
+    session.action = [&session, arguments] { return Fsck(session, *arguments); };
+  });
+}
+
+}  // namespace
+
+void AddFsckCommand(CLI::App& app, Session& session) {
+  AddFsck(*app.get_subcommand("system"), session);
+  AddFsck(app, session);
+}
+
+}  // namespace varve

@@ -1,0 +1,94 @@
+// System.Check.
+#include <optional>
+#include <utility>
+
+#include "client/grpc_client.h"
+#include "client/messages.h"
+#include "storage/base/status.h"
+
+namespace varve {
+namespace {
+
+CheckFinding::Kind FromMessage(v1::CheckResponse::Finding::Kind kind) {
+  using Message = v1::CheckResponse::Finding;
+  switch (kind) {
+    case Message::MISSING_EDGE:
+      return CheckFinding::Kind::kMissingEdge;
+    case Message::EDGE_WITHOUT_SOURCE:
+      return CheckFinding::Kind::kEdgeWithoutSource;
+    case Message::MISSING_CONTENT:
+      return CheckFinding::Kind::kMissingContent;
+    case Message::BAD_CONTENT:
+      return CheckFinding::Kind::kBadContent;
+    case Message::TAG_WITHOUT_IMAGE:
+      return CheckFinding::Kind::kTagWithoutImage;
+    case Message::MISSING_ROW:
+      return CheckFinding::Kind::kMissingRow;
+    case Message::ORPHAN_ROW:
+      return CheckFinding::Kind::kOrphanRow;
+    case Message::NEVER_ENDS:
+      return CheckFinding::Kind::kNeverEnds;
+    case Message::LIVE_REMOVAL:
+      return CheckFinding::Kind::kLiveRemoval;
+    case Message::NEVER_RECLAIMED:
+      return CheckFinding::Kind::kNeverReclaimed;
+    case Message::STRAY_FILE:
+      return CheckFinding::Kind::kStrayFile;
+    case Message::WRONG_STATISTICS:
+      return CheckFinding::Kind::kWrongStatistics;
+    default:
+      return CheckFinding::Kind::kDamagedRow;  // also what a newer daemon tells apart
+  }
+}
+
+absl::StatusOr<CheckFinding> FromMessage(const v1::CheckResponse::Finding& message) {
+  CheckFinding finding;
+  finding.kind = FromMessage(message.kind());
+  if (!message.digest().empty()) {
+    ASSIGN_OR_RETURN(finding.digest, Digest::Parse(message.digest()));
+  }
+  finding.repository = message.repository();
+  finding.text = message.text();
+  return finding;
+}
+
+CheckReport FromMessage(const v1::CheckResponse::Report& message) {
+  return {message.rows(), message.manifests(), message.files(), message.findings()};
+}
+
+}  // namespace
+
+absl::StatusOr<CheckReport> GrpcClient::Check(const CheckObserver& observer) {
+  // No deadline: it works as long as the store is large, and shows that it does.
+  grpc::ClientContext context;
+  const auto stream = system_->Check(&context, v1::CheckRequest());
+  std::optional<CheckReport> report;
+  CheckStep step;
+  bool wanted = true;
+  for (v1::CheckResponse message; stream->Read(&message);) {
+    if (message.has_report()) {
+      report = FromMessage(message.report());
+      continue;
+    }
+    if (!wanted) continue;
+    step.finding.reset();
+    if (message.has_finding()) {
+      absl::StatusOr<CheckFinding> finding = FromMessage(message.finding());
+      if (!finding.ok()) {
+        context.TryCancel();
+        return finding.status();
+      }
+      step.finding = *std::move(finding);
+      ++step.so_far.findings;
+    } else {
+      step.so_far = FromMessage(message.so_far());
+    }
+    wanted = observer == nullptr || observer(step);
+    if (!wanted) context.TryCancel();
+  }
+  RETURN_IF_ERROR(FromGrpc(stream->Finish()));
+  if (!report.has_value()) return absl::UnavailableError("the daemon ended without a report");
+  return *report;
+}
+
+}  // namespace varve

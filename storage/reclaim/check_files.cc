@@ -1,0 +1,87 @@
+// The parts of a check that are about no single row: counters, and the files under blobs/.
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/index/counter.h"
+#include "storage/index/rows.h"
+#include "storage/reclaim/reference_check.h"
+
+namespace varve {
+namespace {
+
+using Kind = CheckFinding::Kind;
+
+// Rows of up to 64 KiB.
+constexpr size_t kUploadPageRows = 16;
+constexpr uint64_t kFilesBetweenSteps = 256;
+
+}  // namespace
+
+absl::Status ReferenceCheck::CheckCounter(std::string_view name, uint64_t counted,
+                                          const std::function<uint64_t()>& changed) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> value, parts_.index.Get(CounterKey(name)));
+  const int64_t says = value.has_value() ? DecodeCounter(*value) : 0;
+  const uint64_t more = static_cast<uint64_t>(says) - counted;
+  const uint64_t fewer = counted - static_cast<uint64_t>(says);
+  // Asked after the counter was read: what changed it had begun.
+  if (std::min(more, fewer) <= changed()) return absl::OkStatus();
+  return Tell({Kind::kWrongStatistics, std::nullopt, "",
+               StrCat("the counter ", name, " says ", says, ", but there are ", counted)});
+}
+
+absl::Status ReferenceCheck::WalkFiles() {
+  return parts_.files.VisitEntries(
+      [&](const std::string& name, FileId file) { return VisitFile(name, file); });
+}
+
+absl::Status ReferenceCheck::VisitFile(const std::string& name, FileId file) {
+  ++report_.files;
+  if (report_.files % kFilesBetweenSteps == 0) RETURN_IF_ERROR(SayHowFar());
+  bool named = false;
+  if (file != 0) {
+    ASSIGN_OR_RETURN(named, IsNamed(file));
+  }
+  if (named) return absl::OkStatus();
+  return Tell({Kind::kStrayFile, std::nullopt, "",
+               StrCat("nothing names the file blobs/", name, ": nothing removes it")});
+}
+
+absl::StatusOr<bool> ReferenceCheck::IsNamed(FileId file) {
+  RowReads reads(parts_.index);
+  ASSIGN_OR_RETURN(const bool of_blob, reads.Has(FileKey(file)));
+  if (of_blob) return true;
+  // In the order in which a file goes through them, so that one that goes on is met: being written,
+  // of an upload that was saved, of a blob, garbage, gone.
+  if (parts_.unnamed.Contains(file) || parts_.ingests.ReceivesInto(file)) return true;
+  ASSIGN_OR_RETURN(const bool of_upload, IsUpload(file));
+  if (of_upload) return true;
+  for (const std::string& key : {FileKey(file), RemovingKey(file)}) {
+    ASSIGN_OR_RETURN(const bool there, reads.Has(key));
+    if (there) return true;
+  }
+  const absl::StatusOr<FileStat> stat = parts_.files.Stat(file);
+  if (absl::IsNotFound(stat.status())) return true;
+  RETURN_IF_ERROR(stat.status());
+  return false;
+}
+
+absl::StatusOr<bool> ReferenceCheck::IsUpload(FileId file) {
+  const std::string prefix = IngestPrefix();
+  std::string after;
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
+                     parts_.index.Scan(PrefixRange(prefix, after), kUploadPageRows));
+    for (const KeyValue& row : rows) {
+      const absl::StatusOr<IngestRow> upload = IngestRow::Decode(row.value);
+      if (upload.ok() && upload->file == file) return true;
+    }
+    if (rows.size() < kUploadPageRows) return false;
+    after = rows.back().key.substr(prefix.size());
+  }
+}
+
+}  // namespace varve
