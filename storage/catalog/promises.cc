@@ -10,13 +10,18 @@ namespace {
 
 // However often writes renew it, a promise ends a day after it was last granted.
 constexpr int64_t kLongestPromiseNanos = 24 * 3600 * kNanosPerSecond;
+// The time of the last grant is kept this exactly.
+constexpr int64_t kGrantStepNanos = kNanosPerSecond / 1000;
 // Somebody else is removing the same; that takes one transaction.
 constexpr int64_t kOtherRemovalNanos = kNanosPerSecond;
 
 }  // namespace
 
 Promises::Promises(Clock& clock, int64_t promise_nanos)
-    : clock_(clock), promise_nanos_(promise_nanos), hold_everything_until_(0) {
+    : clock_(clock),
+      promise_nanos_(promise_nanos),
+      hold_everything_until_(0),
+      last_grant_(clock.MonotonicNanos() - kLongestPromiseNanos) {
   HoldEverything();
 }
 
@@ -55,8 +60,16 @@ void Promises::DropExpired(Shard& shard, int64_t now) {
   }
 }
 
+int64_t Promises::NanosSinceGrant() const {
+  return clock_.MonotonicNanos() - last_grant_.load(std::memory_order_relaxed);
+}
+
 void Promises::Grant(RepositoryId repository, const Digest& digest) {
   const int64_t now = clock_.MonotonicNanos();
+  // Seldom written, so that threads which only read it do not wait for its cache line.
+  if (now - last_grant_.load(std::memory_order_relaxed) >= kGrantStepNanos) {
+    last_grant_.store(now, std::memory_order_relaxed);
+  }
   Shard& shard = ShardOf(digest);
   MutexLock lock(shard.mutex);
   while (shard.reclaiming.contains(digest)) shard.reclaimed.Wait(shard.mutex);

@@ -50,6 +50,8 @@ class Promises {
   void EndReclaim(const Digest& digest);
 
   int64_t promise_nanos() const { return promise_nanos_; }
+  // Since the last Grant, to the millisecond: how long nobody has pushed or asked before a push.
+  int64_t NanosSinceGrant() const;
 
  private:
   struct Promise {
@@ -79,6 +81,7 @@ class Promises {
   const int64_t promise_nanos_;
   std::array<Shard, kShards> shards_;
   std::atomic<int64_t> hold_everything_until_;
+  std::atomic<int64_t> last_grant_;
 
   Mutex writes_mutex_;  // taken after a shard's
   absl::flat_hash_map<RepositoryId, int64_t> last_write_ ABSL_GUARDED_BY(writes_mutex_);

@@ -10,6 +10,7 @@
 #include "storage/index/keys.h"
 #include "storage/index/rows.h"
 #include "storage/reclaim/announced_removal.h"
+#include "storage/reclaim/work_pace.h"
 
 namespace varve {
 namespace {
@@ -55,11 +56,13 @@ Prune::Prune(Parts parts, PruneSelection selection, bool dry_run, const PruneObs
               }) {}
 
 absl::StatusOr<PruneReport> Prune::Run() {
+  WorkPace pace(parts_.promises);
   const absl::Status walked =
       VisitMembers(parts_.images.index, [&](const Member& member) -> absl::Status {
         RETURN_IF_ERROR(set_.Gather(member, [&](const DanglingSet::Content& content, bool follows) {
           return Take(content, follows);
         }));
+        pace.Rest();
         return stopped_ ? absl::CancelledError("the observer has seen enough") : absl::OkStatus();
       });
   if (!stopped_) RETURN_IF_ERROR(walked);

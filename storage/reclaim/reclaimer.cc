@@ -7,11 +7,13 @@
 #include "storage/base/status.h"
 #include "storage/index/keys.h"
 #include "storage/index/rows.h"
+#include "storage/reclaim/work_pace.h"
 
 namespace varve {
 namespace {
 
-constexpr size_t kPageRows = 256;
+// The files of a page are unlinked together; many at once hold up the syncs of others.
+constexpr size_t kPageRows = 32;
 // Clocks are slewed by milliseconds; a difference of a minute is a jump.
 constexpr int64_t kClockJumpNanos = 60 * kNanosPerSecond;
 
@@ -39,6 +41,7 @@ absl::StatusOr<ReclaimReport> Reclaimer::Run() {
   absl::Status first_error;
   const std::string end = CondemnedKey(parts_.clock.WallNanos() + 1, Digest());
   std::string begin = CondemnedPrefix();
+  WorkPace pace(parts_.promises);
   for (;;) {
     ASSIGN_OR_RETURN(const std::vector<KeyValue> rows, parts_.index.Scan({begin, end}, kPageRows));
     for (const KeyValue& row : rows) {
@@ -47,6 +50,7 @@ absl::StatusOr<ReclaimReport> Reclaimer::Run() {
       if (absl::IsResourceExhausted(examined)) return examined;
       first_error.Update(examined);
       begin = row.key + '\0';
+      pace.Rest();
     }
     // One sync for a page of removals, and then their files: the space comes back as it goes.
     ASSIGN_OR_RETURN(const uint64_t freed, parts_.removals.UnlinkAdded());

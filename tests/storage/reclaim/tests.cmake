@@ -15,5 +15,6 @@ varve_test(storage_reclaim_tests LABEL unit
     reclaim/prune_schedules_test.cc
     reclaim/reclaimer_test.cc
     reclaim/reference_check_test.cc
+    reclaim/work_pace_test.cc
   LIBRARIES varve_docker_scenario varve_test_support varve_flaky_index varve_crash_replay
     Boost::headers Threads::Threads)
