@@ -49,7 +49,7 @@ def percentile(ascending, share):
 
 
 def latencies(operations, begin, end):
-    """{kind, and "all": ascending milliseconds} of the operations due in [begin, end) that succeeded."""
+    """{kind, and "all": ascending milliseconds} of those due in [begin, end) that succeeded."""
     found = {"all": [], "push": [], "pull": []}
     for operation in operations:
         if operation["ok"] and begin <= operation["due"] < end:
@@ -178,8 +178,9 @@ def settle():
 
 def prune(socket):
     """The report of `varve image prune --force` with the images it named."""
-    done = subprocess.run([CLIENT, "--address", f"unix://{socket}", "image", "prune", "--force", "--json"],
-                          capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [CLIENT, "--address", f"unix://{socket}", "image", "prune", "--force", "--json"],
+        capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"varve image prune: {done.stderr.strip()}")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
