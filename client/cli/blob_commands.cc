@@ -11,6 +11,7 @@
 #include "client/byte_source.h"
 #include "client/cli/arguments.h"
 #include "client/cli/commands.h"
+#include "client/cli/listing.h"
 #include "client/cli/output_file.h"
 #include "client/cli/progress.h"
 #include "client/cli/text.h"
@@ -169,11 +170,6 @@ void AddStat(CLI::App& group, Session& session) {
   SetAction(command, session, arguments, Stat);
 }
 
-struct BlobListArguments {
-  bool quiet = false;
-  bool json = false;
-};
-
 std::string JsonRow(const BlobDetails& details) {
   return JsonObject()
       .Add("digest", details.blob.digest.ToString())
@@ -185,40 +181,29 @@ std::string JsonRow(const BlobDetails& details) {
       .Line();
 }
 
-std::vector<std::string> TableRow(const BlobDetails& details, int64_t now_nanos) {
+std::vector<std::string> TableRow(const BlobDetails& details) {
   std::string state = details.referenced ? "referenced" : "unreferenced";
   if (details.quarantined) state += ", damaged";
   return {details.blob.digest.ToString(), HumanSize(details.blob.size_bytes),
-          HumanDuration(now_nanos - details.blob.created_nanos) + " ago",
+          HumanDuration(SystemClock().WallNanos() - details.blob.created_nanos) + " ago",
           details.inlined ? "index" : "file", std::move(state)};
 }
 
-absl::Status List(Session& session, const BlobListArguments& arguments) {
+absl::Status List(Session& session, const ListingArguments& arguments) {
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
-  Table table({"DIGEST", "SIZE", "CREATED", "KEPT IN", "STATE"});
-  std::string page_token;
-  do {
-    ASSIGN_OR_RETURN(const BlobPage page, client->ListBlobs(page_token, kMaxPageRows));
-    std::string text;
-    std::vector<std::vector<std::string>> rows;
-    for (const BlobDetails& details : page.blobs) {
-      if (arguments.json) {
-        text += JsonRow(details);
-      } else if (arguments.quiet) {
-        text += details.blob.digest.ToString() + "\n";
-      } else {
-        rows.push_back(TableRow(details, SystemClock().WallNanos()));
-      }
-    }
-    if (!arguments.json && !arguments.quiet) text = table.Format(rows);
-    if (!Print(text)) break;
-    page_token = page.next_page_token;
-  } while (!page_token.empty());
-  return absl::OkStatus();
+  const RowForms<BlobDetails> forms = {
+      {"DIGEST", "SIZE", "CREATED", "KEPT IN", "STATE"},
+      TableRow,
+      [](const BlobDetails& details) { return details.blob.digest.ToString(); },
+      JsonRow,
+  };
+  return PrintListing(
+      arguments, [&](const std::string& token) { return client->ListBlobs(token, kMaxPageRows); },
+      &BlobPage::blobs, forms);
 }
 
 void AddList(CLI::App& group, Session& session) {
-  auto arguments = std::make_shared<BlobListArguments>();
+  auto arguments = std::make_shared<ListingArguments>();
   CLI::App* const command = group.add_subcommand("ls", "List all blobs of the store");
   command->add_flag("-q,--quiet", arguments->quiet, "Show digests only");
   command->add_flag("--json", arguments->json, "One JSON object a blob, one a line");

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "client/cli/commands.h"
+#include "client/cli/listing.h"
 #include "client/cli/text.h"
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
@@ -24,11 +25,6 @@ struct CreateArguments {
 
 struct ReleaseArguments {
   std::vector<std::string> names;
-  bool json = false;
-};
-
-struct ListArguments {
-  bool quiet = false;
   bool json = false;
 };
 
@@ -75,30 +71,22 @@ absl::Status Release(Session& session, const ReleaseArguments& arguments) {
                      [&](const std::string& name) { return client->ReleaseHold(name); });
 }
 
-absl::Status List(Session& session, const ListArguments& arguments) {
+std::vector<std::string> TableRow(const HoldInfo& hold) {
+  return {hold.name, ImageName(hold), HumanAge(hold.created_nanos, SystemClock().WallNanos()),
+          hold.expires_nanos == 0 ? "" : TimeText(hold.expires_nanos)};
+}
+
+absl::Status List(Session& session, const ListingArguments& arguments) {
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
-  Table table({"NAME", "IMAGE", "CREATED", "EXPIRES"});
-  std::string page_token;
-  do {
-    ASSIGN_OR_RETURN(const HoldPage page, client->ListHolds(page_token, kMaxPageRows));
-    std::string text;
-    std::vector<std::vector<std::string>> rows;
-    const int64_t now = SystemClock().WallNanos();
-    for (const HoldInfo& hold : page.holds) {
-      if (arguments.json) {
-        text += JsonRow(hold);
-      } else if (arguments.quiet) {
-        text += hold.name + "\n";
-      } else {
-        const std::string expires = hold.expires_nanos == 0 ? "" : TimeText(hold.expires_nanos);
-        rows.push_back({hold.name, ImageName(hold), HumanAge(hold.created_nanos, now), expires});
-      }
-    }
-    if (!arguments.json && !arguments.quiet) text = table.Format(rows);
-    if (!Print(text)) break;
-    page_token = page.next_page_token;
-  } while (!page_token.empty());
-  return absl::OkStatus();
+  const RowForms<HoldInfo> forms = {
+      {"NAME", "IMAGE", "CREATED", "EXPIRES"},
+      TableRow,
+      [](const HoldInfo& hold) { return hold.name; },
+      JsonRow,
+  };
+  return PrintListing(
+      arguments, [&](const std::string& token) { return client->ListHolds(token, kMaxPageRows); },
+      &HoldPage::holds, forms);
 }
 
 void AddCreate(CLI::App& group, Session& session) {
@@ -128,7 +116,7 @@ void AddRelease(CLI::App& group, Session& session) {
 }
 
 void AddList(CLI::App& group, Session& session) {
-  auto arguments = std::make_shared<ListArguments>();
+  auto arguments = std::make_shared<ListingArguments>();
   CLI::App* const command = group.add_subcommand("ls", "List the holds");
   command->add_flag("-q,--quiet", arguments->quiet, "Show names only");
   command->add_flag("--json", arguments->json, "One JSON object a hold, one a line");

@@ -8,6 +8,7 @@
 #include "absl/types/span.h"
 #include "client/cli/arguments.h"
 #include "client/cli/commands.h"
+#include "client/cli/listing.h"
 #include "client/cli/text.h"
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
@@ -39,11 +40,6 @@ struct RenewArguments {
 
 struct DeleteArguments {
   std::vector<std::string> ids;
-  bool json = false;
-};
-
-struct ListArguments {
-  bool quiet = false;
   bool json = false;
 };
 
@@ -116,30 +112,22 @@ absl::Status Delete(Session& session, const DeleteArguments& arguments) {
                      [&](const std::string& name) { return client->DeleteLease(name); });
 }
 
-absl::Status List(Session& session, const ListArguments& arguments) {
+std::vector<std::string> TableRow(const LeaseInfo& lease) {
+  return {lease.id, lease.owner, StrCat(lease.contents),
+          HumanAge(lease.created_nanos, SystemClock().WallNanos()), TimeText(lease.deadline_nanos)};
+}
+
+absl::Status List(Session& session, const ListingArguments& arguments) {
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
-  Table table({"LEASE", "OWNER", "CONTENTS", "CREATED", "DEADLINE"});
-  std::string page_token;
-  do {
-    ASSIGN_OR_RETURN(const LeasePage page, client->ListLeases(page_token, kMaxPageRows));
-    std::string text;
-    std::vector<std::vector<std::string>> rows;
-    const int64_t now = SystemClock().WallNanos();
-    for (const LeaseInfo& lease : page.leases) {
-      if (arguments.json) {
-        text += JsonRow(lease);
-      } else if (arguments.quiet) {
-        text += lease.id + "\n";
-      } else {
-        rows.push_back({lease.id, lease.owner, StrCat(lease.contents),
-                        HumanAge(lease.created_nanos, now), TimeText(lease.deadline_nanos)});
-      }
-    }
-    if (!arguments.json && !arguments.quiet) text = table.Format(rows);
-    if (!Print(text)) break;
-    page_token = page.next_page_token;
-  } while (!page_token.empty());
-  return absl::OkStatus();
+  const RowForms<LeaseInfo> forms = {
+      {"LEASE", "OWNER", "CONTENTS", "CREATED", "DEADLINE"},
+      TableRow,
+      [](const LeaseInfo& lease) { return lease.id; },
+      JsonRow,
+  };
+  return PrintListing(
+      arguments, [&](const std::string& token) { return client->ListLeases(token, kMaxPageRows); },
+      &LeasePage::leases, forms);
 }
 
 void AddCreate(CLI::App& group, Session& session) {
@@ -196,7 +184,7 @@ void AddDelete(CLI::App& group, Session& session) {
 }
 
 void AddList(CLI::App& group, Session& session) {
-  auto arguments = std::make_shared<ListArguments>();
+  auto arguments = std::make_shared<ListingArguments>();
   CLI::App* const command = group.add_subcommand("ls", "List the leases");
   command->add_flag("-q,--quiet", arguments->quiet, "Show ids only");
   command->add_flag("--json", arguments->json, "One JSON object a lease, one a line");

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "client/cli/commands.h"
+#include "client/cli/listing.h"
 #include "client/cli/text.h"
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
@@ -12,11 +13,6 @@
 
 namespace varve {
 namespace {
-
-struct ListArguments {
-  bool quiet = false;
-  bool json = false;
-};
 
 std::string JsonRow(const RepositoryInfo& repository) {
   return JsonObject()
@@ -27,30 +23,24 @@ std::string JsonRow(const RepositoryInfo& repository) {
       .Line();
 }
 
-absl::Status List(Session& session, const ListArguments& arguments) {
+std::vector<std::string> TableRow(const RepositoryInfo& repository) {
+  const int64_t age_nanos = SystemClock().WallNanos() - repository.created_nanos;
+  return {repository.name, StrCat(repository.tags), StrCat(repository.manifests),
+          HumanDuration(age_nanos) + " ago"};
+}
+
+absl::Status List(Session& session, const ListingArguments& arguments) {
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
-  Table table({"REPOSITORY", "TAGS", "MANIFESTS", "CREATED"});
-  std::string page_token;
-  do {
-    ASSIGN_OR_RETURN(const RepositoryPage page, client->ListRepositories(page_token, kMaxPageRows));
-    std::string text;
-    std::vector<std::vector<std::string>> rows;
-    const int64_t now = SystemClock().WallNanos();
-    for (const RepositoryInfo& repository : page.repositories) {
-      if (arguments.json) {
-        text += JsonRow(repository);
-      } else if (arguments.quiet) {
-        text += repository.name + "\n";
-      } else {
-        rows.push_back({repository.name, StrCat(repository.tags), StrCat(repository.manifests),
-                        HumanDuration(now - repository.created_nanos) + " ago"});
-      }
-    }
-    if (!arguments.json && !arguments.quiet) text = table.Format(rows);
-    if (!Print(text)) break;
-    page_token = page.next_page_token;
-  } while (!page_token.empty());
-  return absl::OkStatus();
+  const RowForms<RepositoryInfo> forms = {
+      {"REPOSITORY", "TAGS", "MANIFESTS", "CREATED"},
+      TableRow,
+      [](const RepositoryInfo& repository) { return repository.name; },
+      JsonRow,
+  };
+  return PrintListing(
+      arguments,
+      [&](const std::string& token) { return client->ListRepositories(token, kMaxPageRows); },
+      &RepositoryPage::repositories, forms);
 }
 
 }  // namespace
@@ -58,7 +48,7 @@ absl::Status List(Session& session, const ListArguments& arguments) {
 void AddRepositoryCommands(CLI::App& app, Session& session) {
   CLI::App* const group = app.add_subcommand("repo", "List repositories");
   group->require_subcommand(1);
-  auto arguments = std::make_shared<ListArguments>();
+  auto arguments = std::make_shared<ListingArguments>();
   CLI::App* const command = group->add_subcommand("ls", "List the repositories that have images");
   command->add_flag("-q,--quiet", arguments->quiet, "Show names only");
   command->add_flag("--json", arguments->json, "One JSON object a repository, one a line");
