@@ -16,13 +16,11 @@ constexpr size_t kRowsPerScan = 1000;
 
 absl::StatusOr<uint64_t> CountRows(Index& index, std::string_view prefix) {
   uint64_t count = 0;
-  KeyRange range = PrefixRange(prefix);
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows, index.Scan(range, kRowsPerScan));
-    count += rows.size();
-    if (rows.size() < kRowsPerScan) return count;
-    range.begin = StrCat(rows.back().key, std::string_view("\0", 1));
-  }
+  RETURN_IF_ERROR(VisitRows(index, prefix, kRowsPerScan, [&](const KeyValue&) {
+    ++count;
+    return absl::StatusOr<bool>(true);
+  }));
+  return count;
 }
 
 }  // namespace

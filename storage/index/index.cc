@@ -49,6 +49,21 @@ KeyRange PrefixRange(std::string_view prefix, std::string_view after) {
   return range;
 }
 
+absl::Status VisitRows(Index& index, std::string_view prefix, size_t page_rows,
+                       const std::function<absl::StatusOr<bool>(const KeyValue& row)>& visit) {
+  std::string after;
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
+                     index.Scan(PrefixRange(prefix, after), page_rows));
+    for (const KeyValue& row : rows) {
+      ASSIGN_OR_RETURN(const bool go_on, visit(row));
+      if (!go_on) return absl::OkStatus();
+    }
+    if (rows.size() < page_rows) return absl::OkStatus();
+    after = rows.back().key.substr(prefix.size());
+  }
+}
+
 absl::Status CheckIndexKey(std::string_view key) {
   if (key.size() <= kMaxIndexKeyBytes) return absl::OkStatus();
   return absl::InvalidArgumentError(

@@ -93,6 +93,12 @@ class Index {
                    Durability durability = Durability::kSynced);
 };
 
+// Calls `visit` for each row whose key starts with `prefix`, in order, `page_rows` read at a time,
+// of the latest committed state as it is when each page is read. False ends the walk, and so does
+// an error, which is returned.
+absl::Status VisitRows(Index& index, std::string_view prefix, size_t page_rows,
+                       const std::function<absl::StatusOr<bool>(const KeyValue& row)>& visit);
+
 }  // namespace varve
 
 #endif  // VARVE_STORAGE_INDEX_INDEX_H_

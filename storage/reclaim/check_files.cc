@@ -40,7 +40,7 @@ absl::Status ReferenceCheck::WalkFiles() {
 
 absl::Status ReferenceCheck::VisitFile(const std::string& name, FileId file) {
   ++report_.files;
-  if (report_.files % kFilesBetweenSteps == 0) RETURN_IF_ERROR(SayHowFar());
+  if (report_.files % kFilesBetweenSteps == 0) RETURN_IF_ERROR(Say(std::nullopt));
   bool named = false;
   if (file != 0) {
     ASSIGN_OR_RETURN(named, IsNamed(file));
@@ -70,18 +70,14 @@ absl::StatusOr<bool> ReferenceCheck::IsNamed(FileId file) {
 }
 
 absl::StatusOr<bool> ReferenceCheck::IsUpload(FileId file) {
-  const std::string prefix = IngestPrefix();
-  std::string after;
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
-                     parts_.index.Scan(PrefixRange(prefix, after), kUploadPageRows));
-    for (const KeyValue& row : rows) {
-      const absl::StatusOr<IngestRow> upload = IngestRow::Decode(row.value);
-      if (upload.ok() && upload->file == file) return true;
-    }
-    if (rows.size() < kUploadPageRows) return false;
-    after = rows.back().key.substr(prefix.size());
-  }
+  bool found = false;
+  RETURN_IF_ERROR(VisitRows(parts_.index, IngestPrefix(), kUploadPageRows,
+                            [&](const KeyValue& row) -> absl::StatusOr<bool> {
+                              const absl::StatusOr<IngestRow> upload = IngestRow::Decode(row.value);
+                              found = upload.ok() && upload->file == file;
+                              return !found;
+                            }));
+  return found;
 }
 
 }  // namespace varve

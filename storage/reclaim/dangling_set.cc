@@ -17,20 +17,15 @@ constexpr size_t kPageRows = 256;
 }  // namespace
 
 absl::Status VisitMembers(Index& index, const std::function<absl::Status(const Member&)>& visit) {
-  std::string after;
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
-                     index.Scan(PrefixRange(MemberPrefix(), after), kPageRows));
-    for (const KeyValue& row : rows) {
-      Member member;
-      if (!ParseMemberKey(row.key, &member.repository, &member.manifest)) {
-        return absl::DataLossError("a member row of the index is damaged");
-      }
-      RETURN_IF_ERROR(visit(member));
-      after = row.key.substr(MemberPrefix().size());
-    }
-    if (rows.size() < kPageRows) return absl::OkStatus();
-  }
+  return VisitRows(index, MemberPrefix(), kPageRows,
+                   [&](const KeyValue& row) -> absl::StatusOr<bool> {
+                     Member member;
+                     if (!ParseMemberKey(row.key, &member.repository, &member.manifest)) {
+                       return absl::DataLossError("a member row of the index is damaged");
+                     }
+                     RETURN_IF_ERROR(visit(member));
+                     return true;
+                   });
 }
 
 absl::Status DanglingSet::Gather(

@@ -13,17 +13,12 @@ namespace {
 
 constexpr size_t kPageRows = 256;
 
-// Calls `visit` for each row whose key starts with `prefix`, in pages.
-absl::Status VisitRows(Index& index, const std::string& prefix,
-                       const std::function<absl::Status(const KeyValue& row)>& visit) {
-  std::string after;
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
-                     index.Scan(PrefixRange(prefix, after), kPageRows));
-    for (const KeyValue& row : rows) RETURN_IF_ERROR(visit(row));
-    if (rows.size() < kPageRows) return absl::OkStatus();
-    after = rows.back().key.substr(prefix.size());
-  }
+absl::Status VisitAllRows(Index& index, std::string_view prefix,
+                          const std::function<absl::Status(const KeyValue& row)>& visit) {
+  return VisitRows(index, prefix, kPageRows, [&](const KeyValue& row) -> absl::StatusOr<bool> {
+    RETURN_IF_ERROR(visit(row));
+    return true;
+  });
 }
 
 absl::StatusOr<bool> HasRow(Index& index, const std::string& prefix) {
@@ -44,7 +39,7 @@ class UsageWalk {
   absl::StatusOr<DiskUsage> Run() {
     RETURN_IF_ERROR(CountNames());
     RETURN_IF_ERROR(
-        VisitRows(index_, BlobPrefix(), [&](const KeyValue& row) { return CountBlob(row); }));
+        VisitAllRows(index_, BlobPrefix(), [&](const KeyValue& row) { return CountBlob(row); }));
     RETURN_IF_ERROR(CountDangling());
     // A tagged image may have become dangling between the two walks.
     for (uint64_t DiskUsage::Part::*const bytes :
@@ -58,14 +53,15 @@ class UsageWalk {
 
  private:
   absl::Status CountNames() {
-    RETURN_IF_ERROR(VisitRows(index_, RepositoryPrefix(), [&](const KeyValue& row) -> absl::Status {
-      ASSIGN_OR_RETURN(const RepositoryRow repository, RepositoryRow::Decode(row.value));
-      // One to which nothing but blobs was pushed has no image, and is not listed.
-      ASSIGN_OR_RETURN(const bool has_members, HasRow(index_, MemberPrefix(repository.id)));
-      if (has_members) ++usage_.repositories;
-      return absl::OkStatus();
-    }));
-    return VisitRows(index_, TagPrefix(), [&](const KeyValue&) {
+    RETURN_IF_ERROR(
+        VisitAllRows(index_, RepositoryPrefix(), [&](const KeyValue& row) -> absl::Status {
+          ASSIGN_OR_RETURN(const RepositoryRow repository, RepositoryRow::Decode(row.value));
+          // One to which nothing but blobs was pushed has no image, and is not listed.
+          ASSIGN_OR_RETURN(const bool has_members, HasRow(index_, MemberPrefix(repository.id)));
+          if (has_members) ++usage_.repositories;
+          return absl::OkStatus();
+        }));
+    return VisitAllRows(index_, TagPrefix(), [&](const KeyValue&) {
       ++usage_.tags;
       return absl::OkStatus();
     });

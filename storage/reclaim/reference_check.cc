@@ -28,26 +28,23 @@ std::string NameIn(const KeyValue& row) { return row.key.substr(1); }
 absl::StatusOr<CheckReport> ReferenceCheck::Run() {
   RETURN_IF_ERROR(WalkRows());
   RETURN_IF_ERROR(WalkFiles());
-  RETURN_IF_ERROR(SayHowFar());
+  RETURN_IF_ERROR(Say(std::nullopt));
   return report_;
 }
 
 absl::Status ReferenceCheck::Tell(CheckFinding finding) {
   ++report_.findings;
   if (finding.kind == Kind::kMissingContent) missing_target_ = finding.digest;
-  CheckStep step;
-  step.finding = std::move(finding);
-  step.so_far = report_;
-  return observer_ == nullptr || observer_(step) ? absl::OkStatus()
-                                                 : absl::CancelledError("the check was stopped");
+  return Say(std::move(finding));
 }
 
 absl::Status ReferenceCheck::Damaged(std::string text) {
   return Tell({Kind::kDamagedRow, std::nullopt, "", std::move(text)});
 }
 
-absl::Status ReferenceCheck::SayHowFar() {
+absl::Status ReferenceCheck::Say(std::optional<CheckFinding> finding) {
   CheckStep step;
+  step.finding = std::move(finding);
   step.so_far = report_;
   return observer_ == nullptr || observer_(step) ? absl::OkStatus()
                                                  : absl::CancelledError("the check was stopped");
@@ -82,7 +79,7 @@ absl::Status ReferenceCheck::WalkStretch(std::string begin, const std::string& e
       ++report_.rows;
       RETURN_IF_ERROR(VisitRow(row));
     }
-    RETURN_IF_ERROR(SayHowFar());
+    RETURN_IF_ERROR(Say(std::nullopt));
     if (rows.size() < page_rows) return absl::OkStatus();
     begin = rows.back().key + '\0';
   }
@@ -147,20 +144,14 @@ absl::Status ReferenceCheck::VisitBlob(const KeyValue& row) {
 }
 
 absl::Status ReferenceCheck::DropCondemned(absl::flat_hash_set<Digest>* digests) {
-  const std::string prefix = CondemnedPrefix();
-  std::string after;
-  for (;;) {
-    if (digests->empty()) return absl::OkStatus();
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
-                     parts_.index.Scan(PrefixRange(prefix, after), kPageRows));
-    for (const KeyValue& row : rows) {
-      int64_t not_before = 0;
-      Digest digest;
-      if (ParseCondemnedKey(row.key, &not_before, &digest)) digests->erase(digest);
-    }
-    if (rows.size() < kPageRows) return absl::OkStatus();
-    after = rows.back().key.substr(prefix.size());
-  }
+  if (digests->empty()) return absl::OkStatus();
+  return VisitRows(parts_.index, CondemnedPrefix(), kPageRows,
+                   [&](const KeyValue& row) -> absl::StatusOr<bool> {
+                     int64_t not_before = 0;
+                     Digest digest;
+                     if (ParseCondemnedKey(row.key, &not_before, &digest)) digests->erase(digest);
+                     return !digests->empty();
+                   });
 }
 
 absl::Status ReferenceCheck::CheckCondemned() {

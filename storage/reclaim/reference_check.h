@@ -62,7 +62,8 @@ class ReferenceCheck {
   absl::Status Apply(const Rule& rule);
   absl::Status Tell(CheckFinding finding);
   absl::Status Damaged(std::string text);
-  absl::Status SayHowFar();
+  // How far it is, with what was found if that is new.
+  absl::Status Say(std::optional<CheckFinding> finding);
 
   absl::Status WalkRows();
   absl::Status WalkStretch(std::string begin, const std::string& end, size_t page_rows);
