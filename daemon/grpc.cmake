@@ -12,6 +12,7 @@ add_library(varve_grpc STATIC
   grpc/event_stream.cc
   grpc/image_messages.cc
   grpc/images_service.cc
+  grpc/message_memory.cc
   grpc/messages.cc
   grpc/prune_stream.cc
   grpc/server.cc

@@ -11,8 +11,14 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "storage/limits.h"
 
 namespace varve {
+
+// What a message of Blobs.Read carries at most, as blobs.proto says, and the fields before it: two
+// numbers of up to 10 bytes, a length of 4, three tags.
+inline constexpr size_t kReadDataBytes = kMiB;
+inline constexpr size_t kMaxReadHeadBytes = 32;
 
 // Whether `message`, an encoded WriteRequest in pieces, consists of the field `data` alone, as
 // every client writes a data message. If so, `*data` is its payload as views into `message`. False

@@ -17,7 +17,6 @@
 #include "storage/base/mutex.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/limits.h"
 
 namespace varve {
 namespace {
@@ -26,8 +25,6 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 
 constexpr CallKind kWrite{"Blobs.Write", Subject::kUpload, true};
 constexpr CallKind kRead{"Blobs.Read", Subject::kBlob, false};
-
-constexpr size_t kReadMessageBytes = kMiB;  // as blobs.proto says
 
 // Whose turn it is. Only the side whose turn it is may go on; that makes a stream single-threaded.
 enum class Turn { kClient, kServer };
@@ -248,10 +245,9 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, publ
   // Makes `ahead_` the message of the bytes from next_ on, which are read to where they are sent
   // from.
   absl::Status Fill() {
-    const size_t length = static_cast<size_t>(std::min<uint64_t>(kReadMessageBytes, end_ - next_));
+    const size_t length = static_cast<size_t>(std::min<uint64_t>(kReadDataBytes, end_ - next_));
     const std::string head = EncodeReadHead(next_, reader_.info.size_bytes, length);
-    // "Large": never kept within the handle itself, so that both handles mean the same bytes.
-    grpc_slice message = grpc_slice_malloc_large(head.size() + length);
+    grpc_slice message = door_.message_memory.New(head.size() + length);
     const grpc::Slice slice(message, grpc::Slice::STEAL_REF);
     char* const start = reinterpret_cast<char*>(GRPC_SLICE_START_PTR(message));
     std::memcpy(start, head.data(), head.size());

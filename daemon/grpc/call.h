@@ -15,6 +15,7 @@
 #include "daemon/grpc/call_record.h"
 #include "daemon/grpc/call_workers.h"
 #include "daemon/grpc/event_feed.h"
+#include "daemon/grpc/message_memory.h"
 #include "daemon/grpc/stream_watch.h"
 #include "storage/store.h"
 
@@ -26,6 +27,7 @@ struct GrpcDoor {
   CallWorkers& workers;
   StreamWatch& watch;
   EventFeed& feed;
+  MessageMemory& message_memory;
   std::chrono::milliseconds stall_timeout;
   std::atomic<int> prunes = 0;  // running now
   std::atomic<int> checks = 0;  // the same

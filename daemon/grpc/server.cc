@@ -18,9 +18,11 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/grpc/blob_messages.h"
 #include "daemon/grpc/call.h"
 #include "daemon/grpc/call_workers.h"
 #include "daemon/grpc/event_feed.h"
+#include "daemon/grpc/message_memory.h"
 #include "daemon/grpc/services.h"
 #include "daemon/grpc/stream_watch.h"
 #include "daemon/grpc/unix_socket.h"
@@ -50,6 +52,9 @@ constexpr ServiceKind kServices[] = {
 constexpr int kMaxMessageBytes = static_cast<int>(16 * kMiB);
 // Memory for messages in flight, over all connections: beyond it streams are made to wait.
 constexpr size_t kMaxBufferedBytes = 512 * kMiB;
+// Messages of Blobs.Read whose memory is kept for the next ones, 1 MiB each: a read in progress has
+// about three.
+constexpr size_t kIdleMessages = 16;
 // Only the reflection service is synchronous, one thread a call; this bounds them.
 constexpr int kMaxSynchronousThreads = 16;
 constexpr int kMaxStreamsPerConnection = 4096;
@@ -147,7 +152,7 @@ class Server final : public GrpcServer {
         watch_(std::clamp(options.stall_timeout / 4, std::chrono::milliseconds(10),
                           std::chrono::milliseconds(5000))),
         feed_(store.events(), workers_),
-        door_{store, workers_, watch_, feed_, options.stall_timeout} {
+        door_{store, workers_, watch_, feed_, message_memory_, options.stall_timeout} {
     for (const ServiceKind& kind : kServices) services_.push_back(kind.make(door_));
   }
 
@@ -219,6 +224,7 @@ class Server final : public GrpcServer {
   CallWorkers workers_;
   StreamWatch watch_;
   EventFeed feed_;
+  MessageMemory message_memory_{kReadDataBytes + kMaxReadHeadBytes, kIdleMessages};
   GrpcDoor door_;
   std::vector<std::unique_ptr<grpc::Service>> services_;
   int port_ = 0;

@@ -8,4 +8,5 @@ varve_test(grpc_door_test LABEL unit
     grpc_leases_test.cc
     grpc_server_test.cc
     grpc_system_test.cc
+    message_memory_test.cc
   LIBRARIES varve_grpc varve_proto varve_storage gRPC::grpc++)
