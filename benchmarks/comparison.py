@@ -141,6 +141,12 @@ def figures_that_matter(by_server):
     return rows + further
 
 
+def rounds_of(by_server):
+    """That one server finished."""
+    return max(sum(measurement is not None for measurement in rounds)
+               for rounds in by_server.values())
+
+
 COSTS = ("peak RSS MB", "written MB", "store MB")
 COSTS_TITLE = "peak RSS / written / store MB, flushes, CPU s"
 
@@ -171,7 +177,7 @@ def table(results, names, notes):
     rivals = [name for name in names if name != OURS and
               any(sample_of({name: by_server.get(name, [])}) for by_server in results.values())]
     titles = [f"{name}{f' ({notes[name]})' if notes.get(name) else ''}" for name in rivals]
-    head = ["measurement", "connections", "figure", OURS]
+    head = ["measurement", "connections", "rounds", "figure", OURS]
     for title in titles:
         head += [title, "varve ÷ it"]
     lines = [head, ["---"] * len(head)]
@@ -179,10 +185,10 @@ def table(results, names, notes):
         sample = sample_of(by_server)
         if sample is None:
             continue
-        first = [measurement, str(sample["connections"])]
+        first = [measurement, str(sample["connections"]), str(rounds_of(by_server))]
         for figure in figures_that_matter(by_server) + [COSTS_TITLE]:
             row = first + [figure]
-            first = ["", ""]
+            first = ["", "", ""]
             for name in [OURS] + rivals:
                 rounds = by_server.get(name, [])
                 if figure == COSTS_TITLE:

@@ -120,9 +120,10 @@ class Server:
 
 
 def first_line(*command):
+    """Of what it prints, without the path of the program, which some begin with."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = (done.stdout + done.stderr).strip().splitlines()
-    return lines[0].strip() if lines else "unknown"
+    return lines[0].strip().removeprefix(command[0]).strip() if lines else "unknown"
 
 
 class Varve(Server):

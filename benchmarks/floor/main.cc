@@ -2,6 +2,7 @@
 // push is received, hashed, written and synced with its directory; a pull is sendfile. One pass,
 // one thread a connection, no index, no checks, nothing remembered after the process ends.
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,6 +26,9 @@ int Listen(uint16_t port) {
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  // Connections inherit it: nothing waits for the timers of a congestion control that paces.
+  constexpr char kUnpaced[] = "reno";
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, kUnpaced, sizeof(kUnpaced) - 1);
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): the socket API.
   if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0 ||
       listen(fd, SOMAXCONN) != 0) {

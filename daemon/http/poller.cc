@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/http/socket.h"
 #include "daemon/log.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
@@ -120,8 +121,7 @@ void Poller::AcceptSome() {
     }
     auto connection = std::make_unique<Connection>(all_, fd);
     if (all_.size() > options_.max_connections) continue;  // closes it
-    const int on = 1;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    TuneConnection(fd);
     Park(std::move(connection));
   }
 }

@@ -60,6 +60,12 @@ absl::Status SendFilePart(int fd, int file, Extent extent, Pace* pace);
 absl::StatusOr<int> Listen(const std::string& host, uint16_t port);
 absl::StatusOr<uint16_t> LocalPort(int fd);
 
+// Makes a connection that was just accepted from such a socket send at once, and, to a peer on
+// another machine, as the system prefers. What the kernel refuses stays as it is.
+void TuneConnection(int fd);
+// The name of the TCP congestion control of a socket.
+std::string CongestionControl(int fd);
+
 }  // namespace varve
 
 #endif  // VARVE_DAEMON_HTTP_SOCKET_H_

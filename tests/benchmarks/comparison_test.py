@@ -82,7 +82,7 @@ class Table(unittest.TestCase):
                                  {"rival": "syncs nothing"}).splitlines()
         self.assertIn("rival (syncs nothing)", lines[0])
         self.assertEqual(lines[2],
-                         "| push | 4 | MB/s | 1000 (800–1600) | 400 | ×2.50 |")
+                         "| push | 4 | 3 | MB/s | 1000 (800–1600) | 400 | ×2.50 |")
         self.assertEqual(len({line.count("|") for line in lines}), 1)
 
     def test_the_floor_is_named(self):

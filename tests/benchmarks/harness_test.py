@@ -13,7 +13,7 @@ import unittest
 BENCHMARKS = pathlib.Path(__file__).resolve().parent.parent.parent / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
-from servers import Missing, Server
+from servers import Missing, Server, first_line
 
 
 def load_run():
@@ -130,6 +130,12 @@ class Reports(unittest.TestCase):
         self.assertNotIn("| push |", text)
 
 
+class Versions(unittest.TestCase):
+    def test_the_path_of_the_program_is_no_part_of_it(self):
+        said = first_line("/bin/sh", "-c", "echo /bin/sh of 1.0")
+        self.assertEqual(said, "of 1.0")
+
+
 class Merging(unittest.TestCase):
     def test_rounds_stay_paired(self):
         first = a_run(measurements={"push": {"varve": [measured(1)], "a": [measured(2)]}})
@@ -137,7 +143,7 @@ class Merging(unittest.TestCase):
                        versions={"varve": "1", "b": "2"})
         merged = run.merge([first, second])
         push = merged["measurements"]["push"]
-        self.assertEqual(merged["rounds"], 2)
+        self.assertEqual(run.comparison.rounds_of(push), 2)
         self.assertEqual(run.comparison.ratios(push["varve"], push["a"], "MB/s"), [2])
         self.assertEqual(run.comparison.ratios(push["varve"], push["b"], "MB/s"), [2])
         self.assertEqual(set(merged["versions"]), {"varve", "b"})

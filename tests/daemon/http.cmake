@@ -13,4 +13,5 @@ varve_test(http_door_test LABEL unit
     http_manifest_test.cc
     http_reply_test.cc
     http_restart_test.cc
+    http_socket_test.cc
   LIBRARIES varve_http varve_storage absl::str_format Threads::Threads)

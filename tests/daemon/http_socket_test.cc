@@ -1,0 +1,84 @@
+// How accepted connections are set up: a peer on this machine is never kept waiting by pacing, a
+// remote one gets what the system prefers.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "daemon/http/socket.h"
+#include "gtest/gtest.h"
+
+namespace varve {
+namespace {
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() { close(fd_); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  const int fd_;
+};
+
+int Option(int fd, int name) {
+  int value = -1;
+  socklen_t size = sizeof(value);
+  getsockopt(fd, IPPROTO_TCP, name, &value, &size);
+  return value;
+}
+
+// Connects to `address`, which `listener` is bound to, and gives the accepted end; -1 on failure.
+int Accepted(int listener, const sockaddr* address, socklen_t size, int client) {
+  if (connect(client, address, size) != 0) return -1;
+  EXPECT_TRUE(PollOne(listener, POLLIN, std::chrono::seconds(10)));
+  return accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+}
+
+TEST(SocketTest, AConnectionOfThisMachineIsNotPaced) {
+  const auto listening = Listen("127.0.0.1", 0);
+  ASSERT_TRUE(listening.ok()) << listening.status();
+  const Descriptor listener(*listening);
+  const auto port = LocalPort(listener.get());
+  ASSERT_TRUE(port.ok());
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(*port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const Descriptor client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const Descriptor accepted(Accepted(listener.get(), reinterpret_cast<sockaddr*>(&address),
+                                     sizeof(address), client.get()));
+  ASSERT_GE(accepted.get(), 0);
+  EXPECT_EQ(Option(accepted.get(), TCP_NODELAY), 0);
+  TuneConnection(accepted.get());
+  EXPECT_EQ(Option(accepted.get(), TCP_NODELAY), 1);
+  EXPECT_EQ(CongestionControl(accepted.get()), "reno");
+}
+
+// A client that left before it was looked at has no address any more, as one far away has another.
+TEST(SocketTest, WhoIsNotKnownToBeHereGetsWhatTheSystemPrefers) {
+  const auto listening = Listen("127.0.0.1", 0);
+  ASSERT_TRUE(listening.ok()) << listening.status();
+  const Descriptor inherits(*listening);
+  ASSERT_EQ(CongestionControl(inherits.get()), "reno");
+  const Descriptor fresh(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const std::string preferred = CongestionControl(fresh.get());
+  ASSERT_NE(preferred, "");
+  TuneConnection(inherits.get());  // has no peer
+  EXPECT_EQ(CongestionControl(inherits.get()), preferred);
+}
+
+TEST(SocketTest, WhatIsNoTcpSocketHasNoCongestionControl) {
+  const Descriptor other(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  EXPECT_EQ(CongestionControl(other.get()), "");
+  TuneConnection(other.get());  // changes nothing, and does not fail
+}
+
+}  // namespace
+}  // namespace varve
