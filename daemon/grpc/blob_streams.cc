@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -250,7 +249,7 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, publ
     grpc_slice message = door_.message_memory.New(head.size() + length);
     const grpc::Slice slice(message, grpc::Slice::STEAL_REF);
     char* const start = reinterpret_cast<char*>(GRPC_SLICE_START_PTR(message));
-    std::memcpy(start, head.data(), head.size());
+    head.copy(start, head.size());
     if (reader_.file == nullptr) {
       reader_.inline_bytes.copy(start + head.size(), length, static_cast<size_t>(next_));
     } else {

@@ -67,9 +67,8 @@ grpc_slice MessageMemory::New(size_t bytes) {
   if (bytes < blocks_->block_bytes() / 2 || bytes > blocks_->block_bytes()) {
     return grpc_slice_malloc_large(bytes);
   }
-  auto loan = std::make_unique<Loan>(Loan{blocks_, blocks_->Take()});
-  char* const start = loan->block.get();
-  return grpc_slice_new_with_user_data(start, bytes, &Loan::End, loan.release());
+  auto* const loan = new Loan{blocks_, blocks_->Take()};  // until End
+  return grpc_slice_new_with_user_data(loan->block.get(), bytes, &Loan::End, loan);
 }
 
 size_t MessageMemory::idle_blocks() const { return blocks_->idle(); }
