@@ -36,7 +36,14 @@ def debian_program(name, package):
 
 
 def go_program(name):
-    """The rival built from its tagged module, once, below the system's temporary folder."""
+    """The rival built from its tagged module, once, below the system's temporary folder; or what
+    the environment names, as VARVE_ZOT for zot."""
+    variable = f"VARVE_{name.upper().replace('-', '_')}"
+    own = os.environ.get(variable)
+    if own:
+        if shutil.which(own) is None:
+            raise Missing(f"{variable} is {own}, which is no program")
+        return own
     package, version = GO_MODULES[name]
     folder = f"{tempfile.gettempdir()}/varve-go-{os.getuid()}"
     os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -217,7 +224,9 @@ class Zot(Server):
 
     @classmethod
     def version(cls):
-        return first_line(go_program("zot"), "--version")
+        # A line of its log, in which "commit" begins with the tag.
+        said = re.search(r'"commit":"([^"]*)"', first_line(go_program("zot"), "--version"))
+        return f"zot {said[1] if said else 'unknown'}"
 
 
 class Nginx(Server):
