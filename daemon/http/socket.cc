@@ -64,12 +64,19 @@ absl::StatusOr<int> ListenOn(const addrinfo& address, const std::string& name) {
       StrCat("cannot listen on ", name, ": ", std::string_view(strerror(error))));
 }
 
-// The address alone, without port, of either end of a connection; empty when there is none.
-std::string AddressBytes(int fd, int (*name_of)(int, sockaddr*, socklen_t*)) {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof(storage);
+using NameOf = int(int, sockaddr*, socklen_t*);  // getsockname or getpeername
+
+// Address and port of one end of a socket. False, with errno, when it has none.
+bool ReadEnd(int fd, NameOf* name_of, sockaddr_storage* end) {
+  socklen_t size = sizeof(*end);
   // The socket API's own way to pass any address family.
-  if (name_of(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return {};
+  return name_of(fd, reinterpret_cast<sockaddr*>(end), &size) == 0;
+}
+
+// The address alone, without port, of either end of a connection; empty when there is none.
+std::string AddressBytes(int fd, NameOf* name_of) {
+  sockaddr_storage storage{};
+  if (!ReadEnd(fd, name_of, &storage)) return {};
   const auto bytes = [&storage](size_t offset, size_t length) {
     return std::string(reinterpret_cast<const char*>(&storage) + offset, length);
   };
@@ -215,11 +222,7 @@ std::string CongestionControl(int fd) {
 
 absl::StatusOr<uint16_t> LocalPort(int fd) {
   sockaddr_storage storage{};
-  socklen_t size = sizeof(storage);
-  // The socket API's own way to pass any address family.
-  if (getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) {
-    return ErrnoToStatus(errno, "getsockname");
-  }
+  if (!ReadEnd(fd, getsockname, &storage)) return ErrnoToStatus(errno, "getsockname");
   in_port_t port = 0;
   if (storage.ss_family == AF_INET6) {
     sockaddr_in6 address{};
