@@ -185,7 +185,7 @@ std::vector<std::string> TableRow(const BlobDetails& details) {
   std::string state = details.referenced ? "referenced" : "unreferenced";
   if (details.quarantined) state += ", damaged";
   return {details.blob.digest.ToString(), HumanSize(details.blob.size_bytes),
-          HumanDuration(SystemClock().WallNanos() - details.blob.created_nanos) + " ago",
+          HumanAge(details.blob.created_nanos, SystemClock().WallNanos()),
           details.inlined ? "index" : "file", std::move(state)};
 }
 

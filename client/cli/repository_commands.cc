@@ -24,9 +24,8 @@ std::string JsonRow(const RepositoryInfo& repository) {
 }
 
 std::vector<std::string> TableRow(const RepositoryInfo& repository) {
-  const int64_t age_nanos = SystemClock().WallNanos() - repository.created_nanos;
   return {repository.name, StrCat(repository.tags), StrCat(repository.manifests),
-          HumanDuration(age_nanos) + " ago"};
+          HumanAge(repository.created_nanos, SystemClock().WallNanos())};
 }
 
 absl::Status List(Session& session, const ListingArguments& arguments) {
