@@ -18,6 +18,9 @@ inline constexpr size_t kMaxIndexKeyBytes = kKiB;
 inline constexpr size_t kMaxIndexValueBytes = 64 * kKiB;
 inline constexpr size_t kMaxTransactionOperations = 1000;
 inline constexpr size_t kMaxTransactionBytes = kMiB;
+// Keys or ranges of one batch read: as many as a transaction may write. Blob rows, which are what
+// is read so, take 1,000 x ~100 B = 100 kB; were all of them inline bytes, 64 MB.
+inline constexpr size_t kMaxBatchReads = kMaxTransactionOperations;
 
 // An inline blob is one index value: 64 KiB less its header (storage/FORMAT.md).
 inline constexpr size_t kMaxInlineBlobBytes = 64 * kKiB - 64;

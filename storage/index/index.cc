@@ -70,6 +70,13 @@ absl::Status CheckIndexKey(std::string_view key) {
       StrCat("an index key has ", key.size(), " bytes; the limit is ", kMaxIndexKeyBytes));
 }
 
+absl::Status CheckBatchSize(size_t reads) {
+  if (reads <= kMaxBatchReads) return absl::OkStatus();
+  return absl::InvalidArgumentError(StrCat("a batch read of the index has ", reads,
+                                           " keys or ranges; the limit is ", kMaxBatchReads,
+                                           "; do the work in pages"));
+}
+
 absl::Status TransactionLimits::CountWrite(std::string_view key, std::string_view value) {
   if (!status_.ok()) return status_;
   const size_t bytes = key.size() + value.size();

@@ -6,6 +6,9 @@
 //   * Get and Scan see the transaction's own writes and guard nothing.
 //   * GetForUpdate guards a key, also when it is absent: kShared lets other kShared guards in,
 //     kExclusive nobody, until commit. Every decision that a write depends on reads with it.
+//   * GetMany, GetManyForUpdate and FirstOfEach are one round trip for up to kMaxBatchReads keys or
+//     ranges: for work that would otherwise wait for the engine once for each. A larger batch is
+//     InvalidArgument.
 //   * "This range is empty" cannot be guarded. Guard a row that every inserter guards too.
 //   * Add is for statistics: no value comes back and no conflict is promised.
 //   * A transaction holds at most kMaxTransactionOperations writes and kMaxTransactionBytes, keys
@@ -27,6 +30,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 
 namespace varve {
 
@@ -38,11 +42,17 @@ struct KeyValue {
   std::string value;
 };
 
+// The values of several keys in the order in which the keys were given; nullopt for an absent one.
+using OptionalValues = std::vector<std::optional<std::string>>;
+
 // Keys in [begin, end), in order; an empty `end` means up to the last key.
 struct KeyRange {
   std::string begin;
   std::string end;
 };
+
+// The first row of several ranges in the order in which these were given; nullopt for an empty one.
+using FirstRows = std::vector<std::optional<KeyValue>>;
 
 // All keys that start with `prefix`, beginning after `prefix` + `after` when `after` is not empty.
 KeyRange PrefixRange(std::string_view prefix, std::string_view after = {});
@@ -61,7 +71,13 @@ class Transaction {
   virtual absl::StatusOr<std::optional<std::string>> Get(std::string_view key) = 0;
   virtual absl::StatusOr<std::optional<std::string>> GetForUpdate(std::string_view key,
                                                                   Guard guard) = 0;
+  virtual absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) = 0;
+  // Guards the keys in ascending order, in whatever order they are given, so that two batches never
+  // wait for each other in a circle. What it returns was read after all were guarded.
+  virtual absl::StatusOr<OptionalValues> GetManyForUpdate(absl::Span<const std::string> keys,
+                                                          Guard guard) = 0;
   virtual absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) = 0;
+  virtual absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) = 0;
 
   virtual absl::Status Put(std::string_view key, std::string_view value) = 0;
   virtual absl::Status Delete(std::string_view key) = 0;
@@ -83,7 +99,9 @@ class Index {
 
   // Reads outside any transaction, of the latest committed state.
   virtual absl::StatusOr<std::optional<std::string>> Get(std::string_view key) = 0;
+  virtual absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) = 0;
   virtual absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) = 0;
+  virtual absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) = 0;
 
   // Begins, calls `fn`, commits. Repeats on conflict and on an unknown outcome, with jittered
   // back-off, so `fn` must have no side effects and its effect must be idempotent: run on top of

@@ -62,16 +62,40 @@ class MemoryTable {
                                  KeyVersion* version) ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(mutex_);
     if (version != nullptr) *version = VersionOf(std::string(key));
-    const auto row = rows_.find(key);
-    const std::string* committed = row == rows_.end() ? nullptr : &row->second;
-    const auto write = own.find(key);
-    if (write != own.end()) return Apply(write->second, committed);
-    if (committed == nullptr) return std::nullopt;
-    return *committed;
+    return GetLocked(key, own);
+  }
+
+  // All keys as they are at one moment; `versions` gets theirs unless it is null.
+  OptionalValues GetMany(absl::Span<const std::string> keys, const PendingWrites& own,
+                         std::vector<KeyVersion>* versions) ABSL_LOCKS_EXCLUDED(mutex_) {
+    OptionalValues values;
+    values.reserve(keys.size());
+    MutexLock lock(mutex_);
+    for (const std::string& key : keys) {
+      if (versions != nullptr) versions->push_back(VersionOf(key));
+      values.push_back(GetLocked(key, own));
+    }
+    return values;
   }
 
   std::vector<KeyValue> Scan(const KeyRange& range, size_t limit, const PendingWrites& own)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+      ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(mutex_);
+    return ScanLocked(range, limit, own);
+  }
+
+  // All ranges as they are at one moment.
+  FirstRows FirstOfEach(absl::Span<const KeyRange> ranges, const PendingWrites& own)
+      ABSL_LOCKS_EXCLUDED(mutex_) {
+    FirstRows rows;
+    rows.reserve(ranges.size());
+    MutexLock lock(mutex_);
+    for (const KeyRange& range : ranges) {
+      std::vector<KeyValue> found = ScanLocked(range, 1, own);
+      rows.push_back(found.empty() ? std::nullopt : std::optional(std::move(found[0])));
+    }
+    return rows;
+  }
 
   // True while nothing that `guards` protects against has happened.
   bool Holds(const GuardedKeys& guards) ABSL_LOCKS_EXCLUDED(mutex_) {
@@ -82,6 +106,20 @@ class MemoryTable {
   bool Commit(const GuardedKeys& guards, const PendingWrites& writes) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  std::optional<std::string> GetLocked(std::string_view key, const PendingWrites& own) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const auto row = rows_.find(key);
+    const std::string* committed = row == rows_.end() ? nullptr : &row->second;
+    const auto write = own.find(key);
+    if (write != own.end()) return Apply(write->second, committed);
+    if (committed == nullptr) return std::nullopt;
+    return *committed;
+  }
+
+  std::vector<KeyValue> ScanLocked(const KeyRange& range, size_t limit,
+                                   const PendingWrites& own) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   KeyVersion VersionOf(const std::string& key) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const auto found = versions_.find(key);
     return found == versions_.end() ? KeyVersion() : found->second;
@@ -103,14 +141,13 @@ class MemoryTable {
   size_t open_transactions_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
-std::vector<KeyValue> MemoryTable::Scan(const KeyRange& range, size_t limit,
-                                        const PendingWrites& own) {
+std::vector<KeyValue> MemoryTable::ScanLocked(const KeyRange& range, size_t limit,
+                                              const PendingWrites& own) const {
   std::vector<KeyValue> found;
   if (!range.end.empty() && range.end <= range.begin) return found;
   const auto inside = [&range](const std::string& key) {
     return range.end.empty() || key < range.end;
   };
-  MutexLock lock(mutex_);
   auto row = rows_.lower_bound(range.begin);
   auto write = own.lower_bound(range.begin);
   while (found.size() < limit) {
@@ -172,15 +209,32 @@ class MemoryTransaction : public Transaction {
     RETURN_IF_ERROR(CheckIndexKey(key));
     KeyVersion version;
     std::optional<std::string> value = table_->Get(key, writes_, &version);
-    // The first reading counts: what was decided on it must still hold at commit.
-    const auto [guarded, inserted] = guards_.try_emplace(std::string(key));
-    if (inserted) guarded->second.seen = version;
-    if (guard == Guard::kExclusive) guarded->second.guard = guard;
+    Protect(key, guard, version);
     return value;
+  }
+
+  absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
+    RETURN_IF_ERROR(CheckBatchSize(keys.size()));
+    return table_->GetMany(keys, writes_, nullptr);
+  }
+
+  absl::StatusOr<OptionalValues> GetManyForUpdate(absl::Span<const std::string> keys,
+                                                  Guard guard) override {
+    RETURN_IF_ERROR(CheckBatchSize(keys.size()));
+    for (const std::string& key : keys) RETURN_IF_ERROR(CheckIndexKey(key));
+    std::vector<KeyVersion> versions;
+    OptionalValues values = table_->GetMany(keys, writes_, &versions);
+    for (size_t i = 0; i < keys.size(); ++i) Protect(keys[i], guard, versions[i]);
+    return values;
   }
 
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
     return table_->Scan(range, limit, writes_);
+  }
+
+  absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
+    RETURN_IF_ERROR(CheckBatchSize(ranges.size()));
+    return table_->FirstOfEach(ranges, writes_);
   }
 
   absl::Status Put(std::string_view key, std::string_view value) override {
@@ -221,6 +275,13 @@ class MemoryTransaction : public Transaction {
   bool conflicted() const override { return !table_->Holds(guards_); }
 
  private:
+  // The first reading counts: what was decided on it must still hold at commit.
+  void Protect(std::string_view key, Guard guard, const KeyVersion& version) {
+    const auto [guarded, inserted] = guards_.try_emplace(std::string(key));
+    if (inserted) guarded->second.seen = version;
+    if (guard == Guard::kExclusive) guarded->second.guard = guard;
+  }
+
   MemoryTable* const table_;
   GuardedKeys guards_;
   PendingWrites writes_;
@@ -236,8 +297,16 @@ class MemoryIndex : public Index {
   absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
     return table_.Get(key, {}, nullptr);
   }
+  absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
+    RETURN_IF_ERROR(CheckBatchSize(keys.size()));
+    return table_.GetMany(keys, {}, nullptr);
+  }
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
     return table_.Scan(range, limit, {});
+  }
+  absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
+    RETURN_IF_ERROR(CheckBatchSize(ranges.size()));
+    return table_.FirstOfEach(ranges, {});
   }
 
  private:

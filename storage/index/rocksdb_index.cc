@@ -153,7 +153,9 @@ class RocksdbIndex : public Index {
 
   std::unique_ptr<Transaction> Begin() override;
   absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override;
+  absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override;
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override;
+  absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override;
 
   rocksdb::TransactionDB* db() const { return db_.get(); }
   rocksdb::ColumnFamilyHandle* FamilyOf(std::string_view key) const {
@@ -187,6 +189,50 @@ class RocksdbIndex : public Index {
   std::atomic<int64_t> resume_tried_nanos_ = 0;  // steady clock
 };
 
+// Reads `keys` through `source`, a database or a transaction: one batch a column family, whose
+// block reads and filter look-ups RocksDB shares. The first error is what `read_error` makes of it.
+template <typename Source, typename ReadError>
+absl::StatusOr<OptionalValues> ReadMany(Source& source, const RocksdbIndex& index,
+                                        absl::Span<const std::string> keys,
+                                        const ReadError& read_error) {
+  OptionalValues found(keys.size());
+  std::vector<bool> done(keys.size(), false);
+  for (size_t first = 0; first < keys.size(); ++first) {
+    if (done[first]) continue;
+    rocksdb::ColumnFamilyHandle* const family = index.FamilyOf(keys[first]);
+    std::vector<size_t> places;
+    std::vector<rocksdb::Slice> batch;
+    for (size_t i = first; i < keys.size(); ++i) {
+      if (index.FamilyOf(keys[i]) != family) continue;
+      done[i] = true;
+      places.push_back(i);
+      batch.emplace_back(keys[i]);
+    }
+    std::vector<rocksdb::PinnableSlice> values(batch.size());
+    std::vector<rocksdb::Status> statuses(batch.size());
+    source.MultiGet({}, family, batch.size(), batch.data(), values.data(), statuses.data());
+    for (size_t i = 0; i < places.size(); ++i) {
+      if (statuses[i].IsNotFound()) continue;
+      if (!statuses[i].ok()) return read_error(statuses[i]);
+      found[places[i]].emplace(values[i].ToStringView());
+    }
+  }
+  return found;
+}
+
+// `source` is an index or a transaction: one seek a range, which costs no round trip here.
+template <typename Source>
+absl::StatusOr<FirstRows> ReadFirstOfEach(Source& source, absl::Span<const KeyRange> ranges) {
+  RETURN_IF_ERROR(CheckBatchSize(ranges.size()));
+  FirstRows rows;
+  rows.reserve(ranges.size());
+  for (const KeyRange& range : ranges) {
+    ASSIGN_OR_RETURN(std::vector<KeyValue> found, source.Scan(range, 1));
+    rows.push_back(found.empty() ? std::nullopt : std::optional(std::move(found[0])));
+  }
+  return rows;
+}
+
 class RocksdbTransaction : public Transaction {
  public:
   RocksdbTransaction(RocksdbIndex* index, std::unique_ptr<rocksdb::Transaction> transaction)
@@ -206,12 +252,39 @@ class RocksdbTransaction : public Transaction {
                  value);
   }
 
+  absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
+    RETURN_IF_ERROR(CheckBatchSize(keys.size()));
+    return ReadMany(*transaction_, *index_, keys,
+                    [this](const rocksdb::Status& status) { return Failed(status, "read"); });
+  }
+
+  absl::StatusOr<OptionalValues> GetManyForUpdate(absl::Span<const std::string> keys,
+                                                  Guard guard) override {
+    RETURN_IF_ERROR(CheckBatchSize(keys.size()));
+    std::vector<std::string_view> sorted(keys.begin(), keys.end());
+    std::sort(sorted.begin(), sorted.end());
+    for (const std::string_view key : sorted) {
+      RETURN_IF_ERROR(CheckIndexKey(key));
+      // Without a place for the value it only takes the lock; see the batch below.
+      std::string* const no_value = nullptr;
+      const rocksdb::Status locked =
+          transaction_->GetForUpdate({}, index_->FamilyOf(key), key, no_value,
+                                     /*exclusive=*/guard == Guard::kExclusive);
+      if (!locked.ok()) return Failed(locked, "guard");
+    }
+    return GetMany(keys);
+  }
+
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
     return index_->ScanFamilies(
         range, limit,
         [this](const rocksdb::ReadOptions& options, rocksdb::ColumnFamilyHandle* family) {
           return transaction_->GetIterator(options, family);
         });
+  }
+
+  absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
+    return ReadFirstOfEach(*this, ranges);
   }
 
   absl::Status Put(std::string_view key, std::string_view value) override {
@@ -325,12 +398,22 @@ absl::StatusOr<std::optional<std::string>> RocksdbIndex::Get(std::string_view ke
   return std::optional<std::string>(value.ToStringView());
 }
 
+absl::StatusOr<OptionalValues> RocksdbIndex::GetMany(absl::Span<const std::string> keys) {
+  RETURN_IF_ERROR(CheckBatchSize(keys.size()));
+  return ReadMany(*db_, *this, keys,
+                  [](const rocksdb::Status& status) { return ToStatus(status, "read"); });
+}
+
 absl::StatusOr<std::vector<KeyValue>> RocksdbIndex::Scan(const KeyRange& range, size_t limit) {
   return ScanFamilies(
       range, limit,
       [this](const rocksdb::ReadOptions& options, rocksdb::ColumnFamilyHandle* family) {
         return db_->NewIterator(options, family);
       });
+}
+
+absl::StatusOr<FirstRows> RocksdbIndex::FirstOfEach(absl::Span<const KeyRange> ranges) {
+  return ReadFirstOfEach(*this, ranges);
 }
 
 absl::StatusOr<CommitOutcome> RocksdbIndex::WriteOutcome(const rocksdb::Status& status) {

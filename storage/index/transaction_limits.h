@@ -12,6 +12,8 @@ namespace varve {
 
 // InvalidArgument when `key` is longer than kMaxIndexKeyBytes.
 absl::Status CheckIndexKey(std::string_view key);
+// InvalidArgument when a batch read has more than kMaxBatchReads keys or ranges.
+absl::Status CheckBatchSize(size_t reads);
 
 class TransactionLimits {
  public:

@@ -41,6 +41,13 @@ class Side {
     const auto value = transaction_->GetForUpdate(key, guard);
     return value.ok() ? value->value_or("(absent)") : "(conflict)";
   }
+  std::vector<std::string> AllGuarded(const std::vector<std::string>& keys, Guard guard) {
+    const auto values = transaction_->GetManyForUpdate(keys, guard);
+    if (!values.ok()) return {"(conflict)"};
+    std::vector<std::string> shown;
+    for (const auto& value : *values) shown.push_back(value.value_or("(absent)"));
+    return shown;
+  }
   void Put(const std::string& key, const std::string& value) {
     Note(transaction_->Put(key, value));
   }
@@ -168,6 +175,72 @@ TEST_P(IndexMeetings, AGuardWithoutAnyWriteStopsNobodyAfterwards) {
   EXPECT_EQ(writer.Guarded("k", Guard::kExclusive), "0");
   writer.Put("k", "1");
   EXPECT_TRUE(writer.Done());
+}
+
+TEST_P(IndexMeetings, EveryKeyOfABatchIsGuardedShared) {
+  for (const std::string& key : {std::string("blob/1"), std::string("blob/absent")}) {
+    Put("blob/1", "");
+    Side adder(*index_);
+    Side reclaimer(*index_);
+    EXPECT_THAT(adder.AllGuarded({"blob/absent", "blob/1"}, Guard::kShared),
+                ElementsAre("(absent)", ""));
+    reclaimer.Guarded(key, Guard::kExclusive);
+    adder.Put("edge/1", "");
+    EXPECT_TRUE(adder.Done());
+    reclaimer.Delete("blob/1");
+    EXPECT_FALSE(reclaimer.Done()) << key;
+    EXPECT_EQ(Value("blob/1"), "");
+  }
+}
+
+TEST_P(IndexMeetings, EveryKeyOfABatchIsGuardedExclusively) {
+  for (const std::string& key : {std::string("blob/1"), std::string("blob/absent")}) {
+    Put("blob/1", "");
+    Side reclaimer(*index_);
+    Side adder(*index_);
+    EXPECT_THAT(reclaimer.AllGuarded({"blob/absent", "blob/1"}, Guard::kExclusive),
+                ElementsAre("(absent)", ""));
+    adder.Guarded(key, Guard::kShared);
+    reclaimer.Delete("blob/1");
+    EXPECT_TRUE(reclaimer.Done());
+    adder.Put("edge/1", "");
+    EXPECT_FALSE(adder.Done()) << key;
+    EXPECT_EQ(Value("edge/1"), "(absent)");
+  }
+}
+
+TEST_P(IndexMeetings, ABatchReadWithoutGuardStopsNobody) {
+  Put("k", "0");
+  const auto reader = index_->Begin();
+  EXPECT_TRUE(reader->GetMany(std::vector<std::string>{"k", "absent"}).ok());
+  Put("k", "1");
+  ASSERT_TRUE(reader->Put("seen", "").ok());
+  const auto outcome = reader->Commit(Durability::kSynced);
+  EXPECT_TRUE(outcome.ok() && *outcome == CommitOutcome::kDone);
+}
+
+TEST_P(IndexMeetings, BatchesGivenInOppositeOrdersTakeTurns) {
+  constexpr int kThreads = 4;
+  constexpr int kRounds = 40;
+  InThreads(kThreads, [this](int thread) {
+    std::vector<std::string> keys = {"a", "b", "c"};
+    if (thread % 2 == 1) keys = {"c", "b", "a"};
+    for (int i = 0; i < kRounds; ++i) {
+      const absl::Status status = index_->Run(
+          [&](Transaction& t) -> absl::Status {
+            ASSIGN_OR_RETURN(const OptionalValues values,
+                             t.GetManyForUpdate(keys, Guard::kExclusive));
+            for (size_t k = 0; k < keys.size(); ++k) {
+              RETURN_IF_ERROR(
+                  t.Put(keys[k], std::to_string(std::stoi(values[k].value_or("0")) + 1)));
+            }
+            return absl::OkStatus();
+          },
+          Durability::kBuffered);
+      EXPECT_TRUE(status.ok()) << status;
+    }
+  });
+  for (const char* key : {"a", "b", "c"}) EXPECT_EQ(Value(key), std::to_string(kThreads * kRounds));
 }
 
 TEST_P(IndexMeetings, ExclusiveGuardsTakeTurns) {

@@ -27,6 +27,16 @@ std::string OrAbsent(const absl::StatusOr<std::optional<std::string>>& value) {
   return value.ok() ? value->value_or("(absent)") : value.status().ToString();
 }
 
+// The values of a batch read, as OrAbsent shows them.
+std::vector<std::string> OrAbsent(const absl::StatusOr<OptionalValues>& values) {
+  if (!values.ok()) return {values.status().ToString()};
+  std::vector<std::string> shown;
+  for (const std::optional<std::string>& value : *values) {
+    shown.push_back(value.value_or("(absent)"));
+  }
+  return shown;
+}
+
 bool CommitsAs(Transaction& transaction, CommitOutcome expected) {
   const auto outcome = transaction.Commit(Durability::kSynced);
   EXPECT_TRUE(outcome.ok()) << outcome.status();
@@ -94,6 +104,136 @@ TEST_P(IndexSteps, GetForUpdateSeesOwnWrites) {
   ASSERT_TRUE(t->Delete("k").ok());
   EXPECT_EQ(OrAbsent(t->GetForUpdate("k", Guard::kShared)), "(absent)");
   EXPECT_TRUE(CommitsAs(*t, CommitOutcome::kDone));
+}
+
+TEST_P(IndexContract, GetManyAnswersInTheOrderOfTheKeys) {
+  Put("b", "2");
+  Put("a", "1");
+  Put("i/inline", std::string(5000, 'x'));
+  Put("z", "");
+  const std::vector<std::string> keys = {"z", "i/absent", "a", "never", "i/inline", "b", "a"};
+  EXPECT_THAT(OrAbsent(index_->GetMany(keys)),
+              ElementsAre("", "(absent)", "1", "(absent)", std::string(5000, 'x'), "2", "1"));
+  EXPECT_THAT(OrAbsent(index_->GetMany({})), IsEmpty());
+}
+
+TEST_P(IndexSteps, GetManySeesOwnWrites) {
+  for (const char* key : {"kept", "replaced", "deleted", "i/deleted"}) Put(key, "committed");
+  Put("n", EncodeCounter(10));
+  const std::vector<std::string> keys = {"n",    "deleted", "replaced", "i/deleted", "kept",
+                                         "made", "absent",  "i/made",   "fresh"};
+  const auto t = index_->Begin();
+  ASSERT_TRUE(t->Put("replaced", "own").ok());
+  ASSERT_TRUE(t->Put("made", "own").ok());
+  ASSERT_TRUE(t->Put("i/made", "own").ok());
+  ASSERT_TRUE(t->Delete("deleted").ok());
+  ASSERT_TRUE(t->Delete("i/deleted").ok());
+  ASSERT_TRUE(t->Add("n", 1).ok());
+  ASSERT_TRUE(t->Add("fresh", -2).ok());
+  const auto expected = ElementsAre(EncodeCounter(11), "(absent)", "own", "(absent)", "committed",
+                                    "own", "(absent)", "own", EncodeCounter(-2));
+  EXPECT_THAT(OrAbsent(t->GetMany(keys)), expected);
+  EXPECT_THAT(OrAbsent(t->GetManyForUpdate(keys, Guard::kShared)), expected);
+  EXPECT_THAT(OrAbsent(index_->GetMany(std::vector<std::string>{"replaced", "made", "n"})),
+              ElementsAre("committed", "(absent)", EncodeCounter(10)));
+  EXPECT_TRUE(CommitsAs(*t, CommitOutcome::kDone));
+}
+
+TEST_P(IndexSteps, GetManySeesTheLatestCommitNotASnapshot) {
+  const std::vector<std::string> keys = {"a", "b"};
+  const auto t = index_->Begin();
+  EXPECT_THAT(OrAbsent(t->GetMany(keys)), ElementsAre("(absent)", "(absent)"));
+  Put("b", "2");
+  EXPECT_THAT(OrAbsent(t->GetMany(keys)), ElementsAre("(absent)", "2"));
+  EXPECT_THAT(OrAbsent(t->GetManyForUpdate(keys, Guard::kExclusive)), ElementsAre("(absent)", "2"));
+}
+
+TEST_P(IndexSteps, GetManyForUpdateSharesItsGuards) {
+  Put("base", "layer");
+  const std::vector<std::string> keys = {"base", "absent"};
+  const auto one = index_->Begin();
+  const auto two = index_->Begin();
+  ASSERT_THAT(OrAbsent(one->GetManyForUpdate(keys, Guard::kShared)),
+              ElementsAre("layer", "(absent)"));
+  ASSERT_THAT(OrAbsent(two->GetManyForUpdate(keys, Guard::kShared)),
+              ElementsAre("layer", "(absent)"));
+  ASSERT_TRUE(one->Put("edge/1", "").ok());
+  ASSERT_TRUE(two->Put("edge/2", "").ok());
+  EXPECT_TRUE(CommitsAs(*one, CommitOutcome::kDone));
+  EXPECT_TRUE(CommitsAs(*two, CommitOutcome::kDone));
+}
+
+// The first rows of ranges as "key=value".
+std::vector<std::string> Shown(const absl::StatusOr<FirstRows>& rows) {
+  if (!rows.ok()) return {rows.status().ToString()};
+  std::vector<std::string> shown;
+  for (const std::optional<KeyValue>& row : *rows) {
+    shown.push_back(row.has_value() ? row->key + "=" + row->value : "(empty)");
+  }
+  return shown;
+}
+
+TEST_P(IndexContract, FirstOfEachAnswersInTheOrderOfTheRanges) {
+  for (const char* key : {"a/1", "a/2", "c/1", "i/7", "z"}) Put(key, "v");
+  const std::vector<KeyRange> ranges = {
+      PrefixRange("c/"),      PrefixRange("b/"), PrefixRange("i/"), PrefixRange("a/"),
+      PrefixRange("a/", "1"), {"d", ""},         {"z", "a"}};
+  EXPECT_THAT(Shown(index_->FirstOfEach(ranges)),
+              ElementsAre("c/1=v", "(empty)", "i/7=v", "a/1=v", "a/2=v", "i/7=v", "(empty)"));
+  EXPECT_THAT(Shown(index_->FirstOfEach({})), IsEmpty());
+}
+
+TEST_P(IndexSteps, FirstOfEachSeesOwnWrites) {
+  for (const char* key : {"a/1", "a/2", "b/1"}) Put(key, "committed");
+  const auto t = index_->Begin();
+  ASSERT_TRUE(t->Delete("a/1").ok());
+  ASSERT_TRUE(t->Delete("b/1").ok());
+  ASSERT_TRUE(t->Put("c/1", "own").ok());
+  const std::vector<KeyRange> ranges = {PrefixRange("a/"), PrefixRange("b/"), PrefixRange("c/")};
+  EXPECT_THAT(Shown(t->FirstOfEach(ranges)), ElementsAre("a/2=committed", "(empty)", "c/1=own"));
+  EXPECT_THAT(Shown(index_->FirstOfEach(ranges)),
+              ElementsAre("a/1=committed", "b/1=committed", "(empty)"));
+}
+
+TEST_P(IndexContract, BatchReadsTakeAsManyKeysAsTheLimit) {
+  std::vector<std::string> keys;
+  for (size_t i = 0; i < kMaxBatchReads; ++i) {
+    // In both families of an engine that has some, and in no order.
+    keys.push_back((i % 2 == 0 ? "i/" : "k/") + std::to_string(i * 7919 % kMaxBatchReads));
+  }
+  const absl::Status written = index_->Run([&](Transaction& t) -> absl::Status {
+    for (size_t i = 0; i < keys.size(); i += 3) RETURN_IF_ERROR(t.Put(keys[i], keys[i]));
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(written.ok()) << written;
+  std::vector<std::string> expected;
+  for (size_t i = 0; i < keys.size(); ++i) expected.push_back(i % 3 == 0 ? keys[i] : "(absent)");
+  EXPECT_EQ(OrAbsent(index_->GetMany(keys)), expected);
+  const absl::Status guarded = index_->Run([&](Transaction& t) -> absl::Status {
+    EXPECT_EQ(OrAbsent(t.GetMany(keys)), expected);
+    ASSIGN_OR_RETURN(const OptionalValues values, t.GetManyForUpdate(keys, Guard::kExclusive));
+    EXPECT_EQ(OrAbsent(values), expected);
+    return absl::OkStatus();
+  });
+  EXPECT_TRUE(guarded.ok()) << guarded;
+
+  keys.push_back("one more");
+  const auto refused = [](const absl::StatusOr<OptionalValues>& values) {
+    return absl::IsInvalidArgument(values.status());
+  };
+  EXPECT_TRUE(refused(index_->GetMany(keys)));
+  EXPECT_TRUE(refused(index_->Begin()->GetMany(keys)));
+  const std::vector<KeyRange> ranges(kMaxBatchReads + 1, PrefixRange("k/"));
+  EXPECT_TRUE(absl::IsInvalidArgument(index_->FirstOfEach(ranges).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(index_->Begin()->FirstOfEach(ranges).status()));
+}
+
+TEST_P(IndexSteps, BatchReadsForUpdateRefuseWhatIsTooMuch) {
+  const auto t = index_->Begin();
+  const std::vector<std::string> many(kMaxBatchReads + 1, "k");
+  EXPECT_TRUE(absl::IsInvalidArgument(t->GetManyForUpdate(many, Guard::kShared).status()));
+  const std::vector<std::string> keys = {"k", std::string(kMaxIndexKeyBytes + 1, 'k')};
+  EXPECT_TRUE(absl::IsInvalidArgument(t->GetManyForUpdate(keys, Guard::kShared).status()));
 }
 
 TEST_P(IndexContract, ScanMergesOwnWritesInOrder) {

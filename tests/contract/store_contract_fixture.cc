@@ -27,8 +27,14 @@ class BorrowedIndex final : public Index {
   absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
     return index_.Get(key);
   }
+  absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
+    return index_.GetMany(keys);
+  }
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
     return index_.Scan(range, limit);
+  }
+  absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
+    return index_.FirstOfEach(ranges);
   }
 
  private:

@@ -76,8 +76,14 @@ class WatchedIndex final : public Index {
   absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
     return base_->Get(key);
   }
+  absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
+    return base_->GetMany(keys);
+  }
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
     return base_->Scan(range, limit);
+  }
+  absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
+    return base_->FirstOfEach(ranges);
   }
 
  private:
@@ -93,8 +99,18 @@ class WatchedIndex final : public Index {
                                                             Guard guard) override {
       return base_->GetForUpdate(key, guard);
     }
+    absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
+      return base_->GetMany(keys);
+    }
+    absl::StatusOr<OptionalValues> GetManyForUpdate(absl::Span<const std::string> keys,
+                                                    Guard guard) override {
+      return base_->GetManyForUpdate(keys, guard);
+    }
     absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
       return base_->Scan(range, limit);
+    }
+    absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
+      return base_->FirstOfEach(ranges);
     }
     absl::Status Put(std::string_view key, std::string_view value) override {
       if (watch_.on_put) watch_.on_put(key);

@@ -39,8 +39,22 @@ class FlakyTransaction : public Transaction {
     }
     return base_->GetForUpdate(key, guard);
   }
+  absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
+    return base_->GetMany(keys);
+  }
+  absl::StatusOr<OptionalValues> GetManyForUpdate(absl::Span<const std::string> keys,
+                                                  Guard guard) override {
+    if (dice_->Roll() < options_.guard_conflict_rate) {
+      conflicted_ = true;
+      return absl::AbortedError("flaky index: a guard of the batch met a conflict");
+    }
+    return base_->GetManyForUpdate(keys, guard);
+  }
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
     return base_->Scan(range, limit);
+  }
+  absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
+    return base_->FirstOfEach(ranges);
   }
   absl::Status Put(std::string_view key, std::string_view value) override {
     return base_->Put(key, value);
@@ -82,8 +96,14 @@ class FlakyIndex : public Index {
   absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
     return base_->Get(key);
   }
+  absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
+    return base_->GetMany(keys);
+  }
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
     return base_->Scan(range, limit);
+  }
+  absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
+    return base_->FirstOfEach(ranges);
   }
 
  private:

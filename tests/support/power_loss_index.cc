@@ -26,9 +26,22 @@ class PowerLossIndex::PowerLossTransaction final : public Transaction {
     RETURN_IF_ERROR(index_.Powered());
     return base_->GetForUpdate(key, guard);
   }
+  absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
+    RETURN_IF_ERROR(index_.Powered());
+    return base_->GetMany(keys);
+  }
+  absl::StatusOr<OptionalValues> GetManyForUpdate(absl::Span<const std::string> keys,
+                                                  Guard guard) override {
+    RETURN_IF_ERROR(index_.Powered());
+    return base_->GetManyForUpdate(keys, guard);
+  }
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
     RETURN_IF_ERROR(index_.Powered());
     return base_->Scan(range, limit);
+  }
+  absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
+    RETURN_IF_ERROR(index_.Powered());
+    return base_->FirstOfEach(ranges);
   }
   absl::Status Put(std::string_view key, std::string_view value) override {
     written_.emplace_back(key);
@@ -70,9 +83,19 @@ absl::StatusOr<std::optional<std::string>> PowerLossIndex::Get(std::string_view 
   return base_->Get(key);
 }
 
+absl::StatusOr<OptionalValues> PowerLossIndex::GetMany(absl::Span<const std::string> keys) {
+  RETURN_IF_ERROR(Powered());
+  return base_->GetMany(keys);
+}
+
 absl::StatusOr<std::vector<KeyValue>> PowerLossIndex::Scan(const KeyRange& range, size_t limit) {
   RETURN_IF_ERROR(Powered());
   return base_->Scan(range, limit);
+}
+
+absl::StatusOr<FirstRows> PowerLossIndex::FirstOfEach(absl::Span<const KeyRange> ranges) {
+  RETURN_IF_ERROR(Powered());
+  return base_->FirstOfEach(ranges);
 }
 
 absl::StatusOr<CommitOutcome> PowerLossIndex::Commit(Transaction& txn,

@@ -23,7 +23,9 @@ class PowerLossIndex final : public Index {
 
   std::unique_ptr<Transaction> Begin() override;
   absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override;
+  absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override;
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override;
+  absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override;
 
   // After the disk's.
   void PowerUp(Survival survival, uint64_t seed) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -45,8 +45,18 @@ class SteppedTransaction final : public Transaction {
                                                           Guard guard) override {
     return step_->Around([&] { return base_->GetForUpdate(key, guard); });
   }
+  absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
+    return step_->Around([&] { return base_->GetMany(keys); });
+  }
+  absl::StatusOr<OptionalValues> GetManyForUpdate(absl::Span<const std::string> keys,
+                                                  Guard guard) override {
+    return step_->Around([&] { return base_->GetManyForUpdate(keys, guard); });
+  }
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
     return step_->Around([&] { return base_->Scan(range, limit); });
+  }
+  absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
+    return step_->Around([&] { return base_->FirstOfEach(ranges); });
   }
   absl::Status Put(std::string_view key, std::string_view value) override {
     return base_->Put(key, value);
@@ -72,8 +82,14 @@ class SteppedIndex final : public Index {
   absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
     return step_->Around([&] { return base_.Get(key); });
   }
+  absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
+    return step_->Around([&] { return base_.GetMany(keys); });
+  }
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
     return step_->Around([&] { return base_.Scan(range, limit); });
+  }
+  absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
+    return step_->Around([&] { return base_.FirstOfEach(ranges); });
   }
 
  private:

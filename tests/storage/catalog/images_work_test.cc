@@ -35,6 +35,10 @@ class CountingIndex final : public Index {
     ++reads_;
     return index_->Get(key);
   }
+  absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
+    reads_ += keys.size();
+    return index_->GetMany(keys);
+  }
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
     ++reads_;
     auto rows = index_->Scan(range, limit);
@@ -43,6 +47,11 @@ class CountingIndex final : public Index {
       largest_scan_ = std::max(largest_scan_, rows->size());
     }
     return rows;
+  }
+  absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
+    reads_ += ranges.size();
+    rows_ += ranges.size();
+    return index_->FirstOfEach(ranges);
   }
 
   void Reset() { reads_ = rows_ = largest_scan_ = 0; }
@@ -64,8 +73,14 @@ class BorrowedIndex final : public Index {
   absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
     return index_.Get(key);
   }
+  absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
+    return index_.GetMany(keys);
+  }
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
     return index_.Scan(range, limit);
+  }
+  absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
+    return index_.FirstOfEach(ranges);
   }
 
  private:
