@@ -1,28 +1,67 @@
 #include "storage/reclaim/reclaimer.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
-#include <vector>
+#include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "storage/base/status.h"
 #include "storage/index/keys.h"
 #include "storage/index/rows.h"
+#include "storage/limits.h"
 #include "storage/reclaim/work_pace.h"
 
 namespace varve {
 namespace {
 
-// The files of a page are unlinked together; many at once hold up the syncs of others.
-constexpr size_t kPageRows = 32;
+// Rows looked at together: their digests are told apart within a page.
+constexpr size_t kPageRows = 256;
+// Removed by one transaction, whose files are unlinked together; many at once hold up the syncs of
+// others. Each is up to seven writes besides its rows.
+constexpr size_t kRemovalsTogether = 32;
+static_assert(kPageRows + 7 * kRemovalsTogether <= kMaxTransactionOperations);
+static_assert(kPageRows + kRemovalsTogether <= kMaxBatchReads);
+// Places of edges that are remembered: 16,384 x ~250 B = 4 MB.
+constexpr size_t kMaxSeenEdges = 16'384;
 // Clocks are slewed by milliseconds; a difference of a minute is a jump.
 constexpr int64_t kClockJumpNanos = 60 * kNanosPerSecond;
+// Nothing is put off for longer than a day, or than the promise of a blob that was just pushed.
+constexpr int64_t kDayNanos = 24 * 3600 * kNanosPerSecond;
+
+int64_t Horizon(const Promises& promises) {
+  return std::max(kDayNanos, promises.promise_nanos()) + 3600 * kNanosPerSecond;
+}
 
 }  // namespace
 
+// A digest that rows of a page say to look at.
+struct Reclaimer::Candidate {
+  Digest digest;
+  std::vector<std::string> rows;
+
+  bool kept = false;              // or absent
+  std::optional<BlobRow> unkept;  // else, once it was looked at
+  bool postponed = false;
+  bool removed = false;
+  FileId file = 0;  // of a removed one: to be unlinked
+};
+
+struct Reclaimer::Pass {
+  explicit Pass(const Promises& promises) : pace(promises) {}
+
+  ReclaimReport report;
+  absl::Status first_error;
+  WorkPace pace;
+  // The key of an edge that was there when it was last looked for. Only a place to look first.
+  absl::flat_hash_map<Digest, std::string> seen_edges;
+};
+
 Reclaimer::Reclaimer(Parts parts)
     : parts_(parts),
-      last_wall_nanos_(parts.clock.WallNanos()),
-      last_monotonic_nanos_(parts.clock.MonotonicNanos()) {}
+      queue_(CondemnedPrefix(), Horizon(parts.promises)),
+      last_wall_nanos_(parts_.clock.WallNanos()),
+      last_monotonic_nanos_(parts_.clock.MonotonicNanos()) {}
 
 void Reclaimer::NoticeClockJump() {
   MutexLock lock(clock_mutex_);
@@ -37,57 +76,163 @@ void Reclaimer::NoticeClockJump() {
 absl::StatusOr<ReclaimReport> Reclaimer::Run() {
   NoticeClockJump();
   MutexLock lock(mutex_);
-  ReclaimReport report;
-  absl::Status first_error;
-  const std::string end = CondemnedKey(parts_.clock.WallNanos() + 1, Digest());
-  std::string begin = CondemnedPrefix();
-  WorkPace pace(parts_.promises);
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows, parts_.index.Scan({begin, end}, kPageRows));
-    for (const KeyValue& row : rows) {
-      const absl::Status examined = Examine(row.key, &report);
-      // Without room for its record no removal succeeds; one bad row is no reason to keep the rest.
-      if (absl::IsResourceExhausted(examined)) return examined;
-      first_error.Update(examined);
-      begin = row.key + '\0';
-      pace.Rest();
-    }
-    // One sync for a page of removals, and then their files: the space comes back as it goes.
-    ASSIGN_OR_RETURN(const uint64_t freed, parts_.removals.UnlinkAdded());
-    report.freed_bytes += freed;
-    if (rows.size() < kPageRows) break;
-  }
+  Pass pass(parts_.promises);
+  RETURN_IF_ERROR(
+      queue_.Visit(parts_.index, parts_.clock.WallNanos(), kPageRows,
+                   [&](absl::Span<const KeyValue> rows) { return ExaminePage(rows, pass); }));
   parts_.blobs.DiscardLeftovers();
   RETURN_IF_ERROR(parts_.removals.Finish());
-  RETURN_IF_ERROR(first_error);
-  return report;
+  RETURN_IF_ERROR(pass.first_error);
+  return pass.report;
 }
 
-absl::Status Reclaimer::Examine(std::string_view condemned_key, ReclaimReport* report) {
-  int64_t not_before = 0;
-  Digest digest;
-  if (!ParseCondemnedKey(condemned_key, &not_before, &digest)) {
-    return absl::DataLossError("a condemned row of the index is damaged");
+absl::StatusOr<bool> Reclaimer::ExaminePage(absl::Span<const KeyValue> rows, Pass& pass) {
+  absl::Status error;
+  std::vector<Candidate> candidates;
+  absl::flat_hash_map<Digest, size_t> places;
+  for (const KeyValue& row : rows) {
+    int64_t not_before = 0;
+    Digest digest;
+    if (!ParseCondemnedKey(row.key, &not_before, &digest)) {
+      error.Update(absl::DataLossError("a condemned row of the index is damaged"));
+      continue;
+    }
+    const auto [place, is_new] = places.try_emplace(digest, candidates.size());
+    if (is_new) candidates.emplace_back().digest = digest;
+    candidates[place->second].rows.push_back(row.key);
   }
-  const std::optional<int64_t> wait = parts_.promises.BeginReclaim(digest);
-  if (wait.has_value()) {
-    ++report->deferred;
-    return Postpone(condemned_key, digest, *wait);
+  error.Update(TogetherOrEach(absl::MakeSpan(candidates),
+                              [&](absl::Span<Candidate> some) { return DropKept(some, pass); }));
+  pass.pace.Rest();
+  candidates.erase(std::remove_if(candidates.begin(), candidates.end(),
+                                  [](const Candidate& one) { return !one.unkept.has_value(); }),
+                   candidates.end());
+  for (size_t begin = 0; begin < candidates.size(); begin += kRemovalsTogether) {
+    const absl::Status removed =
+        TogetherOrEach(absl::MakeSpan(candidates).subspan(begin, kRemovalsTogether),
+                       [&](absl::Span<Candidate> some) { return RemoveOrPostpone(some, pass); });
+    // Without room for its record no removal succeeds.
+    if (absl::IsResourceExhausted(removed)) return removed;
+    error.Update(removed);
+    // One sync for these removals, and then their files: the space comes back as it goes.
+    ASSIGN_OR_RETURN(const uint64_t freed, parts_.removals.UnlinkAdded());
+    pass.report.freed_bytes += freed;
+    pass.pace.Rest();
   }
-  const absl::Status status = RemoveUnlessKept(condemned_key, digest, report);
-  parts_.promises.EndReclaim(digest);
-  return status;
+  pass.first_error.Update(error);
+  return error.ok();
 }
 
-absl::Status Reclaimer::Postpone(std::string_view condemned_key, const Digest& digest,
-                                 int64_t wait_nanos) {
-  const std::string later = CondemnedKey(parts_.clock.WallNanos() + wait_nanos, digest);
+// One that cannot be dealt with holds up no other.
+absl::Status Reclaimer::TogetherOrEach(
+    absl::Span<Candidate> candidates,
+    const std::function<absl::Status(absl::Span<Candidate>)>& handle) {
+  const absl::Status together = handle(candidates);
+  if (together.ok() || absl::IsResourceExhausted(together) || candidates.size() == 1) {
+    return together;
+  }
+  absl::Status first_error;
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    first_error.Update(handle(candidates.subspan(i, 1)));
+  }
+  return first_error;
+}
+
+// The rows are guarded first and the edges looked for after. A deletion that takes the last edge
+// writes a row of its own in the same transaction: either it has committed, and its edge is not
+// seen here, or it commits later, and then its row, be it of the same nanosecond as one that goes
+// here, is written after that one went. So a row goes only when an edge was there after the row,
+// and the blob's own row, which every push of the layer guards, need not be guarded.
+absl::Status Reclaimer::DropKept(absl::Span<Candidate> candidates, Pass& pass) {
+  std::vector<std::string> rows;
+  for (const Candidate& candidate : candidates) {
+    rows.insert(rows.end(), candidate.rows.begin(), candidate.rows.end());
+  }
   return parts_.index.Run(
       [&](Transaction& txn) -> absl::Status {
-        RETURN_IF_ERROR(txn.Delete(condemned_key));
-        return txn.Put(later, "");
+        RETURN_IF_ERROR(txn.GetManyForUpdate(rows, Guard::kExclusive).status());
+        RETURN_IF_ERROR(LookForEdges(txn, candidates, pass));
+        for (const Candidate& candidate : candidates) {
+          if (!candidate.kept) continue;
+          for (const std::string& row : candidate.rows) RETURN_IF_ERROR(txn.Delete(row));
+        }
+        return absl::OkStatus();
       },
       Durability::kBuffered);
+}
+
+absl::Status Reclaimer::LookForEdges(Transaction& txn, absl::Span<Candidate> candidates,
+                                     Pass& pass) {
+  std::vector<Candidate*> seen_before;
+  std::vector<Candidate*> others;
+  std::vector<std::string> keys;
+  for (Candidate& candidate : candidates) {
+    candidate.kept = false;
+    candidate.unkept.reset();
+    const auto seen = pass.seen_edges.find(candidate.digest);
+    if (seen != pass.seen_edges.end()) keys.push_back(seen->second);
+    (seen != pass.seen_edges.end() ? seen_before : others).push_back(&candidate);
+  }
+  ASSIGN_OR_RETURN(OptionalValues values, txn.GetMany(keys));
+  for (size_t i = 0; i < seen_before.size(); ++i) {
+    seen_before[i]->kept = values[i].has_value();
+    if (!seen_before[i]->kept) others.push_back(seen_before[i]);
+  }
+
+  keys.clear();
+  std::vector<KeyRange> ranges;
+  for (const Candidate* candidate : others) {
+    keys.push_back(BlobKey(candidate->digest));
+    ranges.push_back(PrefixRange(EdgePrefix(candidate->digest)));
+  }
+  ASSIGN_OR_RETURN(const FirstRows edges, txn.FirstOfEach(ranges));
+  ASSIGN_OR_RETURN(values, txn.GetMany(keys));
+  for (size_t i = 0; i < others.size(); ++i) {
+    others[i]->kept = edges[i].has_value() || !values[i].has_value();
+    if (edges[i].has_value()) {
+      if (pass.seen_edges.size() >= kMaxSeenEdges) pass.seen_edges.clear();
+      pass.seen_edges.insert_or_assign(others[i]->digest, edges[i]->key);
+    } else if (values[i].has_value()) {
+      ASSIGN_OR_RETURN(others[i]->unkept, BlobRow::Decode(*values[i]));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Reclaimer::RemoveOrPostpone(absl::Span<Candidate> candidates, Pass& pass) {
+  std::vector<Candidate*> announced;
+  std::vector<std::pair<Candidate*, int64_t>> promised;
+  for (Candidate& candidate : candidates) {
+    if (candidate.postponed) continue;
+    const std::optional<int64_t> wait = parts_.promises.BeginReclaim(candidate.digest);
+    if (wait.has_value()) {
+      promised.emplace_back(&candidate, *wait);
+    } else {
+      announced.push_back(&candidate);
+    }
+  }
+  const absl::Status removed = Remove(announced, pass);
+  for (const Candidate* candidate : announced) parts_.promises.EndReclaim(candidate->digest);
+  RETURN_IF_ERROR(Postpone(promised, pass));
+  return removed;
+}
+
+absl::Status Reclaimer::Postpone(absl::Span<const std::pair<Candidate*, int64_t>> promised,
+                                 Pass& pass) {
+  if (promised.empty()) return absl::OkStatus();
+  const int64_t now = parts_.clock.WallNanos();
+  RETURN_IF_ERROR(parts_.index.Run(
+      [&](Transaction& txn) -> absl::Status {
+        for (const auto& [candidate, wait_nanos] : promised) {
+          for (const std::string& row : candidate->rows) RETURN_IF_ERROR(txn.Delete(row));
+          RETURN_IF_ERROR(txn.Put(CondemnedKey(now + wait_nanos, candidate->digest), ""));
+        }
+        return absl::OkStatus();
+      },
+      Durability::kBuffered));
+  for (const auto& [candidate, wait_nanos] : promised) candidate->postponed = true;
+  pass.report.deferred += promised.size();
+  return absl::OkStatus();
 }
 
 absl::Status Reclaimer::BetweenPasses(const std::function<absl::Status()>& look) {
@@ -95,52 +240,52 @@ absl::Status Reclaimer::BetweenPasses(const std::function<absl::Status()>& look)
   return look();
 }
 
-absl::StatusOr<std::optional<BlobRow>> Reclaimer::LooksUnkept(const Digest& digest) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> blob, parts_.index.Get(BlobKey(digest)));
-  if (!blob.has_value()) return std::optional<BlobRow>();
-  ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                   parts_.index.Scan(PrefixRange(EdgePrefix(digest)), 1));
-  if (!edges.empty()) return std::optional<BlobRow>();
-  ASSIGN_OR_RETURN(const BlobRow row, BlobRow::Decode(*blob));
-  return std::optional<BlobRow>(row);
+absl::Status Reclaimer::Remove(absl::Span<Candidate* const> candidates, Pass& pass) {
+  if (candidates.empty()) return absl::OkStatus();
+  uint64_t bytes = 0;
+  for (const Candidate* candidate : candidates) bytes += candidate->unkept->size_bytes;
+  const CountedChanges::Change change(parts_.blobs.changes(), candidates.size(), bytes);
+  RETURN_IF_ERROR(
+      parts_.index.Run([&](Transaction& txn) { return RemoveIn(txn, candidates); },
+                       // Lost in a power cut, it is done again: the condemned rows are back, too.
+                       Durability::kBuffered));
+  for (const Candidate* candidate : candidates) {
+    if (!candidate->removed) continue;
+    ++pass.report.blobs;
+    parts_.space.Release(candidate->unkept->size_bytes);
+    if (candidate->file != 0) parts_.removals.Add(candidate->file);
+  }
+  return absl::OkStatus();
 }
 
-absl::Status Reclaimer::RemoveUnlessKept(std::string_view condemned_key, const Digest& digest,
-                                         ReclaimReport* report) {
-  // Most rows belong to blobs that were named meanwhile.
-  ASSIGN_OR_RETURN(const std::optional<BlobRow> unkept, LooksUnkept(digest));
-  const bool looks_kept = !unkept.has_value();
-  const CountedChanges::Change change(parts_.blobs.changes(), looks_kept ? 0 : 1,
-                                      looks_kept ? 0 : unkept->size_bytes);
-  std::optional<BlobRow> removed;
-  FileId file = 0;
-  RETURN_IF_ERROR(parts_.index.Run(
-      [&](Transaction& txn) -> absl::Status {
-        ASSIGN_OR_RETURN(const std::optional<std::string> due,
-                         txn.GetForUpdate(condemned_key, Guard::kExclusive));
-        // Only this thread takes such rows away, so a run before this one, of unknown outcome, was
-        // committed: what it removed is still to be unlinked.
-        if (!due.has_value()) return absl::OkStatus();
-        removed.reset();
-        file = 0;
-        ASSIGN_OR_RETURN(const std::optional<std::string> value,
-                         txn.GetForUpdate(BlobKey(digest), Guard::kExclusive));
-        // Adders of edges guard the blob's row shared, so none can appear before the commit.
-        ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                         txn.Scan(PrefixRange(EdgePrefix(digest)), 1));
-        if (!value.has_value() || !edges.empty()) return txn.Delete(condemned_key);
-        if (looks_kept) return absl::OkStatus();  // the last edge went just now: the next pass
-        RETURN_IF_ERROR(txn.Delete(condemned_key));
-        ASSIGN_OR_RETURN(removed, BlobRow::Decode(*value));
-        ASSIGN_OR_RETURN(file, parts_.blobs.Remove(txn, digest, *removed));
-        return absl::OkStatus();
-      },
-      // Lost in a power cut, it is done again: the condemned row is back, too.
-      Durability::kBuffered));
-  if (!removed.has_value()) return absl::OkStatus();
-  ++report->blobs;
-  parts_.space.Release(removed->size_bytes);
-  if (file != 0) parts_.removals.Add(file);
+absl::Status Reclaimer::RemoveIn(Transaction& txn, absl::Span<Candidate* const> candidates) {
+  std::vector<std::string> keys;
+  std::vector<KeyRange> ranges;
+  for (const Candidate* candidate : candidates) {
+    keys.push_back(BlobKey(candidate->digest));
+    keys.insert(keys.end(), candidate->rows.begin(), candidate->rows.end());
+    ranges.push_back(PrefixRange(EdgePrefix(candidate->digest)));
+  }
+  ASSIGN_OR_RETURN(const OptionalValues values, txn.GetManyForUpdate(keys, Guard::kExclusive));
+  // Adders of edges guard the blob's row shared, so none can appear before the commit.
+  ASSIGN_OR_RETURN(const FirstRows edges, txn.FirstOfEach(ranges));
+  size_t next = 0;
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    Candidate& candidate = *candidates[i];
+    const std::optional<std::string>& blob = values[next++];
+    bool due = false;
+    for (size_t row = 0; row < candidate.rows.size(); ++row) due |= values[next++].has_value();
+    // Only this thread takes such rows away, so a run before this one, of unknown outcome, was
+    // committed: what it removed is still to be unlinked.
+    if (!due) continue;
+    candidate.removed = false;
+    candidate.file = 0;
+    for (const std::string& row : candidate.rows) RETURN_IF_ERROR(txn.Delete(row));
+    if (!blob.has_value() || edges[i].has_value()) continue;
+    ASSIGN_OR_RETURN(candidate.unkept, BlobRow::Decode(*blob));
+    ASSIGN_OR_RETURN(candidate.file, parts_.blobs.Remove(txn, candidate.digest, *candidate.unkept));
+    candidate.removed = true;
+  }
   return absl::OkStatus();
 }
 

@@ -4,20 +4,28 @@
 // A condemned row is a hint to look, not a verdict: it is written when a blob is committed and when
 // an edge goes, and a row whose blob has an edge again is dropped. So whoever adds an edge writes
 // nothing but the edge.
+//
+// A prune condemns a base layer once for every image that had it. Rows are looked at in pages, each
+// digest of a page once, and where an edge was seen is remembered for the pass: one point read then
+// does instead of a scan over the edges that went. Rows of what is kept go without a guard of the
+// blob's row, for which pushes would wait: see DropKept.
 #ifndef VARVE_STORAGE_RECLAIM_RECLAIMER_H_
 #define VARVE_STORAGE_RECLAIM_RECLAIMER_H_
 
 #include <cstdint>
 #include <functional>
-#include <optional>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "storage/base/clock.h"
 #include "storage/base/mutex.h"
 #include "storage/blob/blob_store.h"
 #include "storage/blob/removals.h"
 #include "storage/catalog/promises.h"
+#include "storage/index/due_queue.h"
 #include "storage/index/index.h"
 #include "storage/store.h"
 
@@ -45,17 +53,30 @@ class Reclaimer {
   absl::Status BetweenPasses(const std::function<absl::Status()>& look) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  absl::Status Examine(std::string_view condemned_key, ReclaimReport* report);
-  // A look without guards: the blob's row, unless it is absent or some edge keeps it.
-  absl::StatusOr<std::optional<BlobRow>> LooksUnkept(const Digest& digest);
-  // Removes the blob's record unless something keeps it; the condemned row goes either way. Nobody
-  // waits for the removal, so its commit is not synced: its file goes after the page.
-  absl::Status RemoveUnlessKept(std::string_view condemned_key, const Digest& digest,
-                                ReclaimReport* report);
-  absl::Status Postpone(std::string_view condemned_key, const Digest& digest, int64_t wait_nanos);
+  struct Candidate;
+  struct Pass;
+
+  // Handles a page of rows; false when some of them stay in the queue.
+  absl::StatusOr<bool> ExaminePage(absl::Span<const KeyValue> rows, Pass& pass);
+  // Calls `handle` with all candidates, and if that fails with each alone.
+  static absl::Status TogetherOrEach(
+      absl::Span<Candidate> candidates,
+      const std::function<absl::Status(absl::Span<Candidate>)>& handle);
+  // Drops the rows of those candidates that some edge keeps or that have no blob; notes of the
+  // others what there is to remove.
+  absl::Status DropKept(absl::Span<Candidate> candidates, Pass& pass);
+  absl::Status LookForEdges(Transaction& txn, absl::Span<Candidate> candidates, Pass& pass);
+  // Removes those that nobody was promised, and puts the others off.
+  absl::Status RemoveOrPostpone(absl::Span<Candidate> candidates, Pass& pass);
+  absl::Status Postpone(absl::Span<const std::pair<Candidate*, int64_t>> promised, Pass& pass);
+  // Removes the records of announced candidates unless something keeps them; their rows go either
+  // way. Nobody waits for a removal, so its commit is not synced: the files go after it is.
+  absl::Status Remove(absl::Span<Candidate* const> candidates, Pass& pass);
+  absl::Status RemoveIn(Transaction& txn, absl::Span<Candidate* const> candidates);
 
   const Parts parts_;
   Mutex mutex_;  // one pass at a time
+  DueQueue queue_;
   Mutex clock_mutex_;
   int64_t last_wall_nanos_ ABSL_GUARDED_BY(clock_mutex_);
   int64_t last_monotonic_nanos_ ABSL_GUARDED_BY(clock_mutex_);

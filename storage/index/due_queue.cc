@@ -1,0 +1,47 @@
+#include "storage/index/due_queue.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "storage/base/bytes.h"
+#include "storage/base/status.h"
+
+namespace varve {
+
+std::string DueQueue::KeyAt(int64_t nanos) const {
+  std::string key = prefix_;
+  AppendU64(&key, static_cast<uint64_t>(nanos));
+  return key;
+}
+
+absl::Status DueQueue::Visit(Index& index, int64_t now_nanos, size_t page_rows,
+                             const Handle& handle) {
+  MutexLock lock(mutex_);
+  const bool from_front =
+      begin_.empty() || now_nanos < last_pass_nanos_ || now_nanos >= front_again_nanos_;
+  if (from_front) front_again_nanos_ = now_nanos + kFrontAgainNanos;
+  last_pass_nanos_ = now_nanos;
+  // Should this pass end early, what it has not met is met by the next.
+  const std::string begin = from_front ? prefix_ : begin_;
+  begin_ = begin;
+  std::string left = KeyAt(now_nanos - kLatestCommitNanos);
+  RETURN_IF_ERROR(VisitRange(index, {begin, KeyAt(now_nanos + 1)}, page_rows, handle, &left));
+  const KeyRange too_far = {KeyAt(now_nanos + horizon_nanos_ + 1), PrefixRange(prefix_).end};
+  RETURN_IF_ERROR(VisitRange(index, too_far, page_rows, handle, &left));
+  begin_ = left;
+  return absl::OkStatus();
+}
+
+absl::Status DueQueue::VisitRange(Index& index, KeyRange range, size_t page_rows,
+                                  const Handle& handle, std::string* left) {
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows, index.Scan(range, page_rows));
+    if (rows.empty()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const bool all_gone, handle(rows));
+    if (!all_gone) *left = std::min(*left, rows.front().key);
+    if (rows.size() < page_rows) return absl::OkStatus();
+    range.begin = rows.back().key + '\0';
+  }
+}
+
+}  // namespace varve

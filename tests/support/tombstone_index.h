@@ -1,0 +1,140 @@
+// An index that counts what a log-structured engine walks over: besides the rows that a scan
+// returns, the marks of the rows that were deleted in its range and that no compaction has taken
+// away; here none ever does. So a test of cost needs no clock. Owned by the test; one thread.
+#ifndef VARVE_TESTS_SUPPORT_TOMBSTONE_INDEX_H_
+#define VARVE_TESTS_SUPPORT_TOMBSTONE_INDEX_H_
+
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "storage/index/index.h"
+
+namespace varve {
+
+class TombstoneIndex final : public Index {
+ public:
+  explicit TombstoneIndex(std::unique_ptr<Index> base) : base_(std::move(base)) {}
+
+  // Rows and marks that were read since the start, or since ResetSteps.
+  size_t steps() const { return steps_; }
+  void ResetSteps() { steps_ = 0; }
+
+  std::unique_ptr<Transaction> Begin() override {
+    return std::make_unique<Counted>(base_->Begin(), *this);
+  }
+  absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
+    ++steps_;
+    return base_->Get(key);
+  }
+  absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
+    steps_ += keys.size();
+    return base_->GetMany(keys);
+  }
+  absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
+    return CountScan(range, limit, base_->Scan(range, limit));
+  }
+  absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
+    return CountFirst(ranges, base_->FirstOfEach(ranges));
+  }
+
+ private:
+  class Counted final : public Transaction {
+   public:
+    Counted(std::unique_ptr<Transaction> base, TombstoneIndex& index)
+        : base_(std::move(base)), index_(index) {}
+
+    absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
+      ++index_.steps_;
+      return base_->Get(key);
+    }
+    absl::StatusOr<std::optional<std::string>> GetForUpdate(std::string_view key,
+                                                            Guard guard) override {
+      ++index_.steps_;
+      return base_->GetForUpdate(key, guard);
+    }
+    absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
+      index_.steps_ += keys.size();
+      return base_->GetMany(keys);
+    }
+    absl::StatusOr<OptionalValues> GetManyForUpdate(absl::Span<const std::string> keys,
+                                                    Guard guard) override {
+      index_.steps_ += keys.size();
+      return base_->GetManyForUpdate(keys, guard);
+    }
+    absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
+      return index_.CountScan(range, limit, base_->Scan(range, limit));
+    }
+    absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
+      return index_.CountFirst(ranges, base_->FirstOfEach(ranges));
+    }
+    absl::Status Put(std::string_view key, std::string_view value) override {
+      written_.emplace_back(key, true);
+      return base_->Put(key, value);
+    }
+    absl::Status Delete(std::string_view key) override {
+      written_.emplace_back(key, false);
+      return base_->Delete(key);
+    }
+    absl::Status Add(std::string_view key, int64_t delta) override {
+      written_.emplace_back(key, true);
+      return base_->Add(key, delta);
+    }
+    absl::StatusOr<CommitOutcome> Commit(Durability durability) override {
+      absl::StatusOr<CommitOutcome> outcome = base_->Commit(durability);
+      if (!outcome.ok() || *outcome != CommitOutcome::kDone) return outcome;
+      for (const auto& [key, there] : written_) {
+        if (there) {
+          index_.deleted_.erase(key);
+        } else {
+          index_.deleted_.insert(key);
+        }
+      }
+      return outcome;
+    }
+    bool conflicted() const override { return base_->conflicted(); }
+
+   private:
+    const std::unique_ptr<Transaction> base_;
+    TombstoneIndex& index_;
+    std::vector<std::pair<std::string, bool>> written_;  // there afterwards
+  };
+
+  // `last` is the row at which a scan of the range ended; null when it went to the range's end.
+  void CountWalk(const KeyRange& range, size_t rows, const std::string* last) {
+    const auto begin = deleted_.lower_bound(range.begin);
+    const std::string& stop = last != nullptr ? *last : range.end;
+    const auto end = stop.empty() ? deleted_.end() : deleted_.lower_bound(stop);
+    const bool forward = stop.empty() || stop > range.begin;
+    steps_ += 1 + rows + (forward ? static_cast<size_t>(std::distance(begin, end)) : 0);
+  }
+  absl::StatusOr<std::vector<KeyValue>> CountScan(const KeyRange& range, size_t limit,
+                                                  absl::StatusOr<std::vector<KeyValue>> rows) {
+    if (rows.ok()) {
+      const bool full = !rows->empty() && rows->size() == limit;
+      CountWalk(range, rows->size(), full ? &rows->back().key : nullptr);
+    }
+    return rows;
+  }
+  absl::StatusOr<FirstRows> CountFirst(absl::Span<const KeyRange> ranges,
+                                       absl::StatusOr<FirstRows> rows) {
+    for (size_t i = 0; rows.ok() && i < ranges.size(); ++i) {
+      const std::optional<KeyValue>& row = (*rows)[i];
+      CountWalk(ranges[i], row.has_value() ? 1 : 0, row.has_value() ? &row->key : nullptr);
+    }
+    return rows;
+  }
+
+  const std::unique_ptr<Index> base_;
+  std::set<std::string> deleted_;
+  size_t steps_ = 0;
+};
+
+}  // namespace varve
+
+#endif  // VARVE_TESTS_SUPPORT_TOMBSTONE_INDEX_H_
