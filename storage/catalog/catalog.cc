@@ -11,10 +11,7 @@
 namespace varve {
 namespace {
 
-// A link outlives every promise on its blob.
-constexpr int64_t kLinkNanos = 25 * 3600 * kNanosPerSecond;
 constexpr size_t kPendingPageRows = 200;
-constexpr size_t kLinkPageRows = 200;
 constexpr size_t kIndexesOfAManifest = 16;
 constexpr size_t kEdgePageRows = 256;
 
@@ -129,20 +126,6 @@ absl::StatusOr<bool> Catalog::IsMember(RepositoryId repository, const Digest& ma
   return member.has_value();
 }
 
-absl::Status Catalog::Link(Transaction& txn, RepositoryId repository, const Digest& digest) {
-  if (repository == 0) return absl::OkStatus();
-  const int64_t now = parts_.clock.WallNanos();
-  ASSIGN_OR_RETURN(const std::optional<std::string> value, txn.Get(LinkKey(repository, digest)));
-  if (value.has_value()) {
-    ASSIGN_OR_RETURN(const LinkRow row, LinkRow::Decode(*value));
-    const int64_t left = row.expires_nanos - now;
-    if (left > kLinkNanos / 2 && left <= kLinkNanos) return absl::OkStatus();
-  }
-  const LinkRow row{now + kLinkNanos};
-  RETURN_IF_ERROR(txn.Put(LinkKey(repository, digest), row.Encode()));
-  return txn.Put(LinkExpiryKey(row.expires_nanos, repository, digest), "");
-}
-
 absl::Status Catalog::ActivatePendingEdges(Transaction& txn, RepositoryId repository,
                                            const Digest& digest, size_t limit) {
   const std::string prefix = EdgePrefix(digest, EdgeKind::kPending, repository);
@@ -255,37 +238,6 @@ absl::Status Catalog::DeleteBlob(std::string_view repository, const Digest& dige
   }));
   parts_.promises.RenewRepository(id);
   return absl::OkStatus();
-}
-
-absl::Status Catalog::ExpireLinks() {
-  const int64_t now = parts_.clock.WallNanos();
-  for (;;) {
-    ASSIGN_OR_RETURN(
-        const std::vector<KeyValue> rows,
-        parts_.index.Scan({LinkExpiryPrefix(), LinkExpiryKey(now, 0, Digest())}, kLinkPageRows));
-    if (rows.empty()) return absl::OkStatus();
-    RETURN_IF_ERROR(parts_.index.Run(
-        [&](Transaction& txn) -> absl::Status {
-          for (const KeyValue& row : rows) {
-            int64_t expires = 0;
-            RepositoryId repository = 0;
-            Digest blob;
-            if (!ParseLinkExpiryKey(row.key, &expires, &repository, &blob)) {
-              return absl::DataLossError("a link expiry row of the index is damaged");
-            }
-            const std::string key = LinkKey(repository, blob);
-            ASSIGN_OR_RETURN(const std::optional<std::string> value,
-                             txn.GetForUpdate(key, Guard::kExclusive));
-            // A link that was renewed has another expiry row.
-            if (value.has_value() && *value == LinkRow{expires}.Encode()) {
-              RETURN_IF_ERROR(txn.Delete(key));
-            }
-            RETURN_IF_ERROR(txn.Delete(row.key));
-          }
-          return absl::OkStatus();
-        },
-        Durability::kBuffered));
-  }
 }
 
 absl::StatusOr<Digest> Catalog::Resolve(RepositoryId repository,

@@ -16,6 +16,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "storage/base/clock.h"
 #include "storage/blob/blob_store.h"
 #include "storage/blob/ingest_table.h"
@@ -26,6 +27,7 @@
 #include "storage/catalog/recent_pulls.h"
 #include "storage/catalog/tag_versions.h"
 #include "storage/event_log.h"
+#include "storage/index/due_queue.h"
 #include "storage/index/index.h"
 #include "storage/store.h"
 
@@ -50,7 +52,7 @@ class Catalog final : public CommitObserver {
     EventLog& events;
   };
 
-  explicit Catalog(Parts parts) : parts_(parts), recent_pulls_(parts.clock) {}
+  explicit Catalog(Parts parts);
 
   // The blob and manifest calls of Store, with the same contracts.
   absl::StatusOr<BlobInfo> StatBlob(std::string_view repository, const Digest& digest);
@@ -148,6 +150,16 @@ class Catalog final : public CommitObserver {
   absl::StatusOr<bool> IsMember(RepositoryId repository, const Digest& manifest);
   // Shows a blob in a repository until it is named there or a day has passed.
   absl::Status Link(Transaction& txn, RepositoryId repository, const Digest& digest);
+  absl::Status PutLink(Transaction& txn, RepositoryId repository, const Digest& digest,
+                       int64_t expires);
+  // An expiry row, and the link that it is about.
+  struct ExpiringLink {
+    std::string row;
+    int64_t expires = 0;
+    RepositoryId repository = 0;
+    Digest blob;
+  };
+  absl::Status ExpireLinkPage(Transaction& txn, absl::Span<const ExpiringLink> links, int64_t now);
   // What manifests of the repository named before it was visible there is visible from now on; up
   // to `limit` of their edges change, two writes each.
   absl::Status ActivatePendingEdges(Transaction& txn, RepositoryId repository, const Digest& digest,
@@ -243,6 +255,7 @@ class Catalog final : public CommitObserver {
   const Parts parts_;
   RecentPulls recent_pulls_;
   TagVersions tag_versions_;
+  DueQueue link_expiries_;
 };
 
 }  // namespace varve

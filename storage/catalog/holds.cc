@@ -72,6 +72,10 @@ absl::Status Remove(Transaction& txn, std::string_view name, const HoldRow& row,
 
 }  // namespace
 
+Holds::Holds(Parts parts)
+    : parts_(parts),
+      expiries_(ClaimExpiryPrefix(EdgeKind::kHold), kMaxHoldNanos + 3600 * kNanosPerSecond) {}
+
 absl::StatusOr<HoldInfo> Holds::Describe(std::string_view name, const HoldRow& row) {
   HoldInfo info{std::string(name), "", row.manifest, row.created_nanos, row.expires_nanos};
   if (row.repository != 0) {
@@ -162,31 +166,49 @@ absl::StatusOr<Page<HoldInfo>> Holds::List(const PageRequest& page) {
 
 absl::Status Holds::Expire() {
   const int64_t now = parts_.clock.WallNanos();
-  const KeyRange due = {ClaimExpiryPrefix(EdgeKind::kHold),
-                        ClaimExpiryKey(EdgeKind::kHold, now + 1, "")};
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows, parts_.index.Scan(due, kExpiryPageRows));
-    if (rows.empty()) return absl::OkStatus();
-    const CountedChanges::Change change(changes_, rows.size());
-    RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
-      for (const KeyValue& row : rows) {
-        EdgeKind kind = EdgeKind::kHold;
-        int64_t expires = 0;
-        std::string name;
-        if (!ParseClaimExpiryKey(row.key, &kind, &expires, &name)) {
-          return absl::DataLossError("an expiry row of the index is damaged");
-        }
-        ASSIGN_OR_RETURN(const std::optional<std::string> value,
-                         txn.GetForUpdate(HoldKey(name), Guard::kExclusive));
-        RETURN_IF_ERROR(txn.Delete(row.key));
-        if (!value.has_value()) continue;
-        ASSIGN_OR_RETURN(const HoldRow hold, HoldRow::Decode(*value));
-        // One that was set anew has another row.
-        if (hold.expires_nanos == expires) RETURN_IF_ERROR(Remove(txn, name, hold, now));
-      }
-      return absl::OkStatus();
-    }));
+  absl::Status damage;
+  RETURN_IF_ERROR(expiries_.Visit(parts_.index, now, kExpiryPageRows,
+                                  [&](absl::Span<const KeyValue> rows) -> absl::StatusOr<bool> {
+                                    const CountedChanges::Change change(changes_, rows.size());
+                                    bool all_gone = true;
+                                    RETURN_IF_ERROR(
+                                        parts_.index.Run([&](Transaction& txn) -> absl::Status {
+                                          all_gone = true;
+                                          for (const KeyValue& row : rows) {
+                                            const absl::Status expired = ExpireOne(txn, row, now);
+                                            // One damaged row holds up no other.
+                                            if (!expired.ok() && !absl::IsDataLoss(expired))
+                                              return expired;
+                                            damage.Update(expired);
+                                            all_gone = all_gone && expired.ok();
+                                          }
+                                          return absl::OkStatus();
+                                        }));
+                                    return all_gone;
+                                  }));
+  return damage;
+}
+
+absl::Status Holds::ExpireOne(Transaction& txn, const KeyValue& row, int64_t now) {
+  EdgeKind kind = EdgeKind::kHold;
+  int64_t expires = 0;
+  std::string name;
+  if (!ParseClaimExpiryKey(row.key, &kind, &expires, &name)) {
+    return absl::DataLossError("an expiry row of the index is damaged");
   }
+  const std::string key = HoldKey(name);
+  ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                   txn.GetForUpdate(key, Guard::kExclusive));
+  if (!value.has_value()) return txn.Delete(row.key);
+  ASSIGN_OR_RETURN(HoldRow hold, HoldRow::Decode(*value));
+  RETURN_IF_ERROR(txn.Delete(row.key));
+  // One that was set anew has another row.
+  if (hold.expires_nanos != expires) return absl::OkStatus();
+  if (expires <= now) return Remove(txn, name, hold, now);
+  // Set while the clock was ahead: its time begins now.
+  hold.expires_nanos = now + std::clamp<int64_t>(expires - hold.created_nanos, 0, kMaxHoldNanos);
+  RETURN_IF_ERROR(txn.Put(key, hold.Encode()));
+  return txn.Put(ClaimExpiryKey(EdgeKind::kHold, hold.expires_nanos, name), "");
 }
 
 }  // namespace varve

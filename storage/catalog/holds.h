@@ -14,6 +14,7 @@
 #include "storage/blob/blob_store.h"
 #include "storage/catalog/catalog.h"
 #include "storage/index/counted_changes.h"
+#include "storage/index/due_queue.h"
 #include "storage/index/index.h"
 #include "storage/store.h"
 
@@ -28,7 +29,7 @@ class Holds {
     Clock& clock;
   };
 
-  explicit Holds(Parts parts) : parts_(parts) {}
+  explicit Holds(Parts parts);
 
   // The calls of Store, with the same contracts.
   absl::StatusOr<HoldInfo> Create(const HoldRequest& request);
@@ -43,8 +44,11 @@ class Holds {
 
  private:
   absl::StatusOr<HoldInfo> Describe(std::string_view name, const HoldRow& row);
+  // Ends the hold that an expiry row is about, if it is still that row's.
+  absl::Status ExpireOne(Transaction& txn, const KeyValue& row, int64_t now);
 
   const Parts parts_;
+  DueQueue expiries_;
   CountedChanges changes_;
 };
 

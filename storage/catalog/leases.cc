@@ -70,6 +70,10 @@ absl::Status MoveDeadline(Transaction& txn, std::string_view id, LeaseRow* row, 
 
 }  // namespace
 
+Leases::Leases(Parts parts)
+    : parts_(parts),
+      expiries_(ClaimExpiryPrefix(EdgeKind::kLease), kMaxLeaseNanos + 3600 * kNanosPerSecond) {}
+
 absl::StatusOr<LeaseInfo> Leases::Create(const LeaseRequest& request) {
   RETURN_IF_ERROR(CheckRequest(request));
   const std::string id = !request.id.empty() ? request.id
@@ -243,22 +247,45 @@ absl::StatusOr<Page<LeaseInfo>> Leases::List(const PageRequest& page) {
 }
 
 absl::Status Leases::Expire() {
-  KeyRange due = {ClaimExpiryPrefix(EdgeKind::kLease),
-                  ClaimExpiryKey(EdgeKind::kLease, parts_.clock.WallNanos() + 1, "")};
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows, parts_.index.Scan(due, kExpiryPageRows));
-    for (const KeyValue& row : rows) {
-      EdgeKind kind = EdgeKind::kLease;
-      int64_t deadline = 0;
-      std::string id;
-      if (!ParseClaimExpiryKey(row.key, &kind, &deadline, &id)) {
-        return absl::DataLossError("an expiry row of the index is damaged");
-      }
-      RETURN_IF_ERROR(End(id, deadline));
-      due.begin = row.key + '\0';
+  const int64_t now = parts_.clock.WallNanos();
+  absl::Status damage;
+  RETURN_IF_ERROR(expiries_.Visit(
+      parts_.index, now, kExpiryPageRows,
+      [&](absl::Span<const KeyValue> rows) -> absl::StatusOr<bool> {
+        bool all_gone = true;
+        for (const KeyValue& row : rows) {
+          EdgeKind kind = EdgeKind::kLease;
+          int64_t deadline = 0;
+          std::string id;
+          absl::Status ended = absl::DataLossError("an expiry row of the index is damaged");
+          if (ParseClaimExpiryKey(row.key, &kind, &deadline, &id)) {
+            ended = deadline <= now ? End(id, deadline) : BeginAnew(id, deadline, now);
+          }
+          // One damaged row holds up no other.
+          if (!ended.ok() && !absl::IsDataLoss(ended)) return ended;
+          damage.Update(ended);
+          all_gone = all_gone && ended.ok();
+        }
+        return all_gone;
+      }));
+  return damage;
+}
+
+absl::Status Leases::BeginAnew(std::string_view id, int64_t deadline, int64_t now) {
+  return parts_.index.Run([&](Transaction& txn) -> absl::Status {
+    ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                     txn.GetForUpdate(LeaseKey(id), Guard::kExclusive));
+    std::optional<LeaseRow> row;
+    if (value.has_value()) {
+      ASSIGN_OR_RETURN(row, LeaseRow::Decode(*value));
     }
-    if (rows.size() < kExpiryPageRows) return absl::OkStatus();
-  }
+    // One that was renewed has another expiry row.
+    if (!row.has_value() || row->deadline_nanos != deadline) {
+      return txn.Delete(ClaimExpiryKey(EdgeKind::kLease, deadline, id));
+    }
+    const int64_t left = std::clamp<int64_t>(deadline - row->created_nanos, 0, kMaxLeaseNanos);
+    return MoveDeadline(txn, id, &*row, now + left);
+  });
 }
 
 }  // namespace varve

@@ -19,6 +19,7 @@
 #include "storage/base/clock.h"
 #include "storage/blob/blob_store.h"
 #include "storage/index/counted_changes.h"
+#include "storage/index/due_queue.h"
 #include "storage/index/index.h"
 #include "storage/store.h"
 
@@ -33,7 +34,7 @@ class Leases {
     RandomSource& random;
   };
 
-  explicit Leases(Parts parts) : parts_(parts) {}
+  explicit Leases(Parts parts);
 
   // The calls of Store, with the same contracts.
   absl::StatusOr<LeaseInfo> Create(const LeaseRequest& request);
@@ -53,8 +54,11 @@ class Leases {
   absl::Status AttachPage(std::string_view id, absl::Span<const Digest> contents);
   // Ends the lease, which is known to be ending or, with `due`, has had exactly that deadline.
   absl::Status End(std::string_view id, std::optional<int64_t> due);
+  // For a deadline that was set while the clock was ahead: lets the lease's time begin now.
+  absl::Status BeginAnew(std::string_view id, int64_t deadline, int64_t now);
 
   const Parts parts_;
+  DueQueue expiries_;
   CountedChanges changes_;
 };
 

@@ -3,6 +3,7 @@ varve_test(storage_catalog_tests
   LABEL unit
   SOURCES
     catalog/catalog_schedules_test.cc
+    catalog/expiry_test.cc
     catalog/image_config_test.cc
     catalog/image_filter_test.cc
     catalog/images_work_test.cc
