@@ -80,6 +80,9 @@ class Loader {
   absl::Status CheckReach(std::string_view section, const ListenAddress& address,
                           bool allow_remote);
   absl::Status CheckPrune();
+  // `path` is what `from` says, and `flag` sets it.
+  static absl::Status CheckSocket(const std::string& path, const Value& from,
+                                  std::string_view flag);
   std::string EffectiveToml();
 
   Config config_;
@@ -269,22 +272,34 @@ absl::Status Loader::CheckPrune() {
       "as unused-for=720h"));
 }
 
+absl::Status Loader::CheckSocket(const std::string& path, const Value& from,
+                                 std::string_view flag) {
+  constexpr size_t kMaxSocketPath = sizeof(sockaddr_un::sun_path) - 1;
+  if (path.size() <= kMaxSocketPath && path.find('\0') == std::string::npos) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      StrCat(from.place, ": ", path, " is not a path that a unix socket can have (at most ",
+             kMaxSocketPath, " bytes); set a shorter one with ", flag));
+}
+
 absl::StatusOr<Config> Loader::Finish() {
   RETURN_IF_ERROR(CheckPrune());
-  RETURN_IF_ERROR(CheckReach("registry", config_.registry, config_.allow_remote));
+  if (config_.registry) {
+    RETURN_IF_ERROR(CheckReach("registry", *config_.registry, config_.allow_remote));
+  }
   if (config_.grpc) RETURN_IF_ERROR(CheckReach("grpc", *config_.grpc, config_.grpc_allow_remote));
   Value& socket = value(*FindConfigKey("grpc", "socket"));
   if (config_.socket_path.empty()) {
     config_.socket_path = StrCat(config_.data_dir, "/varve.sock");
     socket.text = config_.socket_path;
   }
-  constexpr size_t kMaxSocketPath = sizeof(sockaddr_un::sun_path) - 1;
-  if (config_.socket_path.size() > kMaxSocketPath ||
-      config_.socket_path.find('\0') != std::string::npos) {
-    return absl::InvalidArgumentError(StrCat(socket.place, ": ", config_.socket_path,
-                                             " is not a path that a unix socket can have (at most ",
-                                             kMaxSocketPath,
-                                             " bytes); set a shorter one with --socket"));
+  RETURN_IF_ERROR(CheckSocket(config_.socket_path, socket, "--socket"));
+  const Value& registry = value(*FindConfigKey("registry", "listen"));
+  RETURN_IF_ERROR(CheckSocket(config_.registry_socket, registry, "--registry"));
+  if (config_.registry_socket == config_.socket_path) {
+    return absl::InvalidArgumentError(StrCat(registry.place, ": ", config_.socket_path,
+                                             " is the socket of the gRPC API; choose another"));
   }
   config_.effective_toml = EffectiveToml();
   return config_;

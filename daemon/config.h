@@ -30,8 +30,11 @@ struct Config {
   std::string socket_path;
   std::optional<ListenAddress> grpc;  // TCP beside the socket
   bool grpc_allow_remote = false;
-  ListenAddress registry;
-  bool allow_remote = false;  // of `registry`
+  std::optional<ListenAddress> registry;
+  std::string registry_socket;         // instead of `registry`; with neither there is no registry
+  bool allow_remote = false;           // of `registry`
+  std::vector<std::string> hostnames;  // in lower case
+  bool read_only = false;              // of the registry
   bool accept_sparse_index = false;
   std::chrono::nanoseconds promise{};
   std::chrono::nanoseconds upload_expiry{};
@@ -41,6 +44,7 @@ struct Config {
   bool prune_all = false;
   LogFormat log_format = LogFormat::kText;
   LogLevel log_level = LogLevel::kInfo;
+  std::string log_file;  // empty: standard error
   std::chrono::nanoseconds drain_timeout{};
 
   // Every key as commented TOML with its effective value and where that came from. A config file

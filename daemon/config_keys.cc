@@ -80,7 +80,56 @@ absl::Status SetSparse(Config& config, std::string_view text) {
 }
 
 absl::Status SetListen(Config& config, std::string_view text) {
-  ASSIGN_OR_RETURN(config.registry, ParseListenAddress(text));
+  constexpr std::string_view kUnix = "unix:";
+  if (text.substr(0, kUnix.size()) == kUnix) {
+    RETURN_IF_ERROR(SetText(config.registry_socket, text.substr(kUnix.size())));
+    config.registry = std::nullopt;
+    return absl::OkStatus();
+  }
+  std::optional<ListenAddress> address;
+  if (!text.empty()) {
+    ASSIGN_OR_RETURN(address, ParseListenAddress(text));
+  }
+  config.registry = address;
+  config.registry_socket.clear();
+  return absl::OkStatus();
+}
+
+// The words of a value that has several.
+std::vector<std::string> SplitWords(std::string_view text) {
+  std::vector<std::string> words;
+  while (!text.empty()) {
+    const size_t space = text.find(' ');
+    if (space != 0) words.emplace_back(text.substr(0, space));
+    text.remove_prefix(space == std::string_view::npos ? text.size() : space + 1);
+  }
+  return words;
+}
+
+absl::Status SetHostnames(Config& config, std::string_view text) {
+  std::vector<std::string> names = SplitWords(text);
+  for (std::string& name : names) {
+    for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    const bool valid = std::all_of(name.begin(), name.end(), [](unsigned char c) {
+      return std::isalnum(c) != 0 || c == '.' || c == '-' || c == '_';
+    });
+    if (!valid && name != "*") {
+      return absl::InvalidArgumentError(
+          StrCat("\"", std::string_view(name),
+                 "\" is not a host name; write names without port and with spaces between, such "
+                 "as registry.example.com, or * for every name"));
+    }
+    if (valid && name.back() == '.') name.pop_back();
+  }
+  config.hostnames = std::move(names);
+  return absl::OkStatus();
+}
+
+absl::Status SetLogFile(Config& config, std::string_view text) {
+  if (std::any_of(text.begin(), text.end(), [](unsigned char c) { return std::iscntrl(c) != 0; })) {
+    return absl::InvalidArgumentError("must not contain control characters");
+  }
+  config.log_file = std::string(text);
   return absl::OkStatus();
 }
 
@@ -107,12 +156,7 @@ absl::Status SetPruneEvery(Config& config, std::string_view text) {
 }
 
 absl::Status SetPruneFilters(Config& config, std::string_view text) {
-  config.prune_filters.clear();
-  while (!text.empty()) {
-    const size_t space = text.find(' ');
-    if (space != 0) config.prune_filters.emplace_back(text.substr(0, space));
-    text.remove_prefix(space == std::string_view::npos ? text.size() : space + 1);
-  }
+  config.prune_filters = SplitWords(text);
   return ParseImageFilter(config.prune_filters, PruneFilterKeys(), TimeReference()).status();
 }
 
@@ -142,12 +186,24 @@ const ConfigKey kKeys[] = {
      "Allow `listen` of this section to be other than a loopback address. There is no\n"
      "authentication: everybody who reaches the port may push and delete.",
      [](Config& c, std::string_view v) { return SetBool(c.grpc_allow_remote, v); }},
-    {"registry", "listen", ConfigKind::kText, "127.0.0.1:5000", "--registry", "HOST:PORT",
-     "VARVE_REGISTRY", "IP:PORT of the OCI registry; port 0 = any free one.", SetListen},
+    {"registry", "listen", ConfigKind::kText, "127.0.0.1:5000", "--registry", "ADDRESS",
+     "VARVE_REGISTRY",
+     "IP:PORT of the OCI registry, port 0 = any free one; or unix:PATH, a socket for its owner "
+     "and\n"
+     "the group \"varve\"; empty = no registry.",
+     SetListen},
     {"registry", "allow_remote", ConfigKind::kBool, "false", "", "", "",
      "Allow `listen` to be other than a loopback address. There is no authentication: everybody\n"
      "who reaches the port may push and delete.",
      [](Config& c, std::string_view v) { return SetBool(c.allow_remote, v); }},
+    {"registry", "hostnames", ConfigKind::kText, "", "", "", "",
+     "Names, with spaces between, that a proxy on this machine passes on as Host. Requests to a\n"
+     "loopback address are refused (421) under any other name that has a dot, so that no web page\n"
+     "reaches the registry under a name of its own. \"*\" = every name is taken.",
+     SetHostnames},
+    {"registry", "read_only", ConfigKind::kBool, "false", "", "", "",
+     "The registry answers only GET and HEAD; pushes and deletions are for the gRPC API.",
+     [](Config& c, std::string_view v) { return SetBool(c.read_only, v); }},
     {"registry", "sparse_index", ConfigKind::kText, "reject", "", "", "",
      "An index that names a manifest, or an image that names a layer, which is not\n"
      "there: \"reject\" or \"accept\".",
@@ -180,6 +236,10 @@ const ConfigKey kKeys[] = {
      [](Config& c, std::string_view v) { return SetBool(c.prune_all, v); }},
     {"log", "format", ConfigKind::kText, "text", "--log-format", "FORMAT", "",
      "One line an event: \"text\" for people or \"json\" for machines.", SetFormat},
+    {"log", "file", ConfigKind::kText, "", "", "", "",
+     "File that lines are added to, opened again on SIGHUP (for logrotate); empty = standard "
+     "error.",
+     SetLogFile},
     {"log", "level", ConfigKind::kText, "info", "--log-level", "LEVEL", "",
      "\"debug\", \"info\", \"warning\" or \"error\".", SetLevel},
     {"server", "drain_timeout", ConfigKind::kDuration, "30s", "", "", "",

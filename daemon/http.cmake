@@ -7,10 +7,14 @@ add_library(varve_leased_call STATIC leased_call.cc)
 target_link_libraries(varve_leased_call PUBLIC varve_storage PRIVATE varve_warnings)
 
 # What a request means, apart from any socket, so that it can be fuzzed.
-add_library(varve_http_route STATIC http/route.cc)
+add_library(varve_http_route STATIC
+  http/authority.cc
+  http/byte_range.cc
+  http/route.cc)
 target_link_libraries(varve_http_route PUBLIC varve_storage PRIVATE varve_warnings)
 
 add_library(varve_http STATIC
+  http/admission.cc
   http/blobs.cc
   http/connection.cc
   http/dispatch.cc

@@ -1,5 +1,6 @@
 #include "daemon/log.h"
 
+#include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -7,8 +8,10 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 #include "storage/base/mutex.h"
+#include "storage/base/str_cat.h"
 
 namespace varve {
 namespace {
@@ -160,7 +163,12 @@ std::string JsonLine(LogLevel level, std::string_view event,
     std::string storage;
     line += ",\"";
     AppendEscaped(line, field.key, LogFormat::kJson);
-    line += "\":\"";
+    line += "\":";
+    if (field.is_number) {
+      line += field.value;
+      continue;
+    }
+    line += '"';
     AppendEscaped(line, Cut(field.value, storage), LogFormat::kJson);
     line += '"';
   }
@@ -168,32 +176,78 @@ std::string JsonLine(LogLevel level, std::string_view event,
   return line;
 }
 
-// One write a line. The lock keeps the rest of a short write (a full pipe) behind its beginning.
-void WriteLine(std::string_view line) {
-  static Mutex mutex;
-  const MutexLock lock(mutex);
-  while (!line.empty()) {
-    const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return;  // nobody reads the log: the daemon goes on
-    line.remove_prefix(static_cast<size_t>(written));
+constexpr int kAppend = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;
+
+// Where lines go. Lives as long as the process: threads may log while it ends.
+class Output {
+ public:
+  // One write a line. The lock keeps the rest of a short write (a full pipe) behind its beginning.
+  void WriteLine(std::string_view line) {
+    const MutexLock lock(mutex_);
+    while (!line.empty()) {
+      const ssize_t written = ::write(descriptor_, line.data(), line.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return;  // nobody reads the log: the daemon goes on
+      line.remove_prefix(static_cast<size_t>(written));
+    }
   }
+
+  absl::Status Open(const std::string& path) {
+    const int file = path.empty() ? STDERR_FILENO : ::open(path.c_str(), kAppend, 0640);
+    if (file < 0) {
+      return absl::UnavailableError(StrCat("cannot open the log file ", path, ": ",
+                                           std::string_view(std::strerror(errno)),
+                                           "; [log] file says where it is"));
+    }
+    const MutexLock lock(mutex_);
+    if (descriptor_ != STDERR_FILENO) ::close(descriptor_);
+    descriptor_ = file;
+    path_ = path;
+    return absl::OkStatus();
+  }
+
+  std::string path() {
+    const MutexLock lock(mutex_);
+    return path_;
+  }
+
+ private:
+  Mutex mutex_;
+  int descriptor_ ABSL_GUARDED_BY(mutex_) = STDERR_FILENO;
+  std::string path_ ABSL_GUARDED_BY(mutex_);  // empty: standard error
+};
+
+Output& TheOutput() {
+  static auto* const output = new Output();
+  return *output;
 }
 
 }  // namespace
+
+std::string LogField::NumberText(double number) {
+  std::array<char, 32> buffer;
+  const int length = std::snprintf(buffer.data(), buffer.size(), "%.1f", number);
+  return std::string(buffer.data(), static_cast<size_t>(length));
+}
 
 void ConfigureLog(LogFormat format, LogLevel level) {
   g_format = format;
   g_level = level;
 }
 
+absl::Status OpenLogFile(const std::string& path) { return TheOutput().Open(path); }
+
+absl::Status ReopenLogFile() { return TheOutput().Open(TheOutput().path()); }
+
+bool LogsAt(LogLevel level) { return level >= g_level.load(std::memory_order_relaxed); }
+
 void Log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
-  if (level < g_level.load(std::memory_order_relaxed)) return;
+  if (!LogsAt(level)) return;
   std::string line = g_format.load(std::memory_order_relaxed) == LogFormat::kText
                          ? TextLine(level, event, fields)
                          : JsonLine(level, event, fields);
   line += '\n';
-  WriteLine(line);
+  TheOutput().WriteLine(line);
 }
 
 }  // namespace varve

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <thread>
@@ -33,17 +34,45 @@ namespace {
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
 
-// SIGTERM and SIGINT are taken by the main thread alone; every later thread inherits the mask.
-sigset_t BlockStopSignals() {
-  std::signal(SIGPIPE, SIG_IGN);
-  // A shell starts background jobs with SIGINT ignored: the second one would not end the process.
-  std::signal(SIGINT, SIG_DFL);
+sigset_t SignalSet(std::initializer_list<int> members) {
   sigset_t signals;
   sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  for (const int signal : members) sigaddset(&signals, signal);
   return signals;
+}
+
+// SIGTERM, SIGINT and SIGHUP are taken by the main thread alone; every later thread inherits the
+// mask.
+void BlockSignals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  // A shell starts background jobs with SIGINT ignored: the second one would not end the process.
+  // And nohup ignores SIGHUP, which ends nothing here.
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGHUP, SIG_DFL);
+  const sigset_t signals = SignalSet({SIGTERM, SIGINT, SIGHUP});
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
+// The log was moved away, and its place is to be filled. A terminal that is gone is no reason to
+// end: who started the daemon there without nohup still has clients.
+void HandleHangup(const std::string& log_file) {
+  const absl::Status reopened = ReopenLogFile();
+  if (!reopened.ok()) {
+    Log(LogLevel::kWarning, "hangup", {{"reason", std::string(reopened.message())}});
+  } else {
+    Log(LogLevel::kInfo, "hangup", {{"log_file", log_file.empty() ? "none" : log_file}});
+  }
+}
+
+// Waits for SIGTERM or SIGINT, which have their default action from then on: a second one ends the
+// process at once.
+int WaitForStop(const std::string& log_file) {
+  const sigset_t all = SignalSet({SIGTERM, SIGINT, SIGHUP});
+  int signal = SIGHUP;
+  while (sigwait(&all, &signal) != 0 || signal == SIGHUP) HandleHangup(log_file);
+  const sigset_t stops = SignalSet({SIGTERM, SIGINT});
+  pthread_sigmask(SIG_UNBLOCK, &stops, nullptr);
+  return signal;
 }
 
 void RaiseFileLimit() {
@@ -76,7 +105,28 @@ std::string HostAndPort(const std::string& host, uint16_t port) {
   return v6 ? StrCat("[", host, "]:", port) : StrCat(host, ":", port);
 }
 
-absl::Status Serve(const Config& config, const sigset_t& stop_signals) {
+// The OCI door, or null when the configuration wants none.
+absl::StatusOr<std::unique_ptr<HttpServer>> StartRegistry(Store& store, const Config& config) {
+  if (!config.registry && config.registry_socket.empty()) return nullptr;
+  HttpServerOptions options;
+  options.socket_path = config.registry_socket;
+  if (config.registry) {
+    options.host = config.registry->host;
+    options.port = config.registry->port;
+  }
+  options.hostnames = config.hostnames;
+  options.read_only = config.read_only;
+  return HttpServer::Start(store, options);
+}
+
+// Where clients reach it, for the log.
+std::string RegistryAddress(const Config& config, const HttpServer* http) {
+  if (http == nullptr) return "off";
+  if (!config.registry) return "unix:" + config.registry_socket;
+  return HostAndPort(config.registry->host, http->port());
+}
+
+absl::Status Serve(const Config& config) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Store> store,
                    OpenEngine(config.data_dir, EngineOptionsOf(config)));
   auto maintenance = std::make_unique<Maintenance>(*store, config.reclaim_interval);
@@ -88,30 +138,24 @@ absl::Status Serve(const Config& config, const sigset_t& stop_signals) {
   ASSIGN_OR_RETURN(
       const std::unique_ptr<GrpcServer> grpc,
       GrpcServer::Start(*store, {.socket_path = config.socket_path, .listen = config.grpc}));
-  HttpServerOptions http_options;
-  http_options.host = config.registry.host;
-  http_options.port = config.registry.port;
-  ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> http, HttpServer::Start(*store, http_options));
+  ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> http, StartRegistry(*store, config));
   Log(LogLevel::kInfo, "ready",
       {{"version", VARVE_VERSION},
-       {"registry", HostAndPort(config.registry.host, http->port())},
+       {"registry", RegistryAddress(config, http.get())},
        {"socket", config.socket_path},
        {"grpc", config.grpc ? HostAndPort(config.grpc->host, static_cast<uint16_t>(grpc->port()))
                             : std::string("off")},
        {"data_dir", config.data_dir},
-       {"pid", StrCat(getpid())}});
+       {"pid", getpid()}});
   NotifyServiceManager("READY=1");
 
-  int signal = 0;
-  sigwait(&stop_signals, &signal);
-  // From here on the signals have their default action: a second one ends the process at once.
-  pthread_sigmask(SIG_UNBLOCK, &stop_signals, nullptr);
+  const int signal = WaitForStop(config.log_file);
   const auto grace = std::chrono::duration_cast<std::chrono::milliseconds>(config.drain_timeout);
   Log(LogLevel::kInfo, "draining",
-      {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}, {"timeout_ms", StrCat(grace.count())}});
+      {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}, {"timeout_ms", grace.count()}});
   NotifyServiceManager("STOPPING=1");
   std::thread grpc_stop([&grpc, grace] { grpc->Stop(grace); });
-  http->Stop(grace);
+  if (http != nullptr) http->Stop(grace);
   grpc_stop.join();
   prunes.reset();
   maintenance.reset();
@@ -142,11 +186,20 @@ int Main(int argc, char** argv) {
   }
   ConfigureLog(config->log_format, config->log_level);
   LimitMallocArenas();
-  const sigset_t stop_signals = BlockStopSignals();
+  BlockSignals();
   umask(027);  // images may contain secrets: nothing is readable by others
+  const absl::Status opened = OpenLogFile(config->log_file);
+  if (!opened.ok()) {
+    std::fprintf(stderr, "varved: %s\n", std::string(opened.message()).c_str());
+    return kExitFailed;
+  }
   RaiseFileLimit();
-  const absl::Status status = Serve(*config, stop_signals);
+  const absl::Status status = Serve(*config);
   if (!status.ok()) {
+    // Who starts it by hand is not looking at the file.
+    if (!config->log_file.empty()) {
+      std::fprintf(stderr, "varved: %s\n", std::string(status.message()).c_str());
+    }
     Log(LogLevel::kError, "failed", {{"error", std::string(status.message())}});
     return kExitFailed;
   }

@@ -14,9 +14,9 @@ void Maintenance::Reclaim() {
   }
   if (report->blobs == 0 && report->freed_bytes == 0) return;
   Log(LogLevel::kInfo, "reclaimed",
-      {{"blobs", std::to_string(report->blobs)},
-       {"freed_bytes", std::to_string(report->freed_bytes)},
-       {"deferred", std::to_string(report->deferred)}});
+      {{"blobs", report->blobs},
+       {"freed_bytes", report->freed_bytes},
+       {"deferred", report->deferred}});
 }
 
 }  // namespace varve

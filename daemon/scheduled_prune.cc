@@ -15,11 +15,11 @@ void ScheduledPrune::Prune() {
     return;
   }
   Log(LogLevel::kInfo, "pruned",
-      {{"images", std::to_string(report->images)},
-       {"untagged", std::to_string(report->untagged)},
-       {"freed_bytes", std::to_string(report->freed_bytes)},
-       {"deferred", std::to_string(report->deferred)},
-       {"skipped", std::to_string(report->skipped)}});
+      {{"images", report->images},
+       {"untagged", report->untagged},
+       {"freed_bytes", report->freed_bytes},
+       {"deferred", report->deferred},
+       {"skipped", report->skipped}});
 }
 
 }  // namespace varve

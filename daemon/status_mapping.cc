@@ -32,9 +32,8 @@ std::string_view InvalidThing(Subject subject) {
     case Subject::kUpload:
       return "DIGEST_INVALID";
     case Subject::kManifest:
+    case Subject::kTag:  // the specification has no code for a tag
       return "MANIFEST_INVALID";
-    case Subject::kTag:
-      return "TAG_INVALID";
     case Subject::kName:
       return "NAME_INVALID";
   }
@@ -96,7 +95,7 @@ DoorError MapStatus(const absl::Status& status, Subject subject) {
     case absl::StatusCode::kUnauthenticated:
       return {401, "UNAUTHORIZED", grpc_code};
     case absl::StatusCode::kCancelled:
-      return {400, kUnknownCode, grpc_code};
+      return {400, "BLOB_UPLOAD_INVALID", grpc_code};
     default:
       break;  // DataLoss, Internal, Unknown
   }

@@ -53,21 +53,20 @@ CallRecord::CallRecord(const CallKind& kind, std::string_view sent_id)
 CallOutcome CallRecord::End(const absl::Status& status, std::string_view repository,
                             uint64_t bytes) const {
   const auto elapsed = std::chrono::steady_clock::now() - started_;
-  const std::string milliseconds =
-      absl::StrFormat("%.1f", std::chrono::duration<double, std::milli>(elapsed).count());
+  const double milliseconds = std::chrono::duration<double, std::milli>(elapsed).count();
   const LogLevel level = LevelOf(status, kind_.changes);
   if (status.ok()) {
     Log(level, kind_.name,
         {{"request", request_id_},
          {"repository", std::string(repository)},
-         {"bytes", StrCat(bytes)},
+         {"bytes", bytes},
          {"ms", milliseconds}});
     return {};
   }
   Log(level, kind_.name,
       {{"request", request_id_},
        {"repository", std::string(repository)},
-       {"bytes", StrCat(bytes)},
+       {"bytes", bytes},
        {"ms", milliseconds},
        {"code", absl::StatusCodeToString(status.code())},
        {"error", std::string(status.message())}});

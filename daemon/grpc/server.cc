@@ -25,8 +25,8 @@
 #include "daemon/grpc/message_memory.h"
 #include "daemon/grpc/services.h"
 #include "daemon/grpc/stream_watch.h"
-#include "daemon/grpc/unix_socket.h"
 #include "daemon/log.h"
+#include "daemon/unix_socket.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -119,13 +119,6 @@ std::string BindError(const ListenAddress& address) {
   return error == 0 ? "the port was in use a moment ago" : std::strerror(error);
 }
 
-// A socket that its group cannot use still serves its owner.
-absl::Status WarnWhenNotForGroup(absl::Status status) {
-  if (!absl::IsPermissionDenied(status)) return status;
-  Log(LogLevel::kWarning, "socket", {{"reason", std::string(status.message())}});
-  return absl::OkStatus();
-}
-
 // What the libraries say about broken connections and malformed messages is for whoever looks for
 // it: any client can make them say it.
 void LogOfLibrary(gpr_log_func_args* said) {
@@ -159,19 +152,10 @@ class Server final : public GrpcServer {
   ~Server() override { Stop(std::chrono::milliseconds(0)); }
 
   absl::Status Listen() {
-    const std::string& path = options_.socket_path;
-    RETURN_IF_ERROR(CheckSocketPath(path));
-    RETURN_IF_ERROR(WarnWhenNotForGroup(MakeSocketDirectory(path, options_.socket_group)));
-    // The socket gets its permissions before it gets its name.
-    const std::string unpublished = UnpublishedSocketPath(path);
-    const absl::Status started = StartServing(unpublished);
-    if (!started.ok()) {
-      unlink(unpublished.c_str());
-      return started;
-    }
-    SetServing(true);
-    RETURN_IF_ERROR(WarnWhenNotForGroup(GiveToGroup(unpublished, options_.socket_group)));
-    ASSIGN_OR_RETURN(identity_, PublishSocket(path));
+    ASSIGN_OR_RETURN(identity_, ServeOnSocket(options_.socket_path, options_.socket_group,
+                                              [this](const std::string& unpublished) {
+                                                return StartServing(unpublished);
+                                              }));
     return absl::OkStatus();
   }
 
@@ -203,7 +187,10 @@ class Server final : public GrpcServer {
     }
     for (const auto& service : services_) builder.RegisterService(service.get());
     server_ = builder.BuildAndStart();
-    if (server_ != nullptr) return absl::OkStatus();
+    if (server_ != nullptr) {
+      SetServing(true);
+      return absl::OkStatus();
+    }
     if (socket_bound != 0 && options_.listen) {
       return absl::UnavailableError(StrCat("cannot listen on ", HostAndPort(*options_.listen), ": ",
                                            BindError(*options_.listen),

@@ -3,8 +3,12 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_format.h"
+#include "daemon/http/byte_range.h"
 #include "daemon/http/handlers.h"
+#include "storage/base/clock.h"
 #include "storage/base/str_cat.h"
 
 namespace varve {
@@ -13,6 +17,9 @@ namespace {
 constexpr char kBlobMediaType[] = "application/octet-stream";
 // A blob never changes, so a cache may keep it for the longest customary time.
 constexpr char kImmutable[] = "max-age=31536000, immutable";
+
+// "18446744073709551614-18446744073709551615," is the longest range.
+static_assert(kMaxRanges * 42 < kMaxHeaderBytes);
 
 Reply BlobHead(const Exchange& exchange, const Digest& digest) {
   const absl::StatusOr<BlobInfo> info = exchange.store.StatBlob(exchange.route.repository, digest);
@@ -31,6 +38,27 @@ ResolvedRange RequestedRange(const Request& request, const BlobInfo& info) {
   const std::string etag = StrCat("\"", info.digest.ToString(), "\"");
   const bool applies = request.if_range.empty() || request.if_range == etag;
   return ResolveRange(applies ? request.range : std::string_view(), info.size_bytes);
+}
+
+// Several parts in one answer. Those of a file are sent from the file.
+void AddParts(Reply* reply, const std::vector<Extent>& parts, BlobReader blob) {
+  const uint64_t size = blob.info.size_bytes;
+  // Random, so that nobody can have pushed a blob that contains it.
+  const std::string boundary =
+      absl::StrFormat("varve-%016x%016x", SystemRandom().Next(), SystemRandom().Next());
+  reply->status = 206;
+  reply->AddHeader("Content-Type", StrCat("multipart/byteranges; boundary=", boundary));
+  for (const Extent& part : parts) {
+    std::string head = PartHead(boundary, kBlobMediaType, part, size);
+    if (blob.file != nullptr) {
+      reply->AddPart(std::move(head), part);
+    } else {
+      reply->body += head;
+      reply->body.append(blob.inline_bytes, part.offset_bytes, part.length_bytes);
+    }
+  }
+  reply->body += PartsEnd(boundary);
+  reply->file = std::move(blob.file);
 }
 
 }  // namespace
@@ -52,22 +80,26 @@ Reply GetBlob(const Exchange& exchange) {
     return reply;
   }
   Reply reply;
-  AddContentHeaders(&reply, kBlobMediaType, *digest);
+  AddIdentity(&reply, *digest);
   reply.AddHeader("Accept-Ranges", "bytes");
   reply.AddHeader("Cache-Control", kImmutable);
-  if (range.kind == RangeKind::kPart) {
-    reply.status = 206;
-    const uint64_t first = range.extent.offset_bytes;
-    reply.AddHeader("Content-Range",
-                    StrCat("bytes ", first, "-", first + range.extent.length_bytes - 1, "/", size));
+  if (range.parts.size() > 1) {
+    AddParts(&reply, range.parts, *std::move(blob));
+    return reply;
   }
+  const Extent extent = range.parts.empty() ? Extent{0, size} : range.parts[0];
+  if (range.kind == RangeKind::kParts) {
+    reply.status = 206;
+    reply.AddHeader("Content-Range", ContentRange(extent, size));
+  }
+  reply.AddHeader("Content-Type", kBlobMediaType);
   if (blob->file != nullptr) {
     reply.file = std::move(blob->file);
-    reply.extent = range.extent;
+    reply.extent = extent;
   } else if (range.kind == RangeKind::kWhole) {
     reply.body = std::move(blob->inline_bytes);
   } else {
-    reply.body = blob->inline_bytes.substr(range.extent.offset_bytes, range.extent.length_bytes);
+    reply.body = blob->inline_bytes.substr(extent.offset_bytes, extent.length_bytes);
   }
   return reply;
 }

@@ -5,7 +5,7 @@
 
 namespace varve {
 
-Connection::Connection(OpenConnections& all, int fd) : all_(all), fd_(fd) {
+Connection::Connection(OpenConnections& all, int fd) : all_(all), fd_(fd), ends_(DescribeEnds(fd)) {
   MutexLock lock(all_.mutex_);
   all_.descriptors_.insert(fd_);
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <unordered_set>
 
+#include "daemon/http/socket.h"
 #include "storage/base/mutex.h"
 
 namespace varve {
@@ -24,6 +25,7 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   int fd() const { return fd_; }
+  const ConnectionEnds& ends() const { return ends_; }
 
   // Bytes received and not yet understood: the beginning of a request, at most kMaxUnreadBytes
   // (request_reader.h). Empty for an idle connection.
@@ -35,6 +37,7 @@ class Connection {
  private:
   OpenConnections& all_;
   const int fd_;
+  const ConnectionEnds ends_;
 };
 
 class OpenConnections {

@@ -84,6 +84,16 @@ std::optional<Digest> NamedDigest(const Route& route) {
   return digest.ok() ? std::optional<Digest>(*digest) : std::nullopt;
 }
 
+// What was to be there, by the place in the target where something malformed is.
+std::string_view CodeOfMalformed(std::string_view place) {
+  if (place == "digest" || place == "mount" || place == "blobs" || place == "referrers") {
+    return "DIGEST_INVALID";
+  }
+  if (place == "manifests" || place == "tag") return "MANIFEST_INVALID";
+  if (place == "n" || place == "last" || place == "artifactType") return "UNSUPPORTED";
+  return "NAME_INVALID";
+}
+
 // Attaches what the URL names to the lease of the request; a manifest that it names by a tag, or
 // sends, is for its handler. A request that deletes keeps nothing. nullopt when the request may
 // go on.
@@ -109,6 +119,7 @@ std::optional<Reply> AttachNamed(const Exchange& exchange) {
 }  // namespace
 
 Reply Dispatch(const Exchange& exchange) {
+  if (std::optional<Reply> refusal = RefuseAdmission(exchange)) return *std::move(refusal);
   const Operation* found = nullptr;
   for (const Operation& operation : kOperations) {
     if (operation.endpoint == exchange.route.endpoint &&
@@ -148,6 +159,14 @@ Reply LeaseError(const Exchange& exchange, const absl::Status& status) {
   return StoreError(exchange, status, Subject::kName);
 }
 
+Reply RouteError(const absl::Status& status) {
+  if (absl::IsNotFound(status)) return ErrorReply(404, "UNSUPPORTED", ToStd(status.message()));
+  if (absl::IsOutOfRange(status)) return ErrorReply(414, "UNSUPPORTED", ToStd(status.message()));
+  const auto place = status.GetPayload(kPlacePayload);
+  return ErrorReply(400, place.has_value() ? CodeOfMalformed(std::string(*place)) : "NAME_INVALID",
+                    ToStd(status.message()));
+}
+
 Reply BodyError(const Exchange& exchange, const absl::Status& status) {
   Reply reply = StoreError(exchange, status, Subject::kUpload);
   reply.close = true;
@@ -164,8 +183,12 @@ Reply BadDigest(const absl::Status& status) {
 }
 
 void AddContentHeaders(Reply* reply, std::string_view media_type, const Digest& digest) {
-  const std::string text = digest.ToString();
   reply->AddHeader("Content-Type", media_type);
+  AddIdentity(reply, digest);
+}
+
+void AddIdentity(Reply* reply, const Digest& digest) {
+  const std::string text = digest.ToString();
   reply->AddDigest(text);
   reply->AddHeader("ETag", StrCat("\"", text, "\""));
 }

@@ -39,9 +39,9 @@ std::optional<Paging> ParsePaging(const Exchange& exchange, size_t most, Reply* 
   Paging paging;
   paging.limit = most;
   if (const auto n = exchange.route.Query("n"); n.has_value()) {
-    const std::optional<uint64_t> limit = ParseDecimal(*n);
+    const std::optional<uint64_t> limit = ParseSaturating(*n);
     if (!limit.has_value()) {
-      *refusal = ErrorReply(400, "PAGINATION_NUMBER_INVALID", "n must be a number, 0 or more");
+      *refusal = ErrorReply(400, "UNSUPPORTED", "n must be a number, 0 or more");
       return std::nullopt;
     }
     paging.limit = static_cast<size_t>(std::min<uint64_t>(*limit, most));

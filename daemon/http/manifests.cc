@@ -37,7 +37,7 @@ std::optional<ParsedReference> ParseReference(const Exchange& exchange, Reply* r
   }
   const absl::Status tag = ValidateTag(text);
   if (tag.ok()) return ParsedReference{text, false};
-  *refusal = ErrorReply(400, "TAG_INVALID", ToStd(tag.message()));
+  *refusal = ErrorReply(400, "MANIFEST_INVALID", ToStd(tag.message()));
   return std::nullopt;
 }
 
@@ -88,9 +88,9 @@ std::optional<Reply> CollectTags(const Exchange& exchange, const ParsedReference
   for (const QueryParameter& parameter : exchange.route.query) {
     if (parameter.key != "tag") continue;
     const absl::Status status = ValidateTag(parameter.value);
-    if (!status.ok()) return ErrorReply(400, "TAG_INVALID", ToStd(status.message()));
+    if (!status.ok()) return ErrorReply(400, "MANIFEST_INVALID", ToStd(status.message()));
     if (tags->size() == kMaxTagsPerPut) {
-      return ErrorReply(414, "TAG_INVALID",
+      return ErrorReply(414, "MANIFEST_INVALID",
                         StrCat("one manifest push may set at most ", kMaxTagsPerPut, " tags"));
     }
     tags->push_back(parameter.value);

@@ -128,7 +128,7 @@ void Poller::AcceptSome() {
 
 void Poller::PauseListener() {
   Log(LogLevel::kWarning, "accept_paused",
-      {{"reason", strerror(errno)}, {"connections", StrCat(all_.size())}});
+      {{"reason", strerror(errno)}, {"connections", all_.size()}});
   paused_ = true;
   resume_at_ = steady_clock::now() + kAcceptPause;
   Watch(EPOLL_CTL_MOD, listener_, 0);

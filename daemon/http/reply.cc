@@ -48,6 +48,10 @@ std::string_view Reason(int status) {
       return "Range Not Satisfiable";
     case 417:
       return "Expectation Failed";
+    case 421:
+      return "Misdirected Request";
+    case 429:
+      return "Too Many Requests";
     case 431:
       return "Request Header Fields Too Large";
     case 500:
@@ -106,8 +110,8 @@ std::string ReplyHead(const Reply& reply, const SendOptions& options) {
   std::string head = StrCat("HTTP/1.1 ", reply.status, " ", Reason(reply.status), "\r\n");
   head += StrCat("Date: ", HttpDate(), "\r\n", reply.headers);
   head +=
-      StrCat("Docker-Distribution-Api-Version: registry/2.0\r\nX-Request-Id: ", options.request_id,
-             "\r\n");
+      StrCat("Docker-Distribution-Api-Version: registry/2.0\r\nX-Content-Type-Options: nosniff\r\n",
+             "X-Request-Id: ", options.request_id, "\r\n");
   // RFC 9110 forbids the length on 204; a 304 has none of its own.
   if (reply.status != 204 && reply.status != 304) {
     const bool own_length = !options.head_only || reply.head_length_bytes == 0;
@@ -124,10 +128,10 @@ std::string ReplyHead(const Reply& reply, const SendOptions& options) {
 }
 
 // For files that have no descriptor to give to the kernel.
-absl::Status SendByReading(int fd, const Reply& reply, Pace* pace) {
-  std::vector<char> step(std::min<uint64_t>(kReadStepBytes, reply.extent.length_bytes));
-  uint64_t offset = reply.extent.offset_bytes;
-  uint64_t left = reply.extent.length_bytes;
+absl::Status SendByReading(int fd, const Reply& reply, const Extent& extent, Pace* pace) {
+  std::vector<char> step(std::min<uint64_t>(kReadStepBytes, extent.length_bytes));
+  uint64_t offset = extent.offset_bytes;
+  uint64_t left = extent.length_bytes;
   while (left > 0) {
     const size_t want = static_cast<size_t>(std::min<uint64_t>(step.size(), left));
     ASSIGN_OR_RETURN(const size_t got,
@@ -146,6 +150,38 @@ absl::Status SendByReading(int fd, const Reply& reply, Pace* pace) {
 
 void Reply::AddHeader(std::string_view name, std::string_view value) {
   headers.append(name).append(": ").append(value).append("\r\n");
+}
+
+void Reply::AddPart(std::string head, const Extent& part) {
+  const uint64_t begin = parts.empty() ? 0 : parts.back().end_bytes;
+  const uint64_t end = begin + head.size() + part.length_bytes;
+  parts.push_back({std::move(head), part, end});
+}
+
+uint64_t Reply::length_bytes() const {
+  if (!parts.empty()) return parts.back().end_bytes + body.size();
+  return file != nullptr ? extent.length_bytes : body.size();
+}
+
+Reply::Piece Reply::PieceAt(uint64_t offset_bytes) const {
+  const auto rest = [](const Extent& of, uint64_t sent) {
+    return Extent{of.offset_bytes + sent, of.length_bytes - sent};
+  };
+  if (offset_bytes >= length_bytes()) return {};
+  if (file != nullptr && parts.empty()) return {{}, rest(extent, offset_bytes)};
+  const uint64_t parts_end = parts.empty() ? 0 : parts.back().end_bytes;
+  if (offset_bytes >= parts_end) {
+    return {std::string_view(body).substr(static_cast<size_t>(offset_bytes - parts_end)), {}};
+  }
+  const auto part =
+      std::upper_bound(parts.begin(), parts.end(), offset_bytes,
+                       [](uint64_t offset, const FilePart& of) { return offset < of.end_bytes; });
+  const uint64_t begin = part->end_bytes - part->extent.length_bytes - part->head.size();
+  const uint64_t sent = offset_bytes - begin;
+  if (sent < part->head.size()) {
+    return {std::string_view(part->head).substr(static_cast<size_t>(sent)), {}};
+  }
+  return {{}, rest(part->extent, sent - part->head.size())};
 }
 
 void Reply::AddDigest(std::string_view text) {
@@ -193,10 +229,22 @@ absl::Status SendReply(int fd, const Reply& reply, const SendOptions& options, P
   const std::string head = ReplyHead(reply, options);
   const bool bodyless = options.head_only || reply.status == 204 || reply.status == 304;
   if (bodyless) return SendAll(fd, head, {}, false, pace);
-  if (reply.file == nullptr) return SendAll(fd, head, reply.body, false, pace);
-  RETURN_IF_ERROR(SendAll(fd, head, {}, reply.extent.length_bytes > 0, pace));
-  if (reply.file->descriptor() < 0) return SendByReading(fd, reply, pace);
-  return SendFilePart(fd, reply.file->descriptor(), reply.extent, pace);
+  const uint64_t length = reply.length_bytes();
+  Reply::Piece piece = reply.PieceAt(0);
+  uint64_t sent = piece.text.size();
+  RETURN_IF_ERROR(SendAll(fd, head, piece.text, sent < length, pace));
+  while (sent < length) {
+    piece = reply.PieceAt(sent);
+    sent += piece.text.size() + piece.extent.length_bytes;
+    if (!piece.text.empty()) {
+      RETURN_IF_ERROR(SendAll(fd, piece.text, {}, sent < length, pace));
+    } else if (reply.file->descriptor() < 0) {
+      RETURN_IF_ERROR(SendByReading(fd, reply, piece.extent, pace));
+    } else {
+      RETURN_IF_ERROR(SendFilePart(fd, reply.file->descriptor(), piece.extent, pace));
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace varve

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "daemon/http/request.h"
@@ -14,12 +15,20 @@
 
 namespace varve {
 
+// A part of a file in a body of several, with the text before it.
+struct FilePart {
+  std::string head;
+  Extent extent;
+  uint64_t end_bytes = 0;  // where it ends in the body
+};
+
 struct Reply {
   int status = 200;
   std::string headers;  // complete lines, "Name: value\r\n" each
   std::string body;
-  std::unique_ptr<ReadableFile> file;  // when set, its `extent` is the body
+  std::unique_ptr<ReadableFile> file;  // when set, its `extent` is the body, or its `parts` are
   Extent extent;
+  std::vector<FilePart> parts;     // then `body` comes behind the last
   uint64_t head_length_bytes = 0;  // Content-Length of the answer to HEAD, which has no body
   bool close = false;              // the connection cannot go on after this
   bool abandoned = false;          // the client has gone: nothing is sent
@@ -32,7 +41,16 @@ struct Reply {
   // `value` must be free of line breaks: parsed names, digests and numbers are.
   void AddHeader(std::string_view name, std::string_view value);
   void AddDigest(std::string_view text);  // Docker-Content-Digest
-  uint64_t length_bytes() const { return file != nullptr ? extent.length_bytes : body.size(); }
+  void AddPart(std::string head, const Extent& part);
+  uint64_t length_bytes() const;  // of the body
+
+  // What is to be sent from `offset_bytes` of the body on, as far as it is in one place: text, or
+  // else a part of `file`. Both empty at the end.
+  struct Piece {
+    std::string_view text;
+    Extent extent;
+  };
+  Piece PieceAt(uint64_t offset_bytes) const;
 };
 
 // {"errors":[{"code":…,"message":…,"detail":…}]} as the OCI specification has it. `detail_json` is

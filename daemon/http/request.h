@@ -11,6 +11,7 @@ namespace varve {
 struct Request {
   std::string method;
   std::string target;
+  std::string host;  // a valid authority, or empty
   std::string content_type;
   std::string content_range;
   std::string range;
@@ -19,6 +20,8 @@ struct Request {
   std::string request_id;
   std::string lease;
   std::string user_agent;
+  std::string origin;          // the site of the web page that sends this, when one does
+  std::string sec_fetch_site;  // how that site relates to this one, as the browser sees it
   std::optional<uint64_t> content_length;
   bool chunked = false;
   bool keep_alive = true;

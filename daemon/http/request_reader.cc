@@ -15,7 +15,7 @@
 #include <optional>
 #include <utility>
 
-#include "daemon/http/route.h"
+#include "daemon/http/authority.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 
@@ -175,6 +175,7 @@ RequestReader::Head RequestReader::CopyHead() {
   }
   request_.method.assign(message.method_string().data(), message.method_string().size());
   request_.target.assign(message.target().data(), message.target().size());
+  request_.host = parser_->Field(http::field::host);
   request_.content_type = parser_->Field(http::field::content_type);
   request_.content_range = parser_->Field(http::field::content_range);
   request_.range = parser_->Field(http::field::range);
@@ -183,6 +184,8 @@ RequestReader::Head RequestReader::CopyHead() {
   request_.request_id = parser_->Field("X-Request-Id");
   request_.lease = parser_->Field("Varve-Lease");
   request_.user_agent = parser_->Field(http::field::user_agent);
+  request_.origin = parser_->Field(http::field::origin);
+  request_.sec_fetch_site = parser_->Field("Sec-Fetch-Site");
   request_.chunked = parser_->beast.chunked();
   request_.keep_alive = parser_->beast.keep_alive();
   request_.http_1_0 = message.version() < 11;
@@ -203,6 +206,9 @@ RequestReader::Head RequestReader::CopyHead() {
   }
   if (message.count(http::field::host) != 1 && !request_.http_1_0) {
     return Refuse(400, "an HTTP/1.1 request needs one Host header");
+  }
+  if (!ParseAuthority(request_.host).has_value()) {
+    return Refuse(400, "the Host header must be a host name or address, with or without a port");
   }
   const std::string_view expect = parser_->Field(http::field::expect);
   request_.expects_continue = EqualsIgnoringCase(expect, "100-continue") && !request_.http_1_0;

@@ -20,7 +20,7 @@
 
 namespace varve {
 
-inline constexpr size_t kMaxHeaderBytes = 16 * 1024;
+inline constexpr size_t kMaxHeaderBytes = 64 * 1024;
 inline constexpr size_t kMaxHeaderFields = 100;
 // One recv for a head takes no more, so that what must be kept for later stays small.
 inline constexpr size_t kMaxUnreadBytes = 2 * kMaxHeaderBytes;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/cord.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -27,10 +28,9 @@ bool IsAlphanumeric(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-enum class PlusMeans { kPlus, kSpace };
-
 // False when an escape is malformed or a control character (NUL too) is in the text or behind one.
-bool PercentDecode(std::string_view text, PlusMeans plus, std::string* out) {
+// A plus is a plus, in the query too: media types have them, and nothing here has a space.
+bool PercentDecode(std::string_view text, std::string* out) {
   out->clear();
   out->reserve(text.size());
   for (size_t i = 0; i < text.size(); ++i) {
@@ -42,13 +42,18 @@ bool PercentDecode(std::string_view text, PlusMeans plus, std::string* out) {
       if (high < 0 || low < 0) return false;
       c = static_cast<char>(high * 16 + low);
       i += 2;
-    } else if (c == '+' && plus == PlusMeans::kSpace) {
-      c = ' ';
     }
     if (IsControl(c)) return false;
     out->push_back(c);
   }
   return true;
+}
+
+absl::Status Malformed(std::string_view what, std::string_view place) {
+  absl::Status status =
+      absl::InvalidArgumentError(StrCat(what, " has a malformed escape or a control character"));
+  status.SetPayload(kPlacePayload, absl::Cord(ToAbsl(place)));
+  return status;
 }
 
 absl::Status ParseQuery(std::string_view text, std::vector<QueryParameter>* out) {
@@ -65,9 +70,9 @@ absl::Status ParseQuery(std::string_view text, std::vector<QueryParameter>* out)
     QueryParameter parameter;
     const std::string_view value =
         equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1);
-    if (!PercentDecode(pair.substr(0, equals), PlusMeans::kSpace, &parameter.key) ||
-        !PercentDecode(value, PlusMeans::kSpace, &parameter.value)) {
-      return absl::InvalidArgumentError("the query has a malformed escape or a control character");
+    if (!PercentDecode(pair.substr(0, equals), &parameter.key) ||
+        !PercentDecode(value, &parameter.value)) {
+      return Malformed("the query", parameter.key);
     }
     out->push_back(std::move(parameter));
   }
@@ -81,8 +86,8 @@ absl::Status SplitPath(std::string_view path, std::vector<std::string>* out) {
   while (true) {
     const size_t end = path.find('/');
     std::string segment;
-    if (!PercentDecode(path.substr(0, end), PlusMeans::kPlus, &segment)) {
-      return absl::InvalidArgumentError("the path has a malformed escape or a control character");
+    if (!PercentDecode(path.substr(0, end), &segment)) {
+      return Malformed("the path", out->empty() ? std::string_view() : out->back());
     }
     if (segment == "." || segment == ".." || segment.find('/') != std::string::npos) {
       return absl::InvalidArgumentError(
@@ -167,20 +172,6 @@ std::string_view TrimSpaces(std::string_view text) {
   return text;
 }
 
-// Digits only, saturating: a range may ask for more than any blob has.
-std::optional<uint64_t> ParseSaturating(std::string_view text) {
-  if (text.empty()) return std::nullopt;
-  uint64_t value = 0;
-  bool over = false;
-  for (const char c : text) {
-    if (c < '0' || c > '9') return std::nullopt;
-    const auto digit = static_cast<uint64_t>(c - '0');
-    over = over || value > (std::numeric_limits<uint64_t>::max() - digit) / 10;
-    if (!over) value = value * 10 + digit;
-  }
-  return over ? std::numeric_limits<uint64_t>::max() : value;
-}
-
 bool StartsWith(std::string_view text, std::string_view prefix) {
   return text.substr(0, prefix.size()) == prefix;
 }
@@ -216,31 +207,6 @@ absl::StatusOr<Route> ParseTarget(std::string_view target) {
   RETURN_IF_ERROR(SplitPath(target.substr(0, question), &segments));
   RETURN_IF_ERROR(MatchEndpoint(segments, &route));
   return route;
-}
-
-ResolvedRange ResolveRange(std::string_view header, uint64_t size_bytes) {
-  const ResolvedRange whole{RangeKind::kWhole, {0, size_bytes}};
-  const ResolvedRange unsatisfiable{RangeKind::kUnsatisfiable, {}};
-  header = TrimSpaces(header);
-  constexpr std::string_view kUnit = "bytes=";
-  if (!StartsWith(header, kUnit)) return whole;
-  header = TrimSpaces(header.substr(kUnit.size()));
-  const size_t dash = header.find('-');
-  if (dash == std::string_view::npos) return whole;
-  const std::string_view first_text = header.substr(0, dash);
-  const std::string_view last_text = header.substr(dash + 1);
-  const std::optional<uint64_t> last = ParseSaturating(last_text);
-  if (first_text.empty()) {  // the last N bytes
-    if (!last.has_value()) return whole;
-    if (*last == 0 || size_bytes == 0) return unsatisfiable;
-    const uint64_t length = *last < size_bytes ? *last : size_bytes;
-    return {RangeKind::kPart, {size_bytes - length, length}};
-  }
-  const std::optional<uint64_t> first = ParseSaturating(first_text);
-  if (!first.has_value() || (!last_text.empty() && !last.has_value())) return whole;
-  if (*first >= size_bytes || (last.has_value() && *last < *first)) return unsatisfiable;
-  const uint64_t end = last.has_value() && *last < size_bytes ? *last + 1 : size_bytes;
-  return {RangeKind::kPart, {*first, end - *first}};
 }
 
 absl::StatusOr<UploadRange> ParseUploadRange(std::string_view header) {
@@ -287,6 +253,19 @@ std::optional<uint64_t> ParseDecimal(std::string_view text) {
     value = value * 10 + digit;
   }
   return value;
+}
+
+std::optional<uint64_t> ParseSaturating(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  uint64_t value = 0;
+  bool over = false;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return std::nullopt;
+    const auto digit = static_cast<uint64_t>(c - '0');
+    over = over || value > (std::numeric_limits<uint64_t>::max() - digit) / 10;
+    if (!over) value = value * 10 + digit;
+  }
+  return over ? std::numeric_limits<uint64_t>::max() : value;
 }
 
 std::string PercentEncode(std::string_view text) {

@@ -1,4 +1,4 @@
-// What an HTTP request line and its range headers mean to an OCI registry: pure functions over
+// What an HTTP request line and its headers mean to an OCI registry: pure functions over
 // untrusted text, without a server. Thread-safe; memory in proportion to the input.
 #ifndef VARVE_DAEMON_HTTP_ROUTE_H_
 #define VARVE_DAEMON_HTTP_ROUTE_H_
@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "storage/base/file_system.h"
 
 namespace varve {
 
@@ -50,20 +49,11 @@ struct Route {
 // may contain the words blobs, manifests, tags, …: the endpoint is found from the right end.
 //   OutOfRange        longer than kMaxTargetBytes
 //   InvalidArgument   malformed escape, control character, encoded slash, "." or ".." segment,
-//                     more than kMaxQueryParameters
+//                     more than kMaxQueryParameters; payload kPlacePayload, where that is known:
+//                     the key of the query parameter, or the segment before the malformed one
 //   NotFound          no endpoint has this form
 absl::StatusOr<Route> ParseTarget(std::string_view target);
-
-// What a Range header asks of a blob.
-enum class RangeKind { kWhole, kPart, kUnsatisfiable };
-struct ResolvedRange {
-  RangeKind kind = RangeKind::kWhole;
-  Extent extent;  // of kWhole and kPart; never past the end, never empty for kPart
-};
-
-// `header` is the value of Range, or empty. Other units, several ranges and malformed text give the
-// whole blob, as RFC 9110 allows; "bytes=5-2" is unsatisfiable.
-ResolvedRange ResolveRange(std::string_view header, uint64_t size_bytes);
+inline constexpr char kPlacePayload[] = "varve/place";
 
 // Content-Range of an upload request: "<first>-<last>", both inclusive. The form of RFC 9110,
 // "bytes <first>-<last>/<total or *>", is understood as well. InvalidArgument otherwise.
@@ -80,6 +70,9 @@ bool MatchesEntityTag(std::string_view header, std::string_view etag);
 
 // Decimal digits only; nullopt when empty, malformed or over 2^64 - 1.
 std::optional<uint64_t> ParseDecimal(std::string_view text);
+// The same for numbers that may be larger than anything they are compared with: more than 2^64 - 1
+// is 2^64 - 1.
+std::optional<uint64_t> ParseSaturating(std::string_view text);
 
 // Everything but unreserved characters, ':' and '/' as %XX.
 std::string PercentEncode(std::string_view text);

@@ -10,6 +10,7 @@
 #include "daemon/http/session.h"
 #include "daemon/http/socket.h"
 #include "daemon/http/worker_pool.h"
+#include "daemon/unix_socket.h"
 #include "storage/base/status.h"
 
 namespace varve {
@@ -18,9 +19,11 @@ namespace {
 // Members are destroyed in reverse: poller, then workers, then what both use.
 class Server : public HttpServer {
  public:
-  Server(Store& store, const HttpServerOptions& options, int listener, uint16_t port)
+  Server(Store& store, const HttpServerOptions& options, int listener, uint16_t port,
+         const SocketIdentity& socket)
       : options_(options),
         port_(port),
+        socket_(socket),
         session_(store, options_, stopping_, MakeExits()),
         workers_(options_.max_workers,
                  [this](std::unique_ptr<Connection> connection, IoBuffer& buffer) {
@@ -37,6 +40,7 @@ class Server : public HttpServer {
 
   void Stop(std::chrono::milliseconds grace) override {
     stopping_.store(true);
+    if (!options_.socket_path.empty()) RemoveSocket(options_.socket_path, socket_);
     poller_.Stop();
     if (!workers_.WaitIdle(std::chrono::steady_clock::now() + grace)) connections_.ShutdownAll();
     workers_.Stop();
@@ -57,6 +61,7 @@ class Server : public HttpServer {
 
   const HttpServerOptions options_;
   const uint16_t port_;
+  const SocketIdentity socket_;
   std::atomic<bool> stopping_{false};
   OpenConnections connections_;
   HttpSession session_;
@@ -70,9 +75,20 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(Store& store,
                                                               const HttpServerOptions& options) {
   // sendfile has no MSG_NOSIGNAL: a client that hangs up must not end the daemon.
   std::signal(SIGPIPE, SIG_IGN);
-  ASSIGN_OR_RETURN(const int listener, Listen(options.host, options.port));
-  const absl::StatusOr<uint16_t> port = LocalPort(listener);
-  auto server = std::make_unique<Server>(store, options, listener, port.value_or(options.port));
+  int listener = -1;
+  uint16_t port = 0;
+  SocketIdentity socket;
+  if (options.socket_path.empty()) {
+    ASSIGN_OR_RETURN(listener, Listen(options.host, options.port));
+    port = LocalPort(listener).value_or(options.port);
+  } else {
+    ASSIGN_OR_RETURN(socket, ServeOnSocket(options.socket_path, options.socket_group,
+                                           [&listener](const std::string& path) -> absl::Status {
+                                             ASSIGN_OR_RETURN(listener, ListenAt(path));
+                                             return absl::OkStatus();
+                                           }));
+  }
+  auto server = std::make_unique<Server>(store, options, listener, port, socket);
   RETURN_IF_ERROR(server->StartPoller());
   return std::unique_ptr<HttpServer>(std::move(server));
 }

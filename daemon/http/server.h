@@ -1,4 +1,5 @@
-// The OCI distribution door: HTTP/1.1 on a TCP port, every request answered from one Store.
+// The OCI distribution door: HTTP/1.1 on a TCP port or a unix socket, every request answered from
+// one Store.
 //
 // Idle connections wait in one poller and cost no thread; a connection that has a request is served
 // by one worker thread, which reads, calls the store and answers in a straight line.
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "storage/store.h"
@@ -17,7 +19,15 @@ namespace varve {
 
 struct HttpServerOptions {
   std::string host = "127.0.0.1";
-  uint16_t port = 5000;             // 0 = any free port
+  uint16_t port = 5000;  // 0 = any free port
+  // A unix socket instead of a port, when not empty: made with mode 0660 for the group when this
+  // machine has it; a stale socket of a dead daemon is replaced.
+  std::string socket_path;
+  std::string socket_group = "varve";
+  // Names, in lower case, beside localhost and IP addresses that requests to a loopback address may
+  // be meant for; "*" is every name.
+  std::vector<std::string> hostnames;
+  bool read_only = false;           // only GET and HEAD
   size_t max_workers = 128;         // requests served at once; started when needed
   size_t max_connections = 10'000;  // beyond it new connections are closed
   std::chrono::milliseconds header_timeout{
@@ -33,12 +43,13 @@ class HttpServer {
  public:
   virtual ~HttpServer() = default;  // as Stop with no grace
 
-  // Listens and serves until Stop. `store` must outlive the server. Unavailable, naming the
-  // address, when it cannot listen.
+  // Listens and serves until Stop. `store` must outlive the server. Unavailable, naming the address
+  // or path, when it cannot listen or another daemon answers there; InvalidArgument when the path
+  // cannot be a socket.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(Store& store,
                                                            const HttpServerOptions& options);
 
-  virtual uint16_t port() const = 0;
+  virtual uint16_t port() const = 0;  // 0 on a unix socket
 
   // Stops accepting, lets running requests finish for at most `grace`, then closes what is left.
   virtual void Stop(std::chrono::milliseconds grace) = 0;

@@ -61,12 +61,15 @@ Event EventOf(const Route& route, const Request& request, const Reply& reply) {
   } else if (request.method == "PUT" || (request.method == "POST" && reply.status == 201)) {
     event = {LogLevel::kInfo, "push"};
   }
+  // A host or a page that the configuration does not know: the line names the key.
+  if (reply.status == 421 || reply.status == 403) event = {LogLevel::kWarning, "refused"};
   if (reply.status >= 500) event.level = LogLevel::kWarning;
   return event;
 }
 
 struct Outcome {
   std::string_view request_id;
+  std::string client;
   uint64_t received_bytes = 0;
   uint64_t sent_bytes = 0;  // of the body
   steady_clock::time_point started;
@@ -76,6 +79,7 @@ struct Outcome {
 void LogRequest(const Route& route, const Request& request, const Reply& reply,
                 const Outcome& outcome) {
   const Event event = EventOf(route, request, reply);
+  if (outcome.sent.ok() && !LogsAt(event.level)) return;
   const auto spent =
       std::chrono::duration_cast<milliseconds>(steady_clock::now() - outcome.started);
   const LogField id{"request", std::string(outcome.request_id)};
@@ -83,13 +87,15 @@ void LogRequest(const Route& route, const Request& request, const Reply& reply,
   const LogField repository{"repository", route.repository};
   const LogField reference{"reference", route.reference};
   const LogField digest{"digest", reply.digest};
-  const LogField status{"status", StrCat(reply.status)};
-  const LogField received{"received", StrCat(outcome.received_bytes)};
-  const LogField sent{"sent", StrCat(outcome.sent_bytes)};
-  const LogField ms{"ms", StrCat(spent.count())};
+  const LogField status{"status", reply.status};
+  const LogField received{"received", outcome.received_bytes};
+  const LogField sent{"sent", outcome.sent_bytes};
+  const LogField ms{"ms", spent.count()};
+  const LogField client{"client", outcome.client};
+  const LogField agent{"user_agent", request.user_agent};
   if (outcome.sent.ok() && reply.cause.ok()) {
     Log(event.level, event.name,
-        {id, method, repository, reference, digest, status, received, sent, ms});
+        {id, method, repository, reference, digest, status, received, sent, ms, client, agent});
     return;
   }
   // The disk failed under an answer that had begun, if it was not the client.
@@ -106,15 +112,10 @@ void LogRequest(const Route& route, const Request& request, const Reply& reply,
        received,
        sent,
        ms,
+       client,
+       agent,
        {"code", std::string(reply.error_code)},
        {"reason", std::string(ToStd(reason.message()))}});
-}
-
-// A target that is no route; the route grammar's own codes.
-Reply RouteError(const absl::Status& status) {
-  if (absl::IsNotFound(status)) return ErrorReply(404, "UNSUPPORTED", ToStd(status.message()));
-  if (absl::IsOutOfRange(status)) return ErrorReply(414, "UNSUPPORTED", ToStd(status.message()));
-  return ErrorReply(400, "NAME_INVALID", ToStd(status.message()));
 }
 
 }  // namespace
@@ -179,17 +180,20 @@ void HttpSession::AnswerRefusal(const Connection& connection, const RequestReade
   const absl::Status sent = SendReply(connection.fd(), reply, send, &pace);
   Log(LogLevel::kDebug, "refused",
       {{"request", request_id},
-       {"status", StrCat(reply.status)},
+       {"status", reply.status},
+       {"client", connection.ends().client},
        {"reason", refusal.message},
        {"send", std::string(ToStd(sent.message()))}});
 }
 
-Reply HttpSession::MakeReply(const Request& request, RequestReader& reader,
+Reply HttpSession::MakeReply(const Connection& connection, RequestReader& reader,
                              const std::string& request_id, Route* route) const {
+  const Request& request = reader.request();
   absl::StatusOr<Route> parsed = ParseTarget(request.target);
   if (!parsed.ok()) return RouteError(parsed.status());
   *route = *std::move(parsed);
-  return Dispatch(Exchange{store_, listings_, request, *route, reader, request_id});
+  return Dispatch(Exchange{store_, listings_, options_, connection.ends(), request, *route, reader,
+                           request_id});
 }
 
 HttpSession::Next HttpSession::AnswerOne(const Connection& connection,
@@ -199,8 +203,9 @@ HttpSession::Next HttpSession::AnswerOne(const Connection& connection,
   const Request& request = reader.request();
   const std::string request_id = RequestId(request);
   outcome.request_id = request_id;
+  outcome.client = connection.ends().client;
   Route route;
-  const Reply reply = MakeReply(request, reader, request_id, &route);
+  const Reply reply = MakeReply(connection, reader, request_id, &route);
 
   const bool whole_body = reader.worth_draining();
   SendOptions send;

@@ -48,8 +48,8 @@ class HttpSession {
   Next AnswerOne(const Connection& connection, RequestReader& reader) const;
   void LingeringClose(int fd, IoBuffer& scratch) const;
   void AnswerRefusal(const Connection& connection, const RequestReader& reader) const;
-  Reply MakeReply(const Request& request, RequestReader& reader, const std::string& request_id,
-                  Route* route) const;
+  Reply MakeReply(const Connection& connection, RequestReader& reader,
+                  const std::string& request_id, Route* route) const;
 
   Store& store_;
   const HttpServerOptions& options_;

@@ -1,5 +1,6 @@
 #include "daemon/http/socket.h"
 
+#include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -7,6 +8,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -73,7 +75,8 @@ bool ReadEnd(int fd, NameOf* name_of, sockaddr_storage* end) {
   return name_of(fd, reinterpret_cast<sockaddr*>(end), &size) == 0;
 }
 
-// The address alone, without port, of either end of a connection; empty when there is none.
+// The address alone, without port, of either end of a connection; empty when there is none. An IPv4
+// address that came in through an IPv6 socket is an IPv4 address.
 std::string AddressBytes(int fd, NameOf* name_of) {
   sockaddr_storage storage{};
   if (!ReadEnd(fd, name_of, &storage)) return {};
@@ -82,14 +85,20 @@ std::string AddressBytes(int fd, NameOf* name_of) {
   };
   if (storage.ss_family == AF_INET) return bytes(offsetof(sockaddr_in, sin_addr), sizeof(in_addr));
   if (storage.ss_family != AF_INET6) return {};
-  return bytes(offsetof(sockaddr_in6, sin6_addr), sizeof(in6_addr));
+  const std::string v6 = bytes(offsetof(sockaddr_in6, sin6_addr), sizeof(in6_addr));
+  constexpr std::string_view kMapped("\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
+  return v6.compare(0, kMapped.size(), kMapped) == 0 ? v6.substr(kMapped.size()) : v6;
+}
+
+bool IsLoopback(const std::string& address_bytes) {
+  if (address_bytes.size() == sizeof(in_addr)) return address_bytes[0] == IN_LOOPBACKNET;
+  return address_bytes == std::string(15, '\0') + '\1';
 }
 
 // A client on this machine comes from the address that it connects to, or from 127.0.0.0/8.
 bool PeerIsOnThisMachine(int fd) {
   const std::string peer = AddressBytes(fd, getpeername);
-  return !peer.empty() && (peer == AddressBytes(fd, getsockname) ||
-                           (peer.size() == sizeof(in_addr) && peer[0] == IN_LOOPBACKNET));
+  return !peer.empty() && (peer == AddressBytes(fd, getsockname) || IsLoopback(peer));
 }
 
 }  // namespace
@@ -200,6 +209,42 @@ absl::StatusOr<int> Listen(const std::string& host, uint16_t port) {
     }
   }
   return result;
+}
+
+absl::StatusOr<int> ListenAt(const std::string& path) {
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return ErrnoToStatus(errno, "socket for " + path);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 &&
+      listen(fd, kListenBacklog) == 0) {
+    return fd;
+  }
+  const int error = errno;
+  close(fd);
+  return absl::UnavailableError(
+      StrCat("cannot listen on ", path, ": ", std::string_view(strerror(error))));
+}
+
+ConnectionEnds DescribeEnds(int fd) {
+  ConnectionEnds ends;
+  ends.to_loopback = IsLoopback(AddressBytes(fd, getsockname));
+  const std::string peer = AddressBytes(fd, getpeername);
+  if (!peer.empty()) {
+    char text[INET6_ADDRSTRLEN] = {};
+    const int family = peer.size() == sizeof(in_addr) ? AF_INET : AF_INET6;
+    if (inet_ntop(family, peer.data(), text, sizeof(text)) != nullptr) ends.client = text;
+    return ends;
+  }
+  ucred process{};
+  socklen_t size = sizeof(process);
+  sockaddr_storage local{};
+  if (ReadEnd(fd, getsockname, &local) && local.ss_family == AF_UNIX &&
+      getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &process, &size) == 0) {
+    ends.client = StrCat("uid:", process.uid);
+  }
+  return ends;
 }
 
 void TuneConnection(int fd) {

@@ -59,6 +59,17 @@ absl::Status SendFilePart(int fd, int file, Extent extent, Pace* pace);
 // IPv4 before IPv6. Unavailable, naming the address, when it cannot be had.
 absl::StatusOr<int> Listen(const std::string& host, uint16_t port);
 absl::StatusOr<uint16_t> LocalPort(int fd);
+// The same on a unix socket that it makes at `path`, which must be free and short enough.
+absl::StatusOr<int> ListenAt(const std::string& path);
+
+// What a connection is between, as far as the rules of the door and the log ask.
+struct ConnectionEnds {
+  // The peer's IP address, "uid:<number>" of a process behind a unix socket, or empty when it has
+  // left already.
+  std::string client;
+  bool to_loopback = false;  // it was made to 127.0.0.0/8 or ::1
+};
+ConnectionEnds DescribeEnds(int fd);
 
 // Makes a connection that was just accepted from such a socket send at once, and, to a peer on
 // another machine, as the system prefers. What the kernel refuses stays as it is.

@@ -51,8 +51,13 @@ TEST_F(ConfigTest, EveryDefaultIsValidAndTheSafeOne) {
   EXPECT_EQ(config->data_dir, "./varve-data");
   EXPECT_EQ(config->socket_path, "/run/varve/varve.sock");
   EXPECT_FALSE(config->grpc.has_value());
-  EXPECT_EQ(config->registry.host, "127.0.0.1");
-  EXPECT_EQ(config->registry.port, 5000);
+  ASSERT_TRUE(config->registry.has_value());
+  EXPECT_EQ(config->registry->host, "127.0.0.1");
+  EXPECT_EQ(config->registry->port, 5000);
+  EXPECT_EQ(config->registry_socket, "");
+  EXPECT_TRUE(config->hostnames.empty());
+  EXPECT_FALSE(config->read_only);
+  EXPECT_EQ(config->log_file, "");
   EXPECT_FALSE(config->accept_sparse_index);
   EXPECT_EQ(config->promise, std::chrono::minutes(10));
   EXPECT_EQ(config->upload_expiry, std::chrono::hours(24));
@@ -89,6 +94,8 @@ allow_remote = true
 [registry]
 listen = "0.0.0.0:80"
 allow_remote = true
+hostnames = "Registry.example.com  mirror.example.com."
+read_only = true
 sparse_index = "accept"
 [reclaim]
 promise = "1s"
@@ -100,6 +107,7 @@ filters = " label!=keep  until=24h"
 all = true
 [log]
 format = "json"
+file = "/var/log/varved.log"
 level = "debug"
 [server]
 drain_timeout = "4s"
@@ -115,7 +123,11 @@ drain_timeout = "4s"
   ASSERT_TRUE(config->grpc.has_value());
   EXPECT_EQ(config->grpc->host, "0.0.0.0");
   EXPECT_EQ(config->grpc->port, 7000);
-  EXPECT_EQ(config->registry.host, "0.0.0.0");
+  EXPECT_EQ(config->registry->host, "0.0.0.0");
+  EXPECT_THAT(config->hostnames,
+              testing::ElementsAre("registry.example.com", "mirror.example.com"));
+  EXPECT_TRUE(config->read_only);
+  EXPECT_EQ(config->log_file, "/var/log/varved.log");
   EXPECT_TRUE(config->accept_sparse_index);
   EXPECT_EQ(config->promise, std::chrono::seconds(1));
   EXPECT_EQ(config->upload_expiry, std::chrono::hours(2));
@@ -211,7 +223,7 @@ TEST_F(ConfigTest, ShortVariablesAreAliases) {
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->data_dir, "/d");
   EXPECT_EQ(config->socket_path, "/s");
-  EXPECT_EQ(config->registry.port, 7);
+  EXPECT_EQ(config->registry->port, 7);
   EXPECT_EQ(
       LoadConfig({"", {{"VARVE_CONFIG", WriteFile("[store]\ndata_dir=\"/c\"\n")}}, {}})->data_dir,
       "/c");
@@ -296,6 +308,36 @@ TEST_F(ConfigTest, ASocketPathMustFit) {
   EXPECT_THAT(
       ErrorOf({WriteFile("[grpc]\nsocket = \"\"\n"), {}, {{"--data-dir", longest}}}),
       AllOf(StartsWith(StrCat(path_, ":2: [grpc] socket: sss")), HasSubstr("set a shorter one")));
+}
+
+TEST_F(ConfigTest, TheRegistryMayBeOffOrOnAUnixSocket) {
+  const auto off = LoadConfig({WriteFile("[registry]\nlisten = \"\"\n"), {}, {}});
+  ASSERT_TRUE(off.ok()) << off.status();
+  EXPECT_FALSE(off->registry.has_value());
+  EXPECT_EQ(off->registry_socket, "");
+  const auto on = LoadConfig({"", {}, {{"--registry", "unix:/run/varve/registry.sock"}}});
+  ASSERT_TRUE(on.ok()) << on.status();
+  EXPECT_FALSE(on->registry.has_value());
+  EXPECT_EQ(on->registry_socket, "/run/varve/registry.sock");
+  // A later layer wins whatever the form.
+  EXPECT_TRUE(LoadConfig({"", {{"VARVE_REGISTRY", "unix:/s"}}, {{"--registry", "127.0.0.1:1"}}})
+                  ->registry_socket.empty());
+  EXPECT_THAT(ErrorOf({"", {}, {{"--registry", "unix:"}}}), StartsWith("--registry: must not be"));
+  EXPECT_THAT(ErrorOf({"", {}, {{"--registry", "unix:/" + std::string(107, 's')}}}),
+              AllOf(StartsWith("--registry: /sss"), HasSubstr("set a shorter one")));
+  EXPECT_THAT(ErrorOf({"", {}, {{"--registry", "unix:/s"}, {"--socket", "/s"}}}),
+              StartsWith("--registry: /s is the socket of the gRPC API"));
+}
+
+TEST_F(ConfigTest, HostnamesAreNamesAlone) {
+  for (const char* bad : {"registry.example.com:443", "https://registry.example.com", "a,b",
+                          "*.example.com", "[::1]", "a/b"}) {
+    EXPECT_THAT(ErrorOf({"", {{"VARVE_REGISTRY_HOSTNAMES", bad}}, {}}),
+                AllOf(StartsWith("VARVE_REGISTRY_HOSTNAMES: "), HasSubstr("is not a host name")))
+        << bad;
+  }
+  EXPECT_THAT(LoadConfig({"", {{"VARVE_REGISTRY_HOSTNAMES", "* a_b"}}, {}})->hostnames,
+              testing::ElementsAre("*", "a_b"));
 }
 
 TEST_F(ConfigTest, TheEffectiveConfigurationSaysWhereFromAndReadsBackTheSame) {

@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-#include "daemon/grpc/unix_socket.h"
+#include "daemon/unix_socket.h"
 #include "gmock/gmock.h"
 #include "storage/limits.h"
 #include "tests/daemon/grpc_fixture.h"

@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,18 +13,34 @@
 #include <cstdlib>
 
 #include "absl/strings/str_format.h"
+#include "gtest/gtest.h"
 #include "storage/base/str_cat.h"
+#include "tests/daemon/oci_codes.h"
 
 namespace varve {
 namespace {
 
 std::string RequestHead(std::string_view method, std::string_view target,
                         const HttpHeaders& headers) {
-  std::string head = StrCat(method, " ", target, " HTTP/1.1\r\nHost: registry.test\r\n");
+  const bool has_host = std::any_of(headers.begin(), headers.end(),
+                                    [](const auto& header) { return header.first == "Host"; });
+  std::string head =
+      StrCat(method, " ", target, " HTTP/1.1\r\n", has_host ? "" : "Host: localhost\r\n");
   for (const auto& [name, value] : headers) {
     head += StrCat(std::string_view(name), ": ", std::string_view(value), "\r\n");
   }
   return head;
+}
+
+// Whatever a test asks, the code of a refusal is one that clients know. 429 says UNAVAILABLE, which
+// they repeat.
+void ExpectSpecifiedCode(const HttpResponse& response) {
+  constexpr std::string_view kStart = R"({"errors":[{"code":")";
+  if (response.status < 400 || response.status >= 500 || response.status == 429) return;
+  if (response.body.compare(0, kStart.size(), kStart) != 0) return;
+  const std::string rest = response.body.substr(kStart.size());
+  const std::string code = rest.substr(0, rest.find('"'));
+  EXPECT_TRUE(IsSpecifiedCode(code)) << code << " of " << response.status;
 }
 
 }  // namespace
@@ -43,6 +60,19 @@ HttpClient::HttpClient(uint16_t port) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_C
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    close(fd_);
+    fd_ = -1;
+  }
+}
+
+HttpClient::HttpClient(const std::string& socket_path)
+    : fd_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  const timeval limit{10, 0};
+  setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  socket_path.copy(address.sun_path, sizeof(address.sun_path) - 1);
   if (connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     close(fd_);
     fd_ = -1;
@@ -119,6 +149,7 @@ HttpResponse HttpClient::Read(bool to_head) {
   response.body = buffer_.substr(0, length);
   buffer_.erase(0, length);
   response.status = status;
+  ExpectSpecifiedCode(response);
   return response;
 }
 

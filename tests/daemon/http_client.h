@@ -26,13 +26,15 @@ using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 class HttpClient {
  public:
   explicit HttpClient(uint16_t port);
+  explicit HttpClient(const std::string& socket_path);
   ~HttpClient();
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
   bool connected() const { return fd_ >= 0; }
   int descriptor() const { return fd_; }
-  // A request with Content-Length (when it has a body, or is POST, PUT or PATCH).
+  // A request with Content-Length (when it has a body, or is POST, PUT or PATCH), to Host localhost
+  // unless `headers` say another.
   HttpResponse Do(std::string_view method, std::string_view target, std::string_view body = {},
                   const HttpHeaders& headers = {});
   // A request whose body goes out in chunks of `chunk_bytes`.

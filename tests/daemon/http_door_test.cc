@@ -207,6 +207,12 @@ TEST_P(HttpDoor, WrongDigestsStoreNothing) {
   EXPECT_EQ(ErrorCode(client().Do("PUT", no_digest, bytes)), "DIGEST_INVALID");
   EXPECT_EQ(ErrorCode(client().Do("PUT", no_digest + "?digest=sha256:short", bytes)),
             "DIGEST_INVALID");
+  // Also one that the parser of the target refuses.
+  for (const std::string& target :
+       {no_digest + "?digest=" + wrong + "%0a", no_digest + "?digest=%zz",
+        "/v2/a/blobs/" + wrong + "%00", std::string("/v2/a/referrers/%01")}) {
+    EXPECT_EQ(ErrorCode(client().Do("PUT", target, bytes)), "DIGEST_INVALID") << target;
+  }
 }
 
 TEST_P(HttpDoor, CancelledUploadsAreUnknown) {
@@ -263,7 +269,6 @@ TEST_P(HttpDoor, Ranges) {
     EXPECT_TRUE(get("bytes=500-").body == bytes.substr(500));
     EXPECT_TRUE(get("bytes=-500").body == bytes.substr(size - 500));
     EXPECT_TRUE(get("bytes=2000-9999999").body == bytes.substr(2000));
-    EXPECT_TRUE(get("bytes=0-0,5-6").body == bytes);
     EXPECT_EQ(get("bytes=--5").status, 200);
     for (const char* range : {"bytes=999999-", "bytes=500-0", "bytes=-0"}) {
       const HttpResponse refused = get(range);

@@ -86,7 +86,7 @@ TEST_P(HttpManifests, TagParameters) {
   std::string many = StrCat("/v2/a/manifests/", DigestOf(manifest), "?");
   for (size_t i = 0; i <= kMaxTagsPerPut; ++i) many += StrCat("tag=t", i, "&");
   EXPECT_EQ(client().Do("PUT", many, manifest).status, 414);
-  EXPECT_EQ(ErrorCode(client().Do("PUT", path + "&tag=.bad", manifest)), "TAG_INVALID");
+  EXPECT_EQ(ErrorCode(client().Do("PUT", path + "&tag=.bad", manifest)), "MANIFEST_INVALID");
 }
 
 TEST_P(HttpManifests, RefusedManifests) {
@@ -94,7 +94,7 @@ TEST_P(HttpManifests, RefusedManifests) {
   EXPECT_EQ(ErrorCode(PushManifest(client(), "a", DigestOf("else"), manifest)), "DIGEST_INVALID");
   EXPECT_EQ(ErrorCode(PushManifest(client(), "a", "sha256:bad", manifest)), "DIGEST_INVALID");
   EXPECT_EQ(ErrorCode(PushManifest(client(), "a", "v1", "{")), "MANIFEST_INVALID");
-  EXPECT_EQ(ErrorCode(PushManifest(client(), "a", ".v1", manifest)), "TAG_INVALID");
+  EXPECT_EQ(ErrorCode(PushManifest(client(), "a", ".v1", manifest)), "MANIFEST_INVALID");
   const HttpResponse missing =
       PushManifest(client(), "a", "v1", ImageManifest("{\"absent\":1}", layer_));
   EXPECT_EQ(missing.status, 400);
@@ -153,7 +153,13 @@ TEST_P(HttpManifests, TagListingInPages) {
   EXPECT_EQ(none.body, "{\"name\":\"a\",\"tags\":[]}\n");
   EXPECT_EQ(none.Header("link"), "");
   EXPECT_EQ(client().Do("GET", "/v2/a/tags/list?n=-1").status, 400);
-  EXPECT_EQ(client().Do("GET", "/v2/a/tags/list?n=99999999").status, 200);
+  // However large, it is a number, and no error.
+  for (const char* n : {"99999999", "99999999999999999999"}) {
+    const HttpResponse large = client().Do("GET", StrCat("/v2/a/tags/list?n=", n));
+    EXPECT_EQ(large.status, 200) << n;
+    EXPECT_EQ(large.body, all.body) << n;
+    EXPECT_EQ(client().Do("GET", StrCat("/v2/_catalog?n=", n)).status, 200) << n;
+  }
 }
 
 // A listing that is sent again is a kept one; it is never an old one.
@@ -214,7 +220,7 @@ TEST_P(HttpManifests, Referrers) {
              DigestOf(image), R"(","size":)", image.size(), "},");
   std::vector<std::string> referrers;
   for (int i = 0; i < 20; ++i) {
-    const char* type = i % 2 == 0 ? "text/even" : "text/odd";
+    const char* type = i % 2 == 0 ? "text/even+json" : "text/odd";
     referrers.push_back(
         PushContent("a", StrCat(subject, R"("artifactType":")", std::string_view(type),
                                 R"(","annotations":{"n":")", i, R"("},)")));
@@ -227,10 +233,14 @@ TEST_P(HttpManifests, Referrers) {
   for (const std::string& referrer : referrers)
     EXPECT_THAT(all.body, HasSubstr(DigestOf(referrer)));
   EXPECT_THAT(all.body, HasSubstr(R"("annotations":{"n":"7"})"));
-  const HttpResponse even = client().Do("GET", path + "?artifactType=text/even");
-  EXPECT_EQ(even.Header("oci-filters-applied"), "artifactType");
-  EXPECT_THAT(even.body, HasSubstr("text/even"));
-  EXPECT_THAT(even.body, Not(HasSubstr("text/odd")));
+  // A plus is one, escaped or not.
+  for (const char* plus : {"+", "%2B"}) {
+    const HttpResponse even =
+        client().Do("GET", StrCat(path, "?artifactType=text/even", plus, "json"));
+    EXPECT_EQ(even.Header("oci-filters-applied"), "artifactType");
+    EXPECT_THAT(even.body, HasSubstr("text/even+json")) << plus;
+    EXPECT_THAT(even.body, Not(HasSubstr("text/odd"))) << plus;
+  }
 
   size_t seen = 0;
   std::string next = path + "?n=6&artifactType=text/odd";

@@ -74,6 +74,33 @@ TEST(SocketTest, WhoIsNotKnownToBeHereGetsWhatTheSystemPrefers) {
   EXPECT_EQ(CongestionControl(inherits.get()), preferred);
 }
 
+// Whatever the family of the listening socket, an IPv4 client is one.
+TEST(SocketTest, TheEndsOfAConnectionAreNamed) {
+  for (const char* host : {"127.0.0.1", "::"}) {
+    const auto listening = Listen(host, 0);
+    if (!listening.ok() && std::string(host) == "::") continue;  // a machine without IPv6
+    ASSERT_TRUE(listening.ok()) << listening.status();
+    const Descriptor listener(*listening);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(*LocalPort(listener.get()));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const Descriptor client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const Descriptor accepted(Accepted(listener.get(), reinterpret_cast<sockaddr*>(&address),
+                                       sizeof(address), client.get()));
+    ASSERT_GE(accepted.get(), 0);
+    const ConnectionEnds ends = DescribeEnds(accepted.get());
+    EXPECT_EQ(ends.client, "127.0.0.1") << host;
+    EXPECT_TRUE(ends.to_loopback) << host;
+  }
+  int pair[2] = {-1, -1};
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+  const Descriptor one(pair[0]);
+  const Descriptor other(pair[1]);
+  EXPECT_EQ(DescribeEnds(one.get()).client, "uid:" + std::to_string(geteuid()));
+  EXPECT_FALSE(DescribeEnds(one.get()).to_loopback);
+}
+
 TEST(SocketTest, WhatIsNoTcpSocketHasNoCongestionControl) {
   const Descriptor other(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   EXPECT_EQ(CongestionControl(other.get()), "");

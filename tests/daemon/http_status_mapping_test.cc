@@ -3,6 +3,7 @@
 #include "daemon/status_mapping.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/daemon/oci_codes.h"
 
 namespace varve {
 namespace {
@@ -45,6 +46,19 @@ TEST(StatusMapping, PrivateDetailStaysInTheLog) {
   }
   const absl::Status told = absl::InvalidArgumentError("the tag is too long");
   EXPECT_EQ(ClientMessage(told, MapStatus(told, Subject::kTag), "x"), "the tag is too long");
+}
+
+// Of 5xx there are none in the specification.
+TEST(StatusMapping, CodesOf4xxAreThoseOfTheSpecification) {
+  for (int code = 1; code <= 16; ++code) {
+    const absl::Status status(static_cast<absl::StatusCode>(code), "x");
+    for (const Subject subject :
+         {Subject::kBlob, Subject::kUpload, Subject::kManifest, Subject::kName, Subject::kTag}) {
+      const DoorError error = MapStatus(status, subject);
+      if (error.http_status >= 500) continue;
+      EXPECT_TRUE(IsSpecifiedCode(error.oci_code)) << error.oci_code << " for " << code;
+    }
+  }
 }
 
 TEST(StatusMapping, MissingContentOfAManifest) {

@@ -17,6 +17,7 @@
 namespace varve {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
@@ -76,6 +77,38 @@ TEST_F(LogTest, JsonLine) {
   Log(LogLevel::kDebug, "push", {{"repository", "library/debian"}});
   EXPECT_THAT(Logged(), MatchesRegex("\\{\"time\":\"[0-9T:.-]+Z\",\"level\":\"debug\",\"event\":"
                                      "\"push\",\"repository\":\"library/debian\"\\}\n"));
+}
+
+TEST_F(LogTest, NumbersAreNumbersInJson) {
+  ConfigureLog(LogFormat::kJson, LogLevel::kInfo);
+  Log(LogLevel::kInfo, "push",
+      {{"bytes", uint64_t{18446744073709551615u}}, {"status", 201}, {"ms", 1.25}, {"text", "12"}});
+  EXPECT_THAT(Logged(), HasSubstr(",\"bytes\":18446744073709551615,\"status\":201,\"ms\":1.2,"
+                                  "\"text\":\"12\"}\n"));
+}
+
+TEST_F(LogTest, AFileThatWasMovedAwayIsOpenedAgainByItsName) {
+  const std::string path = StrCat(testing::TempDir(), "varve_log_file_", getpid());
+  const std::string moved = path + ".1";
+  const auto content = [](const std::string& name) {
+    std::ifstream stream(name);
+    return std::string(std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>());
+  };
+  EXPECT_TRUE(ReopenLogFile().ok()) << "standard error needs no opening";
+  EXPECT_EQ(OpenLogFile("/nonexistent/varved.log").code(), absl::StatusCode::kUnavailable);
+  Log(LogLevel::kInfo, "zero");
+  EXPECT_THAT(Logged(), HasSubstr("info zero")) << "where it went before";
+  ASSERT_TRUE(OpenLogFile(path).ok());
+  Log(LogLevel::kInfo, "one");
+  ASSERT_EQ(std::rename(path.c_str(), moved.c_str()), 0);
+  Log(LogLevel::kInfo, "two");
+  ASSERT_TRUE(ReopenLogFile().ok());
+  Log(LogLevel::kInfo, "three");
+  EXPECT_THAT(content(moved), AllOf(HasSubstr("info one"), EndsWith("info two\n")));
+  EXPECT_THAT(content(path), EndsWith("info three\n"));
+  ASSERT_TRUE(OpenLogFile("").ok());  // for the tests that follow
+  ::unlink(path.c_str());
+  ::unlink(moved.c_str());
 }
 
 TEST_F(LogTest, LevelsBelowAreSilent) {

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/http/authority.h"
+#include "daemon/http/byte_range.h"
 #include "daemon/http/route.h"
 #include "storage/catalog/names.h"
 #include "storage/digest/digest.h"
@@ -59,13 +61,28 @@ void CheckRange(std::string_view input) {
   const std::string_view header = input.substr(std::min(line_feed + 1, input.size()));
   const ResolvedRange range = ResolveRange(header, size_bytes);
   if (range.kind == RangeKind::kUnsatisfiable) return;
-  FUZZ_INVARIANT(range.extent.offset_bytes <= size_bytes);
-  FUZZ_INVARIANT(range.extent.length_bytes <= size_bytes - range.extent.offset_bytes);
-  if (range.kind == RangeKind::kPart) {
-    FUZZ_INVARIANT(range.extent.length_bytes > 0);
-  } else {
-    FUZZ_INVARIANT(range.extent.offset_bytes == 0 && range.extent.length_bytes == size_bytes);
+  FUZZ_INVARIANT(range.parts.empty() == (range.kind == RangeKind::kWhole));
+  FUZZ_INVARIANT(range.parts.size() <= kMaxRanges);
+  uint64_t left = size_bytes;
+  for (const Extent& part : range.parts) {
+    FUZZ_INVARIANT(part.offset_bytes < size_bytes && part.length_bytes > 0);
+    FUZZ_INVARIANT(part.length_bytes <= size_bytes - part.offset_bytes);
+    FUZZ_INVARIANT(part.length_bytes <= left);
+    left -= part.length_bytes;
   }
+}
+
+// A host is what it was, however often it is read, and has nothing that could end a header.
+void CheckAuthority(std::string_view text) {
+  const std::optional<Authority> authority = ParseAuthority(text);
+  if (!authority.has_value()) return;
+  FUZZ_INVARIANT(!HasControlCharacter(authority->host) &&
+                 authority->host.find_first_of(" /@?#") == std::string::npos);
+  const std::string port = authority->port.empty() ? "" : ":" + authority->port;
+  const std::optional<Authority> again = ParseAuthority(authority->host + port);
+  FUZZ_INVARIANT(again.has_value() && again->port == authority->port);
+  (void)NamesThisMachine(authority->host, {});
+  (void)IsOriginOf(text, *authority);
 }
 
 void CheckUploadRange(std::string_view header) {
@@ -98,6 +115,8 @@ void CheckOne(char parser, std::string_view text) {
       return CheckTarget(text);
     case 'r':
       return CheckRange(text);
+    case 'h':
+      return CheckAuthority(text);
     case 'u':
       return CheckUploadRange(text);
     case 'p':

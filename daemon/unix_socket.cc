@@ -1,4 +1,4 @@
-#include "daemon/grpc/unix_socket.h"
+#include "daemon/unix_socket.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -13,6 +13,7 @@
 #include <optional>
 #include <vector>
 
+#include "daemon/log.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 
@@ -51,6 +52,12 @@ std::optional<gid_t> FindGroup(const std::string& name) {
   return entry.gr_gid;
 }
 
+absl::Status WarnWhenNotForGroup(absl::Status status) {
+  if (!absl::IsPermissionDenied(status)) return status;
+  Log(LogLevel::kWarning, "socket", {{"reason", std::string(status.message())}});
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::string UnpublishedSocketPath(const std::string& socket_path) {
@@ -59,7 +66,7 @@ std::string UnpublishedSocketPath(const std::string& socket_path) {
 
 absl::Status CheckSocketPath(const std::string& socket_path) {
   if (socket_path.empty()) {
-    return absl::InvalidArgumentError("the path of the gRPC socket is empty; set --socket PATH");
+    return absl::InvalidArgumentError("the path of the socket is empty");
   }
   if (socket_path.size() > kMaxSocketPathBytes) {
     return absl::InvalidArgumentError(StrCat("the socket path ", socket_path, " has ",
@@ -74,12 +81,12 @@ absl::Status CheckSocketPath(const std::string& socket_path) {
   }
   if (!S_ISSOCK(info.st_mode)) {
     return absl::InvalidArgumentError(
-        StrCat(socket_path, " exists and is no socket; remove it or choose another --socket PATH"));
+        StrCat(socket_path, " exists and is no socket; remove it or choose another path"));
   }
   switch (const int error = Connect(socket_path)) {
     case 0:
       return absl::UnavailableError(StrCat("another daemon answers on ", socket_path,
-                                           "; stop it first or choose another --socket PATH"));
+                                           "; stop it first or choose another path"));
     case ECONNREFUSED:
     case ENOENT:
       return absl::OkStatus();
@@ -95,9 +102,8 @@ absl::Status MakeSocketDirectory(const std::string& socket_path, const std::stri
   const std::string directory = socket_path.substr(0, slash);
   if (mkdir(directory.c_str(), 0750) == 0) return GiveToGroup(directory, group);
   if (errno == EEXIST) return absl::OkStatus();
-  return absl::UnavailableError(StrCat("cannot make the directory ", directory,
-                                       " of the socket: ", std::strerror(errno),
-                                       "; make it, or choose another --socket PATH"));
+  return absl::UnavailableError(StrCat("cannot make the directory ", directory, " of the socket: ",
+                                       std::strerror(errno), "; make it, or choose another path"));
 }
 
 absl::Status GiveToGroup(const std::string& path, const std::string& group) {
@@ -121,6 +127,22 @@ absl::StatusOr<SocketIdentity> PublishSocket(const std::string& socket_path) {
         StrCat("cannot make the socket ", socket_path, ": ", std::strerror(error)));
   }
   return SocketIdentity{.device = info.st_dev, .inode = info.st_ino};
+}
+
+absl::StatusOr<SocketIdentity> ServeOnSocket(
+    const std::string& socket_path, const std::string& group,
+    const std::function<absl::Status(const std::string& unpublished)>& listen) {
+  RETURN_IF_ERROR(CheckSocketPath(socket_path));
+  RETURN_IF_ERROR(WarnWhenNotForGroup(MakeSocketDirectory(socket_path, group)));
+  // The socket gets its permissions before it gets its name.
+  const std::string unpublished = UnpublishedSocketPath(socket_path);
+  absl::Status status = listen(unpublished);
+  if (status.ok()) status = WarnWhenNotForGroup(GiveToGroup(unpublished, group));
+  if (!status.ok()) {
+    unlink(unpublished.c_str());
+    return status;
+  }
+  return PublishSocket(socket_path);
 }
 
 void RemoveSocket(const std::string& socket_path, const SocketIdentity& identity) {

@@ -1,11 +1,12 @@
 // Taking over a unix socket path safely: a path that a living daemon answers on is left alone, one
 // that a dead daemon left behind is replaced in one step, with its permissions set beforehand. Used
 // while the server starts and stops, by one thread.
-#ifndef VARVE_DAEMON_GRPC_UNIX_SOCKET_H_
-#define VARVE_DAEMON_GRPC_UNIX_SOCKET_H_
+#ifndef VARVE_DAEMON_UNIX_SOCKET_H_
+#define VARVE_DAEMON_UNIX_SOCKET_H_
 
 #include <sys/types.h>
 
+#include <functional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -34,6 +35,14 @@ struct SocketIdentity {
   ino_t inode = 0;
 };
 
+// The whole way from a free path to a socket that clients find: checks `socket_path`, makes its
+// directory, lets `listen` bind and listen on the path that it is given, gives the socket to
+// `group`, and publishes it. A socket that its group cannot use is a warning in the log: its owner
+// is served. Errors of the functions above and of `listen`, after which nothing is left behind.
+absl::StatusOr<SocketIdentity> ServeOnSocket(
+    const std::string& socket_path, const std::string& group,
+    const std::function<absl::Status(const std::string& unpublished)>& listen);
+
 // Gives the socket at UnpublishedSocketPath mode 0660 and moves it to `socket_path`, over a stale
 // one.
 absl::StatusOr<SocketIdentity> PublishSocket(const std::string& socket_path);
@@ -43,4 +52,4 @@ void RemoveSocket(const std::string& socket_path, const SocketIdentity& identity
 
 }  // namespace varve
 
-#endif  // VARVE_DAEMON_GRPC_UNIX_SOCKET_H_
+#endif  // VARVE_DAEMON_UNIX_SOCKET_H_
