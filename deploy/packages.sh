@@ -22,7 +22,7 @@ packages_benchmark=(libbenchmark-dev)
 
 # Real clients. Each is also optional: a case whose client is missing is a visible skip.
 packages_interop=(
-  buildah containerd crun curl docker.io podman protobuf-compiler python3 python3-grpcio
+  buildah containerd crun curl docker.io nginx-light openssl podman protobuf-compiler python3 python3-grpcio
   python3-protobuf runc skopeo)
 
 package_missing() {

@@ -380,8 +380,8 @@ TEST_F(DoorReadersTest, GrpcReaderKeepsItsBytesWhateverIsRemoved) {
 TEST_F(DoorReadersTest, HttpReaderKeepsItsBytesWhateverIsRemoved) {
   Push(engine(), "app", bytes_);
   HttpClient client(http().port());
-  ASSERT_TRUE(client.Send(StrCat("GET /v2/app/blobs/", digest_.ToString(),
-                                 " HTTP/1.1\r\nHost: localhost\r\n\r\n")));
+  ASSERT_TRUE(client.Send(
+      StrCat("GET /v2/app/blobs/", digest_.ToString(), " HTTP/1.1\r\nHost: localhost\r\n\r\n")));
   char first = 0;
   ASSERT_EQ(recv(client.descriptor(), &first, 1, MSG_PEEK), 1);
   RemoveEverything();

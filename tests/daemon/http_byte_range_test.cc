@@ -1,9 +1,8 @@
-#include "daemon/http/byte_range.h"
-
 #include <limits>
 #include <string>
 #include <vector>
 
+#include "daemon/http/byte_range.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "storage/base/str_cat.h"

@@ -39,8 +39,8 @@ std::vector<Part> PartsOf(const HttpResponse& response) {
     const size_t end = rest.find("\r\n\r\n");
     const size_t next = rest.find(delimiter);
     if (next == std::string_view::npos) return {};
-    parts.push_back({std::string(rest.substr(0, end)),
-                     std::string(rest.substr(end + 4, next - end - 4))});
+    parts.push_back(
+        {std::string(rest.substr(0, end)), std::string(rest.substr(end + 4, next - end - 4))});
     rest.remove_prefix(next);
   }
 }
@@ -69,8 +69,7 @@ class HttpRanges : public testing::Test {
     ASSERT_EQ(parts.size(), extents.size());
     for (size_t i = 0; i < parts.size(); ++i) {
       EXPECT_EQ(parts[i].content_range, ContentRange(extents[i], bytes.size()));
-      ASSERT_TRUE(parts[i].bytes ==
-                  bytes.substr(extents[i].offset_bytes, extents[i].length_bytes))
+      ASSERT_TRUE(parts[i].bytes == bytes.substr(extents[i].offset_bytes, extents[i].length_bytes))
           << i;
     }
   }

@@ -10,9 +10,9 @@ namespace varve {
 
 inline bool IsSpecifiedCode(std::string_view code) {
   constexpr std::array<std::string_view, 14> kCodes = {
-      "BLOB_UNKNOWN",     "BLOB_UPLOAD_INVALID", "BLOB_UPLOAD_UNKNOWN",  "DIGEST_INVALID",
+      "BLOB_UNKNOWN",     "BLOB_UPLOAD_INVALID", "BLOB_UPLOAD_UNKNOWN",   "DIGEST_INVALID",
       "MANIFEST_INVALID", "MANIFEST_UNKNOWN",    "MANIFEST_BLOB_UNKNOWN", "NAME_INVALID",
-      "NAME_UNKNOWN",     "SIZE_INVALID",        "UNAUTHORIZED",         "DENIED",
+      "NAME_UNKNOWN",     "SIZE_INVALID",        "UNAUTHORIZED",          "DENIED",
       "UNSUPPORTED",      "TOOMANYREQUESTS"};
   return std::find(kCodes.begin(), kCodes.end(), code) != kCodes.end();
 }

@@ -11,9 +11,12 @@ STOP_SECONDS = 60
 
 
 class Daemon:
-    """Started on construction. `settings` become VARVE_… variables: RECLAIM_PROMISE="1s"."""
+    """Started on construction. `settings` become VARVE_… variables: RECLAIM_PROMISE="1s".
 
-    def __init__(self, binaries, folder, port=0, **settings):
+    `registry` is what --registry says; by default a port that is free, or `port`.
+    """
+
+    def __init__(self, binaries, folder, port=0, registry=None, **settings):
         self.folder = folder
         self.data_dir = f"{folder}/store"
         self.socket = f"{folder}/varve.sock"
@@ -22,6 +25,7 @@ class Daemon:
         self.process = None
         self._binaries = binaries
         self._port = port
+        self._registry = registry
         self._environment = {name: text for name, text in os.environ.items()
                              if not name.startswith("VARVE_")}
         self._environment |= {f"VARVE_{name}": text for name, text in settings.items()}
@@ -35,14 +39,16 @@ class Daemon:
             log_start = log.tell()
             self.process = subprocess.Popen(
                 [f"{self._binaries}/varved", "--data-dir", self.data_dir, "--socket", self.socket,
-                 "--registry", f"127.0.0.1:{self._port}"],
+                 "--registry",
+                 f"127.0.0.1:{self._port}" if self._registry is None else self._registry],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment)
         while time.monotonic() < begin + START_SECONDS:
             text = self.log(log_start)
-            ready = re.search(r" ready .*registry=(\S+)", text)
+            ready = re.search(r'( ready .*registry=|"ready",.*"registry":")([^\s"]+)', text)
             if ready:
-                self.address = ready.group(1)
-                self._port = int(self.address.rsplit(":", 1)[1])
+                self.address = ready.group(2)
+                if self._registry is None:
+                    self._port = int(self.address.rsplit(":", 1)[1])
                 return time.monotonic() - begin
             if self.process.poll() is not None:
                 raise AssertionError(f"varved ended with {self.process.returncode}:\n{text}")
