@@ -21,6 +21,8 @@ add_library(varve_http STATIC
   http/listing_cache.cc
   http/listings.cc
   http/manifests.cc
+  http/pace.cc
+  http/parked.cc
   http/poller.cc
   http/reply.cc
   http/request_reader.cc

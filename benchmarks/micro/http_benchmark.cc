@@ -3,7 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <chrono>
+#include <functional>
 #include <string>
 
 #include "daemon/http/request_reader.h"
@@ -25,10 +25,13 @@ void BM_ReadRequestHead(benchmark::State& state) {
   Connection connection(all, fds[0]);
   IoBuffer buffer;
   const HttpServerOptions options;
+  const std::function<bool()> nobody_waits = [] { return false; };
   for (auto _ : state) {
     connection.unread = head;
-    RequestReader reader(connection, buffer, options);
-    if (reader.ReadHead(std::chrono::milliseconds(0)) != RequestReader::Head::kComplete) {
+    Patience patience(false, nobody_waits);
+    RequestReader reader(connection, options);
+    reader.BeginTurn(buffer);
+    if (reader.ReadHead(patience) != RequestReader::Head::kComplete) {
       state.SkipWithError("the head is not complete");
     }
   }

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "daemon/http/byte_range.h"
 #include "daemon/http/handlers.h"
+#include "daemon/http/request_reader.h"
 #include "storage/base/clock.h"
 #include "storage/base/str_cat.h"
 

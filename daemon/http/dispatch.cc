@@ -28,6 +28,7 @@ struct Operation {
   Endpoint endpoint;
   std::string_view method;
   Reply (*handler)(const Exchange&);
+  Answer (*body_handler)(const Exchange&) = nullptr;  // instead, when it may want the body
 };
 
 constexpr Operation kOperations[] = {
@@ -44,15 +45,15 @@ constexpr Operation kOperations[] = {
     {Endpoint::kBlob, "GET", GetBlob},
     {Endpoint::kBlob, "HEAD", GetBlob},
     {Endpoint::kBlob, "DELETE", DeleteBlob},
-    {Endpoint::kUploads, "POST", StartUpload},
+    {Endpoint::kUploads, "POST", nullptr, StartUpload},
     {Endpoint::kUpload, "GET", GetUpload},
     {Endpoint::kUpload, "HEAD", GetUpload},
-    {Endpoint::kUpload, "PATCH", PatchUpload},
-    {Endpoint::kUpload, "PUT", FinishUpload},
+    {Endpoint::kUpload, "PATCH", nullptr, PatchUpload},
+    {Endpoint::kUpload, "PUT", nullptr, FinishUpload},
     {Endpoint::kUpload, "DELETE", CancelUpload},
     {Endpoint::kManifest, "GET", GetManifest},
     {Endpoint::kManifest, "HEAD", GetManifest},
-    {Endpoint::kManifest, "PUT", PutManifest},
+    {Endpoint::kManifest, "PUT", nullptr, PutManifest},
     {Endpoint::kManifest, "DELETE", DeleteManifest},
 };
 
@@ -118,7 +119,7 @@ std::optional<Reply> AttachNamed(const Exchange& exchange) {
 
 }  // namespace
 
-Reply Dispatch(const Exchange& exchange) {
+Answer Dispatch(const Exchange& exchange) {
   if (std::optional<Reply> refusal = RefuseAdmission(exchange)) return *std::move(refusal);
   const Operation* found = nullptr;
   for (const Operation& operation : kOperations) {
@@ -135,6 +136,7 @@ Reply Dispatch(const Exchange& exchange) {
   if (!exchange.request.lease.empty()) {
     if (std::optional<Reply> refusal = AttachNamed(exchange)) return *std::move(refusal);
   }
+  if (found->body_handler != nullptr) return found->body_handler(exchange);
   return found->handler(exchange);
 }
 

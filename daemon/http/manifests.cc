@@ -1,5 +1,6 @@
 // Pulling, pushing and deleting manifests, by tag or by digest. A GET answers the stored media type
 // whatever the client accepts, as registries do since they no longer convert manifests.
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -41,6 +42,11 @@ std::optional<ParsedReference> ParseReference(const Exchange& exchange, Reply* r
   return std::nullopt;
 }
 
+Reply TooLarge() {
+  return ErrorReply(413, "SIZE_INVALID",
+                    StrCat("a manifest may have at most ", kMaxManifestBytes, " bytes"));
+}
+
 Subject SubjectOf(const ParsedReference& reference) {
   return reference.is_digest ? Subject::kManifest : Subject::kTag;
 }
@@ -52,26 +58,6 @@ Reply ManifestReply(const ManifestInfo& info, bool by_digest) {
   reply.AddHeader("Cache-Control", by_digest ? "max-age=31536000, immutable" : "no-cache");
   reply.head_length_bytes = info.size_bytes;
   return reply;
-}
-
-// The whole body, at most kMaxManifestBytes; otherwise `*refusal` is set.
-std::optional<std::string> ReadManifestBody(const Exchange& exchange, Reply* refusal) {
-  const uint64_t announced = exchange.request.content_length.value_or(0);
-  std::string bytes;
-  if (announced <= kMaxManifestBytes) bytes.reserve(announced);
-  while (announced <= kMaxManifestBytes) {
-    const absl::StatusOr<std::string_view> piece = exchange.body.NextBody();
-    if (!piece.ok()) {
-      *refusal = BodyError(exchange, piece.status());
-      return std::nullopt;
-    }
-    if (piece->empty()) return bytes;
-    if (piece->size() > kMaxManifestBytes - bytes.size()) break;
-    bytes.append(*piece);
-  }
-  *refusal = ErrorReply(413, "SIZE_INVALID",
-                        StrCat("a manifest may have at most ", kMaxManifestBytes, " bytes"));
-  return std::nullopt;
 }
 
 // "a/b; charset=utf-8" is the media type a/b.
@@ -108,6 +94,56 @@ Reply PutError(const Exchange& exchange, const PutManifestRequest& put,
   return StoreError(exchange, status, Subject::kManifest);
 }
 
+// The body of a PUT: the manifest, at most kMaxManifestBytes of it.
+class ManifestBody : public BodySink {
+ public:
+  ManifestBody(const Exchange& exchange, ParsedReference reference, std::vector<std::string> tags)
+      : exchange_(exchange), reference_(std::move(reference)) {
+    put_.tags = std::move(tags);
+    bytes_.reserve(exchange.request.content_length.value_or(0));
+  }
+
+  std::optional<Reply> Take(std::string_view bytes) override {
+    if (bytes.size() > kMaxManifestBytes - bytes_.size()) return TooLarge();
+    bytes_.append(bytes);
+    return std::nullopt;
+  }
+  Reply Finish() override;
+  Reply Fail(const absl::Status& status) override { return BodyError(exchange_, status); }
+  size_t held_bytes() const override { return bytes_.size(); }
+
+ private:
+  const Exchange& exchange_;
+  const ParsedReference reference_;
+  PutManifestRequest put_;
+  std::string bytes_;
+};
+
+Reply ManifestBody::Finish() {
+  put_.bytes = bytes_;
+  put_.media_type = MediaTypeOf(exchange_.request.content_type);
+  if (reference_.is_digest) put_.expected = std::get<Digest>(reference_.value);
+
+  if (!exchange_.request.lease.empty() && !reference_.is_digest) {
+    const Digest digest = HashBytes(put_.algorithm, put_.bytes);
+    const absl::Status attached = AttachTo(exchange_.store, exchange_.request.lease, {digest});
+    if (!attached.ok()) return LeaseError(exchange_, attached);
+  }
+  const absl::StatusOr<ManifestInfo> info =
+      exchange_.store.PutManifest(exchange_.route.repository, put_);
+  if (!info.ok()) return PutError(exchange_, put_, info.status());
+  Reply reply;
+  reply.status = 201;
+  const std::string digest = info->digest.ToString();
+  reply.AddHeader("Location", ManifestLocation(exchange_.route.repository, digest));
+  reply.AddDigest(digest);
+  if (info->subject.has_value()) reply.AddHeader("OCI-Subject", info->subject->ToString());
+  if (reference_.is_digest) {
+    for (const std::string& tag : put_.tags) reply.AddHeader("OCI-Tag", tag);
+  }
+  return reply;
+}
+
 }  // namespace
 
 Reply GetManifest(const Exchange& exchange) {
@@ -135,38 +171,14 @@ Reply GetManifest(const Exchange& exchange) {
   return reply;
 }
 
-Reply PutManifest(const Exchange& exchange) {
+Answer PutManifest(const Exchange& exchange) {
   Reply refusal;
-  const std::optional<ParsedReference> reference = ParseReference(exchange, &refusal);
+  std::optional<ParsedReference> reference = ParseReference(exchange, &refusal);
   if (!reference.has_value()) return refusal;
-  PutManifestRequest put;
-  if (std::optional<Reply> bad = CollectTags(exchange, *reference, &put.tags)) {
-    return *std::move(bad);
-  }
-  const std::optional<std::string> bytes = ReadManifestBody(exchange, &refusal);
-  if (!bytes.has_value()) return refusal;
-  put.bytes = *bytes;
-  put.media_type = MediaTypeOf(exchange.request.content_type);
-  if (reference->is_digest) put.expected = std::get<Digest>(reference->value);
-
-  if (!exchange.request.lease.empty() && !reference->is_digest) {
-    const Digest digest = HashBytes(put.algorithm, put.bytes);
-    const absl::Status attached = AttachTo(exchange.store, exchange.request.lease, {digest});
-    if (!attached.ok()) return LeaseError(exchange, attached);
-  }
-  const absl::StatusOr<ManifestInfo> info =
-      exchange.store.PutManifest(exchange.route.repository, put);
-  if (!info.ok()) return PutError(exchange, put, info.status());
-  Reply reply;
-  reply.status = 201;
-  const std::string digest = info->digest.ToString();
-  reply.AddHeader("Location", ManifestLocation(exchange.route.repository, digest));
-  reply.AddDigest(digest);
-  if (info->subject.has_value()) reply.AddHeader("OCI-Subject", info->subject->ToString());
-  if (reference->is_digest) {
-    for (const std::string& tag : put.tags) reply.AddHeader("OCI-Tag", tag);
-  }
-  return reply;
+  std::vector<std::string> tags;
+  if (std::optional<Reply> bad = CollectTags(exchange, *reference, &tags)) return *std::move(bad);
+  if (exchange.request.content_length.value_or(0) > kMaxManifestBytes) return TooLarge();
+  return std::make_unique<ManifestBody>(exchange, *std::move(reference), std::move(tags));
 }
 
 Reply DeleteManifest(const Exchange& exchange) {

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -31,7 +32,10 @@ constexpr milliseconds kTick{250};
 constexpr milliseconds kAcceptPause{200};
 // Then the idle connections get their turn.
 constexpr int kAcceptsAtOnce = 128;
-constexpr uint32_t kOnce = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT;
+constexpr uint32_t kBytesOnce = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT;
+constexpr uint32_t kRoomOnce = EPOLLOUT | EPOLLONESHOT;
+// While the door closes a peer may keep it waiting for so long.
+constexpr milliseconds kDrainPatience{2000};
 
 // A peer that has closed needs no worker.
 bool HasSomethingToSay(int fd) {
@@ -71,18 +75,35 @@ absl::Status Poller::Start() {
 }
 
 void Poller::Park(std::unique_ptr<Connection> connection) {
-  MutexLock lock(mutex_);
-  if (stopping_) return;
-  const int fd = connection->fd();
-  const int operation = connection->in_poller ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-  connection->in_poller = true;
-  const auto deadline =
-      connection->header_deadline.value_or(steady_clock::now() + options_.idle_timeout);
-  idle_[fd] = Idle{std::move(connection), deadline};
-  if (!Watch(operation, fd, kOnce)) {
-    Log(LogLevel::kWarning, "cannot_watch_connection", {{"reason", strerror(errno)}});
-    idle_.erase(fd);
+  std::unique_ptr<Connection> gives_way;  // after the lock is released
+  {
+    MutexLock lock(mutex_);
+    Wait& wait = connection->wait;
+    if (mode_ != Mode::kServing) {
+      if (connection->expendable()) return;
+      wait.deadline = std::min(wait.deadline, wait.since + kDrainPatience);
+    }
+    const int fd = connection->fd();
+    const int operation = connection->in_poller ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    connection->in_poller = true;
+    const uint32_t events = wait.what == Wait::For::kRoom ? kRoomOnce : kBytesOnce;
+    parked_.Add(std::move(connection));
+    if (!Watch(operation, fd, events)) {
+      Log(LogLevel::kWarning, "cannot_watch_connection", {{"reason", strerror(errno)}});
+      gives_way = parked_.Take(fd);
+    } else if (parked_.held_bytes() > kMaxParkedBytes) {
+      gives_way = parked_.TakeMemoryHolder();
+    }
   }
+  CloseOrHandOver(std::move(gives_way), Woken::kGiveWay);
+}
+
+// In the middle of a request it is for a worker to say why it ends, and to keep what came.
+void Poller::CloseOrHandOver(std::unique_ptr<Connection> connection, Woken why) {
+  if (connection == nullptr || connection->expendable()) return;  // closes it
+  connection->woken = why;
+  connection->waited = steady_clock::now() - connection->wait.since;
+  ready_(std::move(connection));
 }
 
 void Poller::Run() {
@@ -93,17 +114,18 @@ void Poller::Run() {
                              static_cast<int>(kTick.count()));
     for (int i = 0; i < n; ++i) {
       const int fd = events[static_cast<size_t>(i)].data.fd;
-      if (fd == wake_) return;
-      if (fd == listener_) {
+      if (fd == wake_) {
+        if (!Obey()) return;
+      } else if (fd == listener_) {
         AcceptSome();
       } else {
-        HandOver(fd);
+        Wake(fd);
       }
     }
     const auto now = steady_clock::now();
     if (paused_ && now >= resume_at_) ResumeListener();
     if (now >= next_tick) {
-      CloseOverdue();
+      WakeOverdue();
       next_tick = now + kTick;
     }
   }
@@ -120,10 +142,35 @@ void Poller::AcceptSome() {
       return;
     }
     auto connection = std::make_unique<Connection>(all_, fd);
-    if (all_.size() > options_.max_connections) continue;  // closes it
+    if (!MakeRoomFor(*connection)) continue;  // closes it
     TuneConnection(fd);
+    connection->wait = {Wait::For::kBytes, steady_clock::now(),
+                        steady_clock::now() + options_.idle_timeout};
     Park(std::move(connection));
   }
+}
+
+// Keeps the limits: the peer that has too many connections, or else the most, loses its idlest one.
+// Who has fewer connections may even end a request of it. False when nobody gives way.
+bool Poller::MakeRoomFor(const Connection& newcomer) {
+  std::unique_ptr<Connection> gives_way;  // after the lock is released
+  {
+    MutexLock lock(mutex_);
+    if (all_.of_peer(newcomer.peer()) > options_.max_connections_per_peer) {
+      gives_way = parked_.TakeLongestIdle(newcomer.peer());
+      if (gives_way == nullptr) return false;
+    } else if (all_.size() > options_.max_connections) {
+      const std::string largest = all_.largest_peer();
+      gives_way = parked_.TakeLongestIdle(largest);
+      if (gives_way == nullptr) gives_way = parked_.TakeLongestIdle();
+      if (gives_way == nullptr && all_.of_peer(newcomer.peer()) < all_.of_peer(largest)) {
+        gives_way = parked_.TakeLongestAtWork(largest);
+      }
+      if (gives_way == nullptr) return false;
+    }
+  }
+  CloseOrHandOver(std::move(gives_way), Woken::kGiveWay);
+  return true;
 }
 
 void Poller::PauseListener() {
@@ -139,44 +186,57 @@ void Poller::ResumeListener() {
   Watch(EPOLL_CTL_MOD, listener_, EPOLLIN);
 }
 
-void Poller::HandOver(int fd) {
+void Poller::Wake(int fd) {
   std::unique_ptr<Connection> connection;
   {
     MutexLock lock(mutex_);
-    const auto found = idle_.find(fd);
-    if (found == idle_.end()) return;
-    connection = std::move(found->second.connection);
-    idle_.erase(found);
+    connection = parked_.Take(fd);
   }
-  if (HasSomethingToSay(fd)) ready_(std::move(connection));
+  if (connection == nullptr) return;
+  if (connection->conversation == nullptr && !HasSomethingToSay(fd)) return;
+  connection->woken = Woken::kReady;
+  connection->waited = steady_clock::now() - connection->wait.since;
+  ready_(std::move(connection));
 }
 
-void Poller::CloseOverdue() {
-  const auto now = steady_clock::now();
-  std::vector<std::unique_ptr<Connection>> overdue;  // closed outside the lock
+void Poller::WakeOverdue() {
+  std::vector<std::unique_ptr<Connection>> overdue;
+  {
+    MutexLock lock(mutex_);
+    overdue = parked_.TakeOverdue(steady_clock::now());
+  }
+  for (auto& connection : overdue) CloseOrHandOver(std::move(connection), Woken::kTooSlow);
+}
+
+void Poller::ChangeMode(Mode mode) {
   MutexLock lock(mutex_);
-  for (auto it = idle_.begin(); it != idle_.end();) {
-    if (it->second.deadline <= now) {
-      overdue.push_back(std::move(it->second.connection));
-      it = idle_.erase(it);
-    } else {
-      ++it;
-    }
-  }
+  if (mode_ >= mode) return;
+  mode_ = mode;
+  const uint64_t one = 1;
+  (void)!write(wake_, &one, sizeof(one));
 }
 
-void Poller::Stop() {
-  if (thread_.joinable()) {
-    const uint64_t one = 1;
-    (void)!write(wake_, &one, sizeof(one));
-    thread_.join();
-  }
+// Does what the mode says, on the poller's thread. False: ends it.
+bool Poller::Obey() {
+  uint64_t ignored = 0;
+  (void)!read(wake_, &ignored, sizeof(ignored));
   if (listener_ >= 0) close(listener_);
   listener_ = -1;
-  std::unordered_map<int, Idle> closing;
+  paused_ = false;
+  std::vector<std::unique_ptr<Connection>> idle;  // closed outside the lock
   MutexLock lock(mutex_);
-  stopping_ = true;
-  closing.swap(idle_);
+  idle = parked_.TakeExpendable();
+  parked_.LimitDeadlines(steady_clock::now() + kDrainPatience);
+  return mode_ != Mode::kStopped;
+}
+
+void Poller::StopAccepting() { ChangeMode(Mode::kDraining); }
+
+void Poller::Stop() {
+  ChangeMode(Mode::kStopped);
+  if (thread_.joinable()) thread_.join();
+  if (listener_ >= 0) close(listener_);  // it was never started
+  listener_ = -1;
 }
 
 }  // namespace varve

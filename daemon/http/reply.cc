@@ -1,9 +1,13 @@
 #include "daemon/http/reply.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <ctime>
+#include <utility>
 #include <vector>
 
+#include "daemon/http/socket.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 
@@ -11,6 +15,8 @@ namespace varve {
 namespace {
 
 constexpr size_t kReadStepBytes = 128 * 1024;
+// After so many bytes at once it is time to look whether others wait.
+constexpr size_t kLongStepBytes = 1 << 20;
 
 std::string_view Reason(int status) {
   switch (status) {
@@ -127,25 +133,6 @@ std::string ReplyHead(const Reply& reply, const SendOptions& options) {
   return head;
 }
 
-// For files that have no descriptor to give to the kernel.
-absl::Status SendByReading(int fd, const Reply& reply, const Extent& extent, Pace* pace) {
-  std::vector<char> step(std::min<uint64_t>(kReadStepBytes, extent.length_bytes));
-  uint64_t offset = extent.offset_bytes;
-  uint64_t left = extent.length_bytes;
-  while (left > 0) {
-    const size_t want = static_cast<size_t>(std::min<uint64_t>(step.size(), left));
-    ASSIGN_OR_RETURN(const size_t got,
-                     reply.file->ReadAt(offset, absl::MakeSpan(step.data(), want)));
-    if (got == 0) {
-      return absl::DataLossError(StrCat("a blob is ", left, " bytes shorter than it should be"));
-    }
-    RETURN_IF_ERROR(SendAll(fd, {step.data(), got}, {}, false, pace));
-    offset += got;
-    left -= got;
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 void Reply::AddHeader(std::string_view name, std::string_view value) {
@@ -225,26 +212,51 @@ Reply ErrorReply(int http_status, std::string_view oci_code, std::string_view me
   return reply;
 }
 
-absl::Status SendReply(int fd, const Reply& reply, const SendOptions& options, Pace* pace) {
-  const std::string head = ReplyHead(reply, options);
-  const bool bodyless = options.head_only || reply.status == 204 || reply.status == 304;
-  if (bodyless) return SendAll(fd, head, {}, false, pace);
-  const uint64_t length = reply.length_bytes();
-  Reply::Piece piece = reply.PieceAt(0);
-  uint64_t sent = piece.text.size();
-  RETURN_IF_ERROR(SendAll(fd, head, piece.text, sent < length, pace));
-  while (sent < length) {
-    piece = reply.PieceAt(sent);
-    sent += piece.text.size() + piece.extent.length_bytes;
-    if (!piece.text.empty()) {
-      RETURN_IF_ERROR(SendAll(fd, piece.text, {}, sent < length, pace));
-    } else if (reply.file->descriptor() < 0) {
-      RETURN_IF_ERROR(SendByReading(fd, reply, piece.extent, pace));
-    } else {
-      RETURN_IF_ERROR(SendFilePart(fd, reply.file->descriptor(), piece.extent, pace));
+ReplySender::ReplySender(Reply reply, const SendOptions& options, const Pace& pace)
+    : reply_(std::move(reply)), head_(ReplyHead(reply_, options)), pace_(pace) {
+  const bool bodyless = options.head_only || reply_.status == 204 || reply_.status == 304;
+  if (!bodyless) body_bytes_ = reply_.length_bytes();
+}
+
+absl::StatusOr<ReplySender::Progress> ReplySender::Send(int fd, Patience& patience) {
+  while (head_sent_ < head_.size() || body_sent_ < body_bytes_) {
+    ASSIGN_OR_RETURN(const size_t sent, SendSome(fd));
+    if (sent == 0) {
+      if (!patience.Wait(fd, POLLOUT, &pace_)) return Progress::kNoRoom;
+      continue;
     }
+    pace_.Progress(sent);
+    patience.Moved(sent);
+    const size_t of_head = std::min(sent, head_.size() - head_sent_);
+    head_sent_ += of_head;
+    body_sent_ += sent - of_head;
+    if (sent >= kLongStepBytes) return Progress::kPart;
   }
-  return absl::OkStatus();
+  return Progress::kAll;
+}
+
+// The bytes taken of what comes next; 0 when there is no room.
+absl::StatusOr<size_t> ReplySender::SendSome(int fd) {
+  const std::string_view head = std::string_view(head_).substr(head_sent_);
+  Reply::Piece piece;
+  if (body_sent_ < body_bytes_) piece = reply_.PieceAt(body_sent_);
+  if (!head.empty() || !piece.text.empty()) {
+    return SendNow(fd, head, piece.text, body_sent_ + piece.text.size() < body_bytes_);
+  }
+  if (reply_.file->descriptor() < 0) return SendByReading(fd, piece.extent);
+  return SendFileNow(fd, reply_.file->descriptor(), piece.extent);
+}
+
+// For files that have no descriptor to give to the kernel.
+absl::StatusOr<size_t> ReplySender::SendByReading(int fd, Extent extent) {
+  std::vector<char> step(std::min<uint64_t>(kReadStepBytes, extent.length_bytes));
+  ASSIGN_OR_RETURN(const size_t got,
+                   reply_.file->ReadAt(extent.offset_bytes, absl::MakeSpan(step)));
+  if (got == 0) {
+    return absl::DataLossError(
+        StrCat("a blob is ", extent.length_bytes, " bytes shorter than it should be"));
+  }
+  return SendNow(fd, {step.data(), got}, {}, false);
 }
 
 }  // namespace varve

@@ -1,4 +1,4 @@
-// What a handler answers, and how it goes out on the wire. Reply is a value that one worker owns.
+// What a handler answers, and how it goes out on the wire. Values that belong to one connection.
 #ifndef VARVE_DAEMON_HTTP_REPLY_H_
 #define VARVE_DAEMON_HTTP_REPLY_H_
 
@@ -9,8 +9,9 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "daemon/http/pace.h"
 #include "daemon/http/request.h"
-#include "daemon/http/socket.h"
 #include "storage/base/file_system.h"
 
 namespace varve {
@@ -68,8 +69,36 @@ struct SendOptions {
   bool http_1_0 = false;
 };
 
-// Sends all of it; errors of SendAll and SendFilePart.
-absl::Status SendReply(int fd, const Reply& reply, const SendOptions& options, Pace* pace);
+// One reply on its way out, as far as there is room each time.
+class ReplySender {
+ public:
+  ReplySender(Reply reply, const SendOptions& options, const Pace& pace);
+
+  enum class Progress {
+    kAll,     // is out
+    kPart,    // call again; whoever waits for the thread may have it first
+    kNoRoom,  // call again when there is
+  };
+  // Errors of SendNow and SendFileNow, and of reading the file.
+  absl::StatusOr<Progress> Send(int fd, Patience& patience);
+
+  const Reply& reply() const { return reply_; }
+  uint64_t body_bytes_sent() const { return body_sent_; }
+  // What it keeps in memory, beside the file.
+  size_t held_bytes() const { return head_.capacity() + reply_.body.capacity(); }
+  Pace& pace() { return pace_; }
+
+ private:
+  absl::StatusOr<size_t> SendSome(int fd);
+  absl::StatusOr<size_t> SendByReading(int fd, Extent extent);
+
+  Reply reply_;
+  std::string head_;
+  size_t head_sent_ = 0;
+  uint64_t body_bytes_ = 0;  // to be sent: none to a HEAD
+  uint64_t body_sent_ = 0;
+  Pace pace_;
+};
 
 }  // namespace varve
 

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "daemon/http/authority.h"
+#include "daemon/http/socket.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 
@@ -33,7 +34,10 @@ constexpr size_t kGoodPieceBytes = 64 * 1024;
 // A chunked body is read into the second half of the buffer and unwrapped into the first.
 constexpr size_t kHalf = IoBuffer::kBytes / 2;
 static_assert(kMaxUnreadBytes <= kHalf && kMaxHeaderBytes < kMaxUnreadBytes);
+// Extensions of a chunk, which mean nothing here, and trailers.
+constexpr size_t kMaxChunkHeaderBytes = 16 * 1024;
 constexpr milliseconds kDrainTimeout{2000};
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
@@ -65,17 +69,10 @@ struct RequestReader::Parser {
   }
 };
 
-RequestReader::RequestReader(Connection& connection, IoBuffer& buffer,
-                             const HttpServerOptions& options)
+RequestReader::RequestReader(Connection& connection, const HttpServerOptions& options)
     : connection_(connection),
       options_(options),
-      buffer_(buffer.data()),
-      pace_(options.stall_timeout, options.min_bytes_per_second) {
-  assert(connection.unread.size() <= IoBuffer::kBytes);
-  end_ = connection.unread.size();
-  std::memcpy(buffer_, connection.unread.data(), end_);
-  std::string().swap(connection.unread);
-}
+      pace_(options.stall_timeout, options.min_bytes_per_second) {}
 
 RequestReader::~RequestReader() = default;
 
@@ -85,9 +82,20 @@ void RequestReader::MoveToFront(size_t to) {
   begin_ = to;
 }
 
-void RequestReader::SaveLeftover() {
+void RequestReader::BeginTurn(IoBuffer& buffer) {
+  assert(connection_.unread.size() <= IoBuffer::kBytes);
+  buffer_ = buffer.data();
+  begin_ = 0;
+  end_ = connection_.unread.size();
+  std::memcpy(buffer_, connection_.unread.data(), end_);
+  std::string().swap(connection_.unread);
+  chunks_in_place_ = false;
+}
+
+void RequestReader::EndTurn() {
   connection_.unread.assign(buffer_ + begin_, end_ - begin_);
   begin_ = end_ = 0;
+  buffer_ = nullptr;
 }
 
 RequestReader::Head RequestReader::Refuse(int http_status, std::string message) {
@@ -105,8 +113,7 @@ void RequestReader::SkipEmptyLines() {
   MoveToFront(0);
 }
 
-RequestReader::Head RequestReader::ReadHead(milliseconds patience) {
-  const auto give_up = steady_clock::now() + patience;
+RequestReader::Head RequestReader::ReadHead(Patience& patience) {
   request_ = Request();
   parser_.reset();
   empty_lines_ = 0;
@@ -135,16 +142,11 @@ RequestReader::Head RequestReader::ReadHead(milliseconds patience) {
     end_ += received.bytes;
     if (received.kind == Received::Kind::kBytes) continue;
 
-    const auto now = steady_clock::now();
-    if (connection_.header_deadline.has_value() && now >= *connection_.header_deadline) {
+    if (connection_.header_deadline.has_value() &&
+        steady_clock::now() >= *connection_.header_deadline) {
       return Refuse(408, "the request header took too long to arrive");
     }
-    const auto until = std::min(give_up, connection_.header_deadline.value_or(give_up));
-    const auto wait = std::chrono::ceil<milliseconds>(until - now);
-    if (now < give_up && PollOne(connection_.fd(), POLLIN, wait)) continue;
-    if (steady_clock::now() < give_up) continue;
-    SaveLeftover();
-    return Head::kIncomplete;
+    if (!patience.Wait(connection_.fd(), POLLIN, nullptr)) return Head::kIncomplete;
   }
 }
 
@@ -194,7 +196,7 @@ RequestReader::Head RequestReader::CopyHead() {
   }
   left_ = request_.content_length.value_or(0);
   body_bytes_ = 0;
-  first_chunk_ = true;
+  chunks_in_place_ = false;
   later_ = absl::OkStatus();
   pace_ = Pace(options_.stall_timeout, options_.min_bytes_per_second);
 
@@ -215,7 +217,8 @@ RequestReader::Head RequestReader::CopyHead() {
   if (!expect.empty() && !EqualsIgnoringCase(expect, "100-continue")) {
     return Refuse(417, "the only expectation understood here is 100-continue");
   }
-  continue_pending_ = request_.expects_continue && request_.has_body() && begin_ == end_;
+  const bool waits = request_.expects_continue && request_.has_body() && begin_ == end_;
+  continue_left_ = waits ? kContinue : std::string_view();
   parser_->beast.eager(true);
   return Head::kComplete;
 }
@@ -226,57 +229,66 @@ bool RequestReader::body_done() const {
 
 bool RequestReader::worth_draining() const {
   if (body_done()) return true;
-  return !request_.chunked && left_ <= kMaxDrainBytes && !continue_pending_ && later_.ok();
+  return !request_.chunked && left_ <= kMaxDrainBytes && continue_left_.empty() && later_.ok();
 }
 
-bool RequestReader::DrainBody() {
+void RequestReader::HurryBody() {
   pace_ = Pace(kDrainTimeout, kMaxDrainBytes);  // at most twice kDrainTimeout, whatever it sends
-  while (!body_done()) {
-    if (!NextBody().ok()) return false;
+}
+
+RequestReader::BodyPart RequestReader::NextBody(Patience& patience) {
+  using Kind = BodyPart::Kind;
+  if (body_done()) return {Kind::kEnd, {}, {}};
+  while (!continue_left_.empty()) {
+    const absl::StatusOr<size_t> sent = SendNow(connection_.fd(), continue_left_, {}, false);
+    if (!sent.ok()) return {Kind::kFailed, {}, sent.status()};
+    if (*sent == 0) return {Kind::kNoRoom, {}, {}};
+    continue_left_.remove_prefix(*sent);
   }
-  return true;
+  BodyPart part = request_.chunked ? NextChunked(patience) : NextFixed(patience);
+  body_bytes_ += part.bytes.size();
+  return part;
 }
 
-absl::Status RequestReader::SendContinue() {
-  continue_pending_ = false;
-  return SendAll(connection_.fd(), "HTTP/1.1 100 Continue\r\n\r\n", {}, false, &pace_);
+// Receives at the end of the buffer. False when the peer has sent no more, after a moment for one
+// that is prompt unless the piece is good as it is; or, with `later_`, when it has gone.
+bool RequestReader::ReceiveInto(size_t room, bool good_piece, Patience& patience) {
+  while (true) {
+    const Received received = ReceiveNow(connection_.fd(), absl::MakeSpan(buffer_ + end_, room));
+    if (received.kind == Received::Kind::kBytes) {
+      end_ += received.bytes;
+      pace_.Progress(received.bytes);
+      patience.Moved(received.bytes);
+      return true;
+    }
+    if (received.kind == Received::Kind::kClosed) {
+      later_ = absl::CancelledError("the client closed the connection before the end of the body");
+      return false;
+    }
+    if (good_piece || !patience.Wait(connection_.fd(), POLLIN, &pace_)) return false;
+  }
 }
 
-absl::StatusOr<std::string_view> RequestReader::NextBody() {
-  if (body_done()) return std::string_view();
-  if (!later_.ok()) return later_;
-  if (continue_pending_) RETURN_IF_ERROR(SendContinue());
-  absl::StatusOr<std::string_view> piece = request_.chunked ? NextChunked() : NextFixed();
-  if (piece.ok()) body_bytes_ += piece->size();
-  return piece;
-}
-
-absl::StatusOr<std::string_view> RequestReader::NextFixed() {
+RequestReader::BodyPart RequestReader::NextFixed(Patience& patience) {
+  using Kind = BodyPart::Kind;
   if (end_ - begin_ < left_) MoveToFront(0);
   const size_t want = static_cast<size_t>(std::min<uint64_t>(left_, IoBuffer::kBytes));
   while (end_ - begin_ < want && later_.ok()) {
-    const size_t room = want - (end_ - begin_);
-    const Received received = ReceiveNow(connection_.fd(), absl::MakeSpan(buffer_ + end_, room));
-    end_ += received.bytes;
-    pace_.Progress(received.bytes);
-    if (received.kind == Received::Kind::kClosed) {
-      later_ = absl::CancelledError("the client closed the connection before the end of the body");
-    } else if (received.kind == Received::Kind::kNothingYet) {
-      if (end_ - begin_ >= kGoodPieceBytes) break;
-      later_ = pace_.Wait(connection_.fd(), POLLIN);
-    }
+    const size_t have = end_ - begin_;
+    if (!ReceiveInto(want - have, have >= kGoodPieceBytes, patience)) break;
   }
   const size_t size = static_cast<size_t>(std::min<uint64_t>(left_, end_ - begin_));
-  if (size == 0) return later_;
+  if (size == 0) return {later_.ok() ? Kind::kNothingYet : Kind::kFailed, {}, later_};
   const std::string_view piece(buffer_ + begin_, size);
   begin_ += size;
   left_ -= size;
-  return piece;
+  return {Kind::kBytes, piece, {}};
 }
 
-absl::StatusOr<std::string_view> RequestReader::NextChunked() {
-  if (first_chunk_) MoveToFront(kHalf);
-  first_chunk_ = false;
+RequestReader::BodyPart RequestReader::NextChunked(Patience& patience) {
+  using Kind = BodyPart::Kind;
+  if (!chunks_in_place_) MoveToFront(kHalf);
+  chunks_in_place_ = true;
   auto& body = parser_->beast.get().body();
   body.data = buffer_;
   body.size = kHalf;
@@ -294,24 +306,17 @@ absl::StatusOr<std::string_view> RequestReader::NextChunked() {
       break;
     }
     if (parser_->beast.is_done()) break;
-    MoveToFront(kHalf);
-    if (end_ == IoBuffer::kBytes) {
+    // What the parser leaves is the beginning of a chunk's header.
+    if (end_ - begin_ > kMaxChunkHeaderBytes) {
       later_ = absl::InvalidArgumentError("malformed chunked body: a chunk header is too long");
       break;
     }
-    const Received received =
-        ReceiveNow(connection_.fd(), absl::MakeSpan(buffer_ + end_, IoBuffer::kBytes - end_));
-    end_ += received.bytes;
-    pace_.Progress(received.bytes);
-    if (received.kind == Received::Kind::kClosed) {
-      later_ = absl::CancelledError("the client closed the connection before the end of the body");
-    } else if (received.kind == Received::Kind::kNothingYet) {
-      if (unwrapped >= kGoodPieceBytes) break;
-      later_ = pace_.Wait(connection_.fd(), POLLIN);
-    }
+    MoveToFront(kHalf);
+    if (!ReceiveInto(IoBuffer::kBytes - end_, unwrapped >= kGoodPieceBytes, patience)) break;
   }
-  if (unwrapped > 0 || later_.ok()) return std::string_view(buffer_, unwrapped);
-  return later_;
+  if (unwrapped > 0) return {Kind::kBytes, std::string_view(buffer_, unwrapped), {}};
+  if (!later_.ok()) return {Kind::kFailed, {}, later_};
+  return {parser_->beast.is_done() ? Kind::kEnd : Kind::kNothingYet, {}, {}};
 }
 
 }  // namespace varve

@@ -1,6 +1,7 @@
 // Reads requests from one connection: the head through Boost.Beast's parser, a body of known length
 // from the socket straight into the worker's buffer, a chunked body through the parser. The only
-// user of Beast. Belongs to one worker thread.
+// user of Beast. It waits for nobody: what has not come yet is asked for again in a later turn, by
+// whichever thread then has the connection, with the buffer of that thread.
 #ifndef VARVE_DAEMON_HTTP_REQUEST_READER_H_
 #define VARVE_DAEMON_HTTP_REQUEST_READER_H_
 
@@ -14,9 +15,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "daemon/http/connection.h"
+#include "daemon/http/pace.h"
 #include "daemon/http/request.h"
 #include "daemon/http/server.h"
-#include "daemon/http/socket.h"
 
 namespace varve {
 
@@ -27,8 +28,8 @@ inline constexpr size_t kMaxUnreadBytes = 2 * kMaxHeaderBytes;
 // A body that was refused is read to its end up to here, to keep the connection.
 inline constexpr uint64_t kMaxDrainBytes = 1 << 20;
 
-// The bytes of one worker, used again for each request. 256 KiB: large enough that system calls do
-// not count, small enough that copying, hashing and writing one piece stay in a core's cache.
+// The bytes of one worker, used again for each connection. 256 KiB: large enough that system calls
+// do not count, small enough that copying, hashing and writing one piece stay in a core's cache.
 class IoBuffer {
  public:
   static constexpr size_t kBytes = 256 * 1024;
@@ -44,15 +45,20 @@ class IoBuffer {
 
 class RequestReader {
  public:
-  // Starts with `connection.unread`. All three must outlive the reader.
-  RequestReader(Connection& connection, IoBuffer& buffer, const HttpServerOptions& options);
+  // Both must outlive the reader.
+  RequestReader(Connection& connection, const HttpServerOptions& options);
   ~RequestReader();
   RequestReader(const RequestReader&) = delete;
   RequestReader& operator=(const RequestReader&) = delete;
 
+  // A turn begins with `connection.unread` and ends with what is left there. The buffer must
+  // outlive the turn. Outside of one only the accessors of the request may be called.
+  void BeginTurn(IoBuffer& buffer);
+  void EndTurn();
+
   enum class Head {
     kComplete,    // request() is set
-    kIncomplete,  // nothing for `patience`; what came is in connection.unread: ask again later
+    kIncomplete,  // ask again when there is more
     kClosed,      // the client has gone
     kRefused,     // answer refusal(), then close
   };
@@ -62,28 +68,37 @@ class RequestReader {
   };
 
   // Reads the next head; the body before it must have been read.
-  Head ReadHead(std::chrono::milliseconds patience);
+  Head ReadHead(Patience& patience);
   const Request& request() const { return request_; }
   const Refusal& refusal() const { return refusal_; }
 
-  // The next piece of the body, valid until the next call; empty at its end. Sends 100 Continue
-  // first when the client waits for it. What arrived before an error is always given out before it.
+  struct BodyPart {
+    enum class Kind {
+      kBytes,       // `bytes`, valid until the next call and the end of the turn
+      kEnd,         // of the body
+      kNothingYet,  // ask again when there is more
+      kNoRoom,      // 100 Continue must go out first: ask again when there is room to send into
+      kFailed,      // `status`
+    } kind = Kind::kNothingYet;
+    std::string_view bytes;
+    absl::Status status;
+  };
+  // The next piece of the body. Sends 100 Continue first when the client waits for it. What arrived
+  // before an error is always given out before it.
   //   Cancelled         the client has gone
-  //   DeadlineExceeded  it stalled, or sends too slowly
   //   InvalidArgument   malformed chunked encoding
-  absl::StatusOr<std::string_view> NextBody();
+  BodyPart NextBody(Patience& patience);
 
   bool body_done() const;
   uint64_t body_bytes() const { return body_bytes_; }  // given out so far
+  Pace& pace() { return pace_; }                       // of the body
   // The rest of the body is known to be short, and the client sends it anyway.
   bool worth_draining() const;
-  // False when the rest did not come.
-  bool DrainBody();
+  // From now on the rest of the body has to come within a few seconds.
+  void HurryBody();
 
   // Bytes of the next request that came with this one.
   bool has_leftover() const { return begin_ < end_; }
-  size_t leftover_bytes() const { return end_ - begin_; }
-  void SaveLeftover();  // into connection.unread
 
  private:
   struct Parser;
@@ -93,14 +108,14 @@ class RequestReader {
   Head ParseHead(size_t head_bytes);
   Head CopyHead();
   void MoveToFront(size_t to);
-  absl::StatusOr<std::string_view> NextFixed();
-  absl::StatusOr<std::string_view> NextChunked();
-  absl::Status SendContinue();
+  BodyPart NextFixed(Patience& patience);
+  BodyPart NextChunked(Patience& patience);
+  bool ReceiveInto(size_t room, bool good_piece, Patience& patience);
 
   Connection& connection_;
   const HttpServerOptions& options_;
-  char* const buffer_;
-  size_t begin_ = 0;  // [begin_, end_) of the buffer: received, not yet given out
+  char* buffer_ = nullptr;  // of this turn
+  size_t begin_ = 0;        // [begin_, end_) of the buffer: received, not yet given out
   size_t end_ = 0;
 
   std::unique_ptr<Parser> parser_;
@@ -109,8 +124,8 @@ class RequestReader {
   int empty_lines_ = 0;  // skipped before this head
   uint64_t left_ = 0;    // of a body of known length
   uint64_t body_bytes_ = 0;
-  bool continue_pending_ = false;
-  bool first_chunk_ = true;
+  std::string_view continue_left_;  // of the interim answer that the client waits for
+  bool chunks_in_place_ = false;
   Pace pace_;
   absl::Status later_;  // an error that came after bytes that had to be given out first
 };

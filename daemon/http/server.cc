@@ -1,5 +1,8 @@
 #include "daemon/http/server.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <memory>
@@ -10,6 +13,7 @@
 #include "daemon/http/session.h"
 #include "daemon/http/socket.h"
 #include "daemon/http/worker_pool.h"
+#include "daemon/log.h"
 #include "daemon/unix_socket.h"
 #include "storage/base/status.h"
 
@@ -41,8 +45,14 @@ class Server : public HttpServer {
   void Stop(std::chrono::milliseconds grace) override {
     stopping_.store(true);
     if (!options_.socket_path.empty()) RemoveSocket(options_.socket_path, socket_);
+    poller_.StopAccepting();
+    if (!connections_.WaitEmpty(std::chrono::steady_clock::now() + grace)) {
+      connections_.ShutdownAll();
+      // No wait for a client lasts any more, only for the store.
+      while (!connections_.WaitEmpty(std::chrono::steady_clock::now() + std::chrono::hours(1))) {
+      }
+    }
     poller_.Stop();
-    if (!workers_.WaitIdle(std::chrono::steady_clock::now() + grace)) connections_.ShutdownAll();
     workers_.Stop();
   }
 
@@ -69,10 +79,28 @@ class Server : public HttpServer {
   Poller poller_;
 };
 
+// What the index, the other doors and the listener are left, or half of what there is.
+constexpr size_t kDescriptorsKept = 2048;
+constexpr size_t kDescriptorsOfConnection = 2;
+
+HttpServerOptions WithinDescriptors(HttpServerOptions options) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return options;
+  const size_t all = limit.rlim_cur;
+  const size_t room = (all - std::min(all / 2, kDescriptorsKept)) / kDescriptorsOfConnection;
+  if (room >= options.max_connections) return options;
+  Log(LogLevel::kInfo, "connections_limited", {{"descriptors", all}, {"connections", room}});
+  options.max_connections_per_peer =
+      options.max_connections_per_peer * room / std::max<size_t>(options.max_connections, 1);
+  options.max_connections = room;
+  return options;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(Store& store,
-                                                              const HttpServerOptions& options) {
+                                                              const HttpServerOptions& asked) {
+  const HttpServerOptions options = WithinDescriptors(asked);
   // sendfile has no MSG_NOSIGNAL: a client that hangs up must not end the daemon.
   std::signal(SIGPIPE, SIG_IGN);
   int listener = -1;

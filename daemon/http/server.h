@@ -1,8 +1,8 @@
 // The OCI distribution door: HTTP/1.1 on a TCP port or a unix socket, every request answered from
 // one Store.
 //
-// Idle connections wait in one poller and cost no thread; a connection that has a request is served
-// by one worker thread, which reads, calls the store and answers in a straight line.
+// A connection that waits for its client, in whatever state, waits in one poller and costs no
+// thread. Workers read, call the store and send as far as it goes at once (connection.h).
 #ifndef VARVE_DAEMON_HTTP_SERVER_H_
 #define VARVE_DAEMON_HTTP_SERVER_H_
 
@@ -27,9 +27,12 @@ struct HttpServerOptions {
   // Names, in lower case, beside localhost and IP addresses that requests to a loopback address may
   // be meant for; "*" is every name.
   std::vector<std::string> hostnames;
-  bool read_only = false;           // only GET and HEAD
-  size_t max_workers = 128;         // requests served at once; started when needed
-  size_t max_connections = 10'000;  // beyond it new connections are closed
+  bool read_only = false;    // only GET and HEAD
+  size_t max_workers = 128;  // requests served at once; started when needed
+  // Beyond these the idlest connections give way to new ones. Start lowers both when the process
+  // may have too few descriptors: each connection may have a file of the store open besides.
+  size_t max_connections = 10'000;
+  size_t max_connections_per_peer = 7'500;
   std::chrono::milliseconds header_timeout{
       10'000};  // from a request's first byte to its last header
   std::chrono::milliseconds idle_timeout{120'000};  // of a keep-alive connection

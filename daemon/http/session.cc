@@ -3,6 +3,8 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <array>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -18,17 +20,12 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// A header comes in one packet, or nearly. What comes slower waits in the poller, for ten thousand
-// clients that send a byte now and then must not keep the threads.
-constexpr milliseconds kHeaderPatience{10};
-// A client that pulls or pushes sends its next request at once. Waiting here saves two hand-overs
-// between threads.
-constexpr milliseconds kNextRequestWait{2};
 // After an answer before the end of a body the client must get a chance to read the answer: to
 // close with bytes unread would reset the connection.
 constexpr milliseconds kLingerTime{1000};
-constexpr milliseconds kLingerTimeWhenBusy{50};
 constexpr size_t kLingerBytes = 4 << 20;
+// While others wait for a thread a connection that can go on gets so long at a time.
+constexpr milliseconds kTurn{10};
 
 bool IsSaneRequestId(std::string_view id) {
   if (id.empty() || id.size() > 64) return false;
@@ -67,41 +64,43 @@ Event EventOf(const Route& route, const Request& request, const Reply& reply) {
   return event;
 }
 
-struct Outcome {
-  std::string_view request_id;
-  std::string client;
-  uint64_t received_bytes = 0;
-  uint64_t sent_bytes = 0;  // of the body
-  steady_clock::time_point started;
-  absl::Status sent;  // why the reply did not get out whole
-};
-
-void LogRequest(const Route& route, const Request& request, const Reply& reply,
-                const Outcome& outcome) {
+// One line for one request. `sent`: why the reply did not get out whole.
+void LogEnd(const Conversation& talk, const absl::Status& sent) {
+  const Route& route = talk.route;
+  const Request& request = talk.reader.request();
+  const Reply& reply = talk.sender->reply();
+  if (talk.refused) {
+    Log(LogLevel::kDebug, "refused",
+        {{"request", talk.request_id},
+         {"status", reply.status},
+         {"reason", std::string(ToStd(reply.cause.message()))},
+         {"send", std::string(ToStd(sent.message()))}});
+    return;
+  }
   const Event event = EventOf(route, request, reply);
-  if (outcome.sent.ok() && !LogsAt(event.level)) return;
-  const auto spent =
-      std::chrono::duration_cast<milliseconds>(steady_clock::now() - outcome.started);
-  const LogField id{"request", std::string(outcome.request_id)};
+  if (sent.ok() && !LogsAt(event.level)) return;
+  const auto spent = std::chrono::duration_cast<milliseconds>(steady_clock::now() - talk.started);
+  const LogField id{"request", talk.request_id};
   const LogField method{"method", request.method};
   const LogField repository{"repository", route.repository};
   const LogField reference{"reference", route.reference};
   const LogField digest{"digest", reply.digest};
   const LogField status{"status", reply.status};
-  const LogField received{"received", outcome.received_bytes};
-  const LogField sent{"sent", outcome.sent_bytes};
+  const LogField received{"received", talk.reader.body_bytes()};
+  const LogField sent_bytes{"sent", talk.sender->body_bytes_sent()};
   const LogField ms{"ms", spent.count()};
-  const LogField client{"client", outcome.client};
+  const LogField client{"client", talk.connection.ends().client};
   const LogField agent{"user_agent", request.user_agent};
-  if (outcome.sent.ok() && reply.cause.ok()) {
+  if (sent.ok() && reply.cause.ok()) {
     Log(event.level, event.name,
-        {id, method, repository, reference, digest, status, received, sent, ms, client, agent});
+        {id, method, repository, reference, digest, status, received, sent_bytes, ms, client,
+         agent});
     return;
   }
   // The disk failed under an answer that had begun, if it was not the client.
-  const bool disk = !outcome.sent.ok() && !absl::IsCancelled(outcome.sent) &&
-                    !absl::IsDeadlineExceeded(outcome.sent);
-  const absl::Status& reason = outcome.sent.ok() ? reply.cause : outcome.sent;
+  const bool disk = !sent.ok() && !absl::IsCancelled(sent) && !absl::IsDeadlineExceeded(sent) &&
+                    !absl::IsUnavailable(sent);
+  const absl::Status& reason = sent.ok() ? reply.cause : sent;
   Log(disk ? LogLevel::kWarning : event.level, event.name,
       {id,
        method,
@@ -110,7 +109,7 @@ void LogRequest(const Route& route, const Request& request, const Reply& reply,
        digest,
        status,
        received,
-       sent,
+       sent_bytes,
        ms,
        client,
        agent,
@@ -120,111 +119,225 @@ void LogRequest(const Route& route, const Request& request, const Reply& reply,
 
 }  // namespace
 
-// Says that no more will be sent, then lets the client finish sending for a moment.
-void HttpSession::LingeringClose(int fd, IoBuffer& scratch) const {
-  if (shutdown(fd, SHUT_WR) != 0) return;
-  const auto start = steady_clock::now();
-  size_t left = kLingerBytes;
-  while (left > 0) {
-    const auto limit = exits_.has_waiting() ? kLingerTimeWhenBusy : kLingerTime;
-    if (steady_clock::now() - start >= limit) return;
-    if (!PollOne(fd, POLLIN, kLingerTimeWhenBusy)) continue;
-    const Received received =
-        ReceiveNow(fd, absl::MakeSpan(scratch.data(), std::min(left, IoBuffer::kBytes)));
-    if (received.kind == Received::Kind::kClosed) return;
-    left -= received.bytes;
-  }
-}
-
 void HttpSession::Serve(std::unique_ptr<Connection> connection, IoBuffer& buffer) const {
-  RequestReader reader(*connection, buffer, options_);
-  while (true) {
-    switch (reader.ReadHead(kHeaderPatience)) {
-      case RequestReader::Head::kClosed:
-        return;
-      case RequestReader::Head::kIncomplete:
-        exits_.park(std::move(connection));
-        return;
-      case RequestReader::Head::kRefused:
-        AnswerRefusal(*connection, reader);
-        LingeringClose(connection->fd(), buffer);
-        return;
-      case RequestReader::Head::kComplete:
-        break;
+  const auto start = steady_clock::now();
+  // What comes a byte at a time is not waited for.
+  const bool begins = connection->conversation == nullptr;
+  Patience patience(begins && connection->unread.empty(), exits_.has_waiting);
+  if (begins) connection->conversation = std::make_unique<Conversation>(*connection, options_);
+  Conversation& talk = *connection->conversation;
+  talk.reader.BeginTurn(buffer);
+  Next next = begins ? Next::kStep : Resume(talk);
+  while (next == Next::kStep) {
+    next = Step(talk, patience);
+    if (next == Next::kStep && exits_.has_waiting() && steady_clock::now() - start >= kTurn) {
+      next = Next::kOthers;
     }
-    const Next next = AnswerOne(*connection, reader);
-    if (next == Next::kLinger) LingeringClose(connection->fd(), buffer);
-    if (next != Next::kKeep) return;
-
-    if (reader.has_leftover()) {
-      if (!exits_.has_waiting() || reader.leftover_bytes() > kMaxUnreadBytes) continue;
-      reader.SaveLeftover();
-      exits_.requeue(std::move(connection));
-      return;
-    }
-    if (exits_.has_waiting() || !PollOne(connection->fd(), POLLIN, kNextRequestWait)) {
-      exits_.park(std::move(connection));
-      return;
-    }
+  }
+  if (next == Next::kClose) return;
+  talk.reader.EndTurn();
+  if (talk.phase == Conversation::Phase::kLinger) std::string().swap(connection->unread);
+  if (talk.phase == Conversation::Phase::kHead) connection->conversation.reset();
+  if (next == Next::kOthers) {
+    connection->waited = std::chrono::nanoseconds(0);
+    exits_.requeue(std::move(connection));
+  } else {
+    Park(std::move(connection), next == Next::kRoom ? Wait::For::kRoom : Wait::For::kBytes);
   }
 }
 
-void HttpSession::AnswerRefusal(const Connection& connection, const RequestReader& reader) const {
-  const RequestReader::Refusal& refusal = reader.refusal();
-  const Reply reply = ErrorReply(refusal.http_status, "UNSUPPORTED", refusal.message);
-  const std::string request_id = RequestId(reader.request());
-  SendOptions send;
-  send.request_id = request_id;
-  send.keep_alive = false;
-  Pace pace(options_.stall_timeout, options_.min_bytes_per_second);
-  const absl::Status sent = SendReply(connection.fd(), reply, send, &pace);
-  Log(LogLevel::kDebug, "refused",
-      {{"request", request_id},
-       {"status", reply.status},
-       {"client", connection.ends().client},
-       {"reason", refusal.message},
-       {"send", std::string(ToStd(sent.message()))}});
+void HttpSession::Park(std::unique_ptr<Connection> connection, Wait::For what) const {
+  using Phase = Conversation::Phase;
+  const auto now = steady_clock::now();
+  Wait& wait = connection->wait;
+  wait = {what, now, now};
+  if (connection->conversation == nullptr) {
+    wait.deadline = connection->header_deadline.value_or(now + options_.idle_timeout);
+  } else if (connection->conversation->phase == Phase::kLinger) {
+    wait.deadline = connection->conversation->linger_until;
+  } else {
+    wait.deadline += connection->conversation->pace().Allowed();
+  }
+  exits_.park(std::move(connection));
 }
 
-Reply HttpSession::MakeReply(const Connection& connection, RequestReader& reader,
-                             const std::string& request_id, Route* route) const {
-  const Request& request = reader.request();
-  absl::StatusOr<Route> parsed = ParseTarget(request.target);
-  if (!parsed.ok()) return RouteError(parsed.status());
-  *route = *std::move(parsed);
-  return Dispatch(Exchange{store_, listings_, options_, connection.ends(), request, *route, reader,
-                           request_id});
+// After a wait in the middle of a request.
+HttpSession::Next HttpSession::Resume(Conversation& talk) const {
+  using Phase = Conversation::Phase;
+  const Woken woken = std::exchange(talk.connection.woken, Woken::kReady);
+  talk.pace().Waited(talk.connection.waited);
+  if (woken == Woken::kReady) return Next::kStep;
+  const absl::Status reason =
+      woken == Woken::kTooSlow
+          ? absl::DeadlineExceededError(
+                "the client was too slow: send or read faster, then try again")
+          : absl::UnavailableError("too many connections are open, and this one waited longest");
+  if (talk.phase == Phase::kBody) return StartReply(talk, talk.sink->Fail(reason));
+  if (talk.phase == Phase::kReply) LogEnd(talk, reason);
+  return Next::kClose;
 }
 
-HttpSession::Next HttpSession::AnswerOne(const Connection& connection,
-                                         RequestReader& reader) const {
-  Outcome outcome;
-  outcome.started = steady_clock::now();
-  const Request& request = reader.request();
-  const std::string request_id = RequestId(request);
-  outcome.request_id = request_id;
-  outcome.client = connection.ends().client;
-  Route route;
-  const Reply reply = MakeReply(connection, reader, request_id, &route);
+HttpSession::Next HttpSession::Step(Conversation& talk, Patience& patience) const {
+  switch (talk.phase) {
+    case Conversation::Phase::kHead:
+      return ReadHead(talk, patience);
+    case Conversation::Phase::kBody:
+      return ReadBody(talk, patience);
+    case Conversation::Phase::kReply:
+      return Send(talk, patience);
+    case Conversation::Phase::kDrain:
+      return Drain(talk, patience);
+    case Conversation::Phase::kLinger:
+      return Linger(talk);
+  }
+  return Next::kClose;
+}
 
-  const bool whole_body = reader.worth_draining();
+HttpSession::Next HttpSession::ReadHead(Conversation& talk, Patience& patience) const {
+  switch (talk.reader.ReadHead(patience)) {
+    case RequestReader::Head::kClosed:
+      return Next::kClose;
+    case RequestReader::Head::kIncomplete:
+      return Next::kBytes;
+    case RequestReader::Head::kRefused:
+      return Refuse(talk);
+    case RequestReader::Head::kComplete:
+      break;
+  }
+  patience.Renew();
+  const Request& request = talk.reader.request();
+  talk.started = steady_clock::now();
+  talk.refused = false;
+  talk.request_id = RequestId(request);
+  talk.route = Route();
+  absl::StatusOr<Route> route = ParseTarget(request.target);
+  if (!route.ok()) return StartReply(talk, RouteError(route.status()));
+  talk.route = *std::move(route);
+  talk.exchange.emplace(Exchange{store_, listings_, options_, talk.connection.ends(), request,
+                                 talk.route, talk.request_id});
+  Answer answer = Dispatch(*talk.exchange);
+  if (answer.sink == nullptr) return StartReply(talk, std::move(answer.reply));
+  talk.sink = std::move(answer.sink);
+  talk.phase = Conversation::Phase::kBody;
+  return Next::kStep;
+}
+
+HttpSession::Next HttpSession::ReadBody(Conversation& talk, Patience& patience) const {
+  using Kind = RequestReader::BodyPart::Kind;
+  const RequestReader::BodyPart part = talk.reader.NextBody(patience);
+  switch (part.kind) {
+    case Kind::kNothingYet:
+      return Next::kBytes;
+    case Kind::kNoRoom:
+      return Next::kRoom;
+    case Kind::kFailed:
+      return StartReply(talk, talk.sink->Fail(part.status));
+    case Kind::kEnd:
+      return StartReply(talk, talk.sink->Finish());
+    case Kind::kBytes:
+      break;
+  }
+  std::optional<Reply> refusal = talk.sink->Take(part.bytes);
+  return refusal.has_value() ? StartReply(talk, *std::move(refusal)) : Next::kStep;
+}
+
+HttpSession::Next HttpSession::Refuse(Conversation& talk) const {
+  const RequestReader::Refusal& refusal = talk.reader.refusal();
+  talk.started = steady_clock::now();
+  talk.refused = true;
+  talk.request_id = RequestId(talk.reader.request());
+  talk.route = Route();
+  Reply reply = ErrorReply(refusal.http_status, "UNSUPPORTED", refusal.message);
+  reply.close = true;
+  return StartReply(talk, std::move(reply));
+}
+
+// What took the body goes before the answer leaves: with it in hand, the client may continue the
+// upload on another connection.
+HttpSession::Next HttpSession::StartReply(Conversation& talk, Reply reply) const {
+  talk.sink.reset();
+  const Request& request = talk.reader.request();
   SendOptions send;
-  send.request_id = request_id;
-  send.head_only = request.method == "HEAD";
+  send.request_id = talk.request_id;
+  send.head_only = request.method == "HEAD" && !talk.refused;
   send.http_1_0 = request.http_1_0;
-  send.keep_alive = request.keep_alive && whole_body && !reply.close &&
+  talk.whole_body = !talk.refused && talk.reader.worth_draining();
+  talk.keep_alive = request.keep_alive && talk.whole_body && !reply.close &&
                     !stopping_.load(std::memory_order_relaxed);
-  if (!reply.abandoned) {
-    Pace pace(options_.stall_timeout, options_.min_bytes_per_second);
-    outcome.sent = SendReply(connection.fd(), reply, send, &pace);
-    if (outcome.sent.ok() && !send.head_only) outcome.sent_bytes = reply.length_bytes();
+  send.keep_alive = talk.keep_alive;
+  const bool abandoned = reply.abandoned;
+  talk.sender.emplace(std::move(reply), send,
+                      Pace(options_.stall_timeout, options_.min_bytes_per_second));
+  talk.phase = Conversation::Phase::kReply;
+  if (!abandoned) return Next::kStep;
+  LogEnd(talk, absl::OkStatus());
+  return Next::kClose;
+}
+
+HttpSession::Next HttpSession::Send(Conversation& talk, Patience& patience) const {
+  const auto progress = talk.sender->Send(talk.connection.fd(), patience);
+  if (!progress.ok()) {
+    LogEnd(talk, progress.status());
+    return Next::kClose;
   }
-  outcome.received_bytes = reader.body_bytes();
-  LogRequest(route, request, reply, outcome);
-  if (reply.abandoned || !outcome.sent.ok()) return Next::kClose;
-  if (!whole_body) return Next::kLinger;
-  if (!send.keep_alive) return reader.body_done() ? Next::kClose : Next::kLinger;
-  return reader.DrainBody() ? Next::kKeep : Next::kClose;
+  if (*progress == ReplySender::Progress::kNoRoom) return Next::kRoom;
+  if (*progress == ReplySender::Progress::kPart) return Next::kStep;
+  LogEnd(talk, absl::OkStatus());
+  talk.sender.reset();
+  talk.exchange.reset();
+  patience.Renew();
+  return AfterReply(talk, patience);
+}
+
+HttpSession::Next HttpSession::AfterReply(Conversation& talk, Patience& patience) const {
+  if (talk.keep_alive) {
+    if (talk.reader.body_done()) {
+      talk.phase = Conversation::Phase::kHead;
+      // A client that pulls or pushes sends its next request at once.
+      const bool more =
+          talk.reader.has_leftover() || patience.Wait(talk.connection.fd(), POLLIN, nullptr);
+      return more ? Next::kStep : Next::kBytes;
+    }
+    talk.phase = Conversation::Phase::kDrain;
+    talk.reader.HurryBody();
+    return Next::kStep;
+  }
+  if (talk.whole_body && talk.reader.body_done()) return Next::kClose;
+  // Says that no more will be sent, then lets the client finish sending for a moment.
+  if (shutdown(talk.connection.fd(), SHUT_WR) != 0) return Next::kClose;
+  talk.phase = Conversation::Phase::kLinger;
+  talk.linger_until = steady_clock::now() + kLingerTime;
+  talk.linger_bytes = kLingerBytes;
+  return Next::kStep;
+}
+
+HttpSession::Next HttpSession::Drain(Conversation& talk, Patience& patience) const {
+  using Kind = RequestReader::BodyPart::Kind;
+  switch (talk.reader.NextBody(patience).kind) {
+    case Kind::kBytes:
+      return Next::kStep;
+    case Kind::kNothingYet:
+      return Next::kBytes;
+    case Kind::kEnd:
+      talk.phase = Conversation::Phase::kHead;
+      return Next::kStep;
+    case Kind::kNoRoom:
+    case Kind::kFailed:
+      break;
+  }
+  return Next::kClose;
+}
+
+HttpSession::Next HttpSession::Linger(Conversation& talk) const {
+  std::array<char, 16 * 1024> ignored;
+  const Received received = ReceiveNow(talk.connection.fd(), absl::MakeSpan(ignored));
+  if (received.kind == Received::Kind::kClosed) return Next::kClose;
+  if (received.kind == Received::Kind::kNothingYet) return Next::kBytes;
+  if (received.bytes >= talk.linger_bytes || steady_clock::now() >= talk.linger_until) {
+    return Next::kClose;
+  }
+  talk.linger_bytes -= received.bytes;
+  return Next::kStep;
 }
 
 }  // namespace varve

@@ -1,5 +1,6 @@
-// Serves the requests of one connection, one after the other, on a worker thread: read, dispatch,
-// reply, log. Thread-safe; between calls it holds nothing but a cache of listings.
+// Serves the requests of a connection, one after the other, in turns: a worker goes on with it,
+// from wherever it stands, until it would have to wait for the client. Thread-safe; between turns
+// it holds nothing but a cache of listings, for the connection has its own state (conversation.h).
 #ifndef VARVE_DAEMON_HTTP_SESSION_H_
 #define VARVE_DAEMON_HTTP_SESSION_H_
 
@@ -10,6 +11,7 @@
 #include <string>
 
 #include "daemon/http/connection.h"
+#include "daemon/http/conversation.h"
 #include "daemon/http/listing_cache.h"
 #include "daemon/http/reply.h"
 #include "daemon/http/request_reader.h"
@@ -26,8 +28,8 @@ class HttpSession {
  public:
   // Where a connection goes that this thread should not go on with.
   struct Exits {
-    std::function<void(std::unique_ptr<Connection>)> park;     // has no request now
-    std::function<void(std::unique_ptr<Connection>)> requeue;  // has one; others wait longer
+    std::function<void(std::unique_ptr<Connection>)> park;     // waits for its client
+    std::function<void(std::unique_ptr<Connection>)> requeue;  // can go on; others wait longer
     std::function<bool()> has_waiting;  // other connections wait for a thread
   };
 
@@ -40,16 +42,25 @@ class HttpSession {
         exits_(std::move(exits)),
         listings_(kMaxListingCacheBytes) {}
 
-  // Serves what the connection has, then parks or closes it.
+  // One turn: then the connection is parked, requeued or closed.
   void Serve(std::unique_ptr<Connection> connection, IoBuffer& buffer) const;
 
  private:
-  enum class Next { kKeep, kClose, kLinger };
-  Next AnswerOne(const Connection& connection, RequestReader& reader) const;
-  void LingeringClose(int fd, IoBuffer& scratch) const;
-  void AnswerRefusal(const Connection& connection, const RequestReader& reader) const;
-  Reply MakeReply(const Connection& connection, RequestReader& reader,
-                  const std::string& request_id, Route* route) const;
+  // What follows a step: the next one, or the end of the turn.
+  enum class Next { kStep, kBytes, kRoom, kOthers, kClose };
+
+  Next Resume(Conversation& talk) const;
+  Next Step(Conversation& talk, Patience& patience) const;
+  Next ReadHead(Conversation& talk, Patience& patience) const;
+  Next ReadBody(Conversation& talk, Patience& patience) const;
+  Next Send(Conversation& talk, Patience& patience) const;
+  Next AfterReply(Conversation& talk, Patience& patience) const;
+  Next Drain(Conversation& talk, Patience& patience) const;
+  Next Linger(Conversation& talk) const;
+
+  Next Refuse(Conversation& talk) const;
+  Next StartReply(Conversation& talk, Reply reply) const;
+  void Park(std::unique_ptr<Connection> connection, Wait::For what) const;
 
   Store& store_;
   const HttpServerOptions& options_;

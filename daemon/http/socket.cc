@@ -22,7 +22,6 @@ namespace varve {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::nanoseconds;
 using std::chrono::steady_clock;
 
 absl::Status PeerGone() { return absl::CancelledError("the client closed the connection"); }
@@ -30,8 +29,9 @@ absl::Status PeerGone() { return absl::CancelledError("the client closed the con
 // EWOULDBLOCK is the same number on Linux.
 bool WouldBlock(int error) { return error == EAGAIN; }
 
-// At most 1 GiB a call: the limit of sendfile is just under 2 GiB.
-constexpr uint64_t kSendFileStep = uint64_t{1} << 30;
+// At most so much a call, so that a reader that keeps up does not keep its thread for gigabytes
+// while others wait for one.
+constexpr uint64_t kSendFileStep = uint64_t{8} << 20;
 
 constexpr int kListenBacklog = 4096;
 
@@ -56,6 +56,8 @@ absl::StatusOr<int> ListenOn(const addrinfo& address, const std::string& name) {
   if (address.ai_family == AF_INET6) {
     (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
   }
+  // Connections inherit it.
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kMaxUnsentBytes, sizeof(kMaxUnsentBytes));
   SetCongestionControl(fd, kUnpaced);  // connections inherit it; pacing once begun never ends
   if (bind(fd, address.ai_addr, address.ai_addrlen) == 0 && listen(fd, kListenBacklog) == 0) {
     return fd;
@@ -114,22 +116,6 @@ bool PollOne(int fd, short events, milliseconds timeout) {
   }
 }
 
-absl::Status Pace::Wait(int fd, short events) {
-  nanoseconds allowed = stall_;
-  if (min_bytes_per_second_ > 0) {
-    const auto earned = milliseconds(bytes_ * 1000 / min_bytes_per_second_);
-    const nanoseconds left = nanoseconds(stall_) + earned - waited_;
-    if (left < allowed) allowed = left;
-  }
-  const auto start = steady_clock::now();
-  const bool ready =
-      allowed.count() > 0 && PollOne(fd, events, std::chrono::ceil<milliseconds>(allowed));
-  waited_ += steady_clock::now() - start;
-  if (ready) return absl::OkStatus();
-  return absl::DeadlineExceededError(
-      "the client was too slow: send or read faster, then try again");
-}
-
 Received ReceiveNow(int fd, absl::Span<char> out) {
   while (true) {
     const ssize_t n = recv(fd, out.data(), out.size(), 0);
@@ -140,8 +126,8 @@ Received ReceiveNow(int fd, absl::Span<char> out) {
   }
 }
 
-absl::Status SendAll(int fd, std::string_view head, std::string_view body, bool more, Pace* pace) {
-  while (!head.empty() || !body.empty()) {
+absl::StatusOr<size_t> SendNow(int fd, std::string_view head, std::string_view body, bool more) {
+  while (true) {
     // sendmsg does not write through iov_base.
     iovec parts[2] = {{const_cast<char*>(head.data()), head.size()},
                       {const_cast<char*>(body.data()), body.size()}};
@@ -149,41 +135,26 @@ absl::Status SendAll(int fd, std::string_view head, std::string_view body, bool 
     message.msg_iov = parts;
     message.msg_iovlen = 2;
     const ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
-    if (n < 0) {
-      if (errno == EINTR) continue;
-      if (!WouldBlock(errno)) return PeerGone();
-      RETURN_IF_ERROR(pace->Wait(fd, POLLOUT));
-      continue;
-    }
-    const auto sent = static_cast<size_t>(n);
-    pace->Progress(sent);
-    const size_t of_head = sent < head.size() ? sent : head.size();
-    head.remove_prefix(of_head);
-    body.remove_prefix(sent - of_head);
+    if (n >= 0) return static_cast<size_t>(n);
+    if (WouldBlock(errno)) return 0;
+    if (errno != EINTR) return PeerGone();
   }
-  return absl::OkStatus();
 }
 
-absl::Status SendFilePart(int fd, int file, Extent extent, Pace* pace) {
-  auto offset = static_cast<off_t>(extent.offset_bytes);
-  uint64_t left = extent.length_bytes;
-  while (left > 0) {
-    const ssize_t n = sendfile(fd, file, &offset, left < kSendFileStep ? left : kSendFileStep);
-    if (n > 0) {
-      left -= static_cast<uint64_t>(n);
-      pace->Progress(static_cast<size_t>(n));
-    } else if (n == 0) {
+absl::StatusOr<size_t> SendFileNow(int fd, int file, Extent extent) {
+  while (true) {
+    auto offset = static_cast<off_t>(extent.offset_bytes);
+    const uint64_t step = extent.length_bytes < kSendFileStep ? extent.length_bytes : kSendFileStep;
+    const ssize_t n = sendfile(fd, file, &offset, step);
+    if (n > 0) return static_cast<size_t>(n);
+    if (n == 0) {
       return absl::DataLossError(
-          StrCat("a blob file is ", left, " bytes shorter than it should be"));
-    } else if (WouldBlock(errno)) {
-      RETURN_IF_ERROR(pace->Wait(fd, POLLOUT));
-    } else if (errno == EIO) {
-      return ErrnoToStatus(EIO, "sendfile of a blob");
-    } else if (errno != EINTR) {
-      return PeerGone();
+          StrCat("a blob file is ", extent.length_bytes, " bytes shorter than it should be"));
     }
+    if (WouldBlock(errno)) return 0;
+    if (errno == EIO) return ErrnoToStatus(EIO, "sendfile of a blob");
+    if (errno != EINTR) return PeerGone();
   }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<int> Listen(const std::string& host, uint16_t port) {
@@ -235,6 +206,7 @@ ConnectionEnds DescribeEnds(int fd) {
     char text[INET6_ADDRSTRLEN] = {};
     const int family = peer.size() == sizeof(in_addr) ? AF_INET : AF_INET6;
     if (inet_ntop(family, peer.data(), text, sizeof(text)) != nullptr) ends.client = text;
+    ends.network = family == AF_INET ? peer : peer.substr(0, sizeof(in6_addr) / 2);
     return ends;
   }
   ucred process{};
@@ -243,6 +215,7 @@ ConnectionEnds DescribeEnds(int fd) {
   if (ReadEnd(fd, getsockname, &local) && local.ss_family == AF_UNIX &&
       getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &process, &size) == 0) {
     ends.client = StrCat("uid:", process.uid);
+    ends.network = ends.client;
   }
   return ends;
 }

@@ -1,7 +1,5 @@
-// Blocking-style input and output on non-blocking TCP sockets: every wait has a limit, so that a
-// slow or vanished peer costs a bounded time. Functions are thread-safe for different descriptors.
-//
-// Errors: Cancelled when the peer has gone, DeadlineExceeded when it stalled.
+// Input and output on non-blocking TCP sockets, as far as it goes without waiting. Functions are
+// thread-safe for different descriptors. Errors: Cancelled when the peer has gone.
 #ifndef VARVE_DAEMON_HTTP_SOCKET_H_
 #define VARVE_DAEMON_HTTP_SOCKET_H_
 
@@ -18,26 +16,6 @@
 
 namespace varve {
 
-// How long one transfer may keep a thread waiting for its peer: at most `stall` without any byte,
-// and on the whole `stall` plus the time that its bytes take at `min_bytes_per_second`, so that a
-// peer that sends a byte now and then is cut off too. Only time spent waiting for the peer counts,
-// not time spent on the disk.
-class Pace {
- public:
-  Pace(std::chrono::milliseconds stall, uint64_t min_bytes_per_second)
-      : stall_(stall), min_bytes_per_second_(min_bytes_per_second) {}
-
-  void Progress(size_t bytes) { bytes_ += bytes; }
-  // Waits until one of `events` (poll(2)) is there.
-  absl::Status Wait(int fd, short events);
-
- private:
-  std::chrono::milliseconds stall_;
-  uint64_t min_bytes_per_second_;
-  uint64_t bytes_ = 0;
-  std::chrono::nanoseconds waited_{0};
-};
-
 // poll(2) for one descriptor, repeated after signals. True when it is ready (or has failed).
 bool PollOne(int fd, short events, std::chrono::milliseconds timeout);
 
@@ -48,12 +26,18 @@ struct Received {
 };
 Received ReceiveNow(int fd, absl::Span<char> out);
 
-// Sends all of `head`, then all of `body`, in as few packets as can be. With `more` the kernel may
-// hold back the end for what follows.
-absl::Status SendAll(int fd, std::string_view head, std::string_view body, bool more, Pace* pace);
+// Sends what there is room for of `head` and then `body`, in as few packets as can be; the bytes
+// taken, 0 when there was no room. With `more` the kernel may hold back the end for what follows.
+absl::StatusOr<size_t> SendNow(int fd, std::string_view head, std::string_view body, bool more);
 
-// sendfile(2) of a part of a file. DataLoss when the file is shorter than that.
-absl::Status SendFilePart(int fd, int file, Extent extent, Pace* pace);
+// The same by sendfile(2) for a part of a file that is not empty. DataLoss when the file is shorter
+// than that.
+absl::StatusOr<size_t> SendFileNow(int fd, int file, Extent extent);
+
+// A connection has at most about this much in its send buffer that has not left the machine, so
+// that ten thousand readers that stall cost the kernel 1.3 GB at the very most. What is on its way
+// to a reader that keeps up comes on top and is not limited by this.
+inline constexpr int kMaxUnsentBytes = 128 * 1024;
 
 // A listening, non-blocking TCP socket. A host name that has several addresses gives its first one,
 // IPv4 before IPv6. Unavailable, naming the address, when it cannot be had.
@@ -67,6 +51,9 @@ struct ConnectionEnds {
   // The peer's IP address, "uid:<number>" of a process behind a unix socket, or empty when it has
   // left already.
   std::string client;
+  // Whom it counts for: an IPv4 address, or the first 64 bits of an IPv6 one, which is what one
+  // host has, as bytes; else as `client`.
+  std::string network;
   bool to_loopback = false;  // it was made to 127.0.0.0/8 or ::1
 };
 ConnectionEnds DescribeEnds(int fd);

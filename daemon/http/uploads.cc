@@ -1,5 +1,6 @@
 // Pushing blobs: sessions, chunks, single requests and mounts. An upload session is an ingest of
-// the store, held only while a request works on it; its id is the last part of the session's URL.
+// the store, held only while a request works on it, from its head to its answer; its id is the last
+// part of the session's URL.
 #include <memory>
 #include <optional>
 #include <string>
@@ -91,38 +92,6 @@ absl::StatusOr<std::optional<UploadRange>> ChunkRange(const Request& request) {
   return std::optional<UploadRange>(range);
 }
 
-// Streams the body to the end of the upload. Whatever happens, the bytes that arrived are kept, so
-// that a client whose connection dropped resumes behind them. nullopt when all went well.
-std::optional<Reply> ReceiveChunk(const Exchange& exchange, Ingest& ingest) {
-  const absl::StatusOr<std::optional<UploadRange>> range = ChunkRange(exchange.request);
-  if (!range.ok()) {
-    return ErrorReply(400, "BLOB_UPLOAD_INVALID", ToStd(range.status().message()));
-  }
-  if (std::optional<Reply> refusal = CheckChunk(exchange, ingest, *range)) return refusal;
-  uint64_t offset = ingest.status().offset_bytes;
-  const uint64_t end = range->has_value() ? (*range)->last + 1 : kMaxBlobBytes;
-  while (true) {
-    const absl::StatusOr<std::string_view> piece = exchange.body.NextBody();
-    if (!piece.ok()) {
-      const absl::Status kept = ingest.Checkpoint();
-      return BodyError(
-          exchange, kept.ok() ? piece.status() : Annotate(piece.status(), ToStd(kept.message())));
-    }
-    if (piece->empty()) break;
-    if (piece->size() > end - offset) {
-      if (!range->has_value()) return TooLarge();
-      return ErrorReply(400, "SIZE_INVALID", "the body is longer than its Content-Range");
-    }
-    const absl::Status status = ingest.Append(offset, *piece);
-    if (!status.ok()) return StoreError(exchange, status, Subject::kUpload);
-    offset += piece->size();
-  }
-  if (range->has_value() && offset != end) {
-    return ErrorReply(400, "SIZE_INVALID", "the body is shorter than its Content-Range");
-  }
-  return std::nullopt;
-}
-
 Reply Commit(const Exchange& exchange, Ingest& ingest, const Digest& digest) {
   const absl::StatusOr<BlobInfo> info = ingest.Commit(digest, std::nullopt);
   if (!info.ok()) return StoreError(exchange, info.status(), Subject::kUpload);
@@ -141,22 +110,6 @@ Reply OpenSession(const Exchange& exchange) {
   return SessionReply(exchange, 202, (*ingest)->status());
 }
 
-// POST …?digest=: the whole blob in one request. Nobody knows the id of its upload, so whatever
-// goes wrong drops it.
-Reply PushInOneRequest(const Exchange& exchange, const Digest& digest) {
-  if (exchange.request.content_length.value_or(0) > kMaxBlobBytes) return TooLarge();
-  IngestOptions options;
-  options.algorithm = digest.algorithm();
-  options.size_bytes = exchange.request.content_length;
-  const auto ingest = exchange.store.BeginIngest(exchange.route.repository, std::move(options));
-  if (!ingest.ok()) return StoreError(exchange, ingest.status(), Subject::kUpload);
-  std::optional<Reply> failure = ReceiveChunk(exchange, **ingest);
-  if (!failure.has_value()) return Commit(exchange, **ingest, digest);
-  const absl::Status dropped = (*ingest)->Abort();
-  if (!dropped.ok()) failure->cause = Annotate(failure->cause, ToStd(dropped.message()));
-  return *std::move(failure);
-}
-
 // 201 when the blob could be made visible here; nullopt when the client must send it.
 std::optional<Reply> Mount(const Exchange& exchange, std::string_view mount) {
   const absl::StatusOr<Digest> digest = Digest::Parse(mount);
@@ -172,9 +125,112 @@ std::optional<Reply> Mount(const Exchange& exchange, std::string_view mount) {
   return StoreError(exchange, info.status(), Subject::kBlob);
 }
 
+// The body of a request: goes to the end of the upload. Whatever happens, the bytes that arrived
+// are kept, so that a client whose connection dropped resumes behind them.
+class UploadBody : public BodySink {
+ public:
+  enum class End {
+    kKeep,    // PATCH: the upload goes on
+    kCommit,  // PUT: this was its end
+    kWhole,   // POST: commit; nobody knows the id of the upload, so whatever goes wrong drops it
+  };
+
+  UploadBody(const Exchange& exchange, std::unique_ptr<Ingest> ingest, End end,
+             std::optional<Digest> digest)
+      : exchange_(exchange), ingest_(std::move(ingest)), end_(end), digest_(std::move(digest)) {}
+  ~UploadBody() override {
+    if (!answered_) (void)Ended(Reply());
+  }
+
+  // Looks whether the body is wanted. nullopt when so.
+  std::optional<Reply> Check();
+  std::optional<Reply> Take(std::string_view bytes) override;
+  Reply Finish() override;
+  Reply Fail(const absl::Status& status) override;
+
+ private:
+  Reply Ended(Reply failure);
+
+  const Exchange& exchange_;
+  const std::unique_ptr<Ingest> ingest_;
+  const End end_;
+  const std::optional<Digest> digest_;
+  std::optional<UploadRange> range_;
+  uint64_t offset_ = 0;
+  bool answered_ = false;
+};
+
+// Called with every reply but a success.
+Reply UploadBody::Ended(Reply failure) {
+  answered_ = true;
+  if (end_ != End::kWhole) return failure;
+  const absl::Status dropped = ingest_->Abort();
+  if (!dropped.ok()) failure.cause = Annotate(failure.cause, ToStd(dropped.message()));
+  return failure;
+}
+
+std::optional<Reply> UploadBody::Check() {
+  const absl::StatusOr<std::optional<UploadRange>> range = ChunkRange(exchange_.request);
+  if (!range.ok()) {
+    return Ended(ErrorReply(400, "BLOB_UPLOAD_INVALID", ToStd(range.status().message())));
+  }
+  range_ = *range;
+  offset_ = ingest_->status().offset_bytes;
+  std::optional<Reply> refusal = CheckChunk(exchange_, *ingest_, range_);
+  if (!refusal.has_value()) return std::nullopt;
+  return Ended(*std::move(refusal));
+}
+
+std::optional<Reply> UploadBody::Take(std::string_view bytes) {
+  const uint64_t end = range_.has_value() ? range_->last + 1 : kMaxBlobBytes;
+  if (bytes.size() > end - offset_) {
+    if (!range_.has_value()) return Ended(TooLarge());
+    return Ended(ErrorReply(400, "SIZE_INVALID", "the body is longer than its Content-Range"));
+  }
+  const absl::Status status = ingest_->Append(offset_, bytes);
+  if (!status.ok()) return Ended(StoreError(exchange_, status, Subject::kUpload));
+  offset_ += bytes.size();
+  return std::nullopt;
+}
+
+Reply UploadBody::Finish() {
+  if (range_.has_value() && offset_ != range_->last + 1) {
+    return Ended(ErrorReply(400, "SIZE_INVALID", "the body is shorter than its Content-Range"));
+  }
+  answered_ = true;
+  if (end_ != End::kKeep) return Commit(exchange_, *ingest_, *digest_);
+  const absl::Status kept = ingest_->Checkpoint();
+  if (!kept.ok()) return StoreError(exchange_, kept, Subject::kUpload);
+  return SessionReply(exchange_, 202, ingest_->status());
+}
+
+Reply UploadBody::Fail(const absl::Status& status) {
+  if (end_ == End::kWhole) return Ended(BodyError(exchange_, status));
+  const absl::Status kept = ingest_->Checkpoint();
+  return Ended(BodyError(exchange_, kept.ok() ? status : Annotate(status, ToStd(kept.message()))));
+}
+
+Answer Receive(const Exchange& exchange, std::unique_ptr<Ingest> ingest, UploadBody::End end,
+               std::optional<Digest> digest) {
+  auto body = std::make_unique<UploadBody>(exchange, std::move(ingest), end, std::move(digest));
+  if (std::optional<Reply> refusal = body->Check()) return *std::move(refusal);
+  return body;
+}
+
+// POST …?digest=: the whole blob in one request.
+Answer PushInOneRequest(const Exchange& exchange, const Digest& digest) {
+  if (exchange.request.content_length.value_or(0) > kMaxBlobBytes) return TooLarge();
+  IngestOptions options;
+  options.algorithm = digest.algorithm();
+  options.size_bytes = exchange.request.content_length;
+  auto ingest = exchange.store.BeginIngest(exchange.route.repository, std::move(options));
+  if (!ingest.ok()) return StoreError(exchange, ingest.status(), Subject::kUpload);
+  return Receive(exchange, *std::move(ingest), UploadBody::End::kWhole, digest);
+}
+
 }  // namespace
 
-Reply StartUpload(const Exchange& exchange) {
+Answer StartUpload(const Exchange& exchange) {
   if (const auto mount = exchange.route.Query("mount")) {
     if (std::optional<Reply> reply = Mount(exchange, *mount)) return *std::move(reply);
     return OpenSession(exchange);
@@ -196,16 +252,13 @@ Reply GetUpload(const Exchange& exchange) {
   return SessionReply(exchange, 204, (*ingest)->status());
 }
 
-Reply PatchUpload(const Exchange& exchange) {
-  const auto ingest = Resume(exchange);
+Answer PatchUpload(const Exchange& exchange) {
+  auto ingest = Resume(exchange);
   if (!ingest.ok()) return ResumeError(exchange, ingest.status());
-  if (std::optional<Reply> failure = ReceiveChunk(exchange, **ingest)) return *std::move(failure);
-  const absl::Status kept = (*ingest)->Checkpoint();
-  if (!kept.ok()) return StoreError(exchange, kept, Subject::kUpload);
-  return SessionReply(exchange, 202, (*ingest)->status());
+  return Receive(exchange, *std::move(ingest), UploadBody::End::kKeep, std::nullopt);
 }
 
-Reply FinishUpload(const Exchange& exchange) {
+Answer FinishUpload(const Exchange& exchange) {
   const std::optional<std::string_view> text = exchange.route.Query("digest");
   if (!text.has_value()) {
     return ErrorReply(400, "DIGEST_INVALID",
@@ -213,15 +266,14 @@ Reply FinishUpload(const Exchange& exchange) {
   }
   const absl::StatusOr<Digest> digest = Digest::Parse(*text);
   if (!digest.ok()) return BadDigest(digest.status());
-  const auto ingest = Resume(exchange);
+  auto ingest = Resume(exchange);
   if (absl::IsNotFound(ingest.status()) &&
       exchange.store.StatBlob(exchange.route.repository, *digest).ok()) {
     // The answer to the first such request was lost, and the client repeats it.
     return Created(exchange, *digest);
   }
   if (!ingest.ok()) return ResumeError(exchange, ingest.status());
-  if (std::optional<Reply> failure = ReceiveChunk(exchange, **ingest)) return *std::move(failure);
-  return Commit(exchange, **ingest, *digest);
+  return Receive(exchange, *std::move(ingest), UploadBody::End::kCommit, *digest);
 }
 
 Reply CancelUpload(const Exchange& exchange) {

@@ -58,7 +58,6 @@ void WorkerPool::Run() {
     {
       MutexLock lock(mutex_);
       ++free_;
-      idle_.NotifyAll();
       bool in_time = true;
       while (queue_.empty() && !stopping_ && in_time) {
         in_time = work_.WaitFor(mutex_, kIdleThreadLife);
@@ -68,7 +67,7 @@ void WorkerPool::Run() {
         const auto self = threads_.find(std::this_thread::get_id());
         finished_.push_back(std::move(self->second));
         threads_.erase(self);
-        idle_.NotifyAll();
+        ended_.NotifyAll();
         return;
       }
       connection = std::move(queue_.front());
@@ -79,23 +78,13 @@ void WorkerPool::Run() {
   }
 }
 
-bool WorkerPool::WaitIdle(std::chrono::steady_clock::time_point deadline) {
-  MutexLock lock(mutex_);
-  while (!queue_.empty() || free_ < threads_.size()) {
-    const auto left = deadline - std::chrono::steady_clock::now();
-    if (left.count() <= 0) return false;
-    idle_.WaitFor(mutex_, left);
-  }
-  return true;
-}
-
 void WorkerPool::Stop() {
   std::vector<std::thread> finished;
   {
     MutexLock lock(mutex_);
     stopping_ = true;
     work_.NotifyAll();
-    while (!threads_.empty()) idle_.Wait(mutex_);
+    while (!threads_.empty()) ended_.Wait(mutex_);
     finished = TakeFinished();
   }
   for (std::thread& thread : finished) thread.join();

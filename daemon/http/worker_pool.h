@@ -21,7 +21,7 @@ namespace varve {
 
 class WorkerPool {
  public:
-  // Serves one connection that has something to read, with a buffer that is the thread's own.
+  // Serves one connection as far as it goes, with a buffer that is the thread's own.
   using Serve = std::function<void(std::unique_ptr<Connection>, IoBuffer&)>;
 
   WorkerPool(size_t max_workers, Serve serve);
@@ -34,9 +34,7 @@ class WorkerPool {
   // True when a connection waits for a thread: whoever has one should not linger.
   bool has_waiting() const { return waiting_.load(std::memory_order_relaxed) > 0; }
 
-  // True when nothing is waiting or being served by `deadline`.
-  bool WaitIdle(std::chrono::steady_clock::time_point deadline);
-  // Serves what waits, then ends all threads. Callers make that short by ShutdownAll.
+  // Serves what waits, then ends all threads.
   void Stop();
 
  private:
@@ -49,8 +47,8 @@ class WorkerPool {
 
   std::atomic<size_t> waiting_{0};  // queue_.size(), readable without the lock
   Mutex mutex_;
-  ConditionVariable work_;  // queue_ or stopping_ changed
-  ConditionVariable idle_;  // a thread has finished a connection
+  ConditionVariable work_;   // queue_ or stopping_ changed
+  ConditionVariable ended_;  // a thread has
   std::deque<std::unique_ptr<Connection>> queue_ ABSL_GUARDED_BY(mutex_);
   std::map<std::thread::id, std::thread> threads_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::thread> finished_ ABSL_GUARDED_BY(mutex_);  // to be joined

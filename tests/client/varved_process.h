@@ -92,6 +92,18 @@ class VarvedProcess {
     return 0;
   }
 
+  // The port of its registry, as its log says; 0 when it does not.
+  uint16_t RegistryPort() const {
+    std::ifstream log(log_path());
+    uint16_t port = 0;
+    std::string line;
+    while (std::getline(log, line)) {
+      const size_t at = line.find(" registry=127.0.0.1:");
+      if (at != std::string::npos) port = static_cast<uint16_t>(std::stoul(line.substr(at + 20)));
+    }
+    return port;
+  }
+
   // The bytes of all finished calls named `call`, as the log counts them.
   uint64_t LoggedBytes(const std::string& call) const {
     std::ifstream log(log_path());

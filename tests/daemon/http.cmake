@@ -16,4 +16,12 @@ varve_test(http_door_test LABEL unit
     http_reply_test.cc
     http_restart_test.cc
     http_socket_test.cc
+    http_waiting_test.cc
   LIBRARIES varve_http varve_storage absl::str_format Threads::Threads)
+
+# A varved of its own beside hundreds of slow clients; thousands with VARVE_LONG in the environment.
+varve_test(http_slow_peers_test LABEL unit TIMEOUT 300
+  SOURCES http_client.cc http_slow_peers_test.cc
+  LIBRARIES varve_http varve_storage absl::str_format Threads::Threads)
+target_compile_definitions(http_slow_peers_test PRIVATE VARVED_BINARY="$<TARGET_FILE:varved>")
+add_dependencies(http_slow_peers_test varved)

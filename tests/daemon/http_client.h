@@ -25,7 +25,8 @@ using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
 class HttpClient {
  public:
-  explicit HttpClient(uint16_t port);
+  // From another address of this machine, such as "127.0.0.2", when one is given.
+  explicit HttpClient(uint16_t port, const char* from = nullptr);
   explicit HttpClient(const std::string& socket_path);
   ~HttpClient();
   HttpClient(const HttpClient&) = delete;

@@ -315,26 +315,6 @@ TEST_F(HttpHostile, MutatedRequestsInAnyPieces) {
   ExpectAlive();
 }
 
-TEST_F(HttpHostile, ConnectionLimit) {
-  HttpServerOptions options;
-  options.max_connections = 10;
-  Start(options);
-  std::vector<std::unique_ptr<HttpClient>> clients;
-  for (int i = 0; i < 10; ++i) {
-    clients.push_back(std::make_unique<HttpClient>(server_->port()));
-    EXPECT_EQ(clients.back()->Do("GET", "/v2/").status, 200);
-  }
-  HttpClient over(server_->port());
-  EXPECT_TRUE(over.ReadToEnd());
-  clients.pop_back();
-  int status = 0;
-  for (int i = 0; i < 100 && status == 0; ++i) {
-    std::this_thread::sleep_for(milliseconds(10));
-    status = HttpClient(server_->port()).Do("GET", "/v2/").status;
-  }
-  EXPECT_EQ(status, 200);
-}
-
 TEST_F(HttpHostile, NoDescriptorsLeft) {
   Start();
   HttpClient before(server_->port());
