@@ -18,6 +18,8 @@ namespace varve {
 // What a message of Blobs.Read carries at most, as blobs.proto says, and the fields before it: two
 // numbers of up to 10 bytes, a length of 4, three tags.
 inline constexpr size_t kReadDataBytes = kMiB;
+// The same while memory for messages is short.
+inline constexpr size_t kShortReadDataBytes = 64 * kKiB;
 inline constexpr size_t kMaxReadHeadBytes = 32;
 
 // Whether `message`, an encoded WriteRequest in pieces, consists of the field `data` alone, as

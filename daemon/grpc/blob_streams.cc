@@ -3,8 +3,8 @@
 #include <grpc/slice.h>
 
 #include <algorithm>
-#include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +25,10 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 constexpr CallKind kWrite{"Blobs.Write", Subject::kUpload, true};
 constexpr CallKind kRead{"Blobs.Read", Subject::kBlob, false};
 
+// A client that takes nothing for so long gets its next message made when it takes the one before;
+// while memory is short, others may have its place.
+constexpr std::chrono::milliseconds kForgetAheadAfter{1000};
+
 // Whose turn it is. Only the side whose turn it is may go on; that makes a stream single-threaded.
 enum class Turn { kClient, kServer };
 
@@ -43,9 +47,15 @@ class TurnTaking {
     turn_ = Turn::kServer;
     return true;
   }
-  bool ClientStalled(SteadyTime now, std::chrono::milliseconds limit) ABSL_LOCKS_EXCLUDED(mutex_) {
+  // nullopt: it is not the client's.
+  std::optional<SteadyTime> ClientSince() ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(mutex_);
-    return turn_ == Turn::kClient && now - since_ >= limit;
+    if (turn_ == Turn::kServer) return std::nullopt;
+    return since_;
+  }
+  bool ClientStalled(SteadyTime now, std::chrono::milliseconds limit) ABSL_LOCKS_EXCLUDED(mutex_) {
+    const std::optional<SteadyTime> since = ClientSince();
+    return since && now - *since >= limit;
   }
 
  private:
@@ -162,6 +172,7 @@ class WriteStream final : public grpc::ServerReadReactor<grpc::ByteBuffer>, publ
   TurnTaking turns_;
 };
 
+// A message is sent while the next one is made ahead, as long as memory for messages is plenty.
 class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, public WatchedStream {
  public:
   ReadStream(GrpcDoor& door, grpc::CallbackServerContext& context, const grpc::ByteBuffer& encoded)
@@ -171,9 +182,15 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, publ
   }
 
   void OnWriteDone(bool ok) override {
-    if (!turns_.TakeFromClient()) return;
-    written_ = ok;
-    GoOnAfterBoth();
+    turns_.TakeFromClient();
+    {
+      MutexLock lock(mutex_);
+      written_ = ok;
+      if (ok) taken_end_ = sent_end_;
+      sending_ = false;
+      if (ahead_ == Ahead::kInTheMaking) return;  // who makes it goes on
+    }
+    GoOn();
   }
 
   void OnDone() override {
@@ -184,14 +201,29 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, publ
   void EndIfStalled(SteadyTime now) override {
     // A status would wait behind the message that the client does not take. Cancelling fails that
     // message, and OnWriteDone goes on from there.
-    if (turns_.ClientStalled(now, door_.stall_timeout)) context_.TryCancel();
+    if (turns_.ClientStalled(now, door_.stall_timeout)) return context_.TryCancel();
+    if (turns_.ClientStalled(now, kForgetAheadAfter)) ForgetAhead();
   }
 
+  std::optional<SteadyTime> HoldsMemorySince() override { return turns_.ClientSince(); }
+  void GiveWay() override { context_.TryCancel(); }
+
  private:
+  // What there is of the message after the one that is being sent.
+  enum class Ahead { kNone, kInTheMaking, kMade };
+
   void Begin() {
-    absl::Status ready = Open();
+    absl::Status ready = MakeRoom();
+    if (ready.ok()) ready = Open();
     if (ready.ok()) ready = Fill();
     ready.ok() ? Send() : EndWith(ready);
+  }
+
+  absl::Status MakeRoom() {
+    if (!door_.message_memory.exhausted() || door_.watch.EndLongestWaiting(kForgetAheadAfter)) {
+      return absl::OkStatus();
+    }
+    return absl::ResourceExhaustedError("too many reads are in progress; try again");
   }
 
   absl::Status Open() {
@@ -214,37 +246,66 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, publ
 
   // Sends the message that Fill made, and makes the next one meanwhile.
   void Send() {
-    response_.Swap(&ahead_);
+    response_.Clear();
+    response_.Swap(&next_message_);
+    sent_end_ = next_;
     if (next_ == end_) {
       // The stream may be gone when this returns, as with Finish.
       turns_.GiveToClient();
-      StartWriteAndFinish(&response_, grpc::WriteOptions(),
-                          EndCall(record_, absl::OkStatus(), request_.repository(), SentBytes()));
+      StartWriteAndFinish(
+          &response_, grpc::WriteOptions(),
+          EndCall(record_, absl::OkStatus(), request_.repository(), end_ - request_.offset()));
       return;
     }
-    running_ = 2;
+    const bool ahead = door_.message_memory.plenty();
+    {
+      MutexLock lock(mutex_);
+      sending_ = true;
+      ahead_ = ahead ? Ahead::kInTheMaking : Ahead::kNone;
+    }
     turns_.GiveToClient();
     StartWrite(&response_);
+    if (!ahead) return;  // nothing of the stream may be touched: OnWriteDone goes on
     // Never from here: this may be a thread of the library, which must not wait for the disk.
     door_.workers.Submit([this] {
       filled_ = Fill();
-      GoOnAfterBoth();
+      {
+        MutexLock lock(mutex_);
+        ahead_ = Ahead::kMade;
+        if (sending_) return;  // OnWriteDone goes on
+      }
+      GoOn();
     });
   }
 
-  // The write and the read of what follows it end in any order; the second one goes on.
-  void GoOnAfterBoth() {
-    if (--running_ != 0) return;
+  // After a message was sent, and no other is in the making.
+  void GoOn() {
     if (!written_ || context_.IsCancelled()) {
       return EndWith(absl::CancelledError("the client went away or takes no data"));
     }
-    filled_.ok() ? Send() : EndWith(filled_);
+    if (ahead_ == Ahead::kMade) {
+      filled_.ok() ? Send() : EndWith(filled_);
+      return;
+    }
+    door_.workers.Submit([this] {
+      filled_ = Fill();
+      filled_.ok() ? Send() : EndWith(filled_);
+    });
   }
 
-  // Makes `ahead_` the message of the bytes from next_ on, which are read to where they are sent
-  // from.
+  // The message after the one that the client does not take is made again when it is wanted.
+  void ForgetAhead() {
+    MutexLock lock(mutex_);
+    if (!sending_ || ahead_ != Ahead::kMade) return;
+    next_message_.Clear();
+    next_ = sent_end_;
+    ahead_ = Ahead::kNone;
+  }
+
+  // Makes `next_message_` of the bytes from next_ on, which are read to where they are sent from.
   absl::Status Fill() {
-    const size_t length = static_cast<size_t>(std::min<uint64_t>(kReadDataBytes, end_ - next_));
+    const size_t most = door_.message_memory.plenty() ? kReadDataBytes : kShortReadDataBytes;
+    const size_t length = static_cast<size_t>(std::min<uint64_t>(most, end_ - next_));
     const std::string head = EncodeReadHead(next_, reader_.info.size_bytes, length);
     grpc_slice message = door_.message_memory.New(head.size() + length);
     const grpc::Slice slice(message, grpc::Slice::STEAL_REF);
@@ -259,16 +320,15 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, publ
         return absl::DataLossError("the file of the blob is shorter than the blob");
       }
     }
-    ahead_ = grpc::ByteBuffer(&slice, 1);
+    next_message_ = grpc::ByteBuffer(&slice, 1);
     next_ += length;
     return absl::OkStatus();
   }
 
-  uint64_t SentBytes() const { return next_ - request_.offset(); }
-
   // Nothing of the stream may be touched after it: the call may be over at once.
   void EndWith(const absl::Status& status) {
-    Finish(EndCall(record_, status, request_.repository(), status.ok() ? SentBytes() : 0));
+    const uint64_t sent_bytes = taken_end_ == 0 ? 0 : taken_end_ - request_.offset();
+    Finish(EndCall(record_, status, request_.repository(), sent_bytes));
   }
 
   GrpcDoor& door_;
@@ -277,14 +337,20 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, publ
   const grpc::ByteBuffer& encoded_;  // the request; lives as long as the call
   v1::ReadRequest request_;
   BlobReader reader_;
-  uint64_t next_ = 0;
+  uint64_t next_ = 0;       // where the message after `next_message_` begins
+  uint64_t sent_end_ = 0;   // and the one after `response_`
+  uint64_t taken_end_ = 0;  // and the one after what the client has taken
   uint64_t end_ = 0;
-  grpc::ByteBuffer response_;     // being sent
-  grpc::ByteBuffer ahead_;        // made by Fill
-  std::atomic<int> running_ = 0;  // of the write and the fill beside it
-  bool written_ = false;
+  grpc::ByteBuffer response_;      // being sent
+  grpc::ByteBuffer next_message_;  // made by Fill
   absl::Status filled_;
   TurnTaking turns_;
+  // Between Send and GoOn the sender, the maker and the watch share these; what Fill writes belongs
+  // to its thread while ahead_ is kInTheMaking, and to whoever holds the mutex after that.
+  Mutex mutex_;
+  bool sending_ = false;
+  bool written_ = false;
+  Ahead ahead_ = Ahead::kNone;
 };
 
 }  // namespace

@@ -1,19 +1,50 @@
 #include "daemon/grpc/message_memory.h"
 
+#include <sys/mman.h>
+
+#include <atomic>
+#include <new>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "storage/base/mutex.h"
 
 namespace varve {
+namespace {
 
-using Block = std::unique_ptr<char[]>;
+// From this size on a message has pages of its own: 8 of 4 KiB, of which the last is half empty in
+// the mean.
+constexpr size_t kOwnPagesBytes = 32 * 1024;
+
+// Memory that goes back to the system when it ends: what an allocator frees it may keep,
+// and blocks of thousands of streams are gigabytes.
+class Block {
+ public:
+  explicit Block(size_t bytes)
+      : start_(mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)),
+        bytes_(bytes) {
+    if (start_ == MAP_FAILED) throw std::bad_alloc();  // as every allocation does
+  }
+  ~Block() {
+    if (start_ != nullptr) munmap(start_, bytes_);
+  }
+  Block(Block&& other) noexcept
+      : start_(std::exchange(other.start_, nullptr)), bytes_(other.bytes_) {}
+  Block& operator=(Block&&) = delete;
+
+  void* start() const { return start_; }
+
+ private:
+  void* start_;
+  size_t bytes_;
+};
+
+}  // namespace
 
 class MessageMemory::Blocks {
  public:
-  Blocks(size_t block_bytes, size_t max_idle) : block_bytes_(block_bytes), max_idle_(max_idle) {
-    idle_.reserve(max_idle);
-  }
+  explicit Blocks(const Limits& limits) : limits_(limits) { idle_.reserve(limits.idle_blocks); }
 
   Block Take() ABSL_LOCKS_EXCLUDED(mutex_) {
     {
@@ -24,15 +55,17 @@ class MessageMemory::Blocks {
         return block;
       }
     }
-    return std::make_unique_for_overwrite<char[]>(block_bytes_);
+    return Block(limits_.block_bytes);
   }
 
   void Return(Block block) ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(mutex_);
-    if (idle_.size() < max_idle_) idle_.push_back(std::move(block));
+    if (idle_.size() < limits_.idle_blocks) idle_.push_back(std::move(block));
   }
 
-  size_t block_bytes() const { return block_bytes_; }
+  void Count(size_t bytes) { used_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
+  void Uncount(size_t bytes) { used_bytes_.fetch_sub(bytes, std::memory_order_relaxed); }
+  size_t used_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
 
   size_t idle() const ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(mutex_);
@@ -40,36 +73,51 @@ class MessageMemory::Blocks {
   }
 
  private:
-  const size_t block_bytes_;
-  const size_t max_idle_;
+  const Limits limits_;
+  std::atomic<size_t> used_bytes_ = 0;
   mutable Mutex mutex_;
   std::vector<Block> idle_ ABSL_GUARDED_BY(mutex_);
 };
 
-// What a slice of a block holds until its last reference is gone.
+// What a slice holds until its last reference is gone.
 struct MessageMemory::Loan {
   std::shared_ptr<Blocks> blocks;
-  Block block;
+  size_t counted_bytes = 0;
+  std::optional<Block> block;      // to be returned
+  std::optional<Block> own_pages;  // of a size that is not kept
+  std::unique_ptr<char[]> small;   // when it has neither
 
   static void End(void* loan) {
     const std::unique_ptr<Loan> ended(static_cast<Loan*>(loan));
-    ended->blocks->Return(std::move(ended->block));
+    ended->blocks->Uncount(ended->counted_bytes);
+    if (ended->block) ended->blocks->Return(*std::move(ended->block));
   }
 };
 
-MessageMemory::MessageMemory(size_t block_bytes, size_t max_idle)
-    : blocks_(std::make_shared<Blocks>(block_bytes, max_idle)) {}
+MessageMemory::MessageMemory(const Limits& limits)
+    : limits_(limits), blocks_(std::make_shared<Blocks>(limits)) {}
 
 MessageMemory::~MessageMemory() = default;
 
 grpc_slice MessageMemory::New(size_t bytes) {
-  // "Large": never kept within the handle itself, so that all handles mean the same bytes.
-  if (bytes < blocks_->block_bytes() / 2 || bytes > blocks_->block_bytes()) {
-    return grpc_slice_malloc_large(bytes);
+  auto loan = std::make_unique<Loan>();
+  loan->blocks = blocks_;
+  loan->counted_bytes = bytes;
+  void* start = nullptr;
+  if (bytes >= limits_.block_bytes / 2 && bytes <= limits_.block_bytes) {
+    loan->counted_bytes = limits_.block_bytes;
+    start = loan->block.emplace(blocks_->Take()).start();
+  } else if (bytes >= kOwnPagesBytes) {
+    start = loan->own_pages.emplace(bytes).start();
+  } else {
+    loan->small = std::make_unique_for_overwrite<char[]>(bytes);
+    start = loan->small.get();
   }
-  auto* const loan = new Loan{blocks_, blocks_->Take()};  // until End
-  return grpc_slice_new_with_user_data(loan->block.get(), bytes, &Loan::End, loan);
+  blocks_->Count(loan->counted_bytes);
+  return grpc_slice_new_with_user_data(start, bytes, &Loan::End, loan.release());  // until End
 }
+
+size_t MessageMemory::used_bytes() const { return blocks_->used_bytes(); }
 
 size_t MessageMemory::idle_blocks() const { return blocks_->idle(); }
 

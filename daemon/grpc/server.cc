@@ -55,6 +55,12 @@ constexpr size_t kMaxBufferedBytes = 512 * kMiB;
 // Messages of Blobs.Read whose memory is kept for the next ones, 1 MiB each: a read in progress has
 // about three.
 constexpr size_t kIdleMessages = 16;
+// What the messages of all reads may take, which the library's quota does not count. In the first
+// half a read has two of 1 MiB, so that 64 run at full speed; then one of 64 KiB, so that 2,000
+// more go on. Past that, the read whose client has taken nothing for longest gives way.
+constexpr size_t kMaxReadMessageBytes = 256 * kMiB;
+static_assert(kMaxReadMessageBytes / 2 >= 64 * 2 * kReadDataBytes);
+static_assert(kMaxReadMessageBytes / 2 >= 2000 * kShortReadDataBytes);
 // Only the reflection service is synchronous, one thread a call; this bounds them.
 constexpr int kMaxSynchronousThreads = 16;
 constexpr int kMaxStreamsPerConnection = 4096;
@@ -211,7 +217,8 @@ class Server final : public GrpcServer {
   CallWorkers workers_;
   StreamWatch watch_;
   EventFeed feed_;
-  MessageMemory message_memory_{kReadDataBytes + kMaxReadHeadBytes, kIdleMessages};
+  MessageMemory message_memory_{
+      {kReadDataBytes + kMaxReadHeadBytes, kIdleMessages, kMaxReadMessageBytes}};
   GrpcDoor door_;
   std::vector<std::unique_ptr<grpc::Service>> services_;
   int port_ = 0;

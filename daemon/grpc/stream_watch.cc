@@ -24,6 +24,21 @@ void StreamWatch::Remove(WatchedStream* stream) {
   streams_.erase(stream);
 }
 
+bool StreamWatch::EndLongestWaiting(std::chrono::milliseconds at_least) {
+  WatchedStream::Time longest = std::chrono::steady_clock::now() - at_least;
+  WatchedStream* waiting = nullptr;
+  MutexLock lock(mutex_);
+  for (WatchedStream* stream : streams_) {
+    const std::optional<WatchedStream::Time> since = stream->HoldsMemorySince();
+    if (!since || *since > longest) continue;
+    longest = *since;
+    waiting = stream;
+  }
+  if (waiting == nullptr) return false;
+  waiting->GiveWay();
+  return true;
+}
+
 void StreamWatch::Run() {
   MutexLock lock(mutex_);
   while (!stopping_) {

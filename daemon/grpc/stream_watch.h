@@ -5,6 +5,7 @@
 #define VARVE_DAEMON_GRPC_STREAM_WATCH_H_
 
 #include <chrono>
+#include <optional>
 #include <thread>
 
 #include "absl/container/flat_hash_set.h"
@@ -14,8 +15,16 @@ namespace varve {
 
 class WatchedStream {
  public:
-  // Called from the watch's thread between Add and Remove. Must not block, nor call the watch.
-  virtual void EndIfStalled(std::chrono::steady_clock::time_point now) = 0;
+  using Time = std::chrono::steady_clock::time_point;
+
+  // All are called between Add and Remove, and must not block, nor call the watch.
+  // Ends the stream if its client has done nothing for too long, and lets go of what can be made
+  // again if it has done nothing for a while. From the watch's thread.
+  virtual void EndIfStalled(Time now) = 0;
+  // Since when it holds memory that its client does not take; nullopt: it holds none, or it works.
+  virtual std::optional<Time> HoldsMemorySince() { return std::nullopt; }
+  // Ends it to give that memory to others.
+  virtual void GiveWay() {}
 
  protected:
   ~WatchedStream() = default;
@@ -31,6 +40,9 @@ class StreamWatch {
   void Add(WatchedStream* stream) ABSL_LOCKS_EXCLUDED(mutex_);
   // After return the stream is not called any more.
   void Remove(WatchedStream* stream) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Ends the stream that has held memory for longest while its client takes nothing; false when
+  // none has for `at_least`. Looks at all streams.
+  bool EndLongestWaiting(std::chrono::milliseconds at_least) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   void Run() ABSL_LOCKS_EXCLUDED(mutex_);

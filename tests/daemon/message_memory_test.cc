@@ -1,6 +1,7 @@
 // Memory of messages: used again once nobody refers to it, bounded, and safe to outlive its owner.
 #include "daemon/grpc/message_memory.h"
 
+#include <cstdint>
 #include <cstring>
 #include <optional>
 #include <thread>
@@ -12,13 +13,14 @@ namespace varve {
 namespace {
 
 constexpr size_t kBlockBytes = 4096;
+constexpr size_t kNoLimit = SIZE_MAX;
 
 void Fill(grpc_slice slice, int value) {
   std::memset(GRPC_SLICE_START_PTR(slice), value, GRPC_SLICE_LENGTH(slice));
 }
 
 TEST(MessageMemoryTest, ABlockIsUsedAgainOnlyAfterItsLastReferenceIsGone) {
-  MessageMemory memory(kBlockBytes, 4);
+  MessageMemory memory({kBlockBytes, 4, kNoLimit});
   const grpc_slice first = memory.New(kBlockBytes);
   ASSERT_EQ(GRPC_SLICE_LENGTH(first), kBlockBytes);
   const uint8_t* const start = GRPC_SLICE_START_PTR(first);
@@ -42,7 +44,7 @@ TEST(MessageMemoryTest, ABlockIsUsedAgainOnlyAfterItsLastReferenceIsGone) {
 }
 
 TEST(MessageMemoryTest, NoMoreThanTheLimitIsKept) {
-  MessageMemory memory(kBlockBytes, 2);
+  MessageMemory memory({kBlockBytes, 2, kNoLimit});
   std::vector<grpc_slice> slices;
   for (int i = 0; i < 5; ++i) slices.push_back(memory.New(kBlockBytes));
   for (const grpc_slice& slice : slices) grpc_slice_unref(slice);
@@ -50,7 +52,7 @@ TEST(MessageMemoryTest, NoMoreThanTheLimitIsKept) {
 }
 
 TEST(MessageMemoryTest, SmallAndOversizedMessagesHoldNoBlock) {
-  MessageMemory memory(kBlockBytes, 2);
+  MessageMemory memory({kBlockBytes, 2, kNoLimit});
   for (const size_t bytes : {size_t{0}, size_t{1}, kBlockBytes / 2 - 1, kBlockBytes + 1}) {
     const grpc_slice slice = memory.New(bytes);
     ASSERT_EQ(GRPC_SLICE_LENGTH(slice), bytes);
@@ -61,7 +63,8 @@ TEST(MessageMemoryTest, SmallAndOversizedMessagesHoldNoBlock) {
 }
 
 TEST(MessageMemoryTest, ASliceMayOutliveItsOwner) {
-  std::optional<MessageMemory> memory(std::in_place, kBlockBytes, 2);
+  std::optional<MessageMemory> memory(std::in_place,
+                                      MessageMemory::Limits{kBlockBytes, 2, kNoLimit});
   const grpc_slice slice = memory->New(kBlockBytes);
   memory.reset();
   Fill(slice, 'x');
@@ -69,8 +72,33 @@ TEST(MessageMemoryTest, ASliceMayOutliveItsOwner) {
   grpc_slice_unref(slice);  // the sanitizer would tell of memory that is lost or freed before
 }
 
+TEST(MessageMemoryTest, WhatIsGivenOutCountsUntilItsLastReferenceIsGone) {
+  MessageMemory memory({kBlockBytes, 1, 4 * kBlockBytes});
+  EXPECT_TRUE(memory.plenty());
+  const grpc_slice small = memory.New(100);
+  EXPECT_EQ(memory.used_bytes(), 100u);
+  const grpc_slice first = memory.New(kBlockBytes / 2);
+  EXPECT_EQ(memory.used_bytes(), 100 + kBlockBytes) << "a block is taken whole";
+  const grpc_slice part = grpc_slice_sub(first, 10, 2000);
+  const grpc_slice second = memory.New(kBlockBytes);
+  EXPECT_FALSE(memory.plenty());
+  EXPECT_FALSE(memory.exhausted());
+  const grpc_slice third = memory.New(2 * kBlockBytes);
+  EXPECT_TRUE(memory.exhausted());
+
+  grpc_slice_unref(third);
+  grpc_slice_unref(second);
+  EXPECT_FALSE(memory.exhausted());
+  grpc_slice_unref(first);
+  EXPECT_EQ(memory.used_bytes(), 100 + kBlockBytes) << "a part of it is still being sent";
+  grpc_slice_unref(part);
+  grpc_slice_unref(small);
+  EXPECT_EQ(memory.used_bytes(), 0u);
+  EXPECT_TRUE(memory.plenty());
+}
+
 TEST(MessageMemoryTest, ThreadsNeverShareABlock) {
-  MessageMemory memory(kBlockBytes, 4);
+  MessageMemory memory({kBlockBytes, 4, kNoLimit});
   std::vector<std::thread> threads;
   for (int value = 1; value <= 8; ++value) {
     threads.emplace_back([&memory, value] {
