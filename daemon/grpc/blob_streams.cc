@@ -25,9 +25,10 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 constexpr CallKind kWrite{"Blobs.Write", Subject::kUpload, true};
 constexpr CallKind kRead{"Blobs.Read", Subject::kBlob, false};
 
-// A client that takes nothing for so long gets its next message made when it takes the one before;
-// while memory is short, others may have its place.
+// A client that takes nothing for so long gets its next message made when it takes the one before.
 constexpr std::chrono::milliseconds kForgetAheadAfter{1000};
+// While memory is short, another one may have its place. One that takes what it gets is far below.
+constexpr std::chrono::milliseconds kGiveWayAfter{100};
 
 // Whose turn it is. Only the side whose turn it is may go on; that makes a stream single-threaded.
 enum class Turn { kClient, kServer };
@@ -220,9 +221,10 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, publ
   }
 
   absl::Status MakeRoom() {
-    if (!door_.message_memory.exhausted() || door_.watch.EndLongestWaiting(kForgetAheadAfter)) {
+    if (!door_.message_memory.crowded() || door_.watch.EndLongestWaiting(kGiveWayAfter)) {
       return absl::OkStatus();
     }
+    if (!door_.message_memory.exhausted()) return absl::OkStatus();
     return absl::ResourceExhaustedError("too many reads are in progress; try again");
   }
 

@@ -33,7 +33,8 @@ class MessageMemory {
 
   // While there is plenty, messages may be whole blocks, and one made ahead of each that is sent.
   bool plenty() const { return used_bytes() < limits_.max_bytes / 2; }
-  // Somebody who takes nothing has to give way before another stream begins.
+  // Somebody who takes nothing has to give way when another stream begins.
+  bool crowded() const { return used_bytes() >= limits_.max_bytes / 4 * 3; }
   bool exhausted() const { return used_bytes() >= limits_.max_bytes; }
 
   size_t used_bytes() const;

@@ -57,7 +57,8 @@ constexpr size_t kMaxBufferedBytes = 512 * kMiB;
 constexpr size_t kIdleMessages = 16;
 // What the messages of all reads may take, which the library's quota does not count. In the first
 // half a read has two of 1 MiB, so that 64 run at full speed; then one of 64 KiB, so that 2,000
-// more go on. Past that, the read whose client has taken nothing for longest gives way.
+// more go on. Past three quarters, the read whose client has taken nothing for longest gives
+// way to each that begins.
 constexpr size_t kMaxReadMessageBytes = 256 * kMiB;
 static_assert(kMaxReadMessageBytes / 2 >= 64 * 2 * kReadDataBytes);
 static_assert(kMaxReadMessageBytes / 2 >= 2000 * kShortReadDataBytes);

@@ -82,13 +82,14 @@ TEST(MessageMemoryTest, WhatIsGivenOutCountsUntilItsLastReferenceIsGone) {
   const grpc_slice part = grpc_slice_sub(first, 10, 2000);
   const grpc_slice second = memory.New(kBlockBytes);
   EXPECT_FALSE(memory.plenty());
-  EXPECT_FALSE(memory.exhausted());
+  EXPECT_FALSE(memory.crowded());
   const grpc_slice third = memory.New(2 * kBlockBytes);
+  EXPECT_TRUE(memory.crowded());
   EXPECT_TRUE(memory.exhausted());
 
   grpc_slice_unref(third);
-  grpc_slice_unref(second);
   EXPECT_FALSE(memory.exhausted());
+  grpc_slice_unref(second);
   grpc_slice_unref(first);
   EXPECT_EQ(memory.used_bytes(), 100 + kBlockBytes) << "a part of it is still being sent";
   grpc_slice_unref(part);
