@@ -23,6 +23,7 @@
 #include "storage/catalog/leases.h"
 #include "storage/catalog/names.h"
 #include "storage/catalog/promises.h"
+#include "storage/index/counter.h"
 #include "storage/index/keys.h"
 #include "storage/index/rocksdb_index.h"
 #include "storage/index/rows.h"
@@ -50,7 +51,7 @@ std::string NewUuid(RandomSource& random) {
 class Engine final : public Store {
  public:
   Engine(const std::string& directory, const EngineOptions& options, StoreFile store,
-         std::unique_ptr<FileLock> lock, std::unique_ptr<Index> index, uint64_t stored_bytes)
+         std::unique_ptr<FileLock> lock, std::unique_ptr<Index> index, int64_t stored_bytes)
       : directory_(directory),
         options_(options),
         store_(std::move(store)),
@@ -59,7 +60,7 @@ class Engine final : public Store {
         ids_(*index_),
         unnamed_(ids_),
         files_(*options.file_system, StrCat(directory, "/blobs")),
-        removals_(*index_, files_),
+        removals_(*index_, files_, unnamed_, *options.clock),
         space_(*options.file_system, directory, {options.max_bytes, options.min_free_bytes},
                stored_bytes),
         reserve_(*options.file_system, StrCat(directory, "/RESERVE"), options.reserve_bytes),
@@ -75,12 +76,18 @@ class Engine final : public Store {
         holds_({*index_, blobs_, catalog_, *options.clock}),
         leases_({*index_, blobs_, *options.clock, *options.random}),
         ingests_({*index_, blobs_, files_, unnamed_, space_, *options.clock, *options.random,
-                  catalog_, options.ingest_expiry_nanos, options.large_blob_bytes}),
+                  catalog_, options.ingest_expiry_nanos, options.large_blob_bytes,
+                  options.max_uploads}),
         reclaimer_({*index_, blobs_, removals_, promises_, space_, *options.clock}),
         prunes_(*options.clock, *options.random,
                 [this](const PruneRequest& request, const PruneObserver& observer) {
                   return RunPrune(request, observer);
-                }) {}
+                }) {
+    if (stored_bytes >= 0) return;
+    MutexLock lock_problems(problems_mutex_);
+    problems_.push_back(StrCat("the statistics say that the store holds ", stored_bytes,
+                               " bytes, which is taken as none; varve fsck tells more"));
+  }
 
   // Finds what a crash left; looks only at rows and files that can be unfinished.
   absl::Status Recover();
@@ -111,11 +118,13 @@ class Engine final : public Store {
     if (!repository.empty()) RETURN_IF_ERROR(ValidateRepositoryName(repository));
     return ingests_.Resume(repository, id);
   }
+  absl::StatusOr<Page<UploadInfo>> ListUploads(const PageRequest& page) override {
+    return ingests_.List(page);
+  }
+  absl::Status AbortUpload(std::string_view id) override { return ingests_.Abort(id); }
 
   absl::StatusOr<ManifestInfo> PutManifest(std::string_view repository,
-                                           const PutManifestRequest& request) override {
-    return catalog_.PutManifest(repository, request);
-  }
+                                           const PutManifestRequest& request) override;
   absl::StatusOr<Manifest> GetManifest(std::string_view repository,
                                        const ManifestReference& reference) override {
     return catalog_.GetManifest(repository, reference);
@@ -216,7 +225,7 @@ class Engine final : public Store {
   absl::StatusOr<StoreInfo> Info() override;
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override;
   absl::StatusOr<CheckReport> Check(const CheckObserver& observer) override {
-    return ReferenceCheck({*index_, blobs_, files_, unnamed_, ingests_, reclaimer_,
+    return ReferenceCheck({*index_, blobs_, files_, unnamed_, removals_, ingests_, reclaimer_,
                            holds_.changes(), leases_.changes()},
                           observer)
         .Run();
@@ -234,9 +243,11 @@ class Engine final : public Store {
   absl::Status RemoveOrphans();
   absl::Status SaveLowWater();
   absl::Status Sweep(ReclaimReport* report);
+  void TakeProblems(ReclaimReport* report) ABSL_LOCKS_EXCLUDED(problems_mutex_);
   absl::Status ExpireClaims() {
-    RETURN_IF_ERROR(holds_.Expire());
-    return leases_.Expire();
+    absl::Status first_error = holds_.Expire();
+    first_error.Update(leases_.Expire());
+    return first_error;
   }
   DanglingSet::Parts ImageParts() { return {*index_, blobs_, files_, catalog_}; }
   DeletionRunner DeletionsWithReserve() {
@@ -263,6 +274,8 @@ class Engine final : public Store {
   UnnamedFiles unnamed_;
   BlobFiles files_;
   Removals removals_;
+  Mutex problems_mutex_;
+  std::vector<std::string> problems_ ABSL_GUARDED_BY(problems_mutex_);  // of the start
   Space space_;
   Mutex reserve_mutex_;
   ReserveFile reserve_ ABSL_GUARDED_BY(reserve_mutex_);
@@ -282,6 +295,15 @@ class Engine final : public Store {
 absl::StatusOr<ImageMatch> Engine::FindImage(std::string_view name) {
   ASSIGN_OR_RETURN(FoundImage found, catalog_.FindImage(name));
   return std::move(found.match);
+}
+
+absl::StatusOr<ManifestInfo> Engine::PutManifest(std::string_view repository,
+                                                 const PutManifestRequest& request) {
+  for (;;) {
+    absl::StatusOr<ManifestInfo> put = catalog_.PutManifest(repository, request);
+    const bool lacks_room = absl::IsResourceExhausted(put.status());
+    if (!lacks_room || !ingests_.GiveWay(/*client=*/"", request.bytes.size())) return put;
+  }
 }
 
 absl::StatusOr<RemovedImage> Engine::RemoveImage(std::string_view name, bool force) {
@@ -314,8 +336,8 @@ absl::StatusOr<PruneReport> Engine::RunPrune(const PruneRequest& request,
 }
 
 absl::StatusOr<DiskUsage> Engine::MeasureDiskUsage() {
-  return varve::MeasureDiskUsage(
-      {ImageParts(), ingests_, *options_.file_system, StrCat(directory_, "/index")});
+  return varve::MeasureDiskUsage({ImageParts(), ingests_, *options_.file_system,
+                                  StrCat(directory_, "/index"), StrCat(directory_, "/RESERVE")});
 }
 
 absl::StatusOr<StoreInfo> Engine::Info() {
@@ -350,17 +372,14 @@ absl::Status Engine::RemoveOrphans() {
   ASSIGN_OR_RETURN(const FileId end, ids_.UpperBound());
   ASSIGN_OR_RETURN(const std::vector<FileId> files, files_.List(low_water, end));
   const absl::flat_hash_set<FileId> uploads = ingests_.Files();
-  // One removed file of each directory, whose removal stands for those of all its neighbours.
-  absl::flat_hash_map<FileId, FileId> removed;
+  std::vector<FileId> unnamed;
   for (const FileId file : files) {
     if (uploads.contains(file)) continue;
     ASSIGN_OR_RETURN(const std::optional<std::string> owner, index_->Get(FileKey(file)));
-    if (owner.has_value()) continue;
-    RETURN_IF_ERROR(files_.Remove(file));
-    removed[file / kFilesPerDirectory] = file;
+    if (!owner.has_value()) unnamed.push_back(file);
   }
   // Before the low-water mark passes them: a file that came back below it would never be found.
-  for (const auto& [directory, file] : removed) RETURN_IF_ERROR(files_.SyncEntry(file));
+  RETURN_IF_ERROR(removals_.RemoveUnnamed(std::move(unnamed)));
   return SaveLowWater();
 }
 
@@ -400,17 +419,41 @@ absl::StatusOr<ReclaimReport> Engine::Reclaim() {
 }
 
 absl::Status Engine::Sweep(ReclaimReport* report) {
-  const absl::Status unlinked = catalog_.FinishUnlinking();
-  ASSIGN_OR_RETURN(*report, reclaimer_.Run());
+  // Each step runs whatever became of the others: what one of them cannot deal with holds up
+  // nobody.
+  absl::Status first_error = catalog_.FinishUnlinking();
+  absl::StatusOr<ReclaimReport> reclaimed = reclaimer_.Run();
+  first_error.Update(reclaimed.status());
+  if (reclaimed.ok()) *report = *std::move(reclaimed);
   // These go by the wall clock: after a jump of it, which the reclaimer notices, they wait too.
   if (!promises_.HoldsEverything()) {
     ingests_.Expire();
-    RETURN_IF_ERROR(catalog_.ExpireLinks());
-    RETURN_IF_ERROR(ExpireClaims());
+    first_error.Update(catalog_.ExpireLinks());
+    first_error.Update(ExpireClaims());
   }
-  RETURN_IF_ERROR(pull_times_.Flush(*index_));
-  RETURN_IF_ERROR(SaveLowWater());
-  return unlinked;
+  ingests_.CheckpointIdle();
+  first_error.Update(pull_times_.Flush(*index_));
+  first_error.Update(SaveLowWater());
+  TakeProblems(report);
+  if (!absl::IsDataLoss(first_error)) return first_error;
+  // One damaged row: the pass went round it.
+  report->problems.push_back(std::string(first_error.message()));
+  return absl::OkStatus();
+}
+
+void Engine::TakeProblems(ReclaimReport* report) {
+  report->kept_aside += removals_.kept_aside();
+  const auto take = [&](std::vector<std::string> problems) {
+    for (std::string& problem : problems) {
+      if (report->problems.size() < kMaxReclaimProblems) {
+        report->problems.push_back(std::move(problem));
+      }
+    }
+  };
+  take(removals_.TakeProblems());
+  take(ingests_.TakeProblems());
+  MutexLock lock(problems_mutex_);
+  take(std::exchange(problems_, {}));
 }
 
 std::string ParentOf(std::string path) {
@@ -478,12 +521,9 @@ absl::StatusOr<std::unique_ptr<Store>> OpenEngine(const std::string& directory,
   RETURN_IF_ERROR(index.status());
   RETURN_IF_ERROR(CheckIndexBelongs(**index, store, file_system, blobs_directory));
 
-  uint64_t stored_bytes = 0;
   ASSIGN_OR_RETURN(const std::optional<std::string> counted,
                    (*index)->Get(CounterKey("blob_bytes")));
-  if (counted.has_value()) {
-    ASSIGN_OR_RETURN(stored_bytes, DecodeNumber(*counted));
-  }
+  const int64_t stored_bytes = counted.has_value() ? DecodeCounter(*counted) : 0;
   auto engine = std::make_unique<Engine>(directory, options, store, std::move(lock),
                                          *std::move(index), stored_bytes);
   RETURN_IF_ERROR(engine->Recover());

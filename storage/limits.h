@@ -67,10 +67,18 @@ inline constexpr size_t kMaxPageRows = 1000;
 // Digests of one FindMissing: 10,000 x ~75 B = 750 kB, under gRPC's 4 MiB message limit.
 inline constexpr size_t kMaxFindMissingDigests = 10'000;
 
-// An open upload costs ~1 KiB, or up to 64 KiB while it is small: 4,096 x 64 KiB = 256 MiB would be
-// too much, so the small buffers are counted apart (kMaxBufferedIngestBytes).
-inline constexpr size_t kMaxOpenIngests = 4096;
+// Open uploads. One that nobody works on costs ~1 KiB: 64 Ki x 1 KiB = 64 MiB. The bytes of small
+// ones, up to 64 KiB each, would be 4 GiB: they are counted apart, and past their limit go to
+// files.
+inline constexpr size_t kMaxOpenIngests = 64 * kKiB;
 inline constexpr size_t kMaxBufferedIngestBytes = 32 * kMiB;
+// On a full disk, uploads give way to others when nobody worked on them for so long.
+inline constexpr int64_t kIdleIngestNanos = 60ll * 1'000'000'000;
+// A file that is garbage from a crash on must be found at the next start: so an upload saves where
+// it stands at least this often, and what a start looks at stays recent.
+inline constexpr int64_t kIngestCheckpointNanos = 180ll * 1'000'000'000;
+// What one pass of the reclaimer tells the log: 16 x ~200 B.
+inline constexpr size_t kMaxReclaimProblems = 16;
 inline constexpr size_t kMaxIngestIdBytes = 128;
 // The synced offset of a large upload trails the received one by at most this.
 inline constexpr uint64_t kIngestCheckpointBytes = 256 * kMiB;

@@ -45,8 +45,9 @@ class Ingest {
   virtual IngestStatus status() const = 0;
   // Announces `more` further bytes, so that a full disk is found before they are sent.
   virtual absl::Status Expect(uint64_t more_bytes) = 0;
-  // `offset` must be status().offset_bytes, else OutOfRange. After ResourceExhausted or Unavailable
-  // the upload is dead and its space is given back.
+  // `offset` must be status().offset_bytes, else OutOfRange. ResourceExhausted when there is no
+  // room, after uploads that nobody works on gave way: what was received stays, status() says how
+  // much, and the upload can go on when there is some. After any other error it is dropped.
   virtual absl::Status Append(uint64_t offset, std::string_view bytes) = 0;
   // Starts again at offset 0, dropping what was received.
   virtual absl::Status Restart() = 0;
@@ -76,10 +77,15 @@ class Store {
   virtual absl::Status DeleteBlob(std::string_view repository, const Digest& digest) = 0;
 
   // Uploads. Another holder of the same id: waits up to a second, then Aborted. "" = whole store.
+  // When there are kMaxOpenIngests already, the client with most of them loses its idlest empty
+  // one; ResourceExhausted with kRetryAfterPayload when that does not help.
   virtual absl::StatusOr<std::unique_ptr<Ingest>> BeginIngest(std::string_view repository,
                                                               IngestOptions options) = 0;
   virtual absl::StatusOr<std::unique_ptr<Ingest>> ResumeIngest(std::string_view repository,
                                                                std::string_view id) = 0;
+  virtual absl::StatusOr<Page<UploadInfo>> ListUploads(const PageRequest& page) = 0;  // by id
+  // Of any repository; waits and Aborted as ResumeIngest.
+  virtual absl::Status AbortUpload(std::string_view id) = 0;
 
   // Manifests. Put: InvalidArgument for what is malformed, FailedPrecondition when it names content
   // that is absent (payload kMissingDigestPayload: the digest).
@@ -188,6 +194,9 @@ class Store {
 
 // Status payload that names the digest a manifest put missed: "sha256:…".
 inline constexpr char kMissingDigestPayload[] = "varve/missing-digest";
+// Status payload of ResourceExhausted when it is a limit of how much may go on at once: after so
+// many seconds, in decimal, the same call may succeed.
+inline constexpr char kRetryAfterPayload[] = "varve/retry-after-seconds";
 
 }  // namespace varve
 

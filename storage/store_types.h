@@ -27,6 +27,9 @@ struct IngestOptions {
   std::string id;
   DigestAlgorithm algorithm = DigestAlgorithm::kSha256;  // what is hashed while bytes arrive
   std::optional<uint64_t> size_bytes;  // when known: room is reserved, or ResourceExhausted at once
+  // Whom the upload counts for when there are too many of them: an address, or "" for a client of
+  // this machine's socket.
+  std::string client;
 };
 
 struct IngestStatus {
@@ -34,6 +37,18 @@ struct IngestStatus {
   uint64_t offset_bytes = 0;  // bytes received so far: where the next Append must start
   int64_t started_nanos = 0;
   int64_t updated_nanos = 0;
+};
+
+// An unfinished upload, as people see it.
+struct UploadInfo {
+  std::string id;
+  std::string repository;  // "": the whole store
+  std::string client;      // IngestOptions::client of whoever began it; "" after a restart
+  uint64_t received_bytes = 0;
+  int64_t started_nanos = 0;
+  int64_t updated_nanos = 0;
+  int64_t expires_nanos = 0;  // unless it goes on
+  bool in_request = false;    // a request works on it now
 };
 
 // What a manifest is called in a request: a tag or a digest.
@@ -349,6 +364,7 @@ struct DiskUsage {
   Part unreferenced;  // of both: blobs that nothing keeps, waiting for the reclaimer
   Part uploads;       // unfinished ones
   uint64_t index_disk_bytes = 0;
+  uint64_t reserve_disk_bytes = 0;  // set aside, so that deletions work on a full disk
 };
 
 // One thing that a check found wrong.
@@ -394,6 +410,9 @@ struct ReclaimReport {
   uint64_t blobs = 0;        // records removed
   uint64_t freed_bytes = 0;  // disk space that the removed files gave back
   uint64_t deferred = 0;     // kept for now because of a promise
+  uint64_t kept_aside = 0;   // files and rows that could not be dealt with: tried again later
+  // What went wrong, a sentence each, for the log. At most kMaxReclaimProblems of them.
+  std::vector<std::string> problems;
 };
 
 }  // namespace varve

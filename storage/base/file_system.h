@@ -89,6 +89,8 @@ class FileSystem {
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
   // OK when it is there already; the parent must exist.
   virtual absl::Status CreateDirectory(const std::string& path) = 0;
+  // Of an empty one; else FailedPrecondition.
+  virtual absl::Status RemoveDirectory(const std::string& path) = 0;
   // Names (not paths) of the entries, unordered, without "." and "..".
   virtual absl::StatusOr<std::vector<std::string>> List(const std::string& directory) = 0;
   virtual absl::Status SyncDirectory(const std::string& path) = 0;

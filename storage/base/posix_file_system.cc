@@ -249,6 +249,11 @@ class MachineFileSystem final : public FileSystem {
     return Failed(error, "create directory", path);
   }
 
+  absl::Status RemoveDirectory(const std::string& path) override {
+    if (rmdir(path.c_str()) == 0) return absl::OkStatus();
+    return Failed(errno, "remove directory", path);
+  }
+
   absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override {
     const std::unique_ptr<DIR, int (*)(DIR*)> stream(opendir(directory.c_str()), closedir);
     if (stream == nullptr) return Failed(errno, "list", directory);

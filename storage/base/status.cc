@@ -28,6 +28,8 @@ absl::Status ErrnoToStatus(int error, std::string_view operation) {
     case EDQUOT:
       // Goes to clients as it is, so it names no path.
       return absl::ResourceExhaustedError("the disk is full; prune images or add space");
+    case ENOTEMPTY:
+      return absl::FailedPreconditionError(message);
     default:
       return absl::UnavailableError(message);
   }

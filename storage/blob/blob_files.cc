@@ -12,7 +12,7 @@
 namespace varve {
 namespace {
 
-constexpr size_t kMaxRememberedRanges = 16;
+constexpr size_t kMaxRememberedRanges = 1024;
 
 std::string RangeName(FileId id) { return absl::StrFormat("%06x", id / kFilesPerDirectory); }
 
@@ -36,21 +36,35 @@ std::string BlobFiles::Name(FileId id) {
 }
 
 absl::Status BlobFiles::EnsureRangeDirectory(const std::string& range) {
-  {
+  const auto is_durable = [&] {
     MutexLock lock(mutex_);
-    if (durable_ranges_.contains(range)) return absl::OkStatus();
+    return durable_ranges_.contains(range);
+  };
+  if (is_durable()) return absl::OkStatus();
+  MutexLock making(making_mutex_);
+  if (is_durable()) return absl::OkStatus();
+  // One that is there may be what a failed sync left, which no later sync makes durable: it is made
+  // anew. If it has files, some earlier sync of it succeeded: none is created before.
+  const absl::Status removed = file_system_.RemoveDirectory(range);
+  if (removed.ok() || absl::IsNotFound(removed)) {
+    RETURN_IF_ERROR(file_system_.CreateDirectory(range));
+    RETURN_IF_ERROR(syncs_.Sync(directory_));
+  } else if (removed.code() != absl::StatusCode::kFailedPrecondition) {
+    return removed;
   }
-  RETURN_IF_ERROR(file_system_.CreateDirectory(range));
-  RETURN_IF_ERROR(syncs_.Sync(directory_));
   MutexLock lock(mutex_);
-  if (durable_ranges_.size() >= kMaxRememberedRanges) durable_ranges_.clear();
   durable_ranges_.insert(range);
+  // The lowest: files are created in the highest ones.
+  if (durable_ranges_.size() > kMaxRememberedRanges) durable_ranges_.erase(durable_ranges_.begin());
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<WritableFile>> BlobFiles::Create(FileId id) {
   RETURN_IF_ERROR(EnsureRangeDirectory(RangeDirectory(id)));
-  return file_system_.Create(Path(id));
+  ASSIGN_OR_RETURN(std::unique_ptr<WritableFile> file, file_system_.Create(Path(id)));
+  MutexLock lock(mutex_);
+  new_entries_[id] = false;
+  return file;
 }
 
 absl::StatusOr<std::unique_ptr<WritableFile>> BlobFiles::OpenForWrite(FileId id) {
@@ -58,14 +72,52 @@ absl::StatusOr<std::unique_ptr<WritableFile>> BlobFiles::OpenForWrite(FileId id)
 }
 
 absl::StatusOr<std::unique_ptr<ReadableFile>> BlobFiles::OpenForRead(FileId id) {
-  return file_system_.OpenForRead(Path(id));
+  ASSIGN_OR_RETURN(std::unique_ptr<ReadableFile> file, file_system_.OpenForRead(Path(id)));
+  return readers_.Track(id, std::move(file));
 }
 
 absl::StatusOr<FileStat> BlobFiles::Stat(FileId id) { return file_system_.Stat(Path(id)); }
 
-absl::Status BlobFiles::Remove(FileId id) { return file_system_.Remove(Path(id)); }
+absl::Status BlobFiles::Remove(FileId id) {
+  {
+    MutexLock lock(mutex_);
+    new_entries_.erase(id);
+  }
+  return file_system_.Remove(Path(id));
+}
 
-absl::Status BlobFiles::SyncEntry(FileId id) { return syncs_.Sync(RangeDirectory(id)); }
+absl::Status BlobFiles::SyncEntry(FileId id) {
+  RETURN_IF_ERROR(SyncRemovals(id));
+  MutexLock lock(mutex_);
+  const auto entry = new_entries_.find(id);
+  if (entry == new_entries_.end()) return absl::OkStatus();
+  if (entry->second) {
+    return absl::UnavailableError(
+        StrCat("a sync of the directory of blobs/", Name(id), " failed; push again"));
+  }
+  new_entries_.erase(entry);
+  return absl::OkStatus();
+}
+
+absl::Status BlobFiles::SyncRemovals(FileId id) {
+  return syncs_.Sync(RangeDirectory(id), [&] {
+    MutexLock lock(mutex_);
+    const FileId first = id - id % kFilesPerDirectory;
+    for (auto entry = new_entries_.lower_bound(first);
+         entry != new_entries_.end() && entry->first < first + kFilesPerDirectory; ++entry) {
+      entry->second = true;
+    }
+  });
+}
+
+absl::Status BlobFiles::RemoveDirectoryOf(FileId id) {
+  const std::string range = RangeDirectory(id);
+  {
+    MutexLock lock(mutex_);
+    durable_ranges_.erase(range);
+  }
+  return file_system_.RemoveDirectory(range);
+}
 
 absl::Status BlobFiles::VisitEntries(
     const std::function<absl::Status(const std::string& name, FileId id)>& visit) {

@@ -5,16 +5,18 @@
 #define VARVE_STORAGE_BLOB_BLOB_FILES_H_
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "storage/base/file_system.h"
 #include "storage/base/mutex.h"
 #include "storage/blob/directory_syncs.h"
+#include "storage/blob/open_files.h"
 #include "storage/index/keys.h"
 
 namespace varve {
@@ -30,11 +32,19 @@ class BlobFiles {
   absl::StatusOr<std::unique_ptr<WritableFile>> OpenForWrite(FileId id);
   absl::StatusOr<std::unique_ptr<ReadableFile>> OpenForRead(FileId id);
   absl::StatusOr<FileStat> Stat(FileId id);
-  absl::Status Remove(FileId id);
+  absl::Status Remove(FileId id) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether a file that OpenForRead gave is open: unlinked, it takes its room until it is closed.
+  bool IsBeingRead(FileId id) { return readers_.Contains(id); }
 
-  // Makes the presence or absence of the file of `id` durable. Calls for files of one directory
-  // share syncs.
-  absl::Status SyncEntry(FileId id);
+  // Makes the entry of the file, which Create made or which was there, durable. Calls for files of
+  // one directory share syncs. A sync that failed may have lost the entries of all files that were
+  // created before it: theirs can never be made durable, and their calls answer Unavailable.
+  absl::Status SyncEntry(FileId id) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Makes the removals from the directory of `id` durable.
+  absl::Status SyncRemovals(FileId id) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Removes the directory of `id`, in which no file is or will be created; FailedPrecondition when
+  // it is not empty.
+  absl::Status RemoveDirectoryOf(FileId id) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // "000003/d05": what the file of `id` is called under blobs/.
   static std::string Name(FileId id);
@@ -50,14 +60,20 @@ class BlobFiles {
  private:
   std::string RangeDirectory(FileId id) const;
   std::string Path(FileId id) const;
-  absl::Status EnsureRangeDirectory(const std::string& range) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status EnsureRangeDirectory(const std::string& range)
+      ABSL_LOCKS_EXCLUDED(mutex_, making_mutex_);
 
   FileSystem& file_system_;
   const std::string directory_;
   DirectorySyncs syncs_;
+  OpenFiles readers_;
+  Mutex making_mutex_;  // held while a directory is made and its entry synced
   Mutex mutex_;
-  // Directories known to exist durably; at most the one or two in use, the rest is forgotten.
-  absl::flat_hash_set<std::string> durable_ranges_ ABSL_GUARDED_BY(mutex_);
+  // Directories known to exist durably: the highest ones that were asked for.
+  std::set<std::string> durable_ranges_ ABSL_GUARDED_BY(mutex_);
+  // Files that were created and whose entries no sync has covered; true: a sync that failed may
+  // have lost the entry.
+  std::map<FileId, bool> new_entries_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace varve

@@ -2,7 +2,8 @@
 
 namespace varve {
 
-absl::Status DirectorySyncs::Sync(const std::string& directory) {
+absl::Status DirectorySyncs::Sync(const std::string& directory,
+                                  const std::function<void()>& on_failure) {
   MutexLock lock(mutex_);
   std::unique_ptr<Group>& slot = groups_[directory];
   if (slot == nullptr) slot = std::make_unique<Group>();
@@ -19,6 +20,7 @@ absl::Status DirectorySyncs::Sync(const std::string& directory) {
     group.next = std::make_shared<Round>();
     mutex_.Unlock();
     const absl::Status status = file_system_.SyncDirectory(directory);
+    if (!status.ok() && on_failure != nullptr) on_failure();
     mutex_.Lock();
     group.running = false;
     round->finished = true;

@@ -4,6 +4,7 @@
 #define VARVE_STORAGE_BLOB_DIRECTORY_SYNCS_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -20,8 +21,9 @@ class DirectorySyncs {
 
   // On return every entry made in, or removed from, `directory` before the call is durable. A
   // failure is reported to every caller whose entries it covered, and is never tried again for
-  // them.
-  absl::Status Sync(const std::string& directory) ABSL_LOCKS_EXCLUDED(mutex_);
+  // them; `on_failure` of one of them is called before the next sync of the directory begins.
+  absl::Status Sync(const std::string& directory, const std::function<void()>& on_failure = nullptr)
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   // One sync and its outcome, which its callers keep until the last of them has seen it.

@@ -28,19 +28,39 @@ absl::Status HeldIngest::CheckOpen() const {
   return absl::FailedPreconditionError("the upload has ended; start a new one");
 }
 
-absl::Status HeldIngest::DropUnlessOk(absl::Status status) {
-  if (!status.ok()) table_.Drop(upload_);
+absl::Status HeldIngest::DropUnlessResumable(absl::Status status) {
+  if (status.ok()) return status;
+  if (absl::IsResourceExhausted(status) && !upload_->bytes->broken()) {
+    IngestTable::NoteReceived(*upload_);
+  } else {
+    table_.Drop(upload_);
+  }
   return status;
+}
+
+absl::Status HeldIngest::WithRoom(uint64_t wanted_bytes,
+                                  const std::function<absl::Status()>& work) {
+  for (;;) {
+    absl::Status status = work();
+    const bool lacks_room = absl::IsResourceExhausted(status) && !upload_->bytes->broken();
+    if (!lacks_room || !table_.GiveWay(upload_->client, wanted_bytes)) {
+      return DropUnlessResumable(std::move(status));
+    }
+  }
+}
+
+absl::Status HeldIngest::CheckSize(uint64_t more_bytes) {
+  if (more_bytes <= kMaxBlobBytes - upload_->bytes->size_bytes()) return absl::OkStatus();
+  table_.Drop(upload_);
+  return absl::ResourceExhaustedError(StrCat("a blob may have at most ", kMaxBlobBytes, " bytes"));
 }
 
 absl::Status HeldIngest::Expect(uint64_t more_bytes) {
   RETURN_IF_ERROR(CheckOpen());
   const uint64_t have = upload_->bytes->size_bytes();
-  if (more_bytes > kMaxBlobBytes - have) {
-    return DropUnlessOk(
-        absl::ResourceExhaustedError(StrCat("a blob may have at most ", kMaxBlobBytes, " bytes")));
-  }
-  RETURN_IF_ERROR(DropUnlessOk(upload_->bytes->Expect(have + more_bytes)));
+  RETURN_IF_ERROR(CheckSize(more_bytes));
+  const uint64_t total = have + more_bytes;
+  RETURN_IF_ERROR(WithRoom(total, [&] { return upload_->bytes->Expect(total); }));
   IngestTable::NoteReceived(*upload_);
   return absl::OkStatus();
 }
@@ -52,7 +72,10 @@ absl::Status HeldIngest::Append(uint64_t offset, std::string_view bytes) {
     return absl::OutOfRangeError(
         StrCat("the upload continues at offset ", received.size_bytes(), ", not ", offset));
   }
-  RETURN_IF_ERROR(DropUnlessOk(received.Append(bytes)));
+  RETURN_IF_ERROR(CheckSize(bytes.size()));
+  RETURN_IF_ERROR(WithRoom(offset + bytes.size(), [&] {
+    return received.Append(bytes.substr(received.size_bytes() - offset));
+  }));
   upload_->updated_nanos = table_.parts_.clock.WallNanos();
   IngestTable::NoteReceived(*upload_);
   const int64_t now = table_.parts_.clock.MonotonicNanos();
@@ -60,9 +83,9 @@ absl::Status HeldIngest::Append(uint64_t offset, std::string_view bytes) {
     upload_->announced_nanos = now;
     table_.parts_.observer.WhileUploading(upload_->repository);
   }
-  if (received.size_bytes() - upload_->checkpoint_bytes >= kIngestCheckpointBytes) {
-    RETURN_IF_ERROR(Checkpoint());
-  }
+  const bool is_due = received.size_bytes() - upload_->checkpoint_bytes >= kIngestCheckpointBytes ||
+                      now - upload_->checkpoint_nanos >= kIngestCheckpointNanos;
+  if (is_due && received.file() != 0) RETURN_IF_ERROR(Checkpoint());
   return absl::OkStatus();
 }
 
@@ -85,7 +108,7 @@ absl::Status HeldIngest::Restart() {
 
 absl::Status HeldIngest::Checkpoint() {
   RETURN_IF_ERROR(CheckOpen());
-  return DropUnlessOk(table_.Checkpoint(*upload_));
+  return WithRoom(upload_->bytes->size_bytes(), [&] { return table_.Checkpoint(*upload_); });
 }
 
 absl::Status HeldIngest::CheckContent(const Digest& expected, std::optional<uint64_t> size_bytes) {
@@ -100,22 +123,27 @@ absl::Status HeldIngest::CheckContent(const Digest& expected, std::optional<uint
                                            digest.ToString(), ", not ", expected.ToString()));
 }
 
-absl::StatusOr<BlobInfo> HeldIngest::Commit(const Digest& expected,
-                                            std::optional<uint64_t> size_bytes) {
-  RETURN_IF_ERROR(CheckOpen());
-  RETURN_IF_ERROR(DropUnlessOk(CheckContent(expected, size_bytes)));
+absl::Status HeldIngest::CommitBytes(const Digest& expected, BlobInfo* info) {
   CommitObserver& observer = table_.parts_.observer;
-  RETURN_IF_ERROR(DropUnlessOk(observer.BeforeCommit(upload_->repository, expected)));
-  RETURN_IF_ERROR(DropUnlessOk(upload_->bytes->Sync(/*final=*/true)));
+  RETURN_IF_ERROR(observer.BeforeCommit(upload_->repository, expected));
+  RETURN_IF_ERROR(upload_->bytes->Sync(/*final=*/true));
   const IngestBytes& bytes = *upload_->bytes;
   const BlobStore::NewBlob blob{expected, bytes.size_bytes(), bytes.file(), bytes.buffered()};
   const bool saved = upload_->saved;
-  absl::StatusOr<BlobInfo> info =
-      table_.parts_.blobs.Commit(blob, [&](Transaction& txn) -> absl::Status {
-        if (saved) RETURN_IF_ERROR(txn.Delete(IngestKey(upload_->id)));
-        return observer.InCommit(txn, upload_->repository, expected);
-      });
-  RETURN_IF_ERROR(DropUnlessOk(info.status()));
+  ASSIGN_OR_RETURN(*info, table_.parts_.blobs.Commit(blob, [&](Transaction& txn) -> absl::Status {
+    if (saved) RETURN_IF_ERROR(txn.Delete(IngestKey(upload_->id)));
+    return observer.InCommit(txn, upload_->repository, expected);
+  }));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<BlobInfo> HeldIngest::Commit(const Digest& expected,
+                                            std::optional<uint64_t> size_bytes) {
+  RETURN_IF_ERROR(CheckOpen());
+  RETURN_IF_ERROR(DropUnlessResumable(CheckContent(expected, size_bytes)));
+  BlobInfo info;
+  RETURN_IF_ERROR(
+      WithRoom(upload_->bytes->size_bytes(), [&] { return CommitBytes(expected, &info); }));
   upload_->bytes.reset();
   table_.Forget(upload_);
   return info;

@@ -2,6 +2,7 @@
 #ifndef VARVE_STORAGE_BLOB_HELD_INGEST_H_
 #define VARVE_STORAGE_BLOB_HELD_INGEST_H_
 
+#include <functional>
 #include <optional>
 #include <string_view>
 
@@ -26,9 +27,15 @@ class HeldIngest final : public Ingest {
 
  private:
   absl::Status CheckOpen() const;
-  // Passes `status` on; a write that failed ends the upload, for its bytes can no longer be
-  // trusted.
-  absl::Status DropUnlessOk(absl::Status status);
+  // Passes `status` on. Only a lack of room leaves the upload, unless it took bytes with it: after
+  // any other error its bytes can no longer be trusted.
+  absl::Status DropUnlessResumable(absl::Status status);
+  // Does `work`, which needs room for `wanted_bytes` in all: when there is none, once more after
+  // each upload that gives way.
+  absl::Status WithRoom(uint64_t wanted_bytes, const std::function<absl::Status()>& work);
+  absl::Status CommitBytes(const Digest& expected, BlobInfo* info);
+  // Drops the upload if so many more bytes would be too many for any blob.
+  absl::Status CheckSize(uint64_t more_bytes);
   absl::Status CheckContent(const Digest& expected, std::optional<uint64_t> size_bytes);
 
   IngestTable& table_;

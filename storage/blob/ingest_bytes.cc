@@ -18,6 +18,8 @@ constexpr uint64_t kWritebackBytes = 8 * kMiB;
 // An upload of unknown size takes space in steps of this size.
 constexpr uint64_t kSpaceStepBytes = 16 * kMiB;
 constexpr size_t kRehashBufferBytes = kMiB;
+// By which the room that a file takes may exceed its bytes.
+constexpr uint64_t kMostRoundingBytes = 64 * kKiB;
 
 }  // namespace
 
@@ -51,6 +53,11 @@ absl::StatusOr<std::unique_ptr<IngestBytes>> IngestBytes::Restore(Parts parts,
   bytes->reserved_bytes_ = std::max(stat.size_bytes, stat.allocated_bytes);
   bytes->taken_bytes_ = bytes->size_bytes();
   parts.space.Add(bytes->taken_bytes_);
+  // Room that a request had reserved when the daemon ended comes back now. The disk counts whole
+  // blocks, so a little more than the bytes is no room past them.
+  const bool has_room_left = stat.size_bytes > bytes->size_bytes() ||
+                             stat.allocated_bytes > bytes->size_bytes() + kMostRoundingBytes;
+  if (has_room_left) bytes->Rest();
   return bytes;
 }
 
@@ -77,22 +84,60 @@ absl::Status IngestBytes::OpenFile() {
   return absl::OkStatus();
 }
 
-void IngestBytes::CloseFile() {
+absl::Status IngestBytes::CutFile() {
+  if (reserved_bytes_ <= size_bytes()) return absl::OkStatus();
+  if (file_ == nullptr) return OpenFile();  // which cuts it
+  RETURN_IF_ERROR(file_->Truncate(size_bytes()));
+  reserved_bytes_ = size_bytes();
+  return absl::OkStatus();
+}
+
+void IngestBytes::Rest() {
   // An error of a write that was on its way stays with the pipeline, for the next call to meet.
   if (!Drain().ok()) return;
   pipeline_.reset();
   pipeline_refused_ = false;
+  CutFile().IgnoreError();  // what does not come back now does so at the end
+  if (taken_bytes_ > size_bytes()) {
+    parts_.space.Release(taken_bytes_ - size_bytes());
+    taken_bytes_ = size_bytes();
+  }
   if (synced_bytes_ == size_bytes() && entry_synced_) file_.reset();
+}
+
+absl::Status IngestBytes::MoveToFile() {
+  RETURN_IF_ERROR(OpenFile());
+  return file_->WriteAt(0, buffer_);
 }
 
 absl::Status IngestBytes::Spill() {
   if (file_id_ != 0) return absl::OkStatus();
-  RETURN_IF_ERROR(OpenFile());
-  RETURN_IF_ERROR(file_->WriteAt(0, buffer_));
+  const absl::Status moved = MoveToFile();
+  if (!moved.ok()) {
+    // The bytes are still in memory, and nowhere else.
+    file_.reset();
+    const FileId file = std::exchange(file_id_, 0);
+    const absl::Status removed = file == 0 ? absl::OkStatus() : parts_.files.Remove(file);
+    if (file != 0 && (removed.ok() || absl::IsNotFound(removed))) parts_.unnamed.Settle(file);
+    return moved;
+  }
   parts_.buffered_bytes.fetch_sub(buffer_.size(), std::memory_order_relaxed);
   buffer_.clear();
   buffer_.shrink_to_fit();
   return absl::OkStatus();
+}
+
+absl::Status IngestBytes::ReserveAhead(uint64_t total_bytes) {
+  if (total_bytes <= reserved_bytes_) return absl::OkStatus();
+  absl::Status reserved;
+  for (const uint64_t step : {kSpaceStepBytes, uint64_t{0}}) {
+    reserved_bytes_ = total_bytes + step;
+    reserved = file_->Reserve(reserved_bytes_);
+    if (reserved.ok()) return reserved;
+    RETURN_IF_ERROR(CutFile());
+    if (!absl::IsResourceExhausted(reserved)) break;
+  }
+  return reserved;
 }
 
 absl::Status IngestBytes::Expect(uint64_t total_bytes) {
@@ -100,9 +145,11 @@ absl::Status IngestBytes::Expect(uint64_t total_bytes) {
   if (total_bytes <= kMaxInlineBlobBytes || total_bytes <= reserved_bytes_) return absl::OkStatus();
   RETURN_IF_ERROR(Spill());
   RETURN_IF_ERROR(OpenFile());
-  RETURN_IF_ERROR(file_->Reserve(total_bytes));
+  // What a reservation took before it failed is cut off again.
   reserved_bytes_ = total_bytes;
-  return absl::OkStatus();
+  const absl::Status reserved = file_->Reserve(total_bytes);
+  if (!reserved.ok()) CutFile().IgnoreError();
+  return reserved;
 }
 
 absl::Status IngestBytes::Append(std::string_view bytes) {
@@ -125,6 +172,8 @@ absl::Status IngestBytes::Append(std::string_view bytes) {
     RETURN_IF_ERROR(Spill());
   }
   RETURN_IF_ERROR(OpenFile());
+  // A pipeline cannot take back what it has hashed but found no room for.
+  if (total >= parts_.large_blob_bytes) RETURN_IF_ERROR(ReserveAhead(total));
   return Write(bytes);
 }
 
@@ -140,10 +189,14 @@ bool IngestBytes::UsePipeline() {
 absl::Status IngestBytes::Write(std::string_view bytes) {
   if (UsePipeline()) {
     size_bytes_ += bytes.size();
-    return pipeline_->Append(bytes);
+    const absl::Status appended = pipeline_->Append(bytes);
+    broken_ = broken_ || !appended.ok();
+    return appended;
   }
   while (!bytes.empty()) {
     const std::string_view piece = bytes.substr(0, kPieceBytes);
+    // A part of a piece for which there was no room is cut off again.
+    reserved_bytes_ = std::max(reserved_bytes_, size_bytes_ + piece.size());
     RETURN_IF_ERROR(file_->WriteAt(size_bytes_, piece));
     hasher_.Update(piece);
     size_bytes_ += piece.size();
@@ -158,19 +211,25 @@ absl::Status IngestBytes::Write(std::string_view bytes) {
 }
 
 absl::Status IngestBytes::Drain() {
-  return pipeline_ == nullptr ? absl::OkStatus() : pipeline_->Drain();
+  if (pipeline_ == nullptr) return absl::OkStatus();
+  const absl::Status drained = pipeline_->Drain();
+  broken_ = broken_ || !drained.ok();
+  return drained;
 }
 
 absl::Status IngestBytes::Sync(bool final) {
   if (file_id_ == 0) return absl::OkStatus();
+  const absl::Status synced = SyncFile(final);
+  broken_ = broken_ || !synced.ok();
+  return synced;
+}
+
+absl::Status IngestBytes::SyncFile(bool final) {
   const bool give_back = final && reserved_bytes_ > size_bytes();
   if (synced_bytes_ < size_bytes() || give_back) {
     RETURN_IF_ERROR(OpenFile());
     RETURN_IF_ERROR(Drain());
-    if (give_back) {
-      RETURN_IF_ERROR(file_->Truncate(size_bytes()));
-      reserved_bytes_ = size_bytes();
-    }
+    if (give_back) RETURN_IF_ERROR(CutFile());
     RETURN_IF_ERROR(file_->Sync());
     synced_bytes_ = size_bytes();
   }

@@ -49,15 +49,20 @@ class IngestBytes {
 
   // Makes room for a total of `total_bytes`, before they arrive.
   absl::Status Expect(uint64_t total_bytes);
+  // After ResourceExhausted some of `bytes` may have been received, as size_bytes() says; the rest
+  // can be appended when there is room, unless the upload is broken().
   absl::Status Append(std::string_view bytes);
+  // Whether bytes that were received may be lost, so that the upload must be dropped.
+  bool broken() const { return broken_; }
   // Moves buffered bytes to a file; nothing to do when they are there.
   absl::Status Spill();
   // Makes the bytes so far and the file's entry durable; gives back room that was reserved past
   // them when `final`. Nothing to do for buffered bytes.
   absl::Status Sync(bool final);
-  // Gives the descriptor back while nobody works on the upload; the next write opens the file
-  // again. Kept when there are bytes whose sync could still report an error.
-  void CloseFile();
+  // While nobody works on the upload: gives back all room past what was received, of the file and
+  // of Space, and the descriptor; the next write takes them again. The descriptor is kept when
+  // there are bytes whose sync could still report an error.
+  void Rest();
   // The digest of the bytes; reads them again only when the upload was hashed with another
   // algorithm.
   absl::StatusOr<Digest> DigestOf(DigestAlgorithm algorithm);
@@ -65,6 +70,10 @@ class IngestBytes {
  private:
   absl::Status TakeSpace(uint64_t total_bytes);
   absl::Status OpenFile();
+  absl::Status MoveToFile();
+  absl::Status ReserveAhead(uint64_t total_bytes);
+  absl::Status CutFile();
+  absl::Status SyncFile(bool final);
   absl::Status Write(std::string_view bytes);
   bool UsePipeline();
   absl::Status Drain();
@@ -80,6 +89,7 @@ class IngestBytes {
   uint64_t writeback_bytes_ = 0;        // handed to the disk so far, without waiting
   uint64_t synced_bytes_ = 0;
   bool entry_synced_ = false;
+  bool broken_ = false;
   bool pipeline_refused_ = false;
   std::unique_ptr<WritePipeline> pipeline_;  // of a large upload while it is held
 };

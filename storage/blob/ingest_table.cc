@@ -19,12 +19,23 @@ namespace {
 constexpr std::chrono::milliseconds kHoldPatience{1000};
 constexpr size_t kLoadPageRows = 256;
 
+// Uploads of one client give way to another one's only when they rest for so long: longer than
+// clients take between two requests.
+constexpr int64_t kBetweenRequestsNanos = 10 * kNanosPerSecond;
+
 // A row is one index value: buffered bytes plus at most ~1 KiB of names and hash state.
 constexpr size_t kMaxBufferedInRow = kMaxIndexValueBytes - 2 * kKiB;
 
 absl::Status UnknownUpload(std::string_view id) {
   return absl::NotFoundError(StrCat(
       "upload ", id, " is not known: it was finished, cancelled or has expired; start again"));
+}
+
+absl::Status TooManyUploads(size_t limit) {
+  absl::Status status = absl::ResourceExhaustedError(
+      StrCat("there are ", limit, " unfinished uploads; try again in a moment"));
+  status.SetPayload(kRetryAfterPayload, absl::Cord("5"));
+  return status;
 }
 
 bool IsPrintable(std::string_view text) {
@@ -41,18 +52,28 @@ std::string IngestTable::NewId() {
 }
 
 absl::Status IngestTable::Load() {
+  const int64_t oldest = parts_.clock.WallNanos() - parts_.expiry_nanos;
   std::string after;
   for (;;) {
     ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
                      parts_.index.Scan(PrefixRange(IngestPrefix(), after), kLoadPageRows));
     for (const KeyValue& row : rows) {
       const std::string_view id = std::string_view(row.key).substr(IngestPrefix().size());
-      const absl::Status loaded = LoadRow(id, row.value);
+      const absl::StatusOr<IngestRow> saved = IngestRow::Decode(row.value);
+      const absl::Status loaded = saved.ok() ? LoadRow(id, *saved) : saved.status();
       if (loaded.ok()) continue;
-      if (!absl::IsDataLoss(loaded) && !absl::IsNotFound(loaded)) return loaded;
+      const bool damaged = absl::IsDataLoss(loaded) || absl::IsNotFound(loaded);
+      if (!damaged && saved->updated_nanos > oldest) {
+        MutexLock lock(mutex_);
+        unread_files_.push_back(saved->file);
+        if (problems_.size() < kMaxReclaimProblems) {
+          problems_.push_back(StrCat("upload ", id, " cannot be resumed before the next start: ",
+                                     ToStd(loaded.message())));
+        }
+        continue;
+      }
       // Nothing of an unfinished upload was acknowledged: a damaged one goes, its file with it.
-      const absl::StatusOr<IngestRow> damaged = IngestRow::Decode(row.value);
-      parts_.blobs.Discard(damaged.ok() ? damaged->file : 0,
+      parts_.blobs.Discard(saved.ok() ? saved->file : 0,
                            [&](Transaction& txn) { return txn.Delete(row.key); });
     }
     if (rows.size() < kLoadPageRows) return absl::OkStatus();
@@ -60,8 +81,7 @@ absl::Status IngestTable::Load() {
   }
 }
 
-absl::Status IngestTable::LoadRow(std::string_view id, std::string_view value) {
-  ASSIGN_OR_RETURN(const IngestRow row, IngestRow::Decode(value));
+absl::Status IngestTable::LoadRow(std::string_view id, const IngestRow& row) {
   if (row.file != 0) {
     ASSIGN_OR_RETURN(const std::optional<std::string> owner, parts_.index.Get(FileKey(row.file)));
     if (owner.has_value()) return absl::DataLossError("the upload was committed already");
@@ -72,22 +92,31 @@ absl::Status IngestTable::LoadRow(std::string_view id, std::string_view value) {
   upload->started_nanos = row.started_nanos;
   upload->updated_nanos = row.updated_nanos;
   ASSIGN_OR_RETURN(upload->bytes, IngestBytes::Restore(BytesParts(), row));
+  upload->algorithm = upload->bytes->algorithm();
   upload->checkpoint_bytes = upload->bytes->size_bytes();
   NoteReceived(*upload);
   upload->saved = true;
   upload->held = false;
+  DropBytesIfNone(*upload);
+  const int64_t idle_nanos = std::max<int64_t>(0, parts_.clock.WallNanos() - row.updated_nanos);
   MutexLock lock(mutex_);
+  AddIdle(*upload, parts_.clock.MonotonicNanos() - idle_nanos);
   uploads_[upload->id] = upload;
   return absl::OkStatus();
 }
 
 absl::flat_hash_set<FileId> IngestTable::Files() {
   MutexLock lock(mutex_);
-  absl::flat_hash_set<FileId> files;
+  absl::flat_hash_set<FileId> files(unread_files_.begin(), unread_files_.end());
   for (const auto& [id, upload] : uploads_) {
-    if (upload->bytes->file() != 0) files.insert(upload->bytes->file());
+    if (upload->file != 0) files.insert(upload->file);
   }
   return files;
+}
+
+std::vector<std::string> IngestTable::TakeProblems() {
+  MutexLock lock(mutex_);
+  return std::exchange(problems_, {});
 }
 
 bool IngestTable::ReceivesInto(FileId file) {
@@ -114,6 +143,24 @@ DiskUsage::Part IngestTable::Usage() {
   return usage;
 }
 
+Page<UploadInfo> IngestTable::List(const PageRequest& page) {
+  Page<UploadInfo> listed;
+  const size_t limit = std::clamp<size_t>(page.limit, 1, kMaxPageRows);
+  MutexLock lock(mutex_);
+  for (auto at = uploads_.upper_bound(page.after); at != uploads_.end(); ++at) {
+    if (listed.rows.size() == limit) {
+      listed.more = true;
+      break;
+    }
+    const Upload& upload = *at->second;
+    const int64_t updated = upload.updated_nanos;
+    listed.rows.push_back({upload.id, upload.repository, upload.client, upload.received_bytes,
+                           upload.started_nanos, updated, updated + parts_.expiry_nanos,
+                           upload.held});
+  }
+  return listed;
+}
+
 absl::StatusOr<std::unique_ptr<Ingest>> IngestTable::Begin(std::string_view repository,
                                                            const IngestOptions& options) {
   if (options.id.size() > kMaxIngestIdBytes || !IsPrintable(options.id)) {
@@ -121,41 +168,58 @@ absl::StatusOr<std::unique_ptr<Ingest>> IngestTable::Begin(std::string_view repo
         StrCat("an upload id has at most ", kMaxIngestIdBytes, " printable characters"));
   }
   auto upload = std::make_shared<Upload>();
+  upload->client = options.client;
   upload->id = options.id.empty() ? NewId() : options.id;
   upload->repository = std::string(repository);
+  upload->algorithm = options.algorithm;
   upload->started_nanos = parts_.clock.WallNanos();
   upload->updated_nanos = upload->started_nanos;
+  upload->checkpoint_nanos = parts_.clock.MonotonicNanos();
   upload->bytes = std::make_unique<IngestBytes>(BytesParts(), options.algorithm);
-  {
-    MutexLock lock(mutex_);
-    if (uploads_.size() >= kMaxOpenIngests) {
-      return absl::ResourceExhaustedError(
-          StrCat("there are ", kMaxOpenIngests, " unfinished uploads; finish or cancel some"));
-    }
-    if (!uploads_.try_emplace(upload->id, upload).second) {
-      return absl::AlreadyExistsError(StrCat("upload ", upload->id, " exists; resume it instead"));
-    }
-  }
+  RETURN_IF_ERROR(Insert(upload));
   auto ingest = std::make_unique<HeldIngest>(*this, upload);
   if (options.size_bytes.has_value()) {
-    absl::Status room = ingest->Expect(*options.size_bytes);
-    if (!room.ok()) return room;
+    const absl::Status room = ingest->Expect(*options.size_bytes);
+    if (!room.ok()) {
+      ingest->Abort().IgnoreError();  // its client learns nothing of it but this
+      return room;
+    }
   }
   return ingest;
 }
 
-absl::StatusOr<std::unique_ptr<Ingest>> IngestTable::Resume(std::string_view repository,
-                                                            std::string_view id) {
+absl::Status IngestTable::Insert(const UploadPtr& upload) {
+  for (;;) {
+    UploadPtr gives_way;
+    {
+      MutexLock lock(mutex_);
+      if (uploads_.contains(upload->id)) {
+        return absl::AlreadyExistsError(
+            StrCat("upload ", upload->id, " exists; resume it instead"));
+      }
+      if (uploads_.size() < parts_.max_uploads) {
+        uploads_.emplace(upload->id, upload);
+        return absl::OkStatus();
+      }
+      IdleUpload* const idlest = idle_.ForSlot(upload->client);
+      if (idlest == nullptr) return TooManyUploads(parts_.max_uploads);
+      gives_way = uploads_.find(static_cast<Upload*>(idlest)->id)->second;
+      MarkHeld(*gives_way);
+    }
+    Drop(gives_way);
+  }
+}
+
+absl::StatusOr<IngestTable::UploadPtr> IngestTable::Hold(
+    std::string_view id, const std::function<bool(const Upload&)>& accepts) {
   const auto deadline = std::chrono::steady_clock::now() + kHoldPatience;
   MutexLock lock(mutex_);
   for (;;) {
-    const auto found = uploads_.find(ToAbsl(id));
-    if (found == uploads_.end() || found->second->repository != repository) {
-      return UnknownUpload(id);
-    }
+    const auto found = uploads_.find(std::string(id));
+    if (found == uploads_.end() || !accepts(*found->second)) return UnknownUpload(id);
     if (!found->second->held) {
-      found->second->held = true;
-      return std::make_unique<HeldIngest>(*this, found->second);
+      MarkHeld(*found->second);
+      return found->second;
     }
     const auto patience = deadline - std::chrono::steady_clock::now();
     if (patience <= std::chrono::nanoseconds::zero()) {
@@ -166,9 +230,41 @@ absl::StatusOr<std::unique_ptr<Ingest>> IngestTable::Resume(std::string_view rep
   }
 }
 
-absl::Status IngestTable::Checkpoint(Upload& upload) {
+absl::StatusOr<std::unique_ptr<Ingest>> IngestTable::Resume(std::string_view repository,
+                                                            std::string_view id) {
+  ASSIGN_OR_RETURN(UploadPtr upload, Hold(id, [&](const Upload& candidate) {
+                     return candidate.repository == repository;
+                   }));
+  return std::make_unique<HeldIngest>(*this, std::move(upload));
+}
+
+absl::Status IngestTable::Abort(std::string_view id) {
+  ASSIGN_OR_RETURN(const UploadPtr upload, Hold(id, [](const Upload&) { return true; }));
+  Drop(upload);
+  return absl::OkStatus();
+}
+
+bool IngestTable::GiveWay(const std::string& client, uint64_t wanted_bytes) {
+  UploadPtr gives_way;
+  {
+    MutexLock lock(mutex_);
+    const int64_t now = parts_.clock.MonotonicNanos();
+    IdleUpload* chosen = idle_.IdleSince(now - kIdleIngestNanos);
+    if (chosen == nullptr) {
+      chosen = idle_.OverFairShare(client, wanted_bytes, now - kBetweenRequestsNanos);
+    }
+    if (chosen == nullptr) return false;
+    gives_way = uploads_.find(static_cast<Upload*>(chosen)->id)->second;
+    MarkHeld(*gives_way);
+  }
+  Drop(gives_way);
+  return true;
+}
+
+absl::Status IngestTable::Checkpoint(Upload& upload, bool even_empty) {
   IngestBytes& bytes = *upload.bytes;
   if (upload.saved && upload.checkpoint_bytes == bytes.size_bytes()) return absl::OkStatus();
+  if (!upload.saved && bytes.size_bytes() == 0 && !even_empty) return absl::OkStatus();
   if (bytes.buffered().size() > kMaxBufferedInRow) RETURN_IF_ERROR(bytes.Spill());
   NoteReceived(upload);
   RETURN_IF_ERROR(bytes.Sync(/*final=*/false));
@@ -182,39 +278,60 @@ absl::Status IngestTable::Checkpoint(Upload& upload) {
   if (bytes.file() != 0) parts_.unnamed.Settle(bytes.file());
   upload.saved = true;
   upload.checkpoint_bytes = bytes.size_bytes();
+  upload.checkpoint_nanos = parts_.clock.MonotonicNanos();
   return absl::OkStatus();
 }
 
-absl::Status IngestTable::CheckpointAll() {
-  std::vector<UploadPtr> idle;
-  {
-    MutexLock lock(mutex_);
-    for (const auto& [id, upload] : uploads_) {
-      if (upload->held) continue;
-      upload->held = true;
-      idle.push_back(upload);
-    }
+void IngestTable::MarkHeld(Upload& upload) {
+  idle_.Remove(upload);
+  upload.held = true;
+  if (upload.bytes == nullptr) {
+    upload.bytes = std::make_unique<IngestBytes>(BytesParts(), upload.algorithm);
   }
+}
+
+std::vector<IngestTable::UploadPtr> IngestTable::HoldIdle(
+    const std::function<bool(const Upload&)>& choose) {
+  std::vector<UploadPtr> held;
+  MutexLock lock(mutex_);
+  for (const auto& [id, upload] : uploads_) {
+    if (upload->held || !choose(*upload)) continue;
+    MarkHeld(*upload);
+    held.push_back(upload);
+  }
+  return held;
+}
+
+absl::Status IngestTable::CheckpointAll() {
   absl::Status first_error;
-  for (const UploadPtr& upload : idle) {
-    first_error.Update(Checkpoint(*upload));
+  for (const UploadPtr& upload : HoldIdle([](const Upload&) { return true; })) {
+    first_error.Update(Checkpoint(*upload, /*even_empty=*/true));
     LetGo(upload);
   }
   return first_error;
 }
 
-void IngestTable::Expire() {
-  const int64_t oldest = parts_.clock.WallNanos() - parts_.expiry_nanos;
-  std::vector<UploadPtr> expired;
-  {
-    MutexLock lock(mutex_);
-    for (const auto& [id, upload] : uploads_) {
-      if (upload->held || upload->updated_nanos > oldest) continue;
-      upload->held = true;
-      expired.push_back(upload);
+void IngestTable::CheckpointIdle() {
+  const int64_t before = parts_.clock.MonotonicNanos() - kIngestCheckpointNanos;
+  const auto is_due = [&](const Upload& upload) {
+    return upload.received_bytes > 0 && upload.checkpoint_nanos <= before &&
+           !(upload.saved && upload.checkpoint_bytes == upload.received_bytes);
+  };
+  for (const UploadPtr& upload : HoldIdle(is_due)) {
+    const absl::Status saved = Checkpoint(*upload);
+    if (!saved.ok() && (!absl::IsResourceExhausted(saved) || upload->bytes->broken())) {
+      Drop(upload);
+    } else {
+      upload->checkpoint_nanos = parts_.clock.MonotonicNanos();
+      LetGo(upload);
     }
   }
-  for (const UploadPtr& upload : expired) Drop(upload);
+}
+
+void IngestTable::Expire() {
+  const int64_t oldest = parts_.clock.WallNanos() - parts_.expiry_nanos;
+  const auto is_old = [&](const Upload& upload) { return upload.updated_nanos <= oldest; };
+  for (const UploadPtr& upload : HoldIdle(is_old)) Drop(upload);
 }
 
 void IngestTable::Drop(const UploadPtr& upload) {
@@ -236,10 +353,27 @@ void IngestTable::Forget(const UploadPtr& upload) {
   let_go_.NotifyAll();
 }
 
+void IngestTable::AddIdle(Upload& upload, int64_t since_nanos) {
+  upload.idle_bytes = upload.received_bytes;
+  upload.idle_since_nanos = since_nanos;
+  idle_.Add(upload);
+}
+
+void IngestTable::DropBytesIfNone(Upload& upload) {
+  const FileId file = upload.bytes->file();
+  const bool file_is_saved = upload.saved && file != 0;
+  if (upload.bytes->size_bytes() > 0 || file_is_saved) return;
+  upload.bytes.reset();
+  upload.file = 0;
+  if (file != 0) parts_.blobs.Discard(file);  // room that was reserved and got no bytes
+}
+
 void IngestTable::LetGo(const UploadPtr& upload) {
-  upload->bytes->CloseFile();
+  upload->bytes->Rest();
+  DropBytesIfNone(*upload);
   MutexLock lock(mutex_);
   upload->held = false;
+  AddIdle(*upload, parts_.clock.MonotonicNanos());
   let_go_.NotifyAll();
 }
 

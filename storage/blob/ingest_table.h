@@ -1,21 +1,28 @@
 // All open uploads by id. An upload is held by at most one Ingest at a time; in between it waits
-// here, and in the index once it was checkpointed, until it is continued or expires. Thread-safe.
+// here, and in the index once it was checkpointed, until it is continued or expires. One that has
+// no bytes yet is in memory only. Thread-safe.
+//
+// Nobody is shut out by others' uploads: when there are too many, or no room on the disk, those
+// that nobody works on give way (storage/blob/idle_uploads.h).
 #ifndef VARVE_STORAGE_BLOB_INGEST_TABLE_H_
 #define VARVE_STORAGE_BLOB_INGEST_TABLE_H_
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "storage/base/clock.h"
 #include "storage/base/mutex.h"
 #include "storage/blob/blob_store.h"
+#include "storage/blob/idle_uploads.h"
 #include "storage/blob/ingest_bytes.h"
 #include "storage/index/index.h"
 #include "storage/store.h"
@@ -48,19 +55,31 @@ class IngestTable {
     CommitObserver& observer;
     int64_t expiry_nanos;
     uint64_t large_blob_bytes = kLargeBlobBytes;
+    size_t max_uploads = kMaxOpenIngests;
   };
 
   explicit IngestTable(Parts parts) : parts_(parts) {}
 
-  // At open, before any other call: takes over the uploads that were checkpointed; damaged ones go.
+  // At open, before any other call: takes over the uploads that were checkpointed. Damaged ones go;
+  // one that cannot be looked at now stays as it is, until the next start.
   absl::Status Load();
 
-  // Files of the uploads that Load took over; call before the first Begin.
+  // Files of the uploads that Load met; call before the first Begin.
   absl::flat_hash_set<FileId> Files() ABSL_LOCKS_EXCLUDED(mutex_);
+  // What went wrong since the last call, a sentence each, for the log.
+  std::vector<std::string> TakeProblems() ABSL_LOCKS_EXCLUDED(mutex_);
 
   absl::StatusOr<std::unique_ptr<Ingest>> Begin(std::string_view repository,
                                                 const IngestOptions& options);
   absl::StatusOr<std::unique_ptr<Ingest>> Resume(std::string_view repository, std::string_view id);
+
+  Page<UploadInfo> List(const PageRequest& page) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status Abort(std::string_view id);
+
+  // Drops one upload that nobody works on, so that there is room for `wanted_bytes` of a request of
+  // `client`: the idlest if it is idle for kIdleIngestNanos, else one of a client that has more
+  // than its share. False when none gives way.
+  bool GiveWay(const std::string& client, uint64_t wanted_bytes) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // How many uploads there are and what they take, up to the last piece that each received.
   DiskUsage::Part Usage() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -72,22 +91,27 @@ class IngestTable {
   absl::Status CheckpointAll();
   // Drops the uploads that nobody continued for `expiry_nanos`.
   void Expire();
+  // Checkpoints the uploads that nobody works on and that have bytes since their last checkpoint,
+  // when that is long ago.
+  void CheckpointIdle();
 
  private:
   friend class HeldIngest;
 
-  // Everything but the atomics, `held` and `gone` belongs to the holder.
-  struct Upload {
+  // Everything but the atomics, `held`, `gone` and the base belongs to the holder.
+  struct Upload : IdleUpload {
     std::string id;
     std::string repository;
+    DigestAlgorithm algorithm = DigestAlgorithm::kSha256;
     int64_t started_nanos = 0;
     std::atomic<int64_t> updated_nanos = 0;
     std::atomic<uint64_t> received_bytes = 0;
-    std::atomic<FileId> file = 0;  // where they are; 0: in memory
-    std::unique_ptr<IngestBytes> bytes;
-    int64_t announced_nanos = 0;    // the last WhileUploading, monotonic
-    uint64_t checkpoint_bytes = 0;  // covered by the saved row
-    bool saved = false;             // there is a row
+    std::atomic<FileId> file = 0;        // where they are; 0: in memory
+    std::unique_ptr<IngestBytes> bytes;  // null while nobody holds it and it has none
+    int64_t announced_nanos = 0;         // the last WhileUploading, monotonic
+    int64_t checkpoint_nanos = 0;        // when it was last saved, or begun; monotonic
+    uint64_t checkpoint_bytes = 0;       // covered by the saved row
+    bool saved = false;                  // there is a row
     bool held = true;
     bool gone = false;  // committed, aborted or expired: no longer in the table
   };
@@ -103,8 +127,20 @@ class IngestTable {
     upload.file = upload.bytes->file();
   }
   std::string NewId();
-  absl::Status LoadRow(std::string_view id, std::string_view value);
-  absl::Status Checkpoint(Upload& upload);
+  absl::Status LoadRow(std::string_view id, const IngestRow& row);
+  // `even_empty`: also one without bytes, which otherwise has no row.
+  absl::Status Checkpoint(Upload& upload, bool even_empty = false);
+  // Waits for its holder; NotFound unless `accepts`.
+  absl::StatusOr<UploadPtr> Hold(std::string_view id,
+                                 const std::function<bool(const Upload&)>& accepts)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  void MarkHeld(Upload& upload) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Holds those that nobody holds and that `choose` wants.
+  std::vector<UploadPtr> HoldIdle(const std::function<bool(const Upload&)>& choose)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status Insert(const UploadPtr& upload) ABSL_LOCKS_EXCLUDED(mutex_);
+  void DropBytesIfNone(Upload& upload);
+  void AddIdle(Upload& upload, int64_t since_nanos) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Ends the upload; its bytes go unless a row names their file by now.
   void Drop(const UploadPtr& upload) ABSL_LOCKS_EXCLUDED(mutex_);
   void Forget(const UploadPtr& upload) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -115,7 +151,10 @@ class IngestTable {
   std::atomic<size_t> pipelines_{0};
   Mutex mutex_;
   ConditionVariable let_go_;
-  absl::flat_hash_map<std::string, UploadPtr> uploads_ ABSL_GUARDED_BY(mutex_);
+  absl::btree_map<std::string, UploadPtr> uploads_ ABSL_GUARDED_BY(mutex_);
+  IdleUploads idle_ ABSL_GUARDED_BY(mutex_);
+  std::vector<FileId> unread_files_ ABSL_GUARDED_BY(mutex_);  // of rows that Load left alone
+  std::vector<std::string> problems_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace varve

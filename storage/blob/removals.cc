@@ -5,12 +5,23 @@
 #include <utility>
 
 #include "storage/base/status.h"
+#include "storage/base/str_cat.h"
 #include "storage/limits.h"
 
 namespace varve {
 namespace {
 
 constexpr size_t kPageRows = 500;
+constexpr int64_t kFirstPauseNanos = kNanosPerSecond;
+constexpr int64_t kLongestPauseNanos = 600 * kNanosPerSecond;
+
+int64_t PauseAfter(int failures) {
+  int64_t pause = kFirstPauseNanos;
+  for (int i = 1; i < failures && pause < kLongestPauseNanos; ++i) pause *= 2;
+  return std::min(pause, kLongestPauseNanos);
+}
+
+FileId DirectoryOf(FileId file) { return file - file % kFilesPerDirectory; }
 
 }  // namespace
 
@@ -19,15 +30,21 @@ absl::Status Removals::Stage(Transaction& txn, FileId file) {
 }
 
 absl::StatusOr<uint64_t> Removals::Unlink(FileId file) {
-  {
-    MutexLock lock(mutex_);
-    staged_.push_back(file);
+  absl::StatusOr<FileStat> stat = files_.Stat(file);
+  absl::Status status = stat.status();
+  uint64_t freed = 0;
+  if (status.ok()) {
+    // Asked before the name goes: whoever opens it later meets no file.
+    freed = files_.IsBeingRead(file) ? 0 : stat->allocated_bytes;
+    status = files_.Remove(file);
   }
-  const absl::StatusOr<FileStat> stat = files_.Stat(file);
-  if (absl::IsNotFound(stat.status())) return 0;
-  RETURN_IF_ERROR(stat.status());
-  RETURN_IF_ERROR(files_.Remove(file));
-  return stat->allocated_bytes;
+  if (!status.ok() && !absl::IsNotFound(status)) {
+    KeepAside(file, status);
+    return status;
+  }
+  MutexLock lock(mutex_);
+  staged_.push_back(file);
+  return status.ok() ? freed : 0;
 }
 
 void Removals::Add(FileId file) {
@@ -53,7 +70,7 @@ absl::StatusOr<uint64_t> Removals::UnlinkAdded() {
   uint64_t freed = 0;
   for (const FileId file : files) {
     const absl::StatusOr<uint64_t> bytes = Unlink(file);
-    if (bytes.ok()) freed += *bytes;  // else Finish tries again
+    if (bytes.ok()) freed += *bytes;  // else it is kept aside
   }
   return freed;
 }
@@ -64,38 +81,96 @@ absl::Status Removals::Finish() {
   {
     MutexLock lock(mutex_);
     files.swap(staged_);
+    const int64_t now = clock_.MonotonicNanos();
+    for (const auto& [file, aside] : aside_) {
+      if (aside.due_nanos <= now) files.push_back(file);
+    }
   }
   std::sort(files.begin(), files.end());
+  files.erase(std::unique(files.begin(), files.end()), files.end());
   for (size_t begin = 0; begin < files.size(); begin += kPageRows) {
-    const size_t end = std::min(files.size(), begin + kPageRows);
-    absl::Status status;
-    for (size_t i = begin; i < end && status.ok(); ++i) {
-      status = files_.Remove(files[i]);  // again: an Unlink may have failed
-      if (absl::IsNotFound(status)) status = absl::OkStatus();
-      const bool last_of_directory =
-          i + 1 == end || files[i + 1] / kFilesPerDirectory != files[i] / kFilesPerDirectory;
-      if (status.ok() && last_of_directory) status = files_.SyncEntry(files[i]);
-      // A directory that was never durable may be gone with the files that were in it.
-      if (absl::IsNotFound(status)) status = absl::OkStatus();
-    }
-    if (status.ok()) {
-      status = index_.Run(
-          [&](Transaction& txn) -> absl::Status {
-            for (size_t i = begin; i < end; ++i) {
-              RETURN_IF_ERROR(txn.Delete(RemovingKey(files[i])));
-            }
-            return absl::OkStatus();
-          },
-          Durability::kBuffered);
-    }
-    if (!status.ok()) {
+    const absl::Span<const FileId> page =
+        absl::MakeConstSpan(files).subspan(begin, std::min(kPageRows, files.size() - begin));
+    const absl::Status dropped = DropRows(Settle(page));
+    if (!dropped.ok()) {
       MutexLock lock(mutex_);
       staged_.insert(staged_.end(), files.begin() + static_cast<std::ptrdiff_t>(begin),
                      files.end());
-      return status;
+      return dropped;
     }
   }
+  RemoveEmptyDirectories();
   return absl::OkStatus();
+}
+
+std::vector<FileId> Removals::Settle(absl::Span<const FileId> files) {
+  std::vector<FileId> settled;
+  for (size_t begin = 0; begin < files.size();) {
+    size_t end = begin;
+    std::vector<FileId> unlinked;
+    for (; end < files.size() && DirectoryOf(files[end]) == DirectoryOf(files[begin]); ++end) {
+      const absl::Status status = files_.Remove(files[end]);
+      if (status.ok() || absl::IsNotFound(status)) {
+        unlinked.push_back(files[end]);
+      } else {
+        KeepAside(files[end], status);
+      }
+    }
+    absl::Status synced =
+        unlinked.empty() ? absl::OkStatus() : files_.SyncRemovals(unlinked.front());
+    // A directory that was never durable may be gone with the files that were in it.
+    if (absl::IsNotFound(synced)) synced = absl::OkStatus();
+    for (const FileId file : unlinked) {
+      if (!synced.ok()) KeepAside(file, synced);
+    }
+    if (synced.ok()) settled.insert(settled.end(), unlinked.begin(), unlinked.end());
+    begin = end;
+  }
+  MutexLock lock(mutex_);
+  for (const FileId file : settled) {
+    aside_.erase(file);
+    emptied_.insert(DirectoryOf(file));
+  }
+  return settled;
+}
+
+absl::Status Removals::DropRows(absl::Span<const FileId> files) {
+  if (files.empty()) return absl::OkStatus();
+  return index_.Run(
+      [&](Transaction& txn) -> absl::Status {
+        for (const FileId file : files) RETURN_IF_ERROR(txn.Delete(RemovingKey(file)));
+        return absl::OkStatus();
+      },
+      Durability::kBuffered);
+}
+
+void Removals::KeepAside(FileId file, const absl::Status& why) {
+  MutexLock lock(mutex_);
+  Aside& aside = aside_[file];
+  const bool is_new = aside.failures++ == 0;
+  aside.due_nanos = clock_.MonotonicNanos() + PauseAfter(aside.failures);
+  aside.reason = std::string(why.message());
+  // Once a file: not with every attempt.
+  if (is_new && problems_.size() < kMaxReclaimProblems) {
+    problems_.push_back(StrCat("the file blobs/", BlobFiles::Name(file),
+                               " is garbage and cannot be unlinked: ", aside.reason));
+  }
+}
+
+void Removals::RemoveEmptyDirectories() {
+  // Nobody writes a file whose id is below the mark any more.
+  const absl::StatusOr<FileId> low_water = unnamed_.LowWater();
+  if (!low_water.ok()) return;  // the next time
+  std::vector<FileId> directories;
+  {
+    MutexLock lock(mutex_);
+    while (!emptied_.empty() && *emptied_.begin() + kFilesPerDirectory <= *low_water) {
+      directories.push_back(*emptied_.begin());
+      emptied_.erase(emptied_.begin());
+    }
+  }
+  // One that is not empty stays, as does one that cannot be removed: it costs a page of the disk.
+  for (const FileId directory : directories) files_.RemoveDirectoryOf(directory).IgnoreError();
 }
 
 absl::Status Removals::Recover() {
@@ -105,15 +180,50 @@ absl::Status Removals::Recover() {
                      index_.Scan(PrefixRange(RemovingPrefix(), after), kPageRows));
     for (const KeyValue& row : rows) {
       FileId file = 0;
-      if (!ParseRemovingKey(row.key, &file))
-        return absl::DataLossError("a removing row is damaged");
+      const bool readable = ParseRemovingKey(row.key, &file);
       MutexLock lock(mutex_);
-      staged_.push_back(file);
+      if (readable) {
+        staged_.push_back(file);
+      } else if (problems_.size() < kMaxReclaimProblems) {
+        problems_.push_back("a removing row of the index is damaged; the file it names stays");
+      }
     }
     RETURN_IF_ERROR(Finish());
     if (rows.size() < kPageRows) return absl::OkStatus();
     after = rows.back().key.substr(RemovingPrefix().size());
   }
+}
+
+absl::Status Removals::RemoveUnnamed(std::vector<FileId> files) {
+  std::sort(files.begin(), files.end());
+  std::vector<FileId> failed = files;
+  for (const FileId file : Settle(files)) {
+    failed.erase(std::lower_bound(failed.begin(), failed.end(), file));
+  }
+  for (size_t begin = 0; begin < failed.size(); begin += kPageRows) {
+    const size_t end = std::min(failed.size(), begin + kPageRows);
+    RETURN_IF_ERROR(index_.Run([&](Transaction& txn) -> absl::Status {
+      for (size_t i = begin; i < end; ++i) RETURN_IF_ERROR(Stage(txn, failed[i]));
+      return absl::OkStatus();
+    }));
+  }
+  return absl::OkStatus();
+}
+
+size_t Removals::kept_aside() {
+  MutexLock lock(mutex_);
+  return aside_.size();
+}
+
+std::string Removals::ReasonKeptAside(FileId file) {
+  MutexLock lock(mutex_);
+  const auto found = aside_.find(file);
+  return found == aside_.end() ? std::string() : found->second.reason;
+}
+
+std::vector<std::string> Removals::TakeProblems() {
+  MutexLock lock(mutex_);
+  return std::exchange(problems_, {});
 }
 
 }  // namespace varve

@@ -4,49 +4,91 @@
 //
 // Whoever removes one file commits with a sync and unlinks it. Whoever removes many commits without
 // and adds the files here: one sync then does for all of them.
+//
+// A file that cannot be unlinked holds up no other: it is kept aside with its row, and tried again
+// after a pause that doubles each time.
 #ifndef VARVE_STORAGE_BLOB_REMOVALS_H_
 #define VARVE_STORAGE_BLOB_REMOVALS_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <set>
+#include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "storage/base/clock.h"
 #include "storage/base/mutex.h"
 #include "storage/blob/blob_files.h"
+#include "storage/blob/unnamed_files.h"
 #include "storage/index/index.h"
 
 namespace varve {
 
 class Removals {
  public:
-  Removals(Index& index, BlobFiles& files) : index_(index), files_(files) {}
+  Removals(Index& index, BlobFiles& files, UnnamedFiles& unnamed, Clock& clock)
+      : index_(index), files_(files), unnamed_(unnamed), clock_(clock) {}
 
   // Part of the transaction that stops naming `file`.
   static absl::Status Stage(Transaction& txn, FileId file);
 
-  // After that commit: gives the space back at once. Returns the bytes the disk got back; 0 when
-  // the file was gone already. On an error the file waits for the next Finish.
+  // After that commit: gives the space back at once. Returns the bytes that the disk got back: 0
+  // when the file was gone already or somebody still reads it. On an error the file is kept aside.
   absl::StatusOr<uint64_t> Unlink(FileId file) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // After a commit without a sync: the file waits for UnlinkAdded, or for the next Finish.
   void Add(FileId file) ABSL_LOCKS_EXCLUDED(mutex_);
   // Makes the commits of the added files durable, and unlinks these. Returns the bytes the disk got
-  // back. On an error what is left waits for the next Finish.
+  // back. On an error, which is of the index, what is left waits for the next Finish.
   absl::StatusOr<uint64_t> UnlinkAdded() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Makes the unlinks so far durable and drops their rows.
+  // Makes the unlinks so far durable and drops their rows; tries again what is kept aside and due;
+  // removes directories that became empty. An error is of the index.
   absl::Status Finish() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // At open: unlinks what a crash left staged.
+  // At open: unlinks what a crash left staged. An error is of the index.
   absl::Status Recover();
 
+  // At open, for files that nothing names: unlinks them, those of one directory with one sync.
+  // What fails is staged and kept aside. An error is of the index.
+  absl::Status RemoveUnnamed(std::vector<FileId> files);
+
+  // How many files could not be unlinked so far, and why this one could not; "": it can.
+  size_t kept_aside() ABSL_LOCKS_EXCLUDED(mutex_);
+  std::string ReasonKeptAside(FileId file) ABSL_LOCKS_EXCLUDED(mutex_);
+  // What went wrong since the last call: a sentence a file, for the log; at most
+  // kMaxReclaimProblems.
+  std::vector<std::string> TakeProblems() ABSL_LOCKS_EXCLUDED(mutex_);
+
  private:
+  struct Aside {
+    int failures = 0;
+    int64_t due_nanos = 0;  // monotonic
+    std::string reason;
+  };
+
+  // Unlinks the files, which are sorted, again if need be, and syncs their directories. Returns
+  // those whose unlink is durable; the others are kept aside.
+  std::vector<FileId> Settle(absl::Span<const FileId> files) ABSL_LOCKS_EXCLUDED(mutex_);
+  void KeepAside(FileId file, const absl::Status& why) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status DropRows(absl::Span<const FileId> files);
+  void RemoveEmptyDirectories() ABSL_LOCKS_EXCLUDED(mutex_);
+
   Index& index_;
   BlobFiles& files_;
+  UnnamedFiles& unnamed_;
+  Clock& clock_;
   Mutex mutex_;
   std::vector<FileId> added_ ABSL_GUARDED_BY(mutex_);   // committed, perhaps not durable
   std::vector<FileId> staged_ ABSL_GUARDED_BY(mutex_);  // committed, row still there
+  absl::flat_hash_map<FileId, Aside> aside_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> problems_ ABSL_GUARDED_BY(mutex_);
+  // The first id of each directory that lost a file and may be empty.
+  std::set<FileId> emptied_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace varve

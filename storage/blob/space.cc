@@ -6,7 +6,7 @@
 namespace varve {
 
 absl::Status Space::Take(uint64_t bytes) {
-  const uint64_t before = used_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  const uint64_t before = Change(bytes);
   if (limits_.max_bytes != 0 &&
       (before > limits_.max_bytes || bytes > limits_.max_bytes - before)) {
     Release(bytes);

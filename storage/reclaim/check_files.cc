@@ -45,6 +45,12 @@ absl::Status ReferenceCheck::VisitFile(const std::string& name, FileId file) {
   if (file != 0) {
     ASSIGN_OR_RETURN(named, IsNamed(file));
   }
+  const std::string kept_aside = file == 0 ? std::string() : parts_.removals.ReasonKeptAside(file);
+  if (!kept_aside.empty()) {
+    return Tell(
+        {Kind::kStrayFile, std::nullopt, "",
+         StrCat("the file blobs/", name, " is garbage and cannot be unlinked: ", kept_aside)});
+  }
   if (named) return absl::OkStatus();
   return Tell({Kind::kStrayFile, std::nullopt, "",
                StrCat("nothing names the file blobs/", name, ": nothing removes it")});

@@ -48,6 +48,8 @@ class UsageWalk {
     }
     usage_.uploads = parts_.ingests.Usage();
     RETURN_IF_ERROR(CountIndex());
+    const absl::StatusOr<FileStat> reserve = parts_.file_system.Stat(parts_.reserve_file);
+    if (reserve.ok()) usage_.reserve_disk_bytes = reserve->allocated_bytes;  // else given up
     return usage_;
   }
 

@@ -19,6 +19,7 @@ struct DiskUsageParts {
   IngestTable& ingests;
   FileSystem& file_system;
   std::string index_directory;
+  std::string reserve_file;
 };
 
 // Store::MeasureDiskUsage. Blobs in the index have no disk bytes of their own: those are part of

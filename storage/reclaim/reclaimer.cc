@@ -7,6 +7,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "storage/base/status.h"
+#include "storage/base/str_cat.h"
 #include "storage/index/keys.h"
 #include "storage/index/rows.h"
 #include "storage/limits.h"
@@ -24,6 +25,8 @@ static_assert(kPageRows + 7 * kRemovalsTogether <= kMaxTransactionOperations);
 static_assert(kPageRows + kRemovalsTogether <= kMaxBatchReads);
 // Places of edges that are remembered: 16,384 x ~250 B = 4 MB.
 constexpr size_t kMaxSeenEdges = 16'384;
+// When to look again at a blob of which something is damaged.
+constexpr int64_t kKeptAsideNanos = 3600 * kNanosPerSecond;
 // Clocks are slewed by milliseconds; a difference of a minute is a jump.
 constexpr int64_t kClockJumpNanos = 60 * kNanosPerSecond;
 // Nothing is put off for longer than a day, or than the promise of a blob that was just pushed.
@@ -53,6 +56,12 @@ struct Reclaimer::Pass {
   ReclaimReport report;
   absl::Status first_error;
   WorkPace pace;
+
+  void Tell(std::string_view problem) {
+    ++report.kept_aside;
+    if (report.problems.size() < kMaxReclaimProblems) report.problems.emplace_back(problem);
+  }
+
   // The key of an edge that was there when it was last looked for. Only a place to look first.
   absl::flat_hash_map<Digest, std::string> seen_edges;
 };
@@ -94,14 +103,14 @@ absl::StatusOr<bool> Reclaimer::ExaminePage(absl::Span<const KeyValue> rows, Pas
     int64_t not_before = 0;
     Digest digest;
     if (!ParseCondemnedKey(row.key, &not_before, &digest)) {
-      error.Update(absl::DataLossError("a condemned row of the index is damaged"));
+      pass.Tell("a condemned row of the index is damaged, and stays");
       continue;
     }
     const auto [place, is_new] = places.try_emplace(digest, candidates.size());
     if (is_new) candidates.emplace_back().digest = digest;
     candidates[place->second].rows.push_back(row.key);
   }
-  error.Update(TogetherOrEach(absl::MakeSpan(candidates),
+  error.Update(TogetherOrEach(absl::MakeSpan(candidates), pass,
                               [&](absl::Span<Candidate> some) { return DropKept(some, pass); }));
   pass.pace.Rest();
   candidates.erase(std::remove_if(candidates.begin(), candidates.end(),
@@ -109,7 +118,7 @@ absl::StatusOr<bool> Reclaimer::ExaminePage(absl::Span<const KeyValue> rows, Pas
                    candidates.end());
   for (size_t begin = 0; begin < candidates.size(); begin += kRemovalsTogether) {
     const absl::Status removed =
-        TogetherOrEach(absl::MakeSpan(candidates).subspan(begin, kRemovalsTogether),
+        TogetherOrEach(absl::MakeSpan(candidates).subspan(begin, kRemovalsTogether), pass,
                        [&](absl::Span<Candidate> some) { return RemoveOrPostpone(some, pass); });
     // Without room for its record no removal succeeds.
     if (absl::IsResourceExhausted(removed)) return removed;
@@ -125,17 +134,23 @@ absl::StatusOr<bool> Reclaimer::ExaminePage(absl::Span<const KeyValue> rows, Pas
 
 // One that cannot be dealt with holds up no other.
 absl::Status Reclaimer::TogetherOrEach(
-    absl::Span<Candidate> candidates,
+    absl::Span<Candidate> candidates, Pass& pass,
     const std::function<absl::Status(absl::Span<Candidate>)>& handle) {
   const absl::Status together = handle(candidates);
-  if (together.ok() || absl::IsResourceExhausted(together) || candidates.size() == 1) {
-    return together;
-  }
+  if (together.ok() || absl::IsResourceExhausted(together)) return together;
+  if (candidates.size() == 1) return KeepAside(candidates.front(), together, pass);
   absl::Status first_error;
   for (size_t i = 0; i < candidates.size(); ++i) {
-    first_error.Update(handle(candidates.subspan(i, 1)));
+    first_error.Update(TogetherOrEach(candidates.subspan(i, 1), pass, handle));
   }
   return first_error;
+}
+
+absl::Status Reclaimer::KeepAside(Candidate& candidate, const absl::Status& why, Pass& pass) {
+  if (!absl::IsDataLoss(why)) return why;
+  RETURN_IF_ERROR(Postpone({{&candidate, kKeptAsideNanos}}));
+  pass.Tell(ToStd(why.message()));
+  return absl::OkStatus();
 }
 
 // The rows are guarded first and the edges looked for after. A deletion that takes the last edge
@@ -213,25 +228,24 @@ absl::Status Reclaimer::RemoveOrPostpone(absl::Span<Candidate> candidates, Pass&
   }
   const absl::Status removed = Remove(announced, pass);
   for (const Candidate* candidate : announced) parts_.promises.EndReclaim(candidate->digest);
-  RETURN_IF_ERROR(Postpone(promised, pass));
+  RETURN_IF_ERROR(Postpone(promised));
+  pass.report.deferred += promised.size();
   return removed;
 }
 
-absl::Status Reclaimer::Postpone(absl::Span<const std::pair<Candidate*, int64_t>> promised,
-                                 Pass& pass) {
-  if (promised.empty()) return absl::OkStatus();
+absl::Status Reclaimer::Postpone(absl::Span<const std::pair<Candidate*, int64_t>> later) {
+  if (later.empty()) return absl::OkStatus();
   const int64_t now = parts_.clock.WallNanos();
   RETURN_IF_ERROR(parts_.index.Run(
       [&](Transaction& txn) -> absl::Status {
-        for (const auto& [candidate, wait_nanos] : promised) {
+        for (const auto& [candidate, wait_nanos] : later) {
           for (const std::string& row : candidate->rows) RETURN_IF_ERROR(txn.Delete(row));
           RETURN_IF_ERROR(txn.Put(CondemnedKey(now + wait_nanos, candidate->digest), ""));
         }
         return absl::OkStatus();
       },
       Durability::kBuffered));
-  for (const auto& [candidate, wait_nanos] : promised) candidate->postponed = true;
-  pass.report.deferred += promised.size();
+  for (const auto& [candidate, wait_nanos] : later) candidate->postponed = true;
   return absl::OkStatus();
 }
 

@@ -59,16 +59,17 @@ class Reclaimer {
   // Handles a page of rows; false when some of them stay in the queue.
   absl::StatusOr<bool> ExaminePage(absl::Span<const KeyValue> rows, Pass& pass);
   // Calls `handle` with all candidates, and if that fails with each alone.
-  static absl::Status TogetherOrEach(
-      absl::Span<Candidate> candidates,
-      const std::function<absl::Status(absl::Span<Candidate>)>& handle);
+  absl::Status TogetherOrEach(absl::Span<Candidate> candidates, Pass& pass,
+                              const std::function<absl::Status(absl::Span<Candidate>)>& handle);
+  // Puts off a candidate of which something is damaged, and tells it; passes other errors on.
+  absl::Status KeepAside(Candidate& candidate, const absl::Status& why, Pass& pass);
   // Drops the rows of those candidates that some edge keeps or that have no blob; notes of the
   // others what there is to remove.
   absl::Status DropKept(absl::Span<Candidate> candidates, Pass& pass);
   absl::Status LookForEdges(Transaction& txn, absl::Span<Candidate> candidates, Pass& pass);
   // Removes those that nobody was promised, and puts the others off.
   absl::Status RemoveOrPostpone(absl::Span<Candidate> candidates, Pass& pass);
-  absl::Status Postpone(absl::Span<const std::pair<Candidate*, int64_t>> promised, Pass& pass);
+  absl::Status Postpone(absl::Span<const std::pair<Candidate*, int64_t>> later);
   // Removes the records of announced candidates unless something keeps them; their rows go either
   // way. Nobody waits for a removal, so its commit is not synced: the files go after it is.
   absl::Status Remove(absl::Span<Candidate* const> candidates, Pass& pass);

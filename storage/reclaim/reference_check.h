@@ -44,6 +44,7 @@ class ReferenceCheck {
     BlobStore& blobs;
     BlobFiles& files;
     UnnamedFiles& unnamed;
+    Removals& removals;
     IngestTable& ingests;
     Reclaimer& reclaimer;
     const CountedChanges& hold_changes;

@@ -298,6 +298,18 @@ TEST_P(FileSystemContract, DirectoriesListTheirEntries) {
   EXPECT_THAT(fs_.List(Path("directory")).value(), UnorderedElementsAre("file", "inner"));
 }
 
+TEST_P(FileSystemContract, OnlyAnEmptyDirectoryIsRemoved) {
+  EXPECT_TRUE(absl::IsNotFound(fs_.RemoveDirectory(Path("directory"))));
+  ASSERT_EQ(fs_.CreateDirectory(Path("directory")), absl::OkStatus());
+  Write("directory/file", "x");
+  EXPECT_EQ(fs_.RemoveDirectory(Path("directory")).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Read("directory/file"), "x");
+  EXPECT_FALSE(fs_.RemoveDirectory(Path("directory/file")).ok());
+  ASSERT_EQ(fs_.Remove(Path("directory/file")), absl::OkStatus());
+  EXPECT_EQ(fs_.RemoveDirectory(Path("directory")), absl::OkStatus());
+  EXPECT_TRUE(absl::IsNotFound(fs_.List(Path("directory")).status()));
+}
+
 TEST_P(FileSystemContract, DirectoriesNeedTheirParent) {
   EXPECT_TRUE(absl::IsNotFound(fs_.CreateDirectory(Path("missing/inner"))));
   EXPECT_TRUE(absl::IsNotFound(fs_.Create(Path("missing/file")).status()));

@@ -10,6 +10,7 @@
 #include "storage/engine.h"
 #include "storage/index/memory_index.h"
 #include "storage/index/rocksdb_index.h"
+#include "tests/support/borrowed_index.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/flaky_index.h"
 #include "tests/support/memory_file_system.h"
@@ -18,28 +19,6 @@
 
 namespace varve {
 namespace {
-
-// Lets an index in memory outlive the store that was opened over it.
-class BorrowedIndex final : public Index {
- public:
-  explicit BorrowedIndex(Index& index) : index_(index) {}
-  std::unique_ptr<Transaction> Begin() override { return index_.Begin(); }
-  absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
-    return index_.Get(key);
-  }
-  absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
-    return index_.GetMany(keys);
-  }
-  absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
-    return index_.Scan(range, limit);
-  }
-  absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
-    return index_.FirstOfEach(ranges);
-  }
-
- private:
-  Index& index_;
-};
 
 class EngineUnderTest : public StoreUnderTest {
  public:
@@ -59,6 +38,7 @@ class EngineUnderTest : public StoreUnderTest {
     options_.promise_nanos = settings.promise_nanos;
     options_.ingest_expiry_nanos = settings.ingest_expiry_nanos;
     options_.max_bytes = settings.max_bytes;
+    options_.max_uploads = settings.max_uploads;
     options_.accept_sparse_index = settings.accept_sparse_index;
     options_.clock = &clock_;
     options_.random = &random_;

@@ -32,6 +32,7 @@ struct StoreSettings {
   int64_t promise_nanos = 10 * kMinute;
   int64_t ingest_expiry_nanos = 24 * kHour;
   uint64_t max_bytes = 0;
+  size_t max_uploads = kMaxOpenIngests;
   bool accept_sparse_index = false;
   uint64_t seed = 1;  // of what the factory leaves to chance
 };

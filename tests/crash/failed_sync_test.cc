@@ -77,7 +77,7 @@ TEST_F(FailedSyncTest, OfADirectoryFailsThePushAndDiscardsTheFile) {
 
 TEST_F(FailedSyncTest, OfACheckpointEndsTheUpload) {
   const absl::StatusOr<std::unique_ptr<Ingest>> upload =
-      crashing_.store().BeginIngest(kApp, {.id = "u", .size_bytes = {}});
+      crashing_.store().BeginIngest(kApp, {.id = "u", .size_bytes = {}, .client = {}});
   ASSERT_EQ(upload.status(), absl::OkStatus());
   ASSERT_EQ((*upload)->Append(0, blob_.bytes), absl::OkStatus());
   FailNext(FileCall::kSync, Under(kBlobsDirectory));

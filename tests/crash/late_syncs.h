@@ -57,6 +57,9 @@ class LateSyncs final : public FileSystem {
   absl::Status CreateDirectory(const std::string& path) override {
     return disk_.CreateDirectory(path);
   }
+  absl::Status RemoveDirectory(const std::string& path) override {
+    return disk_.RemoveDirectory(path);
+  }
   absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override {
     return disk_.List(directory);
   }

@@ -19,7 +19,7 @@ TEST_P(ResumeTest, ACheckpointedUploadGoesOnWithoutReadingABlobByteAgain) {
   const size_t half = blob.bytes.size() / 2;
   {
     absl::StatusOr<std::unique_ptr<Ingest>> upload =
-        crashing.store().BeginIngest(kApp, {.id = "u", .size_bytes = {}});
+        crashing.store().BeginIngest(kApp, {.id = "u", .size_bytes = {}, .client = {}});
     ASSERT_EQ(upload.status(), absl::OkStatus());
     ASSERT_EQ((*upload)->Append(0, std::string_view(blob.bytes).substr(0, half)), absl::OkStatus());
     ASSERT_EQ((*upload)->Checkpoint(), absl::OkStatus());

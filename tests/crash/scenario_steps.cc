@@ -24,8 +24,9 @@ std::string_view Piece(std::string_view bytes, size_t number, size_t count) {
 }
 
 absl::Status Begin(CrashingStore& crashing, const std::string& repository, const std::string& id) {
-  ASSIGN_OR_RETURN(crashing.uploads()[id],
-                   crashing.store().BeginIngest(repository, {.id = id, .size_bytes = {}}));
+  ASSIGN_OR_RETURN(
+      crashing.uploads()[id],
+      crashing.store().BeginIngest(repository, {.id = id, .size_bytes = {}, .client = {}}));
   return absl::OkStatus();
 }
 
@@ -37,8 +38,9 @@ absl::Status Append(CrashingStore& crashing, const std::string& id, std::string_
 }  // namespace
 
 absl::Status PushBlob(Store& store, const std::string& repository, const TestBlob& blob) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> upload,
-                   store.BeginIngest(repository, {.id = "", .size_bytes = blob.bytes.size()}));
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<Ingest> upload,
+      store.BeginIngest(repository, {.id = "", .size_bytes = blob.bytes.size(), .client = {}}));
   RETURN_IF_ERROR(upload->Append(0, blob.bytes));
   return upload->Commit(blob.digest, blob.bytes.size()).status();
 }

@@ -44,6 +44,8 @@ class FakeStore : public Store {
                                                       IngestOptions options) override;
   absl::StatusOr<std::unique_ptr<Ingest>> ResumeIngest(std::string_view repository,
                                                        std::string_view id) override;
+  absl::StatusOr<Page<UploadInfo>> ListUploads(const PageRequest&) override { return NotUsed(); }
+  absl::Status AbortUpload(std::string_view) override { return NotUsed(); }
   absl::StatusOr<ManifestInfo> PutManifest(std::string_view repository,
                                            const PutManifestRequest& request) override;
   absl::StatusOr<Manifest> GetManifest(std::string_view repository,

@@ -51,8 +51,9 @@ absl::Status WriteGoldenStore(const std::string& directory) {
   RETURN_IF_ERROR(PutManifest(*store, kGoldenApp, content.signature, {}));
   RETURN_IF_ERROR(PutManifest(*store, kGoldenApp, content.index, {"all"}));
   RETURN_IF_ERROR(store->MountBlob(kGoldenMirror, content.layer.digest, kGoldenApp).status());
-  ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> upload,
-                   store->BeginIngest(kGoldenApp, {.id = kGoldenUpload, .size_bytes = {}}));
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<Ingest> upload,
+      store->BeginIngest(kGoldenApp, {.id = kGoldenUpload, .size_bytes = {}, .client = {}}));
   RETURN_IF_ERROR(
       upload->Append(0, std::string_view(content.upload.bytes).substr(0, kGoldenUploadBytes)));
   return upload->Checkpoint();

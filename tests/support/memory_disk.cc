@@ -176,9 +176,20 @@ void MemoryDirectory::Apply(Change change) {
 }
 
 void MemoryDirectory::Sync() {
-  synced_ = visible_;
+  for (const Change& change : unsynced_changes_) {
+    for (const auto& [name, node] : change) {
+      const auto entry = visible_.find(name);
+      if (entry == visible_.end()) {
+        synced_.erase(name);
+      } else {
+        synced_[name] = entry->second;
+      }
+    }
+  }
   unsynced_changes_.clear();
 }
+
+void MemoryDirectory::LoseChanges() { unsynced_changes_.clear(); }
 
 void MemoryDirectory::KeepOnlySynced() {
   visible_ = synced_;

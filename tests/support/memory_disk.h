@@ -88,6 +88,8 @@ class MemoryDirectory {
   void Rename(const std::string& from, const std::string& to);
 
   void Sync();
+  // What Linux does when it cannot write a directory: as MemoryFile's.
+  void LoseChanges();
   void KeepOnlySynced();
   // Names that a rename tied together survive together; for each such group, and for each other
   // name, the first so many of its changes survive.

@@ -291,8 +291,12 @@ absl::StatusOr<std::vector<std::string>> MemoryFileSystem::List(const std::strin
 
 absl::Status MemoryFileSystem::SyncDirectory(const std::string& path) {
   const MutexLock lock(mutex_);
-  RETURN_IF_ERROR(Admit(FileCall::kSyncDirectory, path));
+  const absl::Status admitted = Admit(FileCall::kSyncDirectory, path);
   ASSIGN_OR_RETURN(const MemoryNodePtr node, FindDirectory(path));
+  if (!admitted.ok()) {
+    if (powered_) node->directory.LoseChanges();
+    return admitted;
+  }
   for (const PathPredicate& ignored : ignored_directory_syncs_) {
     if (Matches(ignored, Normalised(path))) return absl::OkStatus();
   }

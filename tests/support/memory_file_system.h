@@ -110,6 +110,7 @@ class MemoryFileSystem final : public FileSystem {
   absl::Status Remove(const std::string& path) override;
   absl::Status Rename(const std::string& from, const std::string& to) override;
   absl::Status CreateDirectory(const std::string& path) override;
+  absl::Status RemoveDirectory(const std::string& path) override;  // counted as kRemove
   absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override;
   absl::Status SyncDirectory(const std::string& path) override;
   absl::StatusOr<uint64_t> FreeBytes(const std::string& path) override;
@@ -119,7 +120,6 @@ class MemoryFileSystem final : public FileSystem {
 
   // Beyond the seam, for the adapter that keeps RocksDB's files here.
   absl::StatusOr<bool> IsDirectory(const std::string& path);
-  absl::Status RemoveDirectory(const std::string& path);  // empty ones only; counted as kRemove
 
   // The form of paths that predicates see.
   static std::string Normalised(const std::string& path);

@@ -37,6 +37,10 @@ class DoorStore : public Store {
   absl::Status DeleteBlob(std::string_view, const Digest&) override {
     return NoWordsFor("DeleteBlob");
   }
+  absl::StatusOr<Page<UploadInfo>> ListUploads(const PageRequest&) override {
+    return NoWordsFor("ListUploads");
+  }
+  absl::Status AbortUpload(std::string_view) override { return NoWordsFor("AbortUpload"); }
   absl::Status DeleteManifest(std::string_view, const Digest&) override {
     return NoWordsFor("DeleteManifest");
   }

@@ -51,6 +51,7 @@ class GatedDisk final : public FileSystem {
   absl::Status Remove(const std::string&) override { return Nothing(); }
   absl::Status Rename(const std::string&, const std::string&) override { return Nothing(); }
   absl::Status CreateDirectory(const std::string&) override { return Nothing(); }
+  absl::Status RemoveDirectory(const std::string&) override { return Nothing(); }
   absl::StatusOr<std::vector<std::string>> List(const std::string&) override { return Nothing(); }
   absl::StatusOr<uint64_t> FreeBytes(const std::string&) override { return Nothing(); }
   absl::StatusOr<uint64_t> TotalBytes(const std::string&) override { return Nothing(); }

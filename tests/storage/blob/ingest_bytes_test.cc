@@ -118,8 +118,8 @@ TEST_F(IngestBytesTest, ClosedFileIsOpenedAgainByTheNextWrite) {
   ASSERT_TRUE(bytes->Append(std::string(10, 'y')).ok());
   ASSERT_TRUE(bytes->Sync(false).ok());
   EXPECT_EQ(opened(), before);
-  bytes->CloseFile();
-  bytes->CloseFile();
+  bytes->Rest();
+  bytes->Rest();
   ASSERT_TRUE(bytes->Append(std::string(10, 'z')).ok());
   EXPECT_EQ(opened(), before + 1);
   ASSERT_TRUE(bytes->Sync(true).ok());
@@ -135,21 +135,21 @@ TEST_F(IngestBytesTest, RoomCanBeReservedAgainAfterAFileWasClosed) {
   ASSERT_TRUE(bytes->Expect(10 << 20).ok());
   ASSERT_TRUE(bytes->Append(std::string(100'000, 'x')).ok());
   ASSERT_TRUE(bytes->Sync(false).ok());
-  bytes->CloseFile();
-  ASSERT_TRUE(bytes->Append("y").ok());  // cuts the room off
+  bytes->Rest();
+  ASSERT_TRUE(bytes->Append("y").ok());
   ASSERT_TRUE(bytes->Expect(10 << 20).ok());
   EXPECT_GE(disk_.used_bytes(), 10u << 20);
 }
 
-TEST_F(IngestBytesTest, RoomReservedBeforeAFileWasClosedIsGivenBackAtTheEnd) {
+TEST_F(IngestBytesTest, RoomThatWasReservedIsGivenBackWhenNobodyWorksOnTheUpload) {
   const auto bytes = New();
   ASSERT_TRUE(bytes->Expect(10 << 20).ok());
   ASSERT_TRUE(bytes->Append(std::string(100'000, 'x')).ok());
   ASSERT_TRUE(bytes->Sync(false).ok());
-  bytes->CloseFile();
-  EXPECT_GE(disk_.used_bytes(), 10u << 20);
-  ASSERT_TRUE(bytes->Sync(true).ok());
+  bytes->Rest();
   EXPECT_LT(disk_.used_bytes(), 1u << 20);
+  EXPECT_EQ(space_.used_bytes(), 100'000u);
+  ASSERT_TRUE(bytes->Sync(true).ok());
   EXPECT_EQ(FileContent(bytes->file()), std::string(100'000, 'x'));
 }
 
@@ -158,10 +158,10 @@ TEST_F(IngestBytesTest, FileWithUnsyncedBytesStaysOpen) {
   const auto bytes = New();
   const auto opened = [&] { return disk_.Counters().Calls(FileCall::kOpen); };
   ASSERT_TRUE(bytes->Append(std::string(100'000, 'x')).ok());
-  bytes->CloseFile();
+  bytes->Rest();
   ASSERT_TRUE(bytes->Sync(false).ok());
   ASSERT_TRUE(bytes->Append("y").ok());
-  bytes->CloseFile();
+  bytes->Rest();
   ASSERT_TRUE(bytes->Sync(true).ok());
   EXPECT_EQ(opened(), 0u);
   EXPECT_EQ(FileContent(bytes->file()), std::string(100'000, 'x') + "y");
@@ -238,7 +238,7 @@ TEST_F(IngestBytesTest, LargeUploadsGoThroughThePipeline) {
       ASSERT_TRUE(bytes->Sync(false).ok());
     }
     if (step % 22 == 0) {
-      bytes->CloseFile();
+      bytes->Rest();
       EXPECT_EQ(pipelines_, 0u);
     }
     if (step == 44) {

@@ -1,9 +1,12 @@
 varve_test(storage_blob_tests LABEL unit
   SOURCES
+    blob/blob_files_test.cc
     blob/blob_store_test.cc
     blob/directory_syncs_test.cc
     blob/id_allocator_test.cc
+    blob/idle_uploads_test.cc
     blob/ingest_bytes_test.cc
+    blob/ingest_table_test.cc
     blob/removals_test.cc
     blob/reserve_file_test.cc
     blob/space_test.cc

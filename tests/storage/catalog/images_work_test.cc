@@ -17,6 +17,7 @@
 #include "storage/index/memory_index.h"
 #include "storage/index/rows.h"
 #include "storage/limits.h"
+#include "tests/support/borrowed_index.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_file_system.h"
 
@@ -64,27 +65,6 @@ class CountingIndex final : public Index {
   size_t reads_ = 0;
   size_t rows_ = 0;
   size_t largest_scan_ = 0;
-};
-
-class BorrowedIndex final : public Index {
- public:
-  explicit BorrowedIndex(Index& index) : index_(index) {}
-  std::unique_ptr<Transaction> Begin() override { return index_.Begin(); }
-  absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
-    return index_.Get(key);
-  }
-  absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
-    return index_.GetMany(keys);
-  }
-  absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
-    return index_.Scan(range, limit);
-  }
-  absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
-    return index_.FirstOfEach(ranges);
-  }
-
- private:
-  Index& index_;
 };
 
 class ImagesWorkTest : public testing::Test {

@@ -75,7 +75,7 @@ class World {
   IdAllocator ids_{*index_};
   UnnamedFiles unnamed_{ids_};
   BlobFiles files_{disk_, "/blobs"};
-  Removals removals_{*index_, files_};
+  Removals removals_{*index_, files_, unnamed_, clock_};
   Space space_{disk_, "/", {}, 0};
   BlobStore blobs_{{*index_, files_, unnamed_, removals_, space_, clock_, kPromise}};
   Promises promises_{clock_, kPromise};
@@ -127,8 +127,18 @@ TEST_F(ReclaimerTest, DamagedRowDoesNotStopTheRest) {
   Commit(std::string(100'000, 'a'));
   ASSERT_TRUE(index_->Run([&](Transaction& txn) { return txn.Put(BlobKey(bad), "?"); }).ok());
   clock_.Advance(2 * kPromise);
-  EXPECT_EQ(reclaimer_.Run().status().code(), absl::StatusCode::kDataLoss);
+  // It is kept aside and told, once an hour, and costs later passes nothing.
+  const ReclaimReport report = Pass();
+  EXPECT_EQ(report.blobs, 1u);
+  EXPECT_EQ(report.kept_aside, 1u);
+  EXPECT_EQ(report.problems.size(), 1u);
+  EXPECT_EQ(report.deferred, 0u);
   EXPECT_EQ(Files(), 0u);
+  EXPECT_EQ(Condemned(), 1u);
+  clock_.Advance(3500 * kNanosPerSecond);
+  EXPECT_EQ(Pass().kept_aside, 0u);
+  clock_.Advance(200 * kNanosPerSecond);
+  EXPECT_EQ(Pass().kept_aside, 1u);
 }
 
 TEST_F(ReclaimerTest, FailedUnlinkIsMadeGood) {
@@ -136,6 +146,9 @@ TEST_F(ReclaimerTest, FailedUnlinkIsMadeGood) {
   clock_.Advance(2 * kPromise);
   disk_.Inject({FileCall::kRemove, absl::UnavailableError("failed"), 1, {}, false});
   EXPECT_EQ(Pass().blobs, 1u);
+  EXPECT_EQ(Files(), 1u);
+  clock_.Advance(kNanosPerSecond);
+  Pass();
   EXPECT_EQ(Files(), 0u);
   EXPECT_TRUE(index_->Scan(PrefixRange(RemovingPrefix()), 10)->empty());
 }
