@@ -398,16 +398,7 @@ absl::StatusOr<std::vector<Digest>> Engine::FindMissing(std::string_view reposit
     return absl::InvalidArgumentError(
         StrCat("ask for at most ", kMaxFindMissingDigests, " digests at once"));
   }
-  std::vector<Digest> missing;
-  for (const Digest& digest : digests) {
-    const absl::StatusOr<BlobInfo> info = catalog_.StatBlob(repository, digest);
-    if (absl::IsNotFound(info.status())) {
-      missing.push_back(digest);
-    } else if (!info.ok()) {
-      return info.status();
-    }
-  }
-  return missing;
+  return catalog_.FindMissing(repository, digests);
 }
 
 absl::StatusOr<ReclaimReport> Engine::Reclaim() {
@@ -431,6 +422,7 @@ absl::Status Engine::Sweep(ReclaimReport* report) {
     first_error.Update(catalog_.ExpireLinks());
     first_error.Update(ExpireClaims());
   }
+  first_error.Update(catalog_.RemoveEmptyRepositories());
   ingests_.CheckpointIdle();
   first_error.Update(pull_times_.Flush(*index_));
   first_error.Update(SaveLowWater());

@@ -59,6 +59,8 @@ inline constexpr size_t kMaxIndexDepth = 4;
 inline constexpr size_t kMaxImageNames = 1000;
 
 inline constexpr size_t kMaxRepositoryNameBytes = 255;
+// Repositories that may have become empty, remembered until that is known: 16,384 x ~28 B = 450 kB.
+inline constexpr size_t kMaxEmptyRepositories = 16'384;
 inline constexpr size_t kMaxTagBytes = 128;
 
 // One page of any listing; 1,000 rows x ~400 B = 400 kB.

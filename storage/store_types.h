@@ -89,7 +89,8 @@ struct PageRequest {
 template <typename Row>
 struct Page {
   std::vector<Row> rows;
-  bool more = false;  // ask again with `after` = the name of the last row
+  bool more = false;  // ask again with `after` = `next`, or when that is empty the last row's name
+  std::string next;   // of a page that reached its budget of reads before its number of rows
 };
 
 struct TagInfo {

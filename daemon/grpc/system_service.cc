@@ -36,7 +36,9 @@ absl::Status ListRepositories(Store& store, const v1::ListRepositoriesRequest& r
     message->set_manifests(info->manifests);
     ToMessage(info->created_nanos, message->mutable_created());
   }
-  if (names.more && !names.rows.empty()) response->set_next_page_token(names.rows.back());
+  if (names.more && !(names.next.empty() && names.rows.empty())) {
+    response->set_next_page_token(names.next.empty() ? names.rows.back() : names.next);
+  }
   return absl::OkStatus();
 }
 

@@ -173,8 +173,9 @@ Reply ListCatalog(const Exchange& exchange) {
     AppendJsonString(&reply.body, page.rows[i]);
   }
   reply.body += "]}\n";
-  if (page.more && !page.rows.empty()) {
-    reply.AddHeader("Link", LinkToNext("/v2/_catalog", *paging, page.rows.back()));
+  if (page.more && !(page.next.empty() && page.rows.empty())) {
+    const std::string& last = page.next.empty() ? page.rows.back() : page.next;
+    reply.AddHeader("Link", LinkToNext("/v2/_catalog", *paging, last));
   }
   return reply;
 }

@@ -6,6 +6,7 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/index/batch_reads.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -42,6 +43,21 @@ absl::StatusOr<std::optional<BlobRow>> BlobStore::Find(const Digest& digest) {
   ASSIGN_OR_RETURN(std::optional<BlobRow> row, ReadRow(digest));
   if (row.has_value() && !BytesAreThere(*row)) return std::nullopt;
   return row;
+}
+
+absl::StatusOr<std::vector<std::optional<BlobRow>>> BlobStore::FindMany(
+    absl::Span<const Digest> digests) {
+  std::vector<std::string> keys;
+  keys.reserve(digests.size());
+  for (const Digest& digest : digests) keys.push_back(BlobKey(digest));
+  ASSIGN_OR_RETURN(const OptionalValues values, GetAll(parts_.index, keys));
+  std::vector<std::optional<BlobRow>> found(digests.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (!values[i].has_value()) continue;
+    ASSIGN_OR_RETURN(const BlobRow row, BlobRow::Decode(*values[i]));
+    if (BytesAreThere(row)) found[i] = row;
+  }
+  return found;
 }
 
 absl::Status BlobStore::Quarantine(const Digest& digest, const BlobRow& bad) {

@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "storage/base/clock.h"
 #include "storage/blob/blob_files.h"
 #include "storage/blob/removals.h"
@@ -48,6 +49,8 @@ class BlobStore {
   // The row of a blob whose bytes are there: nullopt when it is absent, quarantined, or its file is
   // missing or of the wrong size. Costs an index read, and a stat for a loose blob.
   absl::StatusOr<std::optional<BlobRow>> Find(const Digest& digest);
+  // The same of many, in their order, with few reads of the index.
+  absl::StatusOr<std::vector<std::optional<BlobRow>>> FindMany(absl::Span<const Digest> digests);
 
   // NotFound when Find says nullopt. The reader keeps the bytes whatever is removed meanwhile.
   absl::StatusOr<BlobReader> Open(const Digest& digest);

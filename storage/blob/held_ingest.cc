@@ -130,10 +130,16 @@ absl::Status HeldIngest::CommitBytes(const Digest& expected, BlobInfo* info) {
   const IngestBytes& bytes = *upload_->bytes;
   const BlobStore::NewBlob blob{expected, bytes.size_bytes(), bytes.file(), bytes.buffered()};
   const bool saved = upload_->saved;
-  ASSIGN_OR_RETURN(*info, table_.parts_.blobs.Commit(blob, [&](Transaction& txn) -> absl::Status {
+  const auto also = [&](Transaction& txn) -> absl::Status {
     if (saved) RETURN_IF_ERROR(txn.Delete(IngestKey(upload_->id)));
     return observer.InCommit(txn, upload_->repository, expected);
-  }));
+  };
+  absl::StatusOr<BlobInfo> committed = table_.parts_.blobs.Commit(blob, also);
+  while (absl::IsOutOfRange(committed.status())) {
+    RETURN_IF_ERROR(observer.BeforeCommit(upload_->repository, expected));
+    committed = table_.parts_.blobs.Commit(blob, also);
+  }
+  ASSIGN_OR_RETURN(*info, committed);
   return absl::OkStatus();
 }
 

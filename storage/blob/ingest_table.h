@@ -37,7 +37,8 @@ class CommitObserver {
   virtual absl::Status BeforeCommit(std::string_view repository, const Digest& digest) = 0;
   // While bytes of an upload arrive: the repository is being written to.
   virtual void WhileUploading(std::string_view repository) = 0;
-  // Inside it; may run several times.
+  // Inside it; may run several times. OutOfRange: the repository was removed since BeforeCommit,
+  // because it had been empty for long; begin again with that.
   virtual absl::Status InCommit(Transaction& txn, std::string_view repository,
                                 const Digest& digest) = 0;
 };

@@ -6,6 +6,7 @@
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/catalog/names.h"
+#include "storage/index/batch_reads.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -29,44 +30,6 @@ absl::Status UnknownManifest(std::string_view repository, const ManifestReferenc
 }
 
 }  // namespace
-
-absl::StatusOr<RepositoryId> Catalog::FindRepository(std::string_view name) {
-  if (name.empty()) return RepositoryId{0};
-  RETURN_IF_ERROR(ValidateRepositoryName(name));
-  ASSIGN_OR_RETURN(const std::optional<std::string> value, parts_.index.Get(RepositoryKey(name)));
-  if (!value.has_value()) {
-    return absl::NotFoundError(StrCat("repository ", name, " does not exist; push to it first"));
-  }
-  ASSIGN_OR_RETURN(const RepositoryRow row, RepositoryRow::Decode(*value));
-  return row.id;
-}
-
-absl::StatusOr<RepositoryId> Catalog::EnsureRepository(Transaction& txn, std::string_view name) {
-  if (name.empty()) return RepositoryId{0};
-  const std::string key = RepositoryKey(name);
-  ASSIGN_OR_RETURN(std::optional<std::string> value, txn.GetForUpdate(key, Guard::kShared));
-  if (!value.has_value()) {
-    RETURN_IF_ERROR(ValidateRepositoryName(name));
-    ASSIGN_OR_RETURN(value, txn.GetForUpdate(key, Guard::kExclusive));
-  }
-  if (value.has_value()) {
-    ASSIGN_OR_RETURN(const RepositoryRow row, RepositoryRow::Decode(*value));
-    return row.id;
-  }
-  RepositoryRow row;
-  ASSIGN_OR_RETURN(row.id, parts_.ids.Next());
-  row.created_nanos = parts_.clock.WallNanos();
-  RETURN_IF_ERROR(txn.Put(key, row.Encode()));
-  RETURN_IF_ERROR(txn.Put(RepositoryNameKey(row.id), name));
-  return row.id;
-}
-
-absl::StatusOr<std::string> Catalog::RepositoryName(RepositoryId repository) {
-  ASSIGN_OR_RETURN(std::optional<std::string> name,
-                   parts_.index.Get(RepositoryNameKey(repository)));
-  if (name.has_value()) return *std::move(name);
-  return absl::NotFoundError(StrCat("no repository has the id ", repository));
-}
 
 absl::StatusOr<std::vector<RepositoryId>> Catalog::RepositoriesOf(const Digest& manifest) {
   const std::string prefix = EdgePrefix(manifest, EdgeKind::kMember);
@@ -120,6 +83,30 @@ absl::StatusOr<bool> Catalog::IsVisible(RepositoryId repository, const Digest& d
   return !edges.empty();
 }
 
+absl::StatusOr<std::vector<bool>> Catalog::AreVisible(RepositoryId repository,
+                                                      absl::Span<const Digest> digests) {
+  std::vector<bool> visible(digests.size(), repository == 0);
+  if (repository == 0) return visible;
+  std::vector<std::string> keys;
+  for (const Digest& digest : digests) keys.push_back(LinkKey(repository, digest));
+  ASSIGN_OR_RETURN(const OptionalValues links, GetAll(parts_.index, keys));
+  const int64_t now = parts_.clock.WallNanos();
+  std::vector<size_t> unlinked;
+  std::vector<KeyRange> named;
+  for (size_t i = 0; i < digests.size(); ++i) {
+    if (links[i].has_value()) {
+      ASSIGN_OR_RETURN(const LinkRow row, LinkRow::Decode(*links[i]));
+      visible[i] = row.expires_nanos > now;
+    }
+    if (visible[i]) continue;
+    unlinked.push_back(i);
+    named.push_back(PrefixRange(EdgePrefix(digests[i], EdgeKind::kReference, repository)));
+  }
+  ASSIGN_OR_RETURN(const FirstRows edges, FirstOfAll(parts_.index, named));
+  for (size_t i = 0; i < unlinked.size(); ++i) visible[unlinked[i]] = edges[i].has_value();
+  return visible;
+}
+
 absl::StatusOr<bool> Catalog::IsMember(RepositoryId repository, const Digest& manifest) {
   ASSIGN_OR_RETURN(const std::optional<std::string> member,
                    parts_.index.Get(MemberKey(repository, manifest)));
@@ -140,18 +127,7 @@ absl::Status Catalog::ActivatePendingEdges(Transaction& txn, RepositoryId reposi
 }
 
 absl::Status Catalog::BeforeCommit(std::string_view repository, const Digest& digest) {
-  RepositoryId id = 0;
-  absl::StatusOr<RepositoryId> found = FindRepository(repository);
-  if (found.ok()) {
-    id = *found;
-  } else if (absl::IsNotFound(found.status())) {
-    RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
-      ASSIGN_OR_RETURN(id, EnsureRepository(txn, repository));
-      return absl::OkStatus();
-    }));
-  } else {
-    return found.status();
-  }
+  ASSIGN_OR_RETURN(const RepositoryId id, FindOrMakeRepository(repository));
   parts_.promises.Grant(id, digest);
   parts_.promises.RenewRepository(id);
   return absl::OkStatus();
@@ -166,7 +142,7 @@ void Catalog::WhileUploading(std::string_view repository) {
 absl::Status Catalog::InCommit(Transaction& txn, std::string_view repository,
                                const Digest& digest) {
   if (repository.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const RepositoryId id, EnsureRepository(txn, repository));
+  ASSIGN_OR_RETURN(const RepositoryId id, GuardRepository(txn, repository));
   RETURN_IF_ERROR(Link(txn, id, digest));
   return ActivatePendingEdges(txn, id, digest, kPendingPageRows);
 }
@@ -187,6 +163,35 @@ absl::StatusOr<BlobInfo> Catalog::StatBlob(std::string_view repository, const Di
   return BlobInfo{digest, row->size_bytes, row->created_nanos};
 }
 
+absl::StatusOr<std::vector<Digest>> Catalog::FindMissing(std::string_view repository,
+                                                         absl::Span<const Digest> digests) {
+  const absl::StatusOr<RepositoryId> id = FindRepository(repository);
+  if (absl::IsNotFound(id.status())) return std::vector<Digest>(digests.begin(), digests.end());
+  RETURN_IF_ERROR(id.status());
+  ASSIGN_OR_RETURN(const auto rows, parts_.blobs.FindMany(digests));
+  ASSIGN_OR_RETURN(const std::vector<bool> visible, AreVisible(*id, digests));
+  // Granted first, read again after: see Promises.
+  std::vector<Digest> promised;
+  for (size_t i = 0; i < digests.size(); ++i) {
+    if (!rows[i].has_value() || !visible[i]) continue;
+    parts_.promises.Grant(*id, digests[i]);
+    promised.push_back(digests[i]);
+  }
+  ASSIGN_OR_RETURN(const auto rows_now, parts_.blobs.FindMany(promised));
+  std::vector<Digest> missing;
+  size_t next = 0;
+  for (const Digest& digest : digests) {
+    const bool was_promised = next < promised.size() && promised[next] == digest;
+    if (!was_promised) {
+      missing.push_back(digest);
+    } else if (!rows_now[next++].has_value()) {
+      parts_.promises.Consume(*id, digest);
+      missing.push_back(digest);
+    }
+  }
+  return missing;
+}
+
 absl::StatusOr<BlobReader> Catalog::OpenBlob(std::string_view repository, const Digest& digest) {
   ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
   ASSIGN_OR_RETURN(const bool visible, IsVisible(id, digest));
@@ -205,15 +210,19 @@ absl::StatusOr<BlobInfo> Catalog::MountBlob(std::string_view repository, const D
   if (!visible) return UnknownBlob(*from, digest);
   ASSIGN_OR_RETURN(std::optional<BlobRow> found, parts_.blobs.Find(digest));
   if (!found.has_value()) return UnknownBlob(from.value_or("any"), digest);
-  RETURN_IF_ERROR(BeforeCommit(repository, digest));
   BlobRow row;
-  RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
-    ASSIGN_OR_RETURN(const std::optional<std::string> value,
-                     txn.GetForUpdate(BlobKey(digest), Guard::kShared));
-    if (!value.has_value()) return UnknownBlob(repository, digest);
-    ASSIGN_OR_RETURN(row, BlobRow::Decode(*value));
-    return InCommit(txn, repository, digest);
-  }));
+  absl::Status mounted;
+  do {
+    RETURN_IF_ERROR(BeforeCommit(repository, digest));
+    mounted = parts_.index.Run([&](Transaction& txn) -> absl::Status {
+      ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                       txn.GetForUpdate(BlobKey(digest), Guard::kShared));
+      if (!value.has_value()) return UnknownBlob(repository, digest);
+      ASSIGN_OR_RETURN(row, BlobRow::Decode(*value));
+      return InCommit(txn, repository, digest);
+    });
+  } while (absl::IsOutOfRange(mounted));  // see CommitObserver
+  RETURN_IF_ERROR(mounted);
   return BlobInfo{digest, row.size_bytes, row.created_nanos};
 }
 
@@ -236,6 +245,7 @@ absl::Status Catalog::DeleteBlob(std::string_view repository, const Digest& dige
     RETURN_IF_ERROR(txn.Delete(LinkKey(id, digest)));
     return txn.Put(CondemnedKey(parts_.clock.WallNanos(), digest), "");
   }));
+  NoteMaybeEmpty(id);
   parts_.promises.RenewRepository(id);
   return absl::OkStatus();
 }

@@ -14,10 +14,12 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "storage/base/clock.h"
+#include "storage/base/mutex.h"
 #include "storage/blob/blob_store.h"
 #include "storage/blob/ingest_table.h"
 #include "storage/catalog/manifest.h"
@@ -56,6 +58,8 @@ class Catalog final : public CommitObserver {
 
   // The blob and manifest calls of Store, with the same contracts.
   absl::StatusOr<BlobInfo> StatBlob(std::string_view repository, const Digest& digest);
+  absl::StatusOr<std::vector<Digest>> FindMissing(std::string_view repository,
+                                                  absl::Span<const Digest> digests);
   absl::StatusOr<BlobReader> OpenBlob(std::string_view repository, const Digest& digest);
   absl::StatusOr<BlobInfo> MountBlob(std::string_view repository, const Digest& digest,
                                      std::optional<std::string_view> from);
@@ -98,6 +102,9 @@ class Catalog final : public CommitObserver {
   // crash or an error interrupted; drops links that have expired.
   absl::Status FinishUnlinking();
   absl::Status ExpireLinks();
+  // Removes some of the repositories that have had neither members nor links for so long that
+  // nothing a client was told of them holds any more.
+  absl::Status RemoveEmptyRepositories() ABSL_LOCKS_EXCLUDED(empty_mutex_);
 
   // remove_image.cc. Deletions that look, inside their transaction, whether something needs the
   // manifest; kAbsent when the repository does not list it (any more).
@@ -137,16 +144,29 @@ class Catalog final : public CommitObserver {
   // Tags of the repository that name a manifest, in byte order.
   absl::StatusOr<std::vector<std::string>> TagsOf(RepositoryId repository, const Digest& manifest);
 
-  // The repository's id; NotFound when nothing was ever committed to it.
+  // The repository's id; NotFound when nothing was committed to it, or nothing is left of that.
   absl::StatusOr<RepositoryId> FindRepository(std::string_view name);
   // What a repository lists about a manifest; NotFound when it does not list it. Grants nothing.
   absl::StatusOr<ManifestInfo> ReadMember(RepositoryId repository, const Digest& digest);
 
  private:
-  // The same, making it when it is absent.
-  absl::StatusOr<RepositoryId> EnsureRepository(Transaction& txn, std::string_view name);
+  // repositories.cc
+  // The repository's id; it is made when it is absent. In transactions of their own.
+  absl::StatusOr<RepositoryId> FindOrMakeRepository(std::string_view name);
+  absl::StatusOr<RepositoryId> MakeRepository(std::string_view name);
+  // Its id, guarded against its removal; OutOfRange when it was removed since it was found.
+  absl::StatusOr<RepositoryId> GuardRepository(Transaction& txn, std::string_view name);
+  // Its last member or link may have gone.
+  void NoteMaybeEmpty(RepositoryId repository) ABSL_LOCKS_EXCLUDED(empty_mutex_);
+  absl::Status NoteOlderRepositories() ABSL_LOCKS_EXCLUDED(empty_mutex_);
+  bool IsEmptyForLong(RepositoryId repository, int64_t now_nanos) ABSL_LOCKS_EXCLUDED(empty_mutex_);
+  absl::Status RemoveIfEmpty(RepositoryId repository, const std::string& name)
+      ABSL_LOCKS_EXCLUDED(empty_mutex_);
 
   absl::StatusOr<bool> IsVisible(RepositoryId repository, const Digest& digest);
+  // The same of many, in their order, with few reads of the index.
+  absl::StatusOr<std::vector<bool>> AreVisible(RepositoryId repository,
+                                               absl::Span<const Digest> digests);
   absl::StatusOr<bool> IsMember(RepositoryId repository, const Digest& manifest);
   // Shows a blob in a repository until it is named there or a day has passed.
   absl::Status Link(Transaction& txn, RepositoryId repository, const Digest& digest);
@@ -186,13 +206,13 @@ class Catalog final : public CommitObserver {
   absl::StatusOr<std::vector<ResolvedReference>> ResolveReferences(std::string_view repository,
                                                                    const ParsedManifest& manifest,
                                                                    const Sources& sources);
-  // What is there of `digest`, and whether the repository shows it or may.
-  absl::StatusOr<ResolvedReference> ResolveReference(std::optional<RepositoryId> repository,
-                                                     const Digest& digest, bool is_child,
-                                                     const Sources& sources);
-  // Guards what the reference names; OutOfRange when that is not what was resolved any more.
-  absl::Status CheckReference(Transaction& txn, RepositoryId repository,
-                              const ResolvedReference& reference);
+  // Whether the repository, or one of the sources, shows what the references name, or may.
+  absl::Status ResolveVisibility(std::optional<RepositoryId> repository, const Sources& sources,
+                                 std::vector<ResolvedReference>& references);
+  absl::Status ShowBlobs(RepositoryId repository, std::vector<ResolvedReference*>& references);
+  // Guards what the references name; OutOfRange when that is not what was resolved any more.
+  absl::Status CheckReferences(Transaction& txn, RepositoryId repository,
+                               const std::vector<ResolvedReference>& references);
   absl::Status WriteManifest(Transaction& txn, RepositoryId repository, const Digest& digest,
                              const MemberRow& member,
                              const std::vector<ResolvedReference>& references,
@@ -249,13 +269,23 @@ class Catalog final : public CommitObserver {
   // StatManifest within a repository; a digest gets a promise.
   absl::StatusOr<ManifestInfo> ClaimManifest(RepositoryId repository,
                                              const ManifestReference& reference);
-  absl::StatusOr<bool> HasMembers(RepositoryId repository);
   absl::StatusOr<ReferrerInfo> ReadReferrer(RepositoryId repository, const Digest& digest);
+
+  // How long what was pushed or mounted is visible. A link outlives every promise on its blob.
+  static constexpr int64_t kLinkNanos = 25 * 3600 * kNanosPerSecond;
 
   const Parts parts_;
   RecentPulls recent_pulls_;
   TagVersions tag_versions_;
   DueQueue link_expiries_;
+
+  const int64_t started_nanos_;  // monotonic
+  Mutex empty_mutex_;
+  // Repositories to look at, and when (monotonic): those that were found empty some time after.
+  absl::flat_hash_map<RepositoryId, int64_t> maybe_empty_ ABSL_GUARDED_BY(empty_mutex_);
+  // How far those of before the start were noted.
+  std::string older_after_ ABSL_GUARDED_BY(empty_mutex_);
+  bool older_noted_ ABSL_GUARDED_BY(empty_mutex_) = false;
 };
 
 }  // namespace varve

@@ -152,7 +152,9 @@ absl::Status Catalog::Unlink(RepositoryId repository, const Digest& manifest,
   }
   for (size_t begin = 0;; begin += kTargetPageRows) {
     ASSIGN_OR_RETURN(const bool done, UnlinkPage(repository, manifest, note, targets, begin));
-    if (done) return absl::OkStatus();
+    if (!done) continue;
+    NoteMaybeEmpty(repository);
+    return absl::OkStatus();
   }
 }
 

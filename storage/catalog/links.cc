@@ -10,8 +10,6 @@
 namespace varve {
 namespace {
 
-// A link outlives every promise on its blob.
-constexpr int64_t kLinkNanos = 25 * 3600 * kNanosPerSecond;
 // Links looked at by one transaction: up to three writes each.
 constexpr size_t kLinkPageRows = 300;
 static_assert(3 * kLinkPageRows <= kMaxTransactionOperations);
@@ -21,7 +19,8 @@ static_assert(3 * kLinkPageRows <= kMaxTransactionOperations);
 Catalog::Catalog(Parts parts)
     : parts_(parts),
       recent_pulls_(parts.clock),
-      link_expiries_(LinkExpiryPrefix(), kLinkNanos + 3600 * kNanosPerSecond) {}
+      link_expiries_(LinkExpiryPrefix(), kLinkNanos + 3600 * kNanosPerSecond),
+      started_nanos_(parts.clock.MonotonicNanos()) {}
 
 absl::Status Catalog::Link(Transaction& txn, RepositoryId repository, const Digest& digest) {
   if (repository == 0) return absl::OkStatus();
@@ -59,6 +58,7 @@ absl::Status Catalog::ExpireLinks() {
         RETURN_IF_ERROR(
             parts_.index.Run([&](Transaction& txn) { return ExpireLinkPage(txn, links, now); },
                              Durability::kBuffered));
+        for (const ExpiringLink& link : links) NoteMaybeEmpty(link.repository);
         return links.size() == rows.size();
       }));
   return damage;

@@ -6,6 +6,7 @@
 #include "storage/base/str_cat.h"
 #include "storage/catalog/catalog.h"
 #include "storage/catalog/names.h"
+#include "storage/index/batch_reads.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -19,12 +20,6 @@ constexpr size_t kMaxAnnotationBytes = 4 * kMiB;
 size_t PageRows(const PageRequest& page) { return std::min(page.limit, kMaxPageRows); }
 
 }  // namespace
-
-absl::StatusOr<bool> Catalog::HasMembers(RepositoryId repository) {
-  ASSIGN_OR_RETURN(const std::vector<KeyValue> members,
-                   parts_.index.Scan(PrefixRange(MemberPrefix(repository)), 1));
-  return !members.empty();
-}
 
 absl::StatusOr<Page<TagInfo>> Catalog::ListTags(std::string_view repository,
                                                 const PageRequest& page) {
@@ -52,15 +47,19 @@ absl::StatusOr<uint64_t> Catalog::TagsVersion(std::string_view repository) {
 absl::StatusOr<Page<std::string>> Catalog::ListRepositories(const PageRequest& page) {
   Page<std::string> names;
   std::string after = page.after;
-  for (;;) {
+  for (size_t reads = 0; reads < kMaxListingReads;) {
     ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
                      parts_.index.Scan(PrefixRange(RepositoryPrefix(), after), PageRows(page) + 1));
+    std::vector<KeyRange> members;
     for (const KeyValue& row : rows) {
-      after = row.key.substr(RepositoryPrefix().size());
       ASSIGN_OR_RETURN(const RepositoryRow repository, RepositoryRow::Decode(row.value));
+      members.push_back(PrefixRange(MemberPrefix(repository.id)));
+    }
+    ASSIGN_OR_RETURN(const FirstRows first, FirstOfAll(parts_.index, members));
+    for (size_t i = 0; i < rows.size(); ++i) {
+      after = rows[i].key.substr(RepositoryPrefix().size());
       // One to which nothing but blobs was pushed has no image to list.
-      ASSIGN_OR_RETURN(const bool has_members, HasMembers(repository.id));
-      if (!has_members) continue;
+      if (!first[i].has_value()) continue;
       if (names.rows.size() == PageRows(page)) {
         names.more = true;
         return names;
@@ -68,7 +67,11 @@ absl::StatusOr<Page<std::string>> Catalog::ListRepositories(const PageRequest& p
       names.rows.push_back(after);
     }
     if (rows.size() <= PageRows(page)) return names;
+    reads += rows.size();
   }
+  names.more = true;
+  names.next = std::move(after);
+  return names;
 }
 
 absl::StatusOr<ReferrerInfo> Catalog::ReadReferrer(RepositoryId repository, const Digest& digest) {

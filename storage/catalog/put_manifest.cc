@@ -8,6 +8,7 @@
 #include "storage/base/str_cat.h"
 #include "storage/catalog/catalog.h"
 #include "storage/catalog/names.h"
+#include "storage/index/batch_reads.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -19,6 +20,7 @@ constexpr int kMaxPutAttempts = 8;
 // Pending edges made live, two rows each, beside 900 references, 10 tags of three rows and the rows
 // of the manifest itself: 50 + 900 + 30 + 15 < 1000. Indexes past them keep their child as pending.
 constexpr size_t kPendingRows = 25;
+static_assert(kMaxManifestReferences <= kMaxBatchReads);
 
 absl::Status MissingReference(const Digest& digest, bool is_child) {
   absl::Status status = absl::FailedPreconditionError(
@@ -44,29 +46,6 @@ MemberRow DescribeMember(const ParsedManifest& manifest, uint64_t size_bytes, in
 
 }  // namespace
 
-absl::StatusOr<Catalog::ResolvedReference> Catalog::ResolveReference(
-    std::optional<RepositoryId> repository, const Digest& digest, bool is_child,
-    const Sources& sources) {
-  ResolvedReference resolved{digest, is_child, false, std::nullopt};
-  ASSIGN_OR_RETURN(resolved.blob, parts_.blobs.Find(digest));
-  if (!resolved.blob.has_value()) return resolved;
-  if (is_child) {
-    if (!repository.has_value()) return resolved;
-    ASSIGN_OR_RETURN(resolved.visible, IsMember(*repository, digest));
-    return resolved;
-  }
-  resolved.visible = sources.whole_store;
-  if (!resolved.visible && repository.has_value()) {
-    ASSIGN_OR_RETURN(resolved.visible, IsVisible(*repository, digest));
-    // A client that was told "exists" may name the blob even if another one deleted it since.
-    if (!resolved.visible) resolved.visible = parts_.promises.Holds(*repository, digest);
-  }
-  if (!resolved.visible && sources.repository.has_value()) {
-    ASSIGN_OR_RETURN(resolved.visible, IsVisible(*sources.repository, digest));
-  }
-  return resolved;
-}
-
 absl::StatusOr<std::vector<Catalog::ResolvedReference>> Catalog::ResolveReferences(
     std::string_view repository, const ParsedManifest& manifest, const Sources& sources) {
   std::optional<RepositoryId> id;
@@ -77,21 +56,72 @@ absl::StatusOr<std::vector<Catalog::ResolvedReference>> Catalog::ResolveReferenc
     return found.status();
   }
   std::vector<ResolvedReference> resolved;
-  for (const ContentReference& reference : manifest.References()) {
+  std::vector<Digest> digests;
+  const std::vector<ContentReference> references = manifest.References();
+  for (const ContentReference& reference : references) {
     const bool is_child = reference.role == ContentReference::Role::kChild;
-    const bool is_config = reference.role == ContentReference::Role::kConfig;
-    const bool may_be_absent = parts_.accept_sparse_index || reference.descriptor.foreign;
+    digests.push_back(reference.descriptor.digest);
+    resolved.push_back({reference.descriptor.digest, is_child, false, std::nullopt});
+  }
+  ASSIGN_OR_RETURN(const auto blobs, parts_.blobs.FindMany(digests));
+  for (size_t i = 0; i < resolved.size(); ++i) resolved[i].blob = blobs[i];
+  RETURN_IF_ERROR(ResolveVisibility(id, sources, resolved));
+  for (size_t i = 0; i < resolved.size(); ++i) {
+    const bool is_config = references[i].role == ContentReference::Role::kConfig;
+    const bool may_be_absent = parts_.accept_sparse_index || references[i].descriptor.foreign;
     const bool required = is_config || !may_be_absent;
-    ASSIGN_OR_RETURN(const ResolvedReference one,
-                     ResolveReference(id, reference.descriptor.digest, is_child, sources));
-    if (!one.visible && required) return MissingReference(one.digest, is_child);
-    resolved.push_back(one);
+    if (!resolved[i].visible && required) {
+      return MissingReference(resolved[i].digest, resolved[i].is_child);
+    }
   }
   // One order for all transactions, so that two of them never wait for each other in a circle.
   std::sort(
       resolved.begin(), resolved.end(),
       [](const ResolvedReference& a, const ResolvedReference& b) { return a.digest < b.digest; });
   return resolved;
+}
+
+absl::Status Catalog::ResolveVisibility(std::optional<RepositoryId> repository,
+                                        const Sources& sources,
+                                        std::vector<ResolvedReference>& references) {
+  std::vector<ResolvedReference*> children;
+  std::vector<ResolvedReference*> blobs;
+  std::vector<std::string> members;
+  for (ResolvedReference& reference : references) {
+    if (!reference.blob.has_value()) continue;
+    if (!reference.is_child) {
+      blobs.push_back(&reference);
+    } else if (repository.has_value()) {
+      children.push_back(&reference);
+      members.push_back(MemberKey(*repository, reference.digest));
+    }
+  }
+  ASSIGN_OR_RETURN(const OptionalValues listed, GetAll(parts_.index, members));
+  for (size_t i = 0; i < children.size(); ++i) children[i]->visible = listed[i].has_value();
+  if (sources.whole_store) {
+    for (ResolvedReference* reference : blobs) reference->visible = true;
+    return absl::OkStatus();
+  }
+  if (repository.has_value()) {
+    RETURN_IF_ERROR(ShowBlobs(*repository, blobs));
+    // A client that was told "exists" may name the blob even if another one deleted it since.
+    for (ResolvedReference* reference : blobs) {
+      reference->visible = parts_.promises.Holds(*repository, reference->digest);
+    }
+    std::erase_if(blobs, [](const ResolvedReference* reference) { return reference->visible; });
+  }
+  return sources.repository.has_value() ? ShowBlobs(*sources.repository, blobs) : absl::OkStatus();
+}
+
+// Those that the repository shows leave the list.
+absl::Status Catalog::ShowBlobs(RepositoryId repository,
+                                std::vector<ResolvedReference*>& references) {
+  std::vector<Digest> digests;
+  for (const ResolvedReference* reference : references) digests.push_back(reference->digest);
+  ASSIGN_OR_RETURN(const std::vector<bool> visible, AreVisible(repository, digests));
+  for (size_t i = 0; i < references.size(); ++i) references[i]->visible = visible[i];
+  std::erase_if(references, [](const ResolvedReference* reference) { return reference->visible; });
+  return absl::OkStatus();
 }
 
 absl::StatusOr<ManifestInfo> Catalog::PutManifest(std::string_view repository,
@@ -126,19 +156,23 @@ absl::StatusOr<ManifestInfo> Catalog::PutManifestFrom(std::string_view repositor
   ASSIGN_OR_RETURN(std::vector<ResolvedReference> references,
                    ResolveReferences(repository, manifest, sources));
   RETURN_IF_ERROR(BeforeCommit(repository, digest));
-  ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
+  ASSIGN_OR_RETURN(RepositoryId id, FindOrMakeRepository(repository));
   ASSIGN_OR_RETURN(const bool known, IsMember(id, digest));
   ASSIGN_OR_RETURN(const BlobStore::NewBlob blob, parts_.blobs.Stage(digest, request.bytes));
-  const TagVersions::Change change(tag_versions_, id);
   absl::Status status;
   for (int attempt = 0; attempt < kMaxPutAttempts; ++attempt) {
-    status = parts_.blobs
-                 .Commit(blob,
-                         [&](Transaction& txn) {
-                           return WriteManifest(txn, id, digest, member, references, request.tags);
-                         })
-                 .status();
+    const TagVersions::Change change(tag_versions_, id);
+    const auto write = [&](Transaction& txn) -> absl::Status {
+      ASSIGN_OR_RETURN(const RepositoryId guarded, GuardRepository(txn, repository));
+      if (guarded != id) return absl::OutOfRangeError("the repository was made anew");
+      return WriteManifest(txn, id, digest, member, references, request.tags);
+    };
+    status = parts_.blobs.Commit(blob, write).status();
     if (!absl::IsOutOfRange(status)) break;
+    const absl::StatusOr<RepositoryId> id_now = FindOrMakeRepository(repository);
+    status = id_now.status();
+    if (!status.ok()) break;
+    id = *id_now;
     absl::StatusOr<std::vector<ResolvedReference>> again =
         ResolveReferences(repository, manifest, sources);
     status = again.status();
@@ -171,23 +205,27 @@ void Catalog::UsePromises(RepositoryId repository, const std::vector<ResolvedRef
   }
 }
 
-absl::Status Catalog::CheckReference(Transaction& txn, RepositoryId repository,
-                                     const ResolvedReference& reference) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> value,
-                   txn.GetForUpdate(BlobKey(reference.digest), Guard::kShared));
-  bool unchanged = true;
-  if (reference.visible) {
-    unchanged = value.has_value();
-    if (unchanged) {
-      ASSIGN_OR_RETURN(const BlobRow row, BlobRow::Decode(*value));
-      unchanged = SameCopy(row, *reference.blob);
+absl::Status Catalog::CheckReferences(Transaction& txn, RepositoryId repository,
+                                      const std::vector<ResolvedReference>& references) {
+  std::vector<std::string> blobs;
+  std::vector<std::string> members;
+  for (const ResolvedReference& reference : references) {
+    blobs.push_back(BlobKey(reference.digest));
+    if (reference.visible && reference.is_child) {
+      members.push_back(MemberKey(repository, reference.digest));
     }
   }
-  if (unchanged && reference.visible && reference.is_child) {
-    // A deletion of the child guards its blob row exclusively, so this holds until the commit.
-    ASSIGN_OR_RETURN(const std::optional<std::string> member,
-                     txn.Get(MemberKey(repository, reference.digest)));
-    unchanged = member.has_value();
+  ASSIGN_OR_RETURN(const OptionalValues rows, txn.GetManyForUpdate(blobs, Guard::kShared));
+  // A deletion of a child guards its blob row exclusively, so this holds until the commit.
+  ASSIGN_OR_RETURN(const OptionalValues listed, txn.GetMany(members));
+  bool unchanged = std::all_of(listed.begin(), listed.end(),
+                               [](const auto& member) { return member.has_value(); });
+  for (size_t i = 0; i < references.size(); ++i) {
+    if (!references[i].visible) continue;
+    unchanged = unchanged && rows[i].has_value();
+    if (!unchanged) break;
+    ASSIGN_OR_RETURN(const BlobRow row, BlobRow::Decode(*rows[i]));
+    unchanged = SameCopy(row, *references[i].blob);
   }
   // OutOfRange means "look again" between here and PutManifest only.
   return unchanged ? absl::OkStatus()
@@ -198,8 +236,8 @@ absl::Status Catalog::WriteManifest(Transaction& txn, RepositoryId repository, c
                                     const MemberRow& member,
                                     const std::vector<ResolvedReference>& references,
                                     const std::vector<std::string>& tags) {
+  RETURN_IF_ERROR(CheckReferences(txn, repository, references));
   for (const ResolvedReference& reference : references) {
-    RETURN_IF_ERROR(CheckReference(txn, repository, reference));
     const EdgeKind kind = reference.visible ? EdgeKind::kReference : EdgeKind::kPending;
     RETURN_IF_ERROR(txn.Put(ReferenceEdgeKey(reference.digest, kind, repository, digest), ""));
   }

@@ -212,6 +212,10 @@ std::string ClaimExpiryPrefix(EdgeKind kind) {
   return {kClaimExpiryTable, static_cast<char>(kind)};
 }
 std::string UnlinkingPrefix() { return std::string(1, kUnlinkingTable); }
+std::string UnlinkingPrefix(RepositoryId repository) {
+  return NumberTableKey(kUnlinkingTable, repository);
+}
+std::string LinkPrefix(RepositoryId repository) { return NumberTableKey(kLinkTable, repository); }
 
 bool ParseBlobKey(std::string_view key, Digest* digest) {
   return ConsumeTable(&key, kBlobTable) && Digest::ConsumeKey(&key, digest) && key.empty();

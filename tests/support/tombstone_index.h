@@ -1,9 +1,11 @@
 // An index that counts what a log-structured engine walks over: besides the rows that a scan
 // returns, the marks of the rows that were deleted in its range and that no compaction has taken
-// away; here none ever does. So a test of cost needs no clock. Owned by the test; one thread.
+// away; here none ever does; and how often it is asked. So a test of cost needs no clock. Owned by
+// the test; one thread.
 #ifndef VARVE_TESTS_SUPPORT_TOMBSTONE_INDEX_H_
 #define VARVE_TESTS_SUPPORT_TOMBSTONE_INDEX_H_
 
+#include <algorithm>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -21,19 +23,23 @@ class TombstoneIndex final : public Index {
  public:
   explicit TombstoneIndex(std::unique_ptr<Index> base) : base_(std::move(base)) {}
 
-  // Rows and marks that were read since the start, or since ResetSteps.
+  // Rows and marks that were read since the start, or since Reset.
   size_t steps() const { return steps_; }
-  void ResetSteps() { steps_ = 0; }
+  // Times that a caller waited for an engine behind a network: reads, batches of them, commits.
+  size_t round_trips() const { return round_trips_; }
+  // The most transactions that were open at once: with one thread, more than one are nested.
+  size_t most_open() const { return most_open_; }
+  void Reset() { steps_ = round_trips_ = most_open_ = 0; }
 
   std::unique_ptr<Transaction> Begin() override {
     return std::make_unique<Counted>(base_->Begin(), *this);
   }
   absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
-    ++steps_;
+    CountReads(1);
     return base_->Get(key);
   }
   absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
-    steps_ += keys.size();
+    CountReads(keys.size());
     return base_->GetMany(keys);
   }
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
@@ -47,24 +53,29 @@ class TombstoneIndex final : public Index {
   class Counted final : public Transaction {
    public:
     Counted(std::unique_ptr<Transaction> base, TombstoneIndex& index)
-        : base_(std::move(base)), index_(index) {}
+        : base_(std::move(base)), index_(index) {
+      index_.most_open_ = std::max(index_.most_open_, ++index_.open_);
+    }
+    ~Counted() override { --index_.open_; }
+    Counted(const Counted&) = delete;
+    Counted& operator=(const Counted&) = delete;
 
     absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
-      ++index_.steps_;
+      index_.CountReads(1);
       return base_->Get(key);
     }
     absl::StatusOr<std::optional<std::string>> GetForUpdate(std::string_view key,
                                                             Guard guard) override {
-      ++index_.steps_;
+      index_.CountReads(1);
       return base_->GetForUpdate(key, guard);
     }
     absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
-      index_.steps_ += keys.size();
+      index_.CountReads(keys.size());
       return base_->GetMany(keys);
     }
     absl::StatusOr<OptionalValues> GetManyForUpdate(absl::Span<const std::string> keys,
                                                     Guard guard) override {
-      index_.steps_ += keys.size();
+      index_.CountReads(keys.size());
       return base_->GetManyForUpdate(keys, guard);
     }
     absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
@@ -86,6 +97,7 @@ class TombstoneIndex final : public Index {
       return base_->Add(key, delta);
     }
     absl::StatusOr<CommitOutcome> Commit(Durability durability) override {
+      ++index_.round_trips_;
       absl::StatusOr<CommitOutcome> outcome = base_->Commit(durability);
       if (!outcome.ok() || *outcome != CommitOutcome::kDone) return outcome;
       for (const auto& [key, there] : written_) {
@@ -105,6 +117,11 @@ class TombstoneIndex final : public Index {
     std::vector<std::pair<std::string, bool>> written_;  // there afterwards
   };
 
+  // One answer with so many reads; a batch of none is not asked.
+  void CountReads(size_t reads) {
+    steps_ += reads;
+    if (reads > 0) ++round_trips_;
+  }
   // `last` is the row at which a scan of the range ended; null when it went to the range's end.
   void CountWalk(const KeyRange& range, size_t rows, const std::string* last) {
     const auto begin = deleted_.lower_bound(range.begin);
@@ -115,6 +132,7 @@ class TombstoneIndex final : public Index {
   }
   absl::StatusOr<std::vector<KeyValue>> CountScan(const KeyRange& range, size_t limit,
                                                   absl::StatusOr<std::vector<KeyValue>> rows) {
+    ++round_trips_;
     if (rows.ok()) {
       const bool full = !rows->empty() && rows->size() == limit;
       CountWalk(range, rows->size(), full ? &rows->back().key : nullptr);
@@ -123,6 +141,7 @@ class TombstoneIndex final : public Index {
   }
   absl::StatusOr<FirstRows> CountFirst(absl::Span<const KeyRange> ranges,
                                        absl::StatusOr<FirstRows> rows) {
+    if (!ranges.empty()) ++round_trips_;
     for (size_t i = 0; rows.ok() && i < ranges.size(); ++i) {
       const std::optional<KeyValue>& row = (*rows)[i];
       CountWalk(ranges[i], row.has_value() ? 1 : 0, row.has_value() ? &row->key : nullptr);
@@ -133,6 +152,9 @@ class TombstoneIndex final : public Index {
   const std::unique_ptr<Index> base_;
   std::set<std::string> deleted_;
   size_t steps_ = 0;
+  size_t round_trips_ = 0;
+  size_t open_ = 0;
+  size_t most_open_ = 0;
 };
 
 }  // namespace varve

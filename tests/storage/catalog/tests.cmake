@@ -11,5 +11,7 @@ varve_test(storage_catalog_tests
     catalog/names_test.cc
     catalog/platform_test.cc
     catalog/promises_test.cc
+    catalog/repositories_test.cc
+    catalog/round_trips_test.cc
     catalog/time_text_test.cc
   LIBRARIES varve_test_support Threads::Threads)

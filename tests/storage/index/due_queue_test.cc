@@ -65,7 +65,7 @@ TEST_F(DueQueueTest, DoesNotWalkAgainOverWhatItTookAway) {
   EXPECT_EQ(Take(kStart + kRows, 50).size(), 1000u);
   const int64_t later = kStart + DueQueue::kLatestCommitNanos + kRows + 1;
   EXPECT_THAT(Take(later), IsEmpty());
-  index_.ResetSteps();
+  index_.Reset();
   EXPECT_THAT(Take(later + kSecond), IsEmpty());
   EXPECT_LE(index_.steps(), 10u);
 }

@@ -169,7 +169,7 @@ size_t StepsAfterDeletionsOfASharedLayer(RepositoryId images) {
     EXPECT_TRUE(world.DeleteEdge(layer, image).ok());
   }
   world.clock_.Advance(2 * kPromise);
-  index.ResetSteps();
+  index.Reset();
   EXPECT_EQ(world.Pass().blobs, 0u);
   const size_t steps = index.steps();
   EXPECT_EQ(world.Condemned(), 0u);
@@ -193,7 +193,7 @@ TEST(ReclaimCostTest, AnIdlePassDoesNotWalkOverWhatEarlierOnesTookAway) {
   EXPECT_EQ(world.Pass().blobs, 500u);
   world.clock_.Advance(kPromise);
   EXPECT_EQ(world.Pass().blobs, 0u);
-  index.ResetSteps();
+  index.Reset();
   world.clock_.Advance(kNanosPerSecond);
   EXPECT_EQ(world.Pass().blobs, 0u);
   EXPECT_LE(index.steps(), 20u);
