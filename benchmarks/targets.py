@@ -65,6 +65,12 @@ def _clients_beside_a_prune():
         yield Target("prune_half_clients", f"{kind} p99.9 beside ÷ idle", None, False, 4)
 
 
+def _costs_in_proportion():
+    for name in ("prune_shared_base", "expire_links"):
+        yield Target(name, "CPU s", None, False, 5)
+        yield Target(f"{name}_4x", "CPU s", None, False, 4 * 5)
+
+
 TARGETS = (
     *_large_pushes(),
     Target("push_unique_2000x16k", "op/s", "distribution", True, 10),
@@ -82,6 +88,7 @@ TARGETS = (
     *(Target(f"reopen_1m_{end}_{cache}", "p99 ms", None, False, 1000)
       for end in ("term", "kill") for cache in ("warm", "cold")),
     *_clients_beside_a_prune(),
+    *_costs_in_proportion(),
     Target("idle_memory_1m", "RSS MB", None, False, 256 * MIB / 1e6),
     Target("*", "peak RSS MB", None, False, 256 * MIB / 1e6),
 )

@@ -1,5 +1,6 @@
 #include "benchmarks/fill/fill_store.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "storage/base/str_cat.h"
 #include "storage/blob/blob_files.h"
 #include "storage/blob/id_allocator.h"
+#include "storage/digest/hasher.h"
 #include "storage/engine.h"
 #include "storage/index/index.h"
 #include "storage/index/keys.h"
@@ -21,6 +23,9 @@ namespace {
 // About 30 rows each, of the 1,000 that a transaction may have.
 constexpr uint64_t kImagesPerTransaction = 30;
 constexpr uint64_t kBasesPerTransaction = 300;
+constexpr uint64_t kLinksPerTransaction = 450;
+constexpr int64_t kExpiredNanos = 3600 * kNanosPerSecond;  // ago, the first of them
+constexpr size_t kPageRows = 1000;
 constexpr char kManifestType[] = "application/vnd.oci.image.manifest.v1+json";
 
 class Filler {
@@ -173,6 +178,39 @@ absl::StatusOr<FilledStore> FillStore(const std::string& directory, const StoreP
   ASSIGN_OR_RETURN(const std::unique_ptr<Index> index,
                    OpenRocksdbIndex(StrCat(directory, "/index"), RocksdbIndexOptions()));
   return Filler(*index, directory, plan).Run();
+}
+
+absl::Status AddExpiredLinks(const std::string& directory, uint64_t links) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Index> index,
+                   OpenRocksdbIndex(StrCat(directory, "/index"), RocksdbIndexOptions()));
+  const int64_t now = SystemClock().WallNanos();
+  const RepositoryId repository = ~uint64_t{0};  // nobody has it
+  for (uint64_t begin = 0; begin < links; begin += kLinksPerTransaction) {
+    RETURN_IF_ERROR(index->Run(
+        [&](Transaction& txn) -> absl::Status {
+          for (uint64_t i = begin; i < std::min(links, begin + kLinksPerTransaction); ++i) {
+            const Digest blob = HashBytes(DigestAlgorithm::kSha256, StrCat("blob of link ", i));
+            const LinkRow row{now - kExpiredNanos + static_cast<int64_t>(i)};
+            RETURN_IF_ERROR(txn.Put(LinkKey(repository, blob), row.Encode()));
+            RETURN_IF_ERROR(txn.Put(LinkExpiryKey(row.expires_nanos, repository, blob), ""));
+          }
+          return absl::OkStatus();
+        },
+        Durability::kBuffered));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<uint64_t> CountExpiringLinks(const std::string& directory) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Index> index,
+                   OpenRocksdbIndex(StrCat(directory, "/index"), RocksdbIndexOptions()));
+  uint64_t links = 0;
+  RETURN_IF_ERROR(VisitRows(*index, LinkExpiryPrefix(), kPageRows,
+                            [&](const KeyValue&) -> absl::StatusOr<bool> {
+                              ++links;
+                              return true;
+                            }));
+  return links;
 }
 
 }  // namespace varve

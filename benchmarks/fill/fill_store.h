@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "benchmarks/fill/store_plan.h"
 
@@ -25,6 +26,11 @@ struct FilledStore {
 // reclaimer would: nothing is queued for it. Nothing is synced: an OK is no promise for a power
 // cut.
 absl::StatusOr<FilledStore> FillStore(const std::string& directory, const StorePlan& plan);
+
+// Adds links whose time has passed, of blobs that are gone, to a store that nobody has open.
+absl::Status AddExpiredLinks(const std::string& directory, uint64_t links);
+// How many links wait for their time in a store that nobody has open.
+absl::StatusOr<uint64_t> CountExpiringLinks(const std::string& directory);
 
 }  // namespace varve
 

@@ -121,6 +121,58 @@ void BM_Get(benchmark::State& state, int64_t first) {
 BENCHMARK_CAPTURE(BM_Get, present, 0);
 BENCHMARK_CAPTURE(BM_Get, absent, kBlobs);
 
+// Of so many keys, every second of which is absent: what a FindMissing asks for.
+std::vector<std::string> MixedKeys(int64_t count) {
+  std::vector<std::string> keys;
+  for (int64_t i = 0; i < count; ++i) {
+    keys.push_back(BlobKey(DigestOf(i * 37 + (i % 2 == 0 ? 0 : kBlobs))));
+  }
+  return keys;
+}
+
+void BM_GetEach(benchmark::State& state) {
+  Index& index = SharedIndex::Get();
+  const std::vector<std::string> keys = MixedKeys(state.range(0));
+  for (auto _ : state) {
+    for (const std::string& key : keys) benchmark::DoNotOptimize(index.Get(key).ok());
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(BM_GetEach)->Arg(10)->Arg(900);
+
+void BM_GetMany(benchmark::State& state) {
+  Index& index = SharedIndex::Get();
+  const std::vector<std::string> keys = MixedKeys(state.range(0));
+  for (auto _ : state) benchmark::DoNotOptimize(index.GetMany(keys).ok());
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(BM_GetMany)->Arg(10)->Arg(900);
+
+// The guards of a manifest with so many references, one by one and together.
+void BM_GuardEach(benchmark::State& state) {
+  Index& index = SharedIndex::Get();
+  const std::vector<std::string> keys = MixedKeys(state.range(0));
+  for (auto _ : state) {
+    const std::unique_ptr<Transaction> txn = index.Begin();
+    for (const std::string& key : keys) {
+      benchmark::DoNotOptimize(txn->GetForUpdate(key, Guard::kShared).ok());
+    }
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(BM_GuardEach)->Arg(10)->Arg(900);
+
+void BM_GuardMany(benchmark::State& state) {
+  Index& index = SharedIndex::Get();
+  const std::vector<std::string> keys = MixedKeys(state.range(0));
+  for (auto _ : state) {
+    const std::unique_ptr<Transaction> txn = index.Begin();
+    benchmark::DoNotOptimize(txn->GetManyForUpdate(keys, Guard::kShared).ok());
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(BM_GuardMany)->Arg(10)->Arg(900);
+
 void BM_Scan(benchmark::State& state) {
   Index& index = SharedIndex::Get();
   const KeyRange range = PrefixRange(EdgePrefix(DigestOf(0), EdgeKind::kReference, 1));

@@ -56,17 +56,32 @@ def prune(environment, work):
     return None
 
 
+def removal_costs(environment, work):
+    """What is wrong with the removal of a few images of one base layer and of a few links."""
+    few = environment | {"VARVE_COST_SIZE": "50"}
+    for workload, number in (("prune_shared_base", 50), ("prune_shared_base_4x", 200),
+                             ("expire_links", 50), ("expire_links_4x", 200)):
+        done = run(workload, few, work)
+        if done is None:
+            return f"{workload} failed"
+        (found,) = done[1][workload]["varve"]
+        if found["operations"] != number:
+            return f"{workload} removed {found['operations']}"
+    return None
+
+
 def main():
     folder = pathlib.Path(os.environ.get("VARVE_BIN", ROOT / "build/release/bin"))
     programs = {"VARVED": "varved", "VARVE": "varve", "VARVE_LOAD": "varve_load",
-                "VARVE_LOAD_IMAGES": "varve_load_images", "VARVE_FLOOR": "varve_floor"}
+                "VARVE_LOAD_IMAGES": "varve_load_images", "VARVE_FLOOR": "varve_floor",
+                "VARVE_FILL_STORE": "varve_fill_store"}
     for program in programs.values():
         if not (folder / program).exists():
             print(f"SKIP: {folder / program} is not built")
             return 0
     environment = os.environ | {key: str(folder / name) for key, name in programs.items()}
     wrong = False
-    for check in (blobs, prune):
+    for check in (blobs, prune, removal_costs):
         with tempfile.TemporaryDirectory() as work:
             reason = check(environment, work)
         if reason is not None:
