@@ -227,6 +227,8 @@ class StoreModelFixture : public StoreContractTest {
       if (!repository.members.empty()) with_images.push_back(name);
       std::vector<std::pair<std::string, Digest>> tags;
       const auto listed = store().ListTags(name, {"", 1000});
+      // One without members may have gone.
+      if (absl::IsNotFound(listed.status()) && repository.members.empty()) continue;
       ASSERT_TRUE(listed.ok()) << listed.status();
       for (const TagInfo& tag : listed->rows) tags.emplace_back(tag.name, tag.digest);
       EXPECT_THAT(tags, testing::ElementsAreArray(repository.tags));
