@@ -190,7 +190,7 @@ absl::StatusOr<Page<std::string>> GrpcStore::ListRepositories(const PageRequest&
 // door says to a wrong one.
 absl::StatusOr<Page<BlobDetails>> GrpcStore::ListBlobs(const PageRequest& page) {
   ASSIGN_OR_RETURN(BlobPage found, client_->ListBlobs(page.after, page.limit));
-  return Page<BlobDetails>{std::move(found.blobs), !found.next_page_token.empty()};
+  return Page<BlobDetails>{std::move(found.blobs), !found.next_page_token.empty(), {}};
 }
 
 absl::StatusOr<RepositoryInfo> GrpcStore::DescribeRepository(std::string_view repository) {
@@ -257,7 +257,7 @@ absl::Status GrpcStore::ReleaseHold(std::string_view name) { return client_->Rel
 
 absl::StatusOr<Page<HoldInfo>> GrpcStore::ListHolds(const PageRequest& page) {
   ASSIGN_OR_RETURN(HoldPage found, client_->ListHolds(page.after, page.limit));
-  return Page<HoldInfo>{std::move(found.holds), !found.next_page_token.empty()};
+  return Page<HoldInfo>{std::move(found.holds), !found.next_page_token.empty(), {}};
 }
 
 absl::StatusOr<LeaseInfo> GrpcStore::CreateLease(const LeaseRequest& request) {
@@ -277,7 +277,7 @@ absl::Status GrpcStore::DeleteLease(std::string_view id) { return client_->Delet
 
 absl::StatusOr<Page<LeaseInfo>> GrpcStore::ListLeases(const PageRequest& page) {
   ASSIGN_OR_RETURN(LeasePage found, client_->ListLeases(page.after, page.limit));
-  return Page<LeaseInfo>{std::move(found.leases), !found.next_page_token.empty()};
+  return Page<LeaseInfo>{std::move(found.leases), !found.next_page_token.empty(), {}};
 }
 
 absl::StatusOr<StoreInfo> GrpcStore::Info() {
