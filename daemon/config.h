@@ -34,7 +34,8 @@ struct Config {
   std::string registry_socket;         // instead of `registry`; with neither there is no registry
   bool allow_remote = false;           // of `registry`
   std::vector<std::string> hostnames;  // in lower case
-  bool read_only = false;              // of the registry
+  std::vector<std::string> trusted_proxies;
+  bool read_only = false;  // of the registry
   bool accept_sparse_index = false;
   std::chrono::nanoseconds promise{};
   std::chrono::nanoseconds upload_expiry{};

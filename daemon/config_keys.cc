@@ -1,5 +1,7 @@
 #include "daemon/config_keys.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -155,6 +157,22 @@ absl::Status SetPruneEvery(Config& config, std::string_view text) {
   return absl::InvalidArgumentError(StrCat("\"", text, "\" must be 0s or at least 1m"));
 }
 
+absl::Status SetTrustedProxies(Config& config, std::string_view text) {
+  config.trusted_proxies = SplitWords(text);
+  for (const std::string& proxy : config.trusted_proxies) {
+    std::array<unsigned char, sizeof(in6_addr)> address{};
+    if (proxy == "unix" || inet_pton(AF_INET, proxy.c_str(), address.data()) == 1 ||
+        inet_pton(AF_INET6, proxy.c_str(), address.data()) == 1) {
+      continue;
+    }
+    return absl::InvalidArgumentError(
+        StrCat("\"", std::string_view(proxy),
+               "\" is not an IP address; write addresses with spaces between, such as 127.0.0.1, "
+               "or unix for a proxy behind a unix socket"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status SetPruneFilters(Config& config, std::string_view text) {
   config.prune_filters = SplitWords(text);
   return ParseImageFilter(config.prune_filters, PruneFilterKeys(), TimeReference()).status();
@@ -201,6 +219,11 @@ const ConfigKey kKeys[] = {
      "loopback address are refused (421) under any other name that has a dot, so that no web page\n"
      "reaches the registry under a name of its own. \"*\" = every name is taken.",
      SetHostnames},
+    {"registry", "trusted_proxies", ConfigKind::kText, "", "", "", "",
+     "IP addresses of proxies, with spaces between, whose X-Forwarded-For header says who sends;\n"
+     "\"unix\" = whoever is behind a unix socket. So that uploads of one client do not shut out\n"
+     "those of others behind the same proxy.",
+     SetTrustedProxies},
     {"registry", "read_only", ConfigKind::kBool, "false", "", "", "",
      "The registry answers only GET and HEAD; pushes and deletions are for the gRPC API.",
      [](Config& c, std::string_view v) { return SetBool(c.read_only, v); }},

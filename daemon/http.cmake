@@ -29,6 +29,7 @@ add_library(varve_http STATIC
   http/server.cc
   http/session.cc
   http/socket.cc
+  http/upload_client.cc
   http/uploads.cc
   http/worker_pool.cc)
 target_link_libraries(varve_http

@@ -115,6 +115,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> StartRegistry(Store& store, const Co
     options.port = config.registry->port;
   }
   options.hostnames = config.hostnames;
+  options.trusted_proxies = config.trusted_proxies;
   options.read_only = config.read_only;
   return HttpServer::Start(store, options);
 }

@@ -68,8 +68,6 @@ std::string_view Reason(int status) {
       return "Service Unavailable";
     case 505:
       return "HTTP Version Not Supported";
-    case 507:
-      return "Insufficient Storage";
     default:
       return "Unknown";
   }

@@ -20,6 +20,7 @@ struct Request {
   std::string request_id;
   std::string lease;
   std::string user_agent;
+  std::string forwarded_for;   // all X-Forwarded-For, joined by commas
   std::string origin;          // the site of the web page that sends this, when one does
   std::string sec_fetch_site;  // how that site relates to this one, as the browser sees it
   std::optional<uint64_t> content_length;

@@ -62,6 +62,16 @@ struct RequestReader::Parser {
     if (found == beast.get().end()) return {};
     return {found->value().data(), found->value().size()};
   }
+  // All fields of the name as one list.
+  std::string JoinedFields(const char* name) const {
+    std::string joined;
+    const auto [begin, end] = beast.get().equal_range(name);
+    for (auto field = begin; field != end; ++field) {
+      if (field != begin) joined += ',';
+      joined.append(field->value().data(), field->value().size());
+    }
+    return joined;
+  }
   std::string_view Field(const char* name) const {
     const auto found = beast.get().find(name);
     if (found == beast.get().end()) return {};
@@ -186,6 +196,7 @@ RequestReader::Head RequestReader::CopyHead() {
   request_.request_id = parser_->Field("X-Request-Id");
   request_.lease = parser_->Field("Varve-Lease");
   request_.user_agent = parser_->Field(http::field::user_agent);
+  request_.forwarded_for = parser_->JoinedFields("X-Forwarded-For");
   request_.origin = parser_->Field(http::field::origin);
   request_.sec_fetch_site = parser_->Field("Sec-Fetch-Site");
   request_.chunked = parser_->beast.chunked();

@@ -27,6 +27,9 @@ struct HttpServerOptions {
   // Names, in lower case, beside localhost and IP addresses that requests to a loopback address may
   // be meant for; "*" is every name.
   std::vector<std::string> hostnames;
+  // Proxies whose X-Forwarded-For is believed: IP addresses, and "unix" for whoever is behind a
+  // unix socket.
+  std::vector<std::string> trusted_proxies;
   bool read_only = false;    // only GET and HEAD
   size_t max_workers = 128;  // requests served at once; started when needed
   // Beyond these the idlest connections give way to new ones. Start lowers both when the process

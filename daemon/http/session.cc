@@ -58,7 +58,7 @@ Event EventOf(const Route& route, const Request& request, const Reply& reply) {
   } else if (request.method == "PUT" || (request.method == "POST" && reply.status == 201)) {
     event = {LogLevel::kInfo, "push"};
   }
-  // A host or a page that the configuration does not know: the line names the key.
+  // A host or a page that the configuration does not know, or a full disk: the line says which.
   if (reply.status == 421 || reply.status == 403) event = {LogLevel::kWarning, "refused"};
   if (reply.status >= 500) event.level = LogLevel::kWarning;
   return event;

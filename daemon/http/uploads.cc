@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "daemon/http/handlers.h"
+#include "daemon/http/upload_client.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/digest/hasher.h"
@@ -98,8 +99,15 @@ Reply Commit(const Exchange& exchange, Ingest& ingest, const Digest& digest) {
   return Created(exchange, digest);
 }
 
-Reply OpenSession(const Exchange& exchange) {
+IngestOptions OptionsOf(const Exchange& exchange) {
   IngestOptions options;
+  options.client = UploadClient(exchange.ends.client, exchange.request.forwarded_for,
+                                exchange.options.trusted_proxies);
+  return options;
+}
+
+Reply OpenSession(const Exchange& exchange) {
+  IngestOptions options = OptionsOf(exchange);
   if (const auto name = exchange.route.Query("digest-algorithm")) {
     const absl::StatusOr<DigestAlgorithm> algorithm = ParseDigestAlgorithm(*name);
     if (!algorithm.ok()) return BadDigest(algorithm.status());
@@ -220,7 +228,7 @@ Answer Receive(const Exchange& exchange, std::unique_ptr<Ingest> ingest, UploadB
 // POST …?digest=: the whole blob in one request.
 Answer PushInOneRequest(const Exchange& exchange, const Digest& digest) {
   if (exchange.request.content_length.value_or(0) > kMaxBlobBytes) return TooLarge();
-  IngestOptions options;
+  IngestOptions options = OptionsOf(exchange);
   options.algorithm = digest.algorithm();
   options.size_bytes = exchange.request.content_length;
   auto ingest = exchange.store.BeginIngest(exchange.route.repository, std::move(options));

@@ -56,6 +56,7 @@ TEST_F(ConfigTest, EveryDefaultIsValidAndTheSafeOne) {
   EXPECT_EQ(config->registry->port, 5000);
   EXPECT_EQ(config->registry_socket, "");
   EXPECT_TRUE(config->hostnames.empty());
+  EXPECT_TRUE(config->trusted_proxies.empty());
   EXPECT_FALSE(config->read_only);
   EXPECT_EQ(config->log_file, "");
   EXPECT_FALSE(config->accept_sparse_index);
@@ -327,6 +328,17 @@ TEST_F(ConfigTest, TheRegistryMayBeOffOrOnAUnixSocket) {
               AllOf(StartsWith("--registry: /sss"), HasSubstr("set a shorter one")));
   EXPECT_THAT(ErrorOf({"", {}, {{"--registry", "unix:/s"}, {"--socket", "/s"}}}),
               StartsWith("--registry: /s is the socket of the gRPC API"));
+}
+
+TEST_F(ConfigTest, TrustedProxiesAreAddresses) {
+  for (const char* bad : {"proxy.example.com", "10.0.0.1:80", "10.0.0.0/8", "127.0.0.1,::1"}) {
+    EXPECT_THAT(ErrorOf({"", {{"VARVE_REGISTRY_TRUSTED_PROXIES", bad}}, {}}),
+                AllOf(StartsWith("VARVE_REGISTRY_TRUSTED_PROXIES: "), HasSubstr("IP address")))
+        << bad;
+  }
+  EXPECT_THAT(LoadConfig({"", {{"VARVE_REGISTRY_TRUSTED_PROXIES", "127.0.0.1 ::1 unix"}}, {}})
+                  ->trusted_proxies,
+              testing::ElementsAre("127.0.0.1", "::1", "unix"));
 }
 
 TEST_F(ConfigTest, HostnamesAreNamesAlone) {

@@ -16,6 +16,7 @@ varve_test(http_door_test LABEL unit
     http_reply_test.cc
     http_restart_test.cc
     http_socket_test.cc
+    http_upload_client_test.cc
     http_waiting_test.cc
   LIBRARIES varve_http varve_storage absl::str_format Threads::Threads)
 

@@ -33,7 +33,7 @@ TEST_F(HttpFailures, FullDiskIsSaidBeforeTheBodyIsSent) {
   client_.Send(StrCat("PATCH ", upload,
                       " HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"));
   const HttpResponse early = client_.Read();
-  EXPECT_EQ(early.status, 507);
+  EXPECT_EQ(early.status, 403);
   EXPECT_EQ(ErrorCode(early), "DENIED");
   EXPECT_THAT(early.body, HasSubstr("the disk is full"));
 }
@@ -41,9 +41,21 @@ TEST_F(HttpFailures, FullDiskIsSaidBeforeTheBodyIsSent) {
 TEST_F(HttpFailures, FullDiskInTheMiddleOfABody) {
   const std::string upload = NewUpload(client_, "a");
   store_.FailNext("Append", absl::ResourceExhaustedError("the disk is full"));
-  EXPECT_EQ(client_.Do("PATCH", upload, RandomBytes(600'000)).status, 507);
-  EXPECT_EQ(client_.Do("GET", upload).status, 404);
+  EXPECT_EQ(client_.Do("PATCH", upload, RandomBytes(600'000)).status, 403);
+  EXPECT_EQ(client_.Do("GET", upload).status, 204) << "it goes on when there is room";
   EXPECT_EQ(client_.Do("GET", "/v2/").status, 200);
+}
+
+TEST_F(HttpFailures, TooManyUploadsAreRefusedForAMoment) {
+  absl::Status full = absl::ResourceExhaustedError("there are too many; try again in a moment");
+  full.SetPayload(kRetryAfterPayload, absl::Cord("5"));
+  store_.FailNext("BeginIngest", full);
+  const HttpResponse refused = client_.Do("POST", "/v2/a/blobs/uploads/");
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(ErrorCode(refused), "UNAVAILABLE");
+  EXPECT_EQ(refused.Header("retry-after"), "5");
+  EXPECT_EQ(client_.Do("POST", "/v2/a/blobs/uploads/").status, 202);
+  EXPECT_EQ(store_.last_client(), "127.0.0.1");
 }
 
 TEST_F(HttpFailures, PrivateDetailDoesNotLeak) {

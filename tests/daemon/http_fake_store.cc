@@ -60,7 +60,7 @@ class FakeIngest : public Ingest {
   absl::Status Append(uint64_t offset, std::string_view bytes) override {
     MutexLock lock(store_.mutex_);
     if (absl::Status status = store_.Injected("Append"); !status.ok()) {
-      store_.uploads_.erase(id_);
+      if (!absl::IsResourceExhausted(status)) store_.uploads_.erase(id_);
       return status;
     }
     FakeStore::Upload& upload = store_.uploads_.at(id_);
@@ -113,6 +113,11 @@ absl::Status FakeStore::Injected(const std::string& operation) {
   absl::Status status = std::move(found->second);
   failures_.erase(found);
   return status;
+}
+
+std::string FakeStore::last_client() const {
+  MutexLock lock(mutex_);
+  return last_client_;
 }
 
 size_t FakeStore::uploads() const {
@@ -187,6 +192,7 @@ absl::StatusOr<std::unique_ptr<Ingest>> FakeStore::BeginIngest(std::string_view 
   MutexLock lock(mutex_);
   RETURN_IF_ERROR(Injected("BeginIngest"));
   if (options.id.empty()) options.id = StrCat("upload-", next_id_++);
+  last_client_ = options.client;
   uploads_[options.id] = Upload{std::string(repository), "", true, false};
   return std::unique_ptr<Ingest>(std::make_unique<FakeIngest>(*this, options.id));
 }

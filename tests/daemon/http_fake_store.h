@@ -30,6 +30,8 @@ class FakeStore : public Store {
   // Blobs over the inline limit are served from a file without a descriptor for sendfile.
   void set_hide_descriptors(bool hide) { hide_descriptors_ = hide; }
   size_t uploads() const;
+  // Whom the last upload that was begun counts for.
+  std::string last_client() const;
   // The bytes of the only upload, which must have been checkpointed since the last of them.
   std::string CheckpointedBytes() const;
 
@@ -132,6 +134,7 @@ class FakeStore : public Store {
   std::map<std::pair<std::string, std::string>, Digest> tags_ ABSL_GUARDED_BY(mutex_);
   uint64_t tags_version_ ABSL_GUARDED_BY(mutex_) = 0;
   int next_id_ ABSL_GUARDED_BY(mutex_) = 1;
+  std::string last_client_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace varve

@@ -3,6 +3,7 @@
 #include "daemon/status_mapping.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "storage/store.h"
 #include "tests/daemon/oci_codes.h"
 
 namespace varve {
@@ -19,12 +20,26 @@ TEST(StatusMapping, UnknownThingsHaveTheirOwnCodes) {
   EXPECT_EQ(MapStatus(status, Subject::kName).grpc_code, 5);
 }
 
-TEST(StatusMapping, FullDiskIsInsufficientStorageForPushesOnly) {
+TEST(StatusMapping, AFullDiskIsDeniedToPushesOnly) {
   const absl::Status status = absl::ResourceExhaustedError("the disk is full");
-  EXPECT_EQ(MapStatus(status, Subject::kUpload).http_status, 507);
-  EXPECT_EQ(MapStatus(status, Subject::kManifest).http_status, 507);
+  for (const Subject subject : {Subject::kUpload, Subject::kManifest}) {
+    EXPECT_EQ(MapStatus(status, subject).http_status, 403);
+    EXPECT_EQ(MapStatus(status, subject).oci_code, "DENIED");
+    EXPECT_EQ(MapStatus(status, subject).retry_after_seconds, 0);
+  }
   EXPECT_EQ(MapStatus(status, Subject::kBlob).http_status, 503);
   EXPECT_EQ(MapStatus(status, Subject::kUpload).grpc_code, 8);
+}
+
+TEST(StatusMapping, TooMuchAtOnceIsNoFullDisk) {
+  absl::Status status = absl::ResourceExhaustedError("too many uploads");
+  status.SetPayload(kRetryAfterPayload, absl::Cord("7"));
+  const DoorError error = MapStatus(status, Subject::kUpload);
+  EXPECT_EQ(error.http_status, 429);
+  EXPECT_EQ(error.oci_code, "UNAVAILABLE");
+  EXPECT_EQ(error.retry_after_seconds, 7);
+  EXPECT_EQ(error.grpc_code, 8);
+  EXPECT_FALSE(error.detail_is_private);
 }
 
 TEST(StatusMapping, WhatMayPassSaysWhenToRetry) {
