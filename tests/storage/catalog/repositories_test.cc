@@ -149,6 +149,20 @@ TEST(RepositoriesTest, ARemovalWhileOneIsPushedToDoesNotHarmThePush) {
   EXPECT_TRUE(removed);
 }
 
+// A manifest that names nothing adds a member alone, without a link before it.
+TEST(RepositoriesTest, APutAloneWhileOneIsRemovedIsServed) {
+  Digest manifest;
+  const auto put = [&](CountedStore& store) {
+    const absl::StatusOr<Digest> digest = store.PutIndex("empty", "y");
+    ASSERT_TRUE(digest.ok()) << digest.status();
+    manifest = *digest;
+  };
+  const auto pass = [](CountedStore& store) { store.Pass(); };
+  const auto check = [&](CountedStore& store) { ExpectServed(store, manifest); };
+  AtEveryStep(pass, put, check);
+  AtEveryStep(put, pass, check);
+}
+
 TEST(RepositoriesTest, APageOfTheCatalogueReadsWithinItsBudget) {
   CountedStore store;
   // As many as nobody pushed an image to, written at once.
