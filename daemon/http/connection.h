@@ -68,6 +68,7 @@ class Connection {
   Woken woken = Woken::kReady;
   std::chrono::nanoseconds waited{0};  // the last time, for its peer
   bool in_poller = false;              // epoll knows the descriptor already
+  int low_water_bytes = 1;             // with fewer the poller sees nothing to read
 
  private:
   OpenConnections& all_;

@@ -90,6 +90,8 @@ class RequestReader {
   BodyPart NextBody(Patience& patience);
 
   bool body_done() const;
+  // Of a body of known length: so many bytes have still to come. 0 when that is not known.
+  uint64_t body_bytes_left() const { return left_; }
   uint64_t body_bytes() const { return body_bytes_; }  // given out so far
   Pace& pace() { return pace_; }                       // of the body
   // The rest of the body is known to be short, and the client sends it anyway.

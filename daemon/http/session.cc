@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <utility>
@@ -20,6 +21,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
+// Of a body of known length that comes slowly so much is waited for at once, so that those who send
+// a few bytes at a time cost little.
+constexpr uint64_t kLowWaterBytes = 16 * 1024;
 // After an answer before the end of a body the client must get a chance to read the answer: to
 // close with bytes unread would reset the connection.
 constexpr milliseconds kLingerTime{1000};
@@ -124,6 +128,7 @@ void HttpSession::Serve(std::unique_ptr<Connection> connection, IoBuffer& buffer
   // What comes a byte at a time is not waited for.
   const bool begins = connection->conversation == nullptr;
   Patience patience(begins && connection->unread.empty(), exits_.has_waiting);
+  if (std::exchange(connection->low_water_bytes, 1) != 1) SetLowWater(connection->fd(), 1);
   if (begins) connection->conversation = std::make_unique<Conversation>(*connection, options_);
   Conversation& talk = *connection->conversation;
   talk.reader.BeginTurn(buffer);
@@ -156,7 +161,13 @@ void HttpSession::Park(std::unique_ptr<Connection> connection, Wait::For what) c
   } else if (connection->conversation->phase == Phase::kLinger) {
     wait.deadline = connection->conversation->linger_until;
   } else {
-    wait.deadline += connection->conversation->pace().Allowed();
+    Conversation& talk = *connection->conversation;
+    wait.deadline += talk.pace().Allowed();
+    const uint64_t left = talk.reader.body_bytes_left();
+    if (talk.phase == Phase::kBody && what == Wait::For::kBytes && left > 1) {
+      connection->low_water_bytes = static_cast<int>(std::min(left, kLowWaterBytes));
+      SetLowWater(connection->fd(), connection->low_water_bytes);
+    }
   }
   exits_.park(std::move(connection));
 }
@@ -164,9 +175,17 @@ void HttpSession::Park(std::unique_ptr<Connection> connection, Wait::For what) c
 // After a wait in the middle of a request.
 HttpSession::Next HttpSession::Resume(Conversation& talk) const {
   using Phase = Conversation::Phase;
-  const Woken woken = std::exchange(talk.connection.woken, Woken::kReady);
-  talk.pace().Waited(talk.connection.waited);
+  Connection& connection = talk.connection;
+  const Woken woken = std::exchange(connection.woken, Woken::kReady);
+  talk.pace().Waited(connection.waited);
   if (woken == Woken::kReady) return Next::kStep;
+  if (woken == Woken::kTooSlow && talk.phase == Phase::kBody) {
+    // What has come may be less than the poller looked for.
+    const size_t bytes = BytesAtHand(connection.fd());
+    Pace pace = talk.pace();
+    pace.Progress(bytes);
+    if (bytes > 0 && pace.Allowed().count() > 0) return Next::kStep;
+  }
   const absl::Status reason =
       woken == Woken::kTooSlow
           ? absl::DeadlineExceededError(

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -124,6 +125,15 @@ Received ReceiveNow(int fd, absl::Span<char> out) {
     if (n < 0 && WouldBlock(errno)) return {Received::Kind::kNothingYet, 0};
     return {Received::Kind::kClosed, 0};
   }
+}
+
+void SetLowWater(int fd, int bytes) {
+  (void)setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
+}
+
+size_t BytesAtHand(int fd) {
+  int bytes = 0;
+  return ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0 ? static_cast<size_t>(bytes) : 0;
 }
 
 absl::StatusOr<size_t> SendNow(int fd, std::string_view head, std::string_view body, bool more) {

@@ -26,6 +26,12 @@ struct Received {
 };
 Received ReceiveNow(int fd, absl::Span<char> out);
 
+// How many bytes there must be before poll(2) and epoll(7) say so; the end of the stream is always
+// said.
+void SetLowWater(int fd, int bytes);
+// How many have arrived and not been received.
+size_t BytesAtHand(int fd);
+
 // Sends what there is room for of `head` and then `body`, in as few packets as can be; the bytes
 // taken, 0 when there was no room. With `more` the kernel may hold back the end for what follows.
 absl::StatusOr<size_t> SendNow(int fd, std::string_view head, std::string_view body, bool more);

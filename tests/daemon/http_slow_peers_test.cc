@@ -193,9 +193,11 @@ TEST_F(HttpSlowPeers, HardlyDisturbFastOnes) {
   const uint64_t resident = daemon_->StatusField("VmHWM") / 1024;
   std::printf(
       "fast requests/s alone %.0f, beside %zu slow pulls and %zu slow pushes %.0f (%.2f); /livez "
-      "p99 %lld ms; %llu MiB resident at most, %llu threads; sockets %llu MiB before, %llu MiB\n",
+      "p99 %lld, then %lld ms; %llu MiB resident at most, %llu threads; sockets %llu MiB before, "
+      "%llu MiB\n",
       alone.requests_per_second, scale.pulls, scale.pushes, beside.requests_per_second,
       beside.requests_per_second / alone.requests_per_second,
+      static_cast<long long>(alone.livez_p99.count()),
       static_cast<long long>(beside.livez_p99.count()), static_cast<unsigned long long>(resident),
       static_cast<unsigned long long>(daemon_->StatusField("Threads")),
       static_cast<unsigned long long>(sockets_before),
