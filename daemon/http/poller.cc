@@ -136,6 +136,7 @@ void Poller::AcceptSome() {
     const int fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
+      if (errno == EMFILE && CloseIdlest()) continue;
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
         PauseListener();
       }
@@ -171,6 +172,12 @@ bool Poller::MakeRoomFor(const Connection& newcomer) {
   }
   CloseOrHandOver(std::move(gives_way), Woken::kGiveWay);
   return true;
+}
+
+// Of whoever has most connections.
+bool Poller::CloseIdlest() {
+  MutexLock lock(mutex_);
+  return parked_.TakeLongestIdle(all_.largest_peer()) != nullptr;
 }
 
 void Poller::PauseListener() {

@@ -52,6 +52,7 @@ class Poller {
   bool Obey();
   void AcceptSome();
   bool MakeRoomFor(const Connection& newcomer);
+  bool CloseIdlest();
   void PauseListener();
   void ResumeListener();
   void Wake(int fd);

@@ -17,6 +17,8 @@ namespace {
 // How long a second holder waits for the first: clients that lost their connection come back before
 // the daemon has noticed that the old one is dead.
 constexpr std::chrono::milliseconds kHoldPatience{1000};
+// Each waits with a thread of its door, which others need: more than so many wait for no moment.
+constexpr size_t kMaxHoldWaiters = 16;
 constexpr size_t kLoadPageRows = 256;
 
 // Uploads of one client give way to another one's only when they rest for so long: longer than
@@ -222,11 +224,13 @@ absl::StatusOr<IngestTable::UploadPtr> IngestTable::Hold(
       return found->second;
     }
     const auto patience = deadline - std::chrono::steady_clock::now();
-    if (patience <= std::chrono::nanoseconds::zero()) {
+    if (patience <= std::chrono::nanoseconds::zero() || waiting_ >= kMaxHoldWaiters) {
       return absl::AbortedError(
           StrCat("upload ", id, " is in use by another request; try again in a moment"));
     }
+    ++waiting_;
     let_go_.WaitFor(mutex_, patience);
+    --waiting_;
   }
 }
 

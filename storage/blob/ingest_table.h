@@ -152,6 +152,7 @@ class IngestTable {
   std::atomic<size_t> pipelines_{0};
   Mutex mutex_;
   ConditionVariable let_go_;
+  size_t waiting_ ABSL_GUARDED_BY(mutex_) = 0;  // for let_go_
   absl::btree_map<std::string, UploadPtr> uploads_ ABSL_GUARDED_BY(mutex_);
   IdleUploads idle_ ABSL_GUARDED_BY(mutex_);
   std::vector<FileId> unread_files_ ABSL_GUARDED_BY(mutex_);  // of rows that Load left alone

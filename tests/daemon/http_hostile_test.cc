@@ -2,6 +2,7 @@
 // store, and being stopped.
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
@@ -340,9 +341,32 @@ TEST_F(HttpHostile, NoDescriptorsLeft) {
   EXPECT_LT(end.ru_utime.tv_sec * 1000 + end.ru_utime.tv_usec / 1000 -
                 start.ru_utime.tv_sec * 1000 - start.ru_utime.tv_usec / 1000,
             200);
-  EXPECT_EQ(before.Do("GET", "/v2/").status, 200);
+  EXPECT_EQ(more.back()->Do("GET", "/v2/").status, 200);
   setrlimit(RLIMIT_NOFILE, &old);
   ExpectAlive();
+}
+
+TEST_F(HttpHostile, WithoutDescriptorsTheIdlestGiveWay) {
+  Start();
+  std::vector<std::unique_ptr<HttpClient>> idle;
+  for (int i = 0; i < 4; ++i) {
+    idle.push_back(std::make_unique<HttpClient>(server_->port()));
+    EXPECT_EQ(idle.back()->Do("GET", "/v2/").status, 200);
+  }
+  std::this_thread::sleep_for(milliseconds(50));
+  // Descriptors are the lowest free numbers: the client gets the last one.
+  const int next = dup(0);
+  close(next);
+  rlimit old{};
+  getrlimit(RLIMIT_NOFILE, &old);
+  rlimit low = old;
+  low.rlim_cur = static_cast<rlim_t>(next) + 1;
+  setrlimit(RLIMIT_NOFILE, &low);
+  HttpClient newcomer(server_->port());
+  EXPECT_EQ(newcomer.Do("GET", "/v2/").status, 200);
+  setrlimit(RLIMIT_NOFILE, &old);
+  EXPECT_TRUE(idle[0]->ReadToEnd());
+  EXPECT_EQ(idle[3]->Do("GET", "/v2/").status, 200);
 }
 
 TEST_F(HttpHostile, ManyIdleConnections) {

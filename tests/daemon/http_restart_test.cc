@@ -9,6 +9,7 @@
 #include "storage/engine.h"
 #include "tests/daemon/http_client.h"
 #include "tests/daemon/http_door.h"
+#include "tests/daemon/process_use.h"
 
 namespace varve {
 namespace {
@@ -112,6 +113,24 @@ TEST_F(HttpEngine, TwoRequestsForOneUpload) {
   first.Send("def");
   EXPECT_EQ(first.Read().status, 202);
   EXPECT_EQ(second.Do("PUT", StrCat(upload, "?digest=", DigestOf("abcdef"))).status, 201);
+}
+
+// Each of them may wait a moment for the upload, but not with all the threads there are.
+TEST_F(HttpEngine, ManyRequestsForOneUploadHoldNobodyUp) {
+  RaiseDescriptorLimit();
+  HttpClient first(server_->port());
+  const std::string upload = NewUpload(first, "a");
+  first.Send(
+      StrCat("PATCH ", upload, " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6\r\n\r\nabc"));
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  std::vector<std::unique_ptr<HttpClient>> others;
+  for (int i = 0; i < 2000; ++i) {
+    others.push_back(std::make_unique<HttpClient>(server_->port()));
+    others.back()->Send(StrCat("GET ", upload, " HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+  }
+  EXPECT_EQ(HttpClient(server_->port()).Do("GET", "/livez").status, 200);
+  first.Send("def");
+  EXPECT_EQ(first.Read().status, 202);
 }
 
 }  // namespace

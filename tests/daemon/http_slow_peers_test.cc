@@ -206,9 +206,10 @@ TEST_F(HttpSlowPeers, HardlyDisturbFastOnes) {
   EXPECT_EQ(beside.failed, 0u);
   EXPECT_EQ(slow.lost(), 0u);
   EXPECT_LT(resident, MemoryBound(256));
-  if (Long()) {
+  // On a machine that does nothing else, and without sanitizers.
+  if (Long() && MemoryBound(1) == 1) {
     EXPECT_GE(beside.requests_per_second, 0.8 * alone.requests_per_second);
-    EXPECT_LT(beside.livez_p99, milliseconds(50));
+    EXPECT_LT(beside.livez_p99, milliseconds(50) + alone.livez_p99);
   }
 
   // None of them may hold up a stop by bringing nothing.
