@@ -210,10 +210,10 @@ TEST_F(HttpWaiting, TheIdlestGivesWayAtTheLimit) {
   for (int i = 0; i < 10; ++i) {
     clients.push_back(Connect());
     EXPECT_EQ(clients.back()->Do("GET", "/v2/").status, 200);
-    std::this_thread::sleep_for(kPause);
+    std::this_thread::sleep_for(4 * kPause);
   }
   EXPECT_EQ(clients[0]->Do("GET", "/v2/").status, 200);  // now 1 is the idlest
-  std::this_thread::sleep_for(kPause);
+  std::this_thread::sleep_for(4 * kPause);
   ExpectAlive();
   EXPECT_TRUE(clients[1]->ReadToEnd());
   for (const size_t i : {size_t{0}, size_t{2}, size_t{9}})
