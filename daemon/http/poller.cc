@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -136,7 +137,12 @@ void Poller::AcceptSome() {
     const int fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
-      if (errno == EMFILE && CloseIdlest()) continue;
+      // A descriptor is asked for before it is known whether anybody waits for it.
+      if (errno == EMFILE) {
+        if (!PollOne(listener_, POLLIN, milliseconds(0))) return;
+        if (CloseIdlest()) continue;
+        errno = EMFILE;
+      }
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
         PauseListener();
       }
