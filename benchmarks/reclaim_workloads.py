@@ -36,7 +36,8 @@ class ShortPromise(Varve):
 
     def command(self):
         # A fresh store is one more reason to wait one promise time, and no more than that.
-        return ["env", f"VARVE_RECLAIM_PROMISE={PROMISE_SECONDS}s", *super().command()]
+        return ["env", f"VARVE_RECLAIM_PROMISE={PROMISE_SECONDS}s",
+                f"VARVE_RECLAIM_RENEW={PROMISE_SECONDS}s", *super().command()]
 
 
 # --- what operations took ------------------------------------------------------------------------

@@ -150,7 +150,8 @@ class Client {
                                                                  std::string_view platform) = 0;
   virtual absl::Status TagFrom(std::string_view from, const Digest& digest,
                                std::string_view repository, std::string_view tag) = 0;
-  virtual absl::StatusOr<RemovedImage> RemoveImage(std::string_view name, bool force) = 0;
+  // With `now` all promises end first (Store::EndPromises).
+  virtual absl::StatusOr<RemovedImage> RemoveImage(std::string_view name, bool force, bool now) = 0;
   virtual absl::StatusOr<PruneReport> Prune(const PruneRequest& request,
                                             const PruneObserver& observer) = 0;
   // Begins a prune that goes on without a caller; its id.
@@ -175,6 +176,7 @@ class Client {
   virtual absl::StatusOr<RepositoryPage> ListRepositories(const std::string& page_token,
                                                           size_t limit) = 0;
   virtual absl::StatusOr<DaemonInfo> Info() = 0;
+  virtual absl::StatusOr<RecentActivity> ListActivity() = 0;
   virtual absl::StatusOr<DiskUsage> MeasureDiskUsage() = 0;
   virtual absl::StatusOr<CheckReport> Check(const CheckObserver& observer) = 0;
   // Until the sink has enough, or there are no more. When the connection breaks, goes on after the

@@ -65,7 +65,9 @@ absl::Status GrpcClient::Unary(const std::function<grpc::Status(grpc::ClientCont
     if (deadline == Deadline::kUsual) SetDeadline(context);
     NameLease(context);
     const absl::Status status = FromGrpc(call(&context));
-    if (!absl::IsUnavailable(status)) answered_ = true;
+    // A daemon that has no time for the request now says so, and names the request.
+    const bool from_daemon = !context.GetServerTrailingMetadata().empty();
+    if (!absl::IsUnavailable(status) || from_daemon) answered_ = true;
     if (!absl::IsUnavailable(status) || !answered_ || failures >= options_.attempts) return status;
     std::this_thread::sleep_for(options_.WaitAfter(failures));
   }

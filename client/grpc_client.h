@@ -59,7 +59,7 @@ class GrpcClient final : public Client {
                                                          std::string_view platform) override;
   absl::Status TagFrom(std::string_view from, const Digest& digest, std::string_view repository,
                        std::string_view tag) override;
-  absl::StatusOr<RemovedImage> RemoveImage(std::string_view name, bool force) override;
+  absl::StatusOr<RemovedImage> RemoveImage(std::string_view name, bool force, bool now) override;
   absl::StatusOr<PruneReport> Prune(const PruneRequest& request,
                                     const PruneObserver& observer) override;
   absl::StatusOr<std::string> StartPrune(const PruneRequest& request) override;
@@ -85,6 +85,7 @@ class GrpcClient final : public Client {
   absl::StatusOr<RepositoryPage> ListRepositories(const std::string& page_token,
                                                   size_t limit) override;
   absl::StatusOr<DaemonInfo> Info() override;
+  absl::StatusOr<RecentActivity> ListActivity() override;
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override;
   absl::StatusOr<CheckReport> Check(const CheckObserver& observer) override;
   absl::Status WatchEvents(const WatchOptions& options, const EventSink& sink) override;

@@ -28,6 +28,7 @@ v1::PruneRequest ToMessage(const PruneRequest& request) {
   for (const std::string& filter : request.filters) message.add_filters(filter);
   message.set_dry_run(request.dry_run);
   message.set_all(request.all);
+  message.set_now(request.now);
   return message;
 }
 
@@ -131,17 +132,25 @@ absl::Status GrpcClient::TagFrom(std::string_view from, const Digest& digest,
       [&](grpc::ClientContext* context) { return images_->Tag(context, request, &response); });
 }
 
-absl::StatusOr<RemovedImage> GrpcClient::RemoveImage(std::string_view name, bool force) {
+absl::StatusOr<RemovedImage> GrpcClient::RemoveImage(std::string_view name, bool force, bool now) {
   v1::RemoveImageRequest request;
   request.set_name(std::string(name));
   request.set_force(force);
+  request.set_now(now);
   v1::RemoveImageResponse response;
   RETURN_IF_ERROR(Unary(
       [&](grpc::ClientContext* context) { return images_->Remove(context, request, &response); }));
-  return RemovedImage{{response.untagged().begin(), response.untagged().end()},
-                      {response.deleted().begin(), response.deleted().end()},
-                      response.more_untagged(),
-                      response.more_deleted()};
+  RemovedImage removed;
+  removed.untagged.assign(response.untagged().begin(), response.untagged().end());
+  removed.deleted.assign(response.deleted().begin(), response.deleted().end());
+  removed.more_untagged = response.more_untagged();
+  removed.more_deleted = response.more_deleted();
+  removed.promised_images = response.promised_images();
+  removed.promised_bytes = response.promised_bytes();
+  if (response.has_promised_until()) {
+    removed.promised_until_nanos = Nanos(response.promised_until());
+  }
+  return removed;
 }
 
 absl::StatusOr<PruneReport> GrpcClient::Prune(const PruneRequest& prune,

@@ -12,6 +12,10 @@
 namespace varve {
 namespace {
 
+int64_t DurationNanos(const google::protobuf::Duration& duration) {
+  return duration.seconds() * kNanosPerSecond + duration.nanos();
+}
+
 DiskUsage::Part FromMessage(const v1::DiskUsageResponse::Part& message) {
   return {message.count(), message.logical_bytes(), message.disk_bytes()};
 }
@@ -132,11 +136,28 @@ absl::StatusOr<DaemonInfo> GrpcClient::Info() {
   DaemonInfo info;
   info.version = response.version();
   info.started_nanos = Nanos(response.started());
-  info.store = {response.store_uuid(),     Nanos(response.store_created()),
-                response.format_version(), response.blob_bytes(),
-                response.max_bytes(),      response.disk_total_bytes(),
-                response.disk_free_bytes()};
+  info.store = {response.store_uuid(),      Nanos(response.store_created()),
+                response.format_version(),  response.blob_bytes(),
+                response.max_bytes(),       response.disk_total_bytes(),
+                response.disk_free_bytes(), DurationNanos(response.promise()),
+                DurationNanos(response.renew())};
   return info;
+}
+
+absl::StatusOr<RecentActivity> GrpcClient::ListActivity() {
+  v1::ListActivityResponse response;
+  RETURN_IF_ERROR(Unary([&](grpc::ClientContext* context) {
+    return system_->ListActivity(context, v1::ListActivityRequest(), &response);
+  }));
+  RecentActivity activity;
+  for (const v1::ListActivityResponse::Upload& upload : response.uploads()) {
+    activity.uploads.push_back(
+        {upload.repository(), upload.id(), upload.received_bytes(), Nanos(upload.updated())});
+  }
+  activity.more_uploads = response.more_uploads();
+  activity.repositories.assign(response.repositories().begin(), response.repositories().end());
+  activity.more_repositories = response.more_repositories();
+  return activity;
 }
 
 absl::StatusOr<DiskUsage> GrpcClient::MeasureDiskUsage() {

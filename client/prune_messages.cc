@@ -66,6 +66,7 @@ PruneReport FromMessage(const v1::PruneResponse::Report& message) {
   report.untagged = message.untagged();
   report.skipped = message.skipped();
   report.deferred_until_nanos = NanosOrZero(message.has_deferred_until(), message.deferred_until());
+  report.deferred_bytes = message.deferred_bytes();
   return report;
 }
 
@@ -94,6 +95,7 @@ PruneJob FromMessage(const v1::PruneJob& message) {
   job.request.filters.assign(message.request().filters().begin(),
                              message.request().filters().end());
   job.request.all = message.request().all();
+  job.request.now = message.request().now();
   job.state = message.state() == v1::PruneJob::DONE      ? PruneJob::State::kDone
               : message.state() == v1::PruneJob::RUNNING ? PruneJob::State::kRunning
                                                          : PruneJob::State::kQueued;

@@ -38,6 +38,7 @@ struct Config {
   bool read_only = false;  // of the registry
   bool accept_sparse_index = false;
   std::chrono::nanoseconds promise{};
+  std::chrono::nanoseconds renew{};  // of promises, by activity
   std::chrono::nanoseconds upload_expiry{};
   std::chrono::nanoseconds reclaim_interval{};
   std::chrono::nanoseconds prune_every{};  // 0: never

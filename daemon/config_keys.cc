@@ -236,6 +236,12 @@ const ConfigKey kKeys[] = {
      [](Config& c, std::string_view v) {
        return SetDuration(c.promise, v, {seconds(0), hours(24)});
      }},
+    {"reclaim", "renew", ConfigKind::kDuration, "1h", "", "", "",
+     "Pushes to a repository, and pulls from it, make what was promised there stay so long\n"
+     "after it was promised, 0s to 24h; not while less than [store] min_free is free.",
+     [](Config& c, std::string_view v) {
+       return SetDuration(c.renew, v, {seconds(0), hours(24)});
+     }},
     {"reclaim", "upload_expiry", ConfigKind::kDuration, "24h", "", "", "",
      "An upload that nobody continued for so long is dropped, 1s to 8760h.",
      [](Config& c, std::string_view v) {

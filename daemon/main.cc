@@ -95,6 +95,7 @@ EngineOptions EngineOptionsOf(const Config& config) {
   options.min_free_bytes = config.min_free_bytes;
   options.reserve_bytes = config.reserve_bytes;
   options.promise_nanos = config.promise.count();
+  options.renew_nanos = config.renew.count();
   options.ingest_expiry_nanos = config.upload_expiry.count();
   options.accept_sparse_index = config.accept_sparse_index;
   return options;

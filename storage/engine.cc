@@ -1,6 +1,7 @@
 #include "storage/engine.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -47,6 +48,18 @@ std::string NewUuid(RandomSource& random) {
                          high & 0xffff, low >> 48, low & 0xffffffffffffull);
 }
 
+// Activity that RecentActivity names.
+constexpr int64_t kRecentNanos = 60 * kNanosPerSecond;
+
+// Keeps the first `limit` rows; how many went.
+template <typename Row>
+uint64_t CutTo(size_t limit, std::vector<Row>* rows) {
+  if (rows->size() <= limit) return 0;
+  const uint64_t more = rows->size() - limit;
+  rows->resize(limit);
+  return more;
+}
+
 // The parts of an open store, in order of construction; see ARCHITECTURE.md for who calls whom.
 class Engine final : public Store {
  public:
@@ -66,13 +79,17 @@ class Engine final : public Store {
         reserve_(*options.file_system, StrCat(directory, "/RESERVE"), options.reserve_bytes),
         blobs_(
             {*index_, files_, unnamed_, removals_, space_, *options.clock, options.promise_nanos}),
-        promises_(*options.clock, options.promise_nanos),
+        promises_(*options.clock, options.promise_nanos, options.renew_nanos,
+                  [this] { return space_.IsBelowMinFree(); }),
         pull_times_(*options.clock),
         events_(*options.clock, options.random->Next()),
         catalog_({*index_, blobs_, ids_, promises_, pull_times_, *options.clock,
                   options.accept_sparse_index, events_}),
         images_({*index_, blobs_, catalog_, *options.clock,
-                 [this](std::string_view name) { return FindImage(name); }}),
+                 [this](std::string_view name) -> absl::StatusOr<ImageMatch> {
+                   ASSIGN_OR_RETURN(FoundImage found, catalog_.FindImage(name));
+                   return std::move(found.match);
+                 }}),
         holds_({*index_, blobs_, catalog_, *options.clock}),
         leases_({*index_, blobs_, *options.clock, *options.random}),
         ingests_({*index_, blobs_, files_, unnamed_, space_, *options.clock, *options.random,
@@ -161,7 +178,9 @@ class Engine final : public Store {
     return catalog_.ListReferrers(repository, subject, artifact_type, page);
   }
 
-  absl::StatusOr<ImageMatch> FindImage(std::string_view name) override;
+  absl::StatusOr<ImageMatch> FindImage(std::string_view name) override {
+    return catalog_.ResolveImage(name);
+  }
   absl::StatusOr<ImagePage> ListImages(const ImageQuery& query, const std::string& page_token,
                                        size_t limit) override {
     return images_.ListImages(query, page_token, limit);
@@ -223,6 +242,11 @@ class Engine final : public Store {
     return images_.DescribeRepository(repository);
   }
   absl::StatusOr<StoreInfo> Info() override;
+  absl::StatusOr<RecentActivity> ListActivity() override;
+  void EndPromises() override {
+    promises_.EndAll();
+    reclaimer_.LookAtEverything();
+  }
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override;
   absl::StatusOr<CheckReport> Check(const CheckObserver& observer) override {
     return ReferenceCheck({*index_, blobs_, files_, unnamed_, removals_, ingests_, reclaimer_,
@@ -292,11 +316,6 @@ class Engine final : public Store {
   PruneJobs prunes_;
 };
 
-absl::StatusOr<ImageMatch> Engine::FindImage(std::string_view name) {
-  ASSIGN_OR_RETURN(FoundImage found, catalog_.FindImage(name));
-  return std::move(found.match);
-}
-
 absl::StatusOr<ManifestInfo> Engine::PutManifest(std::string_view repository,
                                                  const PutManifestRequest& request) {
   for (;;) {
@@ -307,7 +326,8 @@ absl::StatusOr<ManifestInfo> Engine::PutManifest(std::string_view repository,
 }
 
 absl::StatusOr<RemovedImage> Engine::RemoveImage(std::string_view name, bool force) {
-  return ImageRemoval({ImageParts(), promises_, DeletionsWithReserve()}).Remove(name, force);
+  return ImageRemoval({ImageParts(), promises_, *options_.clock, DeletionsWithReserve()})
+      .Remove(name, force);
 }
 
 absl::StatusOr<PruneReport> Engine::Prune(const PruneRequest& request,
@@ -322,9 +342,10 @@ absl::StatusOr<PruneReport> Engine::RunPrune(const PruneRequest& request,
   ASSIGN_OR_RETURN(PruneSelection selection, ParsePruneRequest(request, *options_.clock));
   RETURN_IF_ERROR(pull_times_.Flush(*index_));  // what is being pulled stays
   reclaimer_.NoticeClockJump();
+  if (request.now && !request.dry_run) EndPromises();
   if (!promises_.HoldsEverything()) RETURN_IF_ERROR(ExpireClaims());
-  varve::Prune prune({ImageParts(), images_, promises_, *options_.clock, options_.promise_nanos,
-                      DeletionsWithReserve(), [this] { return Reclaim().status(); }},
+  varve::Prune prune({ImageParts(), images_, promises_, *options_.clock, DeletionsWithReserve(),
+                      [this] { return Reclaim().status(); }},
                      std::move(selection), request.dry_run, observer);
   ASSIGN_OR_RETURN(const PruneReport report, prune.Run());
   if (request.dry_run) return report;
@@ -347,9 +368,31 @@ absl::StatusOr<StoreInfo> Engine::Info() {
   info.format_version = store_.format_version;
   info.blob_bytes = space_.used_bytes();
   info.max_bytes = options_.max_bytes;
+  info.promise_nanos = options_.promise_nanos;
+  info.renew_nanos = options_.renew_nanos;
   ASSIGN_OR_RETURN(info.disk_total_bytes, options_.file_system->TotalBytes(directory_));
   ASSIGN_OR_RETURN(info.disk_free_bytes, options_.file_system->FreeBytes(directory_));
   return info;
+}
+
+absl::StatusOr<RecentActivity> Engine::ListActivity() {
+  RecentActivity activity;
+  activity.uploads = ingests_.ListOpen();
+  std::sort(activity.uploads.begin(), activity.uploads.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.repository, a.id) < std::tie(b.repository, b.id);
+  });
+  activity.more_uploads = CutTo(kMaxNamedActivity, &activity.uploads);
+  const int64_t since = options_.clock->MonotonicNanos() - kRecentNanos;
+  for (const RepositoryId repository : promises_.activity().ActiveSince(since)) {
+    if (repository == 0) continue;  // the whole store
+    absl::StatusOr<std::string> name = catalog_.RepositoryName(repository);
+    if (absl::IsNotFound(name.status())) continue;
+    RETURN_IF_ERROR(name.status());
+    activity.repositories.push_back(*std::move(name));
+  }
+  std::sort(activity.repositories.begin(), activity.repositories.end());
+  activity.more_repositories = CutTo(kMaxNamedActivity, &activity.repositories);
+  return activity;
 }
 
 absl::Status Engine::Recover() {

@@ -21,6 +21,8 @@ struct EngineOptions {
   uint64_t min_free_bytes = 0;  // disk space that uploads must leave free
   uint64_t reserve_bytes = 0;   // preallocated space that only deletions may use
   int64_t promise_nanos = 600 * kNanosPerSecond;
+  // Activity in its repository makes a promise last so long, unless min_free_bytes are not free.
+  int64_t renew_nanos = 3600 * kNanosPerSecond;
   int64_t ingest_expiry_nanos = 24 * 3600 * kNanosPerSecond;  // of an upload nobody continues
   uint64_t large_blob_bytes = kLargeBlobBytes;  // from here on uploads bypass the page cache
   size_t max_uploads = kMaxOpenIngests;         // unfinished ones

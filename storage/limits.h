@@ -101,11 +101,25 @@ inline constexpr uint64_t kIdBlock = 1024;
 // Files of one directory under blobs/: ids that share all but the low 10 bits.
 inline constexpr uint64_t kFilesPerDirectory = 1024;
 
-// Promises kept in memory, in 64 hash tables. A table holds up to 25/32 of its 4,095 slots before
-// it might double: 64 x 3,199 promises; a slot has a digest, one promise and a byte of the table's
-// own: 64 x 4,095 x 113 B = 30 MB. Past it nothing is reclaimed for one promise time instead of
-// remembering each.
-inline constexpr size_t kMaxPromises = 64 * 3'199;
+// What a client was told that it exists may not go: the end of that by the digest's hash, never
+// full; two digests that share a place wait for the later end. 2^20 x 8 B = 8 MiB.
+inline constexpr size_t kPromiseEnds = 1ull << 20;
+// Who was told, in 64 hash tables. A table holds up to 25/32 of its 4,095 slots before it might
+// double: 64 x 3,199; a slot has a digest, one promise of 32 bytes and a byte of the table's own:
+// 64 x 4,095 x 113 B = 30 MB. When a table is full, of its promises those with the nearest ends are
+// forgotten: the bytes stay, but whoever was told has to push them again.
+inline constexpr size_t kPromiseShards = 64;
+inline constexpr size_t kMaxPromises = kPromiseShards * 3'199;
+static_assert(kPromiseEnds % kPromiseShards == 0);
+// However long an upload goes on, what was promised before it lasts no longer than this.
+inline constexpr int64_t kLongestPromiseNanos = 24ll * 3600 * 1'000'000'000;
+// Repositories whose last activity is remembered, by the low bits of their ids: 16,384 x 40 B = 655
+// kB. Uploads of one place that are told apart: with 8 each, at most 16,384 x ~180 B = 3 MB.
+inline constexpr size_t kActivityPlaces = 16'384;
+inline constexpr size_t kUploadsPerPlace = 8;
+
+// Uploads, and repositories, that the warning before promises end early names.
+inline constexpr size_t kMaxNamedActivity = 100;
 
 // A check of the store: blobs that nothing keeps, noted until the condemned queue is walked, 65,536
 // x ~150 B = 10 MB; and what manifests name, remembered so that few are parsed twice, 1,048,576 x

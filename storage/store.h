@@ -4,11 +4,14 @@
 // `repository` is a name such as "library/debian". Where a blob call says so, the empty name means
 // the whole store: only doors for trusted local clients may pass it.
 //
-// Every *exists* answer (StatBlob, FindMissing, MountBlob, a commit, a manifest put or stat by
-// digest) is a promise: the content stays at least EngineOptions::promise_nanos, whatever is
-// deleted or reclaimed meanwhile. Errors: storage/base/status.h. On an error nothing has changed,
-// unless the code is kUnavailable, where the outcome is unknown and the same call may be repeated.
-// Durability: when a call that changes something answers OK, the change is on stable storage.
+// Every *exists* answer (StatBlob, FindMissing, MountBlob, a commit) and every answer with the
+// digest of a manifest (PutManifest, GetManifest, StatManifest, FindImage) is a promise: the
+// content stays at least EngineOptions::promise_nanos, whatever is pruned or reclaimed meanwhile,
+// and what was promised in a repository may be named there. A deletion that somebody asks for by
+// name takes a manifest out of its repository all the same. Errors: storage/base/status.h. On an
+// error nothing has changed, unless the code is kUnavailable, where the outcome is unknown and the
+// same call may be repeated. Durability: when a call that changes something answers OK, the change
+// is on stable storage.
 #ifndef VARVE_STORAGE_STORE_H_
 #define VARVE_STORAGE_STORE_H_
 
@@ -119,6 +122,7 @@ class Store {
   // Docker's rules: `name` is a reference, "REPOSITORY[:TAG][@DIGEST]", if there is such an image;
   // else an image id (digest of the config, of the manifest or of the index), or so many of its
   // leading hexadecimal digits that it is the only one. NotFound; FailedPrecondition: ambiguous.
+  // A promise.
   virtual absl::StatusOr<ImageMatch> FindImage(std::string_view name) = 0;
   // By repository in byte order: first its tags, then its manifests without a tag. At most
   // kMaxPageRows an answer. NotFound when the repository of the query does not exist.
@@ -173,6 +177,10 @@ class Store {
   virtual absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest& page) = 0;  // by digest
   virtual absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view repository) = 0;
   virtual absl::StatusOr<StoreInfo> Info() = 0;
+  virtual absl::StatusOr<RecentActivity> ListActivity() = 0;
+  // Ends what was promised so far, and the wait after a start: then what nothing keeps goes with
+  // the next Reclaim. For operators; not leases or holds.
+  virtual void EndPromises() = 0;
   // Walks the whole index: takes time in proportion to the store, and little memory.
   virtual absl::StatusOr<DiskUsage> MeasureDiskUsage() = 0;
   // Looks for what is wrong: what must be alive, by what tags, members, holds, leases and the

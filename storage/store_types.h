@@ -209,6 +209,11 @@ struct RemovedImage {
   // That a door left out of the lists.
   uint64_t more_untagged = 0;
   uint64_t more_deleted = 0;
+  // Clients were promised what only this image needed: manifests of its repository, which stay as
+  // dangling images, and content of so much disk space, until then as it looks now; 0: none.
+  uint64_t promised_images = 0;
+  uint64_t promised_bytes = 0;
+  int64_t promised_until_nanos = 0;
 };
 
 struct PruneRequest {
@@ -217,6 +222,9 @@ struct PruneRequest {
   // Every image that is not in use, with all its tags; otherwise only dangling ones. The filter
   // dangling=false means it too.
   bool all = false;
+  // Ends, when its turn comes, what was promised before, and the wait after a start of the daemon.
+  // Clients that were told that something exists may be told soon after that it does not.
+  bool now = false;
 };
 
 struct PruneReport {
@@ -227,6 +235,7 @@ struct PruneReport {
   uint64_t untagged = 0;       // tags removed
   uint64_t skipped = 0;        // images that were tagged, listed or held since they were looked at
   int64_t deferred_until_nanos = 0;  // when the last of the deferred may go; 0: none is
+  uint64_t deferred_bytes = 0;       // disk space that the removed images leave for then
 };
 
 // What a prune came to about one image.
@@ -346,6 +355,23 @@ struct StoreInfo {
   uint64_t max_bytes = 0;         // the limit of that; 0 = as the disk allows
   uint64_t disk_total_bytes = 0;  // of the file system below
   uint64_t disk_free_bytes = 0;
+  int64_t promise_nanos = 0;  // as EngineOptions has them
+  int64_t renew_nanos = 0;
+};
+
+// Who works with the store: whom it hits when promises end early.
+struct RecentActivity {
+  struct Upload {
+    std::string repository;  // empty: the whole store
+    std::string id;
+    uint64_t received_bytes = 0;
+    int64_t updated_nanos = 0;
+  };
+  std::vector<Upload> uploads;  // open; the first kMaxNamedActivity by repository and id
+  uint64_t more_uploads = 0;
+  // Written to or read from in the last minute, by name; the first kMaxNamedActivity.
+  std::vector<std::string> repositories;
+  uint64_t more_repositories = 0;
 };
 
 // What the disk space of the store is used for. Logical bytes are as pushed, disk bytes as the file

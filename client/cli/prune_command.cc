@@ -23,13 +23,14 @@ struct PruneArguments {
   bool all = false;
   bool dry_run = false;
   bool force = false;
+  bool now = false;
   bool detach = false;
   bool list = false;
   std::string attach;  // a job
   std::string cancel;
   bool json = false;
 
-  PruneRequest Request() const { return {filters, dry_run, all}; }
+  PruneRequest Request() const { return {filters, dry_run, all, now}; }
 };
 
 // Whether the filters say what -a says.
@@ -96,6 +97,7 @@ std::string ReportJson(const PruneReport& report, bool dry_run) {
       .Add("content_bytes", report.content_bytes)
       .Add("freed_bytes", report.freed_bytes)
       .Add("deferred", report.deferred)
+      .Add("deferred_bytes", report.deferred_bytes)
       .Add("skipped", report.skipped);
   if (report.deferred_until_nanos != 0) {
     object.Add("deferred_until", TimeText(report.deferred_until_nanos));
@@ -133,6 +135,7 @@ absl::Status ListJobs(Client& client, bool json) {
   std::vector<std::vector<std::string>> rows;
   for (const PruneJob& job : jobs) {
     std::string filters = job.request.all ? "-a" : "";
+    if (job.request.now) filters += filters.empty() ? "--now" : " --now";
     for (const std::string& filter : job.request.filters) {
       filters += StrCat(filters.empty() ? "" : " ", filter);
     }
@@ -142,6 +145,7 @@ absl::Status ListJobs(Client& client, bool json) {
                 .Add("job", job.id)
                 .Add("state", StateName(job.state))
                 .Add("all", job.request.all)
+                .Add("now", job.request.now)
                 .Add("filters", job.request.filters)
                 .Add("queued", TimeText(job.queued_nanos))
                 .Add("images", job.report.images)
@@ -161,6 +165,10 @@ absl::Status Prune(Session& session, const PruneArguments& arguments) {
     return Show(arguments, [&](const PruneObserver& observer) {
       return client->AttachPrune(arguments.attach, observer);
     });
+  }
+  if (arguments.now && !arguments.dry_run) {
+    ASSIGN_OR_RETURN(const RecentActivity activity, client->ListActivity());
+    PrintWarning(EarlyEndText(activity));
   }
   if (!arguments.force && !arguments.dry_run) {
     ASSIGN_OR_RETURN(const bool agreed, Confirm(*client, arguments));
@@ -187,6 +195,8 @@ void AddPruneCommand(CLI::App& app, Session& session) {
                       "until=, label=, label!=, reference=, unused-for=, keep-last=");
   command->add_flag("--dry-run", arguments->dry_run, "Show what would be removed");
   command->add_flag("-f,--force", arguments->force, "Do not ask");
+  command->add_flag("--now", arguments->now,
+                    "Also what clients were promised: end all promises first");
   CLI::Option* const detach =
       command->add_flag("-d,--detach", arguments->detach, "Print the job's id and let it work");
   CLI::Option* const list =

@@ -16,6 +16,7 @@ namespace {
 struct RemoveArguments {
   std::vector<std::string> names;
   bool force = false;
+  bool now = false;
   bool json = false;
 };
 
@@ -29,15 +30,25 @@ std::string RemovedJson(const RemovedImage& removed) {
   const uint64_t deleted = removed.more_deleted;
   if (untagged > 0) text += JsonObject().Add("more_untagged", untagged).Line();
   if (deleted > 0) text += JsonObject().Add("more_deleted", deleted).Line();
-  return text;
+  if (removed.promised_until_nanos == 0) return text;
+  return text + JsonObject()
+                    .Add("promised_images", removed.promised_images)
+                    .Add("promised_bytes", removed.promised_bytes)
+                    .Add("promised_until", TimeText(removed.promised_until_nanos))
+                    .Line();
 }
 
 absl::Status Remove(Session& session, const RemoveArguments& arguments) {
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  if (arguments.now) {
+    ASSIGN_OR_RETURN(const RecentActivity activity, client->ListActivity());
+    PrintWarning(EarlyEndText(activity));
+  }
   absl::Status first_error;
   // Every name is tried, as Docker does, and the first failure decides about the exit code.
   for (const std::string& name : arguments.names) {
-    const absl::StatusOr<RemovedImage> removed = client->RemoveImage(name, arguments.force);
+    const absl::StatusOr<RemovedImage> removed =
+        client->RemoveImage(name, arguments.force, arguments.now);
     if (removed.ok()) {
       Print(arguments.json ? RemovedJson(*removed) : RemovedText(*removed));
       continue;
@@ -59,6 +70,8 @@ void AddRemove(CLI::App& group, const std::string& name, Session& session) {
   command->add_option("IMAGE", arguments->names, "REPOSITORY[:TAG], REPOSITORY@DIGEST or image id")
       ->required();
   command->add_flag("-f,--force", arguments->force, "Also when other tags name the image");
+  command->add_flag("--now", arguments->now,
+                    "Also what clients were promised: end all promises first");
   command->add_flag("--json", arguments->json, "One JSON object a line");
   command->callback([&session, arguments] {
     session.action = [&session, arguments] { return Remove(session, *arguments); };

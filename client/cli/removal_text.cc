@@ -27,6 +27,8 @@ std::string MoreText(std::string_view what, uint64_t count) {
   return count == 0 ? "" : StrCat("and ", count, " more ", what, "\n");
 }
 
+std::string Indented(const std::string& line) { return line.empty() ? "" : "  " + line; }
+
 }  // namespace
 
 std::string Plural(uint64_t count, std::string_view noun) {
@@ -52,10 +54,14 @@ std::string PruneText::Report(const PruneReport& report) const {
                    " stayed: tagged, listed or held since the prune looked at them\n");
   }
   if (report.deferred > 0) {
-    text += StrCat(Plural(report.deferred, "image or blob"),
-                   " may still be needed by a client that pushed, pulled, asked for or leased "
-                   "them, the last until ",
-                   TimeText(report.deferred_until_nanos), "\n");
+    text += StrCat(
+        Plural(report.deferred, "image or blob"),
+        report.deferred_bytes == 0
+            ? ""
+            : StrCat(", ", HumanSize(report.deferred_bytes), " of them of removed images,"),
+        " may still be needed by a client that pushed, pulled, asked for or leased them, the last "
+        "until ",
+        TimeText(report.deferred_until_nanos), "\n");
   }
   return text;
 }
@@ -65,7 +71,36 @@ std::string RemovedText(const RemovedImage& removed) {
   for (const std::string& name : removed.untagged) text += StrCat("Untagged: ", name, "\n");
   text += MoreText("untagged", removed.more_untagged);
   for (const std::string& name : removed.deleted) text += StrCat("Deleted: ", name, "\n");
-  return text + MoreText("deleted", removed.more_deleted);
+  text += MoreText("deleted", removed.more_deleted);
+  if (removed.promised_until_nanos == 0) return text;
+  const std::string images =
+      removed.promised_images == 0
+          ? ""
+          : StrCat(Plural(removed.promised_images, "image"), " that belonged to it and ");
+  return StrCat(text, images, HumanSize(removed.promised_bytes),
+                " may still be needed by a client that pushed, pulled or asked for them, the last "
+                "until ",
+                TimeText(removed.promised_until_nanos), "\n");
+}
+
+std::string EarlyEndText(const RecentActivity& activity) {
+  std::string text =
+      "WARNING! --now ends what clients were promised. Whoever pushes or pulls at this moment may "
+      "have to begin again.\n";
+  for (const RecentActivity::Upload& upload : activity.uploads) {
+    text += StrCat(
+        "  open upload: ", upload.repository.empty() ? "(no repository)" : upload.repository, ", ",
+        HumanSize(upload.received_bytes), ", last bytes ", TimeText(upload.updated_nanos), "\n");
+  }
+  text += Indented(MoreText("open uploads", activity.more_uploads));
+  for (const std::string& repository : activity.repositories) {
+    text += StrCat("  in use in the last minute: ", repository, "\n");
+  }
+  text += Indented(MoreText("repositories in use", activity.more_repositories));
+  if (activity.uploads.empty() && activity.repositories.empty()) {
+    text += "  There is no open upload, and no repository was in use in the last minute.\n";
+  }
+  return text;
 }
 
 }  // namespace varve

@@ -29,6 +29,9 @@ class PruneText {
 
 std::string RemovedText(const RemovedImage& removed);
 
+// The warning of --now: whom it hits.
+std::string EarlyEndText(const RecentActivity& activity);
+
 }  // namespace varve
 
 #endif  // VARVE_CLIENT_CLI_REMOVAL_TEXT_H_

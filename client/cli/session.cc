@@ -56,6 +56,8 @@ bool Print(const std::string& text) {
   return std::fwrite(shown.data(), 1, shown.size(), stdout) == shown.size();
 }
 
+void PrintWarning(const std::string& text) { std::fputs(PrintableLines(text).c_str(), stderr); }
+
 void PrintError(const std::string& sentence) {
   std::fprintf(stderr, "varve: %s\n", PrintableLines(sentence).c_str());
 }

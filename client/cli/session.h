@@ -37,6 +37,9 @@ absl::Status ForEachName(const Session& session, const std::vector<std::string>&
                          std::string_view json_key,
                          const std::function<absl::Status(const std::string&)>& action);
 
+// Writes lines to standard error; to a terminal, without what could command it.
+void PrintWarning(const std::string& text);
+
 // Writes "varve: sentence" to standard error.
 void PrintError(const std::string& sentence);
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "absl/time/time.h"
 #include "client/cli/commands.h"
 #include "client/cli/terminal.h"
 #include "client/cli/text.h"
@@ -128,15 +129,20 @@ std::string DetailedUsageTable(const DiskUsage& usage) {
                               {"Index", "-", "-", HumanSize(usage.index_disk_bytes)}}));
 }
 
-std::string UsageSummary(const DiskUsage& usage) {
-  return StrCat("\n`varve image prune` would remove ",
-                Counted(usage.dangling.count, "image", "images"), " and give back ",
-                HumanSize(usage.dangling.disk_bytes), ". ",
-                Counted(usage.unreferenced.count, "blob", "blobs"), " of ",
-                HumanSize(usage.unreferenced.disk_bytes), " on disk ",
-                usage.unreferenced.count == 1 ? "waits" : "wait",
-                " for the reclaimer. Both leave for later what was pushed or asked for in the last "
-                "ten minutes.\n");
+// "10m0s": exactly, where HumanDuration would say "About a minute".
+std::string SpanText(int64_t nanos) { return absl::FormatDuration(absl::Nanoseconds(nanos)); }
+
+std::string UsageSummary(const DiskUsage& usage, int64_t promise_nanos) {
+  return StrCat(
+      "\n`varve image prune` would remove ", Counted(usage.dangling.count, "image", "images"),
+      " and give back ", HumanSize(usage.dangling.disk_bytes), ". ",
+      Counted(usage.unreferenced.count, "blob", "blobs"), " of ",
+      HumanSize(usage.unreferenced.disk_bytes), " on disk ",
+      usage.unreferenced.count == 1 ? "waits" : "wait", " for the reclaimer.",
+      promise_nanos == 0
+          ? "\n"
+          : StrCat(" Both leave for later what was pushed, pulled or asked for less than ",
+                   SpanText(promise_nanos), " ago (`--now` does not).\n"));
 }
 
 absl::Status ShowUsage(Session& session, const UsageArguments& arguments) {
@@ -144,10 +150,11 @@ absl::Status ShowUsage(Session& session, const UsageArguments& arguments) {
   ASSIGN_OR_RETURN(const DiskUsage usage, client->MeasureDiskUsage());
   if (arguments.json) {
     Print(UsageJson(usage));
-  } else {
-    Print((arguments.verbose ? DetailedUsageTable(usage) : UsageTable(usage)) +
-          UsageSummary(usage));
+    return absl::OkStatus();
   }
+  ASSIGN_OR_RETURN(const DaemonInfo daemon, client->Info());
+  Print((arguments.verbose ? DetailedUsageTable(usage) : UsageTable(usage)) +
+        UsageSummary(usage, daemon.store.promise_nanos));
   return absl::OkStatus();
 }
 

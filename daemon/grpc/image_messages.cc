@@ -107,6 +107,11 @@ void ToMessage(const RemovedImage& removed, v1::RemoveImageResponse* message) {
   for (const std::string& name : FirstOf(removed.deleted)) message->add_deleted(name);
   message->set_more_untagged(MoreOf(removed.untagged));
   message->set_more_deleted(MoreOf(removed.deleted));
+  if (removed.promised_until_nanos != 0) {
+    message->set_promised_images(removed.promised_images);
+    message->set_promised_bytes(removed.promised_bytes);
+    ToMessage(removed.promised_until_nanos, message->mutable_promised_until());
+  }
 }
 
 void ToMessage(const PruneReport& report, v1::PruneResponse::Report* message) {
@@ -119,6 +124,7 @@ void ToMessage(const PruneReport& report, v1::PruneResponse::Report* message) {
   if (report.deferred_until_nanos != 0) {
     ToMessage(report.deferred_until_nanos, message->mutable_deferred_until());
   }
+  message->set_deferred_bytes(report.deferred_bytes);
 }
 
 std::vector<v1::PruneResponse> ToMessages(const PruneStep& step) {
@@ -153,6 +159,7 @@ PruneRequest FromMessage(const v1::PruneRequest& message) {
   request.filters.assign(message.filters().begin(), message.filters().end());
   request.dry_run = message.dry_run();
   request.all = message.all();
+  request.now = message.now();
   return request;
 }
 
@@ -163,6 +170,7 @@ void ToMessage(const std::vector<PruneJob>& jobs, v1::ListPrunesResponse* messag
     for (const std::string& filter : job.request.filters)
       out->mutable_request()->add_filters(filter);
     out->mutable_request()->set_all(job.request.all);
+    out->mutable_request()->set_now(job.request.now);
     switch (job.state) {
       case PruneJob::State::kQueued:
         out->set_state(v1::PruneJob::QUEUED);

@@ -140,6 +140,7 @@ absl::Status RemoveTag(Store& store, const v1::UntagRequest& request) {
 
 absl::Status RemoveImage(Store& store, const v1::RemoveImageRequest& request,
                          v1::RemoveImageResponse* response) {
+  if (request.now()) store.EndPromises();
   ASSIGN_OR_RETURN(const RemovedImage removed, store.RemoveImage(request.name(), request.force()));
   ToMessage(removed, response);
   return absl::OkStatus();

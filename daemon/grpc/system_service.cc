@@ -15,6 +15,7 @@ namespace {
 
 constexpr CallKind kListRepositories{"Repositories.List", Subject::kName, false};
 constexpr CallKind kInfo{"System.Info", Subject::kName, false};
+constexpr CallKind kListActivity{"System.ListActivity", Subject::kName, false};
 constexpr CallKind kDiskUsage{"System.DiskUsage", Subject::kName, false};
 
 // Each walks the whole index and keeps a worker busy meanwhile.
@@ -42,6 +43,11 @@ absl::Status ListRepositories(Store& store, const v1::ListRepositoriesRequest& r
   return absl::OkStatus();
 }
 
+void SetDuration(int64_t nanos, google::protobuf::Duration* message) {
+  message->set_seconds(nanos / kNanosPerSecond);
+  message->set_nanos(static_cast<int32_t>(nanos % kNanosPerSecond));
+}
+
 absl::Status DescribeStore(Store& store, v1::InfoResponse* response) {
   ASSIGN_OR_RETURN(const StoreInfo info, store.Info());
   response->set_version(VARVE_VERSION);
@@ -52,6 +58,23 @@ absl::Status DescribeStore(Store& store, v1::InfoResponse* response) {
   response->set_max_bytes(info.max_bytes);
   response->set_disk_total_bytes(info.disk_total_bytes);
   response->set_disk_free_bytes(info.disk_free_bytes);
+  SetDuration(info.promise_nanos, response->mutable_promise());
+  SetDuration(info.renew_nanos, response->mutable_renew());
+  return absl::OkStatus();
+}
+
+absl::Status ListActivity(Store& store, v1::ListActivityResponse* response) {
+  ASSIGN_OR_RETURN(const RecentActivity activity, store.ListActivity());
+  for (const RecentActivity::Upload& upload : activity.uploads) {
+    v1::ListActivityResponse::Upload* const message = response->add_uploads();
+    message->set_repository(upload.repository);
+    message->set_id(upload.id);
+    message->set_received_bytes(upload.received_bytes);
+    ToMessage(upload.updated_nanos, message->mutable_updated());
+  }
+  response->set_more_uploads(activity.more_uploads);
+  for (const std::string& name : activity.repositories) response->add_repositories(name);
+  response->set_more_repositories(activity.more_repositories);
   return absl::OkStatus();
 }
 
@@ -103,6 +126,14 @@ class SystemService final : public v1::System::CallbackService {
       ToMessage(started_nanos_, out->mutable_started());
       return DescribeStore(door_.store, out);
     });
+  }
+
+  grpc::ServerUnaryReactor* ListActivity(grpc::CallbackServerContext* context,
+                                         const v1::ListActivityRequest* request,
+                                         v1::ListActivityResponse* response) override {
+    return AnswerUnary(
+        door_, kListActivity, context, request, response,
+        [&store = door_.store](const auto&, auto* out) { return varve::ListActivity(store, out); });
   }
 
   grpc::ServerUnaryReactor* DiskUsage(grpc::CallbackServerContext* context,

@@ -81,7 +81,7 @@ absl::Status HeldIngest::Append(uint64_t offset, std::string_view bytes) {
   const int64_t now = table_.parts_.clock.MonotonicNanos();
   if (now - upload_->announced_nanos >= kAnnounceNanos) {
     upload_->announced_nanos = now;
-    table_.parts_.observer.WhileUploading(upload_->repository);
+    table_.parts_.observer.WhileUploading(upload_->repository, upload_->began_nanos);
   }
   const bool is_due = received.size_bytes() - upload_->checkpoint_bytes >= kIngestCheckpointBytes ||
                       now - upload_->checkpoint_nanos >= kIngestCheckpointNanos;

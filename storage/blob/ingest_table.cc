@@ -92,6 +92,7 @@ absl::Status IngestTable::LoadRow(std::string_view id, const IngestRow& row) {
   upload->id = std::string(id);
   upload->repository = row.repository;
   upload->started_nanos = row.started_nanos;
+  upload->began_nanos = parts_.clock.MonotonicNanos();
   upload->updated_nanos = row.updated_nanos;
   ASSIGN_OR_RETURN(upload->bytes, IngestBytes::Restore(BytesParts(), row));
   upload->algorithm = upload->bytes->algorithm();
@@ -119,6 +120,16 @@ absl::flat_hash_set<FileId> IngestTable::Files() {
 std::vector<std::string> IngestTable::TakeProblems() {
   MutexLock lock(mutex_);
   return std::exchange(problems_, {});
+}
+
+std::vector<RecentActivity::Upload> IngestTable::ListOpen() {
+  std::vector<RecentActivity::Upload> open;
+  MutexLock lock(mutex_);
+  open.reserve(uploads_.size());
+  for (const auto& [id, upload] : uploads_) {
+    open.push_back({upload->repository, id, upload->received_bytes, upload->updated_nanos});
+  }
+  return open;
 }
 
 bool IngestTable::ReceivesInto(FileId file) {
@@ -175,6 +186,7 @@ absl::StatusOr<std::unique_ptr<Ingest>> IngestTable::Begin(std::string_view repo
   upload->repository = std::string(repository);
   upload->algorithm = options.algorithm;
   upload->started_nanos = parts_.clock.WallNanos();
+  upload->began_nanos = parts_.clock.MonotonicNanos();
   upload->updated_nanos = upload->started_nanos;
   upload->checkpoint_nanos = parts_.clock.MonotonicNanos();
   upload->bytes = std::make_unique<IngestBytes>(BytesParts(), options.algorithm);

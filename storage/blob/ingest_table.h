@@ -35,8 +35,8 @@ class CommitObserver {
   virtual ~CommitObserver() = default;
   // Before the transaction. `repository` may be empty: the whole store.
   virtual absl::Status BeforeCommit(std::string_view repository, const Digest& digest) = 0;
-  // While bytes of an upload arrive: the repository is being written to.
-  virtual void WhileUploading(std::string_view repository) = 0;
+  // While bytes of an upload arrive, which began at `began_nanos` (monotonic).
+  virtual void WhileUploading(std::string_view repository, int64_t began_nanos) = 0;
   // Inside it; may run several times. OutOfRange: the repository was removed since BeforeCommit,
   // because it had been empty for long; begin again with that.
   virtual absl::Status InCommit(Transaction& txn, std::string_view repository,
@@ -85,6 +85,8 @@ class IngestTable {
   // How many uploads there are and what they take, up to the last piece that each received.
   DiskUsage::Part Usage() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  std::vector<RecentActivity::Upload> ListOpen() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Whether an upload receives into the file, as far as its last piece says.
   bool ReceivesInto(FileId file) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -109,6 +111,7 @@ class IngestTable {
     std::atomic<uint64_t> received_bytes = 0;
     std::atomic<FileId> file = 0;        // where they are; 0: in memory
     std::unique_ptr<IngestBytes> bytes;  // null while nobody holds it and it has none
+    int64_t began_nanos = 0;             // or the start of the daemon, monotonic
     int64_t announced_nanos = 0;         // the last WhileUploading, monotonic
     int64_t checkpoint_nanos = 0;        // when it was last saved, or begun; monotonic
     uint64_t checkpoint_bytes = 0;       // covered by the saved row

@@ -28,4 +28,10 @@ absl::Status Space::Take(uint64_t bytes) {
   return absl::OkStatus();
 }
 
+bool Space::IsBelowMinFree() const {
+  if (limits_.min_free_bytes == 0) return false;
+  const absl::StatusOr<uint64_t> free = file_system_.FreeBytes(directory_);
+  return free.ok() && *free < limits_.min_free_bytes;
+}
+
 }  // namespace varve

@@ -32,6 +32,9 @@ class Space {
   void Add(uint64_t bytes) { Change(bytes); }
   void Release(uint64_t bytes) { Change(0 - bytes); }
 
+  // Whether less than min_free is left, so that uploads are refused; asks the file system.
+  bool IsBelowMinFree() const;
+
   // Blob bytes held or promised to uploads. Never less than none, whatever the statistics say.
   uint64_t used_bytes() const { return AtLeastNone(used_bytes_.load(std::memory_order_relaxed)); }
 

@@ -12,6 +12,7 @@
 namespace varve {
 namespace {
 
+constexpr Promises::Answer kManifestRead = Promises::Answer::kManifestRead;
 constexpr size_t kPendingPageRows = 200;
 constexpr size_t kIndexesOfAManifest = 16;
 constexpr size_t kEdgePageRows = 256;
@@ -28,6 +29,28 @@ absl::Status UnknownManifest(std::string_view repository, const ManifestReferenc
       StrCat("manifest ", digest != nullptr ? digest->ToString() : std::get<std::string>(reference),
              " is not known in repository ", repository));
 }
+
+// The file of a blob that is being sent: as long as a door has it, its repository is being read.
+class FileBeingSent final : public ReadableFile {
+ public:
+  FileBeingSent(std::unique_ptr<ReadableFile> file, RepositoryActivity& activity,
+                RepositoryId repository)
+      : file_(std::move(file)), activity_(activity), repository_(repository) {
+    activity_.BeginRead(repository_);
+  }
+  ~FileBeingSent() override { activity_.EndRead(repository_); }
+
+  absl::StatusOr<size_t> ReadAt(uint64_t offset, absl::Span<char> out) const override {
+    return file_->ReadAt(offset, out);
+  }
+  absl::StatusOr<FileStat> Stat() const override { return file_->Stat(); }
+  int descriptor() const override { return file_->descriptor(); }
+
+ private:
+  const std::unique_ptr<ReadableFile> file_;
+  RepositoryActivity& activity_;
+  const RepositoryId repository_;
+};
 
 }  // namespace
 
@@ -128,15 +151,15 @@ absl::Status Catalog::ActivatePendingEdges(Transaction& txn, RepositoryId reposi
 
 absl::Status Catalog::BeforeCommit(std::string_view repository, const Digest& digest) {
   ASSIGN_OR_RETURN(const RepositoryId id, FindOrMakeRepository(repository));
-  parts_.promises.Grant(id, digest);
+  parts_.promises.NotePush();
   parts_.promises.RenewRepository(id);
-  return absl::OkStatus();
+  return parts_.promises.Grant(id, digest).status();
 }
 
-void Catalog::WhileUploading(std::string_view repository) {
+void Catalog::WhileUploading(std::string_view repository, int64_t began_nanos) {
   const absl::StatusOr<RepositoryId> id = FindRepository(repository);
   // One that does not exist yet has no promises to renew.
-  if (id.ok()) parts_.promises.RenewRepository(*id);
+  if (id.ok()) parts_.promises.activity().NoteUpload(*id, began_nanos);
 }
 
 absl::Status Catalog::InCommit(Transaction& txn, std::string_view repository,
@@ -149,17 +172,19 @@ absl::Status Catalog::InCommit(Transaction& txn, std::string_view repository,
 
 absl::StatusOr<BlobInfo> Catalog::StatBlob(std::string_view repository, const Digest& digest) {
   ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
+  const int64_t began = parts_.clock.MonotonicNanos();
   ASSIGN_OR_RETURN(std::optional<BlobRow> row, parts_.blobs.Find(digest));
   if (!row.has_value()) return UnknownBlob(repository, digest);
   ASSIGN_OR_RETURN(const bool visible, IsVisible(id, digest));
   if (!visible) return UnknownBlob(repository, digest);
-  // Granted first, read again after: see Promises.
-  parts_.promises.Grant(id, digest);
-  ASSIGN_OR_RETURN(row, parts_.blobs.Find(digest));
-  if (!row.has_value()) {
-    parts_.promises.Consume(id, digest);
-    return UnknownBlob(repository, digest);
+  // Granted first, read after: see Promises.
+  parts_.promises.NotePush();
+  ASSIGN_OR_RETURN(const bool was_promised,
+                   parts_.promises.Grant(id, digest, Promises::Answer::kContent, began));
+  if (!was_promised) {
+    ASSIGN_OR_RETURN(row, parts_.blobs.Find(digest));
   }
+  if (!row.has_value()) return UnknownBlob(repository, digest);
   return BlobInfo{digest, row->size_bytes, row->created_nanos};
 }
 
@@ -168,26 +193,27 @@ absl::StatusOr<std::vector<Digest>> Catalog::FindMissing(std::string_view reposi
   const absl::StatusOr<RepositoryId> id = FindRepository(repository);
   if (absl::IsNotFound(id.status())) return std::vector<Digest>(digests.begin(), digests.end());
   RETURN_IF_ERROR(id.status());
+  const int64_t began = parts_.clock.MonotonicNanos();
   ASSIGN_OR_RETURN(const auto rows, parts_.blobs.FindMany(digests));
   ASSIGN_OR_RETURN(const std::vector<bool> visible, AreVisible(*id, digests));
-  // Granted first, read again after: see Promises.
-  std::vector<Digest> promised;
+  // Granted first, read after: see Promises.
+  parts_.promises.NotePush();
+  std::vector<bool> present(digests.size());
+  std::vector<size_t> unsure;
+  std::vector<Digest> read_again;
   for (size_t i = 0; i < digests.size(); ++i) {
     if (!rows[i].has_value() || !visible[i]) continue;
-    parts_.promises.Grant(*id, digests[i]);
-    promised.push_back(digests[i]);
+    ASSIGN_OR_RETURN(present[i],
+                     parts_.promises.Grant(*id, digests[i], Promises::Answer::kContent, began));
+    if (present[i]) continue;
+    unsure.push_back(i);
+    read_again.push_back(digests[i]);
   }
-  ASSIGN_OR_RETURN(const auto rows_now, parts_.blobs.FindMany(promised));
+  ASSIGN_OR_RETURN(const auto rows_now, parts_.blobs.FindMany(read_again));
+  for (size_t i = 0; i < unsure.size(); ++i) present[unsure[i]] = rows_now[i].has_value();
   std::vector<Digest> missing;
-  size_t next = 0;
-  for (const Digest& digest : digests) {
-    const bool was_promised = next < promised.size() && promised[next] == digest;
-    if (!was_promised) {
-      missing.push_back(digest);
-    } else if (!rows_now[next++].has_value()) {
-      parts_.promises.Consume(*id, digest);
-      missing.push_back(digest);
-    }
+  for (size_t i = 0; i < digests.size(); ++i) {
+    if (!present[i]) missing.push_back(digests[i]);
   }
   return missing;
 }
@@ -196,7 +222,14 @@ absl::StatusOr<BlobReader> Catalog::OpenBlob(std::string_view repository, const 
   ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
   ASSIGN_OR_RETURN(const bool visible, IsVisible(id, digest));
   if (!visible) return UnknownBlob(repository, digest);
-  return parts_.blobs.Open(digest);
+  ASSIGN_OR_RETURN(BlobReader reader, parts_.blobs.Open(digest));
+  RepositoryActivity& activity = parts_.promises.activity();
+  if (reader.file == nullptr) {
+    activity.NoteRead(id);
+  } else {
+    reader.file = std::make_unique<FileBeingSent>(std::move(reader.file), activity, id);
+  }
+  return reader;
 }
 
 absl::StatusOr<BlobInfo> Catalog::MountBlob(std::string_view repository, const Digest& digest,
@@ -279,29 +312,36 @@ absl::StatusOr<ManifestInfo> Catalog::ReadMember(RepositoryId repository, const 
                       row.pushed_nanos};
 }
 
+absl::StatusOr<ManifestInfo> Catalog::PromiseMember(RepositoryId repository,
+                                                    const ManifestReference& reference) {
+  const int64_t began = parts_.clock.MonotonicNanos();
+  ASSIGN_OR_RETURN(const Digest digest, Resolve(repository, reference));
+  // Granted first, read after: see Promises. What a client names by its digest may be anything: no
+  // promise is made of what is not here.
+  if (std::holds_alternative<Digest>(reference)) {
+    ASSIGN_OR_RETURN(ManifestInfo info, ReadMember(repository, digest));
+    ASSIGN_OR_RETURN(const bool was_promised,
+                     parts_.promises.Grant(repository, digest, kManifestRead, began));
+    if (was_promised) return info;
+  } else {
+    RETURN_IF_ERROR(parts_.promises.Grant(repository, digest, kManifestRead).status());
+  }
+  return ReadMember(repository, digest);
+}
+
 absl::StatusOr<Manifest> Catalog::ReadManifest(RepositoryId repository,
                                                const ManifestReference& reference) {
-  ASSIGN_OR_RETURN(const Digest digest, Resolve(repository, reference));
   Manifest manifest;
-  ASSIGN_OR_RETURN(manifest.info, ReadMember(repository, digest));
-  ASSIGN_OR_RETURN(manifest.bytes, parts_.blobs.ReadAll(digest, kMaxManifestBytes));
-  parts_.pull_times.Note(repository, digest);
+  ASSIGN_OR_RETURN(manifest.info, PromiseMember(repository, reference));
+  ASSIGN_OR_RETURN(manifest.bytes, parts_.blobs.ReadAll(manifest.info.digest, kMaxManifestBytes));
+  parts_.pull_times.Note(repository, manifest.info.digest);
   return manifest;
 }
 
-absl::StatusOr<ManifestInfo> Catalog::ClaimManifest(RepositoryId repository,
-                                                    const ManifestReference& reference) {
-  ASSIGN_OR_RETURN(const Digest digest, Resolve(repository, reference));
-  absl::StatusOr<ManifestInfo> info = ReadMember(repository, digest);
-  const bool by_digest = std::holds_alternative<Digest>(reference);
-  if (info.ok() && by_digest) {
-    // Granted first, read again after: see Promises.
-    parts_.promises.Grant(repository, digest);
-    info = ReadMember(repository, digest);
-    if (!info.ok()) parts_.promises.Consume(repository, digest);
-  }
-  RETURN_IF_ERROR(info.status());
-  ASSIGN_OR_RETURN(const std::optional<BlobRow> row, parts_.blobs.Find(digest));
+absl::StatusOr<ManifestInfo> Catalog::ReadManifestInfo(RepositoryId repository,
+                                                       const ManifestReference& reference) {
+  ASSIGN_OR_RETURN(ManifestInfo info, PromiseMember(repository, reference));
+  ASSIGN_OR_RETURN(const std::optional<BlobRow> row, parts_.blobs.Find(info.digest));
   if (!row.has_value()) return absl::NotFoundError("the bytes of the manifest are lost");
   return info;
 }
@@ -352,7 +392,7 @@ absl::StatusOr<ManifestInfo> Catalog::StatManifest(std::string_view repository,
                                                    const ManifestReference& reference) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
   ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
-  absl::StatusOr<ManifestInfo> info = ClaimManifest(id, reference);
+  absl::StatusOr<ManifestInfo> info = ReadManifestInfo(id, reference);
   if (absl::IsNotFound(info.status())) return UnknownManifest(repository, reference);
   return info;
 }

@@ -79,6 +79,8 @@ class Catalog final : public CommitObserver {
 
   // find_image.cc
   absl::StatusOr<FoundImage> FindImage(std::string_view name);
+  // Store::FindImage: the same, and the answer is a promise wherever the image is.
+  absl::StatusOr<ImageMatch> ResolveImage(std::string_view name);
 
   // listings.cc
   absl::StatusOr<Page<TagInfo>> ListTags(std::string_view repository, const PageRequest& page);
@@ -94,7 +96,7 @@ class Catalog final : public CommitObserver {
 
   // CommitObserver: an upload makes its blob visible in its repository.
   absl::Status BeforeCommit(std::string_view repository, const Digest& digest) override;
-  void WhileUploading(std::string_view repository) override;
+  void WhileUploading(std::string_view repository, int64_t began_nanos) override;
   absl::Status InCommit(Transaction& txn, std::string_view repository,
                         const Digest& digest) override;
 
@@ -200,9 +202,6 @@ class Catalog final : public CommitObserver {
   absl::StatusOr<ManifestInfo> PutManifestFrom(std::string_view repository,
                                                const PutManifestRequest& request,
                                                const Sources& sources);
-  // The promises of what a manifest names have served their purpose once it is there.
-  void UsePromises(RepositoryId repository, const std::vector<ResolvedReference>& references,
-                   const Sources& sources);
   absl::StatusOr<std::vector<ResolvedReference>> ResolveReferences(std::string_view repository,
                                                                    const ParsedManifest& manifest,
                                                                    const Sources& sources);
@@ -266,13 +265,18 @@ class Catalog final : public CommitObserver {
   absl::StatusOr<Digest> Resolve(RepositoryId repository, const ManifestReference& reference);
   absl::StatusOr<Manifest> ReadManifest(RepositoryId repository,
                                         const ManifestReference& reference);
-  // StatManifest within a repository; a digest gets a promise.
-  absl::StatusOr<ManifestInfo> ClaimManifest(RepositoryId repository,
+  // StatManifest within a repository.
+  absl::StatusOr<ManifestInfo> ReadManifestInfo(RepositoryId repository,
+                                                const ManifestReference& reference);
+  // The member that the reference names, promised: its manifest can be read from now on.
+  absl::StatusOr<ManifestInfo> PromiseMember(RepositoryId repository,
                                              const ManifestReference& reference);
   absl::StatusOr<ReferrerInfo> ReadReferrer(RepositoryId repository, const Digest& digest);
 
-  // How long what was pushed or mounted is visible. A link outlives every promise on its blob.
+  // How long what was pushed or mounted is visible. A link outlives what renews the promises of its
+  // blob.
   static constexpr int64_t kLinkNanos = 25 * 3600 * kNanosPerSecond;
+  static_assert(kLinkNanos > kLongestPromiseNanos);
 
   const Parts parts_;
   RecentPulls recent_pulls_;

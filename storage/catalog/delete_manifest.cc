@@ -77,36 +77,38 @@ absl::StatusOr<Catalog::Deletion> Catalog::DeleteManifestIf(RepositoryId reposit
   std::vector<std::string> untagged;
   Deletion outcome = Deletion::kAbsent;
   const TagVersions::Change change(tag_versions_, repository);
-  RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
-    // A run before this one, of unknown outcome, may have deleted it.
-    const bool repeated = note == own_note;
-    outcome = Deletion::kAbsent;
-    // Whoever names or tags the manifest guards its row shared.
-    RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(digest), Guard::kExclusive).status());
-    const std::string key = MemberKey(repository, digest);
-    ASSIGN_OR_RETURN(const std::optional<std::string> value, txn.Get(key));
-    if (!value.has_value()) {
-      // An earlier deletion was interrupted and left its note: go on with that one.
-      ASSIGN_OR_RETURN(const std::optional<std::string> noted,
-                       txn.GetForUpdate(UnlinkingKey(repository, digest), Guard::kExclusive));
-      if (noted.has_value()) note = *noted;
-      if (noted.has_value() || repeated) outcome = Deletion::kDeleted;
-      return absl::OkStatus();
-    }
-    ASSIGN_OR_RETURN(const MemberRow member, MemberRow::Decode(*value));
-    ASSIGN_OR_RETURN(const bool goes, may_go(txn, member));
-    outcome = goes ? Deletion::kDeleted : Deletion::kKept;
-    if (!goes) return absl::OkStatus();
-    RETURN_IF_ERROR(txn.Delete(key));
-    RETURN_IF_ERROR(txn.Delete(PulledKey(repository, digest)));
-    if (member.subject.has_value()) {
-      RETURN_IF_ERROR(txn.Delete(ReferrerKey(repository, *member.subject, digest)));
-    }
-    untagged.clear();
-    RETURN_IF_ERROR(RemoveTags(txn, repository, digest, &untagged).status());
-    note = own_note;
-    return txn.Put(UnlinkingKey(repository, digest), note);
-  }));
+  RETURN_IF_ERROR(parts_.index.Run(
+      [&](Transaction& txn) -> absl::Status {
+        // A run before this one, of unknown outcome, may have deleted it.
+        const bool repeated = note == own_note;
+        outcome = Deletion::kAbsent;
+        // Whoever names or tags the manifest guards its row shared.
+        RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(digest), Guard::kExclusive).status());
+        const std::string key = MemberKey(repository, digest);
+        ASSIGN_OR_RETURN(const std::optional<std::string> value, txn.Get(key));
+        if (!value.has_value()) {
+          // An earlier deletion was interrupted and left its note: go on with that one.
+          ASSIGN_OR_RETURN(const std::optional<std::string> noted,
+                           txn.GetForUpdate(UnlinkingKey(repository, digest), Guard::kExclusive));
+          if (noted.has_value()) note = *noted;
+          if (noted.has_value() || repeated) outcome = Deletion::kDeleted;
+          return absl::OkStatus();
+        }
+        ASSIGN_OR_RETURN(const MemberRow member, MemberRow::Decode(*value));
+        ASSIGN_OR_RETURN(const bool goes, may_go(txn, member));
+        outcome = goes ? Deletion::kDeleted : Deletion::kKept;
+        if (!goes) return absl::OkStatus();
+        RETURN_IF_ERROR(txn.Delete(key));
+        RETURN_IF_ERROR(txn.Delete(PulledKey(repository, digest)));
+        if (member.subject.has_value()) {
+          RETURN_IF_ERROR(txn.Delete(ReferrerKey(repository, *member.subject, digest)));
+        }
+        untagged.clear();
+        RETURN_IF_ERROR(RemoveTags(txn, repository, digest, &untagged).status());
+        note = own_note;
+        return txn.Put(UnlinkingKey(repository, digest), note);
+      },
+      Durability::kSynced, Patience::kShort));
   if (outcome != Deletion::kDeleted) return outcome;
   if (note != own_note) untagged.clear();
   TellDeleted(repository, digest, untagged);

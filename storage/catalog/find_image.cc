@@ -220,4 +220,23 @@ absl::StatusOr<FoundImage> Catalog::FindImage(std::string_view name) {
   return FindById(name);
 }
 
+absl::StatusOr<ImageMatch> Catalog::ResolveImage(std::string_view name) {
+  const int64_t began = parts_.clock.MonotonicNanos();
+  ASSIGN_OR_RETURN(FoundImage found, FindImage(name));
+  // Granted first, read after: see Promises.
+  bool was_promised = true;
+  for (const ImageMatch::Place& place : found.match.places) {
+    ASSIGN_OR_RETURN(const RepositoryId repository, FindRepository(place.repository));
+    ASSIGN_OR_RETURN(const bool before,
+                     parts_.promises.Grant(repository, found.match.manifest,
+                                           Promises::Answer::kManifestRead, began));
+    was_promised = was_promised && before;
+  }
+  if (was_promised) return std::move(found.match);
+  ASSIGN_OR_RETURN(FoundImage again, FindImage(name));
+  // Another image took the name just now: as if it had been asked for a moment before.
+  if (again.match.manifest != found.match.manifest) return std::move(found.match);
+  return std::move(again.match);
+}
+
 }  // namespace varve

@@ -25,7 +25,7 @@ static_assert(kMaxManifestReferences <= kMaxBatchReads);
 absl::Status MissingReference(const Digest& digest, bool is_child) {
   absl::Status status = absl::FailedPreconditionError(
       StrCat("the manifest names ", is_child ? "manifest " : "blob ", digest.ToString(),
-             ", which is not in this repository; push that first"));
+             ", which this repository does not have, or not any more; push it (again) first"));
   status.SetPayload(kMissingDigestPayload, absl::Cord(digest.ToString()));
   return status;
 }
@@ -157,7 +157,6 @@ absl::StatusOr<ManifestInfo> Catalog::PutManifestFrom(std::string_view repositor
                    ResolveReferences(repository, manifest, sources));
   RETURN_IF_ERROR(BeforeCommit(repository, digest));
   ASSIGN_OR_RETURN(RepositoryId id, FindOrMakeRepository(repository));
-  ASSIGN_OR_RETURN(const bool known, IsMember(id, digest));
   ASSIGN_OR_RETURN(const BlobStore::NewBlob blob, parts_.blobs.Stage(digest, request.bytes));
   absl::Status status;
   for (int attempt = 0; attempt < kMaxPutAttempts; ++attempt) {
@@ -185,24 +184,8 @@ absl::StatusOr<ManifestInfo> Catalog::PutManifestFrom(std::string_view repositor
                ? absl::UnavailableError("what the manifest names keeps changing; try again")
                : status;
   }
-  if (!known) UsePromises(id, references, sources);
-  // The tag keeps it; a promise would only keep it from a prune once the tag has moved on.
-  if (!request.tags.empty()) parts_.promises.Consume(id, digest);
   return ManifestInfo{digest,        member.media_type, member.artifact_type, member.subject,
                       member.config, member.size_bytes, member.content_bytes, member.pushed_nanos};
-}
-
-// Only of a manifest that the repository did not list: to give a known one another tag a client
-// need not ask about its blobs, so what is promised was promised to others.
-void Catalog::UsePromises(RepositoryId repository, const std::vector<ResolvedReference>& references,
-                          const Sources& sources) {
-  for (const ResolvedReference& reference : references) {
-    // A copy from another repository asked about nothing either; but it put the children.
-    if (sources.repository.has_value() && !reference.is_child) continue;
-    // A local client has asked the whole store and pushed to it, or else this repository.
-    if (sources.whole_store && parts_.promises.Consume(0, reference.digest)) continue;
-    parts_.promises.Consume(repository, reference.digest);
-  }
 }
 
 absl::Status Catalog::CheckReferences(Transaction& txn, RepositoryId repository,

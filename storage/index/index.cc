@@ -18,6 +18,9 @@ namespace {
 constexpr int kMaxTries = 50;
 constexpr std::chrono::nanoseconds kFirstDelay = std::chrono::microseconds(200);
 constexpr std::chrono::nanoseconds kLongestDelay = std::chrono::milliseconds(20);
+// Two waits for a guard (kGuardWaitMillis of rocksdb_index.cc) are a second.
+constexpr std::chrono::nanoseconds kShortPatience = std::chrono::milliseconds(500);
+constexpr int kShortTries = 2;
 
 // Sleeps between half and all of the delay of `attempt` (0, 1, …), so that transactions that met
 // once do not meet again in step.
@@ -100,10 +103,15 @@ absl::Status TransactionLimits::CountWrite(std::string_view key, std::string_vie
   return status_;
 }
 
-absl::Status Index::Run(const std::function<absl::Status(Transaction&)>& fn,
-                        Durability durability) {
+absl::Status Index::Run(const std::function<absl::Status(Transaction&)>& fn, Durability durability,
+                        Patience patience) {
+  const auto began = std::chrono::steady_clock::now();
   bool unknown = false;
   for (int attempt = 0; attempt < kMaxTries; ++attempt) {
+    if (patience == Patience::kShort && attempt >= kShortTries && !unknown &&
+        std::chrono::steady_clock::now() - began >= kShortPatience) {
+      break;
+    }
     if (attempt > 0) BackOff(attempt - 1);
     const std::unique_ptr<Transaction> transaction = Begin();
     const absl::Status status = fn(*transaction);

@@ -36,6 +36,9 @@ namespace varve {
 
 enum class Guard { kShared, kExclusive };
 enum class Durability { kSynced, kBuffered };
+// How long a transaction may wait for the guards of others: a removal, for which clients may be
+// waiting in turn, gives up after a second.
+enum class Patience { kLong, kShort };
 
 struct KeyValue {
   std::string key;
@@ -108,7 +111,8 @@ class Index {
   // its own committed effect it must succeed. A non-OK status of `fn` rolls back and is returned.
   // Unavailable when the outcome stays unknown or conflicts do not end.
   absl::Status Run(const std::function<absl::Status(Transaction&)>& fn,
-                   Durability durability = Durability::kSynced);
+                   Durability durability = Durability::kSynced,
+                   Patience patience = Patience::kLong);
 };
 
 // Calls `visit` for each row whose key starts with `prefix`, in order, `page_rows` read at a time,

@@ -53,7 +53,7 @@ namespace varve {
 namespace {
 
 // Longer than any commit should hold a guard: one log sync, 10 to 100 ms on a slow disk.
-constexpr int64_t kGuardWaitMillis = 1000;
+constexpr int64_t kGuardWaitMillis = 500;
 
 // Inline blobs (keys "i…") have a column family of their own, whose larger values lie in RocksDB's
 // blob files: compactions of the small rows then never rewrite them.

@@ -1,5 +1,7 @@
 #include "storage/reclaim/image_removal.h"
 
+#include <algorithm>
+
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/catalog/dangling.h"
@@ -152,6 +154,7 @@ absl::Status ImageRemoval::AfterDeletion(const DanglingSet::Content& content,
     for (const Member& follower : followers) waiting.emplace_back(follower, gone.member.manifest);
     return absl::OkStatus();
   };
+  RETURN_IF_ERROR(NotePromised(content, removed));
   RETURN_IF_ERROR(add_followers(content));
   while (!waiting.empty()) {
     const auto [member, gone] = waiting.back();
@@ -160,7 +163,11 @@ absl::Status ImageRemoval::AfterDeletion(const DanglingSet::Content& content,
     // A client may have been told that it exists, and be about to list it again: then prune takes
     // it later.
     const AnnouncedRemoval announced(parts_.promises, member.manifest);
-    if (!announced.may_go_on()) continue;
+    if (!announced.may_go_on()) {
+      ++removed->promised_images;
+      NotePromise(announced.wait_nanos(), removed);
+      continue;
+    }
     ASSIGN_OR_RETURN(const DanglingSet::Content one, images.Read(member));
     ASSIGN_OR_RETURN(const std::vector<std::string> tags,
                      parts_.images.catalog.TagsOf(id, one.member.manifest));
@@ -172,7 +179,27 @@ absl::Status ImageRemoval::AfterDeletion(const DanglingSet::Content& content,
     if (outcome != Deletion::kDeleted) continue;
     for (const std::string& tag : tags) removed->untagged.push_back(StrCat(repository, ":", tag));
     removed->deleted.push_back(StrCat(repository, "@", member.manifest.ToString()));
+    RETURN_IF_ERROR(NotePromised(one, removed));
     RETURN_IF_ERROR(add_followers(one));
+  }
+  return absl::OkStatus();
+}
+
+void ImageRemoval::NotePromise(int64_t held_nanos, RemovedImage* removed) {
+  removed->promised_until_nanos =
+      std::max(removed->promised_until_nanos, parts_.clock.WallNanos() + held_nanos);
+}
+
+absl::Status ImageRemoval::NotePromised(const DanglingSet::Content& content,
+                                        RemovedImage* removed) {
+  for (const auto& [digest, copy] : content.blobs) {
+    const int64_t held_nanos = parts_.promises.HeldNanos(digest);
+    if (held_nanos == 0) continue;
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
+                     parts_.images.index.Scan(PrefixRange(EdgePrefix(digest)), 1));
+    if (!edges.empty()) continue;
+    removed->promised_bytes += copy.file == 0 ? copy.size_bytes : copy.allocated_bytes;
+    NotePromise(held_nanos, removed);
   }
   return absl::OkStatus();
 }

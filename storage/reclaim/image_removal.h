@@ -32,6 +32,7 @@ class ImageRemoval {
   struct Parts {
     DanglingSet::Parts images;
     Promises& promises;
+    Clock& clock;
     DeletionRunner run;
   };
 
@@ -53,6 +54,9 @@ class ImageRemoval {
   // Notes a deletion, and deletes what nothing needs any more.
   absl::Status AfterDeletion(const DanglingSet::Content& content, const std::string& repository,
                              RemovedImage* removed);
+  // Adds up what of a deleted manifest and its blobs nothing keeps any more but a promise.
+  absl::Status NotePromised(const DanglingSet::Content& content, RemovedImage* removed);
+  void NotePromise(int64_t held_nanos, RemovedImage* removed);
   absl::StatusOr<Deletion> Delete(const std::function<absl::StatusOr<Deletion>()>& deletion);
 
   const Parts parts_;

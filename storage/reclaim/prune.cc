@@ -34,6 +34,7 @@ absl::StatusOr<PruneSelection> ParsePruneRequest(const PruneRequest& request, Cl
         "dangling only");
   }
   selection.all = request.all || !dangling.value_or(true);
+  selection.now = request.now;
   return selection;
 }
 
@@ -158,13 +159,6 @@ absl::StatusOr<std::optional<PruneStep>> Prune::Deferral(const Member& member,
   PruneStep step;
   step.kind = PruneStep::Kind::kDeferred;
   step.image = image;
-  const int64_t now = parts_.clock.WallNanos();
-  // A client that pulls reads the manifest first and its layers for minutes after.
-  if (image.pulled_nanos != 0 && now - image.pulled_nanos < parts_.promise_nanos) {
-    step.reason = "it was pulled a short time ago";
-    step.until_nanos = image.pulled_nanos + parts_.promise_nanos;
-    return step;
-  }
   ASSIGN_OR_RETURN(const std::optional<Claim> claim,
                    FindClaim(parts_.images.index, member.manifest));
   if (claim.has_value() && claim->kind == EdgeKind::kLease) {
@@ -177,12 +171,13 @@ absl::StatusOr<std::optional<PruneStep>> Prune::Deferral(const Member& member,
     }
     return step;
   }
-  const AnnouncedRemoval announced(parts_.promises, member.manifest);
-  if (announced.may_go_on()) return std::nullopt;
+  const int64_t held_nanos = parts_.promises.HeldNanos(member.manifest);
+  // A dry run ends no promises; the prune itself did, and those that hold now were given since.
+  if (held_nanos == 0 || (dry_run_ && selection_.now)) return std::nullopt;
   step.reason = parts_.promises.HoldsEverything()
                     ? "the daemon was started, or its clock set forward, a short time ago"
-                    : "it was pushed or asked for a short time ago";
-  step.until_nanos = now + announced.wait_nanos();
+                    : "it was pushed, pulled or asked for a short time ago";
+  step.until_nanos = parts_.clock.WallNanos() + held_nanos;
   return step;
 }
 
@@ -243,9 +238,10 @@ absl::Status Prune::Measure(const Digest& digest, const DanglingSet::Copy& copy)
                      parts_.images.index.Scan(PrefixRange(EdgePrefix(digest)), 1));
     if (edges.empty()) {
       ++report_.deferred;
-      const AnnouncedRemoval announced(parts_.promises, digest);
+      report_.deferred_bytes += copy.file == 0 ? copy.size_bytes : copy.allocated_bytes;
       report_.deferred_until_nanos =
-          std::max(report_.deferred_until_nanos, parts_.clock.WallNanos() + announced.wait_nanos());
+          std::max(report_.deferred_until_nanos,
+                   parts_.clock.WallNanos() + parts_.promises.HeldNanos(digest));
     }
   }
   if (copy.file == 0) return absl::OkStatus();

@@ -6,8 +6,8 @@
 // transaction, with the manifest's blob row guarded exclusively: an image that was tagged, listed
 // or held since is skipped. What goes may leave others behind that belonged to it (children of an
 // index, what refers to it): these follow at once, whatever the filters say, unless they have tags
-// of their own. What a promise or a lease covers, and what is being pulled, stays for now, and why
-// is told. A dry run takes the same way and assumes each removal instead of making it.
+// of their own. What a promise or a lease covers stays for now, and why is told. A dry run takes
+// the same way and assumes each removal instead of making it.
 #ifndef VARVE_STORAGE_RECLAIM_PRUNE_H_
 #define VARVE_STORAGE_RECLAIM_PRUNE_H_
 
@@ -35,6 +35,7 @@ namespace varve {
 struct PruneSelection {
   ImageFilter filter;
   bool all = false;
+  bool now = false;
 };
 absl::StatusOr<PruneSelection> ParsePruneRequest(const PruneRequest& request, Clock& clock);
 
@@ -45,7 +46,6 @@ class Prune {
     Images& descriptions;
     Promises& promises;
     Clock& clock;
-    int64_t promise_nanos;  // so long after its last pull an image stays, too
     DeletionRunner run;
     std::function<absl::Status()> reclaim;  // one pass of the reclaimer
   };

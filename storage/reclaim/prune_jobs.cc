@@ -25,7 +25,7 @@ PruneRequest KeyOf(const PruneRequest& request) {
 }
 
 bool SameRequest(const PruneRequest& a, const PruneRequest& b) {
-  return a.filters == b.filters && a.all == b.all && a.dry_run == b.dry_run;
+  return a.filters == b.filters && a.all == b.all && a.dry_run == b.dry_run && a.now == b.now;
 }
 
 PruneStep JobStep(PruneStep::Kind kind, const std::string& id) {

@@ -56,6 +56,7 @@ struct Reclaimer::Pass {
   ReclaimReport report;
   absl::Status first_error;
   WorkPace pace;
+  bool looks_ahead = false;  // at rows that are not due
 
   void Tell(std::string_view problem) {
     ++report.kept_aside;
@@ -89,10 +90,23 @@ absl::StatusOr<ReclaimReport> Reclaimer::Run() {
   RETURN_IF_ERROR(
       queue_.Visit(parts_.index, parts_.clock.WallNanos(), kPageRows,
                    [&](absl::Span<const KeyValue> rows) { return ExaminePage(rows, pass); }));
+  if (look_at_everything_.exchange(false)) RETURN_IF_ERROR(ExaminePutOff(pass));
   parts_.blobs.DiscardLeftovers();
   RETURN_IF_ERROR(parts_.removals.Finish());
   RETURN_IF_ERROR(pass.first_error);
   return pass.report;
+}
+
+absl::Status Reclaimer::ExaminePutOff(Pass& pass) {
+  pass.looks_ahead = true;
+  KeyRange range = PrefixRange(CondemnedPrefix());
+  range.begin = CondemnedKey(parts_.clock.WallNanos() + 1, Digest());
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows, parts_.index.Scan(range, kPageRows));
+    if (rows.empty()) return absl::OkStatus();
+    RETURN_IF_ERROR(ExaminePage(rows, pass).status());
+    range.begin = rows.back().key + '\0';
+  }
 }
 
 absl::StatusOr<bool> Reclaimer::ExaminePage(absl::Span<const KeyValue> rows, Pass& pass) {
@@ -148,7 +162,8 @@ absl::Status Reclaimer::TogetherOrEach(
 
 absl::Status Reclaimer::KeepAside(Candidate& candidate, const absl::Status& why, Pass& pass) {
   if (!absl::IsDataLoss(why)) return why;
-  RETURN_IF_ERROR(Postpone({{&candidate, kKeptAsideNanos}}));
+  // One that is not due has its time, and must not be met again further on in this pass.
+  if (!pass.looks_ahead) RETURN_IF_ERROR(Postpone({{&candidate, kKeptAsideNanos}}));
   pass.Tell(ToStd(why.message()));
   return absl::OkStatus();
 }
@@ -228,8 +243,9 @@ absl::Status Reclaimer::RemoveOrPostpone(absl::Span<Candidate> candidates, Pass&
   }
   const absl::Status removed = Remove(announced, pass);
   for (const Candidate* candidate : announced) parts_.promises.EndReclaim(candidate->digest);
-  RETURN_IF_ERROR(Postpone(promised));
   pass.report.deferred += promised.size();
+  // What was put off already would be met again further on, put off anew.
+  if (!pass.looks_ahead) RETURN_IF_ERROR(Postpone(promised));
   return removed;
 }
 
@@ -262,7 +278,7 @@ absl::Status Reclaimer::Remove(absl::Span<Candidate* const> candidates, Pass& pa
   RETURN_IF_ERROR(
       parts_.index.Run([&](Transaction& txn) { return RemoveIn(txn, candidates); },
                        // Lost in a power cut, it is done again: the condemned rows are back, too.
-                       Durability::kBuffered));
+                       Durability::kBuffered, Patience::kShort));
   for (const Candidate* candidate : candidates) {
     if (!candidate->removed) continue;
     ++pass.report.blobs;

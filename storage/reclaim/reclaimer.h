@@ -12,6 +12,7 @@
 #ifndef VARVE_STORAGE_RECLAIM_RECLAIMER_H_
 #define VARVE_STORAGE_RECLAIM_RECLAIMER_H_
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <utility>
@@ -47,6 +48,8 @@ class Reclaimer {
   // A wall clock that jumped forward makes everything due at once: then nothing is, for one promise
   // time. Whoever decides by the wall clock what has ended calls it before; Run does too.
   void NoticeClockJump() ABSL_LOCKS_EXCLUDED(clock_mutex_);
+  // Promises have ended early: the next pass looks also at what was put off because of them.
+  void LookAtEverything() { look_at_everything_ = true; }
   // Handles everything that is due now.
   absl::StatusOr<ReclaimReport> Run() ABSL_LOCKS_EXCLUDED(mutex_);
   // Calls `look` while no pass runs: meanwhile no condemned row goes or moves. Passes wait.
@@ -56,6 +59,8 @@ class Reclaimer {
   struct Candidate;
   struct Pass;
 
+  // Handles what is not due yet: what nothing keeps and nobody was promised goes now.
+  absl::Status ExaminePutOff(Pass& pass);
   // Handles a page of rows; false when some of them stay in the queue.
   absl::StatusOr<bool> ExaminePage(absl::Span<const KeyValue> rows, Pass& pass);
   // Calls `handle` with all candidates, and if that fails with each alone.
@@ -76,6 +81,7 @@ class Reclaimer {
   absl::Status RemoveIn(Transaction& txn, absl::Span<Candidate* const> candidates);
 
   const Parts parts_;
+  std::atomic<bool> look_at_everything_ = false;
   Mutex mutex_;  // one pass at a time
   DueQueue queue_;
   Mutex clock_mutex_;

@@ -19,7 +19,7 @@ constexpr int64_t kPushing = kNanosPerSecond / 2;
 void WorkPace::Rest() {
   const auto worked = SteadyClock::now() - begin_;
   if (worked < kLeastWork) return;
-  if (promises_.NanosSinceGrant() < kPushing) {
+  if (promises_.NanosSincePush() < kPushing) {
     std::this_thread::sleep_for(std::min<SteadyClock::duration>(worked, kLongestRest));
   }
   begin_ = SteadyClock::now();

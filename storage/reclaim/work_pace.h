@@ -21,7 +21,7 @@ class WorkPace {
  private:
   using SteadyClock = std::chrono::steady_clock;
 
-  const Promises& promises_;  // pushing clients get them
+  const Promises& promises_;  // know when a client pushed last
   SteadyClock::time_point begin_ = SteadyClock::now();
 };
 

@@ -1,5 +1,6 @@
-// `varve image prune`, `varve hold` and `varve image why` as people and scripts meet them. The
-// daemon's promise time is zero, so that what nothing keeps goes at once.
+// `varve image prune`, `varve hold` and `varve image why` as people and scripts meet them. Unless a
+// test is about promises, the daemon's promise time is zero, so that what nothing keeps goes at
+// once.
 #include "gmock/gmock.h"
 #include "tests/client/varve_command.h"
 
@@ -9,6 +10,7 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::MatchesRegex;
+using testing::Not;
 using testing::StartsWith;
 
 class CliPruneTest : public CommandTest {
@@ -109,6 +111,44 @@ TEST_F(CliPruneTest, WhySaysWhatKeepsAnImageOrABlob) {
               AllOf(HasSubstr("{\"kind\":\"manifest\",\"depth\":0,\"repository\":\"web\","),
                     HasSubstr("{\"kind\":\"tag\",\"depth\":1,\"repository\":\"web\",")));
   EXPECT_EQ(Run({"image", "why", "nothing:here"}).exit_code, 1);
+}
+
+// The daemon promises what it always does.
+using CliPromiseTest = CommandTest;
+
+TEST_F(CliPromiseTest, PruneSaysWhatStaysForNowAndNowDoesNotWait) {
+  const std::string dangling = PutImage("app", {"latest"}, 1).digest.ToString();
+  PutImage("app", {"latest"}, 2);
+  EXPECT_THAT(
+      OutputOf({"image", "prune", "--force"}),
+      AllOf(HasSubstr("Total reclaimed space: 0B\n1 image or blob may still be needed by a client "
+                      "that pushed, pulled, asked for or leased them, the last until 20"),
+            Not(HasSubstr(dangling))));
+  EXPECT_THAT(OutputOf({"image", "prune", "--now", "--dry-run"}),
+              HasSubstr("would delete: app@" + dangling));
+  const CommandOutcome pruned = Run({"image", "prune", "--now", "--force"});
+  EXPECT_EQ(pruned.exit_code, 0) << pruned.err;
+  EXPECT_THAT(pruned.out, HasSubstr("deleted: app@" + dangling));
+  EXPECT_THAT(pruned.err, AllOf(StartsWith("WARNING! --now ends what clients were promised."),
+                                HasSubstr("  in use in the last minute: app\n")));
+}
+
+TEST_F(CliPromiseTest, RemovalSaysWhatStaysForNowAndNowDoesNotWait) {
+  PutImage("app", {"v1"}, 1);
+  PutImage("app", {"v2"}, 2);
+  EXPECT_THAT(OutputOf({"rmi", "app:v1"}),
+              HasSubstr("B may still be needed by a client that pushed, pulled or asked for them, "
+                        "the last until 20"));
+  const CommandOutcome removed = Run({"rmi", "--now", "app:v2"});
+  EXPECT_EQ(removed.exit_code, 0) << removed.err;
+  EXPECT_THAT(removed.out,
+              AllOf(HasSubstr("Untagged: app:v2\n"), Not(HasSubstr("may still be needed"))));
+  EXPECT_THAT(removed.err, HasSubstr("  in use in the last minute: app\n"));
+}
+
+TEST_F(CliPromiseTest, UsageSaysHowLongThisDaemonPromises) {
+  EXPECT_THAT(OutputOf({"system", "df"}),
+              HasSubstr("pushed, pulled or asked for less than 10m ago (`--now` does not).\n"));
 }
 
 }  // namespace

@@ -127,6 +127,26 @@ TEST_P(IndexMeetings, ASharedGuardStopsALaterExclusiveOne) {
   EXPECT_THAT(Keys({"", ""}), ElementsAre("blob", "edge/1"));
 }
 
+// A removal, for which clients may wait, gives up on a guard that others keep; it does not try on
+// and on.
+TEST_P(IndexMeetings, ShortPatienceGivesUpOnAGuardThatIsKept) {
+  Side keeper(*index_);
+  keeper.Guarded("row", Guard::kShared);
+  int runs = 0;
+  const absl::Status status = index_->Run(
+      [&](Transaction& txn) -> absl::Status {
+        ++runs;
+        const auto value = txn.GetForUpdate("row", Guard::kExclusive);
+        if (!value.ok()) return value.status();
+        return txn.Put("row", "removed");
+      },
+      Durability::kBuffered, Patience::kShort);
+  // An optimistic engine stops the keeper instead.
+  EXPECT_NE(status.ok(), keeper.Done()) << status;
+  if (!status.ok()) EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+  EXPECT_LE(runs, 2);
+}
+
 TEST_P(IndexMeetings, AnExclusiveGuardStopsALaterSharedOne) {
   Put("blob", "");
   Side reclaimer(*index_);

@@ -104,17 +104,19 @@ TEST_P(StorePromisesTest, AskingAgainRenewsForHoweverLong) {
   EXPECT_EQ(StatCode("", digest), Code::kNotFound);
 }
 
-TEST_P(StorePromisesTest, ManifestPutUsesAPromiseUp) {
+TEST_P(StorePromisesTest, AManifestPutLeavesThePromisesOfWhatItNames) {
   const Digest layer = Push("app", MakeBytes(70'000, 1));
   const Digest config = Push("app", "{}");
   const Digest manifest = PutManifest("app", ImageJson(config, {layer}));
   DeleteManifest("app", manifest);
   Reclaim();
+  EXPECT_EQ(OpenCode("", layer), Code::kOk);
+  PassTime(kPromise + kSecond);
   EXPECT_THAT(under_test().BlobFiles(), IsEmpty());
   EXPECT_EQ(StatCode("", layer), Code::kNotFound);
 }
 
-TEST_P(StorePromisesTest, ManifestPutFromTheWholeStoreUsesItsPromiseUp) {
+TEST_P(StorePromisesTest, AManifestPutFromTheWholeStoreLeavesPromisesToo) {
   VARVE_NEEDS(kWholeStore);
   const Digest layer = Push("", MakeBytes(70'000, 1));
   const Digest config = Push("", "{}");
@@ -126,7 +128,163 @@ TEST_P(StorePromisesTest, ManifestPutFromTheWholeStoreUsesItsPromiseUp) {
   ASSERT_TRUE(put.ok()) << put.status();
   DeleteManifest("app", put->digest);
   Reclaim();
+  EXPECT_EQ(OpenCode("", layer), Code::kOk);
+  PassTime(kPromise + kSecond);
   EXPECT_THAT(under_test().BlobFiles(), IsEmpty());
+}
+
+// containerd asks once about a layer that the manifests of three platforms share.
+TEST_P(StorePromisesTest, ThreeManifestsOfOneClientSpendNothingOfAnother) {
+  VARVE_NEEDS(kListImages);
+  const Digest layer = Push("app", MakeBytes(70'000, 1));
+  const Digest own_config = Push("app", "{\"of\":\"the first client\"}");
+
+  EXPECT_EQ(StatCode("app", layer), Code::kOk);
+  ManifestParts index;
+  index.media_type = kMediaTypeOciIndex;
+  for (uint64_t platform = 0; platform < 3; ++platform) {
+    const Digest config = Push("app", StrCat("{\"platform\":", platform, "}"));
+    index.children.push_back(PutManifest("app", ImageJson(config, {layer})));
+  }
+  PutManifest("app", ManifestJson(index), {"second"});
+  ASSERT_TRUE(store().RemoveImage("app:second", /*force=*/false).ok());
+  PruneRequest all;
+  all.all = true;
+  ASSERT_TRUE(store().Prune(all, nullptr).ok());
+  Reclaim();
+
+  PutManifest("app", ImageJson(own_config, {layer}), {"first"});
+  PassTime(3 * kHour);
+  EXPECT_TRUE(Read("app", layer) == MakeBytes(70'000, 1));
+}
+
+// The smallest of that kind: by a yes of each sort, and a manifest of somebody who did not ask.
+TEST_P(StorePromisesTest, AManifestOfSomebodyWhoDidNotAskSpendsNothing) {
+  const auto expect_kept = [&](const std::function<bool(const Digest&)>& say_yes, uint64_t seed) {
+    SCOPED_TRACE(seed);
+    const Image image = PushImage("app", seed, {"theirs"});
+    PassTime(2 * kHour);
+    ASSERT_TRUE(say_yes(image.layer));
+    PutManifest("app", ImageJson(image.config, {image.layer}, "of who did not ask"), {"more"});
+    const auto more = store().StatManifest("app", "more");
+    ASSERT_TRUE(more.ok()) << more.status();
+    DeleteManifest("app", image.manifest);
+    DeleteManifest("app", more->digest);
+    Reclaim();
+    EXPECT_EQ(OpenCode("app", image.layer), Code::kOk);
+    const Digest config = Push("app", "{}");
+    PutManifest("app", ImageJson(config, {image.layer}, "of who asked"), {StrCat("mine", seed)});
+    PassTime(3 * kHour);
+    EXPECT_TRUE(Read("app", image.layer) == MakeBytes(100'000, seed));
+  };
+  expect_kept([&](const Digest& layer) { return StatCode("app", layer) == Code::kOk; }, 1);
+  expect_kept([&](const Digest&) { return Push("app", MakeBytes(100'000, 2)) != Digest(); }, 2);
+  if (!under_test().Lacks(Ability::kMountBlob).empty()) return;
+  expect_kept(
+      [&](const Digest& layer) {
+        Push("other", MakeBytes(100'000, 3));
+        return store().MountBlob("app", layer, "other").ok();
+      },
+      3);
+}
+
+// Each answer that tells a manifest's digest, by tag or by digest, keeps that manifest from prune.
+TEST_P(StorePromisesTest, EveryAnswerWithAManifestsDigestPromisesIt) {
+  VARVE_NEEDS(kListImages);
+  const auto expect_kept = [&](std::string_view how,
+                               const std::function<Digest(const Image&)>& answer) {
+    SCOPED_TRACE(how);
+    const Image image = PushImage("app", 1, {"v1"});
+    PassTime(2 * kHour);
+    ASSERT_EQ(answer(image), image.manifest);
+    PruneRequest all;
+    all.all = true;
+    auto report = store().Prune(all, nullptr);
+    ASSERT_TRUE(report.ok()) << report.status();
+    EXPECT_EQ(report->images, 0u);
+    EXPECT_EQ(report->deferred, 1u);
+    // Also when its tag has moved on.
+    ASSERT_TRUE(store().Untag("app", "v1").ok());
+    report = store().Prune({}, nullptr);
+    ASSERT_TRUE(report.ok()) << report.status();
+    EXPECT_EQ(report->images, 0u);
+    EXPECT_EQ(ManifestCode("app", image.manifest), Code::kOk);
+    PassTime(2 * kHour);
+    report = store().Prune({}, nullptr);
+    ASSERT_TRUE(report.ok()) << report.status();
+    EXPECT_EQ(report->images, 1u);
+  };
+  expect_kept("put by tag",
+              [&](const Image& image) { return PutManifest("app", image.manifest_json, {"v1"}); });
+  expect_kept("look by tag",
+              [&](const Image&) { return store().StatManifest("app", "v1")->digest; });
+  expect_kept("look by digest", [&](const Image& image) {
+    return store().StatManifest("app", image.manifest)->digest;
+  });
+  expect_kept("read by tag",
+              [&](const Image&) { return store().GetManifest("app", "v1")->info.digest; });
+  expect_kept("read by digest", [&](const Image& image) {
+    return store().GetManifest("app", image.manifest)->info.digest;
+  });
+  expect_kept("resolve", [&](const Image&) { return store().FindImage("app:v1")->manifest; });
+  expect_kept("resolve an id", [&](const Image& image) {
+    return store().FindImage(image.config.ToString())->manifest;
+  });
+}
+
+// A pull reads the manifest and then, one after the other, layers that take long.
+TEST_P(StorePromisesTest, APullThatLastsLongerThanThePromiseGoesOn) {
+  VARVE_NEEDS(kListImages);
+  const Digest config = Push("app", "{}");
+  std::vector<Digest> layers;
+  for (uint64_t i = 0; i < 5; ++i) layers.push_back(Push("app", MakeBytes(70'000 + i, i)));
+  const Digest manifest = PutManifest("app", ImageJson(config, layers), {"v1"});
+  PassTime(2 * kHour);
+  PruneRequest all;
+  all.all = true;
+  ASSERT_TRUE(store().GetManifest("app", "v1").ok());
+  for (uint64_t i = 0; i < 5; ++i) {
+    EXPECT_TRUE(Read("app", layers[i]) == MakeBytes(70'000 + i, i)) << i;
+    under_test().Advance(kPromise - kSecond);
+    const auto report = store().Prune(all, nullptr);
+    ASSERT_TRUE(report.ok()) << report.status();
+    EXPECT_EQ(report->images, 0u) << i;
+  }
+  // An hour after it was read, the manifest has to be resolved again.
+  PassTime(2 * kPromise);
+  const auto report = store().Prune(all, nullptr);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->images, 1u);
+  EXPECT_EQ(ManifestCode("app", manifest), Code::kNotFound);
+}
+
+TEST_P(StorePromisesTest, ALayerThatTakesLongerThanThePromiseIsFollowedByTheNextOne) {
+  VARVE_NEEDS(kListImages);
+  VARVE_NEEDS(kOpenReaders);
+  const Digest config = Push("app", "{}");
+  const std::vector<Digest> layers = {Push("app", MakeBytes(70'000, 1)),
+                                      Push("app", MakeBytes(80'000, 2))};
+  PutManifest("app", ImageJson(config, layers), {"v1"});
+  PassTime(2 * kHour);
+  PruneRequest all;
+  all.all = true;
+  ASSERT_TRUE(store().GetManifest("app", "v1").ok());
+  {
+    auto first = store().OpenBlob("app", layers[0]);
+    ASSERT_TRUE(first.ok()) << first.status();
+    for (int i = 0; i < 9; ++i) {
+      under_test().Advance(5 * kMinute);
+      const auto report = store().Prune(all, nullptr);
+      ASSERT_TRUE(report.ok()) << report.status();
+      ASSERT_EQ(report->images, 0u) << i;
+    }
+    EXPECT_TRUE(ReadWhole(*first).value() == MakeBytes(70'000, 1));
+  }
+  under_test().Advance(9 * kMinute);
+  const auto report = store().Prune(all, nullptr);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->images, 0u);
+  EXPECT_TRUE(Read("app", layers[1]) == MakeBytes(80'000, 2));
 }
 
 TEST_P(StorePromisesTest, RemovingATagOrABlobIsAWriteToo) {
@@ -220,18 +378,17 @@ TEST_P(StorePromisesTest, TagOfAnotherRepositoryLeavesThePromisesOfOthers) {
   EXPECT_TRUE(Read("other", layer) == MakeBytes(100'000, 1));
 }
 
-TEST_P(StorePromisesTest, WritesInTheRepositoryRenewUpToADay) {
+TEST_P(StorePromisesTest, WritesInTheRepositoryRenewUpToAnHour) {
   const Digest layer = Push("app", MakeBytes(70'000, 1));
   const Digest elsewhere = Push("other", MakeBytes(80'000, 2));
-  int64_t passed = 0;
-  for (uint64_t i = 0; passed < 23 * kHour; ++i, passed += 9 * kMinute) {
+  for (uint64_t i = 0; i < 6; ++i) {
     under_test().Advance(9 * kMinute);
     Push("app", StrCat("another blob ", i));
     Reclaim();
     ASSERT_EQ(OpenCode("", layer), Code::kOk) << i;
   }
   EXPECT_EQ(StatCode("", elsewhere), Code::kNotFound);
-  for (uint64_t i = 0; i < 12; ++i) {
+  for (uint64_t i = 0; i < 2; ++i) {
     under_test().Advance(9 * kMinute);
     Push("app", StrCat("still more ", i));
     Reclaim();
@@ -239,18 +396,18 @@ TEST_P(StorePromisesTest, WritesInTheRepositoryRenewUpToADay) {
   EXPECT_EQ(StatCode("", layer), Code::kNotFound);
 }
 
-// A client sees one layer, uploads another for longer than a promise, and names both.
+// A client sees one layer, uploads another for longer than any activity renews, and names both.
 TEST_P(StorePromisesTest, BytesOfALongUploadRenewToo) {
   const Digest seen = Push("app", MakeBytes(70'000, 1));
   const Digest elsewhere = Push("other", MakeBytes(80'000, 2));
   ASSERT_EQ(StatCode("app", seen), Code::kOk);
   const std::string bytes = MakeBytes(90'000, 3);
-  constexpr size_t kPieceBytes = 10'000;
+  constexpr size_t kPieceBytes = 5'000;
   auto ingest = store().BeginIngest("app", {});
   ASSERT_TRUE(ingest.ok()) << ingest.status();
   for (size_t at = 0; at < bytes.size(); at += kPieceBytes) {
     ASSERT_TRUE((*ingest)->Append(at, bytes.substr(at, kPieceBytes)).ok());
-    under_test().Advance(5 * kMinute);
+    under_test().Advance(9 * kMinute);
     Reclaim();
     ASSERT_EQ(OpenCode("", seen), Code::kOk) << at;
   }

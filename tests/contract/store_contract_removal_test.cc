@@ -331,6 +331,29 @@ TEST_P(StoreRemovalTest, WhatThereIsNotCannotBeRemoved) {
   }
 }
 
+// What it leaves for those who were told that it is there, and for how long.
+TEST_P(StoreRemovalTest, TellsWhatStaysForNow) {
+  const Image image = PushImage("app", 1, {"v1"});
+  const Image child = PushImage("app", 2);
+  PutIndex("app", {child.manifest}, {"multi"});
+  const RemovedImage removed = Remove("app:v1");
+  EXPECT_EQ(removed.promised_images, 0u);
+  EXPECT_GE(removed.promised_bytes, 100'000u);
+  EXPECT_LE(removed.promised_bytes, under_test().AllocatedBytes());
+  EXPECT_GT(removed.promised_until_nanos, 0);
+  EXPECT_EQ(Remove("app:multi").promised_images, 1u);
+  PushImage("app", 3, {"v1"});
+  under_test().Advance(kHour);
+  const RemovedImage later = Remove("app:v1");
+  EXPECT_EQ(later.promised_until_nanos, 0);
+  EXPECT_EQ(later.promised_bytes, 0u);
+  PushImage("app", 4, {"v1"});
+  under_test().engine().EndPromises();
+  EXPECT_EQ(Remove("app:v1").promised_until_nanos, 0);
+  Reclaim();
+  EXPECT_EQ(under_test().BlobFiles().size(), 1u);  // of what belonged to the index
+}
+
 INSTANTIATE_TEST_SUITE_P(Stores, StoreRemovalTest, testing::ValuesIn(AllStores()), StoreName);
 
 }  // namespace

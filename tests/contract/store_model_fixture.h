@@ -39,7 +39,7 @@ struct ModelManifest {
 struct ModelRepository {
   std::set<Digest> members;
   std::map<std::string, Digest> tags;
-  std::map<Digest, int64_t> promises;  // digest → when the least of them ends
+  std::map<Digest, int64_t> promises;  // digest → when it ends at the earliest
   bool exists = false;
 };
 

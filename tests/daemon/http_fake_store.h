@@ -104,6 +104,8 @@ class FakeStore : public Store {
   absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest&) override { return NotUsed(); }
   absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view) override { return NotUsed(); }
   absl::StatusOr<StoreInfo> Info() override { return NotUsed(); }
+  absl::StatusOr<RecentActivity> ListActivity() override { return NotUsed(); }
+  void EndPromises() override {}
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override { return NotUsed(); }
   absl::StatusOr<CheckReport> Check(const CheckObserver&) override { return NotUsed(); }
   EventLog& events() override { return events_; }

@@ -229,7 +229,8 @@ def kill_loop(binaries, folder, rounds, seed=None):
     source = random.Random(seed)
     model, known = Model(), set()
     daemon = Daemon(binaries, folder, RECLAIM_INTERVAL="100ms", RECLAIM_UPLOAD_EXPIRY="5s",
-                    RECLAIM_PROMISE=f"{PROMISE_SECONDS}s")
+                    RECLAIM_PROMISE=f"{PROMISE_SECONDS}s",
+                    RECLAIM_RENEW=f"{PROMISE_SECONDS}s")
     images, starts = 0, []
     try:
         for number in range(rounds):

@@ -25,7 +25,7 @@ class Model:
             self.blobs[(repository, digest_of(content))] = (len(content), seed, asked)
 
     def manifest_begins(self, repository, tag, content, parts):
-        """The manifest takes over the promises of its parts."""
+        """From now on the manifest says that its parts are there."""
         with self._lock:
             digest = digest_of(content)
             for part, _, _ in parts:

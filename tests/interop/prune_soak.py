@@ -110,7 +110,8 @@ class Soak:
         self._lives, self._model, self._counts = Lives(), SoakModel(), Counts()
         self._daemon = Daemon(binaries, folder, RECLAIM_INTERVAL="100ms",
                               RECLAIM_UPLOAD_EXPIRY=f"{UPLOAD_EXPIRY_SECONDS}s",
-                              RECLAIM_PROMISE=f"{PROMISE_SECONDS}s")
+                              RECLAIM_PROMISE=f"{PROMISE_SECONDS}s",
+                              RECLAIM_RENEW=f"{PROMISE_SECONDS}s")
         bases = BaseLayers(seed)
         self._clients = [self._client(number, bases) for number in range(CLIENTS)]
         self._checker = self._client(CLIENTS, bases)  # never started: the main thread uses it

@@ -110,6 +110,8 @@ class DoorStore : public Store {
     return NoWordsFor("DescribeRepository");
   }
   absl::StatusOr<StoreInfo> Info() override { return NoWordsFor("Info"); }
+  absl::StatusOr<RecentActivity> ListActivity() override { return NoWordsFor("ListActivity"); }
+  void EndPromises() override { engine_.EndPromises(); }
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override { return NoWordsFor("MeasureDiskUsage"); }
   absl::StatusOr<CheckReport> Check(const CheckObserver&) override { return NoWordsFor("Check"); }
   EventLog& events() override { return engine_.events(); }

@@ -228,7 +228,7 @@ absl::Status GrpcStore::TagFrom(std::string_view from, const Digest& digest,
 }
 
 absl::StatusOr<RemovedImage> GrpcStore::RemoveImage(std::string_view name, bool force) {
-  return client_->RemoveImage(name, force);
+  return client_->RemoveImage(name, force, /*now=*/false);
 }
 
 absl::StatusOr<PruneReport> GrpcStore::Prune(const PruneRequest& request,

@@ -109,10 +109,30 @@ TEST_F(ReclaimerTest, DropsTheRowOfWhatIsNamed) {
   EXPECT_EQ(Files(), 1u);
 }
 
+// Promises that ended early have put rows off, which nobody would look at before their time.
+TEST_F(ReclaimerTest, LooksAtEverythingWhenPromisesHaveEndedEarly) {
+  const Digest put_off = Commit("small");
+  const Digest promised = Commit("other");
+  clock_.Advance(2 * kPromise);
+  ASSERT_TRUE(promises_.Grant(kHere, put_off).ok());
+  ASSERT_TRUE(promises_.Grant(kHere, promised).ok());
+  EXPECT_EQ(Pass().deferred, 2u);
+  promises_.EndAll();
+  EXPECT_EQ(Pass().blobs, 0u);
+  reclaimer_.LookAtEverything();
+  ASSERT_TRUE(promises_.Grant(kHere, promised).ok());
+  const ReclaimReport report = Pass();
+  EXPECT_EQ(report.blobs, 1u);
+  EXPECT_EQ(report.deferred, 1u);
+  EXPECT_EQ(Condemned(), 1u);
+  clock_.Advance(kPromise);
+  EXPECT_EQ(Pass().blobs, 1u);
+}
+
 TEST_F(ReclaimerTest, PostponesWhatIsPromised) {
   const Digest digest = Commit("small");
   clock_.Advance(2 * kPromise);
-  promises_.Grant(kHere, digest);
+  ASSERT_TRUE(promises_.Grant(kHere, digest).ok());
   EXPECT_EQ(Pass().deferred, 1u);
   EXPECT_EQ(Pass().deferred, 0u);  // not looked at again before its time
   EXPECT_EQ(Condemned(), 1u);

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <thread>
 
-#include "storage/digest/hasher.h"
 #include "tests/support/fake_clock.h"
 
 namespace varve {
@@ -34,27 +33,26 @@ class WorkPaceTest : public testing::Test {
 
   FakeClock clock_;
   Promises promises_{clock_, 600 * kNanosPerSecond};
-  const Digest digest_ = HashBytes(DigestAlgorithm::kSha256, "layer");
 };
 
 TEST_F(WorkPaceTest, RestsAsLongAsItWorkedWhileClientsPush) {
-  promises_.Grant(1, digest_);
+  promises_.NotePush();
   EXPECT_GE(RestAfter(milliseconds(5)), milliseconds(5));
   EXPECT_LT(ShortestRestAfter(milliseconds(60)), milliseconds(60)) << "one slow piece";
 }
 
 TEST_F(WorkPaceTest, GoesOnWhenNobodyPushes) {
   EXPECT_LT(ShortestRestAfter(milliseconds(5)), milliseconds(5)) << "nothing was ever granted";
-  promises_.Grant(1, digest_);
+  promises_.NotePush();
   clock_.Advance(kNanosPerSecond);
   EXPECT_LT(ShortestRestAfter(milliseconds(5)), milliseconds(5));
 }
 
-TEST_F(WorkPaceTest, AGrantIsNoticed) {
+TEST_F(WorkPaceTest, APushIsNoticed) {
   clock_.Advance(kNanosPerSecond);
-  promises_.Grant(1, digest_);
+  promises_.NotePush();
   clock_.Advance(kNanosPerSecond / 4);
-  EXPECT_EQ(promises_.NanosSinceGrant(), kNanosPerSecond / 4);
+  EXPECT_EQ(promises_.NanosSincePush(), kNanosPerSecond / 4);
 }
 
 }  // namespace
