@@ -35,10 +35,13 @@ struct GrpcDoor {
 
 // The record of a call that has just arrived; its request id goes back as trailing metadata.
 inline CallRecord BeginCall(const CallKind& kind, grpc::CallbackServerContext& context) {
-  const auto sent = context.client_metadata().find(kRequestIdKey);
-  CallRecord record(kind, sent == context.client_metadata().end()
-                              ? std::string_view()
-                              : std::string_view(sent->second.data(), sent->second.size()));
+  const auto sent = [&context](const char* key) -> std::string_view {
+    const auto found = context.client_metadata().find(key);
+    if (found == context.client_metadata().end()) return {};
+    return {found->second.data(), found->second.size()};
+  };
+  CallRecord record(kind, sent(kRequestIdKey),
+                    {AddressOfPeer(context.peer()), std::string(sent("user-agent"))});
   context.AddTrailingMetadata(kRequestIdKey, record.request_id());
   return record;
 }

@@ -44,10 +44,25 @@ LogLevel LevelOf(const absl::Status& status, bool changes) {
 
 }  // namespace
 
-CallRecord::CallRecord(const CallKind& kind, std::string_view sent_id)
+std::string AddressOfPeer(std::string_view peer) {
+  const size_t scheme = peer.find(':');
+  if (scheme == std::string_view::npos || peer.substr(0, scheme) == "unix") return "unix";
+  const std::string_view address = peer.substr(scheme + 1, peer.rfind(':') - scheme - 1);
+  for (const auto& [open, close] : {std::pair<std::string_view, std::string_view>{"%5B", "%5D"},
+                                    std::pair<std::string_view, std::string_view>{"[", "]"}}) {
+    if (address.size() < open.size() + close.size() || address.substr(0, open.size()) != open) {
+      continue;
+    }
+    return std::string(address.substr(open.size(), address.size() - open.size() - close.size()));
+  }
+  return std::string(address);
+}
+
+CallRecord::CallRecord(const CallKind& kind, std::string_view sent_id, Caller caller)
     : kind_(kind),
       request_id_(IsRequestId(sent_id) ? std::string(sent_id)
                                        : absl::StrFormat("%016x", SystemRandom().Next())),
+      caller_(std::move(caller)),
       started_(std::chrono::steady_clock::now()) {}
 
 CallOutcome CallRecord::End(const absl::Status& status, std::string_view repository,
@@ -60,7 +75,9 @@ CallOutcome CallRecord::End(const absl::Status& status, std::string_view reposit
         {{"request", request_id_},
          {"repository", std::string(repository)},
          {"bytes", bytes},
-         {"ms", milliseconds}});
+         {"ms", milliseconds},
+         {"client", caller_.address},
+         {"user_agent", caller_.user_agent}});
     return {};
   }
   Log(level, kind_.name,
@@ -68,6 +85,8 @@ CallOutcome CallRecord::End(const absl::Status& status, std::string_view reposit
        {"repository", std::string(repository)},
        {"bytes", bytes},
        {"ms", milliseconds},
+       {"client", caller_.address},
+       {"user_agent", caller_.user_agent},
        {"code", absl::StatusCodeToString(status.code())},
        {"error", std::string(status.message())}});
   const DoorError error = MapStatus(status, kind_.subject);

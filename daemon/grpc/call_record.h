@@ -29,10 +29,20 @@ struct CallOutcome {
   std::string message;
 };
 
+// Who calls, for the log.
+struct Caller {
+  std::string address;  // without port; "unix" through a socket
+  std::string user_agent;
+};
+
+// The address in what gRPC calls a peer: "ipv4:10.0.0.1:50000", "ipv6:%5B::1%5D:50000",
+// "unix:/path".
+std::string AddressOfPeer(std::string_view peer);
+
 class CallRecord {
  public:
   // `sent_id` is the request id of the client; when it is empty or unfit for a log, one is made.
-  CallRecord(const CallKind& kind, std::string_view sent_id);
+  CallRecord(const CallKind& kind, std::string_view sent_id, Caller caller);
 
   const std::string& request_id() const { return request_id_; }
 
@@ -42,6 +52,7 @@ class CallRecord {
  private:
   CallKind kind_;
   std::string request_id_;
+  Caller caller_;
   std::chrono::steady_clock::time_point started_;
 };
 

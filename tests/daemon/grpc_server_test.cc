@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "daemon/grpc/call_record.h"
 #include "daemon/unix_socket.h"
 #include "gmock/gmock.h"
 #include "storage/limits.h"
@@ -304,6 +305,20 @@ TEST_F(GrpcServerTest, ARequestIdComesBackAndABadOneIsReplaced) {
   };
   EXPECT_EQ(id_of_call("ci-job-7"), "ci-job-7");
   EXPECT_THAT(id_of_call("forged line=1"), testing::MatchesRegex("[0-9a-f]{16}"));
+}
+
+TEST_F(GrpcServerTest, TheLogSaysWhoCalled) {
+  testing::internal::CaptureStderr();
+  Upload("app", "logged");
+  server_->Stop(milliseconds(1000));
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, HasSubstr(" client=unix user_agent=\"grpc-c++/"));
+  EXPECT_EQ(AddressOfPeer("ipv4:10.0.0.1:50000"), "10.0.0.1");
+  EXPECT_EQ(AddressOfPeer("ipv6:%5B::1%5D:50000"), "::1");
+  EXPECT_EQ(AddressOfPeer("ipv6:[fe80::1]:50000"), "fe80::1");
+  EXPECT_EQ(AddressOfPeer("unix:/run/varve/varve.sock"), "unix");
+  EXPECT_EQ(AddressOfPeer("unix:"), "unix");
+  EXPECT_EQ(AddressOfPeer(""), "unix");
 }
 
 TEST_F(GrpcServerTest, StopLetsARunningUploadFinish) {
