@@ -146,7 +146,8 @@ absl::Status Catalog::Unlink(RepositoryId repository, const Digest& manifest,
   const bool lost = absl::IsNotFound(bytes.status()) || absl::IsDataLoss(bytes.status());
   if (!bytes.ok() && !lost) return bytes.status();
   const absl::StatusOr<ParsedManifest> parsed =
-      bytes.ok() ? ParseManifest(*bytes, "") : absl::StatusOr<ParsedManifest>(bytes.status());
+      bytes.ok() ? ParseManifest(*bytes, "", ManifestRules::kStored)
+                 : absl::StatusOr<ParsedManifest>(bytes.status());
   if (parsed.ok()) {
     for (const ContentReference& reference : parsed->References()) {
       targets.push_back(reference.descriptor.digest);

@@ -93,7 +93,7 @@ std::optional<Images::OpenManifest> Images::OpenForDescription(const Digest& dig
   const absl::StatusOr<std::string> bytes = parts_.blobs.ReadAll(digest, kMaxManifestBytes);
   budget->SpendBytes(bytes.ok() ? bytes->size() : 0);
   if (!bytes.ok()) return std::nullopt;
-  absl::StatusOr<ParsedManifest> parsed = ParseManifest(*bytes, media_type);
+  absl::StatusOr<ParsedManifest> parsed = ParseManifest(*bytes, media_type, ManifestRules::kStored);
   if (!parsed.ok()) return std::nullopt;
   OpenManifest manifest{*std::move(parsed), {}};
   if (manifest.parsed.is_index) {

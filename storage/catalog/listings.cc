@@ -78,7 +78,8 @@ absl::StatusOr<ReferrerInfo> Catalog::ReadReferrer(RepositoryId repository, cons
   ReferrerInfo referrer;
   ASSIGN_OR_RETURN(referrer.manifest, ReadMember(repository, digest));
   ASSIGN_OR_RETURN(const std::string bytes, parts_.blobs.ReadAll(digest, kMaxManifestBytes));
-  ASSIGN_OR_RETURN(ParsedManifest parsed, ParseManifest(bytes, referrer.manifest.media_type));
+  ASSIGN_OR_RETURN(ParsedManifest parsed,
+                   ParseManifest(bytes, referrer.manifest.media_type, ManifestRules::kStored));
   referrer.annotations_json = std::move(parsed.annotations_json);
   return referrer;
 }

@@ -6,6 +6,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/manifest_fields.h"
 #include "storage/catalog/manifest_reader.h"
 #include "storage/limits.h"
 
@@ -22,6 +23,8 @@ struct ParserEvents {
   static constexpr size_t max_array_size = kMaxManifestBytes;
   static constexpr size_t max_key_size = kMaxManifestBytes;
   static constexpr size_t max_string_size = kMaxManifestBytes;
+
+  explicit ParserEvents(ManifestRules rules) : reader(rules) {}
 
   ManifestReader reader;
   std::string text;  // the pieces so far of a key or string
@@ -95,19 +98,22 @@ std::vector<ContentReference> ParsedManifest::References() const {
   };
   if (config.has_value()) add(ContentReference::Role::kConfig, *config);
   for (const Descriptor& layer : layers) add(ContentReference::Role::kLayer, layer);
-  for (const Descriptor& child : children) add(ContentReference::Role::kChild, child);
+  for (const Descriptor& child : children) {
+    const bool is_manifest = KnownManifestType("", child.media_type).ok();
+    add(is_manifest ? ContentReference::Role::kChild : ContentReference::Role::kEntry, child);
+  }
   return references;
 }
 
-absl::StatusOr<ParsedManifest> ParseManifest(std::string_view bytes,
-                                             std::string_view content_type) {
+absl::StatusOr<ParsedManifest> ParseManifest(std::string_view bytes, std::string_view content_type,
+                                             ManifestRules rules) {
   if (bytes.size() > kMaxManifestBytes) {
     return absl::InvalidArgumentError(
         StrCat("manifest: is larger than ", kMaxManifestBytes, " bytes"));
   }
   boost::json::parse_options options;
   options.max_depth = kMaxJsonDepth;
-  boost::json::basic_parser<ParserEvents> parser(options);
+  boost::json::basic_parser<ParserEvents> parser(options, rules);
   boost::json::error_code error;
   const size_t consumed = parser.write_some(false, bytes.data(), bytes.size(), error);
   if (!parser.handler().status.ok()) return parser.handler().status;

@@ -34,7 +34,9 @@ struct Descriptor {
 
 // One distinct digest that a manifest keeps alive.
 struct ContentReference {
-  enum class Role { kConfig, kLayer, kChild };
+  // kEntry: of an index, and by its media type no manifest. BuildKit keeps caches so: an index of
+  // layers and of a config.
+  enum class Role { kConfig, kLayer, kChild, kEntry };
   Role role = Role::kLayer;  // of its first appearance
   Descriptor descriptor;     // of its first appearance; foreign only when every appearance is
 };
@@ -50,7 +52,7 @@ struct ParsedManifest {
   std::string artifact_type;  // its own, or for an image manifest without one: config's media type
   std::optional<Descriptor> config;
   std::vector<Descriptor> layers;    // in order; may repeat
-  std::vector<Descriptor> children;  // of an index
+  std::vector<Descriptor> children;  // of an index, its entries too
   std::optional<Descriptor> subject;
   std::string annotations_json;  // the "annotations" object serialised; "" when absent
 };
@@ -67,7 +69,13 @@ struct ParsedManifest {
 // A field read here that appears twice, or under another letter case, is refused: JSON libraries
 // disagree about which one counts, so a client could see other content than the store keeps.
 // Fields that are not read here are skipped whatever they hold. Never echoes text of the client.
-absl::StatusOr<ParsedManifest> ParseManifest(std::string_view bytes, std::string_view content_type);
+//
+// The fields of a descriptor that are not read but that clients read (annotations, platform, data,
+// artifactType) have the types that Go's clients expect, data the stated size; a digest is named
+// with one size. Of manifests that are stored this is not asked: older versions did not.
+enum class ManifestRules { kPushed, kStored };
+absl::StatusOr<ParsedManifest> ParseManifest(std::string_view bytes, std::string_view content_type,
+                                             ManifestRules rules = ManifestRules::kPushed);
 
 }  // namespace varve
 

@@ -1,8 +1,8 @@
 #include "storage/catalog/manifest_reader.h"
 
 #include <algorithm>
-#include <array>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/types/span.h"
 #include "storage/base/status.h"
@@ -13,44 +13,6 @@ namespace varve {
 namespace {
 
 constexpr size_t kMaxMediaTypeBytes = 255;
-
-struct Field {
-  std::string_view name;
-  JsonShape shape;
-  bool may_be_null;  // null means absent
-};
-
-// The fields that are read; the order is that of the enums, whose last value is any other field.
-enum TopField : size_t {
-  kSchemaVersion,
-  kTopMediaType,
-  kArtifactType,
-  kConfig,
-  kLayers,
-  kManifests,
-  kSubject,
-  kAnnotations,
-  kFsLayers,
-};
-constexpr std::array<Field, 9> kTopFields = {{
-    {"schemaVersion", JsonShape::kInteger, false},
-    {"mediaType", JsonShape::kString, true},
-    {"artifactType", JsonShape::kString, true},
-    {"config", JsonShape::kObject, false},
-    {"layers", JsonShape::kArray, false},
-    {"manifests", JsonShape::kArray, false},
-    {"subject", JsonShape::kObject, true},
-    {"annotations", JsonShape::kObject, true},
-    {"fsLayers", JsonShape::kArray, false},
-}};
-
-enum DescriptorField : size_t { kMediaType, kDigest, kSize, kUrls };
-constexpr std::array<Field, 4> kDescriptorFields = {{
-    {"mediaType", JsonShape::kString, false},
-    {"digest", JsonShape::kString, false},
-    {"size", JsonShape::kInteger, false},
-    {"urls", JsonShape::kArray, true},
-}};
 
 std::string_view ShapeName(JsonShape shape) {
   switch (shape) {
@@ -72,60 +34,13 @@ std::string_view ShapeName(JsonShape shape) {
   return "null";
 }
 
-absl::Status Invalid(std::string_view path, std::string_view problem) {
-  return absl::InvalidArgumentError(StrCat(path, ": ", problem));
-}
-
-absl::Status SchemaOneError() {
-  return absl::InvalidArgumentError(
-      "Docker image manifest schema 1 is no longer accepted; push with a current client");
-}
-
-char FoldAscii(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-           return FoldAscii(x) == FoldAscii(y);
-         });
-}
-
-// How Go's encoding/json, which most clients use, compares a key with a field name: ignoring case,
-// where U+017F folds to 's' and U+212A to 'k'.
-bool GoReadsAs(std::string_view key, std::string_view name) {
-  if (key.size() < name.size() || key.size() > 3 * name.size()) return false;
-  std::string folded;
-  for (size_t i = 0; i < key.size();) {
-    if (key.substr(i, 2) == "\u017f") {
-      folded += 's';
-      i += 2;
-    } else if (key.substr(i, 3) == "\u212a") {
-      folded += 'k';
-      i += 3;
-    } else {
-      folded += key[i++];
-    }
-  }
-  return EqualsIgnoringCase(folded, name);
-}
-
-// Which of `fields` the key names; fields.size() for none.
-absl::StatusOr<size_t> FindField(absl::Span<const Field> fields, std::string_view key) {
-  for (size_t i = 0; i < fields.size(); ++i) {
-    if (key == fields[i].name) return i;
-    if (GoReadsAs(key, fields[i].name)) {
-      return Invalid(fields[i].name, "the field is written in another letter case");
-    }
-  }
-  return fields.size();
-}
-
 absl::Status CheckMediaType(std::string_view path, std::string_view type) {
   if (type.size() > kMaxMediaTypeBytes) {
-    return Invalid(path, StrCat("must not be longer than ", kMaxMediaTypeBytes, " bytes"));
+    return InvalidManifest(path, StrCat("must not be longer than ", kMaxMediaTypeBytes, " bytes"));
   }
   const bool printable =
       std::all_of(type.begin(), type.end(), [](char c) { return c >= ' ' && c <= '~'; });
-  return printable ? absl::OkStatus() : Invalid(path, "must be printable ASCII");
+  return printable ? absl::OkStatus() : InvalidManifest(path, "must be printable ASCII");
 }
 
 // Docker's `…layer.foreign…` types and OCI's deprecated non-distributable ones.
@@ -166,18 +81,6 @@ std::string_view WithoutParameters(std::string_view content_type) {
   return content_type.substr(first, content_type.find_last_not_of(kBlanks) - first + 1);
 }
 
-// The known media type that `type` is, in its usual letters.
-absl::StatusOr<std::string_view> KnownMediaType(std::string_view path, std::string_view type) {
-  for (const std::string_view known : {kMediaTypeOciManifest, kMediaTypeOciIndex,
-                                       kMediaTypeDockerManifest, kMediaTypeDockerList}) {
-    if (EqualsIgnoringCase(type, known)) return known;
-  }
-  if (type.starts_with("application/vnd.docker.distribution.manifest.v1+")) return SchemaOneError();
-  return Invalid(path,
-                 "must be that of an OCI image manifest or index, or of a Docker schema 2 manifest "
-                 "or manifest list");
-}
-
 }  // namespace
 
 std::string ManifestReader::FieldPath() const {
@@ -190,8 +93,14 @@ std::string ManifestReader::FieldPath() const {
       const auto& list = top_field_ == kLayers ? manifest_.layers : manifest_.children;
       return StrCat(kTopFields[top_field_].name, "[", list.size(), "]");
     }
-    case Scope::kUrls:
-      return StrCat(descriptor_path_, ".urls");
+    case Scope::kPlatform:
+      return StrCat(descriptor_path_, ".platform.", kPlatformFields[platform_field_].name);
+    case Scope::kStrings: {
+      const std::string path =
+          StrCat(descriptor_path_, ".", kDescriptorFields[descriptor_field_].name);
+      const bool of_platform = descriptor_field_ == kPlatform;
+      return of_platform ? StrCat(path, ".", kPlatformFields[platform_field_].name) : path;
+    }
     case Scope::kAnnotations:
     case Scope::kSkipped:
       break;
@@ -213,20 +122,26 @@ absl::Status ManifestReader::CheckShape(JsonShape actual) const {
       expected = kDescriptorFields[descriptor_field_].shape;
       may_be_null = kDescriptorFields[descriptor_field_].may_be_null;
       break;
+    case Scope::kPlatform:
+      expected = kPlatformFields[platform_field_].shape;
+      may_be_null = kPlatformFields[platform_field_].may_be_null;
+      break;
     case Scope::kDescriptorList:
       expected = JsonShape::kObject;
       break;
-    case Scope::kUrls:
+    case Scope::kStrings:
     case Scope::kAnnotations:
       break;
     case Scope::kSkipped:
       return absl::OkStatus();
   }
   if (actual == expected || (actual == JsonShape::kNull && may_be_null)) return absl::OkStatus();
-  const std::string_view each = open_.back() == Scope::kAnnotations || open_.back() == Scope::kUrls
-                                    ? "every value must be "
-                                    : "must be ";
-  return Invalid(FieldPath(), StrCat(each, ShapeName(expected), ", not ", ShapeName(actual)));
+  const std::string_view each =
+      open_.back() == Scope::kAnnotations || open_.back() == Scope::kStrings
+          ? "every value must be "
+          : "must be ";
+  return InvalidManifest(FieldPath(),
+                         StrCat(each, ShapeName(expected), ", not ", ShapeName(actual)));
 }
 
 void ManifestReader::StartDescriptor(std::string path) {
@@ -234,24 +149,29 @@ void ManifestReader::StartDescriptor(std::string path) {
   descriptor_ = Descriptor();
   descriptor_path_ = std::move(path);
   descriptor_seen_ = 0;
+  data_bytes_.reset();
 }
 
 // Opens an object or array where the reader is.
 absl::Status ManifestReader::Enter(JsonShape shape) {
   if (open_.empty()) {
-    if (shape != JsonShape::kObject) return Invalid("manifest", "must be a JSON object");
+    if (shape != JsonShape::kObject) return InvalidManifest("manifest", "must be a JSON object");
     open_.push_back(Scope::kTop);
     return absl::OkStatus();
   }
   const Scope scope = open_.back();
   if (scope == Scope::kSkipped || (scope == Scope::kTop && top_field_ == kTopFields.size()) ||
-      (scope == Scope::kDescriptor && descriptor_field_ == kDescriptorFields.size())) {
+      (scope == Scope::kDescriptor && descriptor_field_ == kDescriptorFields.size()) ||
+      (scope == Scope::kPlatform && platform_field_ == kPlatformFields.size())) {
     open_.push_back(Scope::kSkipped);
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(CheckShape(shape));
-  if (scope == Scope::kDescriptor) {
-    open_.push_back(Scope::kUrls);
+  if (scope == Scope::kDescriptor && descriptor_field_ == kPlatform) {
+    platform_seen_ = 0;
+    open_.push_back(Scope::kPlatform);
+  } else if (scope == Scope::kDescriptor || scope == Scope::kPlatform) {
+    open_.push_back(Scope::kStrings);
   } else if (scope == Scope::kDescriptorList || top_field_ == kConfig || top_field_ == kSubject) {
     StartDescriptor(FieldPath());
   } else if (top_field_ == kAnnotations) {
@@ -286,24 +206,33 @@ absl::Status ManifestReader::Key(std::string_view key) {
     json.push_back(':');
     return absl::OkStatus();
   }
-  if (scope != Scope::kTop && scope != Scope::kDescriptor) return absl::OkStatus();
+  if (scope == Scope::kTop) return FieldKey(kTopFields, key, "", &top_field_, &top_seen_);
+  if (scope == Scope::kPlatform) {
+    return FieldKey(kPlatformFields, key, StrCat(descriptor_path_, ".platform"), &platform_field_,
+                    &platform_seen_);
+  }
+  if (scope != Scope::kDescriptor) return absl::OkStatus();
+  absl::Span<const ManifestField> fields = kDescriptorFields;
+  if (rules_ == ManifestRules::kStored) fields = fields.first(kDescriptorAnnotations);
+  RETURN_IF_ERROR(FieldKey(fields, key, descriptor_path_, &descriptor_field_, &descriptor_seen_));
+  if (descriptor_field_ == fields.size()) descriptor_field_ = kDescriptorFields.size();
+  return absl::OkStatus();
+}
 
-  const bool top = scope == Scope::kTop;
-  const absl::Span<const Field> fields =
-      top ? absl::Span<const Field>(kTopFields) : absl::Span<const Field>(kDescriptorFields);
-  size_t& current = top ? top_field_ : descriptor_field_;
-  uint32_t& seen = top ? top_seen_ : descriptor_seen_;
-  absl::StatusOr<size_t> found = FindField(fields, key);
-  if (!found.ok()) return top ? found.status() : Annotate(found.status(), descriptor_path_);
-  current = *found;
-  if (current == fields.size()) return absl::OkStatus();
-  if ((seen >> current & 1) != 0) return Invalid(FieldPath(), "the field appears twice");
-  seen |= uint32_t{1} << current;
+// Finds which of `fields` the key names, and that it did not before. `path` is what has the fields.
+absl::Status ManifestReader::FieldKey(absl::Span<const ManifestField> fields, std::string_view key,
+                                      std::string_view path, size_t* field, uint32_t* seen) const {
+  const absl::StatusOr<size_t> found = FindManifestField(fields, key);
+  if (!found.ok()) return path.empty() ? found.status() : Annotate(found.status(), path);
+  *field = *found;
+  if (*found == fields.size()) return absl::OkStatus();
+  if ((*seen >> *found & 1) != 0) return InvalidManifest(FieldPath(), "the field appears twice");
+  *seen |= uint32_t{1} << *found;
   return absl::OkStatus();
 }
 
 absl::Status ManifestReader::Value(const JsonScalar& scalar) {
-  if (open_.empty()) return Invalid("manifest", "must be a JSON object");
+  if (open_.empty()) return InvalidManifest("manifest", "must be a JSON object");
   switch (open_.back()) {
     case Scope::kTop:
       return TopValue(scalar);
@@ -313,9 +242,12 @@ absl::Status ManifestReader::Value(const JsonScalar& scalar) {
       return AnnotationValue(scalar);
     case Scope::kDescriptorList:
       return CheckShape(scalar.shape);
-    case Scope::kUrls:
+    case Scope::kPlatform:
+      return platform_field_ == kPlatformFields.size() ? absl::OkStatus()
+                                                       : CheckShape(scalar.shape);
+    case Scope::kStrings:
       RETURN_IF_ERROR(CheckShape(scalar.shape));
-      descriptor_.foreign = true;
+      if (descriptor_field_ == kUrls) descriptor_.foreign = true;
       return absl::OkStatus();
     case Scope::kSkipped:
       break;
@@ -328,7 +260,7 @@ absl::Status ManifestReader::TopValue(const JsonScalar& scalar) {
   RETURN_IF_ERROR(CheckShape(scalar.shape));
   if (top_field_ == kSchemaVersion) {
     if (scalar.number == 1) return SchemaOneError();
-    if (scalar.number != 2) return Invalid("schemaVersion", "must be 2");
+    if (scalar.number != 2) return InvalidManifest("schemaVersion", "must be 2");
   } else if (scalar.shape == JsonShape::kString) {
     RETURN_IF_ERROR(CheckMediaType(FieldPath(), scalar.text));
     (top_field_ == kTopMediaType ? manifest_.media_type : manifest_.artifact_type) = scalar.text;
@@ -344,15 +276,19 @@ absl::Status ManifestReader::DescriptorValue(const JsonScalar& scalar) {
     if (!digest.ok()) return Annotate(digest.status(), FieldPath());
     descriptor_.digest = *digest;
   } else if (descriptor_field_ == kSize) {
-    if (scalar.negative) return Invalid(FieldPath(), "must not be negative");
+    if (scalar.negative) return InvalidManifest(FieldPath(), "must not be negative");
     if (scalar.number > kMaxBlobBytes) {
-      return Invalid(FieldPath(), StrCat("must not be larger than ", kMaxBlobBytes));
+      return InvalidManifest(FieldPath(), StrCat("must not be larger than ", kMaxBlobBytes));
     }
     descriptor_.size_bytes = scalar.number;
   } else if (descriptor_field_ == kMediaType) {
-    if (scalar.text.empty()) return Invalid(FieldPath(), "must not be empty");
+    if (scalar.text.empty()) return InvalidManifest(FieldPath(), "must not be empty");
     RETURN_IF_ERROR(CheckMediaType(FieldPath(), scalar.text));
     descriptor_.media_type = scalar.text;
+  } else if (descriptor_field_ == kData && scalar.shape == JsonShape::kString) {
+    data_bytes_ = Base64Bytes(scalar.text);
+    if (!data_bytes_.has_value())
+      return InvalidManifest(FieldPath(), "must be base64 with padding");
   }
   return absl::OkStatus();
 }
@@ -366,8 +302,13 @@ absl::Status ManifestReader::AnnotationValue(const JsonScalar& scalar) {
 absl::Status ManifestReader::FinishDescriptor() {
   for (const size_t field : {kMediaType, kDigest, kSize}) {
     if ((descriptor_seen_ >> field & 1) == 0) {
-      return Invalid(StrCat(descriptor_path_, ".", kDescriptorFields[field].name), "is required");
+      return InvalidManifest(StrCat(descriptor_path_, ".", kDescriptorFields[field].name),
+                             "is required");
     }
+  }
+  if (data_bytes_.has_value() && *data_bytes_ != descriptor_.size_bytes) {
+    return InvalidManifest(StrCat(descriptor_path_, ".data"),
+                           "does not have the size that is stated");
   }
   if (top_field_ == kLayers) {
     descriptor_.foreign = descriptor_.foreign || IsForeignLayerType(descriptor_.media_type);
@@ -393,7 +334,7 @@ absl::Status ManifestReader::FinishAnnotations() {
   const auto twice =
       std::adjacent_find(annotation_keys_.begin(), annotation_keys_.end(),
                          [&key](const auto& a, const auto& b) { return key(a) == key(b); });
-  if (twice != annotation_keys_.end()) return Invalid("annotations", "a key appears twice");
+  if (twice != annotation_keys_.end()) return InvalidManifest("annotations", "a key appears twice");
   manifest_.annotations_json.push_back('}');
   return absl::OkStatus();
 }
@@ -401,16 +342,16 @@ absl::Status ManifestReader::FinishAnnotations() {
 absl::Status ManifestReader::SettleKind(std::string_view content_type) {
   std::string_view declared = WithoutParameters(content_type);
   if (!declared.empty()) {
-    ASSIGN_OR_RETURN(declared, KnownMediaType("Content-Type", declared));
+    ASSIGN_OR_RETURN(declared, KnownManifestType("Content-Type", declared));
   }
   if (!manifest_.media_type.empty()) {
     ASSIGN_OR_RETURN(const std::string_view stated,
-                     KnownMediaType("mediaType", manifest_.media_type));
+                     KnownManifestType("mediaType", manifest_.media_type));
     if (stated != manifest_.media_type) {
-      return Invalid("mediaType", "must be written in lower case");
+      return InvalidManifest("mediaType", "must be written in lower case");
     }
     if (!declared.empty() && declared != stated) {
-      return Invalid("mediaType", "differs from the Content-Type of the request");
+      return InvalidManifest("mediaType", "differs from the Content-Type of the request");
     }
   } else if (!declared.empty()) {
     manifest_.media_type = declared;
@@ -419,7 +360,7 @@ absl::Status ManifestReader::SettleKind(std::string_view content_type) {
   } else if (Has(kConfig) || Has(kLayers)) {
     manifest_.media_type = kMediaTypeOciManifest;
   } else {
-    return Invalid("manifest", "has none of the fields manifests, config and layers");
+    return InvalidManifest("manifest", "has none of the fields manifests, config and layers");
   }
   manifest_.is_index =
       manifest_.media_type == kMediaTypeOciIndex || manifest_.media_type == kMediaTypeDockerList;
@@ -428,29 +369,45 @@ absl::Status ManifestReader::SettleKind(std::string_view content_type) {
 
 absl::Status ManifestReader::CheckFieldsOfKind() const {
   if (Has(kManifests) && (Has(kConfig) || Has(kLayers))) {
-    return Invalid("manifests",
-                   "an index has neither config nor layers, and an image no manifests");
+    return InvalidManifest("manifests",
+                           "an index has neither config nor layers, and an image no manifests");
   }
   if (manifest_.is_index) {
-    return Has(kManifests) ? absl::OkStatus() : Invalid("manifests", "is required in an index");
+    return Has(kManifests) ? absl::OkStatus()
+                           : InvalidManifest("manifests", "is required in an index");
   }
-  if (!Has(kConfig)) return Invalid("config", "is required in an image manifest");
-  if (!Has(kLayers)) return Invalid("layers", "is required in an image manifest");
+  if (!Has(kConfig)) return InvalidManifest("config", "is required in an image manifest");
+  if (!Has(kLayers)) return InvalidManifest("layers", "is required in an image manifest");
   return absl::OkStatus();
 }
 
+// One content has one size, wherever it is named.
+absl::Status ManifestReader::CheckSizes() const {
+  absl::flat_hash_map<Digest, uint64_t> sizes;
+  const auto check = [&sizes](const Descriptor& descriptor) {
+    const uint64_t size = descriptor.size_bytes;
+    return sizes.try_emplace(descriptor.digest, size).first->second == size;
+  };
+  const bool same = (!manifest_.config.has_value() || check(*manifest_.config)) &&
+                    std::all_of(manifest_.layers.begin(), manifest_.layers.end(), check) &&
+                    std::all_of(manifest_.children.begin(), manifest_.children.end(), check);
+  return same ? absl::OkStatus() : InvalidManifest("manifest", "names one digest with two sizes");
+}
+
 absl::StatusOr<ParsedManifest> ManifestReader::Finish(std::string_view content_type) && {
-  if (!Has(kSchemaVersion)) return Invalid("schemaVersion", "is required and must be 2");
+  if (!Has(kSchemaVersion)) return InvalidManifest("schemaVersion", "is required and must be 2");
   RETURN_IF_ERROR(SettleKind(content_type));
   RETURN_IF_ERROR(CheckFieldsOfKind());
+  if (rules_ == ManifestRules::kPushed) RETURN_IF_ERROR(CheckSizes());
   absl::flat_hash_set<Digest> distinct;
   for (const ContentReference& reference : manifest_.References()) {
     distinct.insert(reference.descriptor.digest);
   }
   if (manifest_.subject.has_value()) distinct.insert(manifest_.subject->digest);
   if (distinct.size() > kMaxManifestReferences) {
-    return Invalid("manifest", StrCat("names ", distinct.size(), " distinct digests; at most ",
-                                      kMaxManifestReferences, " are accepted"));
+    return InvalidManifest("manifest",
+                           StrCat("names ", distinct.size(), " distinct digests; at most ",
+                                  kMaxManifestReferences, " are accepted"));
   }
   if (manifest_.artifact_type.empty() && manifest_.config.has_value()) {
     manifest_.artifact_type = manifest_.config->media_type;

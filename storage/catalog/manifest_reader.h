@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,13 +13,13 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "storage/catalog/manifest.h"
+#include "storage/catalog/manifest_fields.h"
 
 namespace varve {
 
 // The JSON kinds that a manifest tells apart.
-enum class JsonShape { kString, kInteger, kReal, kBool, kObject, kArray, kNull };
-
 struct JsonScalar {
   JsonShape shape = JsonShape::kNull;
   std::string_view text;  // of a string
@@ -30,6 +31,8 @@ struct JsonScalar {
 // without being stored, so memory stays in proportion to descriptors and annotations.
 class ManifestReader {
  public:
+  explicit ManifestReader(ManifestRules rules) : rules_(rules) {}
+
   absl::Status BeginObject();
   absl::Status BeginArray();
   absl::Status End();  // of an object or array
@@ -40,13 +43,24 @@ class ManifestReader {
   absl::StatusOr<ParsedManifest> Finish(std::string_view content_type) &&;
 
  private:
-  enum class Scope { kTop, kDescriptor, kDescriptorList, kUrls, kAnnotations, kSkipped };
+  // kStrings: an array or object of strings in a descriptor or its platform.
+  enum class Scope {
+    kTop,
+    kDescriptor,
+    kDescriptorList,
+    kPlatform,
+    kStrings,
+    kAnnotations,
+    kSkipped
+  };
 
   bool Has(size_t top_field) const { return (top_seen_ >> top_field & 1) != 0; }
   absl::Status CheckShape(JsonShape actual) const;
   std::string FieldPath() const;
   absl::Status Enter(JsonShape shape);
   void StartDescriptor(std::string path);
+  absl::Status FieldKey(absl::Span<const ManifestField> fields, std::string_view key,
+                        std::string_view path, size_t* field, uint32_t* seen) const;
   absl::Status TopValue(const JsonScalar& scalar);
   absl::Status DescriptorValue(const JsonScalar& scalar);
   absl::Status AnnotationValue(const JsonScalar& scalar);
@@ -54,7 +68,9 @@ class ManifestReader {
   absl::Status FinishAnnotations();
   absl::Status SettleKind(std::string_view content_type);
   absl::Status CheckFieldsOfKind() const;
+  absl::Status CheckSizes() const;
 
+  const ManifestRules rules_;
   ParsedManifest manifest_;
   std::vector<Scope> open_;  // innermost last; at most kMaxJsonDepth
 
@@ -65,6 +81,9 @@ class ManifestReader {
   std::string descriptor_path_;  // "config", "layers[3]"
   size_t descriptor_field_ = 0;
   uint32_t descriptor_seen_ = 0;
+  std::optional<uint64_t> data_bytes_;  // of its embedded content
+  size_t platform_field_ = 0;
+  uint32_t platform_seen_ = 0;
 
   // Where in annotations_json each key is (offset, length), to find a key that appears twice.
   std::vector<std::pair<uint32_t, uint32_t>> annotation_keys_;

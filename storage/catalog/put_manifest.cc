@@ -30,6 +30,11 @@ absl::Status MissingReference(const Digest& digest, bool is_child) {
   return status;
 }
 
+absl::Status WrongSize(const Digest& digest, uint64_t stated_bytes, uint64_t size_bytes) {
+  return absl::InvalidArgumentError(StrCat("the manifest says that ", digest.ToString(), " has ",
+                                           stated_bytes, " bytes; it has ", size_bytes));
+}
+
 MemberRow DescribeMember(const ParsedManifest& manifest, uint64_t size_bytes, int64_t now) {
   MemberRow row;
   row.media_type = manifest.media_type;
@@ -70,8 +75,20 @@ absl::StatusOr<std::vector<Catalog::ResolvedReference>> Catalog::ResolveReferenc
     const bool is_config = references[i].role == ContentReference::Role::kConfig;
     const bool may_be_absent = parts_.accept_sparse_index || references[i].descriptor.foreign;
     const bool required = is_config || !may_be_absent;
+    if (references[i].role == ContentReference::Role::kEntry && !resolved[i].visible &&
+        resolved[i].blob.has_value() && id.has_value()) {
+      // It may be a manifest of which the index says that it is something else.
+      ASSIGN_OR_RETURN(resolved[i].is_child, IsMember(*id, resolved[i].digest));
+      resolved[i].visible = resolved[i].is_child;
+    }
     if (!resolved[i].visible && required) {
       return MissingReference(resolved[i].digest, resolved[i].is_child);
+    }
+    const uint64_t stated = references[i].descriptor.size_bytes;
+    // What another repository lists was accepted before.
+    if (resolved[i].visible && !sources.repository.has_value() &&
+        resolved[i].blob->size_bytes != stated) {
+      return WrongSize(resolved[i].digest, stated, resolved[i].blob->size_bytes);
     }
   }
   // One order for all transactions, so that two of them never wait for each other in a circle.
@@ -142,7 +159,11 @@ absl::StatusOr<ManifestInfo> Catalog::PutManifestFrom(std::string_view repositor
     return absl::InvalidArgumentError(StrCat("at most ", kMaxTagsPerPut, " tags at once"));
   }
   for (const std::string& tag : request.tags) RETURN_IF_ERROR(ValidateTag(tag));
-  ASSIGN_OR_RETURN(const ParsedManifest manifest, ParseManifest(request.bytes, request.media_type));
+  // What another repository lists was accepted before.
+  const ManifestRules rules =
+      sources.repository.has_value() ? ManifestRules::kStored : ManifestRules::kPushed;
+  ASSIGN_OR_RETURN(const ParsedManifest manifest,
+                   ParseManifest(request.bytes, request.media_type, rules));
   const DigestAlgorithm algorithm =
       request.expected.has_value() ? request.expected->algorithm() : request.algorithm;
   const Digest digest = HashBytes(algorithm, request.bytes);

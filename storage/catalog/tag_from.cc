@@ -24,7 +24,8 @@ absl::Status Catalog::CopyManifest(Copying& copying, const Digest& digest,
   }
   ASSIGN_OR_RETURN(const ManifestInfo info, ReadMember(copying.from, digest));
   ASSIGN_OR_RETURN(const std::string bytes, parts_.blobs.ReadAll(digest, kMaxManifestBytes));
-  ASSIGN_OR_RETURN(const ParsedManifest parsed, ParseManifest(bytes, info.media_type));
+  ASSIGN_OR_RETURN(const ParsedManifest parsed,
+                   ParseManifest(bytes, info.media_type, ManifestRules::kStored));
   for (const Descriptor& child : parsed.children) {
     if (!copying.done.insert(child.digest).second) continue;
     const absl::Status copied = CopyManifest(copying, child.digest, {}, depth + 1);

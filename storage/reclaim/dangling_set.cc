@@ -148,10 +148,12 @@ absl::StatusOr<DanglingSet::Content> DanglingSet::Read(const Member& member) {
       parts_.blobs.ReadAll(member.manifest, kMaxManifestBytes);
   if (absl::IsNotFound(bytes.status()) || absl::IsDataLoss(bytes.status())) return content;
   RETURN_IF_ERROR(bytes.status());
-  const absl::StatusOr<ParsedManifest> parsed = ParseManifest(*bytes, "");
+  const absl::StatusOr<ParsedManifest> parsed = ParseManifest(*bytes, "", ManifestRules::kStored);
   if (!parsed.ok()) return content;
   for (const ContentReference& reference : parsed->References()) {
-    if (reference.role == ContentReference::Role::kChild) {
+    // An entry may be a manifest for all that: its type is what the index says.
+    if (reference.role == ContentReference::Role::kChild ||
+        reference.role == ContentReference::Role::kEntry) {
       content.children.push_back(reference.descriptor.digest);
     }
     RETURN_IF_ERROR(AddBlob(reference.descriptor.digest, &content));

@@ -205,7 +205,7 @@ absl::StatusOr<std::optional<ParsedManifest>> ReferenceCheck::ReadManifest(const
                     absl::IsResourceExhausted(bytes.status());
   if (lost) return std::optional<ParsedManifest>();
   RETURN_IF_ERROR(bytes.status());
-  absl::StatusOr<ParsedManifest> parsed = ParseManifest(*bytes, "");
+  absl::StatusOr<ParsedManifest> parsed = ParseManifest(*bytes, "", ManifestRules::kStored);
   if (!parsed.ok()) return std::optional<ParsedManifest>();
   return std::optional<ParsedManifest>(*std::move(parsed));
 }

@@ -373,8 +373,11 @@ TEST_P(StoreImagesTest, AnIndexWithinAnIndex) {
   EXPECT_EQ(details.children[1].total_bytes, mine.content_bytes);
   // Deeper than anybody follows: no answer may hang or fail.
   Digest deep = outer;
+  size_t deep_bytes = IndexJson(children).size();
   for (int i = 0; i < 20; ++i) {
-    deep = PutManifest("app", IndexJson({{deep, 7, std::nullopt, kMediaTypeOciIndex}}));
+    const std::string json = IndexJson({{deep, deep_bytes, std::nullopt, kMediaTypeOciIndex}});
+    deep = PutManifest("app", json);
+    deep_bytes = json.size();
   }
   EXPECT_EQ(Inspect("app", deep).described, std::nullopt);
 }

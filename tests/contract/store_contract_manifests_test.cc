@@ -12,6 +12,9 @@ namespace {
 using testing::SizeIs;
 using Code = absl::StatusCode;
 
+constexpr int64_t kDay = 24 * 3600 * kSecond;
+constexpr size_t kLayerBytes = 100'000;  // of PushImage
+
 class StoreManifestsTest : public StoreContractTest {
  protected:
   std::string ImageJson(std::string_view repository, std::string_view note = {}) {
@@ -88,7 +91,7 @@ TEST_P(StoreManifestsTest, DetailsAreThoseOfTheBytes) {
     ASSERT_TRUE(manifest.ok() && stat.ok()) << manifest.status() << stat.status();
     for (const ManifestInfo& info : {manifest->info, *stat}) {
       EXPECT_EQ(info.config, image.config);
-      EXPECT_EQ(info.content_bytes, 14u);
+      EXPECT_EQ(info.content_bytes, std::string("{\"config\":1}").size() + kLayerBytes);
       EXPECT_EQ(info.subject, std::nullopt);
       EXPECT_GT(info.pushed_nanos, 0);
     }
@@ -103,6 +106,56 @@ TEST_P(StoreManifestsTest, DetailsAreThoseOfTheBytes) {
   EXPECT_EQ(info->subject, image.manifest);
   PutManifest("app", IndexJson({image.manifest}), {"list"});
   EXPECT_EQ(store().StatManifest("app", "list")->config, std::nullopt);
+}
+
+// A client that believes the size makes a buffer of it, or stops reading there.
+TEST_P(StoreManifestsTest, TheSizesThatAManifestStatesAreThoseOfWhatItNames) {
+  const Image image = PushImage("app", 1, {"v1"});
+  const auto with_size = [](std::string json, size_t size, size_t wrong) {
+    const std::string stated = StrCat("\"size\":", size);
+    const size_t at = json.find(stated);
+    EXPECT_NE(at, std::string::npos);
+    return json.replace(at, stated.size(), StrCat("\"size\":", wrong));
+  };
+  const size_t config_bytes = std::string("{\"config\":1}").size();
+  for (const size_t wrong : {size_t{0}, config_bytes - 1, config_bytes + 1}) {
+    EXPECT_EQ(PutCode("app", with_size(image.manifest_json, config_bytes, wrong)),
+              Code::kInvalidArgument)
+        << wrong;
+  }
+  EXPECT_EQ(PutCode("app", with_size(image.manifest_json, kLayerBytes, 1)), Code::kInvalidArgument);
+  const std::string index = IndexJson({image.manifest});
+  EXPECT_EQ(PutCode("app", with_size(index, image.manifest_json.size(), 1)),
+            Code::kInvalidArgument);
+  PutManifest("app", index, {"list"});
+}
+
+// BuildKit exports a cache as an index of layers and of a config of its own.
+TEST_P(StoreManifestsTest, AnIndexMayListBlobsAndKeepsThem) {
+  const std::string layer_bytes = MakeBytes(kLayerBytes, 3);
+  const std::string config_bytes = "{\"layers\":[]}";
+  const auto entry = [](std::string_view type, std::string_view bytes) {
+    return StrCat("{\"mediaType\":\"", type, "\",\"digest\":\"", Sha256(bytes).ToString(),
+                  "\",\"size\":", bytes.size(), "}");
+  };
+  const std::string cache =
+      StrCat("{\"schemaVersion\":2,\"mediaType\":\"", kMediaTypeOciIndex, "\",\"manifests\":[",
+             entry("application/vnd.oci.image.layer.v1.tar+gzip", layer_bytes), ",",
+             entry("application/vnd.buildkit.cacheconfig.v0", config_bytes), "]}");
+  EXPECT_EQ(PutCode("app", cache), Code::kFailedPrecondition);
+  const Digest layer = Push("app", layer_bytes);
+  EXPECT_EQ(PutCode("app", cache), Code::kFailedPrecondition) << "one is not enough";
+  const Digest config = Push("app", config_bytes);
+  EXPECT_EQ(PutCode("other", cache), Code::kFailedPrecondition) << "of another repository";
+  const Digest index = PutManifest("app", cache, {"cache"});
+  under_test().Advance(2 * kDay);
+  Reclaim();
+  EXPECT_EQ(Read("app", layer), layer_bytes);
+  EXPECT_EQ(Read("app", config), config_bytes);
+  DeleteManifest("app", index);
+  under_test().Advance(2 * kDay);
+  Reclaim();
+  EXPECT_EQ(store().OpenBlob("app", layer).status().code(), Code::kNotFound);
 }
 
 TEST_P(StoreManifestsTest, MalformedOnesAreRefusedAndChangeNothing) {

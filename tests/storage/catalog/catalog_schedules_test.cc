@@ -45,32 +45,44 @@ class CatalogSchedulesTest : public testing::Test {
   Digest Push(std::string_view repository, std::string_view bytes) {
     const absl::Status pushed = TryPush(repository, bytes);
     EXPECT_TRUE(pushed.ok()) << pushed;
-    return HashBytes(DigestAlgorithm::kSha256, bytes);
+    return Remember(bytes);
   }
-  static std::string Json(const Digest& config, const std::vector<Digest>& layers = {}) {
+  std::string Json(const Digest& config, const std::vector<Digest>& layers = {}) {
     std::string list;
     for (const Digest& layer : layers) {
       list += StrCat(list.empty() ? "" : ",",
                      R"({"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":")",
-                     layer.ToString(), R"(","size":2})");
+                     layer.ToString(), R"(","size":)", SizeOf(layer), "}");
     }
     return StrCat(R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",)",
                   R"("config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":")",
-                  config.ToString(), R"(","size":2},"layers":[)", list, "]}");
+                  config.ToString(), R"(","size":)", SizeOf(config), R"(},"layers":[)", list, "]}");
   }
-  static std::string IndexJson(const std::vector<Digest>& children) {
+  std::string IndexJson(const std::vector<Digest>& children) {
     std::string list;
     for (const Digest& child : children) {
       list += StrCat(list.empty() ? "" : ",",
                      R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")",
-                     child.ToString(), R"(","size":2})");
+                     child.ToString(), R"(","size":)", SizeOf(child), "}");
     }
     return StrCat(R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json",)",
                   R"("manifests":[)", list, "]}");
   }
+  // Of what was pushed or put.
+  size_t SizeOf(const Digest& digest) {
+    const MutexLock lock(mutex_);
+    return sizes_[digest];
+  }
+  Digest Remember(std::string_view bytes) {
+    const Digest digest = HashBytes(DigestAlgorithm::kSha256, bytes);
+    const MutexLock lock(mutex_);
+    sizes_[digest] = bytes.size();
+    return digest;
+  }
   absl::Status Put(std::string_view repository, const std::string& json) {
     PutManifestRequest request;
     request.bytes = json;
+    Remember(json);
     return store_->PutManifest(repository, request).status();
   }
   void Reclaim() {
@@ -87,6 +99,8 @@ class CatalogSchedulesTest : public testing::Test {
   Schedule schedule_;
   std::unique_ptr<Store> store_;
   const std::string bytes_ = std::string(100'000, 'x');
+  Mutex mutex_;
+  std::map<Digest, size_t> sizes_ ABSL_GUARDED_BY(mutex_);
 };
 
 TEST_F(CatalogSchedulesTest, PushOfWhatIsBeingReclaimedWaitsAndSucceeds) {

@@ -152,6 +152,9 @@ TEST(ManifestOfTools, BuildkitRegistryCacheIsAnIndexOfLayers) {
       DescriptorJson("application/vnd.buildkit.cacheconfig.v0", DigestOf('b'), "1718"), "]}"));
   ASSERT_THAT(manifest.children, SizeIs(2));
   EXPECT_EQ(manifest.children[0].media_type, kOciLayer);
+  for (const ContentReference& reference : manifest.References()) {
+    EXPECT_EQ(reference.role, ContentReference::Role::kEntry);
+  }
 }
 
 TEST(ManifestOfTools, HelmChart) {
@@ -306,9 +309,71 @@ TEST(ManifestFields, RequiredOnes) {
               HasSubstr("manifests: is required"));
 }
 
+// Go writes a slice that is nil as null.
+TEST(ManifestFields, NullArraysAreEmptyAndAbsentOnesAreNot) {
+  EXPECT_THAT(Parsed(ImageWithLayers("null")).layers, IsEmpty());
+  const ParsedManifest index = Parsed(R"({"schemaVersion":2,"manifests":null})");
+  EXPECT_TRUE(index.is_index);
+  EXPECT_THAT(index.children, IsEmpty());
+  EXPECT_THAT(Refusal(ImageJson(R"(,"manifests":null)")), HasSubstr("manifests: an index has"));
+}
+
+// What a Go client cannot decode it cannot pull; what is stored already stays readable.
+TEST(ManifestFields, FieldsOfADescriptorHaveTheTypesThatClientsExpect) {
+  const struct {
+    const char* more;
+    const char* problem;
+  } wrong[] = {
+      {R"(,"annotations":[])", "layers[0].annotations: must be an object, not an array"},
+      {R"(,"annotations":"x")", "layers[0].annotations: must be an object, not a string"},
+      {R"(,"annotations":{"a":1})", "annotations: every value must be a string, not an integer"},
+      {R"(,"annotations":{"a":{}})", "annotations: every value must be a string, not an object"},
+      {R"(,"platform":"linux/amd64")", "layers[0].platform: must be an object, not a string"},
+      {R"(,"platform":{"os":7})", "layers[0].platform.os: must be a string, not an integer"},
+      {R"(,"platform":{"os.features":"x"})", "platform.os.features: must be an array"},
+      {R"(,"platform":{"os.features":[1]})", "platform.os.features: every value must be a string"},
+      {R"(,"platform":{"os":"a","os":"b"})", "layers[0].platform.os: the field appears twice"},
+      {R"(,"platform":{"OS":"a"})", "platform: os: the field is written in another letter case"},
+      {R"(,"urls":"http://x")", "layers[0].urls: must be an array, not a string"},
+      {R"(,"urls":[7])", "layers[0].urls: every value must be a string"},
+      {R"(,"data":7)", "layers[0].data: must be a string, not an integer"},
+      {R"(,"data":"e3")", "layers[0].data: must be base64 with padding"},
+      {R"(,"data":"e=0=")", "layers[0].data: must be base64 with padding"},
+      {R"(,"data":"e30-")", "layers[0].data: must be base64 with padding"},
+      {R"(,"data":"e30=")", "layers[0].data: does not have the size that is stated"},
+      {R"(,"artifactType":7)", "layers[0].artifactType: must be a string, not an integer"},
+  };
+  for (const auto& field : wrong) {
+    const std::string json = ImageWithLayers(StrCat("[", LayerJson(field.more), "]"));
+    EXPECT_THAT(Refusal(json), HasSubstr(field.problem)) << field.more;
+    const bool was_read = std::string_view(field.more).substr(0, 7) == R"(,"urls")";
+    EXPECT_EQ(ParseManifest(json, "", ManifestRules::kStored).ok(), !was_read) << field.more;
+  }
+  Parsed(ImageWithLayers(StrCat(
+      "[",
+      LayerJson(R"(,"annotations":{"a":"b","a":"c"},"platform":{"architecture":"arm","os":"linux",)"
+                R"("os.version":"1","os.features":["x"],"variant":"v7","features":null,"more":{}},)"
+                R"("artifactType":"a/b","other":[{}])"),
+      "]")));
+  for (const char* more : {R"(,"annotations":null)", R"(,"platform":null)", R"(,"data":null)",
+                           R"(,"urls":null)", R"(,"artifactType":null)"}) {
+    EXPECT_FALSE(Parsed(ImageWithLayers(StrCat("[", LayerJson(more), "]"))).layers[0].foreign);
+  }
+  // Line ends in base64 do not count, as in Go.
+  Parsed(ImageWithLayers(
+      StrCat("[", DescriptorJson("a/b", DigestOf('d'), "4", R"(,"data":"e30K\r\n\nCg==")"), "]")));
+}
+
+TEST(ManifestFields, OneDigestHasOneSize) {
+  const std::string twice = ImageWithLayers(
+      StrCat("[", LayerJson(), ",", DescriptorJson(kOciLayer, DigestOf('a'), "7"), "]"));
+  EXPECT_THAT(Refusal(twice), HasSubstr("names one digest with two sizes"));
+  EXPECT_TRUE(ParseManifest(twice, "", ManifestRules::kStored).ok());
+  Parsed(ImageWithLayers(StrCat("[", LayerJson(), ",", LayerJson(), "]")));
+}
+
 TEST(ManifestFields, WrongShapesAreNamed) {
   EXPECT_THAT(Refusal(ImageWithLayers("{}")), HasSubstr("layers: must be an array, not an object"));
-  EXPECT_THAT(Refusal(ImageWithLayers("null")), HasSubstr("layers: must be an array, not null"));
   EXPECT_THAT(Refusal(ImageWithLayers("\"x\"")),
               HasSubstr("layers: must be an array, not a string"));
   EXPECT_THAT(Refusal(ImageWithLayers("[[]]")),
@@ -319,8 +384,6 @@ TEST(ManifestFields, WrongShapesAreNamed) {
               HasSubstr("config: must be an object, not an array"));
   EXPECT_THAT(Refusal(R"({"schemaVersion":2,"config":null,"layers":[]})"),
               HasSubstr("config: must be an object, not null"));
-  EXPECT_THAT(Refusal(R"({"schemaVersion":2,"manifests":null})"),
-              HasSubstr("manifests: must be an array"));
   EXPECT_THAT(Refusal(R"({"schemaVersion":2,"manifests":[7]})"),
               HasSubstr("manifests[0]: must be an object"));
   EXPECT_THAT(Refusal(ImageJson(R"(,"subject":"x")")), HasSubstr("subject: must be an object"));
