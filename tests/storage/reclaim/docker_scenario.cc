@@ -276,7 +276,7 @@ void ScenarioStore::PrepareImage(const json::object& operation) {
                                  {"config",
                                   {{"mediaType", "application/vnd.oci.image.config.v1+json"},
                                    {"digest", image.config.ToString()},
-                                   {"size", 1}}},
+                                   {"size", config.size()}}},
                                  {"layers", layers}};
   const std::string bytes = json::serialize(manifest);
   PutManifestRequest request;
