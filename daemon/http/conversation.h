@@ -32,7 +32,7 @@ struct Conversation {
       : connection(of), reader(of, options) {}
 
   size_t held_bytes() const {
-    return (sink == nullptr ? 0 : sink->held_bytes()) +
+    return reader.held_bytes() + (sink == nullptr ? 0 : sink->held_bytes()) +
            (sender.has_value() ? sender->held_bytes() : 0);
   }
 

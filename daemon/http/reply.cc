@@ -148,6 +148,12 @@ uint64_t Reply::length_bytes() const {
   return file != nullptr ? extent.length_bytes : body.size();
 }
 
+size_t Reply::held_bytes() const {
+  size_t bytes = headers.capacity() + body.capacity() + parts.capacity() * sizeof(FilePart);
+  for (const FilePart& part : parts) bytes += part.head.capacity();
+  return bytes;
+}
+
 Reply::Piece Reply::PieceAt(uint64_t offset_bytes) const {
   const auto rest = [](const Extent& of, uint64_t sent) {
     return Extent{of.offset_bytes + sent, of.length_bytes - sent};

@@ -44,6 +44,7 @@ struct Reply {
   void AddDigest(std::string_view text);  // Docker-Content-Digest
   void AddPart(std::string head, const Extent& part);
   uint64_t length_bytes() const;  // of the body
+  size_t held_bytes() const;      // in memory, beside the file
 
   // What is to be sent from `offset_bytes` of the body on, as far as it is in one place: text, or
   // else a part of `file`. Both empty at the end.
@@ -85,7 +86,7 @@ class ReplySender {
   const Reply& reply() const { return reply_; }
   uint64_t body_bytes_sent() const { return body_sent_; }
   // What it keeps in memory, beside the file.
-  size_t held_bytes() const { return head_.capacity() + reply_.body.capacity(); }
+  size_t held_bytes() const { return head_.capacity() + reply_.held_bytes(); }
   Pace& pace() { return pace_; }
 
  private:

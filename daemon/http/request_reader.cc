@@ -126,6 +126,7 @@ void RequestReader::SkipEmptyLines() {
 RequestReader::Head RequestReader::ReadHead(Patience& patience) {
   request_ = Request();
   parser_.reset();
+  head_bytes_ = 0;
   empty_lines_ = 0;
   while (true) {
     SkipEmptyLines();
@@ -163,6 +164,7 @@ RequestReader::Head RequestReader::ReadHead(Patience& patience) {
 RequestReader::Head RequestReader::ParseHead(size_t head_bytes) {
   connection_.header_deadline.reset();
   parser_ = std::make_unique<Parser>();
+  head_bytes_ = head_bytes;
   parser_->beast.header_limit(kMaxHeaderBytes);
   parser_->beast.body_limit(boost::none);  // the handlers know how much they take
   parser_->beast.eager(false);

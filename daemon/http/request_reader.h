@@ -70,6 +70,8 @@ class RequestReader {
   // Reads the next head; the body before it must have been read.
   Head ReadHead(Patience& patience);
   const Request& request() const { return request_; }
+  // What it keeps of the head until the next one: its fields, in the parser and in the request.
+  size_t held_bytes() const { return 2 * head_bytes_; }
   const Refusal& refusal() const { return refusal_; }
 
   struct BodyPart {
@@ -122,6 +124,7 @@ class RequestReader {
 
   std::unique_ptr<Parser> parser_;
   Request request_;
+  size_t head_bytes_ = 0;
   Refusal refusal_;
   int empty_lines_ = 0;  // skipped before this head
   uint64_t left_ = 0;    // of a body of known length

@@ -30,6 +30,31 @@ TEST(JsonString, KeepsUtf8AndReplacesTheRest) {
   }
 }
 
+TEST(Reply, SeveralPartsAreOneBodyAndCountAsMemory) {
+  Reply reply;
+  reply.file = nullptr;  // nothing is read here
+  reply.body = "end";
+  const size_t before = reply.held_bytes();
+  const std::string head(100, 'h');
+  reply.AddPart(head, {1000, 50});
+  reply.AddPart(head, {10, 5});
+  EXPECT_EQ(reply.length_bytes(), 2 * head.size() + 55 + 3);
+  EXPECT_GE(reply.held_bytes(), before + 2 * head.size());
+  EXPECT_EQ(reply.PieceAt(0).text, head);
+  EXPECT_EQ(reply.PieceAt(99).text, "h");
+  EXPECT_EQ(reply.PieceAt(100).text, "");
+  EXPECT_EQ(reply.PieceAt(100).extent.offset_bytes, 1000u);
+  EXPECT_EQ(reply.PieceAt(149).extent.offset_bytes, 1049u);
+  EXPECT_EQ(reply.PieceAt(149).extent.length_bytes, 1u);
+  EXPECT_EQ(reply.PieceAt(150).text, head);
+  EXPECT_EQ(reply.PieceAt(252).extent.offset_bytes, 12u);
+  EXPECT_EQ(reply.PieceAt(252).extent.length_bytes, 3u);
+  EXPECT_EQ(reply.PieceAt(255).text, "end");
+  EXPECT_EQ(reply.PieceAt(257).text, "d");
+  EXPECT_EQ(reply.PieceAt(258).text, "");
+  EXPECT_EQ(reply.PieceAt(258).extent.length_bytes, 0u);
+}
+
 TEST(ErrorReply, IsTheJsonOfTheSpecification) {
   const Reply reply = ErrorReply(404, "BLOB_UNKNOWN", "no \"such\" blob", R"({"digest":"x"})");
   EXPECT_EQ(reply.status, 404);

@@ -317,6 +317,28 @@ TEST_F(HttpWaiting, WhoHoldsMostMemoryGivesWay) {
   EXPECT_EQ(modest->Read().status, 400);  // it was taken, and is no manifest
 }
 
+// So do 700 requests with heads of 60 KB each whose bodies are awaited.
+TEST_F(HttpWaiting, LongHeadsAreMemoryToo) {
+  rlimit descriptors{};
+  getrlimit(RLIMIT_NOFILE, &descriptors);
+  descriptors.rlim_cur = descriptors.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &descriptors);
+  Start();
+  const std::string head =
+      StrCat("PUT /v2/a/manifests/v1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n",
+             "User-Agent: ", std::string(60'000, 'x'), "\r\n\r\n");
+  std::vector<std::unique_ptr<HttpClient>> greedy;
+  for (int i = 0; i < 700; ++i) greedy.push_back(Waiting(head));
+  const auto one_gave_way = [&] {
+    return std::any_of(greedy.begin(), greedy.end(), [](const auto& client) {
+      char byte = 0;
+      return recv(client->descriptor(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0 &&
+             client->Read().status == 503;
+    });
+  };
+  EXPECT_TRUE(Eventually(one_gave_way));
+}
+
 // Standard error goes to a file while it lives.
 class LogCapture {
  public:
