@@ -1,6 +1,7 @@
 #include "daemon/status_mapping.h"
 
 #include "absl/strings/numbers.h"
+#include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/store.h"
 
@@ -74,9 +75,7 @@ DoorError Exhausted(const absl::Status& status, Subject subject, int grpc_code) 
   return {503, kUnavailableCode, grpc_code, true, 5};
 }
 
-}  // namespace
-
-DoorError MapStatus(const absl::Status& status, Subject subject) {
+DoorError MapCode(const absl::Status& status, Subject subject) {
   // absl::StatusCode and grpc::StatusCode have the same numbers.
   const int grpc_code = static_cast<int>(status.code());
   switch (status.code()) {
@@ -113,14 +112,25 @@ DoorError MapStatus(const absl::Status& status, Subject subject) {
   return {500, kUnknownCode, grpc_code, true, 0};
 }
 
+}  // namespace
+
+DoorError MapStatus(const absl::Status& status, Subject subject) {
+  DoorError error = MapCode(status, subject);
+  error.detail_is_private = error.detail_is_private || IsPrivate(status);
+  return error;
+}
+
 std::string ClientMessage(const absl::Status& status, const DoorError& error,
                           std::string_view request_id) {
   if (!error.detail_is_private) return std::string(ToStd(status.message()));
-  const std::string_view what =
-      status.code() == absl::StatusCode::kDataLoss
-          ? "the stored content is damaged; push it again"
-          : (error.retry_after_seconds > 0 ? "the store cannot answer now; try again later"
-                                           : "the store failed");
+  std::string_view what = "the store failed";
+  if (error.http_status == 507) {
+    what = "the disk is full; prune images or add space";
+  } else if (status.code() == absl::StatusCode::kDataLoss) {
+    what = "the stored content is damaged; push it again";
+  } else if (error.retry_after_seconds > 0) {
+    what = "the store cannot answer now; try again later";
+  }
   return StrCat(what, ". The daemon's log has the reason under request ", request_id);
 }
 

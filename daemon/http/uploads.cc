@@ -173,7 +173,7 @@ Reply UploadBody::Ended(Reply failure) {
   answered_ = true;
   if (end_ != End::kWhole) return failure;
   const absl::Status dropped = ingest_->Abort();
-  if (!dropped.ok()) failure.cause = Annotate(failure.cause, ToStd(dropped.message()));
+  failure.cause = Annotate(failure.cause, dropped);
   return failure;
 }
 
@@ -215,7 +215,7 @@ Reply UploadBody::Finish() {
 Reply UploadBody::Fail(const absl::Status& status) {
   if (end_ == End::kWhole) return Ended(BodyError(exchange_, status));
   const absl::Status kept = ingest_->Checkpoint();
-  return Ended(BodyError(exchange_, kept.ok() ? status : Annotate(status, ToStd(kept.message()))));
+  return Ended(BodyError(exchange_, Annotate(status, kept)));
 }
 
 Answer Receive(const Exchange& exchange, std::unique_ptr<Ingest> ingest, UploadBody::End end,

@@ -2,11 +2,17 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/cord.h"
 #include "storage/base/str_cat.h"
 
 namespace varve {
+namespace {
+
+constexpr char kPrivatePayload[] = "varve/private";
+
+}  // namespace
 
 absl::Status Annotate(const absl::Status& status, std::string_view context) {
   if (status.ok()) return status;
@@ -17,13 +23,28 @@ absl::Status Annotate(const absl::Status& status, std::string_view context) {
   return annotated;
 }
 
+absl::Status Annotate(const absl::Status& status, const absl::Status& other) {
+  if (other.ok()) return status;
+  absl::Status annotated = Annotate(status, ToStd(other.message()));
+  return IsPrivate(other) ? Private(std::move(annotated)) : annotated;
+}
+
+absl::Status Private(absl::Status status) {
+  if (!status.ok()) status.SetPayload(kPrivatePayload, absl::Cord());
+  return status;
+}
+
+bool IsPrivate(const absl::Status& status) {
+  return status.GetPayload(kPrivatePayload).has_value();
+}
+
 absl::Status ErrnoToStatus(int error, std::string_view operation) {
   const std::string message = StrCat(operation, ": ", std::strerror(error));
   switch (error) {
     case ENOENT:
-      return absl::NotFoundError(message);
+      return Private(absl::NotFoundError(message));
     case EEXIST:
-      return absl::AlreadyExistsError(message);
+      return Private(absl::AlreadyExistsError(message));
     case ENOSPC:
     case EDQUOT:
       // Goes to clients as it is, so it names no path.
@@ -31,7 +52,7 @@ absl::Status ErrnoToStatus(int error, std::string_view operation) {
     case ENOTEMPTY:
       return absl::FailedPreconditionError(message);
     default:
-      return absl::UnavailableError(message);
+      return Private(absl::UnavailableError(message));
   }
 }
 

@@ -24,10 +24,18 @@ namespace varve {
 
 // Returns `status` with "context: " before its message; OK stays OK. Payloads are kept.
 absl::Status Annotate(const absl::Status& status, std::string_view context);
+// With the message of another failure before its own; private when either is.
+absl::Status Annotate(const absl::Status& status, const absl::Status& other);
+
+// Marks a status whose message names files of this machine: it is for the log, not for clients.
+// Survives Annotate; a status made of its message must be marked again.
+absl::Status Private(absl::Status status);
+bool IsPrivate(const absl::Status& status);
 
 // Turns errno `error` of `operation` (e.g. "open blobs/0/5") into a status: ENOENT is NotFound,
 // EEXIST AlreadyExists, ENOSPC and EDQUOT ResourceExhausted with a sentence for the client,
-// anything else (no descriptors, no memory, I/O errors) Unavailable.
+// anything else (no descriptors, no memory, I/O errors) Unavailable. Private, but for the disk that
+// is full.
 absl::Status ErrnoToStatus(int error, std::string_view operation);
 
 }  // namespace varve

@@ -27,7 +27,7 @@ absl::StatusOr<std::string> InlineFault(RowReads& reads, const Digest& digest, c
 std::string FileFault(BlobFiles& files, const BlobRow& row) {
   const absl::StatusOr<FileStat> stat = files.Stat(row.file);
   if (absl::IsNotFound(stat.status())) return StrCat("its file ", files.Name(row.file), " is gone");
-  if (!stat.ok()) return std::string(stat.status().message());
+  if (!stat.ok()) return StrCat("its file ", files.Name(row.file), " cannot be looked at");
   if (stat->size_bytes == row.size_bytes) return "";
   return StrCat("its file ", files.Name(row.file), " has ", stat->size_bytes, " bytes, not ",
                 row.size_bytes);

@@ -159,7 +159,8 @@ void PruneJobs::End(Job& job, const absl::StatusOr<PruneReport>& report) {
     job.outcome =
         absl::CancelledError(StrCat("the prune was cancelled after ", report->images, " images"));
   }
-  job.info.error = std::string(ToStd(job.outcome.message()));
+  job.info.error = IsPrivate(job.outcome) ? "the store failed; the daemon's log has the reason"
+                                          : std::string(ToStd(job.outcome.message()));
   waiting_.erase(std::find_if(waiting_.begin(), waiting_.end(),
                               [&](const auto& one) { return one.get() == &job; }));
   done_.push_back(job.info);

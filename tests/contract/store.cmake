@@ -54,6 +54,7 @@ varve_test(varve_door_contract_tests LABEL contract TIMEOUT 300
     doors/live_doors.cc
     doors_errors_test.cc
     doors_lease_test.cc
+    doors_private_test.cc
     doors_test.cc
     ../daemon/http_client.cc
     ../daemon/http_fake_store.cc

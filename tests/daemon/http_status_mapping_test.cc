@@ -3,6 +3,7 @@
 #include "daemon/status_mapping.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "storage/base/status.h"
 #include "storage/store.h"
 #include "tests/daemon/oci_codes.h"
 
@@ -74,6 +75,25 @@ TEST(StatusMapping, CodesOf4xxAreThoseOfTheSpecification) {
       EXPECT_TRUE(IsSpecifiedCode(error.oci_code)) << error.oci_code << " for " << code;
     }
   }
+}
+
+// Whatever the code: a status that the disk or the index made names files.
+TEST(StatusMapping, WhatIsMarkedPrivateStaysInTheLog) {
+  for (int code = 1; code <= 16; ++code) {
+    for (const Subject subject :
+         {Subject::kBlob, Subject::kUpload, Subject::kManifest, Subject::kName, Subject::kTag}) {
+      const absl::Status status = Annotate(
+          Private(absl::Status(static_cast<absl::StatusCode>(code), "open /srv/blobs/7")), "push");
+      const DoorError error = MapStatus(status, subject);
+      EXPECT_TRUE(error.detail_is_private) << code;
+      EXPECT_THAT(ClientMessage(status, error, "abc123"), testing::Not(testing::HasSubstr("/srv")));
+    }
+  }
+  const absl::Status both =
+      Annotate(absl::InvalidArgumentError("malformed body"), ErrnoToStatus(5, "write /srv/b"));
+  EXPECT_THAT(std::string(both.message()), testing::HasSubstr("/srv"));
+  EXPECT_THAT(ClientMessage(both, MapStatus(both, Subject::kUpload), "x"),
+              testing::Not(testing::HasSubstr("/srv")));
 }
 
 TEST(StatusMapping, MissingContentOfAManifest) {
