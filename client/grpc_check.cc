@@ -56,6 +56,11 @@ CheckReport FromMessage(const v1::CheckResponse::Report& message) {
   return {message.rows(), message.manifests(), message.files(), message.findings()};
 }
 
+OrphanReport FromMessage(const v1::OrphansResponse& message) {
+  return {message.adopted(),    message.adopted_bytes(), message.kept(),
+          message.kept_bytes(), message.removed(),       message.removed_bytes()};
+}
+
 }  // namespace
 
 absl::StatusOr<CheckReport> GrpcClient::Check(const CheckObserver& observer) {
@@ -89,6 +94,26 @@ absl::StatusOr<CheckReport> GrpcClient::Check(const CheckObserver& observer) {
   RETURN_IF_ERROR(FromGrpc(stream->Finish()));
   if (!report.has_value()) return absl::UnavailableError("the daemon ended without a report");
   return *report;
+}
+
+absl::StatusOr<OrphanReport> GrpcClient::DropOrphans() {
+  v1::OrphansResponse response;
+  RETURN_IF_ERROR(Unary(
+      [&](grpc::ClientContext* context) {
+        return system_->DropOrphans(context, v1::DropOrphansRequest(), &response);
+      },
+      Deadline::kNone));
+  return FromMessage(response);
+}
+
+absl::StatusOr<OrphanReport> GrpcClient::AdoptOrphans() {
+  v1::OrphansResponse response;
+  RETURN_IF_ERROR(Unary(
+      [&](grpc::ClientContext* context) {
+        return system_->AdoptOrphans(context, v1::AdoptOrphansRequest(), &response);
+      },
+      Deadline::kNone));
+  return FromMessage(response);
 }
 
 }  // namespace varve

@@ -88,6 +88,8 @@ class GrpcClient final : public Client {
   absl::StatusOr<RecentActivity> ListActivity() override;
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override;
   absl::StatusOr<CheckReport> Check(const CheckObserver& observer) override;
+  absl::StatusOr<OrphanReport> DropOrphans() override;
+  absl::StatusOr<OrphanReport> AdoptOrphans() override;
   absl::Status WatchEvents(const WatchOptions& options, const EventSink& sink) override;
 
  private:

@@ -177,6 +177,7 @@ absl::StatusOr<DiskUsage> GrpcClient::MeasureDiskUsage() {
   usage.inlined = FromMessage(response.inlined());
   usage.unreferenced = FromMessage(response.unreferenced());
   usage.uploads = FromMessage(response.uploads());
+  usage.orphans = FromMessage(response.orphans());
   usage.index_disk_bytes = response.index_disk_bytes();
   return usage;
 }

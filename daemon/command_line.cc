@@ -16,6 +16,9 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
                "varved");
   app.add_option("--config", line.config_file, "Configuration file (TOML); also VARVE_CONFIG")
       ->type_name("FILE");
+  app.add_option("--accept-loss", line.accept_loss,
+                 "Start although the log of the index is damaged: the ID that the refusal names")
+      ->type_name("ID");
   std::deque<std::string> values;  // CLI11 keeps their addresses
   std::vector<std::pair<std::string, const CLI::Option*>> options;
   for (const ConfigFlag& flag : ConfigFlags()) {

@@ -14,6 +14,7 @@ struct CommandLine {
   std::string answer;         // of --help or --version: print it and exit 0
   bool print_config = false;  // print the effective configuration and exit 0
   std::string config_file;
+  std::string accept_loss;       // of --accept-loss; see EngineOptions
   std::vector<NameValue> flags;  // those that set a key, for ConfigSources
 };
 

@@ -10,6 +10,7 @@
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/catalog/image_filter.h"
+#include "storage/limits.h"
 
 namespace varve {
 namespace {
@@ -30,6 +31,14 @@ absl::Status SetText(std::string& target, std::string_view text) {
 absl::Status SetSize(uint64_t& target, std::string_view text) {
   ASSIGN_OR_RETURN(target, ParseSize(text));
   return absl::OkStatus();
+}
+
+absl::Status SetReserve(Config& config, std::string_view text) {
+  RETURN_IF_ERROR(SetSize(config.reserve_bytes, text));
+  if (config.reserve_bytes >= kMinReserveBytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      StrCat("\"", text, "\" must be at least ", kMinReserveBytes / kMiB,
+             "MiB: less may not let deletions go on when the disk is full"));
 }
 
 absl::Status SetDuration(std::chrono::nanoseconds& target, std::string_view text,
@@ -189,9 +198,10 @@ const ConfigKey kKeys[] = {
     {"store", "min_free", ConfigKind::kSize, "256MiB", "", "", "",
      "Disk space that uploads leave free; an upload that would take it is refused.",
      [](Config& c, std::string_view v) { return SetSize(c.min_free_bytes, v); }},
-    {"store", "reserve", ConfigKind::kSize, "32MiB", "", "", "",
-     "Preallocated space that only deletions may use, so that they work on a full disk.",
-     [](Config& c, std::string_view v) { return SetSize(c.reserve_bytes, v); }},
+    {"store", "reserve", ConfigKind::kSize, "96MiB", "", "", "",
+     "Preallocated space that only deletions may use, so that they work on a full disk; at least\n"
+     "96MiB.",
+     SetReserve},
     {"grpc", "socket", ConfigKind::kText, "/run/varve/varve.sock", "--socket", "PATH",
      "VARVE_SOCKET",
      "Unix socket of the gRPC API, for its owner and the group \"varve\"; its directory is made\n"

@@ -13,6 +13,7 @@
 #include "storage/blob/blob_store.h"
 #include "storage/blob/id_allocator.h"
 #include "storage/blob/ingest_table.h"
+#include "storage/blob/orphans.h"
 #include "storage/blob/removals.h"
 #include "storage/blob/reserve_file.h"
 #include "storage/blob/space.h"
@@ -26,8 +27,8 @@
 #include "storage/catalog/promises.h"
 #include "storage/index/counter.h"
 #include "storage/index/keys.h"
-#include "storage/index/rocksdb_index.h"
 #include "storage/index/rows.h"
+#include "storage/index_opening.h"
 #include "storage/limits.h"
 #include "storage/reclaim/disk_usage.h"
 #include "storage/reclaim/image_removal.h"
@@ -47,6 +48,8 @@ std::string NewUuid(RandomSource& random) {
   return absl::StrFormat("%08x-%04x-%04x-%04x-%012x", high >> 32, (high >> 16) & 0xffff,
                          high & 0xffff, low >> 48, low & 0xffffffffffffull);
 }
+
+std::string ReservePath(const std::string& directory) { return StrCat(directory, "/RESERVE"); }
 
 // Activity that RecentActivity names.
 constexpr int64_t kRecentNanos = 60 * kNanosPerSecond;
@@ -76,7 +79,7 @@ class Engine final : public Store {
         removals_(*index_, files_, unnamed_, *options.clock),
         space_(*options.file_system, directory, {options.max_bytes, options.min_free_bytes},
                stored_bytes),
-        reserve_(*options.file_system, StrCat(directory, "/RESERVE"), options.reserve_bytes),
+        reserve_(*options.file_system, ReservePath(directory), options.reserve_bytes),
         blobs_(
             {*index_, files_, unnamed_, removals_, space_, *options.clock, options.promise_nanos}),
         promises_(*options.clock, options.promise_nanos, options.renew_nanos,
@@ -95,6 +98,7 @@ class Engine final : public Store {
         ingests_({*index_, blobs_, files_, unnamed_, space_, *options.clock, *options.random,
                   catalog_, options.ingest_expiry_nanos, options.large_blob_bytes,
                   options.max_uploads}),
+        orphans_({*index_, files_, blobs_, removals_, space_, *options.clock}),
         reclaimer_({*index_, blobs_, removals_, promises_, space_, *options.clock}),
         prunes_(*options.clock, *options.random,
                 [this](const PruneRequest& request, const PruneObserver& observer) {
@@ -254,6 +258,11 @@ class Engine final : public Store {
                           observer)
         .Run();
   }
+  absl::StatusOr<OrphanReport> DropOrphans() override;
+  absl::StatusOr<OrphanReport> AdoptOrphans(const std::function<bool()>& go_on) override {
+    return orphans_.Adopt(go_on);
+  }
+  StoreHealth Health() override;
   EventLog& events() override { return events_; }
 
   absl::StatusOr<ReclaimReport> Reclaim() override;
@@ -264,7 +273,12 @@ class Engine final : public Store {
 
  private:
   absl::StatusOr<PruneReport> RunPrune(const PruneRequest& request, const PruneObserver& observer);
-  absl::Status RemoveOrphans();
+  // Files that no row names, and that this process did not make: a crash left them.
+  // `reserved`: the id up to which the index had reserved them.
+  absl::Status SettleUnnamedFiles(FileId reserved);
+  void Warn(std::string_view sentence) const {
+    if (options_.warn != nullptr) options_.warn(sentence);
+  }
   absl::Status SaveLowWater();
   absl::Status Sweep(ReclaimReport* report);
   void TakeProblems(ReclaimReport* report) ABSL_LOCKS_EXCLUDED(problems_mutex_);
@@ -312,6 +326,7 @@ class Engine final : public Store {
   Holds holds_;
   Leases leases_;
   IngestTable ingests_;
+  Orphans orphans_;
   Reclaimer reclaimer_;
   PruneJobs prunes_;
 };
@@ -357,7 +372,7 @@ absl::StatusOr<PruneReport> Engine::RunPrune(const PruneRequest& request,
 }
 
 absl::StatusOr<DiskUsage> Engine::MeasureDiskUsage() {
-  return varve::MeasureDiskUsage({ImageParts(), ingests_, *options_.file_system,
+  return varve::MeasureDiskUsage({ImageParts(), ingests_, orphans_, *options_.file_system,
                                   StrCat(directory_, "/index"), StrCat(directory_, "/RESERVE")});
 }
 
@@ -396,9 +411,11 @@ absl::StatusOr<RecentActivity> Engine::ListActivity() {
 }
 
 absl::Status Engine::Recover() {
+  ASSIGN_OR_RETURN(const FileId reserved, ids_.Reserved());  // before more are
   RETURN_IF_ERROR(removals_.Recover());
   RETURN_IF_ERROR(ingests_.Load());
-  RETURN_IF_ERROR(RemoveOrphans());
+  RETURN_IF_ERROR(orphans_.Load());
+  RETURN_IF_ERROR(SettleUnnamedFiles(reserved));
   // What cannot be finished now is tried again, and told, by every Sweep.
   static_cast<void>(catalog_.FinishUnlinking());
   MutexLock lock(reserve_mutex_);
@@ -406,24 +423,44 @@ absl::Status Engine::Recover() {
   return absl::OkStatus();
 }
 
-absl::Status Engine::RemoveOrphans() {
-  FileId low_water = 1;
-  ASSIGN_OR_RETURN(const std::optional<std::string> saved, index_->Get(MetaKey("low_water")));
-  if (saved.has_value()) {
-    ASSIGN_OR_RETURN(low_water, DecodeNumber(*saved));
+absl::Status Engine::SettleUnnamedFiles(FileId reserved) {
+  const bool lost_rows = HasLostRows(*options_.file_system, directory_);
+  ASSIGN_OR_RETURN(const Orphans::Settled settled,
+                   orphans_.SettleUnnamed(ids_, reserved, ingests_.Files(), lost_rows));
+  if (lost_rows) RETURN_IF_ERROR(ForgetLostRows(*options_.file_system, directory_));
+  if (lost_rows || settled.went_back) {
+    Warn(StrCat(lost_rows ? "acknowledged changes of the index were lost: "
+                          : "the index is older than the files under blobs/: ",
+                settled.kept,
+                " files that nothing names are kept for a week; varve fsck --adopt gives back what "
+                "is needed, --drop-orphans removes the rest"));
   }
-  ASSIGN_OR_RETURN(const FileId end, ids_.UpperBound());
-  ASSIGN_OR_RETURN(const std::vector<FileId> files, files_.List(low_water, end));
-  const absl::flat_hash_set<FileId> uploads = ingests_.Files();
-  std::vector<FileId> unnamed;
-  for (const FileId file : files) {
-    if (uploads.contains(file)) continue;
-    ASSIGN_OR_RETURN(const std::optional<std::string> owner, index_->Get(FileKey(file)));
-    if (!owner.has_value()) unnamed.push_back(file);
-  }
-  // Before the low-water mark passes them: a file that came back below it would never be found.
-  RETURN_IF_ERROR(removals_.RemoveUnnamed(std::move(unnamed)));
   return SaveLowWater();
+}
+
+absl::StatusOr<OrphanReport> Engine::DropOrphans() {
+  OrphanReport report;
+  RETURN_IF_ERROR(WithReserve([&]() -> absl::Status {
+    ASSIGN_OR_RETURN(report, orphans_.Drop());
+    return removals_.Finish();
+  }));
+  return report;
+}
+
+StoreHealth Engine::Health() {
+  switch (index_->state()) {
+    case IndexState::kLost:
+      return StoreHealth::kLost;
+    case IndexState::kFailed:
+      return StoreHealth::kDead;
+    case IndexState::kFull:
+      return StoreHealth::kFull;
+    case IndexState::kWorking:
+      break;
+  }
+  const absl::StatusOr<uint64_t> free = options_.file_system->FreeBytes(directory_);
+  const bool full = free.ok() && (*free == 0 || *free < options_.min_free_bytes);
+  return full ? StoreHealth::kFull : StoreHealth::kReady;
 }
 
 absl::Status Engine::SaveLowWater() {
@@ -464,6 +501,7 @@ absl::Status Engine::Sweep(ReclaimReport* report) {
     ingests_.Expire();
     first_error.Update(catalog_.ExpireLinks());
     first_error.Update(ExpireClaims());
+    first_error.Update(orphans_.Expire());
   }
   first_error.Update(catalog_.RemoveEmptyRepositories());
   ingests_.CheckpointIdle();
@@ -538,10 +576,8 @@ absl::Status CheckIndexBelongs(Index& index, const StoreFile& store, FileSystem&
   return index.Run([&](Transaction& txn) { return txn.Put(key, store.uuid); });
 }
 
-}  // namespace
-
-absl::StatusOr<std::unique_ptr<Store>> OpenEngine(const std::string& directory,
-                                                  const EngineOptions& options) {
+absl::StatusOr<std::unique_ptr<Store>> OpenOnce(const std::string& directory,
+                                                const EngineOptions& options) {
   FileSystem& file_system = *options.file_system;
   RETURN_IF_ERROR(file_system.CreateDirectory(directory));
   ASSIGN_OR_RETURN(std::unique_ptr<FileLock> lock, file_system.Lock(StrCat(directory, "/LOCK")));
@@ -549,10 +585,7 @@ absl::StatusOr<std::unique_ptr<Store>> OpenEngine(const std::string& directory,
   const std::string blobs_directory = StrCat(directory, "/blobs");
   RETURN_IF_ERROR(file_system.CreateDirectory(blobs_directory));
   RETURN_IF_ERROR(file_system.SyncDirectory(directory));
-  const std::string index_directory = StrCat(directory, "/index");
-  absl::StatusOr<std::unique_ptr<Index>> index =
-      options.open_index != nullptr ? options.open_index(index_directory)
-                                    : OpenRocksdbIndex(index_directory, RocksdbIndexOptions());
+  absl::StatusOr<std::unique_ptr<Index>> index = OpenIndexOf(directory, options);
   RETURN_IF_ERROR(index.status());
   RETURN_IF_ERROR(CheckIndexBelongs(**index, store, file_system, blobs_directory));
 
@@ -563,6 +596,19 @@ absl::StatusOr<std::unique_ptr<Store>> OpenEngine(const std::string& directory,
                                          *std::move(index), stored_bytes);
   RETURN_IF_ERROR(engine->Recover());
   return engine;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> OpenEngine(const std::string& directory,
+                                                  const EngineOptions& options) {
+  absl::StatusOr<std::unique_ptr<Store>> store = OpenOnce(directory, options);
+  if (!absl::IsResourceExhausted(store.status())) return store;
+  if (!options.file_system->Remove(ReservePath(directory)).ok()) return store;
+  if (options.warn != nullptr) {
+    options.warn("the disk is full; the reserve was given up to open the store");
+  }
+  return OpenOnce(directory, options);
 }
 
 }  // namespace varve

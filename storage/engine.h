@@ -6,11 +6,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "storage/base/clock.h"
 #include "storage/base/file_system.h"
 #include "storage/index/index.h"
+#include "storage/index/rocksdb_index.h"
 #include "storage/limits.h"
 #include "storage/store.h"
 
@@ -32,13 +34,21 @@ struct EngineOptions {
   FileSystem* file_system = &PosixFileSystem();
   Clock* clock = &SystemClock();
   RandomSource* random = &SystemRandom();
-  // Opens the index that lives in the directory `path`; the default is RocksDB.
+  // Told what the operator should know, a sentence at a time; any thread.
+  std::function<void(std::string_view sentence)> warn;
+  // Opens although acknowledged changes are lost, if it is exactly the loss of this id, which the
+  // error of an attempt without it names. See index_opening.h.
+  std::string accept_loss;
+
+  RocksdbIndexOptions index;  // but for `warn` and `accept_loss`
+  // Opens the index that lives in the directory `path` instead; tests.
   std::function<absl::StatusOr<std::unique_ptr<Index>>(const std::string& path)> open_index;
 };
 
 // Opens, or makes, the store in `directory` (its parent must exist). Time does not grow with the
 // store. FailedPrecondition when another process holds it (names its pid) or when a newer version
-// wrote it; DataLoss when STORE or index are damaged.
+// wrote it; DataLoss when STORE or index are damaged. On a full disk the reserve is given up, and
+// opening tried once more.
 absl::StatusOr<std::unique_ptr<Store>> OpenEngine(const std::string& directory,
                                                   const EngineOptions& options);
 

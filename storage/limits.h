@@ -22,6 +22,20 @@ inline constexpr size_t kMaxTransactionBytes = kMiB;
 // is read so, take 1,000 x ~100 B = 100 kB; were all of them inline bytes, 64 MB.
 inline constexpr size_t kMaxBatchReads = kMaxTransactionOperations;
 
+// Rows that the index has in memory and in its log only. A table of them is written out from 7/8 of
+// the buffer on; meanwhile another one fills to half of it, and each of the two families rounds up
+// to a block of 1 MiB: 28 + 16 + 2 MiB.
+inline constexpr uint64_t kIndexWriteBufferBytes = 32 * kMiB;
+inline constexpr uint64_t kMaxIndexMemtableBytes = 46 * kMiB;
+static_assert(kMaxIndexMemtableBytes ==
+              kIndexWriteBufferBytes / 8 * 7 + kIndexWriteBufferBytes / 2 + 2 * kMiB);
+// What the index needs on a disk that was full to be opened again: those rows twice, as tables and
+// as blob files, and 4 MiB for its manifest, options and a new log.
+inline constexpr uint64_t kIndexReopenBytes = 4 * kMiB;
+// [store] reserve: with it given up, a deletion has that room whatever the rows in memory take.
+inline constexpr uint64_t kMinReserveBytes = 96 * kMiB;
+static_assert(kMinReserveBytes >= 2 * kMaxIndexMemtableBytes + kIndexReopenBytes);
+
 // An inline blob is one index value: 64 KiB less its header (storage/FORMAT.md).
 inline constexpr size_t kMaxInlineBlobBytes = 64 * kKiB - 64;
 
@@ -98,6 +112,11 @@ inline constexpr uint64_t kMaxBlobBytes = 8 * 1024 * kGiB;
 
 // File ids are reserved from the index this many at a time; a crash skips at most that many.
 inline constexpr uint64_t kIdBlock = 1024;
+// File ids that are tried when files of that number are there already, which only an index that was
+// replaced under a running daemon leaves: two whole directories.
+inline constexpr uint64_t kMaxTakenIds = 2 * kIdBlock;
+// A file that lost its rows to damage of the index is kept for a week.
+inline constexpr int64_t kOrphanNanos = 7ll * 24 * 3600 * 1'000'000'000;
 // Files of one directory under blobs/: ids that share all but the low 10 bits.
 inline constexpr uint64_t kFilesPerDirectory = 1024;
 

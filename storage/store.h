@@ -16,6 +16,7 @@
 #define VARVE_STORAGE_STORE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -189,6 +190,13 @@ class Store {
   // does not hash content. Takes time in proportion to the store, and little memory. Cancelled when
   // the observer says no.
   virtual absl::StatusOr<CheckReport> Check(const CheckObserver& observer) = 0;
+  // Files that lost their rows because the index was damaged or replaced, kept for a week. Drop
+  // removes them all. Adopt reads and hashes each, and makes those blobs again that something
+  // needs; it takes time in proportion to their bytes, and is cancelled when `go_on` says no.
+  virtual absl::StatusOr<OrphanReport> DropOrphans() = 0;
+  virtual absl::StatusOr<OrphanReport> AdoptOrphans(const std::function<bool()>& go_on) = 0;
+  // Costs no more than a look at the disk's free space, and waits for nobody.
+  virtual StoreHealth Health() = 0;
   // What happened to images since the daemon started; the newest kMaxEvents are kept.
   virtual EventLog& events() = 0;
 

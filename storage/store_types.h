@@ -390,6 +390,7 @@ struct DiskUsage {
   Part inlined;       // blobs in the index
   Part unreferenced;  // of both: blobs that nothing keeps, waiting for the reclaimer
   Part uploads;       // unfinished ones
+  Part orphans;       // files that lost their rows to damage of the index
   uint64_t index_disk_bytes = 0;
   uint64_t reserve_disk_bytes = 0;  // set aside, so that deletions work on a full disk
 };
@@ -432,6 +433,24 @@ struct CheckStep {
 
 // False ends the check.
 using CheckObserver = std::function<bool(const CheckStep& step)>;
+
+// What became of files that had lost their rows.
+struct OrphanReport {
+  uint64_t adopted = 0;  // something needs them: they are blobs again
+  uint64_t adopted_bytes = 0;
+  uint64_t kept = 0;  // nothing needs them now
+  uint64_t kept_bytes = 0;
+  uint64_t removed = 0;
+  uint64_t removed_bytes = 0;
+};
+
+// How the store is, for those who watch the daemon; from good to bad.
+enum class StoreHealth {
+  kReady,
+  kFull,  // the disk is: reads and deletions go on
+  kDead,  // the disk failed: reads go on as far as they can, until the daemon is started again
+  kLost,  // not even reads: the daemon has to be started again now
+};
 
 struct ReclaimReport {
   uint64_t blobs = 0;        // records removed

@@ -18,6 +18,8 @@ namespace {
 struct FsckArguments {
   bool quiet = false;
   bool json = false;
+  bool drop_orphans = false;
+  bool adopt = false;
 };
 
 std::string_view KindName(CheckFinding::Kind kind) {
@@ -79,7 +81,39 @@ std::string ReportText(const CheckReport& report, bool json) {
       .Line();
 }
 
+std::string FilesText(uint64_t count, uint64_t bytes) {
+  return StrCat(count, count == 1 ? " file (" : " files (", HumanSize(bytes), ")");
+}
+
+std::string OrphansText(const OrphanReport& report, const FsckArguments& arguments) {
+  if (arguments.json) {
+    return JsonObject()
+        .Add("adopted", report.adopted)
+        .Add("adopted_bytes", report.adopted_bytes)
+        .Add("kept", report.kept)
+        .Add("kept_bytes", report.kept_bytes)
+        .Add("removed", report.removed)
+        .Add("removed_bytes", report.removed_bytes)
+        .Line();
+  }
+  if (arguments.drop_orphans) {
+    return StrCat("Removed ", FilesText(report.removed, report.removed_bytes), "\n");
+  }
+  return StrCat("Adopted ", FilesText(report.adopted, report.adopted_bytes), "; nothing needs ",
+                FilesText(report.kept, report.kept_bytes), ", kept until a week old\n");
+}
+
+// Files that lost their rows to damage of the index.
+absl::Status SettleOrphans(Session& session, const FsckArguments& arguments) {
+  ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  ASSIGN_OR_RETURN(const OrphanReport report,
+                   arguments.adopt ? client->AdoptOrphans() : client->DropOrphans());
+  Print(OrphansText(report, arguments));
+  return absl::OkStatus();
+}
+
 absl::Status Fsck(Session& session, const FsckArguments& arguments) {
+  if (arguments.drop_orphans || arguments.adopt) return SettleOrphans(session, arguments);
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
   Progress progress(ProgressOnStandardError(arguments.quiet));
   const Progress::Row row = progress.Add("store", std::nullopt, "checking");
@@ -112,9 +146,18 @@ void AddFsck(CLI::App& group, Session& session) {
       "Look for what is wrong in the store, while the daemon serves: whether all that tags, "
       "images, holds and leases need is there and kept, and nothing else is kept for ever. "
       "Repairs nothing, and does not read the bytes of layers. Exit code 3 when there are "
-      "findings");
+      "findings. After damage of the index, --adopt and --drop-orphans settle the files that it "
+      "left without a name, and check nothing");
   command->add_flag("-q,--quiet", arguments->quiet, "Show no progress");
   command->add_flag("--json", arguments->json, "One JSON object a finding, the report last");
+  CLI::Option* const adopt = command->add_flag(
+      "--adopt", arguments->adopt,
+      "Read the files that damage of the index left without a name, and make those blobs again "
+      "that an image, a hold or a lease needs");
+  command
+      ->add_flag("--drop-orphans", arguments->drop_orphans,
+                 "Remove the files that damage of the index left without a name")
+      ->excludes(adopt);
   command->callback([&session, arguments] {
     session.action = [&session, arguments] { return Fsck(session, *arguments); };
   });

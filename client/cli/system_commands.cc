@@ -82,6 +82,7 @@ std::string UsageJson(const DiskUsage& usage) {
       .AddJson("inlined", PartJson(usage.inlined))
       .AddJson("unreferenced", PartJson(usage.unreferenced))
       .AddJson("uploads", PartJson(usage.uploads))
+      .AddJson("orphans", PartJson(usage.orphans))
       .Add("index_disk_bytes", usage.index_disk_bytes)
       .Line();
 }
@@ -102,14 +103,21 @@ std::string UsageTable(const DiskUsage& usage) {
   const uint64_t image_bytes = usage.tagged.disk_bytes + usage.dangling.disk_bytes;
   const uint64_t loose_reclaimable = usage.dangling.disk_bytes + usage.unreferenced.disk_bytes;
   Table table({"TYPE", "TOTAL", "ACTIVE", "SIZE", "RECLAIMABLE"});
-  return table.Format(
-      {{"Images", StrCat(usage.tagged.count + usage.dangling.count), StrCat(usage.tagged.count),
-        HumanSize(image_bytes), Reclaimable(usage.dangling.disk_bytes, image_bytes)},
-       {"Blobs (files)", StrCat(usage.loose.count), "-", HumanSize(usage.loose.disk_bytes),
-        Reclaimable(loose_reclaimable, usage.loose.disk_bytes)},
-       {"Blobs (index)", StrCat(usage.inlined.count), "-", HumanSize(usage.index_disk_bytes), "-"},
-       {"Uploads", StrCat(usage.uploads.count), StrCat(usage.uploads.count),
-        HumanSize(usage.uploads.disk_bytes), "-"}});
+  std::vector<std::vector<std::string>> rows = {
+      {"Images", StrCat(usage.tagged.count + usage.dangling.count), StrCat(usage.tagged.count),
+       HumanSize(image_bytes), Reclaimable(usage.dangling.disk_bytes, image_bytes)},
+      {"Blobs (files)", StrCat(usage.loose.count), "-", HumanSize(usage.loose.disk_bytes),
+       Reclaimable(loose_reclaimable, usage.loose.disk_bytes)},
+      {"Blobs (index)", StrCat(usage.inlined.count), "-", HumanSize(usage.index_disk_bytes), "-"},
+      {"Uploads", StrCat(usage.uploads.count), StrCat(usage.uploads.count),
+       HumanSize(usage.uploads.disk_bytes), "-"}};
+  // Only after damage of the index.
+  if (usage.orphans.count > 0) {
+    rows.push_back({"Orphans", StrCat(usage.orphans.count), "-",
+                    HumanSize(usage.orphans.disk_bytes),
+                    Reclaimable(usage.orphans.disk_bytes, usage.orphans.disk_bytes)});
+  }
+  return table.Format(rows);
 }
 
 std::vector<std::string> PartRow(const std::string& name, const DiskUsage::Part& part) {
@@ -118,15 +126,17 @@ std::vector<std::string> PartRow(const std::string& name, const DiskUsage::Part&
 
 std::string DetailedUsageTable(const DiskUsage& usage) {
   Table table({"PART", "COUNT", "AS PUSHED", "ON DISK"});
+  std::vector<std::vector<std::string>> rows = {
+      PartRow("Tagged images", usage.tagged),
+      PartRow("Dangling images", usage.dangling),
+      PartRow("Blobs (files)", usage.loose),
+      PartRow("Blobs (index)", usage.inlined),
+      PartRow("Unreferenced blobs", usage.unreferenced),
+      PartRow("Uploads", usage.uploads),
+      {"Index", "-", "-", HumanSize(usage.index_disk_bytes)}};
+  if (usage.orphans.count > 0) rows.push_back(PartRow("Orphans", usage.orphans));
   return StrCat(Counted(usage.repositories, "repository, ", "repositories, "),
-                Counted(usage.tags, "tag\n\n", "tags\n\n"),
-                table.Format({PartRow("Tagged images", usage.tagged),
-                              PartRow("Dangling images", usage.dangling),
-                              PartRow("Blobs (files)", usage.loose),
-                              PartRow("Blobs (index)", usage.inlined),
-                              PartRow("Unreferenced blobs", usage.unreferenced),
-                              PartRow("Uploads", usage.uploads),
-                              {"Index", "-", "-", HumanSize(usage.index_disk_bytes)}}));
+                Counted(usage.tags, "tag\n\n", "tags\n\n"), table.Format(rows));
 }
 
 // "10m0s": exactly, where HumanDuration would say "About a minute".

@@ -17,6 +17,8 @@ constexpr CallKind kListRepositories{"Repositories.List", Subject::kName, false}
 constexpr CallKind kInfo{"System.Info", Subject::kName, false};
 constexpr CallKind kListActivity{"System.ListActivity", Subject::kName, false};
 constexpr CallKind kDiskUsage{"System.DiskUsage", Subject::kName, false};
+constexpr CallKind kDropOrphans{"System.DropOrphans", Subject::kName, false};
+constexpr CallKind kAdoptOrphans{"System.AdoptOrphans", Subject::kName, false};
 
 // Each walks the whole index and keeps a worker busy meanwhile.
 constexpr int kMaxMeasurements = 4;
@@ -94,7 +96,20 @@ absl::Status MeasureDiskUsage(Store& store, v1::DiskUsageResponse* response) {
   FillPart(usage.inlined, response->mutable_inlined());
   FillPart(usage.unreferenced, response->mutable_unreferenced());
   FillPart(usage.uploads, response->mutable_uploads());
+  FillPart(usage.orphans, response->mutable_orphans());
   response->set_index_disk_bytes(usage.index_disk_bytes);
+  return absl::OkStatus();
+}
+
+absl::Status FillOrphans(const absl::StatusOr<OrphanReport>& report,
+                         v1::OrphansResponse* response) {
+  RETURN_IF_ERROR(report.status());
+  response->set_adopted(report->adopted);
+  response->set_adopted_bytes(report->adopted_bytes);
+  response->set_kept(report->kept);
+  response->set_kept_bytes(report->kept_bytes);
+  response->set_removed(report->removed);
+  response->set_removed_bytes(report->removed_bytes);
   return absl::OkStatus();
 }
 
@@ -146,6 +161,25 @@ class SystemService final : public v1::System::CallbackService {
   grpc::ServerWriteReactor<v1::CheckResponse>* Check(grpc::CallbackServerContext* context,
                                                      const v1::CheckRequest* /*request*/) override {
     return NewCheckStream(door_, context);
+  }
+
+  grpc::ServerUnaryReactor* DropOrphans(grpc::CallbackServerContext* context,
+                                        const v1::DropOrphansRequest* request,
+                                        v1::OrphansResponse* response) override {
+    return AnswerUnary(door_, kDropOrphans, context, request, response,
+                       [&store = door_.store](const auto&, auto* out) {
+                         return FillOrphans(store.DropOrphans(), out);
+                       });
+  }
+
+  grpc::ServerUnaryReactor* AdoptOrphans(grpc::CallbackServerContext* context,
+                                         const v1::AdoptOrphansRequest* request,
+                                         v1::OrphansResponse* response) override {
+    return AnswerUnary(door_, kAdoptOrphans, context, request, response,
+                       [&store = door_.store, context](const auto&, auto* out) {
+                         const auto go_on = [context] { return !context->IsCancelled(); };
+                         return FillOrphans(store.AdoptOrphans(go_on), out);
+                       });
   }
 
   grpc::ServerWriteReactor<v1::EventsResponse>* Events(grpc::CallbackServerContext* context,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -15,6 +17,18 @@ namespace {
 constexpr size_t kMaxRememberedRanges = 1024;
 
 std::string RangeName(FileId id) { return absl::StrFormat("%06x", id / kFilesPerDirectory); }
+
+// Which directory of ids this is; nullopt for anything else.
+std::optional<uint64_t> ParseRangeName(std::string_view name) {
+  constexpr uint64_t kMaxRange = std::numeric_limits<FileId>::max() / kFilesPerDirectory - 1;
+  uint64_t range = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), range, 16);
+  const bool number = error == std::errc() && end == name.data() + name.size();
+  if (!number || range > kMaxRange || RangeName(range * kFilesPerDirectory) != name) {
+    return std::nullopt;
+  }
+  return range;
+}
 
 // The id that a file name written by Path() stands for; 0 for anything else.
 FileId ParseFileName(std::string_view name) {
@@ -126,9 +140,7 @@ absl::Status BlobFiles::VisitEntries(
   for (const std::string& range : ranges) {
     const absl::StatusOr<std::vector<std::string>> files =
         file_system_.List(StrCat(directory_, "/", range));
-    FileId number = 0;
-    std::from_chars(range.data(), range.data() + range.size(), number, 16);
-    const bool is_range = RangeName(number * kFilesPerDirectory) == range;
+    const bool is_range = ParseRangeName(range).has_value();
     if (is_range) RETURN_IF_ERROR(files.status());
     if (!files.ok()) {  // nothing of the store
       RETURN_IF_ERROR(visit(range, 0));
@@ -141,6 +153,16 @@ absl::Status BlobFiles::VisitEntries(
     }
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<FileId> BlobFiles::EndOfRanges() {
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, file_system_.List(directory_));
+  FileId end = 1;
+  for (const std::string& name : names) {
+    const std::optional<uint64_t> range = ParseRangeName(name);
+    if (range.has_value()) end = std::max(end, (*range + 1) * kFilesPerDirectory);
+  }
+  return end;
 }
 
 absl::StatusOr<std::vector<FileId>> BlobFiles::List(FileId first, FileId end) {

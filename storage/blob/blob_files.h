@@ -54,6 +54,9 @@ class BlobFiles {
   absl::Status VisitEntries(
       const std::function<absl::Status(const std::string& name, FileId id)>& visit);
 
+  // The first id above those of every directory under blobs/; 1 when there is none.
+  absl::StatusOr<FileId> EndOfRanges();
+
   // Ids of the files that exist with first <= id < end; reads the directories of that range only.
   absl::StatusOr<std::vector<FileId>> List(FileId first, FileId end);
 

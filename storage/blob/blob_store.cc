@@ -211,11 +211,10 @@ absl::StatusOr<BlobStore::NewBlob> BlobStore::Stage(const Digest& digest, std::s
     blob.inline_bytes = bytes;
     return blob;
   }
-  ASSIGN_OR_RETURN(blob.file, parts_.unnamed.Allocate());
-  absl::StatusOr<std::unique_ptr<WritableFile>> file = parts_.files.Create(blob.file);
-  absl::Status status = file.status();
-  if (status.ok()) status = (*file)->WriteAt(0, bytes);
-  if (status.ok()) status = (*file)->Sync();
+  ASSIGN_OR_RETURN(const UnnamedFiles::NewFile created, parts_.unnamed.Create(parts_.files));
+  blob.file = created.id;
+  absl::Status status = created.file->WriteAt(0, bytes);
+  if (status.ok()) status = created.file->Sync();
   if (status.ok()) status = parts_.files.SyncEntry(blob.file);
   if (!status.ok()) {
     Discard(blob.file);

@@ -9,6 +9,11 @@
 #include "storage/limits.h"
 
 namespace varve {
+namespace {
+
+constexpr char kNextId[] = "next_id";
+
+}  // namespace
 
 absl::StatusOr<uint64_t> IdAllocator::Next() {
   MutexLock lock(mutex_);
@@ -22,8 +27,29 @@ absl::StatusOr<uint64_t> IdAllocator::UpperBound() {
   return next_;
 }
 
+absl::StatusOr<uint64_t> IdAllocator::Reserved() {
+  ASSIGN_OR_RETURN(const std::optional<std::string> value, index_.Get(MetaKey(kNextId)));
+  if (!value.has_value()) return uint64_t{1};
+  return DecodeNumber(*value);
+}
+
+absl::Status IdAllocator::RaiseTo(uint64_t id) {
+  MutexLock lock(mutex_);
+  next_ = reserved_end_ = 0;  // what was reserved lies below, perhaps
+  const std::string key = MetaKey(kNextId);
+  return index_.Run([&](Transaction& txn) -> absl::Status {
+    ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                     txn.GetForUpdate(key, Guard::kExclusive));
+    if (value.has_value()) {
+      ASSIGN_OR_RETURN(const uint64_t next, DecodeNumber(*value));
+      if (next >= id) return absl::OkStatus();
+    }
+    return txn.Put(key, EncodeNumber(id));
+  });
+}
+
 absl::Status IdAllocator::ReserveBlock() {
-  const std::string key = MetaKey("next_id");
+  const std::string key = MetaKey(kNextId);
   uint64_t begin = 0;
   RETURN_IF_ERROR(index_.Run([&](Transaction& txn) -> absl::Status {
     ASSIGN_OR_RETURN(const std::optional<std::string> value,

@@ -23,6 +23,12 @@ class IdAllocator {
   // No id at or above it was ever given out.
   absl::StatusOr<uint64_t> UpperBound() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // The same, as the index says it; reserves nothing.
+  absl::StatusOr<uint64_t> Reserved();
+
+  // Before the first id is given out: none below `id` will be.
+  absl::Status RaiseTo(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
+
  private:
   absl::Status ReserveBlock() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

@@ -79,8 +79,9 @@ absl::Status IngestBytes::OpenFile() {
     reserved_bytes_ = size_bytes();
     return file_->Truncate(size_bytes());
   }
-  ASSIGN_OR_RETURN(file_id_, parts_.unnamed.Allocate());
-  ASSIGN_OR_RETURN(file_, parts_.files.Create(file_id_));
+  ASSIGN_OR_RETURN(UnnamedFiles::NewFile created, parts_.unnamed.Create(parts_.files));
+  file_id_ = created.id;
+  file_ = std::move(created.file);
   return absl::OkStatus();
 }
 

@@ -17,8 +17,8 @@ class ReserveFile {
   ReserveFile(FileSystem& file_system, std::string path, uint64_t size_bytes)
       : file_system_(file_system), path_(std::move(path)), size_bytes_(size_bytes) {}
 
-  // Takes the space if it is not taken; a disk that has none is no error, the next call tries
-  // again.
+  // Takes the space if it is not taken, or what is missing of it; a disk that has none is no error,
+  // the next call tries again.
   void Take();
   // Gives the space back to the disk.
   void GiveUp();

@@ -5,14 +5,22 @@
 
 namespace varve {
 
+std::string Space::Advice() const {
+  const uint64_t bytes = orphan_bytes_.load(std::memory_order_relaxed);
+  if (bytes == 0) return "";
+  return StrCat("; ", bytes,
+                " bytes are files that damage of the index left without a name, which ",
+                "`varve fsck --drop-orphans` removes");
+}
+
 absl::Status Space::Take(uint64_t bytes) {
   const uint64_t before = Change(bytes);
   if (limits_.max_bytes != 0 &&
       (before > limits_.max_bytes || bytes > limits_.max_bytes - before)) {
     Release(bytes);
-    return absl::ResourceExhaustedError(
-        StrCat("the store is full: ", bytes, " more bytes would pass its limit of ",
-               limits_.max_bytes, " ([store] max_bytes); prune images or raise the limit"));
+    return absl::ResourceExhaustedError(StrCat(
+        "the store is full: ", bytes, " more bytes would pass its limit of ", limits_.max_bytes,
+        " ([store] max_bytes); prune images or raise the limit", Advice()));
   }
   if (limits_.min_free_bytes != 0) {
     const absl::StatusOr<uint64_t> free = file_system_.FreeBytes(directory_);
@@ -20,9 +28,9 @@ absl::Status Space::Take(uint64_t bytes) {
         free.ok() && (*free < limits_.min_free_bytes || *free - limits_.min_free_bytes < bytes);
     if (too_little) {
       Release(bytes);
-      return absl::ResourceExhaustedError(
-          StrCat("the disk is full: ", bytes, " more bytes would leave less than ",
-                 limits_.min_free_bytes, " free ([store] min_free); prune images or add space"));
+      return absl::ResourceExhaustedError(StrCat(
+          "the disk is full: ", bytes, " more bytes would leave less than ", limits_.min_free_bytes,
+          " free ([store] min_free); prune images or add space", Advice()));
     }
   }
   return absl::OkStatus();

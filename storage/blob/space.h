@@ -35,6 +35,16 @@ class Space {
   // Whether less than min_free is left, so that uploads are refused; asks the file system.
   bool IsBelowMinFree() const;
 
+  // Files that lost their rows: part of used_bytes(), and named by whoever finds no room.
+  void AddOrphan(uint64_t bytes) {
+    Add(bytes);
+    orphan_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  }
+  void ReleaseOrphan(uint64_t bytes) {
+    orphan_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+    Release(bytes);
+  }
+
   // Blob bytes held or promised to uploads. Never less than none, whatever the statistics say.
   uint64_t used_bytes() const { return AtLeastNone(used_bytes_.load(std::memory_order_relaxed)); }
 
@@ -51,7 +61,11 @@ class Space {
   FileSystem& file_system_;
   const std::string directory_;
   const Limits limits_;
+  // What to do about a store that is full.
+  std::string Advice() const;
+
   std::atomic<int64_t> used_bytes_;
+  std::atomic<uint64_t> orphan_bytes_ = 0;
 };
 
 }  // namespace varve

@@ -4,13 +4,17 @@
 #define VARVE_STORAGE_BLOB_UNNAMED_FILES_H_
 
 #include <algorithm>
+#include <memory>
 #include <set>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "storage/base/mutex.h"
 #include "storage/base/status.h"
+#include "storage/blob/blob_files.h"
 #include "storage/blob/id_allocator.h"
 #include "storage/index/keys.h"
+#include "storage/limits.h"
 
 namespace varve {
 
@@ -24,6 +28,23 @@ class UnnamedFiles {
     ASSIGN_OR_RETURN(const FileId file, ids_.Next());
     unnamed_.insert(file);
     return file;
+  }
+
+  // A new file under an id of its own. Ids whose files are there already are skipped.
+  struct NewFile {
+    FileId id = 0;
+    std::unique_ptr<WritableFile> file;
+  };
+  absl::StatusOr<NewFile> Create(BlobFiles& files) ABSL_LOCKS_EXCLUDED(mutex_) {
+    for (uint64_t taken = 0; taken <= kMaxTakenIds; ++taken) {
+      ASSIGN_OR_RETURN(const FileId id, Allocate());
+      absl::StatusOr<std::unique_ptr<WritableFile>> file = files.Create(id);
+      if (file.ok()) return NewFile{id, *std::move(file)};
+      Settle(id);  // this process made no such file
+      if (!absl::IsAlreadyExists(file.status())) return file.status();
+    }
+    return absl::UnavailableError(
+        "the files under blobs/ are newer than the index; start the daemon again");
   }
 
   // A committed row names the file now, or it is gone for good.

@@ -57,7 +57,7 @@ absl::Status VisitRows(Index& index, std::string_view prefix, size_t page_rows,
   std::string after;
   for (;;) {
     ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
-                     index.Scan(PrefixRange(prefix, after), page_rows));
+                     index.Walk(PrefixRange(prefix, after), page_rows));
     for (const KeyValue& row : rows) {
       ASSIGN_OR_RETURN(const bool go_on, visit(row));
       if (!go_on) return absl::OkStatus();

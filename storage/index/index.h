@@ -94,9 +94,20 @@ class Transaction {
   virtual bool conflicted() const = 0;
 };
 
+// From bad to worse.
+enum class IndexState {
+  kWorking,
+  kFull,    // the disk is: nothing is written until there is room
+  kFailed,  // the disk failed: nothing is written by this process any more, reads may go on
+  kLost,    // not even reads
+};
+
 class Index {
  public:
   virtual ~Index() = default;
+
+  // Waits for nothing.
+  virtual IndexState state() const { return IndexState::kWorking; }
 
   virtual std::unique_ptr<Transaction> Begin() = 0;
 
@@ -105,6 +116,11 @@ class Index {
   virtual absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) = 0;
   virtual absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) = 0;
   virtual absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) = 0;
+  // The same for one who goes through many rows once, in large pages: what others have cached
+  // stays.
+  virtual absl::StatusOr<std::vector<KeyValue>> Walk(const KeyRange& range, size_t limit) {
+    return Scan(range, limit);
+  }
 
   // Begins, calls `fn`, commits. Repeats on conflict and on an unknown outcome, with jittered
   // back-off, so `fn` must have no side effects and its effect must be idempotent: run on top of

@@ -9,6 +9,7 @@ namespace {
 constexpr char kLeaseTable = 'a';
 constexpr char kBlobTable = 'b';
 constexpr char kCondemnedTable = 'c';
+constexpr char kOrphanTable = 'd';
 constexpr char kEdgeTable = 'e';
 constexpr char kFileTable = 'f';
 constexpr char kIngestTable = 'g';
@@ -83,6 +84,8 @@ std::string BlobKey(const Digest& digest) { return DigestTableKey(kBlobTable, di
 std::string InlineKey(const Digest& digest) { return DigestTableKey(kInlineTable, digest); }
 std::string FileKey(FileId file) { return NumberTableKey(kFileTable, file); }
 std::string IngestKey(std::string_view id) { return NameTableKey(kIngestTable, id); }
+std::string OrphanKey(FileId file) { return NumberTableKey(kOrphanTable, file); }
+
 std::string RemovingKey(FileId file) { return NumberTableKey(kRemovingTable, file); }
 std::string RepositoryKey(std::string_view name) { return NameTableKey(kRepositoryTable, name); }
 std::string RepositoryNameKey(RepositoryId repository) {
@@ -198,6 +201,7 @@ std::string ReferrerPrefix(RepositoryId repository, const Digest& subject) {
 }
 std::string IngestPrefix() { return std::string(1, kIngestTable); }
 std::string RemovingPrefix() { return std::string(1, kRemovingTable); }
+std::string OrphanPrefix() { return std::string(1, kOrphanTable); }
 std::string CondemnedPrefix() { return std::string(1, kCondemnedTable); }
 std::string RepositoryPrefix() { return std::string(1, kRepositoryTable); }
 std::string LinkExpiryPrefix() { return std::string(1, kLinkExpiryTable); }
@@ -320,6 +324,10 @@ bool ParseUnlinkingKey(std::string_view key, RepositoryId* repository, Digest* m
 
 bool ParseRemovingKey(std::string_view key, FileId* file) {
   return ConsumeTable(&key, kRemovingTable) && ConsumeU64(&key, file) && key.empty();
+}
+
+bool ParseOrphanKey(std::string_view key, FileId* file) {
+  return ConsumeTable(&key, kOrphanTable) && ConsumeU64(&key, file) && key.empty();
 }
 
 }  // namespace varve

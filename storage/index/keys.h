@@ -35,6 +35,7 @@ std::string InlineKey(const Digest& digest);  // bytes of an inline blob
 std::string FileKey(FileId file);             // which blob a file holds
 std::string IngestKey(std::string_view id);   // a resumable upload
 std::string RemovingKey(FileId file);         // a file on its way out
+std::string OrphanKey(FileId file);           // a file that lost its rows, kept for a while
 std::string CondemnedKey(int64_t not_before, const Digest& digest);
 std::string RepositoryKey(std::string_view name);
 std::string RepositoryNameKey(RepositoryId repository);  // its name, by id
@@ -72,6 +73,7 @@ std::string MemberPrefix(RepositoryId repository);
 std::string ReferrerPrefix(RepositoryId repository, const Digest& subject);
 std::string IngestPrefix();
 std::string RemovingPrefix();
+std::string OrphanPrefix();
 std::string CondemnedPrefix();
 std::string RepositoryPrefix();
 std::string LinkPrefix(RepositoryId repository);
@@ -110,6 +112,7 @@ bool ParseLinkExpiryKey(std::string_view key, int64_t* expires, RepositoryId* re
 bool ParseClaimExpiryKey(std::string_view key, EdgeKind* kind, int64_t* expires, std::string* name);
 bool ParseUnlinkingKey(std::string_view key, RepositoryId* repository, Digest* manifest);
 bool ParseRemovingKey(std::string_view key, FileId* file);
+bool ParseOrphanKey(std::string_view key, FileId* file);
 
 }  // namespace varve
 

@@ -184,6 +184,25 @@ absl::StatusOr<LinkRow> LinkRow::Decode(std::string_view value) {
   return row;
 }
 
+std::string OrphanRow::Encode() const {
+  std::string out = NewRow();
+  AppendU64(&out, size_bytes);
+  AppendU64(&out, disk_bytes);
+  AppendU64(&out, static_cast<uint64_t>(found_nanos));
+  return out;
+}
+
+absl::StatusOr<OrphanRow> OrphanRow::Decode(std::string_view value) {
+  ByteReader reader(value);
+  OrphanRow row;
+  const uint8_t version = reader.U8();
+  row.size_bytes = reader.U64();
+  row.disk_bytes = reader.U64();
+  row.found_nanos = reader.I64();
+  if (!reader.done() || version != kRowVersion) return Malformed("orphan");
+  return row;
+}
+
 std::string HoldRow::Encode() const {
   std::string out = NewRow();
   manifest.AppendKey(&out);

@@ -87,6 +87,16 @@ struct LinkRow {
   static absl::StatusOr<LinkRow> Decode(std::string_view value);
 };
 
+// A file that lost its rows; kept for kOrphanNanos.
+struct OrphanRow {
+  uint64_t size_bytes = 0;
+  uint64_t disk_bytes = 0;  // that it takes
+  int64_t found_nanos = 0;
+
+  std::string Encode() const;
+  static absl::StatusOr<OrphanRow> Decode(std::string_view value);
+};
+
 // "A container uses this image."
 struct HoldRow {
   Digest manifest;

@@ -47,6 +47,7 @@ class UsageWalk {
       usage_.tagged.*bytes -= std::min(usage_.tagged.*bytes, usage_.dangling.*bytes);
     }
     usage_.uploads = parts_.ingests.Usage();
+    usage_.orphans = parts_.orphans.Usage();
     RETURN_IF_ERROR(CountIndex());
     const absl::StatusOr<FileStat> reserve = parts_.file_system.Stat(parts_.reserve_file);
     if (reserve.ok()) usage_.reserve_disk_bytes = reserve->allocated_bytes;  // else given up

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "storage/base/file_system.h"
 #include "storage/blob/ingest_table.h"
+#include "storage/blob/orphans.h"
 #include "storage/reclaim/dangling_set.h"
 #include "storage/store.h"
 
@@ -17,6 +18,7 @@ namespace varve {
 struct DiskUsageParts {
   DanglingSet::Parts images;
   IngestTable& ingests;
+  Orphans& orphans;
   FileSystem& file_system;
   std::string index_directory;
   std::string reserve_file;

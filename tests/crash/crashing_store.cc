@@ -25,7 +25,10 @@ CrashingStore::CrashingStore(const Sabotage& sabotage, EngineOptions options)
   options_.file_system = wrapped_ != nullptr ? wrapped_.get() : &disk_;
   options_.clock = &clock_;
   options_.random = &random_;
-  options_.open_index = [this](const std::string& path) { return OpenIndex(path); };
+  options_.index = IndexOptions();
+  if (sabotage_.index) {
+    options_.open_index = [this](const std::string& path) { return OpenIndex(path); };
+  }
 }
 
 EngineOptions CrashingStore::ShortPromises() {
@@ -34,10 +37,15 @@ EngineOptions CrashingStore::ShortPromises() {
   return options;
 }
 
-absl::StatusOr<std::unique_ptr<Index>> CrashingStore::OpenIndex(const std::string& path) {
+RocksdbIndexOptions CrashingStore::IndexOptions() {
   RocksdbIndexOptions options;
   options.cache_bytes = 4 * kMiB;
   options.file_system = NewMemoryRocksdbFileSystem(disk_);
+  return options;
+}
+
+absl::StatusOr<std::unique_ptr<Index>> CrashingStore::OpenIndex(const std::string& path) {
+  const RocksdbIndexOptions options = IndexOptions();
   ASSIGN_OR_RETURN(std::unique_ptr<Index> index, OpenRocksdbIndex(path, options));
   if (sabotage_.index) index = sabotage_.index(std::move(index), *options_.file_system);
   return index;

@@ -44,6 +44,7 @@ class CrashingStore {
   // Loses the power if it is still on, and starts the disk again. The store is closed afterwards.
   void PowerCycle(Survival survival, uint64_t seed);
 
+  EngineOptions& options() { return options_; }  // of the next Open
   bool is_open() const { return store_ != nullptr; }
   Store& store() { return *store_; }
   MemoryFileSystem& disk() { return disk_; }
@@ -57,6 +58,7 @@ class CrashingStore {
   absl::StatusOr<std::vector<KeyValue>> IndexRows();
 
  private:
+  RocksdbIndexOptions IndexOptions();
   absl::StatusOr<std::unique_ptr<Index>> OpenIndex(const std::string& path);
 
   const Sabotage sabotage_;

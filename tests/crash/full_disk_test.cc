@@ -3,9 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <limits>
-#include <thread>
+#include <string>
+#include <vector>
 
 #include "storage/limits.h"
 #include "tests/crash/crashing_store.h"
@@ -160,13 +160,7 @@ TEST_F(FullDiskTest, AFullLogFailsThePushAndHealsWhenThereIsRoom) {
   EXPECT_EQ(pushed.code(), absl::StatusCode::kResourceExhausted) << pushed;
   ExpectServesWhatItHad();
   disk().SetCapacity(kUnlimited);
-  // Healing is tried a few times a second.
-  absl::Status again = absl::UnknownError("");
-  for (int i = 0; i < 20 && !again.ok(); ++i) {
-    again = PushBlob(crashing_->store(), kApp, blob_);
-    if (!again.ok()) std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }
-  ASSERT_EQ(again, absl::OkStatus());
+  ASSERT_EQ(PushBlob(crashing_->store(), kApp, blob_), absl::OkStatus());
   ExpectPushWorks();
 }
 
@@ -196,6 +190,140 @@ TEST_F(FullDiskTest, TheReserveLetsDeletionsWorkAndPushesAfterThem) {
   const absl::StatusOr<ReclaimReport> report = crashing_->store().Reclaim();
   ASSERT_EQ(report.status(), absl::OkStatus());
   EXPECT_GE(report->freed_bytes, layer_.bytes.size());
+  ExpectPushWorks();
+}
+
+// Opening needs room too.
+TEST_F(FullDiskTest, OpeningAFullStoreGivesTheReserveUp) {
+  Start(/*reserve_bytes=*/16 * kMiB);
+  crashing_->Close();
+  Fill(0);
+  std::string warned;
+  crashing_->options().warn = [&warned](std::string_view sentence) { warned += sentence; };
+  ASSERT_EQ(crashing_->Open(), absl::OkStatus());
+  EXPECT_THAT(warned, HasSubstr("the reserve was given up"));
+  EXPECT_TRUE(absl::IsNotFound(disk().Stat("/store/RESERVE").status()));
+  ExpectServesWhatItHad();
+  ASSERT_EQ(crashing_->store().DeleteManifest(kApp, image_.digest), absl::OkStatus());
+  model_.DeleteManifest(kApp, image_.digest);
+  ExpectServesWhatItHad();
+}
+
+TEST_F(FullDiskTest, OpeningAFullStoreWithoutAReserveSaysSo) {
+  Start();
+  crashing_->Close();
+  Fill(0);
+  EXPECT_EQ(crashing_->Open().code(), absl::StatusCode::kResourceExhausted);
+  disk().SetCapacity(kUnlimited);
+  ASSERT_EQ(crashing_->Open(), absl::OkStatus());
+  ExpectServesWhatItHad();
+}
+
+// The rows that the index has in memory decide how much room it takes to go on.
+struct FullIndex {
+  int memtable_percent;
+  uint64_t reserve_bytes;
+};
+class FullIndexTest : public FullDiskTest, public ::testing::WithParamInterface<FullIndex> {
+ protected:
+  // Of an index with a cache of 4 MiB.
+  static constexpr uint64_t kWriteBufferBytes = 2 * kMiB;
+  static constexpr size_t kRowBytes = 16 * 1024;
+
+  // Rows in memory, as many as are asked for: inline blobs that nobody names.
+  void FillMemtables(int percent) {
+    const uint64_t rows = kWriteBufferBytes * static_cast<uint64_t>(percent) / 100 / kRowBytes;
+    for (uint64_t seed = 0; seed < rows; ++seed) {
+      const TestBlob blob = MakeBlob(1000 + seed, kRowBytes);
+      contents_.Add(blob);
+      ASSERT_EQ(PushBlob(crashing_->store(), kApp, blob), absl::OkStatus());
+      model_.PushBlob(kApp, blob.digest);
+    }
+  }
+  void PushImages(uint64_t count) {
+    for (uint64_t seed = 0; seed < count; ++seed) {
+      const TestBlob config = MakeBlob(100 + seed, kInlineBytes);
+      contents_.Add(config);
+      images_.push_back(contents_.Add(MakeImage(config, {layer_})));
+      ASSERT_EQ(PushBlob(crashing_->store(), kApp, config), absl::OkStatus());
+      ASSERT_EQ(PutManifest(crashing_->store(), kApp, images_.back(), {}), absl::OkStatus());
+      model_.PutManifest(kApp, images_.back(), {});
+    }
+  }
+  // Until the index itself has met the full disk.
+  void MeetTheFullDisk() {
+    absl::Status pushed;
+    for (uint64_t seed = 5000; pushed.ok(); ++seed) {
+      ASSERT_LT(seed, 5100u);
+      const TestBlob blob = MakeBlob(seed, kInlineBytes);
+      contents_.Add(blob);
+      pushed = PushBlob(crashing_->store(), kApp, blob);
+      if (pushed.ok()) model_.PushBlob(kApp, blob.digest);
+    }
+    EXPECT_EQ(pushed.code(), absl::StatusCode::kResourceExhausted) << pushed;
+    EXPECT_EQ(crashing_->store().Health(), StoreHealth::kFull);
+  }
+
+  std::vector<TestManifest> images_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Memtables, FullIndexTest, ::testing::ValuesIn([] {
+                           std::vector<FullIndex> all;
+                           for (const int percent : {0, 25, 50, 75, 100}) {
+                             for (const uint64_t reserve : {12 * kMiB, 16 * kMiB, 64 * kMiB}) {
+                               all.push_back({percent, reserve});
+                             }
+                           }
+                           return all;
+                         }()),
+                         [](const auto& info) {
+                           return std::to_string(info.param.memtable_percent) + "PercentReserve" +
+                                  std::to_string(info.param.reserve_bytes / kMiB) + "MiB";
+                         });
+
+TEST_P(FullIndexTest, DeletionsGoOnWithTheReserve) {
+  Start(GetParam().reserve_bytes);
+  PushImages(30);
+  FillMemtables(GetParam().memtable_percent);
+  Fill(0);
+  MeetTheFullDisk();
+  ExpectServesWhatItHad();
+  images_.push_back(image_);
+  for (const TestManifest& image : images_) {
+    ASSERT_EQ(crashing_->store().DeleteManifest(kApp, image.digest), absl::OkStatus());
+    model_.DeleteManifest(kApp, image.digest);
+  }
+  ExpectServesWhatItHad();
+  model_.Reclaim();
+  ASSERT_EQ(crashing_->store().Reclaim().status(), absl::OkStatus());
+  EXPECT_NE(crashing_->store().Health(), StoreHealth::kDead);
+  disk().SetCapacity(kUnlimited);
+  ExpectPushWorks();
+}
+
+// Somebody else takes what the reserve gives back: nothing hangs, reads go on, and all is well
+// again when there is room.
+TEST_P(FullIndexTest, SomebodyElseTakesTheRoomOfTheReserve) {
+  Start(GetParam().reserve_bytes);
+  PushImages(3);
+  FillMemtables(GetParam().memtable_percent);
+  ASSERT_EQ(disk().Remove("/store/RESERVE"), absl::OkStatus());
+  Fill(0);
+  MeetTheFullDisk();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(crashing_->store().DeleteManifest(kApp, image_.digest).code(),
+              absl::StatusCode::kResourceExhausted);
+    model_.Reclaim();
+    const absl::Status reclaimed = crashing_->store().Reclaim().status();
+    EXPECT_TRUE(reclaimed.ok() || absl::IsResourceExhausted(reclaimed)) << reclaimed;
+  }
+  ExpectServesWhatItHad();
+  EXPECT_EQ(crashing_->store().Health(), StoreHealth::kFull);
+  disk().SetCapacity(kUnlimited);
+  ASSERT_EQ(crashing_->store().DeleteManifest(kApp, image_.digest), absl::OkStatus());
+  model_.DeleteManifest(kApp, image_.digest);
+  ExpectServesWhatItHad();
+  EXPECT_EQ(crashing_->store().Health(), StoreHealth::kReady);
   ExpectPushWorks();
 }
 

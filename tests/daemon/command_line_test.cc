@@ -23,6 +23,13 @@ TEST(CommandLine, GivesTheFlagsThatWereSet) {
   EXPECT_EQ(line->answer, "");
 }
 
+TEST(CommandLine, TakesTheIdOfALoss) {
+  const auto line = ParseCommandLine({"--accept-loss=0123456789abcdef"});
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_EQ(line->accept_loss, "0123456789abcdef");
+  EXPECT_TRUE(line->flags.empty());
+}
+
 TEST(CommandLine, NothingIsAValidCommandLine) {
   const auto line = ParseCommandLine({});
   ASSERT_TRUE(line.ok());
@@ -38,6 +45,7 @@ TEST(CommandLine, HelpNamesEveryFlag) {
   }
   EXPECT_THAT(line->answer, HasSubstr("--config"));
   EXPECT_THAT(line->answer, HasSubstr("--print-config"));
+  EXPECT_THAT(line->answer, HasSubstr("--accept-loss ID"));
   EXPECT_THAT(line->answer, HasSubstr("--version"));
 }
 

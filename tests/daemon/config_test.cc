@@ -81,13 +81,25 @@ TEST_F(ConfigTest, FlagBeatsEnvironmentBeatsFileBeatsDefault) {
   EXPECT_EQ(LoadConfig(sources)->data_dir, "/flag");
 }
 
+TEST_F(ConfigTest, ASmallReserveIsRefusedWithTheFigure) {
+  for (const char* size : {"0", "32MiB", "95MiB"}) {
+    const auto config =
+        LoadConfig({WriteFile(StrCat("[store]\nreserve = \"", size, "\"\n")), {}, {}});
+    EXPECT_EQ(config.status().code(), absl::StatusCode::kInvalidArgument) << size;
+    EXPECT_THAT(std::string(config.status().message()), testing::HasSubstr("at least 96MiB"));
+  }
+  EXPECT_EQ(LoadConfig({WriteFile("[store]\nreserve = \"96MiB\"\n"), {}, {}})->reserve_bytes,
+            96ULL << 20);
+  EXPECT_EQ(LoadConfig({})->reserve_bytes, 96ULL << 20);
+}
+
 TEST_F(ConfigTest, ReadsEveryKeyFromAFile) {
   const auto config = LoadConfig({WriteFile(R"(
 [store]
 data_dir = "/data"
 max_bytes = "20GiB"
 min_free = 4096
-reserve = "1MB"
+reserve = "128MB"
 [grpc]
 socket = "/run/v.sock"
 listen = "0.0.0.0:7000"
@@ -119,7 +131,7 @@ drain_timeout = "4s"
   EXPECT_EQ(config->data_dir, "/data");
   EXPECT_EQ(config->max_bytes, 20ULL << 30);
   EXPECT_EQ(config->min_free_bytes, 4096u);
-  EXPECT_EQ(config->reserve_bytes, 1'000'000u);
+  EXPECT_EQ(config->reserve_bytes, 128'000'000u);
   EXPECT_EQ(config->socket_path, "/run/v.sock");
   ASSERT_TRUE(config->grpc.has_value());
   EXPECT_EQ(config->grpc->host, "0.0.0.0");

@@ -3,6 +3,7 @@
 #ifndef VARVE_TESTS_DAEMON_HTTP_FAKE_STORE_H_
 #define VARVE_TESTS_DAEMON_HTTP_FAKE_STORE_H_
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <set>
@@ -29,6 +30,7 @@ class FakeStore : public Store {
   void FailNext(const std::string& operation, absl::Status status);
   // Blobs over the inline limit are served from a file without a descriptor for sendfile.
   void set_hide_descriptors(bool hide) { hide_descriptors_ = hide; }
+  void set_health(StoreHealth health) { health_ = health; }
   size_t uploads() const;
   // Whom the last upload that was begun counts for.
   std::string last_client() const;
@@ -108,12 +110,18 @@ class FakeStore : public Store {
   void EndPromises() override {}
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override { return NotUsed(); }
   absl::StatusOr<CheckReport> Check(const CheckObserver&) override { return NotUsed(); }
+  absl::StatusOr<OrphanReport> DropOrphans() override { return NotUsed(); }
+  absl::StatusOr<OrphanReport> AdoptOrphans(const std::function<bool()>&) override {
+    return NotUsed();
+  }
+  StoreHealth Health() override { return health_; }
   EventLog& events() override { return events_; }
   absl::StatusOr<ReclaimReport> Reclaim() override { return ReclaimReport(); }
   absl::Status CheckpointIngests() override { return absl::OkStatus(); }
 
  private:
   friend class FakeIngest;
+  std::atomic<StoreHealth> health_ = StoreHealth::kReady;
   using Key = std::pair<std::string, Digest>;
 
   absl::Status Injected(const std::string& operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

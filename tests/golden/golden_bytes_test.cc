@@ -43,6 +43,7 @@ TEST(GoldenBytesTest, KeysOfBlobs) {
   EXPECT_EQ(Hex(InlineKey(kDigest)), Joined("69", kDigestHex));
   EXPECT_EQ(Hex(FileKey(kFile)), "660000000000002122");
   EXPECT_EQ(Hex(RemovingKey(kFile)), "780000000000002122");
+  EXPECT_EQ(Hex(OrphanKey(kFile)), "640000000000002122");
   EXPECT_EQ(Hex(CondemnedKey(kTime, kDigest)), Joined("631112131415161718", kDigestHex));
   EXPECT_EQ(Hex(IngestKey("up-1")), "6775702d31");
 }
@@ -116,6 +117,8 @@ TEST(GoldenBytesTest, RowsOfRepositories) {
   EXPECT_EQ(Hex(RepositoryRow{kRepository, kTime}.Encode()), "0101020304050607081112131415161718");
   EXPECT_EQ(Hex(TagRow{kDigest, kTime}.Encode()), Joined("01", kDigestHex, "1112131415161718"));
   EXPECT_EQ(Hex(LinkRow{kTime}.Encode()), "011112131415161718");
+  EXPECT_EQ(Hex(OrphanRow{0x33, 0x1000, kTime}.Encode()),
+            "01000000000000003300000000000010001112131415161718");
   EXPECT_EQ(Hex(EncodeNumber(0x0102)), "0000000000000102");
   EXPECT_EQ(Hex(EncodeCounter(-2)), "fffffffffffffffe");
 }

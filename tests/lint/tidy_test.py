@@ -28,7 +28,7 @@ CLIENT_MAY_INCLUDE = ("storage/base/", "storage/digest/", "storage/limits.h",
 
 # Where a library may be included: (what is included, files or folders that may, what to do).
 LIBRARY_HOMES = (
-    (r"rocksdb/", ("storage/index/rocksdb_index.cc", "tests/support/", "tests/storage/index/"),
+    (r"rocksdb/", ("storage/index/rocksdb_", "tests/support/", "tests/storage/index/"),
      "use storage/index/index.h"),
     (r"openssl/", ("storage/digest/hasher.h", "storage/digest/hasher.cc"), "use Hasher"),
     (r"boost/json", ("storage/catalog/manifest.cc", "storage/catalog/image_config.cc",

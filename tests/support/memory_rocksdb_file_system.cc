@@ -109,6 +109,25 @@ class AppendedFile final : public rocksdb::FSWritableFile {
   uint64_t size_bytes_;
 };
 
+// Overwritten in place: the file SYNCED of the index.
+class RewrittenFile final : public rocksdb::FSRandomRWFile {
+ public:
+  explicit RewrittenFile(std::unique_ptr<WritableFile> file) : file_(std::move(file)) {}
+
+  IOStatus Write(uint64_t offset, const Slice& data, const IOOptions&, IODebugContext*) override {
+    return ToIoStatus(file_->WriteAt(offset, std::string_view(data.data(), data.size())));
+  }
+  IOStatus Read(uint64_t, size_t, const IOOptions&, Slice*, char*, IODebugContext*) const override {
+    return IOStatus::NotSupported("only written");
+  }
+  IOStatus Flush(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
+  IOStatus Sync(const IOOptions&, IODebugContext*) override { return ToIoStatus(file_->Sync()); }
+  IOStatus Close(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
+
+ private:
+  const std::unique_ptr<WritableFile> file_;
+};
+
 class SyncedDirectory final : public rocksdb::FSDirectory {
  public:
   SyncedDirectory(MemoryFileSystem& disk, std::string path) : disk_(disk), path_(std::move(path)) {}
@@ -177,6 +196,14 @@ class MemoryRocksdbFileSystem final : public rocksdb::FileSystem {
     if (file.ok()) {
       *result = std::make_unique<AppendedFile>(*std::move(file), stat->size_bytes, options);
     }
+    return ToIoStatus(file.status());
+  }
+  IOStatus NewRandomRWFile(const std::string& path, const FileOptions&,
+                           std::unique_ptr<rocksdb::FSRandomRWFile>* result,
+                           IODebugContext*) override {
+    result->reset();
+    absl::StatusOr<std::unique_ptr<WritableFile>> file = disk_.OpenForWrite(path);
+    if (file.ok()) *result = std::make_unique<RewrittenFile>(*std::move(file));
     return ToIoStatus(file.status());
   }
   IOStatus NewDirectory(const std::string& path, const IOOptions&,

@@ -114,6 +114,11 @@ class DoorStore : public Store {
   void EndPromises() override { engine_.EndPromises(); }
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override { return NoWordsFor("MeasureDiskUsage"); }
   absl::StatusOr<CheckReport> Check(const CheckObserver&) override { return NoWordsFor("Check"); }
+  absl::StatusOr<OrphanReport> DropOrphans() override { return NoWordsFor("DropOrphans"); }
+  absl::StatusOr<OrphanReport> AdoptOrphans(const std::function<bool()>&) override {
+    return NoWordsFor("AdoptOrphans");
+  }
+  StoreHealth Health() override { return engine_.Health(); }
   EventLog& events() override { return engine_.events(); }
 
   absl::StatusOr<ReclaimReport> Reclaim() override { return engine_.Reclaim(); }

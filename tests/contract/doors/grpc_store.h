@@ -75,6 +75,8 @@ class GrpcStore final : public DoorStore {
   absl::StatusOr<StoreInfo> Info() override;
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override;
   absl::StatusOr<CheckReport> Check(const CheckObserver& observer) override;
+  absl::StatusOr<OrphanReport> DropOrphans() override;
+  absl::StatusOr<OrphanReport> AdoptOrphans(const std::function<bool()>& go_on) override;
 
  private:
   const std::unique_ptr<Client> client_;

@@ -22,6 +22,20 @@ TEST(IdAllocatorTest, CountsFromOne) {
   EXPECT_EQ(ids.UpperBound().value(), 3 * kIdBlock + 1);
 }
 
+TEST(IdAllocatorTest, CanBeRaisedAndNeverLowered) {
+  const auto index = NewMemoryIndex();
+  {
+    IdAllocator ids(*index);
+    EXPECT_EQ(ids.Reserved().value(), 1u);
+    ASSERT_TRUE(ids.RaiseTo(5000).ok());
+    EXPECT_EQ(ids.Next().value(), 5000u);
+    EXPECT_EQ(ids.Reserved().value(), 5000u + kIdBlock);
+  }
+  IdAllocator ids(*index);
+  ASSERT_TRUE(ids.RaiseTo(10).ok());
+  EXPECT_EQ(ids.Next().value(), 5000u + kIdBlock);
+}
+
 TEST(IdAllocatorTest, NeverRepeatsAfterAReopen) {
   const auto index = NewMemoryIndex();
   uint64_t last = 0;

@@ -50,6 +50,20 @@ TEST(ReserveFileTest, FindsItsFileAgain) {
   EXPECT_EQ(disk.used_bytes(), 0u);
 }
 
+TEST(ReserveFileTest, OneOfAnEarlierVersionGrows) {
+  MemoryFileSystem disk;
+  ASSERT_TRUE(disk.CreateDirectory("/store").ok());
+  ReserveFile(disk, "/store/RESERVE", kReserve).Take();
+  disk.SetCapacity(disk.used_bytes() + kReserve);
+  ReserveFile larger(disk, "/store/RESERVE", 3 * kReserve);
+  larger.Take();  // would fill the disk
+  EXPECT_EQ(disk.Stat("/store/RESERVE")->allocated_bytes, kReserve);
+  disk.SetCapacity(7 * kReserve);
+  larger.Take();
+  EXPECT_EQ(disk.Stat("/store/RESERVE")->allocated_bytes, 3 * kReserve);
+  EXPECT_EQ(disk.used_bytes(), 3 * kReserve);
+}
+
 TEST(ReserveFileTest, SizeZeroTakesNothing) {
   MemoryFileSystem disk;
   ReserveFile reserve(disk, "/RESERVE", 0);

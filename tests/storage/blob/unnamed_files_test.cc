@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "storage/index/memory_index.h"
+#include "storage/limits.h"
+#include "tests/support/memory_file_system.h"
 
 namespace varve {
 namespace {
@@ -24,6 +26,21 @@ TEST(UnnamedFilesTest, LowWaterIsTheOldestUnnamedFile) {
   EXPECT_EQ(unnamed.LowWater().value(), three + 1);
   unnamed.Settle(three);
   EXPECT_EQ(unnamed.LowWater().value(), three + 1);
+}
+
+TEST(UnnamedFilesTest, NewFilesSkipThoseThatAreThere) {
+  const auto index = NewMemoryIndex();
+  IdAllocator ids(*index);
+  UnnamedFiles unnamed(ids);
+  MemoryFileSystem disk;
+  ASSERT_TRUE(disk.CreateDirectory("/blobs").ok());
+  BlobFiles files(disk, "/blobs");
+  for (FileId id = 1; id < 4; ++id) ASSERT_TRUE(files.Create(id).ok());
+  const auto created = unnamed.Create(files);
+  ASSERT_TRUE(created.ok()) << created.status();
+  EXPECT_EQ(created->id, 4u);
+  EXPECT_EQ(unnamed.LowWater().value(), 4u);
+  EXPECT_EQ(files.EndOfRanges().value(), kFilesPerDirectory);
 }
 
 }  // namespace

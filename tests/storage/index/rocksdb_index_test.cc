@@ -4,7 +4,9 @@
 
 #include <chrono>
 
+#include "storage/base/mutex.h"
 #include "storage/base/status.h"
+#include "storage/base/str_cat.h"
 #include "storage/index/counter.h"
 #include "storage/limits.h"
 #include "tests/storage/index/index_directory.h"
@@ -191,6 +193,7 @@ void Tear(const std::string& shape, std::string* log, size_t synced_bytes) {
 TEST_P(TornLog, KeepsAPrefixThatHoldsEverythingSynced) {
   IndexDirectory directory;
   size_t synced_bytes = 0;
+  std::string synced_then;  // SYNCED, as a cut of the power after that sync leaves it
   {
     const auto index = directory.Open();
     ASSERT_TRUE(index.ok()) << index.status();
@@ -198,6 +201,7 @@ TEST_P(TornLog, KeepsAPrefixThatHoldsEverythingSynced) {
     const auto logs = directory.Files(".log");
     ASSERT_EQ(logs.size(), 1u);
     synced_bytes = IndexDirectory::Read(logs[0]).size();
+    synced_then = IndexDirectory::Read(directory.path() + "/SYNCED");
     for (int i = 10; i < 60; ++i) {
       Put(**index, "tail" + std::to_string(i), std::string(900, 't'), Durability::kBuffered);
     }
@@ -207,6 +211,7 @@ TEST_P(TornLog, KeepsAPrefixThatHoldsEverythingSynced) {
   ASSERT_GT(bytes.size(), synced_bytes + 40'000);
   Tear(GetParam(), &bytes, synced_bytes);
   IndexDirectory::Write(log, bytes);
+  IndexDirectory::Write(directory.path() + "/SYNCED", synced_then);
 
   for (int round = 0; round < 2; ++round) {  // what was dropped must not come back later either
     const auto index = directory.Open();
@@ -223,6 +228,28 @@ TEST_P(TornLog, KeepsAPrefixThatHoldsEverythingSynced) {
     EXPECT_TRUE(gone);
     Put(**index, "round" + std::to_string(round), "");
   }
+}
+
+// Each life leaves a small table of the newest level: a daemon that is started again and again must
+// not come to the point where RocksDB slows writes down until it has merged them.
+TEST(RocksdbIndexTest, ManyShortLivesStallNoWrite) {
+  IndexDirectory directory;
+  Mutex mutex;
+  std::string warned;
+  RocksdbIndexOptions options;
+  options.cache_bytes = 8 << 20;
+  options.warn = [&](std::string_view sentence) {
+    MutexLock lock(mutex);
+    warned += StrCat(sentence, "\n");
+  };
+  for (int life = 0; life < 50; ++life) {
+    const auto index = OpenRocksdbIndex(directory.path(), options);
+    ASSERT_TRUE(index.ok()) << index.status();
+    Put(**index, StrCat("k", life), "v");
+    Put(**index, StrCat("i", life), "v");
+  }
+  MutexLock lock(mutex);
+  EXPECT_EQ(warned, "");
 }
 
 TEST(RocksdbIndexTest, AHundredThousandRowsReopenAtOnce) {
