@@ -23,7 +23,10 @@ constexpr uint64_t kFilesBetweenSteps = 256;
 
 absl::Status ReferenceCheck::CheckCounter(std::string_view name, uint64_t counted,
                                           const std::function<uint64_t()>& changed) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> value, parts_.index.Get(CounterKey(name)));
+  if (unreadable_) return absl::OkStatus();
+  const absl::StatusOr<std::optional<std::string>> read = parts_.index.Get(CounterKey(name));
+  if (!read.ok()) return Tolerate(read.status(), "what the counter ", CounterKey(name));
+  const std::optional<std::string>& value = *read;
   const int64_t says = value.has_value() ? DecodeCounter(*value) : 0;
   const uint64_t more = static_cast<uint64_t>(says) - counted;
   const uint64_t fewer = counted - static_cast<uint64_t>(says);
@@ -43,7 +46,9 @@ absl::Status ReferenceCheck::VisitFile(const std::string& name, FileId file) {
   if (report_.files % kFilesBetweenSteps == 0) RETURN_IF_ERROR(Say(std::nullopt));
   bool named = false;
   if (file != 0) {
-    ASSIGN_OR_RETURN(named, IsNamed(file));
+    const absl::StatusOr<bool> found = IsNamed(file);
+    if (!found.ok()) return Tolerate(found.status(), "what file ", FileKey(file));
+    named = *found;
   }
   const std::string kept_aside = file == 0 ? std::string() : parts_.removals.ReasonKeptAside(file);
   if (!kept_aside.empty()) {
@@ -65,7 +70,7 @@ absl::StatusOr<bool> ReferenceCheck::IsNamed(FileId file) {
   if (parts_.unnamed.Contains(file) || parts_.ingests.ReceivesInto(file)) return true;
   ASSIGN_OR_RETURN(const bool of_upload, IsUpload(file));
   if (of_upload) return true;
-  for (const std::string& key : {FileKey(file), RemovingKey(file)}) {
+  for (const std::string& key : {FileKey(file), OrphanKey(file), RemovingKey(file)}) {
     ASSIGN_OR_RETURN(const bool there, reads.Has(key));
     if (there) return true;
   }

@@ -54,7 +54,8 @@ class ReferenceCheck {
   ReferenceCheck(const Parts& parts, const CheckObserver& observer)
       : parts_(parts), observer_(observer) {}
 
-  // Once. Cancelled when the observer says no; an error of the disk or the index ends the check.
+  // Once. Cancelled when the observer says no. Rows that are damaged are told, and what lies behind
+  // them is checked; any other error of the disk or the index ends the check.
   absl::StatusOr<CheckReport> Run();
 
  private:
@@ -68,6 +69,11 @@ class ReferenceCheck {
 
   absl::Status WalkRows();
   absl::Status WalkStretch(std::string begin, const std::string& end, size_t page_rows);
+  // What cannot be read from `begin` on is told; where reading goes on, or `end`.
+  absl::StatusOr<std::string> SkipDamage(const std::string& begin, const std::string& end);
+  // Damage that a step met is told, and the check goes on.
+  absl::Status Tolerate(const absl::Status& status, std::string_view what,
+                        std::string_view key = {});
   absl::Status VisitRow(const KeyValue& row);
   absl::Status VisitBlob(const KeyValue& row);
   absl::Status VisitEdge(const KeyValue& row);
@@ -97,6 +103,7 @@ class ReferenceCheck {
   CountedChanges::Amount blobs_;  // counted
   uint64_t holds_ = 0;
   uint64_t leases_ = 0;
+  bool unreadable_ = false;  // some rows: what was counted is not all
   absl::flat_hash_set<Digest> unreferenced_;
   std::optional<Digest> missing_target_;  // the last that was told
   // Hashes of what manifests name, in order, so that each is parsed once while there is room.
