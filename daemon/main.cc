@@ -19,6 +19,7 @@
 #include "daemon/command_line.h"
 #include "daemon/config.h"
 #include "daemon/grpc/server.h"
+#include "daemon/health_watch.h"
 #include "daemon/http/server.h"
 #include "daemon/log.h"
 #include "daemon/maintenance.h"
@@ -33,6 +34,10 @@ namespace {
 
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
+// Starting again cannot help: RestartPreventExitStatus of the unit.
+constexpr int kExitDamaged = 3;
+
+constexpr std::chrono::seconds kHealthInterval{1};
 
 sigset_t SignalSet(std::initializer_list<int> members) {
   sigset_t signals;
@@ -89,7 +94,7 @@ void LimitMallocArenas() {
   mallopt(M_ARENA_MAX, static_cast<int>(std::clamp(processors, 2u, 8u)));
 }
 
-EngineOptions EngineOptionsOf(const Config& config) {
+EngineOptions EngineOptionsOf(const Config& config, const std::string& accept_loss) {
   EngineOptions options;
   options.max_bytes = config.max_bytes;
   options.min_free_bytes = config.min_free_bytes;
@@ -98,6 +103,10 @@ EngineOptions EngineOptionsOf(const Config& config) {
   options.renew_nanos = config.renew.count();
   options.ingest_expiry_nanos = config.upload_expiry.count();
   options.accept_sparse_index = config.accept_sparse_index;
+  options.accept_loss = accept_loss;
+  options.warn = [](std::string_view sentence) {
+    Log(LogLevel::kWarning, "store", {{"message", std::string(sentence)}});
+  };
   return options;
 }
 
@@ -128,9 +137,7 @@ std::string RegistryAddress(const Config& config, const HttpServer* http) {
   return HostAndPort(config.registry->host, http->port());
 }
 
-absl::Status Serve(const Config& config) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<Store> store,
-                   OpenEngine(config.data_dir, EngineOptionsOf(config)));
+absl::Status Serve(const Config& config, Store* store) {
   auto maintenance = std::make_unique<Maintenance>(*store, config.reclaim_interval);
   std::unique_ptr<ScheduledPrune> prunes;
   if (config.prune_every != std::chrono::nanoseconds(0)) {
@@ -150,8 +157,14 @@ absl::Status Serve(const Config& config) {
        {"data_dir", config.data_dir},
        {"pid", getpid()}});
   NotifyServiceManager("READY=1");
+  // A store that cannot go on ends the daemon as a signal does.
+  auto health = std::make_unique<HealthWatch>(
+      *store, kHealthInterval, [&grpc](bool serving) { grpc->SetServing(serving); },
+      [] { kill(getpid(), SIGTERM); });
 
   const int signal = WaitForStop(config.log_file);
+  const bool store_lost = health->gave_up();
+  health.reset();
   const auto grace = std::chrono::duration_cast<std::chrono::milliseconds>(config.drain_timeout);
   Log(LogLevel::kInfo, "draining",
       {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}, {"timeout_ms", grace.count()}});
@@ -161,8 +174,10 @@ absl::Status Serve(const Config& config) {
   grpc_stop.join();
   prunes.reset();
   maintenance.reset();
-  RETURN_IF_ERROR(store->CheckpointIngests());
-  return absl::OkStatus();
+  if (store_lost) {
+    return absl::UnavailableError("the store cannot go on; see the lines about its health");
+  }
+  return store->CheckpointIngests();
 }
 
 int Main(int argc, char** argv) {
@@ -196,7 +211,13 @@ int Main(int argc, char** argv) {
     return kExitFailed;
   }
   RaiseFileLimit();
-  const absl::Status status = Serve(*config);
+  const absl::StatusOr<std::unique_ptr<Store>> store =
+      OpenEngine(config->data_dir, EngineOptionsOf(*config, line->accept_loss));
+  if (!store.ok()) {
+    Log(LogLevel::kError, "failed", {{"error", std::string(store.status().message())}});
+    return absl::IsDataLoss(store.status()) ? kExitDamaged : kExitFailed;
+  }
+  const absl::Status status = Serve(*config, store->get());
   if (!status.ok()) {
     // Who starts it by hand is not looking at the file.
     if (!config->log_file.empty()) {

@@ -4,6 +4,7 @@ add_library(varve_daemon_base STATIC
   ${CMAKE_CURRENT_LIST_DIR}/config.cc
   ${CMAKE_CURRENT_LIST_DIR}/config_keys.cc
   ${CMAKE_CURRENT_LIST_DIR}/config_values.cc
+  ${CMAKE_CURRENT_LIST_DIR}/health_watch.cc
   ${CMAKE_CURRENT_LIST_DIR}/log.cc
   ${CMAKE_CURRENT_LIST_DIR}/maintenance.cc
   ${CMAKE_CURRENT_LIST_DIR}/periodic_thread.cc

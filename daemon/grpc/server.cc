@@ -168,6 +168,12 @@ class Server final : public GrpcServer {
 
   int port() const override { return port_; }
 
+  void SetServing(bool serving) override {
+    grpc::HealthCheckServiceInterface* const health = server_->GetHealthCheckService();
+    health->SetServingStatus(serving);  // of the server as a whole, and of all names known
+    for (const ServiceKind& kind : kServices) health->SetServingStatus(kind.name, serving);
+  }
+
   void Stop(std::chrono::milliseconds grace) override {
     if (server_ == nullptr) return;
     SetServing(false);
@@ -205,12 +211,6 @@ class Server final : public GrpcServer {
     }
     return absl::UnavailableError(StrCat("cannot listen on ", options_.socket_path,
                                          "; may this user write in its directory?"));
-  }
-
-  void SetServing(bool serving) {
-    grpc::HealthCheckServiceInterface* const health = server_->GetHealthCheckService();
-    health->SetServingStatus(serving);  // of the server as a whole, and of all names known
-    for (const ServiceKind& kind : kServices) health->SetServingStatus(kind.name, serving);
   }
 
   const GrpcServerOptions options_;

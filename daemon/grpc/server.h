@@ -38,6 +38,9 @@ class GrpcServer {
   // The TCP port in use; 0 when none was asked for.
   virtual int port() const = 0;
 
+  // What the health service answers, of the server as a whole and of each service. Any thread.
+  virtual void SetServing(bool serving) = 0;
+
   // Health turns NOT_SERVING, no new call is taken, running calls get `grace`, then are cancelled.
   virtual void Stop(std::chrono::milliseconds grace) = 0;
 };

@@ -44,7 +44,8 @@ bool ComesFromAForeignPage(const Request& request, const Authority& host) {
 
 std::optional<Reply> RefuseAdmission(const Exchange& exchange) {
   const Request& request = exchange.request;
-  if (exchange.route.endpoint == Endpoint::kHealth) return std::nullopt;
+  const Endpoint endpoint = exchange.route.endpoint;
+  if (endpoint == Endpoint::kLive || endpoint == Endpoint::kReady) return std::nullopt;
   const bool changes = ChangesSomething(request.method);
   if (!changes && !exchange.ends.to_loopback) return std::nullopt;
   const std::optional<Authority> host = MeantFor(request);

@@ -17,11 +17,29 @@ Reply GetBase(const Exchange&) {
   return reply;
 }
 
-Reply GetHealth(const Exchange&) {
+Reply PlainText(int status, std::string_view body) {
   Reply reply;
+  reply.status = status;
   reply.AddHeader("Content-Type", "text/plain; charset=utf-8");
-  reply.body = "ok\n";
+  reply.body = body;
   return reply;
+}
+
+// The process answers: whatever its store does, starting it again is not for who asks this.
+Reply GetLive(const Exchange&) { return PlainText(200, "ok\n"); }
+
+// A full disk is no reason to take the daemon out of service: pulls and deletions go on.
+Reply GetReady(const Exchange& exchange) {
+  switch (exchange.store.Health()) {
+    case StoreHealth::kReady:
+      return PlainText(200, "ok\n");
+    case StoreHealth::kFull:
+      return PlainText(200, "full\n");
+    case StoreHealth::kDead:
+    case StoreHealth::kLost:
+      break;
+  }
+  return PlainText(503, "the disk failed\n");
 }
 
 struct Operation {
@@ -34,8 +52,10 @@ struct Operation {
 constexpr Operation kOperations[] = {
     {Endpoint::kBase, "GET", GetBase},
     {Endpoint::kBase, "HEAD", GetBase},
-    {Endpoint::kHealth, "GET", GetHealth},
-    {Endpoint::kHealth, "HEAD", GetHealth},
+    {Endpoint::kLive, "GET", GetLive},
+    {Endpoint::kLive, "HEAD", GetLive},
+    {Endpoint::kReady, "GET", GetReady},
+    {Endpoint::kReady, "HEAD", GetReady},
     {Endpoint::kCatalog, "GET", ListCatalog},
     {Endpoint::kCatalog, "HEAD", ListCatalog},
     {Endpoint::kTags, "GET", ListTags},
@@ -174,7 +194,9 @@ Reply BodyError(const Exchange& exchange, const absl::Status& status) {
   reply.close = true;
   reply.abandoned = status.code() == absl::StatusCode::kCancelled;
   if (status.code() == absl::StatusCode::kInvalidArgument) {
-    reply = ErrorReply(400, "BLOB_UPLOAD_INVALID", ToStd(status.message()));
+    const std::string sentence =
+        ClientMessage(status, MapStatus(status, Subject::kUpload), exchange.request_id);
+    reply = ErrorReply(400, "BLOB_UPLOAD_INVALID", sentence);
     reply.close = true;
   }
   return reply;

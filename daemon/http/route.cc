@@ -151,7 +151,7 @@ absl::Status MatchRepositoryEndpoint(const std::vector<std::string>& segments, R
 absl::Status MatchEndpoint(const std::vector<std::string>& segments, Route* route) {
   const size_t count = segments.size();
   if (count == 1 && (segments[0] == "livez" || segments[0] == "readyz")) {
-    route->endpoint = Endpoint::kHealth;
+    route->endpoint = segments[0] == "livez" ? Endpoint::kLive : Endpoint::kReady;
     return absl::OkStatus();
   }
   if (segments[0] != "v2") return NoSuchEndpoint();

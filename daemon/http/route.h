@@ -27,7 +27,8 @@ enum class Endpoint {
   kManifest,   // /v2/<name>/manifests/<tag or digest>
   kTags,       // /v2/<name>/tags/list
   kReferrers,  // /v2/<name>/referrers/<digest>
-  kHealth,     // /livez, /readyz
+  kLive,       // /livez
+  kReady,      // /readyz
 };
 
 struct QueryParameter {

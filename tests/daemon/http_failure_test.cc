@@ -58,6 +58,22 @@ TEST_F(HttpFailures, TooManyUploadsAreRefusedForAMoment) {
   EXPECT_EQ(store_.last_client(), "127.0.0.1");
 }
 
+TEST_F(HttpFailures, ReadinessFollowsTheStore) {
+  EXPECT_EQ(client_.Do("GET", "/readyz").body, "ok\n");
+  store_.set_health(StoreHealth::kFull);
+  EXPECT_EQ(client_.Do("GET", "/readyz").status, 200);
+  EXPECT_EQ(client_.Do("GET", "/readyz").body, "full\n");
+  for (const StoreHealth bad : {StoreHealth::kDead, StoreHealth::kLost}) {
+    store_.set_health(bad);
+    EXPECT_EQ(client_.Do("GET", "/readyz").status, 503);
+    EXPECT_EQ(client_.Do("HEAD", "/readyz").status, 503);
+    EXPECT_EQ(client_.Do("GET", "/livez").status, 200);
+    EXPECT_EQ(client_.Do("GET", "/v2/").status, 200);
+  }
+  store_.set_health(StoreHealth::kReady);
+  EXPECT_EQ(client_.Do("GET", "/readyz").status, 200);
+}
+
 TEST_F(HttpFailures, PrivateDetailDoesNotLeak) {
   store_.FailNext("StatBlob", absl::UnavailableError("/secret/path: Input/output error"));
   EXPECT_EQ(client_.Do("HEAD", "/v2/a/blobs/" + DigestOf("x")).status, 503);

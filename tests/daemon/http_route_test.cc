@@ -19,8 +19,8 @@ TEST(ParseTarget, FindsEveryEndpoint) {
   const Expected cases[] = {
       {"/v2/", Endpoint::kBase, "", ""},
       {"/v2", Endpoint::kBase, "", ""},
-      {"/livez", Endpoint::kHealth, "", ""},
-      {"/readyz", Endpoint::kHealth, "", ""},
+      {"/livez", Endpoint::kLive, "", ""},
+      {"/readyz", Endpoint::kReady, "", ""},
       {"/v2/_catalog?n=3", Endpoint::kCatalog, "", ""},
       {"/v2/a/blobs/sha256:ff", Endpoint::kBlob, "a", "sha256:ff"},
       {"/v2/a/blobs/sha256%3Aff", Endpoint::kBlob, "a", "sha256:ff"},
