@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <limits>
 #include <optional>
 #include <string_view>
 #include <utility>
+
+#include "absl/strings/str_format.h"
 
 namespace varve {
 namespace {
@@ -31,12 +32,6 @@ std::optional<uint64_t> LogNumber(std::string_view path) {
 }
 
 }  // namespace
-
-void LogReplay::ColumnFamilyLogNumberMap(const std::map<uint32_t, uint64_t>& first_logs,
-                                         const std::map<std::string, uint32_t>& /*families*/) {
-  first_needed_ = std::numeric_limits<uint64_t>::max();
-  for (const auto& [family, log] : first_logs) first_needed_ = std::min(first_needed_, log);
-}
 
 rocksdb::WalFilter::WalProcessingOption LogReplay::LogRecordFound(
     unsigned long long log,  // NOLINT(google-runtime-int)
@@ -103,8 +98,17 @@ void IndexFiles::BeginOpening(const LogReplay* replay, const std::string& accept
   replay_ = replay;
   accepted_damage_ = accepted_damage;
   damage_.clear();
+  opened_.clear();
   synced_before_ = ReadSynced();
+  {
+    MutexLock lock(mutex_);
+    on_disk_ = synced_before_;
+  }
   log_sync_failed_ = false;
+}
+
+std::string IndexFiles::LogPath(uint64_t log) const {
+  return absl::StrFormat("%s/%06d.log", directory_, log);
 }
 
 LogOffsets IndexFiles::ReadSynced() {
@@ -122,13 +126,32 @@ IOStatus IndexFiles::SyncDirectory(const IOOptions& options, IODebugContext* deb
   return status.ok() ? directory->Fsync(options, debug) : status;
 }
 
+IOStatus IndexFiles::NewSequentialFile(const std::string& path, const FileOptions& options,
+                                       std::unique_ptr<rocksdb::FSSequentialFile>* result,
+                                       IODebugContext* debug) {
+  if (replay_ != nullptr) {
+    if (const std::optional<uint64_t> log = LogNumber(path); log.has_value()) opened_.insert(*log);
+  }
+  return target()->NewSequentialFile(path, options, result, debug);
+}
+
+std::vector<LogDamage> IndexFiles::FindDamage() {
+  std::set<uint64_t> done_with;
+  for (const auto& [log, offset] : synced_before_) {
+    if (!opened_.contains(log) && target()->FileExists(LogPath(log), IOOptions(), nullptr).ok()) {
+      done_with.insert(log);
+    }
+  }
+  return FindLogDamage(synced_before_, replay_->ends(), done_with);
+}
+
 IOStatus IndexFiles::NewWritableFile(const std::string& path, const FileOptions& options,
                                      std::unique_ptr<rocksdb::FSWritableFile>* result,
                                      IODebugContext* debug) {
   const std::optional<uint64_t> log = LogNumber(path);
   if (!log.has_value()) return target()->NewWritableFile(path, options, result, debug);
   if (replay_ != nullptr) {
-    damage_ = FindLogDamage(synced_before_, replay_->ends(), replay_->first_needed());
+    damage_ = FindDamage();
     if (!damage_.empty() && LogDamageId(damage_) != accepted_damage_) {
       return IOStatus::Corruption(DescribeLogDamage(damage_));
     }
@@ -147,8 +170,8 @@ IOStatus IndexFiles::NewWritableFile(const std::string& path, const FileOptions&
 IOStatus IndexFiles::DeleteFile(const std::string& path, const IOOptions& options,
                                 IODebugContext* debug) {
   if (const std::optional<uint64_t> log = LogNumber(path); log.has_value()) {
-    MutexLock lock(mutex_);
-    synced_.erase(*log);
+    IOStatus status = Forget(*log);
+    if (!status.ok()) return status;  // RocksDB tries again when it is opened
   }
   return target()->DeleteFile(path, options, debug);
 }
@@ -162,28 +185,40 @@ IOStatus IndexFiles::RenameFile(const std::string& from, const std::string& to,
   return target()->RenameFile(from, to, options, debug);
 }
 
+IOStatus IndexFiles::Forget(uint64_t log) {
+  MutexLock lock(mutex_);
+  synced_.erase(log);
+  if (!on_disk_.contains(log)) return IOStatus::OK();
+  IOStatus status = WriteSynced();
+  if (status.ok()) status = synced_file_->Sync(IOOptions(), nullptr);
+  if (status.ok()) on_disk_ = synced_;
+  return status;
+}
+
 void IndexFiles::NoteSynced(uint64_t log, uint64_t offset) {
   MutexLock lock(mutex_);
   uint64_t& known = synced_[log];
   if (offset <= known) return;
   known = offset;
-  WriteSynced();
+  WriteSynced().PermitUncheckedError();
 }
 
 // An error leaves what was there, which is behind.
-void IndexFiles::WriteSynced() {
+IOStatus IndexFiles::WriteSynced() {
   if (synced_file_ == nullptr) {
     if (!target()->FileExists(SyncedPath(), IOOptions(), nullptr).ok()) {
       std::unique_ptr<rocksdb::FSWritableFile> made;
       IOStatus status = target()->NewWritableFile(SyncedPath(), FileOptions(), &made, nullptr);
       if (status.ok()) status = made->Close(IOOptions(), nullptr);
-      if (!status.ok()) return;
+      if (!status.ok()) return status;
     }
     IOStatus status =
         target()->NewRandomRWFile(SyncedPath(), FileOptions(), &synced_file_, nullptr);
-    if (!status.ok()) return;
+    if (!status.ok()) return status;
   }
-  synced_file_->Write(0, EncodeSyncedLogs(synced_), IOOptions(), nullptr).PermitUncheckedError();
+  // Until a sync, an older form may come back, with what that said.
+  for (const auto& [log, offset] : synced_) on_disk_[log] = offset;
+  return synced_file_->Write(0, EncodeSyncedLogs(synced_), IOOptions(), nullptr);
 }
 
 }  // namespace varve

@@ -3,6 +3,8 @@
 //     new log, before the entries of those files are synced. A file system that does not keep the
 //     order of names could lose one and keep the other, so the directory is synced in between.
 //   * After each sync of a log its position goes to the file SYNCED (storage/index/synced_logs.h).
+//     Before a log is removed, its position is, durably: one that SYNCED names and that is gone was
+//     lost. One that is there and that RocksDB does not open is done with, by its manifest.
 //   * While the database is opened, the first file that would change anything, the new log, is
 //     refused when the replay ended before what SYNCED says. Nothing is lost by such an attempt.
 // Thread-safe, but for the calls about opening, which belong to the one thread that opens.
@@ -15,6 +17,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,17 +30,13 @@ namespace varve {
 class LogReplay : public rocksdb::WalFilter {
  public:
   const char* Name() const override { return "varve.log_replay"; }
-  void ColumnFamilyLogNumberMap(const std::map<uint32_t, uint64_t>& first_logs,
-                                const std::map<std::string, uint32_t>& families) override;
   WalProcessingOption LogRecordFound(unsigned long long log,  // NOLINT(google-runtime-int)
                                      const std::string& path, const rocksdb::WriteBatch& batch,
                                      rocksdb::WriteBatch* new_batch, bool* changed) override;
 
-  uint64_t first_needed() const { return first_needed_; }
   const LogOffsets& ends() const { return ends_; }
 
  private:
-  uint64_t first_needed_ = 0;
   LogOffsets ends_;
 };
 
@@ -57,6 +56,9 @@ class IndexFiles : public rocksdb::FileSystemWrapper {
   // A sync of a log failed: nobody knows what the disk holds.
   bool log_sync_failed() const { return log_sync_failed_; }
 
+  rocksdb::IOStatus NewSequentialFile(const std::string& path, const rocksdb::FileOptions& options,
+                                      std::unique_ptr<rocksdb::FSSequentialFile>* result,
+                                      rocksdb::IODebugContext* debug) override;
   rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
                                     std::unique_ptr<rocksdb::FSWritableFile>* result,
                                     rocksdb::IODebugContext* debug) override;
@@ -70,20 +72,26 @@ class IndexFiles : public rocksdb::FileSystemWrapper {
   class LogFile;
 
   std::string SyncedPath() const { return directory_ + "/SYNCED"; }
+  std::string LogPath(uint64_t log) const;
   LogOffsets ReadSynced();
   rocksdb::IOStatus SyncDirectory(const rocksdb::IOOptions& options,
                                   rocksdb::IODebugContext* debug);
   void NoteSynced(uint64_t log, uint64_t offset) ABSL_LOCKS_EXCLUDED(mutex_);
-  void WriteSynced() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  rocksdb::IOStatus WriteSynced() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The log is about to be removed.
+  rocksdb::IOStatus Forget(uint64_t log) ABSL_LOCKS_EXCLUDED(mutex_);
+  std::vector<LogDamage> FindDamage();
 
   const std::string directory_;
   const LogReplay* replay_ = nullptr;  // while the database is opened
   LogOffsets synced_before_;
+  std::set<uint64_t> opened_;  // logs, while the database is opened
   std::string accepted_damage_;
   std::vector<LogDamage> damage_;
   std::atomic<bool> log_sync_failed_ = false;
   Mutex mutex_;
-  LogOffsets synced_ ABSL_GUARDED_BY(mutex_);  // of the logs that this process writes
+  LogOffsets synced_ ABSL_GUARDED_BY(mutex_);   // of the logs that this process writes
+  LogOffsets on_disk_ ABSL_GUARDED_BY(mutex_);  // what SYNCED may say
   std::unique_ptr<rocksdb::FSRandomRWFile> synced_file_ ABSL_GUARDED_BY(mutex_);
 };
 

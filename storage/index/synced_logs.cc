@@ -99,12 +99,13 @@ void LogFollower::EndFragment() {
 }
 
 std::vector<LogDamage> FindLogDamage(const LogOffsets& synced, const LogOffsets& replayed,
-                                     uint64_t first_needed) {
+                                     const std::set<uint64_t>& done_with) {
   std::vector<LogDamage> damage;
-  for (auto log = synced.lower_bound(first_needed); log != synced.end(); ++log) {
-    const auto found = replayed.find(log->first);
+  for (const auto& [log, synced_bytes] : synced) {
+    if (done_with.contains(log)) continue;
+    const auto found = replayed.find(log);
     const uint64_t end = found == replayed.end() ? 0 : found->second;
-    if (end < log->second) damage.push_back({log->first, end, log->second});
+    if (end < synced_bytes) damage.push_back({log, end, synced_bytes});
   }
   return damage;
 }

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,9 +54,9 @@ struct LogDamage {
   uint64_t synced_bytes = 0;
 };
 
-// What `synced` says and `replayed` did not reach; logs below `first_needed` are done with.
+// What `synced` says and `replayed` did not reach, but for the logs that are done with.
 std::vector<LogDamage> FindLogDamage(const LogOffsets& synced, const LogOffsets& replayed,
-                                     uint64_t first_needed);
+                                     const std::set<uint64_t>& done_with);
 // 16 hex digits that stand for this damage and no other.
 std::string LogDamageId(const std::vector<LogDamage>& damage);
 // "index/000012.log is damaged at byte 4711 of 9000"

@@ -260,6 +260,23 @@ TEST_F(LostRowsTest, AfterAnOrdinaryCrashUnnamedFilesGo) {
   EXPECT_THAT(crashing_.BlobFilesOnDisk(), SizeIs(3));
 }
 
+// Logs come and go as rows go to tables; wherever the power goes, that is no damage.
+TEST_F(LostRowsTest, PowerCutsWhileLogsAreReplacedAreNoDamage) {
+  ASSERT_EQ(crashing_.Open(), absl::OkStatus());
+  for (uint64_t seed = 0; seed < 12; ++seed) {
+    SCOPED_TRACE(seed);
+    disk().CutPowerAfter(120 + 97 * seed);
+    for (uint64_t blob = 0; disk().powered() && blob < 400; ++blob) {
+      if (!PushBlob(store(), kApp, MakeBlob(10'000 * (seed + 1) + blob, 16 * 1024)).ok()) break;
+    }
+    const Survival survivals[] = {Survival::kOnlySynced, Survival::kRandom, Survival::kEverything};
+    crashing_.PowerCycle(survivals[seed % 3], seed);
+    ASSERT_EQ(crashing_.Open(), absl::OkStatus());
+    EXPECT_TRUE(IsHere(kept_));
+    EXPECT_EQ(Orphans().count, 0u);
+  }
+}
+
 TEST_F(LostRowsTest, AnIndexThatWentBackTakesPushesAndLosesNoFile) {
   ASSERT_EQ(crashing_.Open(), absl::OkStatus());
   crashing_.Close();

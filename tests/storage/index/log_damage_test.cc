@@ -153,6 +153,49 @@ TEST_F(LogDamageTest, AnIndexWithoutTheFileOpensAsBefore) {
   ASSERT_TRUE(index.ok()) << index.status();
 }
 
+// Killed just after rows went to tables: the log that held them is gone, or about to go, and which
+// logs the family without rows still needs stands nowhere.
+class DoneWithLog : public LogDamageTest {
+ protected:
+  void SetUp() override {
+    const auto index = directory_.Open();
+    ASSERT_TRUE(index.ok()) << index.status();
+    ASSERT_TRUE((*index)->Run([](Transaction& t) { return t.Put("synced", "v"); }).ok());
+    const std::string log = directory_.Files(".log").back();
+    const std::string bytes = IndexDirectory::Read(log);
+    for (int i = 0; i < 10'000 && std::filesystem::exists(log); ++i) {
+      ASSERT_TRUE((*index)
+                      ->Run([i](Transaction& t) { return t.Put(StrCat("b", i), Value(i)); },
+                            Durability::kBuffered)
+                      .ok());
+    }
+    ASSERT_FALSE(std::filesystem::exists(log));
+    std::filesystem::copy(directory_.path(), killed_);
+    killed_log_ = StrCat(killed_, "/", std::filesystem::path(log).filename().string());
+    log_bytes_ = bytes;
+  }
+  void TearDown() override { std::filesystem::remove_all(killed_); }
+
+  void ExpectOpens() {
+    RocksdbIndexOptions options;
+    options.cache_bytes = 8 << 20;
+    const auto index = OpenRocksdbIndex(killed_, options);
+    ASSERT_TRUE(index.ok()) << index.status();
+    EXPECT_TRUE((*index)->Get("synced").value().has_value());
+  }
+
+  const std::string killed_ = directory_.path() + "_killed";
+  std::string killed_log_;
+  std::string log_bytes_;
+};
+
+TEST_F(DoneWithLog, ThatIsGoneIsNoDamage) { ExpectOpens(); }
+
+TEST_F(DoneWithLog, ThatIsStillThereIsNoDamage) {
+  IndexDirectory::Write(killed_log_, log_bytes_);
+  ExpectOpens();
+}
+
 TEST_F(LogDamageTest, TheFileKeepsUpOverManyLives) {
   for (int life = 0; life < 5; ++life) {
     const auto index = Open();

@@ -96,15 +96,15 @@ TEST(SyncedLogsTest, FollowsALogToTheEndOfEachRecord) {
 
 TEST(SyncedLogsTest, OnlyAReplayThatEndsTooEarlyIsDamage) {
   const LogOffsets synced = {{10, 500}, {12, 900}};
-  EXPECT_THAT(FindLogDamage(synced, {{10, 500}, {12, 900}}, 0), IsEmpty());
-  EXPECT_THAT(FindLogDamage(synced, {{10, 501}, {12, 5000}, {13, 1}}, 0), IsEmpty());
-  const auto early = FindLogDamage(synced, {{10, 500}, {12, 899}}, 0);
+  EXPECT_THAT(FindLogDamage(synced, {{10, 500}, {12, 900}}, {}), IsEmpty());
+  EXPECT_THAT(FindLogDamage(synced, {{10, 501}, {12, 5000}, {13, 1}}, {}), IsEmpty());
+  const auto early = FindLogDamage(synced, {{10, 500}, {12, 899}}, {});
   ASSERT_THAT(early, SizeIs(1));
   EXPECT_EQ(early[0].log, 12u);
   EXPECT_EQ(early[0].replayed_bytes, 899u);
-  EXPECT_THAT(FindLogDamage(synced, {{12, 900}}, 0), SizeIs(1));   // 10 is missing
-  EXPECT_THAT(FindLogDamage(synced, {{12, 900}}, 11), IsEmpty());  // and done with
-  EXPECT_THAT(FindLogDamage(synced, {}, 0), SizeIs(2));
+  EXPECT_THAT(FindLogDamage(synced, {{12, 900}}, {}), SizeIs(1));    // 10 is missing
+  EXPECT_THAT(FindLogDamage(synced, {{12, 900}}, {10}), IsEmpty());  // and done with
+  EXPECT_THAT(FindLogDamage(synced, {}, {}), SizeIs(2));
 }
 
 TEST(SyncedLogsTest, AnIdStandsForOneDamage) {
