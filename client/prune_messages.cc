@@ -89,6 +89,23 @@ absl::StatusOr<PruneStep> FromMessage(const v1::PruneResponse& message) {
   return step;
 }
 
+namespace {
+
+PruneJob::State FromMessage(v1::PruneJob::State state) {
+  switch (state) {
+    case v1::PruneJob::RUNNING:
+      return PruneJob::State::kRunning;
+    case v1::PruneJob::DONE:
+      return PruneJob::State::kDone;
+    case v1::PruneJob::CANCELLED:
+      return PruneJob::State::kCancelled;
+    default:
+      return PruneJob::State::kQueued;
+  }
+}
+
+}  // namespace
+
 PruneJob FromMessage(const v1::PruneJob& message) {
   PruneJob job;
   job.id = message.id();
@@ -96,9 +113,7 @@ PruneJob FromMessage(const v1::PruneJob& message) {
                              message.request().filters().end());
   job.request.all = message.request().all();
   job.request.now = message.request().now();
-  job.state = message.state() == v1::PruneJob::DONE      ? PruneJob::State::kDone
-              : message.state() == v1::PruneJob::RUNNING ? PruneJob::State::kRunning
-                                                         : PruneJob::State::kQueued;
+  job.state = FromMessage(message.state());
   job.queued_nanos = Nanos(message.queued());
   job.started_nanos = NanosOrZero(message.has_started(), message.started());
   job.ended_nanos = NanosOrZero(message.has_ended(), message.ended());

@@ -260,7 +260,12 @@ using PruneObserver = std::function<bool(const PruneStep& step)>;
 
 // A prune that runs, waits for its turn, or ended a while ago.
 struct PruneJob {
-  enum class State { kQueued, kRunning, kDone };
+  enum class State {
+    kQueued,
+    kRunning,
+    kDone,
+    kCancelled,  // told to stop before it was through; `report` says what it did
+  };
   std::string id;
   PruneRequest request;
   State state = State::kQueued;
@@ -268,7 +273,7 @@ struct PruneJob {
   int64_t started_nanos = 0;  // 0: not yet
   int64_t ended_nanos = 0;
   PruneReport report;  // so far
-  std::string error;   // when it is done: why it failed; "" when it did not
+  std::string error;   // when it has ended: why it failed or stopped; "" when it did neither
   int callers = 0;     // that listen
 };
 

@@ -125,6 +125,8 @@ std::string_view StateName(PruneJob::State state) {
       return "running";
     case PruneJob::State::kDone:
       return "done";
+    case PruneJob::State::kCancelled:
+      return "cancelled";
   }
   return "unknown";
 }

@@ -181,6 +181,9 @@ void ToMessage(const std::vector<PruneJob>& jobs, v1::ListPrunesResponse* messag
       case PruneJob::State::kDone:
         out->set_state(v1::PruneJob::DONE);
         break;
+      case PruneJob::State::kCancelled:
+        out->set_state(v1::PruneJob::CANCELLED);
+        break;
     }
     ToMessage(job.queued_nanos, out->mutable_queued());
     if (job.started_nanos != 0) ToMessage(job.started_nanos, out->mutable_started());

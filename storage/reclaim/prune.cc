@@ -15,6 +15,8 @@
 namespace varve {
 namespace {
 
+constexpr uint64_t kMembersBetweenQuestions = 1024;
+
 bool IsOwnName(const std::string& tag) { return !SubjectOfTag(tag).has_value(); }
 
 DanglingSet::Scope ScopeOf(const PruneSelection& selection) {
@@ -64,6 +66,12 @@ absl::StatusOr<PruneReport> Prune::Run() {
           return Take(content, follows);
         }));
         pace.Rest();
+        // Whether somebody still wants this is asked also where nothing goes.
+        if (++looked_at_ % kMembersBetweenQuestions == 0) {
+          PruneStep nothing_new;
+          nothing_new.kind = PruneStep::Kind::kQueued;
+          Tell(std::move(nothing_new));
+        }
         return stopped_ ? absl::CancelledError("the observer has seen enough") : absl::OkStatus();
       });
   if (!stopped_) RETURN_IF_ERROR(walked);

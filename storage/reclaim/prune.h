@@ -82,7 +82,8 @@ class Prune {
   NewestImages newest_;
   absl::flat_hash_set<Member> deferred_;  // each is told once, also when it follows several
   PruneReport report_;
-  bool stopped_ = false;  // by the observer
+  uint64_t looked_at_ = 0;  // members
+  bool stopped_ = false;    // by the observer
   std::optional<std::pair<RepositoryId, std::string>> last_name_;
 };
 

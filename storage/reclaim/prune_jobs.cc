@@ -51,7 +51,7 @@ absl::StatusOr<PruneReport> PruneJobs::Run(const PruneRequest& request,
   {
     MutexLock lock(mutex_);
     for (const auto& other : waiting_) {
-      if (!other->cancelled && SameRequest(other->key, key)) job = other;
+      if (!other->stopping && SameRequest(other->key, key)) job = other;
     }
     if (job == nullptr) {
       if (waiting_.size() >= kMaxPruneJobs) {
@@ -87,7 +87,7 @@ bool PruneJobs::WaitForTurn(Job& job, const PruneObserver& observer, bool* liste
     {
       MutexLock lock(mutex_);
       const bool first = waiting_.front().get() == &job;
-      if (job.cancelled || (!*listening && job.callers == 0)) return false;
+      if (job.stopping) return false;
       if (first) {
         job.info.state = PruneJob::State::kRunning;
         job.info.started_nanos = clock_.WallNanos();
@@ -99,8 +99,18 @@ bool PruneJobs::WaitForTurn(Job& job, const PruneObserver& observer, bool* liste
     *listening = observer(JobStep(PruneStep::Kind::kQueued, job.info.id));
     if (*listening) continue;
     MutexLock lock(mutex_);
-    --job.callers;
+    Leave(job);
   }
+}
+
+void PruneJobs::Leave(Job& job) {
+  --job.callers;
+  job.stopping = job.stopping || job.callers == 0;
+}
+
+bool PruneJobs::GoesOn(Job& job) {
+  job.cut_short = job.cut_short || job.stopping;
+  return !job.stopping;
 }
 
 absl::StatusOr<PruneReport> PruneJobs::RunJob(Job& job, const PruneObserver& observer) {
@@ -109,7 +119,7 @@ absl::StatusOr<PruneReport> PruneJobs::RunJob(Job& job, const PruneObserver& obs
     if (listening && observer != nullptr && !observer(step)) {
       listening = false;
       MutexLock lock(mutex_);
-      --job.callers;
+      Leave(job);
     }
   };
   tell(JobStep(PruneStep::Kind::kStarted, job.info.id));
@@ -125,15 +135,18 @@ absl::StatusOr<PruneReport> PruneJobs::RunJob(Job& job, const PruneObserver& obs
     }
     tell(step);
     MutexLock lock(mutex_);
-    return !job.cancelled && job.callers > 0;
+    return GoesOn(job);
   });
   End(job, report);
   MutexLock lock(mutex_);
-  if (!job.outcome.ok()) return job.outcome;
+  // Who left knows that it was cut short, and is told what it did.
+  const bool left = !listening && job.cut_short;
+  if (!job.outcome.ok() && !(left && absl::IsCancelled(job.outcome))) return job.outcome;
   return job.info.report;
 }
 
 void PruneJobs::Note(Job& job, const PruneStep& step) {
+  if (step.kind == PruneStep::Kind::kQueued) return;  // nothing new
   if (job.log.size() == kMaxPruneSteps) {
     job.log.pop_front();
     ++job.dropped;
@@ -151,14 +164,15 @@ void PruneJobs::Note(Job& job, const PruneStep& step) {
 
 void PruneJobs::End(Job& job, const absl::StatusOr<PruneReport>& report) {
   MutexLock lock(mutex_);
-  job.info.state = PruneJob::State::kDone;
   job.info.ended_nanos = clock_.WallNanos();
   if (report.ok()) job.info.report = *report;
   job.outcome = report.status();
-  if (job.cancelled && report.ok()) {
+  if (job.cut_short && report.ok()) {
     job.outcome =
         absl::CancelledError(StrCat("the prune was cancelled after ", report->images, " images"));
   }
+  job.info.state =
+      absl::IsCancelled(job.outcome) ? PruneJob::State::kCancelled : PruneJob::State::kDone;
   job.info.error = IsPrivate(job.outcome) ? "the store failed; the daemon's log has the reason"
                                           : std::string(ToStd(job.outcome.message()));
   waiting_.erase(std::find_if(waiting_.begin(), waiting_.end(),
@@ -177,7 +191,7 @@ absl::StatusOr<PruneReport> PruneJobs::Follow(Job& job, const PruneObserver& obs
       MutexLock lock(mutex_);
       next = std::max(next, job.dropped);
       const bool news = next < job.dropped + job.log.size();
-      if (!news && job.info.state == PruneJob::State::kDone) {
+      if (!news && job.info.ended_nanos != 0) {
         --job.callers;
         if (!job.outcome.ok()) return job.outcome;
         return job.info.report;
@@ -192,7 +206,7 @@ absl::StatusOr<PruneReport> PruneJobs::Follow(Job& job, const PruneObserver& obs
     listening = tell(step);
   }
   MutexLock lock(mutex_);
-  --job.callers;
+  Leave(job);
   return job.info.report;
 }
 
@@ -200,7 +214,7 @@ absl::Status PruneJobs::Cancel(std::string_view id) {
   MutexLock lock(mutex_);
   const std::shared_ptr<Job> job = Find(id);
   if (job == nullptr) return NoSuchJob(id);
-  job->cancelled = true;
+  job->stopping = true;
   changed_.NotifyAll();
   return absl::OkStatus();
 }

@@ -4,8 +4,9 @@
 //
 // A job runs on the thread of the caller that brought it, and keeps what it told, up to a bound,
 // for those who attach later. A caller whose observer says no leaves; the job ends after the image
-// it is at when it was the last one, or when somebody cancels it by its id. A job lives in memory:
-// a crash ends it, and leaves nothing half done.
+// it is at when it was the last one, or when somebody cancels it by its id. From then on it is on
+// its way out: no equal request attaches to it, and what it did is no other request's success. A
+// job lives in memory: a crash ends it, and leaves nothing half done.
 #ifndef VARVE_STORAGE_RECLAIM_PRUNE_JOBS_H_
 #define VARVE_STORAGE_RECLAIM_PRUNE_JOBS_H_
 
@@ -50,8 +51,9 @@ class PruneJobs {
     std::deque<PruneStep> log;  // of what was told, the newest
     uint64_t dropped = 0;       // steps before those
     int callers = 0;            // that listen
-    bool cancelled = false;
-    absl::Status outcome;  // when it is done
+    bool stopping = false;      // nobody wants it any more
+    bool cut_short = false;     // and its runner was told so
+    absl::Status outcome;       // when it has ended
   };
 
   std::shared_ptr<Job> Find(std::string_view id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -62,6 +64,10 @@ class PruneJobs {
   // Until the job is the first; false when it ended before.
   bool WaitForTurn(Job& job, const PruneObserver& observer, bool* listening)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // A caller does not listen any more; when it was the last one, the job stops.
+  void Leave(Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Notes a step of the runner; false when the job stops.
+  bool GoesOn(Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Note(Job& job, const PruneStep& step) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void End(Job& job, const absl::StatusOr<PruneReport>& report) ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
 #include <thread>
+#include <utility>
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
@@ -67,6 +69,13 @@ class PruneSchedulesTest : public testing::Test {
     return store_->GetManifest("app", manifest.digest).ok();
   }
   bool IsHere(const TestBlob& blob) { return store_->OpenBlob("", blob.digest).ok(); }
+  // One more image without a name.
+  TestManifest PutUntagged(const TestManifest& image) {
+    EXPECT_TRUE(Put("app", image, {"first"}).ok());
+    EXPECT_TRUE(store_->Untag("app", "first").ok());
+    clock_.Advance(2 * kPromise);
+    return image;
+  }
   // Runs `action` once, when a removal of the manifest is about to be committed.
   void AtRemoval(const TestManifest& manifest, std::function<void()> action) {
     schedule_ = {UnlinkingKey(0, manifest.digest).substr(0, 1), std::move(action)};
@@ -202,6 +211,76 @@ TEST_F(PruneSchedulesTest, AnEqualPruneAttachesToTheRunningOne) {
   EXPECT_EQ(store_->ListPrunes()->front().id, second_job);
 }
 
+// Ctrl-C, and the same command again while the first is still tidying up.
+TEST_F(PruneSchedulesTest, AnEqualPruneAfterTheLastCallerLeftRunsAnew) {
+  const TestManifest other = PutUntagged(MakeImage(config_, {}));
+  std::thread client;
+  absl::StatusOr<PruneReport> second = absl::UnknownError("not run");
+  std::promise<void> accepted;
+  const auto again = [&] {
+    client = std::thread([&second, &accepted, this] {
+      bool told = false;
+      second = store_->Prune({}, [&](const PruneStep&) {
+        if (!std::exchange(told, true)) accepted.set_value();
+        return true;
+      });
+    });
+    accepted.get_future().wait();
+  };
+  // The bytes of what was removed go last.
+  const auto first = store_->Prune({}, [&](const PruneStep& step) {
+    if (step.kind != PruneStep::Kind::kRemoved) return true;
+    schedule_ = {CondemnedPrefix(), again};
+    return false;
+  });
+  ASSERT_EQ(schedule_.action, nullptr);
+  client.join();
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(first->images, 1u);
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(second->images, 1u);
+  EXPECT_FALSE(IsListed(image_));
+  EXPECT_FALSE(IsListed(other));
+  const std::vector<PruneJob> jobs = *store_->ListPrunes();
+  ASSERT_EQ(jobs.size(), 2u);
+  EXPECT_EQ(jobs[0].state, PruneJob::State::kDone);
+  EXPECT_EQ(jobs[1].state, PruneJob::State::kCancelled);
+  EXPECT_EQ(jobs[1].report.images, 1u);
+  EXPECT_EQ(jobs[1].error, "the prune was cancelled after 1 images");
+}
+
+// A cancellation that comes when all is done changes nothing about what was done.
+TEST_F(PruneSchedulesTest, ACancellationAfterTheLastStepIsNoFailure) {
+  const auto report = store_->Prune({}, [&](const PruneStep& step) {
+    if (step.kind == PruneStep::Kind::kRemoved) {
+      schedule_ = {RemovingPrefix(), [&] {
+                     ASSERT_TRUE(store_->CancelPrune(store_->ListPrunes()->front().id).ok());
+                   }};
+    }
+    return true;
+  });
+  EXPECT_EQ(schedule_.action, nullptr);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(store_->ListPrunes()->front().state, PruneJob::State::kDone);
+}
+
+// Also where there is nothing to remove somebody may want a prune to end.
+TEST_F(PruneSchedulesTest, ACancelledPruneThatFindsNothingEndsToo) {
+  ASSERT_TRUE(store_->Tag("app", "v1", image_.digest).ok());
+  for (size_t i = 0; i < 1100; ++i) {
+    TestManifest referrer = MakeImage(config_, {}, image_);
+    referrer.bytes.append(i, ' ');
+    ASSERT_TRUE(Put("app", referrer).ok());
+  }
+  const auto report = store_->Prune({}, [&](const PruneStep& step) {
+    if (step.kind == PruneStep::Kind::kQueued) {
+      EXPECT_TRUE(store_->CancelPrune(store_->ListPrunes()->front().id).ok());
+    }
+    return true;
+  });
+  EXPECT_EQ(report.status().code(), Code::kCancelled);
+}
+
 TEST_F(PruneSchedulesTest, AnotherPruneWaitsForItsTurn) {
   std::thread client;
   AtRemoval(image_, [&] {
@@ -224,10 +303,7 @@ TEST_F(PruneSchedulesTest, AnotherPruneWaitsForItsTurn) {
 }
 
 TEST_F(PruneSchedulesTest, ACancelledPruneEndsAfterTheImageItIsAt) {
-  const TestManifest other = MakeImage(config_, {});
-  ASSERT_TRUE(Put("app", other, {"first"}).ok());
-  ASSERT_TRUE(store_->Untag("app", "first").ok());
-  clock_.Advance(2 * kPromise);
+  const TestManifest other = PutUntagged(MakeImage(config_, {}));
   const auto report = store_->Prune({}, [&](const PruneStep& step) {
     if (step.kind == PruneStep::Kind::kRemoved) {
       EXPECT_TRUE(store_->CancelPrune(store_->ListPrunes()->front().id).ok());
@@ -237,6 +313,7 @@ TEST_F(PruneSchedulesTest, ACancelledPruneEndsAfterTheImageItIsAt) {
   EXPECT_EQ(report.status().code(), Code::kCancelled);
   EXPECT_NE(IsListed(image_), IsListed(other));
   EXPECT_EQ(store_->ListPrunes()->front().report.images, 1u);
+  EXPECT_EQ(store_->ListPrunes()->front().state, PruneJob::State::kCancelled);
 }
 
 TEST_F(PruneSchedulesTest, AQueuedPruneCanBeCancelled) {
@@ -257,10 +334,7 @@ TEST_F(PruneSchedulesTest, AQueuedPruneCanBeCancelled) {
 }
 
 TEST_F(PruneSchedulesTest, APruneGoesOnForThoseWhoAttached) {
-  const TestManifest other = MakeImage(config_, {});
-  ASSERT_TRUE(Put("app", other, {"first"}).ok());
-  ASSERT_TRUE(store_->Untag("app", "first").ok());
-  clock_.Advance(2 * kPromise);
+  const TestManifest other = PutUntagged(MakeImage(config_, {}));
   std::thread client;
   PruneReport attached;
   const auto report = store_->Prune({}, [&](const PruneStep& step) {
