@@ -30,7 +30,6 @@ struct GrpcDoor {
   MessageMemory& message_memory;
   std::chrono::milliseconds stall_timeout;
   std::atomic<int> prunes = 0;  // running now
-  std::atomic<int> checks = 0;  // the same
 };
 
 // The record of a call that has just arrived; its request id goes back as trailing metadata.

@@ -1,13 +1,23 @@
-// The streaming call System.Check: the check runs on one of the door's workers.
+// System.Check: all calls that wait share one check of the store, and are told the same. No call
+// holds a worker.
 #ifndef VARVE_DAEMON_GRPC_CHECK_STREAM_H_
 #define VARVE_DAEMON_GRPC_CHECK_STREAM_H_
 
+#include <memory>
+
 #include "daemon/grpc/call.h"
-#include "varve/v1/system.pb.h"
+#include "daemon/grpc/shared_walk.h"
+#include "varve/v1/system.grpc.pb.h"
 
 namespace varve {
 
-grpc::ServerWriteReactor<v1::CheckResponse>* NewCheckStream(GrpcDoor& door,
+class CheckStream;
+using SharedChecks = SharedWalk<std::shared_ptr<CheckStream>>;
+
+// `door` must outlive the calls.
+std::shared_ptr<SharedChecks> NewSharedChecks(GrpcDoor& door);
+
+grpc::ServerWriteReactor<v1::CheckResponse>* NewCheckStream(GrpcDoor& door, SharedChecks& checks,
                                                             grpc::CallbackServerContext* context);
 
 }  // namespace varve

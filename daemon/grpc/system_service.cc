@@ -1,11 +1,15 @@
 // varve.v1.Repositories and varve.v1.System.
-#include <atomic>
+#include <algorithm>
+#include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "daemon/grpc/check_stream.h"
 #include "daemon/grpc/event_stream.h"
 #include "daemon/grpc/messages.h"
 #include "daemon/grpc/services.h"
+#include "daemon/grpc/shared_walk.h"
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "varve/v1/system.grpc.pb.h"
@@ -19,9 +23,6 @@ constexpr CallKind kListActivity{"System.ListActivity", Subject::kName, false};
 constexpr CallKind kDiskUsage{"System.DiskUsage", Subject::kName, false};
 constexpr CallKind kDropOrphans{"System.DropOrphans", Subject::kName, false};
 constexpr CallKind kAdoptOrphans{"System.AdoptOrphans", Subject::kName, false};
-
-// Each walks the whole index and keeps a worker busy meanwhile.
-constexpr int kMaxMeasurements = 4;
 
 absl::Status ListRepositories(Store& store, const v1::ListRepositoriesRequest& request,
                               v1::ListRepositoriesResponse* response) {
@@ -113,6 +114,28 @@ absl::Status FillOrphans(const absl::StatusOr<OrphanReport>& report,
   return absl::OkStatus();
 }
 
+// A call that waits for the figures.
+struct DiskUsageCaller {
+  grpc::CallbackServerContext* context;
+  grpc::ServerUnaryReactor* reactor;
+  v1::DiskUsageResponse* response;
+  CallRecord record;
+};
+
+// One measurement for all who wait for it.
+void MeasureForAll(Store& store, std::vector<DiskUsageCaller> callers) {
+  const bool wanted = std::any_of(callers.begin(), callers.end(), [](const DiskUsageCaller& call) {
+    return !call.context->IsCancelled();
+  });
+  v1::DiskUsageResponse usage;
+  const absl::Status status =
+      wanted ? MeasureDiskUsage(store, &usage) : absl::CancelledError("the client went away");
+  for (DiskUsageCaller& caller : callers) {
+    *caller.response = usage;
+    caller.reactor->Finish(EndCall(caller.record, status, {}, 0));
+  }
+}
+
 class RepositoriesService final : public v1::Repositories::CallbackService {
  public:
   explicit RepositoriesService(GrpcDoor& door) : door_(door) {}
@@ -132,7 +155,15 @@ class RepositoriesService final : public v1::Repositories::CallbackService {
 
 class SystemService final : public v1::System::CallbackService {
  public:
-  explicit SystemService(GrpcDoor& door) : door_(door), started_nanos_(SystemClock().WallNanos()) {}
+  explicit SystemService(GrpcDoor& door)
+      : door_(door),
+        started_nanos_(SystemClock().WallNanos()),
+        measurements_(std::make_shared<SharedWalk<DiskUsageCaller>>(
+            door.workers,
+            [&store = door.store](std::vector<DiskUsageCaller> callers) {
+              MeasureForAll(store, std::move(callers));
+            })),
+        checks_(NewSharedChecks(door)) {}
 
   grpc::ServerUnaryReactor* Info(grpc::CallbackServerContext* context,
                                  const v1::InfoRequest* request,
@@ -152,15 +183,19 @@ class SystemService final : public v1::System::CallbackService {
   }
 
   grpc::ServerUnaryReactor* DiskUsage(grpc::CallbackServerContext* context,
-                                      const v1::DiskUsageRequest* request,
+                                      const v1::DiskUsageRequest* /*request*/,
                                       v1::DiskUsageResponse* response) override {
-    return AnswerUnary(door_, kDiskUsage, context, request, response,
-                       [this](const auto&, auto* out) { return Measure(out); });
+    DiskUsageCaller caller{context, context->DefaultReactor(), response,
+                           BeginCall(kDiskUsage, *context)};
+    grpc::ServerUnaryReactor* const reactor = caller.reactor;
+    const absl::Status joined = measurements_->Join(caller);
+    if (!joined.ok()) reactor->Finish(EndCall(caller.record, joined, {}, 0));
+    return reactor;
   }
 
   grpc::ServerWriteReactor<v1::CheckResponse>* Check(grpc::CallbackServerContext* context,
                                                      const v1::CheckRequest* /*request*/) override {
-    return NewCheckStream(door_, context);
+    return NewCheckStream(door_, *checks_, context);
   }
 
   grpc::ServerUnaryReactor* DropOrphans(grpc::CallbackServerContext* context,
@@ -188,19 +223,10 @@ class SystemService final : public v1::System::CallbackService {
   }
 
  private:
-  absl::Status Measure(v1::DiskUsageResponse* response) {
-    absl::Status status = absl::ResourceExhaustedError(
-        "others are measuring the disk usage already; try again when they are done");
-    if (measurements_.fetch_add(1) < kMaxMeasurements) {
-      status = MeasureDiskUsage(door_.store, response);
-    }
-    measurements_.fetch_sub(1);
-    return status;
-  }
-
   GrpcDoor& door_;
   const int64_t started_nanos_;
-  std::atomic<int> measurements_{0};
+  const std::shared_ptr<SharedWalk<DiskUsageCaller>> measurements_;
+  const std::shared_ptr<SharedChecks> checks_;
 };
 
 }  // namespace

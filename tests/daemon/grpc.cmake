@@ -9,4 +9,5 @@ varve_test(grpc_door_test LABEL unit
     grpc_server_test.cc
     grpc_system_test.cc
     message_memory_test.cc
+    shared_walk_test.cc
   LIBRARIES varve_grpc varve_proto varve_storage gRPC::grpc++)

@@ -122,6 +122,54 @@ class GrpcSystemTest : public GrpcDoorTest {
   std::unique_ptr<v1::Repositories::Stub> repositories_;
 };
 
+// However many ask at once, nobody is refused: they share a walk.
+TEST_F(GrpcSystemTest, ManyChecksAndMeasurementsAtOnce) {
+  constexpr int kCallers = 60;
+  std::atomic<int> measured{0};
+  std::atomic<int> checked{0};
+  std::vector<std::thread> callers;
+  for (int i = 0; i < kCallers; ++i) {
+    callers.emplace_back([&] {
+      grpc::ClientContext context;
+      v1::DiskUsageResponse usage;
+      const grpc::Status status = system_->DiskUsage(&context, {}, &usage);
+      EXPECT_TRUE(status.ok()) << status.error_message();
+      measured += status.ok() ? 1 : 0;
+    });
+    callers.emplace_back([&] {
+      grpc::ClientContext context;
+      const auto reader = system_->Check(&context, {});
+      v1::CheckResponse response;
+      bool has_report = false;
+      while (reader->Read(&response)) has_report = response.has_report();
+      const grpc::Status status = reader->Finish();
+      EXPECT_TRUE(status.ok()) << status.error_message();
+      checked += status.ok() && has_report ? 1 : 0;
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(measured, kCallers);
+  EXPECT_EQ(checked, kCallers);
+}
+
+// One of several who wait for a check goes away: the others get theirs.
+TEST_F(GrpcSystemTest, ACallerOfACheckThatGoesAwayTakesNobodyAlong) {
+  for (int round = 0; round < 20; ++round) {
+    grpc::ClientContext leaves;
+    const auto gone = system_->Check(&leaves, {});
+    grpc::ClientContext stays;
+    const auto reader = system_->Check(&stays, {});
+    leaves.TryCancel();
+    v1::CheckResponse response;
+    while (reader->Read(&response)) continue;
+    EXPECT_TRUE(response.has_report());
+    const grpc::Status status = reader->Finish();
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    while (gone->Read(&response)) continue;
+    gone->Finish();  // OK when it was faster
+  }
+}
+
 TEST_F(GrpcSystemTest, TheDaemonTellsWhatItIs) {
   Upload("", TestBytes(200'000, 1));
   grpc::ClientContext context;
