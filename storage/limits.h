@@ -149,6 +149,25 @@ inline constexpr size_t kCheckedManifestNames = 20;
 
 // Prunes that run or wait, and so many that are done and still listed.
 inline constexpr size_t kMaxPruneJobs = 16;
+// Blobs of removed images that a prune has still to reclaim and measure: 16,384 x ~110 B = 2 MB;
+// then it does so before it goes on.
+inline constexpr size_t kMaxPruneBlobs = 16'384;
+// Images that are to be looked at because what they belonged to went: 65,536 x ~80 B = 5 MB. Those
+// that find no room are met when the members are walked once more.
+inline constexpr size_t kMaxPruneFollowers = 65'536;
+// Images that keep each other in a circle and go together: guarded at once, and looked at, by one
+// transaction, 1,000 x ~30 us = 30 ms. Larger circles stay.
+inline constexpr size_t kMaxCircle = 1000;
+static_assert(kMaxCircle <= kMaxBatchReads);
+// A search upward for what keeps an image: its way at most, 256 x ~60 kB (a page of edges) = 15 MB,
+// past which the image counts as kept; and what earlier searches found, remembered in so many
+// places of 8 bytes, 8 MiB, where what is new takes the place of what is old.
+inline constexpr size_t kMaxKeeperPath = 256;
+inline constexpr size_t kMaxKnownImages = 1'048'576;
+// Indexes that list a manifest, directly or through others: guarded, and looked at, by the
+// transaction that deletes it, 1,024 x ~30 us = 30 ms. What more list cannot be deleted by digest.
+inline constexpr size_t kMaxListingIndexes = 1024;
+
 // What a prune told, kept for those who attach later: 16,384 x ~600 B = 10 MB a job that runs; one
 // that waits has told nothing.
 inline constexpr size_t kMaxPruneSteps = 16'384;

@@ -99,7 +99,9 @@ class Store {
                                                const ManifestReference& reference) = 0;
   virtual absl::StatusOr<ManifestInfo> StatManifest(std::string_view repository,
                                                     const ManifestReference& reference) = 0;
-  // Removes it and its tags from this repository, and from no other.
+  // Removes it and its tags from this repository, and from no other. FailedPrecondition when a hold
+  // or a lease is on it, and when an index there lists it, directly or through others, that is
+  // tagged, held or leased. A promise refuses nothing.
   virtual absl::Status DeleteManifest(std::string_view repository, const Digest& digest) = 0;
   virtual absl::Status Tag(std::string_view repository, std::string_view tag,
                            const Digest& digest) = 0;

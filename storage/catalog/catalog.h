@@ -22,6 +22,7 @@
 #include "storage/base/mutex.h"
 #include "storage/blob/blob_store.h"
 #include "storage/blob/ingest_table.h"
+#include "storage/catalog/image_keepers.h"
 #include "storage/catalog/manifest.h"
 #include "storage/catalog/names.h"
 #include "storage/catalog/promises.h"
@@ -237,6 +238,9 @@ class Catalog final : public CommitObserver {
   absl::StatusOr<std::vector<ImageMatch::Place>> PlacesOf(const Digest& manifest);
 
   // delete_manifest.cc
+  // FailedPrecondition when an index of the repository that lists the manifest, or one that lists
+  // such an index, is tagged, held or leased; holds until the commit.
+  absl::Status CheckUnlisted(Transaction& txn, std::string_view repository, const Member& manifest);
   // Deletes a manifest from a repository, with its tags there, if `may_go` says so; that is asked
   // inside the deletion's transaction, where the manifest's blob row is guarded exclusively: what
   // it finds of tags and of manifests that list this one holds until the commit. It may write a few
@@ -245,6 +249,10 @@ class Catalog final : public CommitObserver {
   absl::StatusOr<Deletion> DeleteManifestIf(RepositoryId repository, const Digest& digest,
                                             const MayGo& may_go);
   absl::Status Unlink(RepositoryId repository, const Digest& manifest, const std::string& note);
+  // Edges of a manifest that has gone, from indexes of its repository that list it, become pending:
+  // they live again when it is pushed again. A page at a time; true when none is left.
+  absl::Status Unlist(const Member& manifest, const std::string& note);
+  absl::StatusOr<bool> UnlistPage(Transaction& txn, const Member& manifest);
   absl::StatusOr<bool> UnlinkPage(RepositoryId repository, const Digest& manifest,
                                   const std::string& note, const std::vector<Digest>& targets,
                                   size_t begin);

@@ -1,6 +1,7 @@
 // The way out of a manifest. One transaction makes it invisible, with its tags, and notes that its
 // edges have to go; these go in pages, so that a manifest with many references needs no large
-// transaction. A crash in between leaves the note, and FinishUnlinking goes on.
+// transaction. A crash in between leaves the note, and FinishUnlinking goes on. Indexes that list
+// it stay, with a pending edge.
 #include <algorithm>
 
 #include "storage/base/status.h"
@@ -17,6 +18,8 @@ namespace {
 constexpr size_t kTagPageRows = 300;
 // References removed by one transaction: up to five rows each.
 constexpr size_t kTargetPageRows = 150;
+// Edges made pending by one transaction: two rows each.
+constexpr size_t kListerPageRows = 300;
 // As many of them leave room for a page of tags, and five rows more, in the same transaction.
 constexpr size_t kTargetsBesideTags = (kMaxTransactionOperations - 2 * kTagPageRows - 5) / 5;
 
@@ -49,7 +52,65 @@ absl::Status InUse(std::string_view repository, const Digest& manifest, const Cl
                                               "; it can be deleted when that has ended"));
 }
 
+absl::Status PartOf(std::string_view repository, const Digest& manifest, const Digest& index,
+                    std::string_view keeper) {
+  return absl::FailedPreconditionError(StrCat(
+      "manifest ", manifest.ToString(), " of repository ", repository,
+      " is part of the image index ", index.ToString(), ", which ", keeper, "; delete that first"));
+}
+
+// What keeps an index in its repository: "is tagged v1"; "" when nothing does.
+absl::StatusOr<std::string> KeptBy(Transaction& txn, const Member& index) {
+  ASSIGN_OR_RETURN(const std::optional<Claim> claim,
+                   FindClaimIn(txn, index.repository, index.manifest));
+  if (claim.has_value()) return StrCat("is in use by ", claim->Text());
+  const std::string prefix = EdgePrefix(index.manifest, EdgeKind::kTag, index.repository);
+  ASSIGN_OR_RETURN(const std::vector<KeyValue> tags, txn.Scan(PrefixRange(prefix), 1));
+  return tags.empty() ? std::string() : StrCat("is tagged ", tags[0].key.substr(prefix.size()));
+}
+
+// Whether an index of the repository is there; an image that names the manifest among its blobs
+// needs no more than its bytes.
+absl::StatusOr<bool> IsIndexHere(Transaction& txn, const Member& lister) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                   txn.Get(MemberKey(lister.repository, lister.manifest)));
+  if (!value.has_value()) return false;  // its deletion is under way
+  ASSIGN_OR_RETURN(const MemberRow row, MemberRow::Decode(*value));
+  return IsIndexType(row.media_type);
+}
+
 }  // namespace
+
+absl::Status Catalog::CheckUnlisted(Transaction& txn, std::string_view repository,
+                                    const Member& manifest) {
+  RowReads reads(txn);
+  std::vector<Member> seen = {manifest};
+  for (size_t next = 0; next < seen.size(); ++next) {
+    const Member listed = seen[next];
+    if (next > 0) {
+      // Whoever tags, holds, leases or lists an index guards its row shared.
+      RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(listed.manifest), Guard::kExclusive).status());
+      ASSIGN_OR_RETURN(const bool index, IsIndexHere(txn, listed));
+      if (!index) continue;
+      ASSIGN_OR_RETURN(const std::string keeper, KeptBy(txn, listed));
+      if (!keeper.empty()) return PartOf(repository, manifest.manifest, listed.manifest, keeper);
+    }
+    RETURN_IF_ERROR(
+        VisitListers(reads, listed, [&](const ImageKeeper& lister) -> absl::StatusOr<bool> {
+          if (std::find(seen.begin(), seen.end(), lister.image) == seen.end()) {
+            seen.push_back(lister.image);
+          }
+          return seen.size() <= kMaxListingIndexes;
+        }));
+    if (seen.size() > kMaxListingIndexes) {
+      return absl::FailedPreconditionError(StrCat("more than ", kMaxListingIndexes,
+                                                  " image indexes of repository ", repository,
+                                                  " list manifest ", manifest.manifest.ToString(),
+                                                  "; delete those first, or let a prune do it"));
+    }
+  }
+  return absl::OkStatus();
+}
 
 absl::Status Catalog::DeleteManifest(std::string_view repository, const Digest& digest) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
@@ -59,6 +120,7 @@ absl::Status Catalog::DeleteManifest(std::string_view repository, const Digest& 
       DeleteManifestIf(id, digest, [&](Transaction& txn, const MemberRow&) -> absl::StatusOr<bool> {
         ASSIGN_OR_RETURN(const std::optional<Claim> claim, FindClaimIn(txn, id, digest));
         if (claim.has_value()) return InUse(repository, digest, *claim);
+        RETURN_IF_ERROR(CheckUnlisted(txn, repository, {id, digest}));
         return true;
       }));
   parts_.promises.RenewRepository(id);
@@ -153,12 +215,67 @@ absl::Status Catalog::Unlink(RepositoryId repository, const Digest& manifest,
       targets.push_back(reference.descriptor.digest);
     }
   }
+  RETURN_IF_ERROR(Unlist({repository, manifest}, note));
   for (size_t begin = 0;; begin += kTargetPageRows) {
     ASSIGN_OR_RETURN(const bool done, UnlinkPage(repository, manifest, note, targets, begin));
     if (!done) continue;
     NoteMaybeEmpty(repository);
     return absl::OkStatus();
   }
+}
+
+absl::StatusOr<bool> Catalog::UnlistPage(Transaction& txn, const Member& manifest) {
+  const std::string prefix =
+      EdgePrefix(manifest.manifest, EdgeKind::kReference, manifest.repository);
+  // Those of images, which stay, are few or none: what names a manifest is an index. Its own member
+  // edge, which goes last, keeps the manifest meanwhile.
+  std::string after;
+  for (size_t changed = 0;;) {
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
+                     txn.Scan(PrefixRange(prefix, after), kListerPageRows));
+    for (const KeyValue& edge : edges) {
+      after = edge.key.substr(prefix.size());
+      Digest target;
+      EdgeSource source;
+      if (!ParseEdgeKey(edge.key, &target, &source)) {
+        return absl::DataLossError("an edge row of the index is damaged");
+      }
+      ASSIGN_OR_RETURN(const bool index, IsIndexHere(txn, {source.repository, source.manifest}));
+      if (!index) continue;
+      // The deletion of the index may have taken it since.
+      ASSIGN_OR_RETURN(const std::optional<std::string> still,
+                       txn.GetForUpdate(edge.key, Guard::kExclusive));
+      if (!still.has_value()) continue;
+      RETURN_IF_ERROR(txn.Delete(edge.key));
+      RETURN_IF_ERROR(txn.Put(ReferenceEdgeKey(manifest.manifest, EdgeKind::kPending,
+                                               source.repository, source.manifest),
+                              *still));
+      ++changed;
+    }
+    if (edges.size() < kListerPageRows) return true;
+    if (changed > 0) return false;
+  }
+}
+
+absl::Status Catalog::Unlist(const Member& manifest, const std::string& note) {
+  // As a rule nothing lists it. No index comes that does: a put looks for the member.
+  const std::string prefix =
+      EdgePrefix(manifest.manifest, EdgeKind::kReference, manifest.repository);
+  ASSIGN_OR_RETURN(const std::vector<KeyValue> first, parts_.index.Scan(PrefixRange(prefix), 1));
+  for (bool done = first.empty(); !done;) {
+    RETURN_IF_ERROR(parts_.index.Run(
+        [&](Transaction& txn) -> absl::Status {
+          ASSIGN_OR_RETURN(const std::optional<std::string> noted,
+                           txn.GetForUpdate(UnlinkingKey(manifest.repository, manifest.manifest),
+                                            Guard::kExclusive));
+          done = noted != note;  // pushed again, or somebody else has finished
+          if (done) return absl::OkStatus();
+          ASSIGN_OR_RETURN(done, UnlistPage(txn, manifest));
+          return absl::OkStatus();
+        },
+        Durability::kBuffered));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> Catalog::UnlinkPage(RepositoryId repository, const Digest& manifest,

@@ -25,10 +25,6 @@ absl::StatusOr<uint64_t> CountRows(Index& index, std::string_view prefix) {
 
 }  // namespace
 
-bool IsIndexType(std::string_view media_type) {
-  return media_type == kMediaTypeOciIndex || media_type == kMediaTypeDockerList;
-}
-
 int64_t CreatedOrPushed(const ImageInfo& image) {
   return image.created_nanos.value_or(image.manifest.pushed_nanos);
 }

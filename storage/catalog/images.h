@@ -136,9 +136,6 @@ class Images {
   const Parts parts_;
 };
 
-// Whether manifests of this media type list children.
-bool IsIndexType(std::string_view media_type);
-
 }  // namespace varve
 
 #endif  // VARVE_STORAGE_CATALOG_IMAGES_H_

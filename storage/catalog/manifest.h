@@ -23,6 +23,11 @@ inline constexpr char kMediaTypeDockerList[] =
     "application/vnd.docker.distribution.manifest.list.v2+json";
 inline constexpr char kMediaTypeOciEmpty[] = "application/vnd.oci.empty.v1+json";
 
+// Whether a manifest of this type is an image index, whose children are manifests.
+inline bool IsIndexType(std::string_view media_type) {
+  return media_type == kMediaTypeOciIndex || media_type == kMediaTypeDockerList;
+}
+
 struct Descriptor {
   std::string media_type;
   Digest digest;

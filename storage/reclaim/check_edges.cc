@@ -93,6 +93,21 @@ absl::StatusOr<bool> HasReferenceEdge(RowReads& reads, const Digest& target,
   return false;
 }
 
+// A child that the repository does not list has a pending edge: a deletion leaves one.
+absl::Status CheckChild(RowReads& reads, RepositoryId repository, const Digest& manifest,
+                        const Digest& child, std::string_view self, const std::string& name,
+                        CheckFindings* findings) {
+  ASSIGN_OR_RETURN(const Membership member, ReadMembership(reads, repository, child));
+  if (member.listed || member.deleting) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const bool live,
+                   reads.Has(ReferenceEdgeKey(child, EdgeKind::kReference, repository, manifest)));
+  if (!live) return absl::OkStatus();
+  findings->push_back({Kind::kMissingContent, child, name,
+                       StrCat(self, " lists ", child.ToString(),
+                              ", which the repository does not have; push that again")});
+  return absl::OkStatus();
+}
+
 std::optional<Digest> DigestOf(const std::optional<Descriptor>& descriptor) {
   return descriptor.has_value() ? std::optional<Digest>(descriptor->digest) : std::nullopt;
 }
@@ -105,6 +120,9 @@ absl::Status CheckMemberContent(RowReads& reads, RepositoryId repository, const 
   const std::string self = StrCat("manifest ", manifest.ToString(), " of repository ", name);
   for (const ContentReference& reference : content.References()) {
     const Digest& target = reference.descriptor.digest;
+    if (reference.role == ContentReference::Role::kChild) {
+      RETURN_IF_ERROR(CheckChild(reads, repository, manifest, target, self, name, findings));
+    }
     ASSIGN_OR_RETURN(const bool kept, HasReferenceEdge(reads, target, repository, manifest));
     if (kept) continue;
     findings->push_back({Kind::kMissingEdge, target, name,

@@ -15,7 +15,7 @@
 #include "storage/catalog/manifest.h"
 #include "storage/index/index.h"
 #include "storage/index/keys.h"
-#include "storage/reclaim/row_reads.h"
+#include "storage/index/row_reads.h"
 #include "storage/store_types.h"
 
 namespace varve {

@@ -18,25 +18,12 @@
 #include "storage/blob/blob_files.h"
 #include "storage/blob/blob_store.h"
 #include "storage/catalog/catalog.h"
+#include "storage/catalog/image_keepers.h"
 #include "storage/digest/digest.h"
 #include "storage/index/index.h"
 #include "storage/index/keys.h"
 
 namespace varve {
-
-// A manifest as one repository lists it.
-struct Member {
-  RepositoryId repository = 0;
-  Digest manifest;
-
-  friend bool operator==(const Member& a, const Member& b) {
-    return a.repository == b.repository && a.manifest == b.manifest;
-  }
-  template <typename H>
-  friend H AbslHashValue(H state, const Member& member) {
-    return H::combine(std::move(state), member.repository, member.manifest);
-  }
-};
 
 // Calls `visit` for every manifest that a repository lists, in pages; an error of it ends the walk.
 absl::Status VisitMembers(Index& index, const std::function<absl::Status(const Member&)>& visit);

@@ -429,6 +429,40 @@ TEST_P(StoreManifestsTest, ManyReferencesAndManyTagsGoTogether) {
   EXPECT_EQ(ManifestCode("app", manifest), Code::kNotFound);
 }
 
+// As `rmi` refuses it; then in the order of a client that deletes all: tag, index, children.
+TEST_P(StoreManifestsTest, WhatATaggedIndexListsIsNotDeleted) {
+  VARVE_NEEDS(kDeleteManifest);
+  const Image child = PushImage("app", 1);
+  const Image beside = PushImage("app", 2);
+  const Digest inner = PutManifest("app", IndexJson({child.manifest}));
+  const Digest outer = PutManifest("app", IndexJson({inner, beside.manifest}), {"v1"});
+  for (const Digest& part : {child.manifest, inner, beside.manifest}) {
+    EXPECT_EQ(store().DeleteManifest("app", part).code(), Code::kFailedPrecondition);
+    EXPECT_EQ(ManifestCode("app", part), Code::kOk);
+  }
+  ASSERT_TRUE(store().Untag("app", "v1").ok());
+  // An index without a name keeps nothing from this.
+  EXPECT_TRUE(store().DeleteManifest("app", beside.manifest).ok());
+  EXPECT_EQ(ManifestCode("app", beside.manifest), Code::kNotFound);
+  for (const Digest& part : {outer, inner, child.manifest}) {
+    EXPECT_TRUE(store().DeleteManifest("app", part).ok());
+    EXPECT_EQ(ManifestCode("app", part), Code::kNotFound);
+  }
+}
+
+// An image that names a manifest among its blobs needs the bytes, not that they are listed.
+TEST_P(StoreManifestsTest, AManifestThatIsALayerCanBeDeletedAsAManifest) {
+  VARVE_NEEDS(kDeleteManifest);
+  const Image image = PushImage("app", 1);
+  ManifestParts parts;
+  parts.config = image.config;
+  parts.layers = {image.manifest};
+  PutManifest("app", ManifestJson(parts), {"v1"});
+  EXPECT_TRUE(store().DeleteManifest("app", image.manifest).ok());
+  EXPECT_EQ(ManifestCode("app", image.manifest), Code::kNotFound);
+  EXPECT_EQ(Read("app", image.manifest), image.manifest_json);
+}
+
 INSTANTIATE_TEST_SUITE_P(Stores, StoreManifestsTest, testing::ValuesIn(AllStores()), StoreName);
 
 }  // namespace

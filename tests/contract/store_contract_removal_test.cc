@@ -196,8 +196,9 @@ TEST_P(StoreRemovalTest, TagFromOfAnIndexWithAMissingChild) {
     Make(settings);
     const Image arm = PushImage("app", 1);
     const Image amd = PushImage("app", 2);
-    const Digest index = PutIndex("app", {arm.manifest, amd.manifest}, {"all"});
+    const Digest index = PutIndex("app", {arm.manifest, amd.manifest}, {});
     DeleteManifest("app", arm.manifest);
+    ASSERT_TRUE(store().Tag("app", "all", index).ok());
     const absl::Status copied = store().TagFrom("app", index, "copy", "all");
     EXPECT_EQ(copied.code(), sparse ? Code::kOk : Code::kFailedPrecondition) << copied;
     EXPECT_EQ(ManifestCode("copy", "all"), sparse ? Code::kOk : Code::kNotFound);

@@ -110,6 +110,19 @@ class StoreModelFixture : public StoreContractTest {
     }
     return false;
   }
+  // Whether an index of the repository that is tagged or claimed lists the manifest, or lists one
+  // that does.
+  bool IsPartOfKept(const std::string& name, const Digest& manifest) {
+    const ModelRepository& repository = repositories_[name];
+    return std::any_of(
+        repository.members.begin(), repository.members.end(), [&](const Digest& index) {
+          const std::vector<Digest>& children = manifests_[index].children;
+          if (std::find(children.begin(), children.end(), manifest) == children.end()) {
+            return false;
+          }
+          return HasTag(repository, index) || IsClaimedIn(name, index) || IsPartOfKept(name, index);
+        });
+  }
   // Certainly visible: named there, or promised.
   bool IsHeld(const ModelRepository& repository, const Digest& blob) {
     const auto promise = repository.promises.find(blob);

@@ -247,6 +247,51 @@ TEST_F(CatalogSchedulesTest, PutOfAnIndexBesideTheDeletionOfItsChild) {
   EXPECT_FALSE(store_->GetManifest("app", child).ok());
 }
 
+// A deletion that found the index without a name must not take its child when it has one by then.
+TEST_F(CatalogSchedulesTest, TagOfAnIndexBesideTheDeletionOfItsChild) {
+  const Digest config = Push("app", "{}");
+  ASSERT_TRUE(Put("app", Json(config)).ok());
+  const Digest child = HashBytes(DigestAlgorithm::kSha256, Json(config));
+  const std::string index = IndexJson({child});
+  ASSERT_TRUE(Put("app", index).ok());
+  const Digest digest = HashBytes(DigestAlgorithm::kSha256, index);
+  schedule_ = {UnlinkingPrefix(), [&] { EXPECT_TRUE(store_->Tag("app", "v1", digest).ok()); }};
+  EXPECT_EQ(store_->DeleteManifest("app", child).code(), Code::kFailedPrecondition);
+  EXPECT_EQ(schedule_.action, nullptr);
+  EXPECT_TRUE(store_->GetManifest("app", child).ok());
+  // And the other way round: the holder of the index's name sees that the child is gone.
+  ASSERT_TRUE(store_->Untag("app", "v1").ok());
+  EXPECT_TRUE(store_->DeleteManifest("app", child).ok());
+  EXPECT_TRUE(store_->Tag("app", "v1", digest).ok());
+}
+
+// An index whose child is gone has a pending edge, which lives again with the child.
+TEST_F(CatalogSchedulesTest, ADeletedChildLeavesAPendingEdge) {
+  const Digest config = Push("app", "{}");
+  ASSERT_TRUE(Put("app", Json(config)).ok());
+  const Digest child = HashBytes(DigestAlgorithm::kSha256, Json(config));
+  const std::string index = IndexJson({child});
+  ASSERT_TRUE(Put("app", index).ok());
+  const Digest digest = HashBytes(DigestAlgorithm::kSha256, index);
+  const auto edges = [&](EdgeKind kind) {
+    return index_->Scan(PrefixRange(EdgePrefix(child, kind)), 10).value().size();
+  };
+  ASSERT_TRUE(store_->DeleteManifest("app", child).ok());
+  EXPECT_EQ(edges(EdgeKind::kReference), 0u);
+  EXPECT_EQ(edges(EdgeKind::kPending), 1u);
+  EXPECT_FALSE(Here("app", child));
+  ASSERT_TRUE(Put("app", Json(config)).ok());
+  EXPECT_EQ(edges(EdgeKind::kReference), 1u);
+  EXPECT_EQ(edges(EdgeKind::kPending), 0u);
+  // The index goes while its child's edges are made pending: none is left behind.
+  schedule_ = {EdgePrefix(child, EdgeKind::kPending),
+               [&] { EXPECT_TRUE(store_->DeleteManifest("app", digest).ok()); }};
+  ASSERT_TRUE(store_->DeleteManifest("app", child).ok());
+  EXPECT_EQ(schedule_.action, nullptr);
+  EXPECT_EQ(edges(EdgeKind::kReference), 0u);
+  EXPECT_EQ(edges(EdgeKind::kPending), 0u);
+}
+
 TEST_F(CatalogSchedulesTest, TagFromBesideTheDeletionOfACopiedChild) {
   const std::string child_json = Json(Push("app", bytes_));
   const Digest child = HashBytes(DigestAlgorithm::kSha256, child_json);

@@ -201,6 +201,27 @@ TEST_F(ReferenceCheckTest, CountsWhatItLookedAt) {
   EXPECT_EQ(report_.findings, 0u);
 }
 
+TEST_F(ReferenceCheckTest, AChildThatIsGoneHasAPendingEdge) {
+  const TestManifest child = MakeImage(config_, {});
+  const TestManifest index = MakeImageIndex({child});
+  ASSERT_TRUE(PutManifest(*store_, "app", child, {}).ok());
+  ASSERT_TRUE(PutManifest(*store_, "app", index, {}).ok());
+  ASSERT_TRUE(store_->DeleteManifest("app", child.digest).ok());
+  EXPECT_THAT(Check(), IsEmpty());
+  // As a store of an earlier version has it.
+  Drop(ReferenceEdgeKey(child.digest, EdgeKind::kPending, repository_, index.digest));
+  Set(ReferenceEdgeKey(child.digest, EdgeKind::kReference, repository_, index.digest), "");
+  EXPECT_THAT(Check(), ElementsAre(Kind::kMissingContent));
+  EXPECT_THAT(texts_, HasSubstr(StrCat("lists ", child.digest.ToString())));
+}
+
+TEST_F(ReferenceCheckTest, ImagesThatKeepEachOtherAreNoFindings) {
+  std::string tag = StrCat(signature_.digest.ToString(), ".sig");
+  tag[tag.find(':')] = '-';
+  ASSERT_TRUE(store_->Tag("app", tag, image_.digest).ok());
+  EXPECT_THAT(Check(), IsEmpty());
+}
+
 TEST_F(ReferenceCheckTest, EndsWhenTheObserverSaysNo) {
   const auto report = store_->Check([](const CheckStep&) { return false; });
   EXPECT_TRUE(absl::IsCancelled(report.status())) << report.status();

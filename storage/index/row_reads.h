@@ -1,8 +1,8 @@
-// The two ways in which a check looks at rows: in passing, without guards, or inside a transaction,
+// The two ways in which one rule looks at rows: in passing, without guards, or inside a transaction,
 // where what it guards stays as it was read until it has decided. One code for both, so that what
 // was found in passing is found again, or not, by the same rule. Owned by one look; one thread.
-#ifndef VARVE_STORAGE_RECLAIM_ROW_READS_H_
-#define VARVE_STORAGE_RECLAIM_ROW_READS_H_
+#ifndef VARVE_STORAGE_INDEX_ROW_READS_H_
+#define VARVE_STORAGE_INDEX_ROW_READS_H_
 
 #include <optional>
 #include <string>
@@ -26,6 +26,10 @@ class RowReads {
   absl::StatusOr<std::optional<std::string>> Guarded(std::string_view key) {
     return txn_ == nullptr ? index_->Get(key) : txn_->GetForUpdate(key, Guard::kShared);
   }
+  // In a transaction nobody changes the row until it ends; in passing this reads nothing.
+  absl::Status Protect(std::string_view key) {
+    return txn_ == nullptr ? absl::OkStatus() : txn_->GetForUpdate(key, Guard::kShared).status();
+  }
   absl::StatusOr<bool> Has(std::string_view key) {
     const absl::StatusOr<std::optional<std::string>> value = Get(key);
     return value.ok() ? absl::StatusOr<bool>(value->has_value()) : value.status();
@@ -45,4 +49,4 @@ class RowReads {
 
 }  // namespace varve
 
-#endif  // VARVE_STORAGE_RECLAIM_ROW_READS_H_
+#endif  // VARVE_STORAGE_INDEX_ROW_READS_H_
