@@ -127,6 +127,7 @@ absl::StatusOr<KeeperReport> FromMessage(const v1::ExplainResponse& message) {
   KeeperReport report;
   ASSIGN_OR_RETURN(report.digest, Digest::Parse(message.digest()));
   report.complete = !message.truncated();
+  report.dangling = message.dangling();
   for (const v1::ExplainResponse::Keeper& in : message.keepers()) {
     const std::optional<Keeper::Kind> kind = FromMessage(in.kind());
     if (!kind.has_value()) continue;

@@ -287,7 +287,7 @@ class Engine final : public Store {
     first_error.Update(leases_.Expire());
     return first_error;
   }
-  DanglingSet::Parts ImageParts() { return {*index_, blobs_, files_, catalog_}; }
+  ImageParts PartsOfImages() { return {*index_, blobs_, files_, catalog_}; }
   DeletionRunner DeletionsWithReserve() {
     return [this](const std::function<absl::Status()>& deletion) { return WithReserve(deletion); };
   }
@@ -341,7 +341,7 @@ absl::StatusOr<ManifestInfo> Engine::PutManifest(std::string_view repository,
 }
 
 absl::StatusOr<RemovedImage> Engine::RemoveImage(std::string_view name, bool force) {
-  return ImageRemoval({ImageParts(), promises_, *options_.clock, DeletionsWithReserve()})
+  return ImageRemoval({PartsOfImages(), promises_, *options_.clock, DeletionsWithReserve()})
       .Remove(name, force);
 }
 
@@ -359,7 +359,7 @@ absl::StatusOr<PruneReport> Engine::RunPrune(const PruneRequest& request,
   reclaimer_.NoticeClockJump();
   if (request.now && !request.dry_run) EndPromises();
   if (!promises_.HoldsEverything()) RETURN_IF_ERROR(ExpireClaims());
-  varve::Prune prune({ImageParts(), images_, promises_, *options_.clock, DeletionsWithReserve(),
+  varve::Prune prune({PartsOfImages(), images_, promises_, *options_.clock, DeletionsWithReserve(),
                       [this] { return Reclaim().status(); }},
                      std::move(selection), request.dry_run, observer);
   ASSIGN_OR_RETURN(const PruneReport report, prune.Run());
@@ -372,7 +372,7 @@ absl::StatusOr<PruneReport> Engine::RunPrune(const PruneRequest& request,
 }
 
 absl::StatusOr<DiskUsage> Engine::MeasureDiskUsage() {
-  return varve::MeasureDiskUsage({ImageParts(), ingests_, orphans_, *options_.file_system,
+  return varve::MeasureDiskUsage({PartsOfImages(), ingests_, orphans_, *options_.file_system,
                                   StrCat(directory_, "/index"), StrCat(directory_, "/RESERVE")});
 }
 

@@ -302,6 +302,9 @@ struct KeeperReport {
   Digest digest;
   std::vector<Keeper> keepers;  // none: it goes with the next pass of the reclaimer
   bool complete = true;         // else only the first kMaxKeepers
+  // What keeps it is reached by no tag, hold, lease or promise, so that the next prune takes all of
+  // it: a manifest that nothing needs, or several that need each other.
+  bool dangling = false;
 };
 
 // "A container uses this image": while it is there, the image, and what it lists, stays.

@@ -82,12 +82,16 @@ absl::Status Why(Session& session, const WhyArguments& arguments) {
   std::string text;
   if (arguments.json) {
     for (const Keeper& keeper : report.keepers) text += JsonLine(keeper);
+    if (report.dangling) text += JsonObject().Add("dangling", true).Line();
   } else if (report.keepers.empty()) {
     text = StrCat("nothing keeps ", report.digest.ToString(), "; it goes in a moment\n");
   } else {
     text = StrCat(report.digest.ToString(), " is kept by\n");
     for (const Keeper& keeper : report.keepers) text += Line(keeper);
     if (!report.complete) text += "  and more\n";
+    if (report.dangling) {
+      text += "No tag, hold, lease or promise reaches any of these: the next prune takes them.\n";
+    }
   }
   Print(text);
   return absl::OkStatus();

@@ -221,6 +221,7 @@ v1::ExplainResponse::Keeper::Kind KindOf(Keeper::Kind kind) {
 void ToMessage(const KeeperReport& report, v1::ExplainResponse* message) {
   message->set_digest(report.digest.ToString());
   message->set_truncated(!report.complete);
+  message->set_dangling(report.dangling);
   for (const Keeper& keeper : report.keepers) {
     v1::ExplainResponse::Keeper* const out = message->add_keepers();
     out->set_kind(KindOf(keeper.kind));

@@ -112,15 +112,17 @@ class Catalog final : public CommitObserver {
   // remove_image.cc. Deletions that look, inside their transaction, whether something needs the
   // manifest; kAbsent when the repository does not list it (any more).
   enum class Deletion { kDeleted, kKept, kAbsent };
-  // With the tags named, unless it is claimed, an index of any repository lists it, its subject is
-  // here, or it has other tags: of this repository or, unless `elsewhere_may_tag`, of any. A tag
-  // that makes it the referrer of an image that is here keeps it as a subject does.
+  // An image that goes, with the tags that may go with it.
   struct Prunable {
+    Member image;
     std::vector<std::string> tags;
-    bool elsewhere_may_tag = false;
   };
-  absl::StatusOr<Deletion> DeletePrunable(RepositoryId repository, const Digest& manifest,
-                                          const Prunable& prunable);
+  // The first of those that go together, unless something else keeps one of them (VisitKeepers):
+  // a claim, a tag that is not named, a manifest or a subject that is not among them. Most go
+  // alone; several keep each other. With `elsewhere_may_tag`, what other repositories tag does not
+  // keep it here. At most kMaxCircle.
+  absl::StatusOr<Deletion> DeletePrunable(const std::vector<Prunable>& together,
+                                          bool elsewhere_may_tag);
   // Unless something of this repository needs it: a tag, an index that lists it, its subject, a
   // hold or a lease.
   // Tags that make it a referrer of `gone_subject` do not count.

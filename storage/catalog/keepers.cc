@@ -8,6 +8,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/names.h"
 #include "storage/index/rows.h"
 #include "storage/limits.h"
 
@@ -23,6 +24,7 @@ class KeeperWalk {
   absl::StatusOr<KeeperReport> Run(const Digest& digest) {
     report_.digest = digest;
     RETURN_IF_ERROR(Explain(digest, 0));
+    report_.dangling = !report_.keepers.empty() && report_.complete && !reached_;
     return std::move(report_);
   }
 
@@ -34,9 +36,12 @@ class KeeperWalk {
   }
 
   absl::Status Explain(const Digest& digest, size_t depth) {
-    // An index that lists itself by way of another one cannot be made; what several name is shown
-    // once.
-    if (!visited_.insert(digest).second || depth > kMaxIndexDepth + 2) return absl::OkStatus();
+    // What several name is shown once; what keeps itself by way of others ends here.
+    if (!visited_.insert(digest).second) return absl::OkStatus();
+    if (depth > kMaxIndexDepth + 2) {
+      report_.complete = false;
+      return absl::OkStatus();
+    }
     const int64_t held_nanos = parts_.promises.HeldNanos(digest);
     if (held_nanos > 0 && !IsFull()) {
       Keeper keeper;
@@ -44,6 +49,7 @@ class KeeperWalk {
       keeper.depth = depth;
       keeper.until_nanos = parts_.clock.WallNanos() + held_nanos;
       report_.keepers.push_back(std::move(keeper));
+      reached_ = true;
     }
     const std::string prefix = EdgePrefix(digest);
     std::string after;
@@ -77,7 +83,14 @@ class KeeperWalk {
         ASSIGN_OR_RETURN(const std::optional<TagRow> row,
                          Read<TagRow>(TagKey(source.repository, source.tag)));
         if (row.has_value()) keeper.since_nanos = row->tagged_nanos;
-        break;
+        const std::optional<Digest> subject = SubjectOfTag(source.tag);
+        const std::string repository = keeper.repository;
+        if (!subject.has_value()) break;
+        ASSIGN_OR_RETURN(const bool here, IsListed(source.repository, *subject));
+        if (!here) break;
+        // It lives with the image to which the tag attaches it.
+        report_.keepers.push_back(std::move(keeper));
+        return AddSubject(*subject, repository, depth);
       }
       case EdgeKind::kHold: {
         keeper.kind = Keeper::Kind::kHold;
@@ -103,7 +116,26 @@ class KeeperWalk {
         return AddMember(target, source.repository, std::move(keeper));
     }
     report_.keepers.push_back(std::move(keeper));
+    reached_ = true;
     return absl::OkStatus();
+  }
+
+  absl::StatusOr<bool> IsListed(RepositoryId repository, const Digest& manifest) {
+    const absl::Status member = parts_.catalog.ReadMember(repository, manifest).status();
+    if (absl::IsNotFound(member)) return false;
+    RETURN_IF_ERROR(member);
+    return true;
+  }
+
+  absl::Status AddSubject(const Digest& subject, const std::string& repository, size_t depth) {
+    if (IsFull()) return absl::OkStatus();
+    Keeper follows;
+    follows.kind = Keeper::Kind::kSubject;
+    follows.depth = depth;
+    follows.repository = repository;
+    follows.manifest = subject;
+    report_.keepers.push_back(std::move(follows));
+    return Explain(subject, depth + 1);
   }
 
   absl::Status AddMember(const Digest& digest, RepositoryId repository, Keeper keeper) {
@@ -115,17 +147,9 @@ class KeeperWalk {
     keeper.kind = Keeper::Kind::kMember;
     keeper.since_nanos = member->pushed_nanos;
     report_.keepers.push_back(std::move(keeper));
-    if (!member->subject.has_value() || IsFull()) return absl::OkStatus();
-    const absl::Status subject = parts_.catalog.ReadMember(repository, *member->subject).status();
-    if (absl::IsNotFound(subject)) return absl::OkStatus();
-    RETURN_IF_ERROR(subject);
-    Keeper follows;
-    follows.kind = Keeper::Kind::kSubject;
-    follows.depth = depth;
-    follows.repository = name;
-    follows.manifest = *member->subject;
-    report_.keepers.push_back(std::move(follows));
-    return Explain(*member->subject, depth + 1);
+    if (!member->subject.has_value()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const bool here, IsListed(repository, *member->subject));
+    return here ? AddSubject(*member->subject, name, depth) : absl::OkStatus();
   }
 
   template <typename Row>
@@ -139,6 +163,7 @@ class KeeperWalk {
   const KeeperParts& parts_;
   KeeperReport report_;
   absl::flat_hash_set<Digest> visited_;
+  bool reached_ = false;  // by a tag, a hold, a lease or a promise
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "storage/base/str_cat.h"
 #include "storage/catalog/catalog.h"
 #include "storage/catalog/dangling.h"
+#include "storage/catalog/image_keepers.h"
 #include "storage/catalog/names.h"
 
 namespace varve {
@@ -47,19 +48,45 @@ absl::StatusOr<bool> IsNeededUntagged(Transaction& txn, RepositoryId repository,
   return IsSubjectHere(txn, repository, *member.subject);
 }
 
-// Whether anything names the manifest but the tags that may go with it.
-absl::StatusOr<bool> HasOtherTags(Transaction& txn, RepositoryId repository, const Digest& manifest,
-                                  const Catalog::Prunable& prunable) {
-  const std::string own = EdgePrefix(manifest, EdgeKind::kTag, repository);
-  const std::string prefix =
-      prunable.elsewhere_may_tag ? own : EdgePrefix(manifest, EdgeKind::kTag);
-  ASSIGN_OR_RETURN(const std::vector<KeyValue> tags,
-                   txn.Scan(PrefixRange(prefix), prunable.tags.size() + 1));
-  return std::any_of(tags.begin(), tags.end(), [&](const KeyValue& tag) {
-    return tag.key.compare(0, own.size(), own) != 0 ||
-           std::find(prunable.tags.begin(), prunable.tags.end(), tag.key.substr(own.size())) ==
-               prunable.tags.end();
-  });
+// Whether nothing but images of `together` keeps this one of them.
+absl::StatusOr<bool> KeptOnlyAmong(Transaction& txn, const std::vector<Catalog::Prunable>& together,
+                                   const Catalog::Prunable& one, bool elsewhere_may_tag) {
+  const auto goes = [&](const Member& image) {
+    return std::any_of(together.begin(), together.end(),
+                       [&](const Catalog::Prunable& other) { return other.image == image; });
+  };
+  bool among = true;
+  RowReads reads(txn);
+  const absl::Status looked =
+      VisitKeepers(reads, one.image, [&](const ImageKeeper& keeper) -> absl::StatusOr<bool> {
+        const bool elsewhere = keeper.image.repository != one.image.repository;
+        switch (keeper.kind) {
+          case ImageKeeper::Kind::kHold:
+          case ImageKeeper::Kind::kLease:
+            among = false;
+            break;
+          case ImageKeeper::Kind::kTag:
+            among = elsewhere ? elsewhere_may_tag
+                              : std::find(one.tags.begin(), one.tags.end(), keeper.name) !=
+                                    one.tags.end();
+            break;
+          case ImageKeeper::Kind::kSubject:
+            among = goes(keeper.image) || (elsewhere && elsewhere_may_tag);
+            // It goes with all tags that it has when it goes.
+            if (among && !elsewhere && !keeper.name.empty()) {
+              among = std::find(one.tags.begin(), one.tags.end(), keeper.name) != one.tags.end();
+            }
+            break;
+          case ImageKeeper::Kind::kLister:
+            among = goes(keeper.image);
+            break;
+        }
+        return among;
+      });
+  // One of them that has gone keeps nothing.
+  if (absl::IsNotFound(looked)) return among;
+  RETURN_IF_ERROR(looked);
+  return among;
 }
 
 }  // namespace
@@ -68,29 +95,23 @@ absl::StatusOr<bool> Catalog::IsListed(RepositoryId repository, const Digest& ma
   return IsListedIn(parts_.index, repository, manifest);
 }
 
-absl::StatusOr<Catalog::Deletion> Catalog::DeletePrunable(RepositoryId repository,
-                                                          const Digest& manifest,
-                                                          const Prunable& prunable) {
+absl::StatusOr<Catalog::Deletion> Catalog::DeletePrunable(const std::vector<Prunable>& together,
+                                                          bool elsewhere_may_tag) {
+  const Member& first = together.front().image;
+  std::vector<std::string> others;
+  for (const Prunable& one : together) {
+    if (one.image.manifest != first.manifest) others.push_back(BlobKey(one.image.manifest));
+  }
   return DeleteManifestIf(
-      repository, manifest, [&](Transaction& txn, const MemberRow& member) -> absl::StatusOr<bool> {
-        ASSIGN_OR_RETURN(const std::optional<Claim> claim, FindClaim(txn, manifest));
-        if (claim.has_value()) return false;
-        for (const EdgeKind kind : {EdgeKind::kReference, EdgeKind::kPending}) {
-          ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                           txn.Scan(PrefixRange(EdgePrefix(manifest, kind)), 1));
-          if (!edges.empty()) return false;
+      first.repository, first.manifest,
+      [&](Transaction& txn, const MemberRow&) -> absl::StatusOr<bool> {
+        // Whoever tags, lists, holds or leases one of them guards its row shared.
+        if (!others.empty()) {
+          RETURN_IF_ERROR(txn.GetManyForUpdate(others, Guard::kExclusive).status());
         }
-        ASSIGN_OR_RETURN(const bool tagged, HasOtherTags(txn, repository, manifest, prunable));
-        if (tagged) return false;
-        std::vector<Digest> subjects;
-        if (member.subject.has_value()) subjects.push_back(*member.subject);
-        for (const std::string& tag : prunable.tags) {
-          if (const std::optional<Digest> subject = SubjectOfTag(tag)) subjects.push_back(*subject);
-        }
-        std::sort(subjects.begin(), subjects.end());
-        for (const Digest& subject : subjects) {
-          ASSIGN_OR_RETURN(const bool here, IsSubjectHere(txn, repository, subject));
-          if (here) return false;
+        for (const Prunable& one : together) {
+          ASSIGN_OR_RETURN(const bool among, KeptOnlyAmong(txn, together, one, elsewhere_may_tag));
+          if (!among) return false;
         }
         return true;
       });

@@ -1,12 +1,13 @@
 #include "storage/reclaim/disk_usage.h"
 
-#include <algorithm>
+#include <functional>
 #include <optional>
 #include <vector>
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/index/rows.h"
+#include "storage/reclaim/dangling_search.h"
 
 namespace varve {
 namespace {
@@ -34,18 +35,20 @@ void AddTo(DiskUsage::Part& part, uint64_t logical_bytes, uint64_t disk_bytes) {
 
 class UsageWalk {
  public:
-  explicit UsageWalk(const DiskUsageParts& parts) : parts_(parts), index_(parts.images.index) {}
+  explicit UsageWalk(const DiskUsageParts& parts)
+      : parts_(parts),
+        index_(parts.images.index),
+        search_(index_, DanglingScope::kDangling, /*may_go=*/nullptr) {}
 
   absl::StatusOr<DiskUsage> Run() {
     RETURN_IF_ERROR(CountNames());
+    RETURN_IF_ERROR(VisitMembers(index_, [&](const Member& member) -> absl::Status {
+      ASSIGN_OR_RETURN(const bool dangling, search_.Goes(member));
+      if (dangling) ++usage_.dangling.count;
+      return absl::OkStatus();
+    }));
     RETURN_IF_ERROR(
         VisitAllRows(index_, BlobPrefix(), [&](const KeyValue& row) { return CountBlob(row); }));
-    RETURN_IF_ERROR(CountDangling());
-    // A tagged image may have become dangling between the two walks.
-    for (uint64_t DiskUsage::Part::*const bytes :
-         {&DiskUsage::Part::logical_bytes, &DiskUsage::Part::disk_bytes}) {
-      usage_.tagged.*bytes -= std::min(usage_.tagged.*bytes, usage_.dangling.*bytes);
-    }
     usage_.uploads = parts_.ingests.Usage();
     usage_.orphans = parts_.orphans.Usage();
     RETURN_IF_ERROR(CountIndex());
@@ -84,30 +87,23 @@ class UsageWalk {
     }
     AddTo(blob.tier == BlobRow::Tier::kLoose ? usage_.loose : usage_.inlined, blob.size_bytes,
           disk_bytes);
-    ASSIGN_OR_RETURN(const bool kept, HasRow(index_, EdgePrefix(digest)));
-    if (!kept) {
-      AddTo(usage_.unreferenced, blob.size_bytes, disk_bytes);
-      return absl::OkStatus();
+    ASSIGN_OR_RETURN(const DanglingSearch::Owners owners, search_.OwnersOf(digest));
+    switch (owners) {
+      case DanglingSearch::Owners::kNone:
+        AddTo(usage_.unreferenced, blob.size_bytes, disk_bytes);
+        return absl::OkStatus();
+      case DanglingSearch::Owners::kGoing:
+        usage_.dangling.logical_bytes += blob.size_bytes;
+        usage_.dangling.disk_bytes += disk_bytes;
+        return absl::OkStatus();
+      case DanglingSearch::Owners::kOthers:
+        break;
     }
     ASSIGN_OR_RETURN(const bool tagged, HasRow(index_, EdgePrefix(digest, EdgeKind::kTag)));
     if (tagged) ++usage_.tagged.count;
     usage_.tagged.logical_bytes += blob.size_bytes;
     usage_.tagged.disk_bytes += disk_bytes;
     return absl::OkStatus();
-  }
-
-  absl::Status CountDangling() {
-    DanglingSet dangling(parts_.images);
-    RETURN_IF_ERROR(VisitMembers(index_, [&](const Member& member) {
-      return dangling.Gather(
-          member, [](const DanglingSet::Content&, bool) -> absl::StatusOr<bool> { return true; });
-    }));
-    usage_.dangling.count = dangling.size();
-    return dangling.VisitOwnBlobs([&](const Digest&, const DanglingSet::Copy& copy) {
-      usage_.dangling.logical_bytes += copy.size_bytes;
-      usage_.dangling.disk_bytes += copy.allocated_bytes;
-      return absl::OkStatus();
-    });
   }
 
   absl::Status CountIndex() {
@@ -125,6 +121,7 @@ class UsageWalk {
 
   const DiskUsageParts& parts_;
   Index& index_;
+  DanglingSearch search_;
   DiskUsage usage_;
 };
 

@@ -1,6 +1,6 @@
-// What the disk space of the store is used for: walks every blob row, and reads nothing else but
-// the sizes of files. Exact while nothing changes; beside changes each row counts as it was met.
-// Memory in proportion to the dangling images. Thread-safe: no shared state.
+// What the disk space of the store is used for: walks every member and blob row, and reads nothing
+// else but edges and the sizes of files. Exact while nothing changes; beside changes each row
+// counts as it was met. Bounded memory (DanglingSearch). Thread-safe: no shared state.
 #ifndef VARVE_STORAGE_RECLAIM_DISK_USAGE_H_
 #define VARVE_STORAGE_RECLAIM_DISK_USAGE_H_
 
@@ -10,13 +10,13 @@
 #include "storage/base/file_system.h"
 #include "storage/blob/ingest_table.h"
 #include "storage/blob/orphans.h"
-#include "storage/reclaim/dangling_set.h"
+#include "storage/reclaim/image_content.h"
 #include "storage/store.h"
 
 namespace varve {
 
 struct DiskUsageParts {
-  DanglingSet::Parts images;
+  ImageParts images;
   IngestTable& ingests;
   Orphans& orphans;
   FileSystem& file_system;

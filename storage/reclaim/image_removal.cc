@@ -64,8 +64,7 @@ absl::StatusOr<bool> ImageRemoval::RemoveTag(const FoundImage& found, RemovedIma
   const Digest& manifest = found.match.manifest;
   ASSIGN_OR_RETURN(const RepositoryId id, parts_.images.catalog.FindRepository(repository));
   // Read before it goes: afterwards nobody may know what it listed.
-  ASSIGN_OR_RETURN(const DanglingSet::Content content,
-                   DanglingSet(parts_.images).Read({id, manifest}));
+  ASSIGN_OR_RETURN(const ImageContent content, ReadContent(parts_.images, {id, manifest}));
   ASSIGN_OR_RETURN(const Deletion outcome,
                    Delete([&] { return parts_.images.catalog.RemoveTag(id, tag, manifest); }));
   if (outcome == Deletion::kAbsent) return false;
@@ -122,8 +121,8 @@ absl::Status ImageRemoval::RemoveFromPlaces(const FoundImage& found, bool force,
                                             RemovedImage* removed) {
   for (const ImageMatch::Place& place : found.match.places) {
     ASSIGN_OR_RETURN(const RepositoryId id, parts_.images.catalog.FindRepository(place.repository));
-    ASSIGN_OR_RETURN(const DanglingSet::Content content,
-                     DanglingSet(parts_.images).Read({id, found.match.manifest}));
+    ASSIGN_OR_RETURN(const ImageContent content,
+                     ReadContent(parts_.images, {id, found.match.manifest}));
     ASSIGN_OR_RETURN(const Deletion outcome, Delete([&] {
                        return parts_.images.catalog.DeleteUnlisted(id, found.match.manifest,
                                                                    force ? nullptr : &place.tags);
@@ -142,17 +141,17 @@ absl::Status ImageRemoval::RemoveFromPlaces(const FoundImage& found, bool force,
   return absl::OkStatus();
 }
 
-absl::Status ImageRemoval::AfterDeletion(const DanglingSet::Content& content,
-                                         const std::string& repository, RemovedImage* removed) {
-  DanglingSet images(parts_.images);
-  const RepositoryId id = content.member.repository;
-  removed->deleted.push_back(StrCat(repository, "@", content.member.manifest.ToString()));
+absl::Status ImageRemoval::AfterDeletion(const ImageContent& content, const std::string& repository,
+                                         RemovedImage* removed) {
+  const RepositoryId id = content.image.repository;
+  removed->deleted.push_back(StrCat(repository, "@", content.image.manifest.ToString()));
   // Each with the image that it may follow.
   std::vector<std::pair<Member, Digest>> waiting;
-  const auto add_followers = [&](const DanglingSet::Content& gone) -> absl::Status {
-    ASSIGN_OR_RETURN(const std::vector<Member> followers, images.Followers(gone));
-    for (const Member& follower : followers) waiting.emplace_back(follower, gone.member.manifest);
-    return absl::OkStatus();
+  const auto add_followers = [&](const ImageContent& gone) {
+    return VisitFollowers(parts_.images, gone, [&](const Member& follower, bool) {
+      waiting.emplace_back(follower, gone.image.manifest);
+      return absl::OkStatus();
+    });
   };
   RETURN_IF_ERROR(NotePromised(content, removed));
   RETURN_IF_ERROR(add_followers(content));
@@ -168,10 +167,10 @@ absl::Status ImageRemoval::AfterDeletion(const DanglingSet::Content& content,
       NotePromise(announced.wait_nanos(), removed);
       continue;
     }
-    ASSIGN_OR_RETURN(const DanglingSet::Content one, images.Read(member));
+    ASSIGN_OR_RETURN(const ImageContent one, ReadContent(parts_.images, member));
     ASSIGN_OR_RETURN(const std::vector<std::string> tags,
-                     parts_.images.catalog.TagsOf(id, one.member.manifest));
-    const Digest& follower = one.member.manifest;
+                     parts_.images.catalog.TagsOf(id, one.image.manifest));
+    const Digest& follower = one.image.manifest;
     const Digest& subject = gone;
     ASSIGN_OR_RETURN(const Deletion outcome, Delete([&] {
                        return parts_.images.catalog.DeleteUnneeded(id, follower, subject);
@@ -190,15 +189,16 @@ void ImageRemoval::NotePromise(int64_t held_nanos, RemovedImage* removed) {
       std::max(removed->promised_until_nanos, parts_.clock.WallNanos() + held_nanos);
 }
 
-absl::Status ImageRemoval::NotePromised(const DanglingSet::Content& content,
-                                        RemovedImage* removed) {
-  for (const auto& [digest, copy] : content.blobs) {
+absl::Status ImageRemoval::NotePromised(const ImageContent& content, RemovedImage* removed) {
+  for (const Digest& digest : content.blobs) {
     const int64_t held_nanos = parts_.promises.HeldNanos(digest);
     if (held_nanos == 0) continue;
     ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
                      parts_.images.index.Scan(PrefixRange(EdgePrefix(digest)), 1));
     if (!edges.empty()) continue;
-    removed->promised_bytes += copy.file == 0 ? copy.size_bytes : copy.allocated_bytes;
+    ASSIGN_OR_RETURN(const std::optional<BlobCopy> copy, ReadCopy(parts_.images, digest));
+    if (!copy.has_value()) continue;
+    removed->promised_bytes += copy->file == 0 ? copy->size_bytes : copy->allocated_bytes;
     NotePromise(held_nanos, removed);
   }
   return absl::OkStatus();

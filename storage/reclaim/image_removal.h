@@ -19,7 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "storage/catalog/catalog.h"
-#include "storage/reclaim/dangling_set.h"
+#include "storage/reclaim/image_content.h"
 #include "storage/store.h"
 
 namespace varve {
@@ -30,7 +30,7 @@ using DeletionRunner = std::function<absl::Status(const std::function<absl::Stat
 class ImageRemoval {
  public:
   struct Parts {
-    DanglingSet::Parts images;
+    ImageParts images;
     Promises& promises;
     Clock& clock;
     DeletionRunner run;
@@ -52,10 +52,10 @@ class ImageRemoval {
   // FailedPrecondition when the image may not go as it is asked for.
   absl::Status CheckConflicts(const FoundImage& found, bool force);
   // Notes a deletion, and deletes what nothing needs any more.
-  absl::Status AfterDeletion(const DanglingSet::Content& content, const std::string& repository,
+  absl::Status AfterDeletion(const ImageContent& content, const std::string& repository,
                              RemovedImage* removed);
   // Adds up what of a deleted manifest and its blobs nothing keeps any more but a promise.
-  absl::Status NotePromised(const DanglingSet::Content& content, RemovedImage* removed);
+  absl::Status NotePromised(const ImageContent& content, RemovedImage* removed);
   void NotePromise(int64_t held_nanos, RemovedImage* removed);
   absl::StatusOr<Deletion> Delete(const std::function<absl::StatusOr<Deletion>()>& deletion);
 

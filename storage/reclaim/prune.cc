@@ -9,6 +9,7 @@
 #include "storage/catalog/time_text.h"
 #include "storage/index/keys.h"
 #include "storage/index/rows.h"
+#include "storage/limits.h"
 #include "storage/reclaim/announced_removal.h"
 #include "storage/reclaim/work_pace.h"
 
@@ -19,8 +20,19 @@ constexpr uint64_t kMembersBetweenQuestions = 1024;
 
 bool IsOwnName(const std::string& tag) { return !SubjectOfTag(tag).has_value(); }
 
-DanglingSet::Scope ScopeOf(const PruneSelection& selection) {
-  return selection.all ? DanglingSet::Scope::kUnused : DanglingSet::Scope::kDangling;
+// Whether an image names the blob, or a repository lists it.
+absl::StatusOr<bool> IsNamed(Index& index, const Digest& blob) {
+  for (const EdgeKind kind :
+       {EdgeKind::kReference, EdgeKind::kMember, EdgeKind::kPending, EdgeKind::kTag}) {
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
+                     index.Scan(PrefixRange(EdgePrefix(blob, kind)), 1));
+    if (!edges.empty()) return true;
+  }
+  return false;
+}
+
+DanglingScope ScopeOf(const PruneSelection& selection) {
+  return selection.all ? DanglingScope::kUnused : DanglingScope::kDangling;
 }
 
 }  // namespace
@@ -45,7 +57,7 @@ Prune::Prune(Parts parts, PruneSelection selection, bool dry_run, const PruneObs
       selection_(std::move(selection)),
       dry_run_(dry_run),
       observer_(observer),
-      set_(parts_.images, ScopeOf(selection_)),
+      scope_(ScopeOf(selection_)),
       newest_(parts_.images.index, selection_.filter.keep_last.value_or(0),
               [this](RepositoryId repository, const Digest& manifest) -> absl::StatusOr<bool> {
                 ASSIGN_OR_RETURN(const std::vector<std::string> tags,
@@ -56,27 +68,157 @@ Prune::Prune(Parts parts, PruneSelection selection, bool dry_run, const PruneObs
                 }
                 ASSIGN_OR_RETURN(const std::string name, NameOf(repository));
                 return HasSelectedNames(name, manifest, tags);
-              }) {}
+              }),
+      search_(parts_.images.index, scope_,
+              dry_run ? DanglingSearch::MayGo([this](const Member& image, bool follows) {
+                return MayGo(image, follows);
+              })
+                      : DanglingSearch::MayGo()) {}
+
+absl::StatusOr<bool> Prune::MayGo(const Member& image, bool follows) {
+  ASSIGN_OR_RETURN(std::optional<Candidate> candidate, Select(image, follows));
+  if (!candidate.has_value()) return false;
+  ASSIGN_OR_RETURN(std::optional<PruneStep> deferral, Deferral(image, candidate->info));
+  const bool goes = !deferral.has_value();
+  if (image == planned_) {
+    candidate_ = std::move(candidate);
+    deferral_ = std::move(deferral);
+  }
+  return goes;
+}
 
 absl::StatusOr<PruneReport> Prune::Run() {
-  WorkPace pace(parts_.promises);
-  const absl::Status walked =
-      VisitMembers(parts_.images.index, [&](const Member& member) -> absl::Status {
-        RETURN_IF_ERROR(set_.Gather(member, [&](const DanglingSet::Content& content, bool follows) {
-          return Take(content, follows);
-        }));
-        pace.Rest();
-        // Whether somebody still wants this is asked also where nothing goes.
-        if (++looked_at_ % kMembersBetweenQuestions == 0) {
-          PruneStep nothing_new;
-          nothing_new.kind = PruneStep::Kind::kQueued;
-          Tell(std::move(nothing_new));
-        }
-        return stopped_ ? absl::CancelledError("the observer has seen enough") : absl::OkStatus();
-      });
-  if (!stopped_) RETURN_IF_ERROR(walked);
+  do {
+    walk_again_ = false;
+    const absl::Status walked = Walk();
+    if (!stopped_) RETURN_IF_ERROR(walked);
+  } while (walk_again_ && !stopped_);
   RETURN_IF_ERROR(Reclaim());
   return report_;
+}
+
+absl::Status Prune::Walk() {
+  WorkPace pace(parts_.promises);
+  return VisitMembers(parts_.images.index, [&](const Member& member) -> absl::Status {
+    RETURN_IF_ERROR(dry_run_ ? Plan(member) : Offer(member));
+    pace.Rest();
+    // Whether somebody still wants this is asked also where nothing goes.
+    if (++looked_at_ % kMembersBetweenQuestions == 0) {
+      PruneStep nothing_new;
+      nothing_new.kind = PruneStep::Kind::kQueued;
+      Tell(std::move(nothing_new));
+    }
+    return stopped_ ? absl::CancelledError("the observer has seen enough") : absl::OkStatus();
+  });
+}
+
+absl::Status Prune::Plan(const Member& image) {
+  planned_ = image;
+  candidate_.reset();
+  deferral_.reset();
+  ASSIGN_OR_RETURN(const bool goes, search_.Goes(image));
+  if (deferral_.has_value()) TellDeferred(image, *std::move(deferral_));
+  if (!goes) return absl::OkStatus();
+  TellRemoved(*candidate_);
+  ASSIGN_OR_RETURN(const ImageContent content, ReadContent(parts_.images, image));
+  for (const Digest& blob : content.blobs) {
+    ASSIGN_OR_RETURN(const DanglingSearch::Owners owners, search_.OwnersOf(blob, &image));
+    if (owners != DanglingSearch::Owners::kGoing) continue;
+    ASSIGN_OR_RETURN(const std::optional<BlobCopy> copy, ReadCopy(parts_.images, blob));
+    if (copy.has_value()) report_.content_bytes += copy->size_bytes;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Prune::Kept> Prune::LookAt(const Member& image,
+                                          const std::function<void(const ImageKeeper&)>& by) {
+  Kept kept;
+  RowReads reads(parts_.images.index);
+  const absl::Status visited =
+      VisitKeepers(reads, image, [&](const ImageKeeper& keeper) -> absl::StatusOr<bool> {
+        switch (Weigh(scope_, image, keeper)) {
+          case KeeperWeight::kNone:
+            break;
+          case KeeperWeight::kStays: {
+            const std::optional<Digest> subject = SubjectOfTag(keeper.name);
+            const bool subject_went = keeper.kind == ImageKeeper::Kind::kTag &&
+                                      subject.has_value() &&
+                                      subjects_.contains({keeper.image.repository, *subject});
+            kept.stays = !subject_went;
+            break;
+          }
+          case KeeperWeight::kWithImage:
+            kept.by_images = true;
+            if (by == nullptr) return false;
+            by(keeper);
+            break;
+        }
+        return !kept.stays;
+      });
+  // Somebody else deleted it.
+  if (absl::IsNotFound(visited)) kept.stays = true;
+  if (!kept.stays) RETURN_IF_ERROR(visited);
+  return kept;
+}
+
+absl::Status Prune::Offer(const Member& image) {
+  ASSIGN_OR_RETURN(const Kept kept, LookAt(image, nullptr));
+  if (kept.stays) return absl::OkStatus();
+  std::vector<Catalog::Prunable> circle;
+  if (kept.by_images) {
+    ASSIGN_OR_RETURN(std::optional<std::vector<Catalog::Prunable>> found, FindCircle(image));
+    if (!found.has_value()) return absl::OkStatus();
+    circle = *std::move(found);
+  }
+  RETURN_IF_ERROR(Take(image, /*follows=*/false, std::move(circle)).status());
+  while (!waiting_.empty() && !stopped_) {
+    const Member one = waiting_.back();
+    waiting_.pop_back();
+    ASSIGN_OR_RETURN(const Kept still, LookAt(one, nullptr));
+    if (still.stays || still.by_images) continue;
+    RETURN_IF_ERROR(Take(one, /*follows=*/true, {}).status());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<std::vector<Catalog::Prunable>>> Prune::FindCircle(
+    const Member& image) {
+  const std::optional<std::vector<Catalog::Prunable>> none;
+  // As a rule nothing refers to it, and it goes with what keeps it, or not at all.
+  ASSIGN_OR_RETURN(const bool referred, HasReferrers(parts_.images.index, image));
+  if (!referred) return none;
+  // Most of those are kept, which an earlier search knows.
+  ASSIGN_OR_RETURN(const bool may_go, search_.Goes(image));
+  if (!may_go) return none;
+  std::vector<Member> found = {image};
+  std::vector<bool> follows;
+  absl::flat_hash_set<Member> seen = {image};
+  bool closed = false;
+  for (size_t next = 0; next < found.size(); ++next) {
+    const Member one = found[next];
+    ASSIGN_OR_RETURN(
+        const Kept kept, LookAt(one, [&](const ImageKeeper& keeper) {
+          closed = closed || (keeper.kind == ImageKeeper::Kind::kSubject && keeper.image == image);
+          if (found.size() <= kMaxCircle && seen.insert(keeper.image).second) {
+            found.push_back(keeper.image);
+          }
+        }));
+    if (kept.stays || found.size() > kMaxCircle) return none;
+    follows.push_back(kept.by_images);
+  }
+  if (!closed) return none;
+  std::vector<Catalog::Prunable> circle;
+  for (size_t i = 1; i < found.size(); ++i) {
+    ASSIGN_OR_RETURN(std::optional<Candidate> candidate, Select(found[i], follows[i]));
+    if (!candidate.has_value()) return none;
+    ASSIGN_OR_RETURN(std::optional<PruneStep> deferral, Deferral(found[i], candidate->info));
+    if (deferral.has_value()) {
+      TellDeferred(found[i], *std::move(deferral));
+      return none;
+    }
+    circle.push_back({found[i], std::move(candidate->tags)});
+  }
+  return std::optional<std::vector<Catalog::Prunable>>(std::move(circle));
 }
 
 absl::StatusOr<std::string> Prune::NameOf(RepositoryId repository) {
@@ -87,40 +229,89 @@ absl::StatusOr<std::string> Prune::NameOf(RepositoryId repository) {
   return last_name_->second;
 }
 
-absl::StatusOr<bool> Prune::Take(const DanglingSet::Content& content, bool follows) {
-  if (stopped_) return false;
-  const Member& member = content.member;
-  ASSIGN_OR_RETURN(const std::string name, NameOf(member.repository));
-  absl::StatusOr<ImageDescription> image =
-      parts_.descriptions.Describe(member.repository, name, member.manifest);
-  if (absl::IsNotFound(image.status())) return false;  // somebody else deleted it
-  RETURN_IF_ERROR(image.status());
-  ASSIGN_OR_RETURN(std::vector<std::string> tags,
-                   parts_.images.catalog.TagsOf(member.repository, member.manifest));
+absl::StatusOr<std::optional<Prune::Candidate>> Prune::Select(const Member& image, bool follows) {
+  Candidate candidate;
+  ASSIGN_OR_RETURN(candidate.repository, NameOf(image.repository));
+  absl::StatusOr<ImageDescription> described =
+      parts_.descriptions.Describe(image.repository, candidate.repository, image.manifest);
+  // Somebody else deleted it.
+  if (absl::IsNotFound(described.status())) return std::optional<Candidate>();
+  RETURN_IF_ERROR(described.status());
+  std::vector<std::string>& tags = candidate.tags;
+  ASSIGN_OR_RETURN(tags, parts_.images.catalog.TagsOf(image.repository, image.manifest));
   // A tag that came just now is no reason to go with it.
   if (!selection_.all) tags.erase(std::remove_if(tags.begin(), tags.end(), IsOwnName), tags.end());
   if (!follows || std::any_of(tags.begin(), tags.end(), IsOwnName)) {
-    ASSIGN_OR_RETURN(const bool selected, IsSelected(member, *image, tags));
-    if (!selected) return false;
+    ASSIGN_OR_RETURN(const bool selected, IsSelected(image, *described, tags));
+    if (!selected) return std::optional<Candidate>();
   }
-  ASSIGN_OR_RETURN(std::optional<PruneStep> deferral, Deferral(member, image->info));
+  candidate.info = std::move(described->info);
+  return std::optional<Candidate>(std::move(candidate));
+}
+
+absl::StatusOr<bool> Prune::Take(const Member& image, bool follows,
+                                 std::vector<Catalog::Prunable> together) {
+  ASSIGN_OR_RETURN(std::optional<Candidate> candidate, Select(image, follows));
+  if (!candidate.has_value()) return false;
+  ASSIGN_OR_RETURN(std::optional<PruneStep> deferral, Deferral(image, candidate->info));
   if (deferral.has_value()) {
-    if (deferred_.insert(member).second) Tell(*std::move(deferral));
+    TellDeferred(image, *std::move(deferral));
     return false;
   }
-  ASSIGN_OR_RETURN(const Catalog::Deletion outcome, Remove(member, tags));
+  ASSIGN_OR_RETURN(const ImageContent content, ReadContent(parts_.images, image));
+  std::vector<std::pair<Digest, BlobCopy>> copies;
+  for (const Digest& blob : content.blobs) {
+    if (blobs_.contains(blob)) continue;
+    ASSIGN_OR_RETURN(const std::optional<BlobCopy> copy, ReadCopy(parts_.images, blob));
+    if (copy.has_value()) copies.emplace_back(blob, *copy);
+  }
+  together.insert(together.begin(), Catalog::Prunable{image, candidate->tags});
+  ASSIGN_OR_RETURN(const Catalog::Deletion outcome, Remove(together));
   if (outcome == Catalog::Deletion::kAbsent) return false;
-  PruneStep step;
-  step.image = std::move(image->info);
   if (outcome == Catalog::Deletion::kKept) {
+    PruneStep step;
     step.kind = PruneStep::Kind::kSkipped;
+    step.image = std::move(candidate->info);
     step.reason = "it was tagged, listed or held since it was looked at";
     Tell(std::move(step));
     return false;
   }
-  for (const std::string& tag : tags) step.untagged.push_back(StrCat(name, ":", tag));
-  Tell(std::move(step));
+  blobs_.insert(copies.begin(), copies.end());
+  TellRemoved(*candidate);
+  RETURN_IF_ERROR(AddFollowers(content));
+  if (blobs_.size() >= kMaxPruneBlobs) RETURN_IF_ERROR(Reclaim());
   return true;
+}
+
+absl::Status Prune::AddFollowers(const ImageContent& gone) {
+  return VisitFollowers(parts_.images, gone, [&](const Member& follower, bool by_tag) {
+    if (by_tag) {
+      // Its tag does not keep it any more.
+      if (subjects_.size() >= kMaxPruneFollowers) subjects_.clear();
+      subjects_.insert(gone.image);
+    }
+    if (waiting_.size() < kMaxPruneFollowers) {
+      waiting_.push_back(follower);
+    } else {
+      walk_again_ = true;
+    }
+    return absl::OkStatus();
+  });
+}
+
+void Prune::TellDeferred(const Member& image, PruneStep step) {
+  if (deferred_.contains(image)) return;
+  if (deferred_.size() < kMaxPruneFollowers) deferred_.insert(image);
+  Tell(std::move(step));
+}
+
+void Prune::TellRemoved(const Candidate& candidate) {
+  PruneStep step;
+  step.image = candidate.info;
+  for (const std::string& tag : candidate.tags) {
+    step.untagged.push_back(StrCat(candidate.repository, ":", tag));
+  }
+  Tell(std::move(step));
 }
 
 absl::StatusOr<bool> Prune::IsSelected(const Member& member, const ImageDescription& image,
@@ -189,16 +380,13 @@ absl::StatusOr<std::optional<PruneStep>> Prune::Deferral(const Member& member,
   return step;
 }
 
-absl::StatusOr<Catalog::Deletion> Prune::Remove(const Member& member,
-                                                const std::vector<std::string>& tags) {
-  if (dry_run_) return Catalog::Deletion::kDeleted;
-  const AnnouncedRemoval announced(parts_.promises, member.manifest);
+absl::StatusOr<Catalog::Deletion> Prune::Remove(const std::vector<Catalog::Prunable>& together) {
+  const AnnouncedRemoval announced(parts_.promises, together.front().image.manifest);
   // Somebody asked for it since Deferral looked.
   if (!announced.may_go_on()) return Catalog::Deletion::kKept;
   Catalog::Deletion outcome = Catalog::Deletion::kAbsent;
   RETURN_IF_ERROR(parts_.run([&]() -> absl::Status {
-    ASSIGN_OR_RETURN(outcome, parts_.images.catalog.DeletePrunable(
-                                  member.repository, member.manifest, {tags, selection_.all}));
+    ASSIGN_OR_RETURN(outcome, parts_.images.catalog.DeletePrunable(together, selection_.all));
     return absl::OkStatus();
   }));
   return outcome;
@@ -225,21 +413,24 @@ void Prune::Tell(PruneStep step) {
 }
 
 absl::Status Prune::Reclaim() {
-  std::vector<std::pair<Digest, DanglingSet::Copy>> own;
-  RETURN_IF_ERROR(set_.VisitOwnBlobs([&](const Digest& digest, const DanglingSet::Copy& copy) {
-    report_.content_bytes += copy.size_bytes;
-    own.emplace_back(digest, copy);
-    return absl::OkStatus();
-  }));
   if (dry_run_) return absl::OkStatus();
+  for (auto it = blobs_.begin(); it != blobs_.end();) {
+    ASSIGN_OR_RETURN(const bool named, IsNamed(parts_.images.index, it->first));
+    if (named) {
+      blobs_.erase(it++);  // when its last image goes, it comes again
+    } else {
+      report_.content_bytes += it++->second.size_bytes;
+    }
+  }
   RETURN_IF_ERROR(parts_.reclaim());
-  for (const auto& [digest, copy] : own) RETURN_IF_ERROR(Measure(digest, copy));
+  for (const auto& [digest, copy] : blobs_) RETURN_IF_ERROR(Measure(digest, copy));
+  blobs_.clear();
   return absl::OkStatus();
 }
 
 // Looked up instead of believed: another pass of the reclaimer may have taken it, and a push may
 // have brought it back.
-absl::Status Prune::Measure(const Digest& digest, const DanglingSet::Copy& copy) {
+absl::Status Prune::Measure(const Digest& digest, const BlobCopy& copy) {
   ASSIGN_OR_RETURN(const std::optional<std::string> row, parts_.images.index.Get(BlobKey(digest)));
   if (row.has_value()) {
     ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,

@@ -2,12 +2,17 @@
 // is one prune; one thread.
 //
 // The plan is a walk over the rows of all members, a page at a time. For each image that nothing
-// keeps (DanglingSet) and that the filters select, the removal decides again in its own
+// keeps (VisitKeepers) and that the filters select, the removal decides again in its own
 // transaction, with the manifest's blob row guarded exclusively: an image that was tagged, listed
 // or held since is skipped. What goes may leave others behind that belonged to it (children of an
 // index, what refers to it): these follow at once, whatever the filters say, unless they have tags
-// of their own. What a promise or a lease covers stays for now, and why is told. A dry run takes
-// the same way and assumes each removal instead of making it.
+// of their own. Images that only keep each other, in a circle, go when the filters select one that
+// another refers to; that one is removed first, with all of them guarded. What a promise or a lease
+// covers stays for now, and why is told. A dry run removes nothing: it
+// asks a DanglingSearch what would go.
+//
+// Memory is bounded: what was removed is looked up in the index, not remembered, and the blobs of
+// removed images are reclaimed and measured some ten thousand at a time.
 #ifndef VARVE_STORAGE_RECLAIM_PRUNE_H_
 #define VARVE_STORAGE_RECLAIM_PRUNE_H_
 
@@ -17,13 +22,18 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "storage/base/clock.h"
+#include "storage/catalog/catalog.h"
 #include "storage/catalog/image_filter.h"
+#include "storage/catalog/image_keepers.h"
 #include "storage/catalog/images.h"
 #include "storage/catalog/promises.h"
-#include "storage/reclaim/dangling_set.h"
+#include "storage/reclaim/dangling_search.h"
+#include "storage/reclaim/image_content.h"
 #include "storage/reclaim/image_removal.h"
 #include "storage/reclaim/newest_images.h"
 #include "storage/store.h"
@@ -42,7 +52,7 @@ absl::StatusOr<PruneSelection> ParsePruneRequest(const PruneRequest& request, Cl
 class Prune {
  public:
   struct Parts {
-    DanglingSet::Parts images;
+    ImageParts images;
     Images& descriptions;
     Promises& promises;
     Clock& clock;
@@ -56,8 +66,37 @@ class Prune {
   absl::StatusOr<PruneReport> Run();
 
  private:
-  // Whether the image goes; then it is gone, or assumed to be.
-  absl::StatusOr<bool> Take(const DanglingSet::Content& content, bool follows);
+  // An image that the filters select.
+  struct Candidate {
+    std::string repository;
+    ImageInfo info;
+    std::vector<std::string> tags;  // that go with it
+  };
+
+  absl::Status Walk();
+  // Whether an image of a dry run goes that nothing keeps.
+  absl::StatusOr<bool> MayGo(const Member& image, bool follows);
+  // Looks at one image of a dry run.
+  absl::Status Plan(const Member& image);
+  // Looks at one image, and when it goes, at what follows it.
+  absl::Status Offer(const Member& image);
+  // What keeps the image.
+  struct Kept {
+    bool stays = false;      // a tag or a hold
+    bool by_images = false;  // others, which may go
+  };
+  // Calls `by`, if it is not null, for each image that keeps this one.
+  absl::StatusOr<Kept> LookAt(const Member& image,
+                              const std::function<void(const ImageKeeper& keeper)>& by);
+  // Removes an image that nothing keeps but `together`; false when it stays.
+  absl::StatusOr<bool> Take(const Member& image, bool follows,
+                            std::vector<Catalog::Prunable> together);
+  // The images that keep this one, when all of them go and one of them refers to it: none for an
+  // image that refers to itself; nullopt when it is not so.
+  absl::StatusOr<std::optional<std::vector<Catalog::Prunable>>> FindCircle(const Member& image);
+
+  // nullopt when it stays whatever keeps it.
+  absl::StatusOr<std::optional<Candidate>> Select(const Member& image, bool follows);
   absl::StatusOr<bool> IsSelected(const Member& member, const ImageDescription& image,
                                   const std::vector<std::string>& tags);
   bool HasSelectedNames(const std::string& repository, const Digest& manifest,
@@ -66,21 +105,33 @@ class Prune {
                                      const std::vector<std::string>& tags);
   // Why the image has to stay for now, as a step; nullopt when nothing is in the way.
   absl::StatusOr<std::optional<PruneStep>> Deferral(const Member& member, const ImageInfo& image);
-  absl::StatusOr<Catalog::Deletion> Remove(const Member& member,
-                                           const std::vector<std::string>& tags);
+  absl::StatusOr<Catalog::Deletion> Remove(const std::vector<Catalog::Prunable>& together);
+  absl::Status AddFollowers(const ImageContent& gone);
+  void TellDeferred(const Member& image, PruneStep step);
+  void TellRemoved(const Candidate& candidate);
   void Tell(PruneStep step);
   absl::StatusOr<std::string> NameOf(RepositoryId repository);
   // Reclaims what only the removed images kept, and measures what became of it.
   absl::Status Reclaim();
-  absl::Status Measure(const Digest& digest, const DanglingSet::Copy& copy);
+  absl::Status Measure(const Digest& digest, const BlobCopy& copy);
 
   const Parts parts_;
   const PruneSelection selection_;
   const bool dry_run_;
   const PruneObserver& observer_;
-  DanglingSet set_;
+  const DanglingScope scope_;
   NewestImages newest_;
-  absl::flat_hash_set<Member> deferred_;  // each is told once, also when it follows several
+  absl::flat_hash_set<Member> deferred_;  // each is told once, while there is room
+  DanglingSearch search_;  // a dry run selects in it, a prune looks for what keeps images only
+  // Of a dry run.
+  Member planned_;  // what is looked at, and what came of it
+  std::optional<Candidate> candidate_;
+  std::optional<PruneStep> deferral_;
+  // Of a prune.
+  std::vector<Member> waiting_;                  // what lost something that kept it
+  bool walk_again_ = false;                      // some of that found no room
+  absl::flat_hash_set<Member> subjects_;         // that went, and to which tags may refer yet
+  absl::flat_hash_map<Digest, BlobCopy> blobs_;  // of removed images, not yet reclaimed
   PruneReport report_;
   uint64_t looked_at_ = 0;  // members
   bool stopped_ = false;    // by the observer

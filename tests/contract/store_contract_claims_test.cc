@@ -180,6 +180,40 @@ TEST_P(StoreClaimsTest, AnImageInUseIsNotDeletedByDigest) {
   EXPECT_TRUE(engine.DeleteManifest("app", image.manifest).ok());
 }
 
+TEST_P(StoreClaimsTest, WhatAnIndexInUseListsIsNotDeletedByDigest) {
+  const Image child = PushImage("app", 1);
+  const Digest inner = PutIndex({child.manifest});
+  const Digest outer = PutIndex({inner});
+  Store& engine = under_test().engine();
+  const auto expect_refused = [&](const std::string& claim) {
+    for (const Digest& part : {child.manifest, inner}) {
+      const absl::Status refused = engine.DeleteManifest("app", part);
+      EXPECT_EQ(refused.code(), Code::kFailedPrecondition) << claim;
+      EXPECT_THAT(std::string(ToStd(refused.message())), HasSubstr(claim));
+      EXPECT_THAT(std::string(ToStd(refused.message())), HasSubstr(outer.ToString()));
+    }
+  };
+  ASSERT_TRUE(Hold("web", "app", outer).ok());
+  expect_refused("hold web");
+  ASSERT_TRUE(store().ReleaseHold("web").ok());
+  const std::string lease = Lease(kHour, {outer});
+  expect_refused("lease " + lease);
+  ASSERT_TRUE(store().DeleteLease(lease).ok());
+  // A hold on it in another repository says nothing about this one.
+  ASSERT_TRUE(store().TagFrom("app", outer, "copy", "v1").ok());
+  ASSERT_TRUE(Hold("web", "copy", outer).ok());
+  EXPECT_EQ(engine.DeleteManifest("copy", child.manifest).code(), Code::kFailedPrecondition);
+  EXPECT_TRUE(engine.DeleteManifest("app", child.manifest).ok());
+  EXPECT_FALSE(IsThere(child.manifest));
+}
+
+// A promise says that content is here; it does not forbid to delete it.
+TEST_P(StoreClaimsTest, APromiseRefusesNoDeletion) {
+  const Image image = PushImage("app", 1, {"v1"});
+  ASSERT_TRUE(store().StatManifest("app", image.manifest).ok());
+  EXPECT_TRUE(under_test().engine().DeleteManifest("app", image.manifest).ok());
+}
+
 TEST_P(StoreClaimsTest, ATagOfAnImageInUseGoesWhileThereAreOthersOrByForce) {
   const Image image = PushImage("app", 1, {"v1", "v2"});
   ASSERT_TRUE(Hold("web", "app", image.manifest).ok());
@@ -362,6 +396,27 @@ TEST_P(StoreClaimsTest, WhatKeepsALayerIsToldDownToTheTag) {
   EXPECT_EQ(by_name->keepers.size(), 3u);
   EXPECT_EQ(store().ExplainKept("app:v2").status().code(), Code::kNotFound);
   EXPECT_EQ(store().ExplainKept(Sha256("unknown").ToString()).status().code(), Code::kNotFound);
+}
+
+TEST_P(StoreClaimsTest, WhatOnlyKeepsEachOtherIsToldAsDangling) {
+  const Image child = PushImage("app", 1);
+  ManifestParts parts;
+  parts.media_type = kMediaTypeOciIndex;
+  parts.children = {child.manifest};
+  parts.subject = child.manifest;
+  const Digest index = PutManifest("app", ManifestJson(parts));
+  Wait(kHour);
+  for (const Digest& digest : {child.layer, child.manifest, index}) {
+    const auto report = store().ExplainKept(digest.ToString());
+    ASSERT_TRUE(report.ok()) << report.status();
+    EXPECT_FALSE(report->keepers.empty());
+    EXPECT_TRUE(report->dangling);
+  }
+  ASSERT_TRUE(store().Tag("app", "v1", index).ok());
+  EXPECT_FALSE(store().ExplainKept(child.layer.ToString())->dangling);
+  ASSERT_TRUE(store().Untag("app", "v1").ok());
+  ASSERT_TRUE(Hold("web", "app", child.manifest).ok());
+  EXPECT_FALSE(store().ExplainKept(index.ToString())->dangling);
 }
 
 TEST_P(StoreClaimsTest, APromiseIsToldWithItsEnd) {

@@ -1,6 +1,8 @@
 // Prune, and the disk usage that says beforehand what it would free.
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "storage/base/str_cat.h"
 #include "storage/catalog/manifest.h"
 #include "tests/contract/store_contract_fixture.h"
@@ -558,6 +560,111 @@ TEST_P(StorePruneTest, WhatComesBackIsThere) {
   Wait();
   EXPECT_THAT(Prune().images, IsEmpty());
   EXPECT_EQ(Read("app", image.layer), MakeBytes(100'000, 1));
+}
+
+// Images that only keep each other: an index whose subject is its own child, and what is below it.
+TEST_P(StorePruneTest, AnIndexThatRefersToItsOwnChildKeepsNothing) {
+  const Image child = PushImage("app", 1);
+  const Image beside = PushImage("app", 2);
+  ManifestParts parts;
+  parts.media_type = kMediaTypeOciIndex;
+  parts.children = {child.manifest, beside.manifest};
+  parts.subject = child.manifest;
+  const Digest index = PutManifest("app", ManifestJson(parts));
+  const Digest signature = PutReferrer("app", index);
+  const Image kept = PushImage("app", 3, {"v1"});
+  Wait();
+  const DiskUsage usage = Usage();
+  EXPECT_EQ(usage.dangling.count, 4u);
+  const Pruned planned = DryRun();
+  const Pruned pruned = Prune();
+  EXPECT_THAT(pruned.images,
+              UnorderedElementsAre(index, child.manifest, beside.manifest, signature));
+  EXPECT_THAT(planned.images, UnorderedElementsAreArray(pruned.images));
+  EXPECT_EQ(planned.report.content_bytes, pruned.report.content_bytes);
+  EXPECT_EQ(pruned.report.content_bytes, usage.dangling.logical_bytes);
+  EXPECT_EQ(pruned.report.freed_bytes, usage.dangling.disk_bytes);
+  EXPECT_EQ(under_test().BlobFiles().size(), 1u);
+  EXPECT_TRUE(IsThere("app", kept.manifest));
+}
+
+TEST_P(StorePruneTest, OneNameOrHoldKeepsAllThatKeepEachOther) {
+  const Image child = PushImage("app", 1, {"v1"});
+  ManifestParts parts;
+  parts.media_type = kMediaTypeOciIndex;
+  parts.children = {child.manifest};
+  parts.subject = child.manifest;
+  const Digest index = PutManifest("app", ManifestJson(parts));
+  Wait();
+  EXPECT_THAT(DryRun().images, IsEmpty());
+  EXPECT_THAT(Prune().images, IsEmpty());
+  ASSERT_TRUE(store().Untag("app", "v1").ok());
+  ASSERT_TRUE(store().CreateHold({"web", "app", index, 0}).ok());
+  EXPECT_THAT(DryRun(true).images, IsEmpty());
+  EXPECT_THAT(PruneUnused().images, IsEmpty());
+  ASSERT_TRUE(store().ReleaseHold("web").ok());
+  Wait();
+  EXPECT_THAT(Prune().images, UnorderedElementsAre(index, child.manifest));
+}
+
+// While such an index stands, tagged images with the same child are as unused as any.
+TEST_P(StorePruneTest, TaggedImagesOfAChildThatKeepsItselfGoWithAll) {
+  const Image child = PushImage("app", 1, {"arm"});
+  ManifestParts parts;
+  parts.media_type = kMediaTypeOciIndex;
+  parts.children = {child.manifest};
+  parts.subject = child.manifest;
+  const Digest index = PutManifest("app", ManifestJson(parts));
+  const Digest tagged = PutIndex("app", {child.manifest}, {"v1"});
+  Wait();
+  const Pruned planned = DryRun(true);
+  const Pruned pruned = PruneUnused();
+  EXPECT_THAT(pruned.images, UnorderedElementsAre(tagged, index, child.manifest));
+  EXPECT_THAT(planned.images, UnorderedElementsAreArray(pruned.images));
+  EXPECT_THAT(pruned.untagged, UnorderedElementsAre("app:v1", "app:arm"));
+  EXPECT_THAT(under_test().BlobFiles(), IsEmpty());
+}
+
+TEST_P(StorePruneTest, ImagesTaggedAsSignaturesOfEachOtherKeepNothing) {
+  const auto signature_tag = [](const Digest& subject) {
+    std::string tag = subject.ToString() + ".sig";
+    std::replace(tag.begin(), tag.end(), ':', '-');
+    return tag;
+  };
+  const Image first = PushImage("app", 1);
+  const Image second = PushImage("app", 2);
+  const Image own = PushImage("app", 3);
+  ASSERT_TRUE(store().Tag("app", signature_tag(first.manifest), second.manifest).ok());
+  ASSERT_TRUE(store().Tag("app", signature_tag(second.manifest), first.manifest).ok());
+  ASSERT_TRUE(store().Tag("app", signature_tag(own.manifest), own.manifest).ok());
+  Wait();
+  EXPECT_EQ(Usage().dangling.count, 3u);
+  const Pruned planned = DryRun();
+  const Pruned pruned = Prune();
+  EXPECT_THAT(pruned.images, UnorderedElementsAre(first.manifest, second.manifest, own.manifest));
+  EXPECT_THAT(planned.images, UnorderedElementsAreArray(pruned.images));
+  EXPECT_EQ(pruned.report.untagged, 3u);
+  EXPECT_THAT(under_test().BlobFiles(), IsEmpty());
+}
+
+// Of a circle a filter must select one that another refers to.
+TEST_P(StorePruneTest, FiltersSelectWhatKeepsItselfByAnImageThatIsReferredTo) {
+  const Digest red = PutDescribed("red", "2020-01-01T00:00:00Z");
+  ManifestParts parts;
+  parts.media_type = kMediaTypeOciIndex;
+  parts.children = {red};
+  parts.subject = red;
+  const Digest index = PutManifest("app", ManifestJson(parts));
+  Wait();
+  PruneRequest request;
+  request.filters = {"label=team=blue"};
+  EXPECT_THAT(Prune(request).images, IsEmpty());
+  request.dry_run = true;
+  EXPECT_THAT(Prune(request).images, IsEmpty());
+  request.filters = {"label=team=red"};
+  EXPECT_THAT(Prune(request).images, UnorderedElementsAre(red, index));
+  request.dry_run = false;
+  EXPECT_THAT(Prune(request).images, UnorderedElementsAre(red, index));
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, StorePruneTest, testing::ValuesIn(AllStores()), StoreName);

@@ -12,6 +12,8 @@
 #include "storage/engine.h"
 #include "storage/index/keys.h"
 #include "storage/index/memory_index.h"
+#include "storage/index/rows.h"
+#include "storage/limits.h"
 #include "tests/crash/content.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_file_system.h"
@@ -137,6 +139,26 @@ TEST_F(PruneSchedulesTest, SubjectJustBeforeTheRemovalOfItsReferrer) {
   AtRemoval(signature, [&] { EXPECT_TRUE(Put("app", subject, {"v1"}).ok()); });
   EXPECT_EQ(Prune().images, 0u);
   ExpectKept(signature);
+}
+
+// What is removed first of images that keep each other is decided by all of them.
+TEST_F(PruneSchedulesTest, TagOfAnotherImageOfACircleJustBeforeTheRemoval) {
+  const TestManifest signature = MakeImage(config_, {layer_}, image_);
+  ASSERT_TRUE(Put("app", signature).ok());
+  std::string tag = StrCat(signature.digest.ToString(), ".sig");
+  tag[tag.find(':')] = '-';
+  ASSERT_TRUE(store_->Tag("app", tag, image_.digest).ok());
+  clock_.Advance(2 * kPromise);
+  for (const TestManifest& named : {image_, signature}) {
+    AtRemoval(image_, [&] { EXPECT_TRUE(store_->Tag("app", "late", named.digest).ok()); });
+    EXPECT_EQ(Prune().images, 0u);
+    EXPECT_EQ(schedule_.action, nullptr);
+    ExpectKept(image_);
+    ExpectKept(signature);
+    ASSERT_TRUE(store_->Untag("app", "late").ok());
+    clock_.Advance(2 * kPromise);
+  }
+  EXPECT_EQ(Prune().images, 2u);
 }
 
 TEST_F(PruneSchedulesTest, PushAgainOfWhatIsBeingRemovedWaitsAndSucceeds) {
@@ -353,6 +375,52 @@ TEST_F(PruneSchedulesTest, APruneGoesOnForThoseWhoAttached) {
   EXPECT_EQ(attached.images, 2u);
   EXPECT_FALSE(IsListed(image_));
   EXPECT_FALSE(IsListed(other));
+}
+
+// What was removed is reclaimed and counted in parts: each blob once, and all of them.
+TEST_F(PruneSchedulesTest, AllIsCountedOnceWhereOneReckoningHasNoRoomForIt) {
+  constexpr size_t kLayers = kMaxManifestReferences - 2;
+  constexpr size_t kImages = kMaxPruneBlobs / kLayers + 2;
+  constexpr uint64_t kBytes = 10;
+  BlobRow row;
+  row.size_bytes = kBytes;
+  uint64_t content_bytes = config_.bytes.size() + layer_.bytes.size() + image_.bytes.size();
+  for (size_t image = 0; image < kImages; ++image) {
+    std::vector<TestBlob> layers = {layer_};  // one that all have, too
+    ASSERT_TRUE(index_
+                    ->Run([&](Transaction& txn) -> absl::Status {
+                      layers.resize(1);
+                      for (size_t i = 0; i < kLayers; ++i) {
+                        layers.push_back(
+                            {HashBytes(DigestAlgorithm::kSha256, StrCat(image, " ", i)),
+                             std::string(kBytes, 'x')});
+                        RETURN_IF_ERROR(txn.Put(BlobKey(layers.back().digest), row.Encode()));
+                      }
+                      return absl::OkStatus();
+                    })
+                    .ok());
+    const TestManifest manifest = MakeImage(config_, layers);
+    PutManifestRequest request;
+    request.bytes = manifest.bytes;
+    request.whole_store = true;
+    ASSERT_TRUE(store_->PutManifest("app", request).ok());
+    content_bytes += kLayers * kBytes + manifest.bytes.size();
+  }
+  clock_.Advance(2 * 24 * 3600 * kNanosPerSecond);
+  PruneRequest dry_run;
+  dry_run.dry_run = true;
+  const auto planned = store_->Prune(dry_run, nullptr);
+  ASSERT_TRUE(planned.ok()) << planned.status();
+  EXPECT_EQ(planned->images, kImages + 1);
+  EXPECT_EQ(planned->content_bytes, content_bytes);
+  const auto usage = store_->MeasureDiskUsage();
+  ASSERT_TRUE(usage.ok()) << usage.status();
+  EXPECT_EQ(usage->dangling.logical_bytes, content_bytes);
+  const PruneReport report = Prune();
+  EXPECT_EQ(report.images, kImages + 1);
+  EXPECT_EQ(report.content_bytes, content_bytes);
+  EXPECT_EQ(report.freed_bytes, usage->dangling.disk_bytes);
+  EXPECT_FALSE(IsHere(layer_));
 }
 
 TEST_F(PruneSchedulesTest, HoldJustBeforeTheRemoval) {

@@ -9,6 +9,7 @@ target_link_libraries(varve_docker_scenario
 
 varve_test(storage_reclaim_tests LABEL unit
   SOURCES
+    reclaim/dangling_search_test.cc
     reclaim/disk_usage_test.cc
     reclaim/docker_scenarios_test.cc
     reclaim/every_step_test.cc

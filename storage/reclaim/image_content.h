@@ -1,0 +1,63 @@
+// What an image of a repository is made of, and what belongs to it: for those that remove images.
+// Reads only. Thread-safe: no shared state.
+#ifndef VARVE_STORAGE_RECLAIM_IMAGE_CONTENT_H_
+#define VARVE_STORAGE_RECLAIM_IMAGE_CONTENT_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "storage/blob/blob_files.h"
+#include "storage/blob/blob_store.h"
+#include "storage/catalog/catalog.h"
+#include "storage/catalog/image_keepers.h"
+#include "storage/digest/digest.h"
+#include "storage/index/index.h"
+
+namespace varve {
+
+struct ImageParts {
+  Index& index;
+  BlobStore& blobs;
+  BlobFiles& files;
+  Catalog& catalog;
+};
+
+// A manifest with what it names.
+struct ImageContent {
+  Member image;
+  std::vector<Digest> children;
+  std::vector<Digest> blobs;  // the manifest too; here or not
+};
+
+// A blob as it was when it was looked at.
+struct BlobCopy {
+  FileId file = 0;  // 0: inline
+  uint64_t size_bytes = 0;
+  uint64_t allocated_bytes = 0;  // of the file
+};
+
+// Calls `visit` for every manifest that a repository lists, in pages; an error of it ends the walk.
+absl::Status VisitMembers(Index& index, const std::function<absl::Status(const Member&)>& visit);
+
+// Reads what the manifest names. One that is lost or damaged names nothing.
+absl::StatusOr<ImageContent> ReadContent(const ImageParts& parts, const Member& image);
+
+// nullopt when the blob is not here.
+absl::StatusOr<std::optional<BlobCopy>> ReadCopy(const ImageParts& parts, const Digest& blob);
+
+// Calls `visit` for images that may have lost what kept them when `gone` went: what it lists, in
+// any repository, and what refers to it in its own; `by_tag`: by a tag. Some may come twice.
+absl::Status VisitFollowers(
+    const ImageParts& parts, const ImageContent& gone,
+    const std::function<absl::Status(const Member& follower, bool by_tag)>& visit);
+
+// Whether VisitFollowers may find something that refers to the image. At most two reads.
+absl::StatusOr<bool> HasReferrers(Index& index, const Member& image);
+
+}  // namespace varve
+
+#endif  // VARVE_STORAGE_RECLAIM_IMAGE_CONTENT_H_
