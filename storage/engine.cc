@@ -28,6 +28,7 @@
 #include "storage/index/rocksdb_index.h"
 #include "storage/index/rows.h"
 #include "storage/limits.h"
+#include "storage/reclaim/content_check.h"
 #include "storage/reclaim/disk_usage.h"
 #include "storage/reclaim/image_removal.h"
 #include "storage/reclaim/prune.h"
@@ -64,8 +65,8 @@ class Engine final : public Store {
         space_(*options.file_system, directory, {options.max_bytes, options.min_free_bytes},
                stored_bytes),
         reserve_(*options.file_system, StrCat(directory, "/RESERVE"), options.reserve_bytes),
-        blobs_(
-            {*index_, files_, unnamed_, removals_, space_, *options.clock, options.promise_nanos}),
+        blobs_({*index_, ids_, files_, unnamed_, removals_, space_, *options.clock,
+                options.promise_nanos}),
         promises_(*options.clock, options.promise_nanos),
         pull_times_(*options.clock),
         events_(*options.clock, options.random->Next()),
@@ -229,6 +230,9 @@ class Engine final : public Store {
                            holds_.changes(), leases_.changes()},
                           observer)
         .Run();
+  }
+  absl::StatusOr<CheckReport> CheckContent(const CheckObserver& observer) override {
+    return ContentCheck({*index_, blobs_, promises_, *options_.clock}, observer).Run();
   }
   EventLog& events() override { return events_; }
 
@@ -477,6 +481,15 @@ absl::StatusOr<StoreFile> OpenStoreFile(const std::string& directory,
   return fresh;
 }
 
+// Says in STORE that rows of this version may follow; before the first of them is written. A crash
+// leaves the old STORE with old rows, or the new one, which allows both.
+absl::Status UpgradeStoreFile(const std::string& directory, FileSystem& file_system,
+                              StoreFile* store) {
+  if (store->format_version == kStoreFormatVersion) return absl::OkStatus();
+  store->format_version = kStoreFormatVersion;
+  return WriteStoreFile(file_system, directory, *store);
+}
+
 absl::Status CheckIndexBelongs(Index& index, const StoreFile& store, FileSystem& file_system,
                                const std::string& blobs_directory) {
   const std::string key = MetaKey("uuid");
@@ -501,8 +514,9 @@ absl::StatusOr<std::unique_ptr<Store>> OpenEngine(const std::string& directory,
                                                   const EngineOptions& options) {
   FileSystem& file_system = *options.file_system;
   RETURN_IF_ERROR(file_system.CreateDirectory(directory));
+  RETURN_IF_ERROR(file_system.CheckPrivate(directory));
   ASSIGN_OR_RETURN(std::unique_ptr<FileLock> lock, file_system.Lock(StrCat(directory, "/LOCK")));
-  ASSIGN_OR_RETURN(const StoreFile store, OpenStoreFile(directory, options));
+  ASSIGN_OR_RETURN(StoreFile store, OpenStoreFile(directory, options));
   const std::string blobs_directory = StrCat(directory, "/blobs");
   RETURN_IF_ERROR(file_system.CreateDirectory(blobs_directory));
   RETURN_IF_ERROR(file_system.SyncDirectory(directory));
@@ -512,6 +526,7 @@ absl::StatusOr<std::unique_ptr<Store>> OpenEngine(const std::string& directory,
                                     : OpenRocksdbIndex(index_directory, RocksdbIndexOptions());
   RETURN_IF_ERROR(index.status());
   RETURN_IF_ERROR(CheckIndexBelongs(**index, store, file_system, blobs_directory));
+  RETURN_IF_ERROR(UpgradeStoreFile(directory, file_system, &store));
 
   ASSIGN_OR_RETURN(const std::optional<std::string> counted,
                    (*index)->Get(CounterKey("blob_bytes")));

@@ -181,6 +181,11 @@ class Store {
   // does not hash content. Takes time in proportion to the store, and little memory. Cancelled when
   // the observer says no.
   virtual absl::StatusOr<CheckReport> Check(const CheckObserver& observer) = 0;
+  // Reads every blob back from the disk and hashes it, at half speed while clients push. One whose
+  // bytes are not what its digest says is told, and quarantined: it answers absent until it is
+  // pushed again. Broken off, or stopped with the daemon, the next call goes on where it was.
+  // Cancelled when the observer says no.
+  virtual absl::StatusOr<CheckReport> CheckContent(const CheckObserver& observer) = 0;
   // What happened to images since the daemon started; the newest kMaxEvents are kept.
   virtual EventLog& events() = 0;
 

@@ -52,6 +52,7 @@ std::string LeaseContentKey(std::string_view lease, const Digest& content);
 std::string ClaimExpiryKey(EdgeKind kind, int64_t expires, std::string_view name);
 std::string MetaKey(std::string_view name);
 std::string CounterKey(std::string_view name);
+std::string CommitTokenKey(uint32_t slot);  // the mark of the last commit that used the slot
 
 std::string MemberEdgeKey(const Digest& target, RepositoryId repository);
 std::string TagEdgeKey(const Digest& target, RepositoryId repository, std::string_view tag);
@@ -110,6 +111,7 @@ bool ParseLinkExpiryKey(std::string_view key, int64_t* expires, RepositoryId* re
 bool ParseClaimExpiryKey(std::string_view key, EdgeKind* kind, int64_t* expires, std::string* name);
 bool ParseUnlinkingKey(std::string_view key, RepositoryId* repository, Digest* manifest);
 bool ParseRemovingKey(std::string_view key, FileId* file);
+bool ParseCommitTokenKey(std::string_view key, uint32_t* slot);
 
 }  // namespace varve
 

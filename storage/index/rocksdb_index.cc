@@ -304,6 +304,8 @@ class RocksdbTransaction : public Transaction {
     return Written(transaction_->GetWriteBatch()->Merge(index_->FamilyOf(key), key, operand));
   }
 
+  bool has_writes() const override { return limits_.operations() > 0; }
+
   absl::StatusOr<CommitOutcome> Commit(Durability durability) override {
     RETURN_IF_ERROR(limits_.status());
     if (conflicted_) return CommitOutcome::kConflict;

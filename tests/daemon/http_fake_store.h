@@ -106,6 +106,7 @@ class FakeStore : public Store {
   absl::StatusOr<StoreInfo> Info() override { return NotUsed(); }
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override { return NotUsed(); }
   absl::StatusOr<CheckReport> Check(const CheckObserver&) override { return NotUsed(); }
+  absl::StatusOr<CheckReport> CheckContent(const CheckObserver&) override { return NotUsed(); }
   EventLog& events() override { return events_; }
   absl::StatusOr<ReclaimReport> Reclaim() override { return ReclaimReport(); }
   absl::Status CheckpointIngests() override { return absl::OkStatus(); }

@@ -112,6 +112,9 @@ class DoorStore : public Store {
   absl::StatusOr<StoreInfo> Info() override { return NoWordsFor("Info"); }
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override { return NoWordsFor("MeasureDiskUsage"); }
   absl::StatusOr<CheckReport> Check(const CheckObserver&) override { return NoWordsFor("Check"); }
+  absl::StatusOr<CheckReport> CheckContent(const CheckObserver&) override {
+    return NoWordsFor("CheckContent");
+  }
   EventLog& events() override { return engine_.events(); }
 
   absl::StatusOr<ReclaimReport> Reclaim() override { return engine_.Reclaim(); }
