@@ -177,6 +177,7 @@ class Client {
   virtual absl::StatusOr<DaemonInfo> Info() = 0;
   virtual absl::StatusOr<DiskUsage> MeasureDiskUsage() = 0;
   virtual absl::StatusOr<CheckReport> Check(const CheckObserver& observer) = 0;
+  virtual absl::StatusOr<CheckReport> CheckContent(const CheckObserver& observer) = 0;
   // Until the sink has enough, or there are no more. When the connection breaks, goes on after the
   // last event. OutOfRange when events were missed.
   virtual absl::Status WatchEvents(const WatchOptions& options, const EventSink& sink) = 0;

@@ -62,18 +62,22 @@ void ToMessage(const CheckReport& report, v1::CheckResponse::Report* message) {
   message->set_manifests(report.manifests);
   message->set_files(report.files);
   message->set_findings(report.findings);
+  message->set_hashed_blobs(report.hashed_blobs);
+  message->set_hashed_bytes(report.hashed_bytes);
 }
 
 class CheckStream final : public WorkStream<v1::CheckResponse> {
  public:
-  CheckStream(GrpcDoor& door, grpc::CallbackServerContext& context)
-      : WorkStream(door, context, kCheck, door.checks) {}
+  CheckStream(GrpcDoor& door, const v1::CheckRequest& request, grpc::CallbackServerContext& context)
+      : WorkStream(door, context, kCheck, door.checks), content_(request.content()) {}
 
  private:
   absl::Status Work(v1::CheckResponse* last) override {
-    ASSIGN_OR_RETURN(const CheckReport report, door().store.Check([this](const CheckStep& step) {
+    const CheckObserver observer = [this](const CheckStep& step) {
       return !door().feed.stopping() && Tell(step);
-    }));
+    };
+    ASSIGN_OR_RETURN(const CheckReport report,
+                     content_ ? door().store.CheckContent(observer) : door().store.Check(observer));
     ToMessage(report, last->mutable_report());
     return absl::OkStatus();
   }
@@ -92,14 +96,16 @@ class CheckStream final : public WorkStream<v1::CheckResponse> {
     return Send(std::move(message));
   }
 
+  const bool content_;
   std::chrono::steady_clock::time_point told_;  // how far it was
 };
 
 }  // namespace
 
 grpc::ServerWriteReactor<v1::CheckResponse>* NewCheckStream(GrpcDoor& door,
+                                                            const v1::CheckRequest& request,
                                                             grpc::CallbackServerContext* context) {
-  return CheckStream::Start(std::make_shared<CheckStream>(door, *context), kMaxChecks);
+  return CheckStream::Start(std::make_shared<CheckStream>(door, request, *context), kMaxChecks);
 }
 
 }  // namespace varve

@@ -8,6 +8,7 @@
 namespace varve {
 
 grpc::ServerWriteReactor<v1::CheckResponse>* NewCheckStream(GrpcDoor& door,
+                                                            const v1::CheckRequest& request,
                                                             grpc::CallbackServerContext* context);
 
 }  // namespace varve

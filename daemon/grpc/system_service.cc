@@ -113,8 +113,8 @@ class SystemService final : public v1::System::CallbackService {
   }
 
   grpc::ServerWriteReactor<v1::CheckResponse>* Check(grpc::CallbackServerContext* context,
-                                                     const v1::CheckRequest* /*request*/) override {
-    return NewCheckStream(door_, context);
+                                                     const v1::CheckRequest* request) override {
+    return NewCheckStream(door_, *request, context);
   }
 
   grpc::ServerWriteReactor<v1::EventsResponse>* Events(grpc::CallbackServerContext* context,

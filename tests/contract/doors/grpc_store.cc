@@ -291,4 +291,8 @@ absl::StatusOr<CheckReport> GrpcStore::Check(const CheckObserver& observer) {
   return client_->Check(observer);
 }
 
+absl::StatusOr<CheckReport> GrpcStore::CheckContent(const CheckObserver& observer) {
+  return client_->CheckContent(observer);
+}
+
 }  // namespace varve
