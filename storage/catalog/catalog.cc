@@ -33,12 +33,8 @@ absl::Status UnknownManifest(std::string_view repository, const ManifestReferenc
 // The file of a blob that is being sent: as long as a door has it, its repository is being read.
 class FileBeingSent final : public ReadableFile {
  public:
-  FileBeingSent(std::unique_ptr<ReadableFile> file, RepositoryActivity& activity,
-                RepositoryId repository)
-      : file_(std::move(file)), activity_(activity), repository_(repository) {
-    activity_.BeginRead(repository_);
-  }
-  ~FileBeingSent() override { activity_.EndRead(repository_); }
+  FileBeingSent(std::unique_ptr<ReadableFile> file, RepositoryActivity::Reading reading)
+      : file_(std::move(file)), reading_(std::move(reading)) {}
 
   absl::StatusOr<size_t> ReadAt(uint64_t offset, absl::Span<char> out) const override {
     return file_->ReadAt(offset, out);
@@ -48,8 +44,7 @@ class FileBeingSent final : public ReadableFile {
 
  private:
   const std::unique_ptr<ReadableFile> file_;
-  RepositoryActivity& activity_;
-  const RepositoryId repository_;
+  const RepositoryActivity::Reading reading_;
 };
 
 }  // namespace
@@ -227,7 +222,7 @@ absl::StatusOr<BlobReader> Catalog::OpenBlob(std::string_view repository, const 
   if (reader.file == nullptr) {
     activity.NoteRead(id);
   } else {
-    reader.file = std::make_unique<FileBeingSent>(std::move(reader.file), activity, id);
+    reader.file = std::make_unique<FileBeingSent>(std::move(reader.file), activity.BeginRead(id));
   }
   return reader;
 }

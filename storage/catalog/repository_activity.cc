@@ -15,14 +15,7 @@ constexpr int64_t kSpaceLookNanos = kNanosPerSecond;
 
 RepositoryActivity::RepositoryActivity(Clock& clock, int64_t pause_nanos,
                                        std::function<bool()> space_is_short)
-    : clock_(clock),
-      pause_nanos_(pause_nanos),
-      space_is_short_(std::move(space_is_short)),
-      places_(std::make_unique<Place[]>(kActivityPlaces)) {}
-
-RepositoryActivity::Place& RepositoryActivity::PlaceOf(RepositoryId repository) {
-  return places_[repository % kActivityPlaces];
-}
+    : clock_(clock), pause_nanos_(pause_nanos), space_is_short_(std::move(space_is_short)) {}
 
 bool RepositoryActivity::SpaceIsShort(int64_t now) {
   if (space_is_short_ == nullptr) return false;
@@ -30,16 +23,16 @@ bool RepositoryActivity::SpaceIsShort(int64_t now) {
   if (looked == 0 || now - looked >= kSpaceLookNanos) {
     // One of those who find the answer old asks; the others take the old one.
     if (space_looked_nanos_.compare_exchange_strong(looked, now)) {
-      short_of_space_.store(space_is_short_(), std::memory_order_relaxed);
+      places_->short_of_space.store(space_is_short_(), std::memory_order_relaxed);
     }
   }
-  return short_of_space_.load(std::memory_order_relaxed);
+  return places_->short_of_space.load(std::memory_order_relaxed);
 }
 
 void RepositoryActivity::NoteWrite(RepositoryId repository) {
   const int64_t now = clock_.MonotonicNanos();
   if (SpaceIsShort(now)) return;
-  Place& place = PlaceOf(repository);
+  Place& place = places_->Of(repository);
   const int64_t last = place.write_nanos.load(std::memory_order_relaxed);
   if (now - last >= pause_nanos_) place.work_began_nanos.store(now, std::memory_order_relaxed);
   place.repository.store(repository, std::memory_order_relaxed);
@@ -49,29 +42,39 @@ void RepositoryActivity::NoteWrite(RepositoryId repository) {
 void RepositoryActivity::NoteRead(RepositoryId repository) {
   const int64_t now = clock_.MonotonicNanos();
   if (SpaceIsShort(now)) return;
-  Place& place = PlaceOf(repository);
+  Place& place = places_->Of(repository);
   place.repository.store(repository, std::memory_order_relaxed);
   place.read_nanos.store(now, std::memory_order_relaxed);
 }
 
-void RepositoryActivity::BeginRead(RepositoryId repository) {
-  PlaceOf(repository).reads.fetch_add(1, std::memory_order_relaxed);
+RepositoryActivity::Reading RepositoryActivity::BeginRead(RepositoryId repository) {
   NoteRead(repository);
+  return Reading(places_, clock_, repository);
 }
 
-void RepositoryActivity::EndRead(RepositoryId repository) {
-  NoteRead(repository);
-  PlaceOf(repository).reads.fetch_sub(1, std::memory_order_release);
+RepositoryActivity::Reading::Reading(std::shared_ptr<Places> places, Clock& clock,
+                                     RepositoryId repository)
+    : places_(std::move(places)), clock_(clock), repository_(repository) {
+  places_->Of(repository_).reads.fetch_add(1, std::memory_order_relaxed);
+}
+
+RepositoryActivity::Reading::~Reading() {
+  if (places_ == nullptr) return;
+  Place& place = places_->Of(repository_);
+  if (!places_->short_of_space.load(std::memory_order_relaxed)) {
+    place.read_nanos.store(clock_.MonotonicNanos(), std::memory_order_relaxed);
+  }
+  place.reads.fetch_sub(1, std::memory_order_release);
 }
 
 int64_t RepositoryActivity::LastWriteNanos(RepositoryId repository, int64_t before_nanos) {
-  const Place& place = PlaceOf(repository);
+  const Place& place = places_->Of(repository);
   const int64_t last = place.write_nanos.load(std::memory_order_acquire);
   return place.work_began_nanos.load(std::memory_order_relaxed) < before_nanos ? last : 0;
 }
 
 int64_t RepositoryActivity::LastReadNanos(RepositoryId repository) {
-  const Place& place = PlaceOf(repository);
+  const Place& place = places_->Of(repository);
   if (place.reads.load(std::memory_order_acquire) > 0) {
     const int64_t now = clock_.MonotonicNanos();
     if (!SpaceIsShort(now)) return now;
@@ -82,7 +85,7 @@ int64_t RepositoryActivity::LastReadNanos(RepositoryId repository) {
 std::vector<RepositoryId> RepositoryActivity::ActiveSince(int64_t since_nanos) {
   std::vector<RepositoryId> active;
   for (size_t i = 0; i < kActivityPlaces; ++i) {
-    const Place& place = places_[i];
+    const Place& place = places_->all[i];
     if (place.reads.load(std::memory_order_relaxed) == 0 &&
         place.write_nanos.load(std::memory_order_relaxed) < since_nanos &&
         place.read_nanos.load(std::memory_order_relaxed) < since_nanos) {

@@ -6,6 +6,7 @@
 #ifndef VARVE_STORAGE_CATALOG_REPOSITORY_ACTIVITY_H_
 #define VARVE_STORAGE_CATALOG_REPOSITORY_ACTIVITY_H_
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -17,6 +18,7 @@
 #include "storage/base/clock.h"
 #include "storage/base/mutex.h"
 #include "storage/index/keys.h"
+#include "storage/limits.h"
 
 namespace varve {
 
@@ -29,9 +31,9 @@ class RepositoryActivity {
 
   void NoteWrite(RepositoryId repository);
   void NoteRead(RepositoryId repository);
-  // A blob of the repository is being sent, from Begin to End: it is being read all the time.
-  void BeginRead(RepositoryId repository);
-  void EndRead(RepositoryId repository);
+  class Reading;
+  // A blob of the repository is being sent while the result lives: it is being read all the time.
+  Reading BeginRead(RepositoryId repository);
   // Bytes arrived of the upload that began at `began_nanos`.
   void NoteUpload(RepositoryId repository, int64_t began_nanos) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -54,6 +56,12 @@ class RepositoryActivity {
     std::atomic<uint64_t> reads = 0;  // that are going on
     std::atomic<RepositoryId> repository = 0;
   };
+  // What those who read share, for they may outlive this object.
+  struct Places {
+    std::array<Place, kActivityPlaces> all;
+    std::atomic<bool> short_of_space = false;  // as it was when somebody looked
+    Place& Of(RepositoryId repository) { return all[repository % kActivityPlaces]; }
+  };
   // Uploads that began and received at about the same time count as one.
   struct Upload {
     int64_t began_nanos = 0;
@@ -61,7 +69,6 @@ class RepositoryActivity {
   };
   using Uploads = absl::InlinedVector<Upload, 2>;
 
-  Place& PlaceOf(RepositoryId repository);
   bool SpaceIsShort(int64_t now);
   void DropOver(Uploads& uploads, int64_t now) const;
   static void AddUpload(Uploads& uploads, const Upload& upload);
@@ -70,12 +77,28 @@ class RepositoryActivity {
   const int64_t pause_nanos_;
   const std::function<bool()> space_is_short_;
   std::atomic<int64_t> space_looked_nanos_ = 0;
-  std::atomic<bool> short_of_space_ = false;
-  const std::unique_ptr<Place[]> places_;
+  const std::shared_ptr<Places> places_ = std::make_shared<Places>();
   std::atomic<bool> had_uploads_ = false;
   Mutex mutex_;
   absl::flat_hash_map<uint64_t, Uploads> uploads_ ABSL_GUARDED_BY(mutex_);  // by place
   size_t forget_uploads_at_ ABSL_GUARDED_BY(mutex_) = 64;
+};
+
+// May outlive the activity that it was noted in, as an open blob may outlive its store; its clock
+// may not go before it.
+class RepositoryActivity::Reading {
+ public:
+  Reading(Reading&&) = default;
+  Reading& operator=(Reading&&) = delete;
+  ~Reading();
+
+ private:
+  friend class RepositoryActivity;
+  Reading(std::shared_ptr<Places> places, Clock& clock, RepositoryId repository);
+
+  std::shared_ptr<Places> places_;  // null: moved away
+  Clock& clock_;
+  const RepositoryId repository_;
 };
 
 }  // namespace varve

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "storage/digest/hasher.h"
@@ -154,17 +155,24 @@ TEST_F(PromisesTest, ABlobThatIsBeingSentRenewsTheManifestsThatWereRead) {
   Grant(kHere, digest_, 0, Promises::Answer::kManifestRead);
   Grant(kHere + 1, elsewhere, 0, Promises::Answer::kManifestRead);
   Grant(kHere, blob);
-  promises_.activity().BeginRead(kHere);
+  std::optional reading = promises_.activity().BeginRead(kHere);
   clock_.Advance(3 * kPromise);
   EXPECT_FALSE(Free(digest_));
   EXPECT_TRUE(Free(elsewhere));
   EXPECT_TRUE(Free(blob));
-  promises_.activity().EndRead(kHere);
+  reading.reset();
   EXPECT_EQ(promises_.HeldNanos(digest_), kPromise);
-  promises_.activity().BeginRead(kHere);
+  reading.emplace(promises_.activity().BeginRead(kHere));
   clock_.Advance(kRenew);
   EXPECT_TRUE(Free(digest_));
-  promises_.activity().EndRead(kHere);
+  reading.reset();
+}
+
+// As an open blob may outlive its store. The sanitizer would tell.
+TEST_F(PromisesTest, ABlobMayBeSentForLongerThanItIsNoted) {
+  auto activity = std::make_unique<RepositoryActivity>(clock_, kPromise, nullptr);
+  const RepositoryActivity::Reading reading = activity->BeginRead(kHere);
+  activity.reset();
 }
 
 TEST_F(PromisesTest, AShortBlobRenewsTheManifestsThatWereRead) {
@@ -248,14 +256,14 @@ TEST_F(PromisesTest, WhileSpaceIsShortOnlyUploadsRenew) {
   clock_.Advance(kPromise - 1);
   space_is_short_ = true;
   promises_.RenewRepository(kHere);
-  promises_.activity().BeginRead(kHere);
+  std::optional reading = promises_.activity().BeginRead(kHere);
   promises_.activity().NoteUpload(kHere + 1, began);
   EXPECT_EQ(promises_.HeldNanos(digest_), 1);
   EXPECT_EQ(promises_.HeldNanos(other), kPromise);
   space_is_short_ = false;
   clock_.Advance(kNanosPerSecond);  // an answer about space is a second old at most
   EXPECT_EQ(promises_.HeldNanos(digest_), kPromise);
-  promises_.activity().EndRead(kHere);
+  reading.reset();
 }
 
 TEST_F(PromisesTest, TellsWhetherWhatWasReadBeforeStillHolds) {
@@ -299,11 +307,11 @@ TEST_F(PromisesTest, KnowsWhereSomethingHappenedLately) {
   promises_.RenewRepository(3);
   clock_.Advance(kMinute);
   promises_.RenewRepository(kHere);
-  promises_.activity().BeginRead(5);
+  std::optional reading = promises_.activity().BeginRead(5);
   clock_.Advance(kMinute);
   EXPECT_THAT(promises_.activity().ActiveSince(clock_.MonotonicNanos() - kMinute),
               testing::ElementsAre(5, kHere));
-  promises_.activity().EndRead(5);
+  reading.reset();
   clock_.Advance(kMinute + 1);
   EXPECT_THAT(promises_.activity().ActiveSince(clock_.MonotonicNanos() - kMinute),
               testing::IsEmpty());
