@@ -116,11 +116,12 @@ TEST_F(CliSystemTest, DiskUsageInDetailAndAsJson) {
                   MatchesRegex("Index +- +- +[0-9.]+[kM]?B"), "",
                   StartsWith("`varve image prune` would remove 0 images")));
   const std::string part = "\\{\"count\":[0-9]+,\"logical_bytes\":[0-9]+,\"disk_bytes\":[0-9]+\\}";
-  EXPECT_THAT(OutputOf({"system", "df", "--json"}),
-              ElementsAre(MatchesRegex(
-                  "\\{\"repositories\":1,\"tags\":2,\"tagged\":" + part + ",\"dangling\":" + part +
-                  ",\"loose\":" + part + ",\"inlined\":" + part + ",\"unreferenced\":" + part +
-                  ",\"uploads\":" + part + ",\"index_disk_bytes\":[0-9]+\\}")));
+  EXPECT_THAT(
+      OutputOf({"system", "df", "--json"}),
+      ElementsAre(MatchesRegex(
+          "\\{\"repositories\":1,\"tags\":2,\"tagged\":" + part + ",\"dangling\":" + part +
+          ",\"loose\":" + part + ",\"inlined\":" + part + ",\"unreferenced\":" + part +
+          ",\"uploads\":" + part + ",\"orphans\":" + part + ",\"index_disk_bytes\":[0-9]+\\}")));
 }
 
 TEST_F(CliSystemTest, EventsThatAreKept) {

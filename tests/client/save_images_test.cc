@@ -147,8 +147,12 @@ TEST_F(SaveTest, APlatformMustBeThatOfASingleImageToo) {
 
 TEST_F(SaveTest, AbsentChildrenAreNamed) {
   PutIndex("multi", "v1");
+  // Before the index has its tag back: what a tagged one lists is not deleted.
+  const Digest index = client_->StatManifest("multi", std::string("v1"))->digest;
+  ASSERT_TRUE(store_->Untag("multi", "v1").ok());
   const absl::Status deleted = store_->DeleteManifest("multi", Sha256Of(other_));
   ASSERT_TRUE(deleted.ok()) << deleted;
+  ASSERT_TRUE(store_->Tag("multi", "v1", index).ok());
   const absl::Status status = Save({"multi:v1"}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()),
@@ -205,13 +209,16 @@ TEST_F(SaveTest, NamesThatStandForNothing) {
   EXPECT_TRUE(ValidateSaveName(absent).ok());
 }
 
+// The store refuses such a manifest when the layer is there; this one may come later.
 TEST_F(SaveTest, ASizeThatTheManifestGetsWrongIsFound) {
   PutBlob("app", ConfigFor("amd64"));
-  PutBlob("app", "layer");
-  std::string manifest = ManifestText(DescriptorText(kConfigType, ConfigFor("amd64")),
-                                      DescriptorText(kLayerType, "layer"));
+  std::string manifest =
+      ManifestText(DescriptorText(kConfigType, ConfigFor("amd64")),
+                   DescriptorText("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+                                  "layer", ",\"urls\":[\"https://example.com/layer\"]"));
   manifest.replace(manifest.rfind("\"size\":5"), 8, "\"size\":6");
   PutManifest("app", {"v1"}, manifest);
+  PutBlob("app", "layer");
   const absl::Status status = Save({"app:v1"}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()), HasSubstr("has 5 bytes, but the manifest says 6"));

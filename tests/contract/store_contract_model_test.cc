@@ -182,6 +182,7 @@ class StoreModelTest : public StoreModelCrashes {
       return;
     }
     EXPECT_TRUE(children_there);
+    EXPECT_EQ(put->digest, Sha256(manifest.json));  // which learns the size that an index states
     manifests_[put->digest] = manifest;
     repository.members.insert(put->digest);
     for (const std::string& tag : request.tags) repository.tags[tag] = put->digest;

@@ -107,7 +107,9 @@ class MapClient final : public Client {
                        std::string_view) override {
     return Unused();
   }
-  absl::StatusOr<RemovedImage> RemoveImage(std::string_view, bool) override { return Unused(); }
+  absl::StatusOr<RemovedImage> RemoveImage(std::string_view, bool, bool) override {
+    return Unused();
+  }
   absl::StatusOr<PruneReport> Prune(const PruneRequest&, const PruneObserver&) override {
     return Unused();
   }
@@ -117,6 +119,7 @@ class MapClient final : public Client {
   }
   absl::Status CancelPrune(std::string_view) override { return Unused(); }
   absl::StatusOr<std::vector<PruneJob>> ListPrunes() override { return Unused(); }
+  absl::StatusOr<RecentActivity> ListActivity() override { return Unused(); }
   absl::StatusOr<KeeperReport> ExplainKept(std::string_view) override { return Unused(); }
   absl::StatusOr<HoldInfo> CreateHold(const HoldRequest&) override { return Unused(); }
   absl::Status ReleaseHold(std::string_view) override { return Unused(); }
