@@ -30,6 +30,7 @@
 #include "storage/index/rows.h"
 #include "storage/index_opening.h"
 #include "storage/limits.h"
+#include "storage/reclaim/content_check.h"
 #include "storage/reclaim/disk_usage.h"
 #include "storage/reclaim/image_removal.h"
 #include "storage/reclaim/prune.h"
@@ -80,8 +81,8 @@ class Engine final : public Store {
         space_(*options.file_system, directory, {options.max_bytes, options.min_free_bytes},
                stored_bytes),
         reserve_(*options.file_system, ReservePath(directory), options.reserve_bytes),
-        blobs_(
-            {*index_, files_, unnamed_, removals_, space_, *options.clock, options.promise_nanos}),
+        blobs_({*index_, ids_, files_, unnamed_, removals_, space_, *options.clock,
+                options.promise_nanos}),
         promises_(*options.clock, options.promise_nanos, options.renew_nanos,
                   [this] { return space_.IsBelowMinFree(); }),
         pull_times_(*options.clock),
@@ -263,6 +264,9 @@ class Engine final : public Store {
     return orphans_.Adopt(go_on);
   }
   StoreHealth Health() override;
+  absl::StatusOr<CheckReport> CheckContent(const CheckObserver& observer) override {
+    return ContentCheck({*index_, blobs_, promises_, *options_.clock}, observer).Run();
+  }
   EventLog& events() override { return events_; }
 
   absl::StatusOr<ReclaimReport> Reclaim() override;
@@ -558,6 +562,15 @@ absl::StatusOr<StoreFile> OpenStoreFile(const std::string& directory,
   return fresh;
 }
 
+// Says in STORE that rows of this version may follow; before the first of them is written. A crash
+// leaves the old STORE with old rows, or the new one, which allows both.
+absl::Status UpgradeStoreFile(const std::string& directory, FileSystem& file_system,
+                              StoreFile* store) {
+  if (store->format_version == kStoreFormatVersion) return absl::OkStatus();
+  store->format_version = kStoreFormatVersion;
+  return WriteStoreFile(file_system, directory, *store);
+}
+
 absl::Status CheckIndexBelongs(Index& index, const StoreFile& store, FileSystem& file_system,
                                const std::string& blobs_directory) {
   const std::string key = MetaKey("uuid");
@@ -580,14 +593,16 @@ absl::StatusOr<std::unique_ptr<Store>> OpenOnce(const std::string& directory,
                                                 const EngineOptions& options) {
   FileSystem& file_system = *options.file_system;
   RETURN_IF_ERROR(file_system.CreateDirectory(directory));
+  RETURN_IF_ERROR(file_system.CheckPrivate(directory));
   ASSIGN_OR_RETURN(std::unique_ptr<FileLock> lock, file_system.Lock(StrCat(directory, "/LOCK")));
-  ASSIGN_OR_RETURN(const StoreFile store, OpenStoreFile(directory, options));
+  ASSIGN_OR_RETURN(StoreFile store, OpenStoreFile(directory, options));
   const std::string blobs_directory = StrCat(directory, "/blobs");
   RETURN_IF_ERROR(file_system.CreateDirectory(blobs_directory));
   RETURN_IF_ERROR(file_system.SyncDirectory(directory));
   absl::StatusOr<std::unique_ptr<Index>> index = OpenIndexOf(directory, options);
   RETURN_IF_ERROR(index.status());
   RETURN_IF_ERROR(CheckIndexBelongs(**index, store, file_system, blobs_directory));
+  RETURN_IF_ERROR(UpgradeStoreFile(directory, file_system, &store));
 
   ASSIGN_OR_RETURN(const std::optional<std::string> counted,
                    (*index)->Get(CounterKey("blob_bytes")));

@@ -39,6 +39,9 @@ static_assert(kMinReserveBytes >= 2 * kMaxIndexMemtableBytes + kIndexReopenBytes
 // An inline blob is one index value: 64 KiB less its header (storage/FORMAT.md).
 inline constexpr size_t kMaxInlineBlobBytes = 64 * kKiB - 64;
 
+// Packs that one packed blob uses, listed in its row: 256 x 8 B = 2 KiB.
+inline constexpr size_t kMaxPacksOfBlob = 256;
+
 // OCI asks registries to take manifests of at least 4 MiB; more is refused.
 inline constexpr size_t kMaxManifestBytes = 4 * kMiB;
 // Nesting of JSON values inside a manifest; real ones have 4.
@@ -109,6 +112,11 @@ inline constexpr size_t kMaxWritePipelines = 16;
 
 // No blob may be larger: 8 TiB, above what ext4 and S3 packs can take, far below integer trouble.
 inline constexpr uint64_t kMaxBlobBytes = 8 * 1024 * kGiB;
+
+// A push over a copy that was read back and hashed this lately keeps it; else the new bytes win.
+inline constexpr int64_t kTrustProvenNanos = 7ll * 24 * 3600 * 1'000'000'000;
+// Bytes of a blob that are read back and hashed at once.
+inline constexpr size_t kProofPieceBytes = kMiB;
 
 // File ids are reserved from the index this many at a time; a crash skips at most that many.
 inline constexpr uint64_t kIdBlock = 1024;

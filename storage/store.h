@@ -194,6 +194,11 @@ class Store {
   // does not hash content. Takes time in proportion to the store, and little memory. Cancelled when
   // the observer says no.
   virtual absl::StatusOr<CheckReport> Check(const CheckObserver& observer) = 0;
+  // Reads every blob back from the disk and hashes it, at half speed while clients push. One whose
+  // bytes are not what its digest says is told, and quarantined: it answers absent until it is
+  // pushed again. Broken off, or stopped with the daemon, the next call goes on where it was.
+  // Cancelled when the observer says no.
+  virtual absl::StatusOr<CheckReport> CheckContent(const CheckObserver& observer) = 0;
   // Files that lost their rows because the index was damaged or replaced, kept for a week. Drop
   // removes them all. Adopt reads and hashes each, and makes those blobs again that something
   // needs; it takes time in proportion to their bytes, and is cancelled when `go_on` says no.

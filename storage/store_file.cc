@@ -2,8 +2,11 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/strings/str_format.h"
@@ -15,34 +18,83 @@ namespace {
 
 constexpr size_t kMaxStoreFileBytes = 4096;
 constexpr std::string_view kMagic = "varve-store";
+constexpr std::string_view kChecksum = "checksum";
 
 absl::Status Damaged() {
   return absl::DataLossError(
       "the STORE file is damaged; restore it from a backup of the data directory");
 }
 
-// Takes "name value\n" off the front of `*text`; false when the line is another one.
-bool ConsumeLine(std::string_view* text, std::string_view name, std::string_view* value) {
+// "name value", or all of it as the name when there is no space.
+struct Line {
+  std::string_view whole;
+  std::string_view name;
+  std::string_view value;
+};
+
+// Takes a line off the front of `*text`; nullopt when no whole one is left.
+std::optional<Line> ConsumeLine(std::string_view* text) {
   const size_t end = text->find('\n');
-  if (end == std::string_view::npos) return false;
-  const std::string_view line = text->substr(0, end);
-  if (line.size() <= name.size() || line.substr(0, name.size()) != name ||
-      line[name.size()] != ' ') {
-    return false;
-  }
-  *value = line.substr(name.size() + 1);
+  if (end == std::string_view::npos) return std::nullopt;
+  Line line;
+  line.whole = text->substr(0, end);
   text->remove_prefix(end + 1);
-  return true;
+  const size_t space = std::min(line.whole.find(' '), line.whole.size());
+  line.name = line.whole.substr(0, space);
+  if (space < line.whole.size()) line.value = line.whole.substr(space + 1);
+  return line;
 }
 
 template <typename Number>
-bool ConsumeNumber(std::string_view* text, std::string_view name, int base, Number* number) {
-  std::string_view value;
-  if (!ConsumeLine(text, name, &value)) return false;
+bool ParseNumber(std::string_view value, int base, Number* number) {
   const auto [end, error] =
       std::from_chars(value.data(), value.data() + value.size(), *number, base);
   return error == std::errc() && end == value.data() + value.size();
 }
+
+// The lines between the first and the checksum. False when one that is known cannot be read, is
+// missing or is there twice.
+class Fields {
+ public:
+  explicit Fields(StoreFile* store) : store_(*store) {}
+
+  bool Take(const Line& line) {
+    for (size_t i = 0; i < kNames.size(); ++i) {
+      if (line.name != kNames[i]) continue;
+      if (seen_[i]) return false;
+      seen_[i] = true;
+      return Set(i, line.value);
+    }
+    store_.other_lines.emplace_back(line.whole);
+    return true;
+  }
+  bool complete() const {
+    return std::all_of(seen_.begin(), seen_.end(), [](bool seen) { return seen; });
+  }
+
+ private:
+  static constexpr std::array<std::string_view, 5> kNames = {"uuid", "created", "compat",
+                                                             "ro_compat", "incompat"};
+
+  bool Set(size_t field, std::string_view value) {
+    switch (field) {
+      case 0:
+        store_.uuid = std::string(value);
+        return !value.empty();
+      case 1:
+        return ParseNumber(value, 10, &store_.created_nanos);
+      case 2:
+        return ParseNumber(value, 16, &store_.compat);
+      case 3:
+        return ParseNumber(value, 16, &store_.ro_compat);
+      default:
+        return ParseNumber(value, 16, &store_.incompat);
+    }
+  }
+
+  StoreFile& store_;
+  std::array<bool, kNames.size()> seen_ = {};
+};
 
 }  // namespace
 
@@ -51,30 +103,33 @@ std::string EncodeStoreFile(const StoreFile& store) {
       absl::StrFormat("%s %u\nuuid %s\ncreated %d\ncompat %x\nro_compat %x\nincompat %x\n",
                       ToAbsl(kMagic), store.format_version, store.uuid, store.created_nanos,
                       store.compat, store.ro_compat, store.incompat);
-  text += absl::StrFormat("checksum %016x\n", XXH3_64bits(text.data(), text.size()));
+  for (const std::string& line : store.other_lines) text += StrCat(line, "\n");
+  text += absl::StrFormat("%s %016x\n", ToAbsl(kChecksum), XXH3_64bits(text.data(), text.size()));
   return text;
 }
 
 absl::StatusOr<StoreFile> DecodeStoreFile(std::string_view text) {
   std::string_view rest = text;
   StoreFile store;
-  if (!ConsumeNumber(&rest, kMagic, 10, &store.format_version)) return Damaged();
+  std::optional<Line> line = ConsumeLine(&rest);
+  if (!line.has_value() || line->name != kMagic ||
+      !ParseNumber(line->value, 10, &store.format_version)) {
+    return Damaged();
+  }
   if (store.format_version > kStoreFormatVersion) {
     return absl::FailedPreconditionError(
         StrCat("the store was written by a newer Varve (format ", store.format_version,
                ", this one knows ", kStoreFormatVersion, "); install the newer version"));
   }
-  std::string_view uuid;
-  if (!ConsumeLine(&rest, "uuid", &uuid)) return Damaged();
-  store.uuid = std::string(uuid);
-  const bool fields_ok = ConsumeNumber(&rest, "created", 10, &store.created_nanos) &&
-                         ConsumeNumber(&rest, "compat", 16, &store.compat) &&
-                         ConsumeNumber(&rest, "ro_compat", 16, &store.ro_compat) &&
-                         ConsumeNumber(&rest, "incompat", 16, &store.incompat);
-  const size_t covered = text.size() - rest.size();
+  Fields fields(&store);
+  size_t covered = text.size() - rest.size();
+  while ((line = ConsumeLine(&rest)).has_value() && line->name != kChecksum) {
+    if (!fields.Take(*line)) return Damaged();
+    covered = text.size() - rest.size();
+  }
   uint64_t checksum = 0;
-  if (!fields_ok || !ConsumeNumber(&rest, "checksum", 16, &checksum) || !rest.empty() ||
-      checksum != XXH3_64bits(text.data(), covered)) {
+  if (!line.has_value() || !fields.complete() || !rest.empty() ||
+      !ParseNumber(line->value, 16, &checksum) || checksum != XXH3_64bits(text.data(), covered)) {
     return Damaged();
   }
   if (store.incompat != 0 || store.ro_compat != 0) {

@@ -5,13 +5,15 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "storage/base/file_system.h"
 
 namespace varve {
 
-inline constexpr uint32_t kStoreFormatVersion = 1;
+// 1: the first. 2: blob rows of version 2; STORE may be rewritten and may hold unknown lines.
+inline constexpr uint32_t kStoreFormatVersion = 2;
 
 struct StoreFile {
   uint32_t format_version = kStoreFormatVersion;
@@ -22,18 +24,22 @@ struct StoreFile {
   uint64_t compat = 0;
   uint64_t ro_compat = 0;
   uint64_t incompat = 0;
+  // Lines that this build does not know, each "name value"; a rewrite keeps them, and unknown
+  // compat bits, as they are.
+  std::vector<std::string> other_lines = {};
 };
 
 std::string EncodeStoreFile(const StoreFile& store);
 
-// DataLoss when `text` is not a whole STORE file; FailedPrecondition, naming both versions, when a
-// newer Varve wrote it.
+// Reads every version up to kStoreFormatVersion. DataLoss when `text` is not a whole STORE file;
+// FailedPrecondition, naming both versions, when a newer Varve wrote it.
 absl::StatusOr<StoreFile> DecodeStoreFile(std::string_view text);
 
 // NotFound when there is none.
 absl::StatusOr<StoreFile> ReadStoreFile(FileSystem& file_system, const std::string& directory);
 
-// Durable and complete when it answers OK; a crash before leaves no STORE file or the old one.
+// Creates or replaces it. Durable and complete when it answers OK; a crash before leaves no STORE
+// file or the old one.
 absl::Status WriteStoreFile(FileSystem& file_system, const std::string& directory,
                             const StoreFile& store);
 

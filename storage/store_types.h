@@ -431,6 +431,8 @@ struct CheckReport {
   uint64_t manifests = 0;  // read, once for each repository that lists one
   uint64_t files = 0;      // under blobs/, looked at
   uint64_t findings = 0;
+  uint64_t hashed_blobs = 0;  // read back from the disk and hashed
+  uint64_t hashed_bytes = 0;
 };
 
 // What a check met, or, without a finding, how far it is.

@@ -36,6 +36,9 @@ struct Extent {
   uint64_t length_bytes = 0;
 };
 
+// Of memory, offset and length that go past the page cache; suits every disk.
+inline constexpr uint64_t kDirectAlignment = 4096;
+
 class WritableFile {
  public:
   virtual ~WritableFile() = default;  // closes; unsynced bytes may be lost
@@ -50,7 +53,7 @@ class WritableFile {
   // Hint: begin writing these bytes back now, so that a later Sync is short. Never fails.
   virtual void StartWriteback(Extent extent) = 0;
   // Hint: from now on, what is written from memory, at an offset and with a length that are
-  // multiples of 4 KiB need not be kept in the page cache. Never fails.
+  // multiples of kDirectAlignment need not be kept in the page cache. Never fails.
   virtual void BypassPageCache() {}
   // Makes bytes and size durable (fdatasync).
   virtual absl::Status Sync() = 0;
@@ -63,6 +66,9 @@ class ReadableFile {
   // Fills `out` from `offset`; returns the bytes read, fewer than asked only at the end of file.
   virtual absl::StatusOr<size_t> ReadAt(uint64_t offset, absl::Span<char> out) const = 0;
   virtual absl::StatusOr<FileStat> Stat() const = 0;
+  // Hint: from now on, what is read into memory, at an offset and with a length that are multiples
+  // of kDirectAlignment, is to come from the disk itself and not from the page cache. Never fails.
+  virtual void BypassPageCache() {}
   // A descriptor for sendfile(2), owned by this object; -1 when there is none.
   virtual int descriptor() const = 0;
 };
@@ -76,6 +82,9 @@ class FileLock {
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
+
+  // Files are opened only when they are regular ones, reached by no symbolic link as the last part
+  // of their path: anything else in their place is DataLoss, at once, and Stat answers the same.
 
   // AlreadyExists when `path` exists.
   virtual absl::StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path) = 0;
@@ -91,6 +100,9 @@ class FileSystem {
   virtual absl::Status CreateDirectory(const std::string& path) = 0;
   // Of an empty one; else FailedPrecondition.
   virtual absl::Status RemoveDirectory(const std::string& path) = 0;
+  // FailedPrecondition, with what to do, when others than the user of this process can change what
+  // the directory holds: it belongs to another user, or every user may write to it.
+  virtual absl::Status CheckPrivate(const std::string& /*directory*/) { return absl::OkStatus(); }
   // Names (not paths) of the entries, unordered, without "." and "..".
   virtual absl::StatusOr<std::vector<std::string>> List(const std::string& directory) = 0;
   virtual absl::Status SyncDirectory(const std::string& path) = 0;

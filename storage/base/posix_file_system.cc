@@ -22,8 +22,7 @@ namespace {
 constexpr mode_t kFileMode = 0640;
 constexpr mode_t kDirectoryMode = 0750;
 constexpr uint64_t kMaxFileBytes = std::numeric_limits<off_t>::max();
-constexpr uint64_t kDirectAlignment = 4096;  // of memory, offset and length; suits every disk
-constexpr uint64_t kStatBlockBytes = 512;    // the unit of st_blocks, whatever the file system
+constexpr uint64_t kStatBlockBytes = 512;  // the unit of st_blocks, whatever the file system
 
 absl::Status Failed(int error, std::string_view operation, std::string_view path) {
   return ErrnoToStatus(error, StrCat(operation, " ", path));
@@ -60,6 +59,31 @@ absl::StatusOr<Descriptor> Open(const std::string& path, int flags, std::string_
   const int fd = Uninterrupted([&] { return open(path.c_str(), flags | O_CLOEXEC, kFileMode); });
   if (fd < 0) return Failed(errno, operation, path);
   return Descriptor(fd, path);
+}
+
+absl::Status NotAFile(std::string_view path) {
+  return absl::DataLossError(
+      StrCat(path, " is no regular file, or a symbolic link to one; remove it"));
+}
+
+// Opens a regular file. Neither follows a link that somebody put in its place nor waits for the
+// other end of a pipe.
+absl::StatusOr<Descriptor> OpenFile(const std::string& path, int flags,
+                                    std::string_view operation) {
+  const int fd = Uninterrupted([&] {
+    return open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, kFileMode);
+  });
+  const int error = errno;
+  if (fd < 0) {
+    // A link; a pipe that nobody reads, or a socket; a directory, for writing.
+    const bool strange = error == ELOOP || error == ENXIO || error == EISDIR;
+    return strange ? NotAFile(path) : Failed(error, operation, path);
+  }
+  Descriptor file(fd, path);
+  struct stat info {};
+  if (fstat(fd, &info) != 0) return Failed(errno, "stat", path);
+  if (!S_ISREG(info.st_mode)) return NotAFile(path);
+  return file;
 }
 
 FileStat ToFileStat(const struct stat& info) {
@@ -129,7 +153,7 @@ class PosixWritableFile final : public WritableFile {
   void BypassPageCache() override {
     if (direct_.has_value()) return;
     // Some file systems have no direct writes; the page cache serves them.
-    absl::StatusOr<Descriptor> direct = Open(file_.path(), O_WRONLY | O_DIRECT, "open");
+    absl::StatusOr<Descriptor> direct = OpenFile(file_.path(), O_WRONLY | O_DIRECT, "open");
     if (direct.ok()) direct_.emplace(*std::move(direct));
   }
 
@@ -160,6 +184,8 @@ class PosixReadableFile final : public ReadableFile {
         return pread(file_.fd(), out.data() + filled, out.size() - filled,
                      static_cast<off_t>(offset + filled));
       });
+      // Past the page cache only aligned reads are taken, and of none of what follows a short one.
+      if (count < 0 && errno == EINVAL && EndDirectReads()) continue;
       if (count < 0) return Failed(errno, "read", file_.path());
       if (count == 0) break;
       filled += static_cast<size_t>(count);
@@ -173,9 +199,22 @@ class PosixReadableFile final : public ReadableFile {
     return ToFileStat(info);
   }
 
+  // Some file systems have no direct reads; the page cache serves them.
+  void BypassPageCache() override {
+    const int flags = fcntl(file_.fd(), F_GETFL);
+    if (flags >= 0) (void)fcntl(file_.fd(), F_SETFL, flags | O_DIRECT);
+  }
+
   int descriptor() const override { return file_.fd(); }
 
  private:
+  // False when they had ended before.
+  bool EndDirectReads() const {
+    const int flags = fcntl(file_.fd(), F_GETFL);
+    return flags >= 0 && (flags & O_DIRECT) != 0 &&
+           fcntl(file_.fd(), F_SETFL, flags & ~O_DIRECT) == 0;
+  }
+
   const Descriptor file_;
 };
 
@@ -210,23 +249,24 @@ absl::Status LockConflict(const Descriptor& file) {
 class MachineFileSystem final : public FileSystem {
  public:
   absl::StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path) override {
-    ASSIGN_OR_RETURN(Descriptor file, Open(path, O_WRONLY | O_CREAT | O_EXCL, "create"));
+    ASSIGN_OR_RETURN(Descriptor file, OpenFile(path, O_WRONLY | O_CREAT | O_EXCL, "create"));
     return std::make_unique<PosixWritableFile>(std::move(file));
   }
 
   absl::StatusOr<std::unique_ptr<WritableFile>> OpenForWrite(const std::string& path) override {
-    ASSIGN_OR_RETURN(Descriptor file, Open(path, O_WRONLY, "open for writing"));
+    ASSIGN_OR_RETURN(Descriptor file, OpenFile(path, O_WRONLY, "open for writing"));
     return std::make_unique<PosixWritableFile>(std::move(file));
   }
 
   absl::StatusOr<std::unique_ptr<ReadableFile>> OpenForRead(const std::string& path) override {
-    ASSIGN_OR_RETURN(Descriptor file, Open(path, O_RDONLY, "open"));
+    ASSIGN_OR_RETURN(Descriptor file, OpenFile(path, O_RDONLY, "open"));
     return std::make_unique<PosixReadableFile>(std::move(file));
   }
 
   absl::StatusOr<FileStat> Stat(const std::string& path) override {
     struct stat info {};
-    if (stat(path.c_str(), &info) != 0) return Failed(errno, "stat", path);
+    if (lstat(path.c_str(), &info) != 0) return Failed(errno, "stat", path);
+    if (!S_ISREG(info.st_mode)) return NotAFile(path);
     return ToFileStat(info);
   }
 
@@ -252,6 +292,23 @@ class MachineFileSystem final : public FileSystem {
   absl::Status RemoveDirectory(const std::string& path) override {
     if (rmdir(path.c_str()) == 0) return absl::OkStatus();
     return Failed(errno, "remove directory", path);
+  }
+
+  absl::Status CheckPrivate(const std::string& directory) override {
+    struct stat info {};
+    if (stat(directory.c_str(), &info) != 0) return Failed(errno, "stat", directory);
+    if (info.st_uid != geteuid()) {
+      return absl::FailedPreconditionError(
+          StrCat("the directory ", directory, " belongs to user ", info.st_uid,
+                 ", but this process runs as user ", geteuid(),
+                 "; run it as that user, change the owner of the directory, or choose another"));
+    }
+    if ((info.st_mode & S_IWOTH) != 0) {
+      return absl::FailedPreconditionError(
+          StrCat("every user of this machine may change what is in the directory ", directory,
+                 "; take that right away (chmod o-w), or choose a directory inside it"));
+    }
+    return absl::OkStatus();
   }
 
   absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override {
@@ -288,7 +345,7 @@ class MachineFileSystem final : public FileSystem {
   }
 
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
-    ASSIGN_OR_RETURN(Descriptor file, Open(path, O_RDWR | O_CREAT, "open lock file"));
+    ASSIGN_OR_RETURN(Descriptor file, OpenFile(path, O_RDWR | O_CREAT, "open lock file"));
     // flock belongs to the open file, not to the process (as fcntl locks do), so that a second
     // store opened by this process conflicts too.
     if (Uninterrupted([&] { return flock(file.fd(), LOCK_EX | LOCK_NB); }) != 0) {

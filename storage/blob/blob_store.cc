@@ -1,20 +1,20 @@
 #include "storage/blob/blob_store.h"
 
+#include <cstdlib>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/digest/hasher.h"
 #include "storage/index/batch_reads.h"
 #include "storage/limits.h"
 
 namespace varve {
 namespace {
 
-// A commit looks again when another one of the same digest overtook it; each look means that
-// somebody else's commit succeeded.
-constexpr int kMaxCommitAttempts = 64;
+static_assert(kProofPieceBytes % kDirectAlignment == 0);
 
 constexpr char kBlobCountCounter[] = "blobs";
 constexpr char kBlobBytesCounter[] = "blob_bytes";
@@ -23,13 +23,31 @@ absl::Status Absent(const Digest& digest) {
   return absl::NotFoundError(StrCat("blob ", digest.ToString(), " is not here; push it"));
 }
 
+struct FreeMemory {
+  void operator()(char* memory) const { std::free(memory); }
+};
+
+absl::Status CheckReadable(const Digest& digest, const BlobRow& row) {
+  if (row.tier != BlobRow::Tier::kPacked) return absl::OkStatus();
+  return absl::UnavailableError(StrCat("blob ", digest.ToString(),
+                                       " is packed, which this version cannot read; install a "
+                                       "newer one"));
+}
+
 }  // namespace
 
 absl::StatusOr<std::optional<BlobRow>> BlobStore::ReadRow(const Digest& digest) {
   ASSIGN_OR_RETURN(const std::optional<std::string> value, parts_.index.Get(BlobKey(digest)));
   if (!value.has_value()) return std::nullopt;
   ASSIGN_OR_RETURN(BlobRow row, BlobRow::Decode(*value));
+  RETURN_IF_ERROR(CheckReadable(digest, row));
   return row;
+}
+
+absl::StatusOr<std::string> BlobStore::ReadInline(const Digest& digest) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> value, parts_.index.Get(InlineKey(digest)));
+  if (!value.has_value()) return Absent(digest);
+  return DecodeInlineBytes(*value);
 }
 
 bool BlobStore::BytesAreThere(const BlobRow& row) {
@@ -41,7 +59,12 @@ bool BlobStore::BytesAreThere(const BlobRow& row) {
 
 absl::StatusOr<std::optional<BlobRow>> BlobStore::Find(const Digest& digest) {
   ASSIGN_OR_RETURN(std::optional<BlobRow> row, ReadRow(digest));
-  if (row.has_value() && !BytesAreThere(*row)) return std::nullopt;
+  while (row.has_value() && !BytesAreThere(*row)) {
+    // A file that is gone may have been replaced after its row was read.
+    ASSIGN_OR_RETURN(std::optional<BlobRow> again, ReadRow(digest));
+    if (!again.has_value() || SameCopy(*again, *row)) return std::nullopt;
+    row = std::move(again);
+  }
   return row;
 }
 
@@ -55,21 +78,38 @@ absl::StatusOr<std::vector<std::optional<BlobRow>>> BlobStore::FindMany(
   for (size_t i = 0; i < values.size(); ++i) {
     if (!values[i].has_value()) continue;
     ASSIGN_OR_RETURN(const BlobRow row, BlobRow::Decode(*values[i]));
-    if (BytesAreThere(row)) found[i] = row;
+    RETURN_IF_ERROR(CheckReadable(digests[i], row));
+    if (BytesAreThere(row)) {
+      found[i] = row;
+    } else {
+      ASSIGN_OR_RETURN(found[i], Find(digests[i]));  // unless it was replaced meanwhile
+    }
   }
   return found;
 }
 
-absl::Status BlobStore::Quarantine(const Digest& digest, const BlobRow& bad) {
-  return parts_.index.Run([&](Transaction& txn) -> absl::Status {
-    ASSIGN_OR_RETURN(const std::optional<std::string> value,
-                     txn.GetForUpdate(BlobKey(digest), Guard::kExclusive));
-    if (!value.has_value()) return absl::OkStatus();
-    ASSIGN_OR_RETURN(BlobRow row, BlobRow::Decode(*value));
-    if (!SameCopy(row, bad)) return absl::OkStatus();  // replaced meanwhile
-    row.quarantined = true;
-    return txn.Put(BlobKey(digest), row.Encode());
-  });
+absl::StatusOr<bool> BlobStore::UpdateCopy(const Digest& digest, const BlobRow& seen,
+                                           const std::function<void(BlobRow&)>& change) {
+  bool changed = false;
+  // Lost in a power cut, it is found out again.
+  RETURN_IF_ERROR(parts_.index.Run(
+      [&](Transaction& txn) -> absl::Status {
+        changed = false;
+        ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                         txn.GetForUpdate(BlobKey(digest), Guard::kExclusive));
+        if (!value.has_value()) return absl::OkStatus();
+        ASSIGN_OR_RETURN(BlobRow row, BlobRow::Decode(*value));
+        if (!SameCopy(row, seen)) return absl::OkStatus();
+        changed = true;
+        change(row);
+        return txn.Put(BlobKey(digest), row.Encode());
+      },
+      Durability::kBuffered));
+  return changed;
+}
+
+absl::StatusOr<bool> BlobStore::Quarantine(const Digest& digest, const BlobRow& bad) {
+  return UpdateCopy(digest, bad, [](BlobRow& row) { row.quarantined = true; });
 }
 
 absl::StatusOr<BlobReader> BlobStore::Open(const Digest& digest) {
@@ -80,11 +120,9 @@ absl::StatusOr<BlobReader> BlobStore::Open(const Digest& digest) {
     BlobReader reader;
     reader.info = {digest, row->size_bytes, row->created_nanos};
     if (row->tier == BlobRow::Tier::kInline) {
-      ASSIGN_OR_RETURN(const std::optional<std::string> value, parts_.index.Get(InlineKey(digest)));
-      if (!value.has_value()) return Absent(digest);
-      absl::StatusOr<std::string> bytes = DecodeInlineBytes(*value);
+      absl::StatusOr<std::string> bytes = ReadInline(digest);
       if (absl::IsDataLoss(bytes.status())) {
-        RETURN_IF_ERROR(Quarantine(digest, *row));
+        RETURN_IF_ERROR(Quarantine(digest, *row).status());
         return Absent(digest);
       }
       RETURN_IF_ERROR(bytes.status());
@@ -99,6 +137,7 @@ absl::StatusOr<BlobReader> BlobStore::Open(const Digest& digest) {
       missing = row->file;
       continue;
     }
+    if (absl::IsDataLoss(file.status())) return Absent(digest);  // something else is in its place
     RETURN_IF_ERROR(file.status());
     ASSIGN_OR_RETURN(const FileStat stat, (*file)->Stat());
     if (stat.size_bytes != row->size_bytes) return Absent(digest);
@@ -121,23 +160,36 @@ absl::StatusOr<std::string> BlobStore::ReadAll(const Digest& digest, uint64_t li
   return bytes;
 }
 
+absl::StatusOr<BlobStore::Copy> BlobStore::LookAtCopy(const NewBlob& blob) {
+  Copy seen;
+  ASSIGN_OR_RETURN(seen.row, ReadRow(blob.digest));
+  if (!seen.row.has_value() || seen.row->quarantined) return seen;
+  if (seen.row->tier == BlobRow::Tier::kInline) {
+    // Whatever is wrong with what the index gives back: the new bytes take its place.
+    const absl::StatusOr<std::string> bytes = ReadInline(blob.digest);
+    seen.known_good = blob.file == 0 && bytes.ok() && *bytes == blob.inline_bytes;
+  } else {
+    const int64_t age = parts_.clock.WallNanos() - seen.row->proven_nanos;
+    const bool trusted = age >= 0 && age < kTrustProvenNanos;
+    seen.known_good = trusted && BytesAreThere(*seen.row);
+  }
+  return seen;
+}
+
 absl::StatusOr<BlobInfo> BlobStore::Commit(const NewBlob& blob,
                                            const std::function<absl::Status(Transaction&)>& also) {
+  uint64_t copy_id = blob.file;
+  if (copy_id == 0) {
+    ASSIGN_OR_RETURN(copy_id, parts_.ids.Next());
+  }
+  // Before the transaction, which does no disk I/O.
+  ASSIGN_OR_RETURN(const Copy seen, LookAtCopy(blob));
   const CountedChanges::Change change(changes_, 1, blob.size_bytes);
   Visible visible;
-  absl::Status status;
-  for (int attempt = 0; attempt < kMaxCommitAttempts; ++attempt) {
-    // Looked at before the transaction, which compares the row again: transactions do no disk I/O.
-    Copy copy;
-    ASSIGN_OR_RETURN(copy.row, ReadRow(blob.digest));
-    copy.good = copy.row.has_value() && BytesAreThere(*copy.row);
-    status = parts_.index.Run([&](Transaction& txn) -> absl::Status {
-      ASSIGN_OR_RETURN(visible, MakeVisible(txn, blob, copy, visible));
-      return also(txn);
-    });
-    if (!absl::IsAborted(status)) break;
-  }
-  RETURN_IF_ERROR(status);
+  RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
+    ASSIGN_OR_RETURN(visible, MakeVisible(txn, blob, copy_id, seen));
+    return also(txn);
+  }));
   if (blob.file != 0) parts_.unnamed.Settle(blob.file);
   if (visible.added) parts_.space.Add(blob.size_bytes);
   // The file goes at the next Removals::Finish if it does not go now.
@@ -146,21 +198,18 @@ absl::StatusOr<BlobInfo> BlobStore::Commit(const NewBlob& blob,
 }
 
 absl::StatusOr<BlobStore::Visible> BlobStore::MakeVisible(Transaction& txn, const NewBlob& blob,
-                                                          const Copy& copy, const Visible& before) {
+                                                          uint64_t copy_id, const Copy& seen) {
   ASSIGN_OR_RETURN(const std::optional<std::string> value,
                    txn.GetForUpdate(BlobKey(blob.digest), Guard::kExclusive));
   Visible visible;
   int64_t created = parts_.clock.WallNanos();
   if (value.has_value()) {
     ASSIGN_OR_RETURN(visible.row, BlobRow::Decode(*value));
-    // The run before was committed after all: what it owes afterwards is still to be done.
-    const bool repeated = before.written && SameCopy(visible.row, before.row) &&
-                          visible.row.created_nanos == before.row.created_nanos;
-    if (repeated) return before;
-    if (!copy.row.has_value() || !SameCopy(visible.row, *copy.row)) {
-      return absl::AbortedError("another push of the same content is being committed; try again");
-    }
-    if (copy.good) {
+    RETURN_IF_ERROR(CheckReadable(blob.digest, visible.row));
+    // Another commit of the same content may have ended since: its bytes are as fresh as these.
+    const bool as_seen = seen.row.has_value() && SameCopy(visible.row, *seen.row);
+    const bool stays = as_seen ? seen.known_good : !visible.row.quarantined;
+    if (stays) {
       visible.unlink = blob.file;
       if (blob.file != 0) RETURN_IF_ERROR(Removals::Stage(txn, blob.file));
       return visible;
@@ -168,10 +217,13 @@ absl::StatusOr<BlobStore::Visible> BlobStore::MakeVisible(Transaction& txn, cons
     created = visible.row.created_nanos;
     ASSIGN_OR_RETURN(visible.unlink, Remove(txn, blob.digest, visible.row));
   }
-  visible.written = true;
   visible.added = !value.has_value();
-  visible.row = {blob.file == 0 ? BlobRow::Tier::kInline : BlobRow::Tier::kLoose, false,
-                 blob.size_bytes, blob.file, created};
+  visible.row = BlobRow();
+  visible.row.tier = blob.file == 0 ? BlobRow::Tier::kInline : BlobRow::Tier::kLoose;
+  visible.row.size_bytes = blob.size_bytes;
+  visible.row.file = blob.file;
+  visible.row.created_nanos = created;
+  visible.row.copy = copy_id;
   RETURN_IF_ERROR(txn.Put(BlobKey(blob.digest), visible.row.Encode()));
   if (blob.file == 0) {
     RETURN_IF_ERROR(txn.Put(InlineKey(blob.digest), EncodeInlineBytes(blob.inline_bytes)));
@@ -186,6 +238,47 @@ absl::StatusOr<BlobStore::Visible> BlobStore::MakeVisible(Transaction& txn, cons
   const int64_t not_before = parts_.clock.WallNanos() + parts_.promise_nanos;
   RETURN_IF_ERROR(txn.Put(CondemnedKey(not_before, blob.digest), ""));
   return visible;
+}
+
+absl::StatusOr<bool> BlobStore::LooseBytesMatch(const Digest& digest, const BlobRow& row,
+                                                const std::function<absl::Status()>& rest) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<ReadableFile> file, parts_.files.OpenForRead(row.file));
+  file->BypassPageCache();
+  const std::unique_ptr<char, FreeMemory> piece(
+      static_cast<char*>(std::aligned_alloc(kDirectAlignment, kProofPieceBytes)));
+  if (piece == nullptr) return absl::UnavailableError("no memory to read a blob back");
+  Hasher hasher(digest.algorithm());
+  for (uint64_t offset = 0;; offset += kProofPieceBytes) {
+    ASSIGN_OR_RETURN(const size_t size,
+                     file->ReadAt(offset, absl::MakeSpan(piece.get(), kProofPieceBytes)));
+    hasher.Update({piece.get(), size});
+    RETURN_IF_ERROR(rest());
+    if (size < kProofPieceBytes) break;
+  }
+  return hasher.bytes_hashed() == row.size_bytes && hasher.Current() == digest;
+}
+
+absl::StatusOr<BlobStore::Proof> BlobStore::Prove(const Digest& digest, const BlobRow& row,
+                                                  const std::function<absl::Status()>& rest) {
+  absl::StatusOr<bool> matches = true;
+  if (row.tier == BlobRow::Tier::kInline) {
+    const absl::StatusOr<std::string> bytes = ReadInline(digest);
+    matches = bytes.ok() ? absl::StatusOr<bool>(HashBytes(digest.algorithm(), *bytes) == digest)
+                         : bytes.status();
+    RETURN_IF_ERROR(rest());
+  } else {
+    RETURN_IF_ERROR(CheckReadable(digest, row));
+    matches = LooseBytesMatch(digest, row, rest);
+  }
+  if (absl::IsNotFound(matches.status()) || absl::IsDataLoss(matches.status())) matches = false;
+  RETURN_IF_ERROR(matches.status());
+  const int64_t now = parts_.clock.WallNanos();
+  ASSIGN_OR_RETURN(
+      const bool same,
+      *matches ? UpdateCopy(digest, row, [now](BlobRow& proven) { proven.proven_nanos = now; })
+               : Quarantine(digest, row));
+  if (!same) return Proof::kChanged;
+  return *matches ? Proof::kGood : Proof::kBad;
 }
 
 absl::StatusOr<FileId> BlobStore::Remove(Transaction& txn, const Digest& digest,

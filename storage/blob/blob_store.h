@@ -15,6 +15,7 @@
 #include "absl/types/span.h"
 #include "storage/base/clock.h"
 #include "storage/blob/blob_files.h"
+#include "storage/blob/id_allocator.h"
 #include "storage/blob/removals.h"
 #include "storage/blob/space.h"
 #include "storage/blob/unnamed_files.h"
@@ -36,6 +37,7 @@ class BlobStore {
   };
   struct Parts {
     Index& index;
+    IdAllocator& ids;
     BlobFiles& files;
     UnnamedFiles& unnamed;
     Removals& removals;
@@ -58,11 +60,26 @@ class BlobStore {
   // The whole blob in memory; only for manifests. ResourceExhausted over `limit_bytes`.
   absl::StatusOr<std::string> ReadAll(const Digest& digest, uint64_t limit_bytes);
 
-  // Makes the blob visible together with what `also` writes, in one synced transaction. When a good
-  // copy is there already, that one stays and the new file is removed; a bad one is replaced. On
-  // success the file is settled; on an error it is still the caller's (Discard).
+  // Makes the blob visible together with what `also` writes, in one synced transaction. Over a copy
+  // that is there already the new bytes, which were just hashed, win: the store cannot know what
+  // the disk has made of the old ones. A copy that it does know stays, and the new file is removed:
+  // one that was proven within kTrustProvenNanos, inline bytes that are the same, and what another
+  // commit of the digest has put there meanwhile, so that simultaneous ones switch once. On success
+  // the file is settled; on an error it is still the caller's (Discard).
   absl::StatusOr<BlobInfo> Commit(const NewBlob& blob,
                                   const std::function<absl::Status(Transaction&)>& also);
+
+  // What reading a stored copy back has shown.
+  enum class Proof {
+    kGood,     // the row says so from now on
+    kBad,      // it is quarantined
+    kChanged,  // another copy has taken its place, or none
+  };
+  // Reads the copy that `row` describes back from the disk and hashes it; calls `rest` after each
+  // piece of kProofPieceBytes, whose error ends it. Unavailable when the disk does not give the
+  // bytes: what is wrong may pass.
+  absl::StatusOr<Proof> Prove(const Digest& digest, const BlobRow& row,
+                              const std::function<absl::Status()>& rest);
 
   // Writes `bytes` where a NewBlob of that size keeps them: nothing to do for an inline one, else a
   // synced file. Discard it when its commit fails.
@@ -83,26 +100,33 @@ class BlobStore {
   CountedChanges& changes() { return changes_; }
 
  private:
-  // What the store held under a digest when its bytes were last looked at.
+  // What the store held under a digest when it was last looked at.
   struct Copy {
     std::optional<BlobRow> row;
-    bool good = false;
+    bool known_good = false;
   };
-  // What one run of a commit's transaction did.
+  // What a commit's transaction did.
   struct Visible {
     BlobRow row;
-    FileId unlink = 0;     // a file that is garbage once the transaction is committed
-    bool written = false;  // `row` is of this commit, not one that was there
-    bool added = false;    // the store did not hold the content before
+    FileId unlink = 0;   // a file that is garbage once the transaction is committed
+    bool added = false;  // the store did not hold the content before
   };
 
   absl::StatusOr<std::optional<BlobRow>> ReadRow(const Digest& digest);
+  // DataLoss when what the index gives back is damaged.
+  absl::StatusOr<std::string> ReadInline(const Digest& digest);
   bool BytesAreThere(const BlobRow& row);
+  absl::StatusOr<Copy> LookAtCopy(const NewBlob& blob);
+  // Changes the row of the copy that `seen` describes; false when another one is there by now.
+  absl::StatusOr<bool> UpdateCopy(const Digest& digest, const BlobRow& seen,
+                                  const std::function<void(BlobRow&)>& change);
   // Marks the copy that `bad` describes as damaged, so that the next push of it replaces it.
-  absl::Status Quarantine(const Digest& digest, const BlobRow& bad);
-  // `before` is what the last run of the same commit did, whose outcome may be unknown.
-  absl::StatusOr<Visible> MakeVisible(Transaction& txn, const NewBlob& blob, const Copy& copy,
-                                      const Visible& before);
+  absl::StatusOr<bool> Quarantine(const Digest& digest, const BlobRow& bad);
+  absl::StatusOr<bool> LooseBytesMatch(const Digest& digest, const BlobRow& row,
+                                       const std::function<absl::Status()>& rest);
+  // `copy_id` names the new copy; `seen` is what was there before the transaction.
+  absl::StatusOr<Visible> MakeVisible(Transaction& txn, const NewBlob& blob, uint64_t copy_id,
+                                      const Copy& seen);
 
   const Parts parts_;
   CountedChanges changes_;

@@ -247,6 +247,7 @@ absl::StatusOr<BlobInfo> Catalog::MountBlob(std::string_view repository, const D
                        txn.GetForUpdate(BlobKey(digest), Guard::kShared));
       if (!value.has_value()) return UnknownBlob(repository, digest);
       ASSIGN_OR_RETURN(row, BlobRow::Decode(*value));
+      if (row.quarantined) return UnknownBlob(repository, digest);
       return InCommit(txn, repository, digest);
     });
   } while (absl::IsOutOfRange(mounted));  // see CommitObserver

@@ -141,8 +141,6 @@ absl::StatusOr<Catalog::Deletion> Catalog::DeleteManifestIf(RepositoryId reposit
   const TagVersions::Change change(tag_versions_, repository);
   RETURN_IF_ERROR(parts_.index.Run(
       [&](Transaction& txn) -> absl::Status {
-        // A run before this one, of unknown outcome, may have deleted it.
-        const bool repeated = note == own_note;
         outcome = Deletion::kAbsent;
         // Whoever names or tags the manifest guards its row shared.
         RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(digest), Guard::kExclusive).status());
@@ -152,8 +150,9 @@ absl::StatusOr<Catalog::Deletion> Catalog::DeleteManifestIf(RepositoryId reposit
           // An earlier deletion was interrupted and left its note: go on with that one.
           ASSIGN_OR_RETURN(const std::optional<std::string> noted,
                            txn.GetForUpdate(UnlinkingKey(repository, digest), Guard::kExclusive));
-          if (noted.has_value()) note = *noted;
-          if (noted.has_value() || repeated) outcome = Deletion::kDeleted;
+          if (!noted.has_value()) return absl::OkStatus();
+          note = *noted;
+          outcome = Deletion::kDeleted;
           return absl::OkStatus();
         }
         ASSIGN_OR_RETURN(const MemberRow member, MemberRow::Decode(*value));
@@ -342,26 +341,22 @@ absl::Status Catalog::Untag(std::string_view repository, std::string_view tag) {
   RETURN_IF_ERROR(ValidateTag(tag));
   ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
   const std::string key = TagKey(id, tag);
-  bool removed = false;
   Digest digest;
   const TagVersions::Change change(tag_versions_, id);
   RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
     ASSIGN_OR_RETURN(const std::optional<std::string> value,
                      txn.GetForUpdate(key, Guard::kExclusive));
-    // Gone in a run whose outcome was unknown counts as done by this call.
-    if (!value.has_value()) return absl::OkStatus();
+    if (!value.has_value()) {
+      return absl::NotFoundError(StrCat("tag ", tag, " does not exist in repository ", repository));
+    }
     ASSIGN_OR_RETURN(const TagRow row, TagRow::Decode(*value));
-    removed = true;
     digest = row.digest;
     RETURN_IF_ERROR(txn.Delete(TagEdgeKey(row.digest, id, tag)));
     return txn.Delete(key);
   }));
-  if (removed) {
-    parts_.promises.RenewRepository(id);
-    Tell(Event::Type::kUntag, repository, tag, digest);
-    return absl::OkStatus();
-  }
-  return absl::NotFoundError(StrCat("tag ", tag, " does not exist in repository ", repository));
+  parts_.promises.RenewRepository(id);
+  Tell(Event::Type::kUntag, repository, tag, digest);
+  return absl::OkStatus();
 }
 
 }  // namespace varve

@@ -135,18 +135,14 @@ absl::StatusOr<HoldInfo> Holds::Create(const HoldRequest& request) {
 
 absl::Status Holds::Release(std::string_view name) {
   RETURN_IF_ERROR(ValidateClaimName("the name of a hold", name));
-  bool released = false;
   const CountedChanges::Change change(changes_);
-  RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
+  return parts_.index.Run([&](Transaction& txn) -> absl::Status {
     ASSIGN_OR_RETURN(const std::optional<std::string> value,
                      txn.GetForUpdate(HoldKey(name), Guard::kExclusive));
-    // Gone in a run whose outcome was unknown counts as done by this call.
-    if (!value.has_value()) return absl::OkStatus();
+    if (!value.has_value()) return NoSuchHold(name);
     ASSIGN_OR_RETURN(const HoldRow row, HoldRow::Decode(*value));
-    released = true;
     return Remove(txn, name, row, parts_.clock.WallNanos());
-  }));
-  return released ? absl::OkStatus() : NoSuchHold(name);
+  });
 }
 
 absl::StatusOr<Page<HoldInfo>> Holds::List(const PageRequest& page) {

@@ -90,17 +90,13 @@ absl::StatusOr<LeaseInfo> Leases::Create(const LeaseRequest& request) {
   row.created_nanos = parts_.clock.WallNanos();
   row.deadline_nanos = row.created_nanos + request.ttl_nanos;
   row.labels = request.labels;
-  bool written = false;
   const CountedChanges::Change change(changes_);
   RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
     ASSIGN_OR_RETURN(const std::optional<std::string> value,
                      txn.GetForUpdate(LeaseKey(id), Guard::kExclusive));
     if (value.has_value()) {
-      // Perhaps by a run of this call whose outcome was unknown.
-      if (written && *value == row.Encode()) return absl::OkStatus();
       return absl::AlreadyExistsError(StrCat("there is a lease ", id, "; choose another id"));
     }
-    written = true;
     RETURN_IF_ERROR(txn.Add(CounterKey(kCounter), 1));
     RETURN_IF_ERROR(txn.Put(ClaimExpiryKey(EdgeKind::kLease, row.deadline_nanos, id), ""));
     return txn.Put(LeaseKey(id), row.Encode());
@@ -171,14 +167,10 @@ absl::StatusOr<LeaseInfo> Leases::Renew(std::string_view id, int64_t ttl_nanos) 
 absl::Status Leases::Delete(std::string_view id) {
   RETURN_IF_ERROR(ValidateClaimName("the id of a lease", id));
   const int64_t now = parts_.clock.WallNanos();
-  bool marked = false;
   RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
-    absl::StatusOr<LeaseRow> row = ReadForUpdate(txn, id);
-    if (marked && absl::IsNotFound(row.status())) return absl::OkStatus();
-    RETURN_IF_ERROR(row.status());
-    marked = true;
-    row->ending = true;
-    return MoveDeadline(txn, id, &*row, now);
+    ASSIGN_OR_RETURN(LeaseRow row, ReadForUpdate(txn, id));
+    row.ending = true;
+    return MoveDeadline(txn, id, &row, now);
   }));
   return End(id, std::nullopt);
 }

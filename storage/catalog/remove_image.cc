@@ -180,7 +180,6 @@ absl::StatusOr<Catalog::Deletion> Catalog::RemoveTag(RepositoryId repository, st
                                                      const Digest& manifest) {
   const std::string key = TagKey(repository, tag);
   const std::string edge = TagEdgeKey(manifest, repository, tag);
-  bool only_untagged = false;
   bool moved = false;
   ASSIGN_OR_RETURN(
       const Deletion deletion,
@@ -199,15 +198,13 @@ absl::StatusOr<Catalog::Deletion> Catalog::RemoveTag(RepositoryId repository, st
             ASSIGN_OR_RETURN(const std::vector<KeyValue> tags, txn.Scan(PrefixRange(prefix), 2));
             ASSIGN_OR_RETURN(bool needed, IsNeededUntagged(txn, repository, manifest, member));
             for (const KeyValue& one : tags) needed = needed || one.key != edge;
-            only_untagged = needed;
             if (!needed) return true;
             RETURN_IF_ERROR(txn.Delete(edge));
             RETURN_IF_ERROR(txn.Delete(key));
             return false;
           }));
   if (deletion != Deletion::kKept) return deletion;
-  // A run of unknown outcome before the last one may have removed the tag.
-  if (moved && !only_untagged) return Deletion::kAbsent;
+  if (moved) return Deletion::kAbsent;
   ASSIGN_OR_RETURN(const std::string name, RepositoryName(repository));
   Tell(Event::Type::kUntag, name, tag, manifest);
   return Deletion::kKept;

@@ -106,28 +106,44 @@ absl::Status TransactionLimits::CountWrite(std::string_view key, std::string_vie
 absl::Status Index::Run(const std::function<absl::Status(Transaction&)>& fn, Durability durability,
                         Patience patience) {
   const auto began = std::chrono::steady_clock::now();
-  bool unknown = false;
+  CommitSlots::Slot slot(slots_);
   for (int attempt = 0; attempt < kMaxTries; ++attempt) {
-    if (patience == Patience::kShort && attempt >= kShortTries && !unknown &&
+    if (patience == Patience::kShort && attempt >= kShortTries &&
         std::chrono::steady_clock::now() - began >= kShortPatience) {
       break;
     }
     if (attempt > 0) BackOff(attempt - 1);
-    const std::unique_ptr<Transaction> transaction = Begin();
+    std::unique_ptr<Transaction> transaction = Begin();
     const absl::Status status = fn(*transaction);
     if (transaction->conflicted()) continue;
     RETURN_IF_ERROR(status);
+    const CommitSlots::Token token = slot.NewToken();
+    if (transaction->has_writes()) RETURN_IF_ERROR(transaction->Put(token.key, token.value));
     ASSIGN_OR_RETURN(const CommitOutcome outcome, transaction->Commit(durability));
     if (outcome == CommitOutcome::kDone) return absl::OkStatus();
-    if (outcome == CommitOutcome::kUnknown) unknown = true;
-  }
-  if (unknown) {
-    return absl::UnavailableError(
-        "the index cannot say whether the change was written; repeat the request");
+    if (outcome == CommitOutcome::kConflict) continue;
+    transaction.reset();  // lets go of its guards
+    ASSIGN_OR_RETURN(const bool committed, WasCommitted(token));
+    if (committed) return absl::OkStatus();
   }
   return absl::UnavailableError(
       "the change kept colliding with others on the same rows and was not made; repeat the "
       "request");
+}
+
+absl::StatusOr<bool> Index::WasCommitted(const CommitSlots::Token& token) {
+  for (int attempt = 0; attempt < kMaxTries; ++attempt) {
+    if (attempt > 0) BackOff(attempt - 1);
+    const std::unique_ptr<Transaction> look = Begin();
+    // Guarded, so that an engine which still works on the commit ends it first.
+    const absl::StatusOr<std::optional<std::string>> found =
+        look->GetForUpdate(token.key, Guard::kExclusive);
+    if (look->conflicted()) continue;
+    RETURN_IF_ERROR(found.status());
+    return *found == token.value;
+  }
+  return absl::UnavailableError(
+      "the index cannot say whether the change was written; repeat the request");
 }
 
 }  // namespace varve

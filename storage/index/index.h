@@ -31,6 +31,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "storage/index/commit_slots.h"
 
 namespace varve {
 
@@ -63,7 +64,9 @@ KeyRange PrefixRange(std::string_view prefix, std::string_view after = {});
 enum class CommitOutcome {
   kDone,
   kConflict,  // nothing was written; run the whole function again
-  kUnknown,   // the engine cannot say whether it was written
+  // The engine cannot say whether it was written. Once a later transaction of this process has
+  // guarded one of its keys it can: what that one sees is there for good, as durably as was asked.
+  kUnknown,
 };
 
 class Transaction {
@@ -86,6 +89,9 @@ class Transaction {
   virtual absl::Status Delete(std::string_view key) = 0;
   // Adds to a signed 64-bit counter row (8 bytes big-endian; absent counts as zero).
   virtual absl::Status Add(std::string_view key, int64_t delta) = 0;
+
+  // True when there is something for Commit to write.
+  virtual bool has_writes() const = 0;
 
   // At most once; after it only destruction is allowed.
   virtual absl::StatusOr<CommitOutcome> Commit(Durability durability) = 0;
@@ -122,13 +128,21 @@ class Index {
     return Scan(range, limit);
   }
 
-  // Begins, calls `fn`, commits. Repeats on conflict and on an unknown outcome, with jittered
-  // back-off, so `fn` must have no side effects and its effect must be idempotent: run on top of
-  // its own committed effect it must succeed. A non-OK status of `fn` rolls back and is returned.
-  // Unavailable when the outcome stays unknown or conflicts do not end.
+  // Begins, calls `fn`, commits. Repeats on conflict, with jittered back-off, so `fn` must have no
+  // side effects. After an unknown outcome it looks whether the transaction was committed, by a
+  // token that each one writes into a slot of its own, and repeats only what was not: OK means that
+  // the last call of `fn`, and no other, took effect. A non-OK status of `fn` rolls back and is
+  // returned. Unavailable when the outcome stays unknown or conflicts do not end.
+  // A store is changed through one Index object, whose slots no other shares.
   absl::Status Run(const std::function<absl::Status(Transaction&)>& fn,
                    Durability durability = Durability::kSynced,
                    Patience patience = Patience::kLong);
+
+ private:
+  // Of a transaction that has ended with an unknown outcome.
+  absl::StatusOr<bool> WasCommitted(const CommitSlots::Token& token);
+
+  CommitSlots slots_;
 };
 
 // Calls `visit` for each row whose key starts with `prefix`, in order, `page_rows` read at a time,

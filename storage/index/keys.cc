@@ -15,6 +15,7 @@ constexpr char kFileTable = 'f';
 constexpr char kIngestTable = 'g';
 constexpr char kHoldTable = 'h';
 constexpr char kInlineTable = 'i';
+constexpr char kCommitTokenTable = 'k';
 constexpr char kLinkTable = 'l';
 constexpr char kMemberTable = 'm';
 constexpr char kRepositoryNameTable = 'n';
@@ -93,6 +94,12 @@ std::string RepositoryNameKey(RepositoryId repository) {
 }
 std::string MetaKey(std::string_view name) { return NameTableKey(kMetaTable, name); }
 std::string CounterKey(std::string_view name) { return NameTableKey(kCounterTable, name); }
+
+std::string CommitTokenKey(uint32_t slot) {
+  std::string key(1, kCommitTokenTable);
+  AppendU32(&key, slot);
+  return key;
+}
 
 std::string CondemnedKey(int64_t not_before, const Digest& digest) {
   std::string key = NumberTableKey(kCondemnedTable, static_cast<uint64_t>(not_before));
@@ -328,6 +335,13 @@ bool ParseRemovingKey(std::string_view key, FileId* file) {
 
 bool ParseOrphanKey(std::string_view key, FileId* file) {
   return ConsumeTable(&key, kOrphanTable) && ConsumeU64(&key, file) && key.empty();
+}
+
+bool ParseCommitTokenKey(std::string_view key, uint32_t* slot) {
+  if (!ConsumeTable(&key, kCommitTokenTable)) return false;
+  ByteReader reader(key);
+  *slot = reader.U32();
+  return reader.done();
 }
 
 }  // namespace varve

@@ -53,6 +53,7 @@ std::string LeaseContentKey(std::string_view lease, const Digest& content);
 std::string ClaimExpiryKey(EdgeKind kind, int64_t expires, std::string_view name);
 std::string MetaKey(std::string_view name);
 std::string CounterKey(std::string_view name);
+std::string CommitTokenKey(uint32_t slot);  // the mark of the last commit that used the slot
 
 std::string MemberEdgeKey(const Digest& target, RepositoryId repository);
 std::string TagEdgeKey(const Digest& target, RepositoryId repository, std::string_view tag);
@@ -113,6 +114,7 @@ bool ParseClaimExpiryKey(std::string_view key, EdgeKind* kind, int64_t* expires,
 bool ParseUnlinkingKey(std::string_view key, RepositoryId* repository, Digest* manifest);
 bool ParseRemovingKey(std::string_view key, FileId* file);
 bool ParseOrphanKey(std::string_view key, FileId* file);
+bool ParseCommitTokenKey(std::string_view key, uint32_t* slot);
 
 }  // namespace varve
 

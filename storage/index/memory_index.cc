@@ -263,6 +263,8 @@ class MemoryTransaction : public Transaction {
     return absl::OkStatus();
   }
 
+  bool has_writes() const override { return !writes_.empty(); }
+
   absl::StatusOr<CommitOutcome> Commit(Durability /*durability*/) override {
     assert(!committed_);
     committed_ = true;

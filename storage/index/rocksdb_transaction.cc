@@ -93,6 +93,8 @@ class RocksdbTransaction : public Transaction {
     return Written(transaction_->GetWriteBatch()->Merge(database_.FamilyOf(key), key, operand));
   }
 
+  bool has_writes() const override { return limits_.operations() > 0; }
+
   absl::StatusOr<CommitOutcome> Commit(Durability durability) override {
     RETURN_IF_ERROR(limits_.status());
     if (conflicted_) return CommitOutcome::kConflict;
@@ -193,6 +195,7 @@ class FailedTransaction : public Transaction {
   }
   absl::Status Delete(std::string_view /*key*/) override { return status_; }
   absl::Status Add(std::string_view /*key*/, int64_t /*delta*/) override { return status_; }
+  bool has_writes() const override { return false; }
   absl::StatusOr<CommitOutcome> Commit(Durability /*durability*/) override { return status_; }
   bool conflicted() const override { return false; }
 

@@ -1,6 +1,7 @@
-// The two ways in which one rule looks at rows: in passing, without guards, or inside a transaction,
-// where what it guards stays as it was read until it has decided. One code for both, so that what
-// was found in passing is found again, or not, by the same rule. Owned by one look; one thread.
+// The two ways in which one rule looks at rows: in passing, without guards, or inside a
+// transaction, where what it guards stays as it was read until it has decided. One code for both,
+// so that what was found in passing is found again, or not, by the same rule. Owned by one look;
+// one thread.
 #ifndef VARVE_STORAGE_INDEX_ROW_READS_H_
 #define VARVE_STORAGE_INDEX_ROW_READS_H_
 

@@ -5,13 +5,17 @@
 #include "storage/base/bytes.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/limits.h"
 
 namespace varve {
 namespace {
 
 constexpr uint8_t kRowVersion = 1;
+constexpr uint8_t kBlobRowVersion = 2;
 
-std::string NewRow() { return std::string(1, static_cast<char>(kRowVersion)); }
+std::string NewRow(uint8_t version = kRowVersion) {
+  return std::string(1, static_cast<char>(version));
+}
 
 absl::Status Malformed(std::string_view table) {
   return absl::DataLossError(StrCat("a ", table, " row of the index is damaged"));
@@ -36,12 +40,19 @@ bool ReadOptionalDigest(ByteReader& reader, std::optional<Digest>* digest) {
 }  // namespace
 
 std::string BlobRow::Encode() const {
-  std::string out = NewRow();
+  std::string out = NewRow(kBlobRowVersion);
   AppendU8(&out, static_cast<uint8_t>(tier));
   AppendU8(&out, quarantined ? 1 : 0);
   AppendU64(&out, size_bytes);
   AppendU64(&out, file);
   AppendU64(&out, static_cast<uint64_t>(created_nanos));
+  AppendU64(&out, copy);
+  AppendU64(&out, static_cast<uint64_t>(proven_nanos));
+  if (tier != Tier::kPacked) return out;
+  AppendU64(&out, pack);
+  AppendU32(&out, slot);
+  AppendU32(&out, static_cast<uint32_t>(packs.size()));
+  for (const uint64_t one : packs) AppendU64(&out, one);
   return out;
 }
 
@@ -55,8 +66,20 @@ absl::StatusOr<BlobRow> BlobRow::Decode(std::string_view value) {
   row.size_bytes = reader.U64();
   row.file = reader.U64();
   row.created_nanos = reader.I64();
-  const bool known_tier = row.tier == Tier::kInline || row.tier == Tier::kLoose;
-  if (!reader.done() || version != kRowVersion || !known_tier || quarantined > 1) {
+  if (version == kBlobRowVersion) {
+    row.copy = reader.U64();
+    row.proven_nanos = reader.I64();
+  }
+  bool known_tier = row.tier == Tier::kInline || row.tier == Tier::kLoose;
+  if (version == kBlobRowVersion && row.tier == Tier::kPacked) {
+    row.pack = reader.U64();
+    row.slot = reader.U32();
+    const uint32_t packs = reader.U32();
+    known_tier = packs <= kMaxPacksOfBlob;
+    for (uint32_t i = 0; known_tier && i < packs; ++i) row.packs.push_back(reader.U64());
+  }
+  const bool known_version = version == kRowVersion || version == kBlobRowVersion;
+  if (!reader.done() || !known_version || !known_tier || quarantined > 1) {
     return Malformed("blob");
   }
   return row;

@@ -1,6 +1,7 @@
 // Values of index rows: plain structs with Encode and Decode. Every row starts with a version byte;
 // RocksDB checksums what it stores, and the bytes of inline blobs carry a checksum of their own.
-// Decode answers DataLoss, naming the table, for anything it did not write. storage/FORMAT.md.
+// Encode writes the newest version. Decode reads every version, and answers DataLoss, naming the
+// table, for anything that none of them wrote. storage/FORMAT.md.
 #ifndef VARVE_STORAGE_INDEX_ROWS_H_
 #define VARVE_STORAGE_INDEX_ROWS_H_
 
@@ -18,19 +19,28 @@
 namespace varve {
 
 struct BlobRow {
-  enum class Tier : uint8_t { kInline = 1, kLoose = 2 };
+  enum class Tier : uint8_t { kInline = 1, kLoose = 2, kPacked = 3 };
   Tier tier = Tier::kInline;
   bool quarantined = false;  // the stored bytes are known to be bad: answers absent until healed
   uint64_t size_bytes = 0;
   FileId file = 0;  // of a loose blob
   int64_t created_nanos = 0;
+  // Which stored bytes stand behind the row: from the one id counter, new with each switch; for a
+  // loose blob its file id. 0: written by version 1, whose copies are told apart by their files.
+  uint64_t copy = 0;
+  int64_t proven_nanos = 0;  // when the stored bytes were last read back and hashed; 0: never
+  // Of a packed blob: where the slot of its wrapper is, and every pack that it uses.
+  uint64_t pack = 0;
+  uint32_t slot = 0;
+  std::vector<uint64_t> packs;
 
   std::string Encode() const;
   static absl::StatusOr<BlobRow> Decode(std::string_view value);
 
   // True while the same stored bytes stand behind both rows, in the same state.
   friend bool SameCopy(const BlobRow& a, const BlobRow& b) {
-    return a.tier == b.tier && a.file == b.file && a.quarantined == b.quarantined;
+    return a.copy == b.copy && a.tier == b.tier && a.file == b.file &&
+           a.quarantined == b.quarantined;
   }
 };
 

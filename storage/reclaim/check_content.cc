@@ -15,9 +15,11 @@ using Kind = CheckFinding::Kind;
 
 // Why the bytes of an inline blob are no good; "" when they are as the row says.
 absl::StatusOr<std::string> InlineFault(RowReads& reads, const Digest& digest, const BlobRow& row) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> value, reads.Get(InlineKey(digest)));
-  if (!value.has_value()) return "its bytes are not in the index";
-  const absl::StatusOr<std::string> bytes = DecodeInlineBytes(*value);
+  const absl::StatusOr<std::optional<std::string>> value = reads.Get(InlineKey(digest));
+  if (absl::IsDataLoss(value.status())) return "its bytes in the index are damaged";
+  RETURN_IF_ERROR(value.status());
+  if (!value->has_value()) return "its bytes are not in the index";
+  const absl::StatusOr<std::string> bytes = DecodeInlineBytes(**value);
   if (!bytes.ok()) return "its bytes in the index are damaged";
   if (bytes->size() == row.size_bytes) return "";
   return StrCat("it has ", bytes->size(), " bytes in the index, not ", row.size_bytes);

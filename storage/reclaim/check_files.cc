@@ -76,6 +76,7 @@ absl::StatusOr<bool> ReferenceCheck::IsNamed(FileId file) {
   }
   const absl::StatusOr<FileStat> stat = parts_.files.Stat(file);
   if (absl::IsNotFound(stat.status())) return true;
+  if (absl::IsDataLoss(stat.status())) return false;  // a link, a directory, …
   RETURN_IF_ERROR(stat.status());
   return false;
 }

@@ -305,11 +305,9 @@ absl::Status Reclaimer::RemoveIn(Transaction& txn, absl::Span<Candidate* const> 
     const std::optional<std::string>& blob = values[next++];
     bool due = false;
     for (size_t row = 0; row < candidate.rows.size(); ++row) due |= values[next++].has_value();
-    // Only this thread takes such rows away, so a run before this one, of unknown outcome, was
-    // committed: what it removed is still to be unlinked.
-    if (!due) continue;
     candidate.removed = false;
     candidate.file = 0;
+    if (!due) continue;
     for (const std::string& row : candidate.rows) RETURN_IF_ERROR(txn.Delete(row));
     if (!blob.has_value() || edges[i].has_value()) continue;
     ASSIGN_OR_RETURN(candidate.unkept, BlobRow::Decode(*blob));

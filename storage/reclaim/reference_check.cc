@@ -364,6 +364,7 @@ absl::Status ReferenceCheck::VisitName(const KeyValue& row) {
 absl::Status ReferenceCheck::VisitOther(const KeyValue& row) {
   RepositoryId repository = 0;
   FileId file = 0;
+  uint32_t slot = 0;
   int64_t time = 0;
   Digest digest;
   Digest other;
@@ -412,7 +413,8 @@ absl::Status ReferenceCheck::VisitOther(const KeyValue& row) {
   // Notes of what is to be done, which is found there or not when it is.
   const bool noted = ParseCondemnedKey(key, &time, &digest) || ParseRemovingKey(key, &file) ||
                      ParseOrphanKey(key, &file) || ParseUnlinkingKey(key, &repository, &digest) ||
-                     ParseLinkExpiryKey(key, &time, &repository, &digest);
+                     ParseLinkExpiryKey(key, &time, &repository, &digest) ||
+                     ParseCommitTokenKey(key, &slot);
   if (noted) return absl::OkStatus();
   return Damaged(StrCat("a key of the index cannot be read; it begins with byte ",
                         key.empty() ? 0 : static_cast<int>(static_cast<uint8_t>(key.front()))));

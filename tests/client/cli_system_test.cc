@@ -70,13 +70,13 @@ TEST_F(CliSystemTest, InfoForPeopleAndForScripts) {
               ElementsAre(MatchesRegex("Version:  [0-9.]+"),
                           MatchesRegex(std::string("Started:  ") + kTime),
                           MatchesRegex("Store:    [-0-9a-f]+"),
-                          MatchesRegex(std::string("Created:  ") + kTime), "Format:   1",
+                          MatchesRegex(std::string("Created:  ") + kTime), "Format:   2",
                           "Blobs:    0B (no limit but the disk)",
                           MatchesRegex("Disk:     [0-9.]+[kMGTP]?B free of [0-9.]+[kMGTP]?B")));
   EXPECT_THAT(OutputOf({"system", "info", "--json"}),
               ElementsAre(MatchesRegex(
                   "\\{\"version\":\"[0-9.]+\",\"started\":\".+\",\"store_uuid\":\".+\","
-                  "\"store_created\":\".+\",\"format_version\":1,\"blob_bytes\":0,\"max_bytes\":0,"
+                  "\"store_created\":\".+\",\"format_version\":2,\"blob_bytes\":0,\"max_bytes\":0,"
                   "\"disk_total_bytes\":[0-9]+,\"disk_free_bytes\":[0-9]+\\}")));
 }
 

@@ -236,6 +236,43 @@ TEST_P(IndexSteps, BatchReadsForUpdateRefuseWhatIsTooMuch) {
   EXPECT_TRUE(absl::IsInvalidArgument(t->GetManyForUpdate(keys, Guard::kShared).status()));
 }
 
+// Not idempotent: run on top of its own effect, it would count twice.
+TEST_P(IndexContract, RunTakesEffectOnce) {
+  Put("n", "0");
+  constexpr int kTimes = 200;
+  for (int i = 0; i < kTimes; ++i) {
+    int seen = -1;
+    const absl::Status status = index_->Run([&](Transaction& t) -> absl::Status {
+      ASSIGN_OR_RETURN(const auto value, t.GetForUpdate("n", Guard::kExclusive));
+      seen = std::stoi(value.value());
+      RETURN_IF_ERROR(t.Add("added", 1));
+      return t.Put("n", std::to_string(seen + 1));
+    });
+    ASSERT_TRUE(status.ok()) << status;
+    EXPECT_EQ(seen, i);  // by the call that took effect
+  }
+  EXPECT_EQ(Value("n"), std::to_string(kTimes));
+  EXPECT_EQ(Value("added"), EncodeCounter(kTimes));
+}
+
+TEST_P(IndexContract, RunThatWritesNothingLeavesNothing) {
+  ASSERT_TRUE(index_->Run([](Transaction& t) { return t.Get("k").status(); }).ok());
+  EXPECT_EQ(Tokens(), 0u);
+}
+
+TEST_P(IndexContract, RunLeavesAsManyTokensAsTransactionsRanAtOnce) {
+  for (int i = 0; i < 20; ++i) Put("row" + std::to_string(i), "v");
+  EXPECT_EQ(Tokens(), 1u);
+  for (int i = 0; i < 20; ++i) {
+    const absl::Status status = index_->Run([&](Transaction& t) -> absl::Status {
+      Put("within", "v");
+      return t.Put("around", "v");
+    });
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  EXPECT_EQ(Tokens(), 2u);
+}
+
 TEST_P(IndexContract, ScanMergesOwnWritesInOrder) {
   for (const char* key : {"a", "c", "e", "i1", "i3", "m"}) Put(key, "committed");
   const absl::Status status = index_->Run([](Transaction& t) -> absl::Status {
@@ -368,14 +405,14 @@ TEST_P(IndexSteps, CountersAreSeenInsideTheirTransaction) {
   const auto t = index_->Begin();
   ASSERT_TRUE(t->Add("n", 1).ok());
   ASSERT_TRUE(t->Add("n", 2).ok());
-  ASSERT_TRUE(t->Add("fresh", -4).ok());
+  ASSERT_TRUE(t->Add("new", -4).ok());
   EXPECT_EQ(OrAbsent(t->Get("n")), EncodeCounter(13));
-  EXPECT_EQ(OrAbsent(t->Get("fresh")), EncodeCounter(-4));
-  const auto rows = t->Scan({"", ""}, 10);
+  EXPECT_EQ(OrAbsent(t->Get("new")), EncodeCounter(-4));
+  const auto rows = t->Scan({"n", "o"}, 10);
   ASSERT_TRUE(rows.ok()) << rows.status();
   ASSERT_EQ(rows->size(), 2u);
-  EXPECT_EQ(rows->at(0).value, EncodeCounter(-4));
-  EXPECT_EQ(rows->at(1).value, EncodeCounter(13));
+  EXPECT_EQ(rows->at(0).value, EncodeCounter(13));
+  EXPECT_EQ(rows->at(1).value, EncodeCounter(-4));
   EXPECT_TRUE(CommitsAs(*t, CommitOutcome::kDone));
   EXPECT_EQ(Value("n"), EncodeCounter(13));
 }
@@ -563,7 +600,16 @@ TEST(RunTest, GivesUpWithTheOutcomeItKnows) {
   unknown.commit_unknown_lost_rate = 1;
   const absl::Status lost = NewFlakyIndex(NewMemoryIndex(), unknown)->Run(put);
   EXPECT_EQ(lost.code(), absl::StatusCode::kUnavailable);
-  EXPECT_THAT(std::string(lost.message()), HasSubstr("cannot say"));
+  EXPECT_THAT(std::string(lost.message()), HasSubstr("was not made"));
+
+  // It is written, and nobody can look whether it is.
+  unknown.commit_unknown_lost_rate = 0;
+  unknown.commit_unknown_applied_rate = unknown.guard_conflict_rate = 1;
+  runs = 0;
+  const absl::Status unclear = NewFlakyIndex(NewMemoryIndex(), unknown)->Run(put);
+  EXPECT_EQ(unclear.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(unclear.message()), HasSubstr("cannot say"));
+  EXPECT_EQ(runs, 1);
 }
 
 TEST(RunTest, AnErrorMadeOfAConflictIsNotReturned) {

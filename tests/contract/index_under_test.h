@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "storage/index/index.h"
+#include "storage/index/keys.h"
 #include "storage/index/memory_index.h"
 #include "storage/index/rocksdb_index.h"
 #include "tests/support/flaky_index.h"
@@ -90,11 +91,21 @@ class IndexTest : public testing::TestWithParam<Engine> {
     return KeysOf(rows);
   }
 
+  // Without the tokens that Run leaves.
   static std::vector<std::string> KeysOf(const absl::StatusOr<std::vector<KeyValue>>& rows) {
     std::vector<std::string> keys;
     if (!rows.ok()) return {"(error) " + rows.status().ToString()};
-    for (const KeyValue& row : *rows) keys.push_back(row.key);
+    uint32_t slot = 0;
+    for (const KeyValue& row : *rows) {
+      if (!ParseCommitTokenKey(row.key, &slot)) keys.push_back(row.key);
+    }
     return keys;
+  }
+
+  size_t Tokens() {
+    const auto rows = index_->Scan(PrefixRange(CommitTokenKey(0).substr(0, 1)), 1000);
+    EXPECT_TRUE(rows.ok()) << rows.status();
+    return rows.ok() ? rows->size() : 0;
   }
 
   TemporaryDirectory directory_;

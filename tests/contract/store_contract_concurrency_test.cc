@@ -177,6 +177,40 @@ TEST_P(StoreConcurrencyTest, PushPullAndHoldBesidePrunesWithoutPause) {
   EXPECT_EQ(under_test().engine().MeasureDiskUsage()->loose.count, 0u);
 }
 
+// Pushers that do not ask first put their bytes in the place of each other's, while others name the
+// blob: nobody is told to try again, or that it is not there.
+TEST_P(StoreConcurrencyTest, PushersOfOneLayerBesideManifestPutters) {
+  const std::string layer = MakeBytes(70'000, 1);
+  const Digest digest = Push("app", layer);
+  const Digest config = Push("app", "{}");
+  std::atomic<int> done = 0;
+  RunClients([&](int client) {
+    if (client >= 32) return;
+    for (int round = 0; round < 2 * kRounds; ++round) {
+      if (client % 2 == 0) {
+        const auto pushed = PushBytes(store(), "app", layer, digest);
+        EXPECT_TRUE(pushed.ok()) << pushed.status();
+        done += pushed.ok() ? 1 : 0;
+        continue;
+      }
+      ManifestParts parts;
+      parts.config = config;
+      parts.layers = {digest};
+      parts.note = StrCat("client ", client, " round ", round);
+      const std::string json = ManifestJson(parts);
+      PutManifestRequest request;
+      request.bytes = json;
+      const auto put = store().PutManifest("app", request);
+      EXPECT_TRUE(put.ok()) << put.status();
+      EXPECT_TRUE(Read("app", digest) == layer);
+      done += put.ok() ? 1 : 0;
+    }
+  });
+  EXPECT_EQ(done, 32 * 2 * kRounds);
+  Reclaim();
+  EXPECT_EQ(under_test().BlobFiles().size(), 1u);
+}
+
 // Readers of blobs that are removed under them: every answer is the whole blob or NotFound.
 TEST_P(StoreConcurrencyTest, ReadersMeetRemovals) {
   StoreSettings settings;

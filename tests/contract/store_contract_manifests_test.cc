@@ -242,6 +242,33 @@ TEST_P(StoreManifestsTest, ForeignLayerPushedLaterIsVisibleThroughItsManifest) {
   EXPECT_EQ(Read("app", late), "late");
 }
 
+// The config is what an image is: neither a sparse index nor a foreign descriptor excuses it.
+TEST_P(StoreManifestsTest, AnAbsentConfigIsRefusedAlwaysAndEverywhere) {
+  const Digest absent = Sha256("a config that nobody has pushed");
+  for (const bool sparse : {false, true}) {
+    if (sparse) AllowSparse();
+    SCOPED_TRACE(sparse);
+    const Digest layer = Push("app", "a layer");
+    ManifestParts parts;
+    parts.config = absent;
+    parts.layers = {layer};
+    const std::string json = ManifestJson(parts);
+    EXPECT_EQ(PutCode("app", json), Code::kFailedPrecondition);
+    EXPECT_EQ(ManifestCode("app", Sha256(json)), Code::kNotFound);
+    // With a media type, or with urls, of what may be elsewhere.
+    for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
+             {"application/vnd.oci.image.config.v1+json",
+              "application/vnd.oci.image.layer.nondistributable.v1.tar"},
+             {R"("config":{)", R"("config":{"urls":["https://example.org/config"],)"}}) {
+      std::string foreign = json;
+      ASSERT_NE(foreign.find(from), std::string::npos) << json;
+      foreign.replace(foreign.find(from), from.size(), to);
+      EXPECT_EQ(PutCode("app", foreign), Code::kFailedPrecondition) << foreign;
+      EXPECT_EQ(ManifestCode("app", Sha256(foreign)), Code::kNotFound);
+    }
+  }
+}
+
 TEST_P(StoreManifestsTest, SparseIndexIsTakenOnlyWhereAllowed) {
   const std::string child = ImageJson("app");
   EXPECT_EQ(PutCode("app", IndexJson({Sha256(child)})), Code::kFailedPrecondition);

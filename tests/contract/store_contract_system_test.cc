@@ -136,7 +136,7 @@ TEST_P(StoreSystemTest, TheStoreTellsWhatItIs) {
   ASSERT_TRUE(empty.ok()) << empty.status();
   EXPECT_THAT(empty->uuid, SizeIs(36));
   EXPECT_GT(empty->created_nanos, 0);
-  EXPECT_EQ(empty->format_version, 1u);
+  EXPECT_EQ(empty->format_version, 2u);
   EXPECT_EQ(empty->blob_bytes, 0u);
   EXPECT_EQ(empty->max_bytes, kLimit);
   EXPECT_GT(empty->disk_free_bytes, 0u);

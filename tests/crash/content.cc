@@ -72,6 +72,13 @@ TestManifest MakeImageIndex(const std::vector<TestManifest>& children) {
   return manifest;
 }
 
+TestManifest WithNote(TestManifest manifest, size_t note_bytes) {
+  manifest.bytes.pop_back();
+  manifest.bytes += StrCat(R"(,"annotations":{"note":")", std::string(note_bytes, 'n'), R"("}})");
+  manifest.digest = HashBytes(DigestAlgorithm::kSha256, manifest.bytes);
+  return manifest;
+}
+
 TestBlob Contents::Add(TestBlob blob) {
   blobs[blob.digest] = blob.bytes;
   return blob;

@@ -32,6 +32,8 @@ struct TestManifest {
 TestManifest MakeImage(const TestBlob& config, const std::vector<TestBlob>& layers,
                        const std::optional<TestManifest>& subject = std::nullopt);
 TestManifest MakeImageIndex(const std::vector<TestManifest>& children);
+// The same with an annotation of that many bytes: over 64 KiB it is kept in a file.
+TestManifest WithNote(TestManifest manifest, size_t note_bytes);
 
 // All that a scenario may ever show, so that a check can ask also for what must not be there.
 struct Contents {

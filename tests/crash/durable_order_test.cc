@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "storage/store_file.h"
 #include "tests/crash/replay.h"
 
 namespace varve {
@@ -38,8 +39,8 @@ std::vector<std::string> ReplayCutOpening(const Scenario& scenario, uint64_t cal
 
 TEST(DurableOrderTest, ScenariosRunWithoutAPowerCut) {
   for (const Scenario& scenario :
-       {InlinePushes(), LoosePushes(), PiecewisePushes(), ManifestsAndTags(), Deletions(),
-        Removals(), Cleaning(), Claims(), Uploads(), Mixed(1, 30)}) {
+       {InlinePushes(), LoosePushes(), PiecewisePushes(), ManifestsAndTags(), LargeManifests(),
+        Deletions(), Removals(), Cleaning(), Claims(), Uploads(), Mixed(1, 30)}) {
     const Cut never{.calls = uint64_t{1} << 40};
     EXPECT_THAT(Replay(scenario, never), IsEmpty()) << scenario.name;
   }
@@ -50,6 +51,7 @@ TEST(DurableOrderTest, Sentence1BytesAndEntryAreDurableBeforeARowNamesThem) {
   const Sampling sampling{.modes = {Survival::kOnlySynced, Survival::kRandom}, .cuts = 12};
   ReplayAll(LoosePushes(), sampling);
   ReplayAll(PiecewisePushes(), sampling);
+  ReplayAll(LargeManifests(), sampling);
 }
 
 // 2. An index transaction that acknowledges something to a client MUST be synced before that.
@@ -97,6 +99,47 @@ TEST(DurableOrderTest, APowerCutWhileAStoreIsOpenedAgainLosesNothing) {
     for (uint64_t seed = 1; seed <= seeds; ++seed) {
       const std::vector<std::string> violations = ReplayCutOpening(scenario, calls, seed);
       EXPECT_THAT(violations, IsEmpty()) << "cut after " << calls << " calls, seed " << seed;
+    }
+  }
+}
+
+// A store of format version 1, opened by this one with the power cut after `calls` calls.
+std::vector<std::string> ReplayCutUpgrade(const Scenario& scenario, uint64_t calls,
+                                          Survival survival) {
+  CrashingStore crashing;
+  Model model;
+  EXPECT_EQ(crashing.Open(), absl::OkStatus());
+  for (const Step& step : scenario.steps) {
+    EXPECT_EQ(step.act(crashing), absl::OkStatus()) << step.name;
+    step.effect(model);
+  }
+  crashing.Close();
+  absl::StatusOr<StoreFile> store = ReadStoreFile(crashing.disk(), kStoreDirectory);
+  EXPECT_EQ(store.status(), absl::OkStatus());
+  store->format_version = 1;
+  EXPECT_EQ(WriteStoreFile(crashing.disk(), kStoreDirectory, *store), absl::OkStatus());
+
+  crashing.disk().CutPowerAfter(calls);
+  crashing.Open().IgnoreError();
+  crashing.PowerCycle(survival, /*seed=*/calls);
+  const absl::StatusOr<StoreFile> left = ReadStoreFile(crashing.disk(), kStoreDirectory);
+  if (!left.ok()) return {left.status().ToString()};
+  if (left->uuid != store->uuid) return {"STORE names another store"};
+  const absl::Status opened = crashing.Open();
+  if (!opened.ok()) return {opened.ToString()};
+  const absl::StatusOr<StoreFile> upgraded = ReadStoreFile(crashing.disk(), kStoreDirectory);
+  if (!upgraded.ok()) return {upgraded.status().ToString()};
+  if (upgraded->format_version != kStoreFormatVersion) return {"the store was not upgraded"};
+  return model.Differences(crashing.store(), scenario.contents);
+}
+
+TEST(DurableOrderTest, APowerCutWhileAStoreOfVersion1IsUpgradedLosesNothing) {
+  const Scenario scenario = ManifestsAndTags();
+  for (const Survival survival :
+       {Survival::kOnlySynced, Survival::kEverything, Survival::kRandom}) {
+    for (uint64_t calls = 0; calls < 45; ++calls) {
+      EXPECT_THAT(ReplayCutUpgrade(scenario, calls, survival), IsEmpty())
+          << "cut after " << calls << " calls";
     }
   }
 }

@@ -30,12 +30,14 @@ TEST(MutantsTest, NoFdatasyncOfBlobFilesIsFoundOut) {
   Sabotage mutant;
   mutant.lies = [](MemoryFileSystem& disk) { disk.IgnoreFileSyncs(Under(kBlobsDirectory)); };
   EXPECT_TRUE(FoundOut(LoosePushes(), mutant, 30));
+  EXPECT_TRUE(FoundOut(LargeManifests(), mutant, 30));
 }
 
 TEST(MutantsTest, NoSyncOfBlobDirectoriesIsFoundOut) {
   Sabotage mutant;
   mutant.lies = [](MemoryFileSystem& disk) { disk.IgnoreDirectorySyncs(Under(kBlobsDirectory)); };
   EXPECT_TRUE(FoundOut(LoosePushes(), mutant, 30));
+  EXPECT_TRUE(FoundOut(LargeManifests(), mutant, 30));
 }
 
 TEST(MutantsTest, NoSyncOfTheStoresDirectoryIsFoundOut) {
@@ -125,6 +127,7 @@ class WatchedIndex final : public Index {
       written_.emplace_back(key);
       return base_->Add(key, delta);
     }
+    bool has_writes() const override { return base_->has_writes(); }
     absl::StatusOr<CommitOutcome> Commit(Durability durability) override {
       if (watch_.before_commit) watch_.before_commit();
       if (watch_.durability) durability = watch_.durability(written_, durability);
@@ -172,7 +175,9 @@ TEST(MutantsTest, AnUnlinkBeforeTheSyncOfItsPageIsFoundOut) {
     WatchedIndex::Watch watch;
     watch.durability = [](const std::vector<std::string>& written, Durability asked) {
       FileId file = 0;
-      const bool only_the_sync = written.size() == 1 && ParseRemovingKey(written.front(), &file);
+      uint32_t slot = 0;
+      const bool only_the_sync = written.size() == 2 && ParseRemovingKey(written.front(), &file) &&
+                                 ParseCommitTokenKey(written.back(), &slot);
       return only_the_sync ? Durability::kBuffered : asked;
     };
     return std::make_unique<WatchedIndex>(std::move(index), std::move(watch));

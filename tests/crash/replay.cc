@@ -74,6 +74,14 @@ absl::StatusOr<FileRows> ReadFileRows(const std::vector<KeyValue>& rows) {
   return result;
 }
 
+// Of a blob or a manifest; null when the scenario has no such content.
+const std::string* BytesOf(const Contents& contents, const Digest& digest) {
+  const auto blob = contents.blobs.find(digest);
+  if (blob != contents.blobs.end()) return &blob->second;
+  const auto manifest = contents.manifests.find(digest);
+  return manifest != contents.manifests.end() ? &manifest->second.bytes : nullptr;
+}
+
 // Before anything recovers: a file that a row names has the bytes of its digest, and a file that no
 // row names lies where recovery looks for it.
 void CheckFilesAgainstRows(CrashingStore& crashing, const Contents& contents,
@@ -99,8 +107,8 @@ void CheckFilesAgainstRows(CrashingStore& crashing, const Contents& contents,
       continue;
     }
     const absl::StatusOr<std::string> bytes = ReadFile(crashing.disk(), path);
-    const auto expected = contents.blobs.find(named->second);
-    if (!bytes.ok() || expected == contents.blobs.end() || *bytes != expected->second) {
+    const std::string* expected = BytesOf(contents, named->second);
+    if (!bytes.ok() || expected == nullptr || *bytes != *expected) {
       violations->push_back(StrCat("a row names ", path, ", which has other bytes"));
     }
   }
@@ -303,7 +311,7 @@ class Replayer {
     }
     for (const KeyValue& row : *rows) {
       const char table = row.key.front();
-      if (table == MetaKey("").front()) continue;
+      if (table == MetaKey("").front() || table == CommitTokenKey(0).front()) continue;
       // Repositories stay, with their names.
       if (table == RepositoryKey("").front() || table == RepositoryNameKey(0).front()) continue;
       if (table != CounterKey("").front()) {

@@ -64,6 +64,20 @@ Scenario ManifestsAndTags() {
   return scenario;
 }
 
+Scenario LargeManifests() {
+  Scenario scenario;
+  scenario.name = "large manifests";
+  const TestBlob config = MakeBlob(91, kInlineBytes);
+  const TestManifest first = WithNote(MakeImage(config, {}), kLooseBytes);
+  const TestManifest second = WithNote(MakeImage(config, {}), kLooseBytes + 1);
+  scenario.Push(kApp, config);
+  scenario.Put(kApp, first, {"latest"});
+  scenario.Put(kApp, second, {"latest"});
+  // Its bytes take the place of those that are there.
+  scenario.Put(kApp, second, {"again"});
+  return scenario;
+}
+
 Scenario Deletions() {
   Scenario scenario;
   scenario.name = "deletions";

@@ -76,6 +76,8 @@ Scenario InlinePushes();
 Scenario LoosePushes();
 Scenario PiecewisePushes();
 Scenario ManifestsAndTags();
+// Manifests that are kept in files.
+Scenario LargeManifests();
 Scenario Deletions();
 Scenario Removals();
 // Tags across repositories, rmi and prune.

@@ -26,8 +26,8 @@ TEST(UnreliableIndexTest, EveryScenarioEndsAsIfNothingHadHappened) {
   const uint64_t seeds = LongRun() ? 50 : 3;
   for (uint64_t seed = 1; seed <= seeds; ++seed) {
     for (const Scenario& scenario :
-         {InlinePushes(), LoosePushes(), PiecewisePushes(), ManifestsAndTags(), Deletions(),
-          Removals(), Cleaning(), Claims(), Uploads(), Mixed(seed, 30)}) {
+         {InlinePushes(), LoosePushes(), PiecewisePushes(), ManifestsAndTags(), LargeManifests(),
+          Deletions(), Removals(), Cleaning(), Claims(), Uploads(), Mixed(seed, 30)}) {
       EXPECT_THAT(Replay(scenario, never, Unreliable(seed)), IsEmpty())
           << Describe(scenario, never) << ", index seed " << seed;
     }

@@ -177,7 +177,7 @@ TEST_F(GrpcSystemTest, TheDaemonTellsWhatItIs) {
   ASSERT_TRUE(system_->Info(&context, {}, &info).ok());
   EXPECT_NE(info.version(), "");
   EXPECT_THAT(info.store_uuid(), SizeIs(36));
-  EXPECT_EQ(info.format_version(), 1u);
+  EXPECT_EQ(info.format_version(), 2u);
   EXPECT_EQ(info.blob_bytes(), 200'000u);
   EXPECT_EQ(info.max_bytes(), 0u);
   EXPECT_GT(info.disk_free_bytes(), 0u);

@@ -139,6 +139,7 @@ class MapClient final : public Client {
   absl::StatusOr<DaemonInfo> Info() override { return Unused(); }
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override { return Unused(); }
   absl::StatusOr<CheckReport> Check(const CheckObserver&) override { return Unused(); }
+  absl::StatusOr<CheckReport> CheckContent(const CheckObserver&) override { return Unused(); }
   absl::StatusOr<OrphanReport> DropOrphans() override { return Unused(); }
   absl::StatusOr<OrphanReport> AdoptOrphans() override { return Unused(); }
   absl::Status WatchEvents(const WatchOptions&, const EventSink&) override { return Unused(); }

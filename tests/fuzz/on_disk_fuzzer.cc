@@ -49,6 +49,13 @@ void CheckRow(std::string_view value) {
   }
 }
 
+// A row of an earlier version is written again as one of the newest, which reads as the same.
+void CheckBlobRow(std::string_view value) {
+  absl::StatusOr<BlobRow> row = BlobRow::Decode(value);
+  if (!row.ok() || value.front() == row->Encode().front()) return CheckRow<BlobRow>(value);
+  CheckRow<BlobRow>(row->Encode());
+}
+
 void CheckInlineBytes(std::string_view bytes) {
   const absl::StatusOr<std::string> damaged = DecodeInlineBytes(bytes);
   FUZZ_INVARIANT(!damaged.ok() || EncodeInlineBytes(*damaged) == bytes);
@@ -77,6 +84,8 @@ void CheckWalkedKeys(std::string_view key) {
   Digest digest;
   Digest other;
   std::string name;
+  uint32_t slot = 0;
+  if (ParseCommitTokenKey(key, &slot)) FUZZ_INVARIANT(CommitTokenKey(slot) == key);
   if (ParseInlineKey(key, &digest)) FUZZ_INVARIANT(InlineKey(digest) == key);
   if (ParseFileKey(key, &id)) FUZZ_INVARIANT(FileKey(id) == key);
   if (ParseRepositoryNameKey(key, &id)) FUZZ_INVARIANT(RepositoryNameKey(id) == key);
@@ -120,7 +129,7 @@ void CheckOne(char reader, std::string_view bytes) {
     case 'H':
       return CheckHashStateBody(bytes);
     case 'b':
-      return CheckRow<BlobRow>(bytes);
+      return CheckBlobRow(bytes);
     case 'u':
       return CheckRow<IngestRow>(bytes);
     case 'r':

@@ -3,12 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "storage/digest/hasher.h"
 #include "storage/index/counter.h"
 #include "storage/index/keys.h"
 #include "storage/index/rows.h"
+#include "storage/limits.h"
 #include "storage/store_file.h"
 
 namespace varve {
@@ -67,6 +69,7 @@ TEST(GoldenBytesTest, KeysOfRepositories) {
   EXPECT_EQ(Hex(UnlinkingKey(kRepository, kDigest)), Joined("750102030405060708", kDigestHex));
   EXPECT_EQ(Hex(MetaKey("uuid")), "7175756964");
   EXPECT_EQ(Hex(CounterKey("blobs")), "7a626c6f6273");
+  EXPECT_EQ(Hex(CommitTokenKey(42)), "6b0000002a");
 }
 
 TEST(GoldenBytesTest, KeysOfEdges) {
@@ -105,12 +108,96 @@ TEST(GoldenBytesTest, RowsOfClaims) {
                    "0000000000000002", "00000001", "000000016b", "0000000176"));
 }
 
+BlobRow RowOf(BlobRow::Tier tier, uint64_t size_bytes, uint64_t copy, int64_t proven_nanos) {
+  BlobRow row;
+  row.tier = tier;
+  row.size_bytes = size_bytes;
+  row.created_nanos = kTime;
+  row.copy = copy;
+  row.proven_nanos = proven_nanos;
+  return row;
+}
+
 TEST(GoldenBytesTest, RowsOfBlobs) {
-  EXPECT_EQ(Hex(BlobRow{BlobRow::Tier::kInline, false, 0x33, 0, kTime}.Encode()),
-            "010100000000000000003300000000000000001112131415161718");
-  EXPECT_EQ(Hex(BlobRow{BlobRow::Tier::kLoose, true, 0x445566, kFile, kTime}.Encode()),
-            "010201000000000044556600000000000021221112131415161718");
+  const BlobRow inlined = RowOf(BlobRow::Tier::kInline, 0x33, 0x2123, 0);
+  EXPECT_EQ(Hex(inlined.Encode()),
+            "0201000000000000000033000000000000000011121314151617180000000000002123"
+            "0000000000000000");
+  BlobRow loose = RowOf(BlobRow::Tier::kLoose, 0x445566, kFile, kTime + 1);
+  loose.quarantined = true;
+  loose.file = kFile;
+  EXPECT_EQ(Hex(loose.Encode()),
+            "0202010000000000445566000000000000212211121314151617180000000000002122"
+            "1112131415161719");
   EXPECT_EQ(Hex(EncodeInlineBytes("varve")), "01c64e3d9268dd4f6f7661727665");
+}
+
+BlobRow PackedRow() {
+  BlobRow row = RowOf(BlobRow::Tier::kPacked, 0x445566, 0x2124, kTime + 1);
+  row.pack = 0x31;
+  row.slot = 0x3f;
+  row.packs = {0x30, 0x31};
+  return row;
+}
+
+TEST(GoldenBytesTest, RowOfAPackedBlob) {
+  const std::string bytes = PackedRow().Encode();
+  EXPECT_EQ(Hex(bytes), Joined("0203000000000000445566000000000000000011121314151617180000000000",
+                               "0021241112131415161719", "0000000000000031", "0000003f", "00000002",
+                               "0000000000000030", "0000000000000031"));
+  const absl::StatusOr<BlobRow> row = BlobRow::Decode(bytes);
+  ASSERT_EQ(row.status(), absl::OkStatus());
+  EXPECT_EQ(row->pack, 0x31u);
+  EXPECT_EQ(row->slot, 0x3fu);
+  EXPECT_EQ(row->packs, (std::vector<uint64_t>{0x30, 0x31}));
+}
+
+// What version 1 wrote is read for good.
+TEST(GoldenBytesTest, RowsOfBlobsOfVersion1) {
+  const absl::StatusOr<BlobRow> inlined = BlobRow::Decode(
+      absl::HexStringToBytes("010100000000000000003300000000000000001112131415161718"));
+  ASSERT_EQ(inlined.status(), absl::OkStatus());
+  EXPECT_EQ(inlined->tier, BlobRow::Tier::kInline);
+  EXPECT_FALSE(inlined->quarantined);
+  EXPECT_EQ(inlined->size_bytes, 0x33u);
+  EXPECT_EQ(inlined->created_nanos, kTime);
+  const absl::StatusOr<BlobRow> loose = BlobRow::Decode(
+      absl::HexStringToBytes("010201000000000044556600000000000021221112131415161718"));
+  ASSERT_EQ(loose.status(), absl::OkStatus());
+  EXPECT_EQ(loose->tier, BlobRow::Tier::kLoose);
+  EXPECT_TRUE(loose->quarantined);
+  EXPECT_EQ(loose->size_bytes, 0x445566u);
+  EXPECT_EQ(loose->file, kFile);
+  for (const absl::StatusOr<BlobRow>& row : {inlined, loose}) {
+    EXPECT_EQ(row->copy, 0u);
+    EXPECT_EQ(row->proven_nanos, 0);
+  }
+}
+
+TEST(GoldenBytesTest, BlobRowsThatNoVersionWroteAreDamage) {
+  for (const char* hex : {
+           "",
+           "02",
+           // Version 1 had no packed tier, version 3 is not known, nor is tier 4.
+           "010300000000000000003300000000000000001112131415161718",
+           "0301000000000000000033000000000000000011121314151617180000000000002123"
+           "0000000000000000",
+           "0204000000000000000033000000000000000011121314151617180000000000002123"
+           "0000000000000000",
+           // Version 1 ended where version 2 goes on.
+           "020100000000000000003300000000000000001112131415161718",
+           "010100000000000000003300000000000000001112131415161718000000000000212300000000000000"
+           "00",
+       }) {
+    EXPECT_EQ(BlobRow::Decode(absl::HexStringToBytes(hex)).status().code(),
+              absl::StatusCode::kDataLoss)
+        << hex;
+  }
+  BlobRow row = PackedRow();
+  row.packs.assign(kMaxPacksOfBlob, 7);
+  EXPECT_TRUE(BlobRow::Decode(row.Encode()).ok());
+  row.packs.push_back(7);
+  EXPECT_FALSE(BlobRow::Decode(row.Encode()).ok());
 }
 
 TEST(GoldenBytesTest, RowsOfRepositories) {
@@ -184,13 +271,13 @@ TEST(GoldenBytesTest, TextOfStore) {
   store.uuid = "00112233-4455-4677-8899-aabbccddeeff";
   store.created_nanos = 1'893'456'000'000'000'000;
   EXPECT_EQ(EncodeStoreFile(store),
-            "varve-store 1\n"
+            "varve-store 2\n"
             "uuid 00112233-4455-4677-8899-aabbccddeeff\n"
             "created 1893456000000000000\n"
             "compat 0\n"
             "ro_compat 0\n"
             "incompat 0\n"
-            "checksum 0a13fb19ee9685db\n");
+            "checksum 24159549e88848cc\n");
 }
 
 }  // namespace

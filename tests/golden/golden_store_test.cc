@@ -15,6 +15,7 @@
 #include "storage/base/str_cat.h"
 #include "storage/store_file.h"
 #include "tests/crash/model.h"
+#include "tests/crash/scenario.h"
 
 namespace varve {
 namespace {
@@ -25,13 +26,13 @@ using ::testing::HasSubstr;
 
 namespace fs = std::filesystem;
 
+// The store of one version, copied; by default of the newest.
 class GoldenStoreTest : public ::testing::Test {
  protected:
-  GoldenStoreTest() {
-    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    store_ = fs::path(::testing::TempDir()) / StrCat("varve_golden_", getpid(), "_", test->name());
+  explicit GoldenStoreTest(const std::string& version = "v2") {
+    store_ = fs::path(::testing::TempDir()) / StrCat("varve_golden_", getpid());
     fs::remove_all(store_);
-    fs::copy(fs::path(VARVE_GOLDEN_DIRECTORY) / "v1", store_, fs::copy_options::recursive);
+    fs::copy(fs::path(VARVE_GOLDEN_DIRECTORY) / version, store_, fs::copy_options::recursive);
   }
   ~GoldenStoreTest() override { fs::remove_all(store_); }
 
@@ -62,6 +63,20 @@ class GoldenStoreTest : public ::testing::Test {
   const GoldenContent content_ = MakeGoldenContent();
 };
 
+class EveryVersionTest : public GoldenStoreTest, public ::testing::WithParamInterface<const char*> {
+ protected:
+  EveryVersionTest() : GoldenStoreTest(GetParam()) {}
+};
+INSTANTIATE_TEST_SUITE_P(Versions, EveryVersionTest, ::testing::Values("v1", "v2"),
+                         [](const auto& version) { return version.param; });
+
+// The text with its checksum made right again.
+std::string Resealed(std::string text) {
+  text.resize(text.find("checksum "));
+  return StrCat(text, "checksum ",
+                absl::StrFormat("%016x\n", XXH3_64bits(text.data(), text.size())));
+}
+
 std::string ReadBlob(Store& store, const std::string& repository, const TestBlob& blob) {
   const absl::StatusOr<BlobReader> reader = store.OpenBlob(repository, blob.digest);
   if (!reader.ok()) return reader.status().ToString();
@@ -69,7 +84,7 @@ std::string ReadBlob(Store& store, const std::string& repository, const TestBlob
   return bytes.ok() ? *bytes : bytes.status().ToString();
 }
 
-TEST_F(GoldenStoreTest, Version1ShowsItsBlobs) {
+TEST_P(EveryVersionTest, ShowsItsBlobs) {
   const absl::StatusOr<std::unique_ptr<Store>> store = Open();
   ASSERT_EQ(store.status(), absl::OkStatus());
   for (const TestBlob& blob : {content_.config, content_.layer, content_.sha512}) {
@@ -83,7 +98,7 @@ TEST_F(GoldenStoreTest, Version1ShowsItsBlobs) {
   EXPECT_EQ(info->created_nanos, FakeClock::kDefaultWallNanos);
 }
 
-TEST_F(GoldenStoreTest, Version1ShowsItsManifestsTagsAndReferrers) {
+TEST_P(EveryVersionTest, ShowsItsManifestsTagsAndReferrers) {
   const absl::StatusOr<std::unique_ptr<Store>> store = Open();
   ASSERT_EQ(store.status(), absl::OkStatus());
   for (const TestManifest& manifest : {content_.image, content_.signature, content_.index}) {
@@ -107,7 +122,7 @@ TEST_F(GoldenStoreTest, Version1ShowsItsManifestsTagsAndReferrers) {
   EXPECT_EQ(referrers->rows[0].manifest.digest, content_.signature.digest);
 }
 
-TEST_F(GoldenStoreTest, Version1IsSound) {
+TEST_P(EveryVersionTest, IsSound) {
   const absl::StatusOr<std::unique_ptr<Store>> store = Open();
   ASSERT_EQ(store.status(), absl::OkStatus());
   const absl::StatusOr<CheckReport> report = (*store)->Check([](const CheckStep& step) {
@@ -118,7 +133,7 @@ TEST_F(GoldenStoreTest, Version1IsSound) {
   EXPECT_EQ(report->manifests, 3u);
 }
 
-TEST_F(GoldenStoreTest, Version1NamesTheRepositoriesOfAnId) {
+TEST_P(EveryVersionTest, NamesTheRepositoriesOfAnId) {
   const absl::StatusOr<std::unique_ptr<Store>> store = Open();
   ASSERT_EQ(store.status(), absl::OkStatus());
   const absl::StatusOr<ImageMatch> match = (*store)->FindImage(content_.config.digest.ToString());
@@ -129,7 +144,7 @@ TEST_F(GoldenStoreTest, Version1NamesTheRepositoriesOfAnId) {
   EXPECT_THAT(match->places[0].tags, ElementsAre("latest", "v1"));
 }
 
-TEST_F(GoldenStoreTest, Version1GoesOnWithItsUpload) {
+TEST_P(EveryVersionTest, GoesOnWithItsUpload) {
   const absl::StatusOr<std::unique_ptr<Store>> store = Open();
   ASSERT_EQ(store.status(), absl::OkStatus());
   const absl::StatusOr<std::unique_ptr<Ingest>> upload =
@@ -142,7 +157,7 @@ TEST_F(GoldenStoreTest, Version1GoesOnWithItsUpload) {
   EXPECT_EQ(ReadBlob(**store, kGoldenApp, content_.upload), content_.upload.bytes);
 }
 
-TEST_F(GoldenStoreTest, Version1TakesDeletionsAndGivesItsFilesBack) {
+TEST_P(EveryVersionTest, TakesDeletionsAndGivesItsFilesBack) {
   absl::StatusOr<std::unique_ptr<Store>> store = Open();
   ASSERT_EQ(store.status(), absl::OkStatus());
   for (const TestManifest& manifest : {content_.index, content_.signature, content_.image}) {
@@ -158,18 +173,86 @@ TEST_F(GoldenStoreTest, Version1TakesDeletionsAndGivesItsFilesBack) {
   EXPECT_EQ(files, 0u);
 }
 
-// The text with its checksum made right again.
-std::string Resealed(std::string text) {
-  text.resize(text.find("checksum "));
-  return StrCat(text, "checksum ",
-                absl::StrFormat("%016x\n", XXH3_64bits(text.data(), text.size())));
+TEST_F(GoldenStoreTest, ANewerFormatIsRefusedNamingBothVersions) {
+  WriteStoreText("varve-store 3\nwhatever the future writes\n");
+  ExpectRefused(absl::StatusCode::kFailedPrecondition,
+                "the store was written by a newer Varve (format 3, this one knows 2); install the "
+                "newer version");
 }
 
-TEST_F(GoldenStoreTest, ANewerFormatIsRefusedNamingBothVersions) {
-  WriteStoreText("varve-store 2\nwhatever the future writes\n");
-  ExpectRefused(absl::StatusCode::kFailedPrecondition,
-                "the store was written by a newer Varve (format 2, this one knows 1); install the "
-                "newer version");
+TEST_P(EveryVersionTest, IsOfTheNewestVersionOnceItWasOpened) {
+  const absl::StatusOr<StoreFile> before = DecodeStoreFile(ReadStoreText());
+  ASSERT_EQ(before.status(), absl::OkStatus());
+  EXPECT_EQ(StrCat("v", before->format_version), GetParam());
+  for (int opening = 0; opening < 2; ++opening) {
+    const absl::StatusOr<std::unique_ptr<Store>> store = Open();
+    ASSERT_EQ(store.status(), absl::OkStatus());
+    EXPECT_EQ((*store)->Info()->format_version, kStoreFormatVersion);
+    EXPECT_EQ(ReadBlob(**store, kGoldenApp, content_.layer), content_.layer.bytes);
+  }
+  const absl::StatusOr<StoreFile> after = DecodeStoreFile(ReadStoreText());
+  ASSERT_EQ(after.status(), absl::OkStatus());
+  EXPECT_EQ(after->format_version, kStoreFormatVersion);
+  EXPECT_EQ(after->uuid, before->uuid);
+  EXPECT_EQ(after->created_nanos, before->created_nanos);
+  EXPECT_FALSE(fs::exists(store_ / "STORE.new"));
+}
+
+// What a crash in the middle of an upgrade leaves.
+TEST_P(EveryVersionTest, ARewriteThatWasBrokenOffIsDoneAgain) {
+  std::ofstream(store_ / "STORE.new", std::ios::binary) << "varve-store 2\nuuid 91";
+  ASSERT_EQ(Open().status(), absl::OkStatus());
+  ASSERT_EQ(Open().status(), absl::OkStatus());
+  EXPECT_EQ(DecodeStoreFile(ReadStoreText())->format_version, kStoreFormatVersion);
+}
+
+// Rows of both versions stand side by side after an upgrade.
+TEST_P(EveryVersionTest, TakesPushesBesideItsOwnBlobs) {
+  absl::StatusOr<std::unique_ptr<Store>> store = Open();
+  ASSERT_EQ(store.status(), absl::OkStatus());
+  const TestBlob layer = MakeBlob(5, 70'000);
+  ASSERT_EQ(PushBlob(**store, kGoldenApp, layer), absl::OkStatus());
+  const TestManifest image = MakeImage(content_.config, {content_.layer, layer});
+  ASSERT_EQ(PutManifest(**store, kGoldenApp, image, {"v2"}), absl::OkStatus());
+  ASSERT_EQ(PushBlob(**store, kGoldenApp, content_.layer), absl::OkStatus());
+  ASSERT_EQ(PushBlob(**store, kGoldenApp, content_.config), absl::OkStatus());
+  store->reset();
+  store = Open();
+  ASSERT_EQ(store.status(), absl::OkStatus());
+  for (const TestBlob& blob : {content_.config, content_.layer, content_.sha512, layer}) {
+    EXPECT_EQ(ReadBlob(**store, kGoldenApp, blob), blob.bytes);
+  }
+}
+
+TEST_P(EveryVersionTest, LinesAndCompatBitsThatAreNotKnownStayAsTheyAre) {
+  std::string text = ReadStoreText();
+  text.replace(text.find("\ncompat 0"), 9, "\nencoder_model go/1.26/6\nsealed\ncompat 8");
+  WriteStoreText(Resealed(text));
+  ASSERT_EQ(Open().status(), absl::OkStatus());
+  const absl::StatusOr<StoreFile> store = DecodeStoreFile(ReadStoreText());
+  ASSERT_EQ(store.status(), absl::OkStatus());
+  EXPECT_THAT(store->other_lines, ElementsAre("encoder_model go/1.26/6", "sealed"));
+  EXPECT_EQ(store->compat, 8u);
+  // Written again, they are still the same.
+  const absl::StatusOr<StoreFile> again = DecodeStoreFile(EncodeStoreFile(*store));
+  ASSERT_EQ(again.status(), absl::OkStatus());
+  EXPECT_EQ(again->other_lines, store->other_lines);
+}
+
+TEST_F(GoldenStoreTest, ALineThatIsThereTwiceOrMissingIsDamage) {
+  const std::string text = ReadStoreText();
+  for (const char* name : {"uuid", "created", "compat", "ro_compat", "incompat"}) {
+    const size_t begin = text.find(StrCat("\n", name, " ")) + 1;
+    const size_t end = text.find('\n', begin) + 1;
+    std::string twice = text;
+    twice.insert(end, text.substr(begin, end - begin));
+    WriteStoreText(Resealed(twice));
+    ExpectRefused(absl::StatusCode::kDataLoss, "the STORE file is damaged");
+    std::string missing = text;
+    missing.erase(begin, end - begin);
+    WriteStoreText(Resealed(missing));
+    ExpectRefused(absl::StatusCode::kDataLoss, "the STORE file is damaged");
+  }
 }
 
 TEST_F(GoldenStoreTest, AnUnknownIncompatBitIsRefused) {

@@ -55,6 +55,7 @@ class PowerLossIndex::PowerLossTransaction final : public Transaction {
     written_.emplace_back(key);
     return base_->Add(key, delta);
   }
+  bool has_writes() const override { return base_->has_writes(); }
   absl::StatusOr<CommitOutcome> Commit(Durability durability) override {
     return index_.Commit(*base_, written_, durability);
   }

@@ -55,6 +55,7 @@ class ScheduledTransaction final : public Transaction {
     return base_->Delete(key);
   }
   absl::Status Add(std::string_view key, int64_t delta) override { return base_->Add(key, delta); }
+  bool has_writes() const override { return base_->has_writes(); }
   absl::StatusOr<CommitOutcome> Commit(Durability durability) override {
     if (due_ && schedule_->action != nullptr) std::exchange(schedule_->action, nullptr)();
     return base_->Commit(durability);

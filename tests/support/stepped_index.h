@@ -63,6 +63,7 @@ class SteppedTransaction final : public Transaction {
   }
   absl::Status Delete(std::string_view key) override { return base_->Delete(key); }
   absl::Status Add(std::string_view key, int64_t delta) override { return base_->Add(key, delta); }
+  bool has_writes() const override { return base_->has_writes(); }
   absl::StatusOr<CommitOutcome> Commit(Durability durability) override {
     return step_->Around([&] { return base_->Commit(durability); });
   }

@@ -96,6 +96,7 @@ class TombstoneIndex final : public Index {
       written_.emplace_back(key, true);
       return base_->Add(key, delta);
     }
+    bool has_writes() const override { return base_->has_writes(); }
     absl::StatusOr<CommitOutcome> Commit(Durability durability) override {
       ++index_.round_trips_;
       absl::StatusOr<CommitOutcome> outcome = base_->Commit(durability);

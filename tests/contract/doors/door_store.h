@@ -114,6 +114,9 @@ class DoorStore : public Store {
   void EndPromises() override { engine_.EndPromises(); }
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override { return NoWordsFor("MeasureDiskUsage"); }
   absl::StatusOr<CheckReport> Check(const CheckObserver&) override { return NoWordsFor("Check"); }
+  absl::StatusOr<CheckReport> CheckContent(const CheckObserver&) override {
+    return NoWordsFor("CheckContent");
+  }
   absl::StatusOr<OrphanReport> DropOrphans() override { return NoWordsFor("DropOrphans"); }
   absl::StatusOr<OrphanReport> AdoptOrphans(const std::function<bool()>&) override {
     return NoWordsFor("AdoptOrphans");

@@ -1,5 +1,6 @@
 varve_test(storage_blob_tests LABEL unit
   SOURCES
+    blob/blob_copies_test.cc
     blob/blob_files_test.cc
     blob/blob_store_test.cc
     blob/directory_syncs_test.cc
