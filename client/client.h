@@ -179,6 +179,7 @@ class Client {
   virtual absl::StatusOr<RecentActivity> ListActivity() = 0;
   virtual absl::StatusOr<DiskUsage> MeasureDiskUsage() = 0;
   virtual absl::StatusOr<CheckReport> Check(const CheckObserver& observer) = 0;
+  virtual absl::StatusOr<CheckReport> CheckContent(const CheckObserver& observer) = 0;
   // See Store. Adopting takes as long as the files are large.
   virtual absl::StatusOr<OrphanReport> DropOrphans() = 0;
   virtual absl::StatusOr<OrphanReport> AdoptOrphans() = 0;

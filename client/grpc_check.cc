@@ -53,7 +53,8 @@ absl::StatusOr<CheckFinding> FromMessage(const v1::CheckResponse::Finding& messa
 }
 
 CheckReport FromMessage(const v1::CheckResponse::Report& message) {
-  return {message.rows(), message.manifests(), message.files(), message.findings()};
+  return {message.rows(),     message.manifests(),    message.files(),
+          message.findings(), message.hashed_blobs(), message.hashed_bytes()};
 }
 
 OrphanReport FromMessage(const v1::OrphansResponse& message) {
@@ -64,9 +65,20 @@ OrphanReport FromMessage(const v1::OrphansResponse& message) {
 }  // namespace
 
 absl::StatusOr<CheckReport> GrpcClient::Check(const CheckObserver& observer) {
+  return RunCheck(v1::CheckRequest(), observer);
+}
+
+absl::StatusOr<CheckReport> GrpcClient::CheckContent(const CheckObserver& observer) {
+  v1::CheckRequest request;
+  request.set_content(true);
+  return RunCheck(request, observer);
+}
+
+absl::StatusOr<CheckReport> GrpcClient::RunCheck(const v1::CheckRequest& request,
+                                                 const CheckObserver& observer) {
   // No deadline: it works as long as the store is large, and shows that it does.
   grpc::ClientContext context;
-  const auto stream = system_->Check(&context, v1::CheckRequest());
+  const auto stream = system_->Check(&context, request);
   std::optional<CheckReport> report;
   CheckStep step;
   bool wanted = true;

@@ -88,11 +88,14 @@ class GrpcClient final : public Client {
   absl::StatusOr<RecentActivity> ListActivity() override;
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override;
   absl::StatusOr<CheckReport> Check(const CheckObserver& observer) override;
+  absl::StatusOr<CheckReport> CheckContent(const CheckObserver& observer) override;
   absl::StatusOr<OrphanReport> DropOrphans() override;
   absl::StatusOr<OrphanReport> AdoptOrphans() override;
   absl::Status WatchEvents(const WatchOptions& options, const EventSink& sink) override;
 
  private:
+  absl::StatusOr<CheckReport> RunCheck(const v1::CheckRequest& request,
+                                       const CheckObserver& observer);
   absl::StatusOr<Manifest> Resolve(std::string_view repository, const ManifestReference& reference,
                                    bool omit_bytes);
   // Where the upload stands at the daemon; 0 when there is none.

@@ -1,5 +1,6 @@
 // `system fsck` and its short form `fsck`.
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@ namespace varve {
 namespace {
 
 struct FsckArguments {
+  bool content = false;
   bool quiet = false;
   bool json = false;
   bool drop_orphans = false;
@@ -112,15 +114,35 @@ absl::Status SettleOrphans(Session& session, const FsckArguments& arguments) {
   return absl::OkStatus();
 }
 
-absl::Status Fsck(Session& session, const FsckArguments& arguments) {
-  if (arguments.drop_orphans || arguments.adopt) return SettleOrphans(session, arguments);
-  ASSIGN_OR_RETURN(Client* const client, session.Connect());
+std::string Hashed(const CheckReport& report) {
+  return StrCat(report.hashed_blobs, " blobs, ", HumanSize(report.hashed_bytes));
+}
+
+std::string ContentReportText(const CheckReport& report, bool json) {
+  if (!json) {
+    return StrCat(
+        "Hashed ", Hashed(report), ": ",
+        report.findings == 0 ? "all are what they were" : StrCat(report.findings, " findings"),
+        "\n");
+  }
+  return JsonObject()
+      .Add("hashed_blobs", report.hashed_blobs)
+      .Add("hashed_bytes", report.hashed_bytes)
+      .Add("findings", report.findings)
+      .Line();
+}
+
+// One of the two checks, told as it goes on.
+absl::StatusOr<CheckReport> RunCheck(
+    const std::function<absl::StatusOr<CheckReport>(const CheckObserver&)>& check,
+    const FsckArguments& arguments, std::string_view begins,
+    std::string (*looked)(const CheckReport&)) {
   Progress progress(ProgressOnStandardError(arguments.quiet));
-  const Progress::Row row = progress.Add("store", std::nullopt, "checking");
+  const Progress::Row row = progress.Add("store", std::nullopt, std::string(begins));
   bool found = false;
-  const absl::StatusOr<CheckReport> report = client->Check([&](const CheckStep& step) {
+  absl::StatusOr<CheckReport> report = check([&](const CheckStep& step) {
     if (!step.finding.has_value()) {
-      progress.SetState(row, Looked(step.so_far));
+      progress.SetState(row, looked(step.so_far));
       return true;
     }
     // From here on the findings show that it goes on.
@@ -130,13 +152,30 @@ absl::Status Fsck(Session& session, const FsckArguments& arguments) {
   });
   progress.Complete(row, report.ok() ? "checked" : "failed");
   progress.Finish();
-  RETURN_IF_ERROR(report.status());
-  Print(ReportText(*report, arguments.json));
-  if (report->findings == 0) return absl::OkStatus();
+  return report;
+}
+
+absl::Status Fsck(Session& session, const FsckArguments& arguments) {
+  if (arguments.drop_orphans || arguments.adopt) return SettleOrphans(session, arguments);
+  ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  ASSIGN_OR_RETURN(const CheckReport report,
+                   RunCheck([&](const CheckObserver& observer) { return client->Check(observer); },
+                            arguments, "checking", Looked));
+  Print(ReportText(report, arguments.json));
+  uint64_t findings = report.findings;
+  if (arguments.content) {
+    ASSIGN_OR_RETURN(
+        const CheckReport content,
+        RunCheck([&](const CheckObserver& observer) { return client->CheckContent(observer); },
+                 arguments, "hashing", Hashed));
+    Print(ContentReportText(content, arguments.json));
+    findings += content.findings;
+  }
+  if (findings == 0) return absl::OkStatus();
   // The code for corruption.
-  return absl::DataLossError(StrCat("the store has ", report->findings,
-                                    report->findings == 1 ? " finding" : " findings",
-                                    "; nothing was changed"));
+  return absl::DataLossError(StrCat(
+      "the store has ", findings, findings == 1 ? " finding" : " findings",
+      arguments.content ? "; blobs whose bytes are bad answer absent" : "; nothing was changed"));
 }
 
 void AddFsck(CLI::App& group, Session& session) {
@@ -145,9 +184,13 @@ void AddFsck(CLI::App& group, Session& session) {
       "fsck",
       "Look for what is wrong in the store, while the daemon serves: whether all that tags, "
       "images, holds and leases need is there and kept, and nothing else is kept for ever. "
-      "Repairs nothing, and does not read the bytes of layers. Exit code 3 when there are "
-      "findings. After damage of the index, --adopt and --drop-orphans settle the files that it "
-      "left without a name, and check nothing");
+      "Repairs nothing, and does not read the bytes of layers, unless --content says so. Exit code "
+      "3 when there are findings. After damage of the index, --adopt and --drop-orphans settle the "
+      "files that it left without a name, and check nothing");
+  command->add_flag("--content", arguments->content,
+                    "Then read every blob back from the disk and hash it. One that is not what its "
+                    "digest says answers absent until it is pushed again. Interrupted, the next "
+                    "--content goes on where this one was");
   command->add_flag("-q,--quiet", arguments->quiet, "Show no progress");
   command->add_flag("--json", arguments->json, "One JSON object a finding, the report last");
   CLI::Option* const adopt = command->add_flag(

@@ -66,6 +66,7 @@ const ExampleMap& AllExamples() {
         {"varve system df -v", "By part, as pushed and on disk"}}},
       {"system fsck",
        {{"varve fsck", "Is anything wrong with the store"},
+        {"varve fsck --content", "And are all bytes still what they were"},
         {"varve fsck --json", "For a script: findings, then what was looked at"},
         {"varve fsck --adopt", "After damage of the index: give back what is needed"}}},
       {"system events",

@@ -65,6 +65,8 @@ void ToMessage(const CheckReport& report, v1::CheckResponse::Report* message) {
   message->set_manifests(report.manifests);
   message->set_files(report.files);
   message->set_findings(report.findings);
+  message->set_hashed_blobs(report.hashed_blobs);
+  message->set_hashed_bytes(report.hashed_bytes);
 }
 
 }  // namespace
@@ -211,13 +213,16 @@ using Callers = std::vector<std::shared_ptr<CheckStream>>;
 // One check for all who wait for it.
 class CheckForAll {
  public:
-  CheckForAll(GrpcDoor& door, Callers callers) : door_(door), callers_(std::move(callers)) {}
+  CheckForAll(GrpcDoor& door, CheckKind kind, Callers callers)
+      : door_(door), kind_(kind), callers_(std::move(callers)) {}
 
   void Run() {
     Forget();
     if (callers_.empty()) return;
-    const absl::StatusOr<CheckReport> report =
-        door_.store.Check([this](const CheckStep& step) { return Tell(step); });
+    const CheckObserver observer = [this](const CheckStep& step) { return Tell(step); };
+    const absl::StatusOr<CheckReport> report = kind_ == CheckKind::kContent
+                                                   ? door_.store.CheckContent(observer)
+                                                   : door_.store.Check(observer);
     CheckStream::Message last;
     if (report.ok()) {
       auto message = std::make_shared<v1::CheckResponse>();
@@ -255,15 +260,17 @@ class CheckForAll {
   }
 
   GrpcDoor& door_;
+  const CheckKind kind_;
   Callers callers_;
   std::chrono::steady_clock::time_point told_;  // how far it was
 };
 
 }  // namespace
 
-std::shared_ptr<SharedChecks> NewSharedChecks(GrpcDoor& door) {
-  return std::make_shared<SharedChecks>(
-      door.workers, [&door](Callers callers) { CheckForAll(door, std::move(callers)).Run(); });
+std::shared_ptr<SharedChecks> NewSharedChecks(GrpcDoor& door, CheckKind kind) {
+  return std::make_shared<SharedChecks>(door.workers, [&door, kind](Callers callers) {
+    CheckForAll(door, kind, std::move(callers)).Run();
+  });
 }
 
 grpc::ServerWriteReactor<v1::CheckResponse>* NewCheckStream(GrpcDoor& door, SharedChecks& checks,

@@ -1,5 +1,5 @@
-// System.Check: all calls that wait share one check of the store, and are told the same. No call
-// holds a worker.
+// System.Check: all calls that wait for a check of one kind share it, and are told the same. No
+// call holds a worker.
 #ifndef VARVE_DAEMON_GRPC_CHECK_STREAM_H_
 #define VARVE_DAEMON_GRPC_CHECK_STREAM_H_
 
@@ -14,8 +14,13 @@ namespace varve {
 class CheckStream;
 using SharedChecks = SharedWalk<std::shared_ptr<CheckStream>>;
 
+enum class CheckKind {
+  kReferences,  // Store::Check
+  kContent,     // Store::CheckContent
+};
+
 // `door` must outlive the calls.
-std::shared_ptr<SharedChecks> NewSharedChecks(GrpcDoor& door);
+std::shared_ptr<SharedChecks> NewSharedChecks(GrpcDoor& door, CheckKind kind);
 
 grpc::ServerWriteReactor<v1::CheckResponse>* NewCheckStream(GrpcDoor& door, SharedChecks& checks,
                                                             grpc::CallbackServerContext* context);

@@ -163,7 +163,8 @@ class SystemService final : public v1::System::CallbackService {
             [&store = door.store](std::vector<DiskUsageCaller> callers) {
               MeasureForAll(store, std::move(callers));
             })),
-        checks_(NewSharedChecks(door)) {}
+        checks_(NewSharedChecks(door, CheckKind::kReferences)),
+        content_checks_(NewSharedChecks(door, CheckKind::kContent)) {}
 
   grpc::ServerUnaryReactor* Info(grpc::CallbackServerContext* context,
                                  const v1::InfoRequest* request,
@@ -194,8 +195,8 @@ class SystemService final : public v1::System::CallbackService {
   }
 
   grpc::ServerWriteReactor<v1::CheckResponse>* Check(grpc::CallbackServerContext* context,
-                                                     const v1::CheckRequest* /*request*/) override {
-    return NewCheckStream(door_, *checks_, context);
+                                                     const v1::CheckRequest* request) override {
+    return NewCheckStream(door_, request->content() ? *content_checks_ : *checks_, context);
   }
 
   grpc::ServerUnaryReactor* DropOrphans(grpc::CallbackServerContext* context,
@@ -227,6 +228,7 @@ class SystemService final : public v1::System::CallbackService {
   const int64_t started_nanos_;
   const std::shared_ptr<SharedWalk<DiskUsageCaller>> measurements_;
   const std::shared_ptr<SharedChecks> checks_;
+  const std::shared_ptr<SharedChecks> content_checks_;
 };
 
 }  // namespace

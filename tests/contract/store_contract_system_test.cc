@@ -319,6 +319,48 @@ TEST_P(StoreSystemTest, ACheckTellsWhatIsWrong) {
   EXPECT_EQ(stopped.status().code(), Code::kCancelled);
 }
 
+TEST_P(StoreSystemTest, ACheckOfContentHashesAllOfItAndAPushHealsWhatIsBad) {
+  VARVE_NEEDS(kListImages);
+  const Image image = PushImage("app", 1, {"v1"});
+  const std::string layer = Read("app", image.layer);
+  const uint64_t all_bytes =
+      layer.size() + Read("app", image.config).size() + image.manifest_json.size();
+  const absl::StatusOr<CheckReport> good = store().CheckContent(nullptr);
+  ASSERT_TRUE(good.ok()) << good.status();
+  EXPECT_EQ(good->findings, 0u);
+  EXPECT_EQ(good->hashed_blobs, 3u);
+  EXPECT_EQ(good->hashed_bytes, all_bytes);
+
+  under_test().Advance(kSecond);
+  {
+    const auto file =
+        under_test().disk().OpenForWrite(under_test().BlobFiles(layer.size()).front());
+    ASSERT_TRUE(file.ok()) << file.status();
+    ASSERT_TRUE(
+        (*file)->WriteAt(layer.size() / 2, layer[layer.size() / 2] == 'x' ? "y" : "x").ok());
+  }
+  std::vector<CheckFinding> findings;
+  const absl::StatusOr<CheckReport> bad = store().CheckContent([&](const CheckStep& step) {
+    if (step.finding.has_value()) findings.push_back(*step.finding);
+    return true;
+  });
+  ASSERT_TRUE(bad.ok()) << bad.status();
+  EXPECT_EQ(bad->findings, 1u);
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].kind, CheckFinding::Kind::kBadContent);
+  EXPECT_EQ(findings[0].digest, image.layer);
+  EXPECT_EQ(StatCode("app", image.layer), Code::kNotFound);
+  EXPECT_EQ(OpenCode("app", image.layer), Code::kNotFound);
+  Push("app", layer);
+  EXPECT_TRUE(Read("app", image.layer) == layer);
+
+  under_test().Advance(kSecond);
+  const absl::StatusOr<CheckReport> stopped =
+      store().CheckContent([](const CheckStep&) { return false; });
+  EXPECT_EQ(stopped.status().code(), Code::kCancelled);
+  EXPECT_EQ(store().CheckContent(nullptr)->findings, 0u);
+}
+
 INSTANTIATE_TEST_SUITE_P(Stores, StoreSystemTest, testing::ValuesIn(AllStores()), StoreName);
 
 }  // namespace

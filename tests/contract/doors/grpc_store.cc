@@ -291,6 +291,10 @@ absl::StatusOr<CheckReport> GrpcStore::Check(const CheckObserver& observer) {
   return client_->Check(observer);
 }
 
+absl::StatusOr<CheckReport> GrpcStore::CheckContent(const CheckObserver& observer) {
+  return client_->CheckContent(observer);
+}
+
 absl::StatusOr<OrphanReport> GrpcStore::DropOrphans() { return client_->DropOrphans(); }
 
 absl::StatusOr<OrphanReport> GrpcStore::AdoptOrphans(const std::function<bool()>& /*go_on*/) {
