@@ -109,8 +109,8 @@ absl::Status MakeSocketDirectory(const std::string& socket_path, const std::stri
 absl::Status GiveToGroup(const std::string& path, const std::string& group) {
   const std::optional<gid_t> id = FindGroup(group);
   struct stat info {};
-  if (!id || (stat(path.c_str(), &info) == 0 && info.st_gid == *id)) return absl::OkStatus();
-  if (chown(path.c_str(), static_cast<uid_t>(-1), *id) == 0) return absl::OkStatus();
+  if (!id || (lstat(path.c_str(), &info) == 0 && info.st_gid == *id)) return absl::OkStatus();
+  if (lchown(path.c_str(), static_cast<uid_t>(-1), *id) == 0) return absl::OkStatus();
   return absl::PermissionDeniedError(
       StrCat("cannot give ", path, " to the group ", group, ": ", std::strerror(errno),
              "; its members cannot connect. Run varved in that group, or add its user to it"));
@@ -119,7 +119,16 @@ absl::Status GiveToGroup(const std::string& path, const std::string& group) {
 absl::StatusOr<SocketIdentity> PublishSocket(const std::string& socket_path) {
   const std::string unpublished = UnpublishedSocketPath(socket_path);
   struct stat info {};
-  if (chmod(unpublished.c_str(), 0660) != 0 || stat(unpublished.c_str(), &info) != 0 ||
+  if (lstat(unpublished.c_str(), &info) == 0 &&
+      (!S_ISSOCK(info.st_mode) || info.st_uid != geteuid())) {
+    return absl::UnavailableError(StrCat("somebody else has put something in the place of ",
+                                         unpublished,
+                                         "; choose a --socket PATH in a directory that only "
+                                         "varved may write to"));
+  }
+  // Nor follows a link that has taken its place since.
+  if (fchmodat(AT_FDCWD, unpublished.c_str(), 0660, AT_SYMLINK_NOFOLLOW) != 0 ||
+      lstat(unpublished.c_str(), &info) != 0 ||
       rename(unpublished.c_str(), socket_path.c_str()) != 0) {
     const int error = errno;
     unlink(unpublished.c_str());

@@ -106,6 +106,21 @@ TEST_F(GrpcServerTest, WhatIsNoSocketIsNotReplaced) {
   EXPECT_EQ(kept, "precious");
 }
 
+TEST_F(GrpcServerTest, ALinkThatTakesThePlaceOfTheSocketIsNotFollowed) {
+  const std::string path = directory_ + "/other";
+  const std::string precious = directory_ + "/precious";
+  std::ofstream(precious) << "x";
+  ASSERT_EQ(chmod(precious.c_str(), 0600), 0);
+  std::filesystem::create_symlink(precious, UnpublishedSocketPath(path));
+  const auto published = PublishSocket(path);
+  EXPECT_EQ(published.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(published.status().message()), HasSubstr("somebody else"));
+  struct stat info {};
+  ASSERT_EQ(stat(precious.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777u, 0600u);
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
 TEST_F(GrpcServerTest, ImpossiblePathsAreRefusedWithASentence) {
   const auto start = [this](const std::string& path) {
     return GrpcServer::Start(*store_, {.socket_path = path}).status();
