@@ -27,7 +27,8 @@ constexpr CallKind kRead{"Blobs.Read", Subject::kBlob, false};
 
 // A client that takes nothing for so long gets its next message made when it takes the one before.
 constexpr std::chrono::milliseconds kForgetAheadAfter{1000};
-// While memory is short, another one may have its place. One that takes what it gets is far below.
+// While memory is short, another one may have its place; when there is none left, at once. One that
+// takes what it gets is never the one that waits longest.
 constexpr std::chrono::milliseconds kGiveWayAfter{100};
 
 // Whose turn it is. Only the side whose turn it is may go on; that makes a stream single-threaded.
@@ -214,18 +215,17 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, publ
   enum class Ahead { kNone, kInTheMaking, kMade };
 
   void Begin() {
-    absl::Status ready = MakeRoom();
-    if (ready.ok()) ready = Open();
+    MakeRoom();
+    absl::Status ready = Open();
     if (ready.ok()) ready = Fill();
     ready.ok() ? Send() : EndWith(ready);
   }
 
-  absl::Status MakeRoom() {
-    if (!door_.message_memory.crowded() || door_.watch.EndLongestWaiting(kGiveWayAfter)) {
-      return absl::OkStatus();
-    }
-    if (!door_.message_memory.exhausted()) return absl::OkStatus();
-    return absl::ResourceExhaustedError("too many reads are in progress; try again");
+  // Refuses nobody: who comes may be the only one that takes what it asks for.
+  void MakeRoom() {
+    if (!door_.message_memory.crowded()) return;
+    door_.watch.EndLongestWaiting(door_.message_memory.exhausted() ? std::chrono::milliseconds(0)
+                                                                   : kGiveWayAfter);
   }
 
   absl::Status Open() {

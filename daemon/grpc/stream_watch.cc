@@ -24,7 +24,7 @@ void StreamWatch::Remove(WatchedStream* stream) {
   streams_.erase(stream);
 }
 
-bool StreamWatch::EndLongestWaiting(std::chrono::milliseconds at_least) {
+void StreamWatch::EndLongestWaiting(std::chrono::milliseconds at_least) {
   WatchedStream::Time longest = std::chrono::steady_clock::now() - at_least;
   WatchedStream* waiting = nullptr;
   MutexLock lock(mutex_);
@@ -34,9 +34,7 @@ bool StreamWatch::EndLongestWaiting(std::chrono::milliseconds at_least) {
     longest = *since;
     waiting = stream;
   }
-  if (waiting == nullptr) return false;
-  waiting->GiveWay();
-  return true;
+  if (waiting != nullptr) waiting->GiveWay();
 }
 
 void StreamWatch::Run() {

@@ -40,9 +40,9 @@ class StreamWatch {
   void Add(WatchedStream* stream) ABSL_LOCKS_EXCLUDED(mutex_);
   // After return the stream is not called any more.
   void Remove(WatchedStream* stream) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Ends the stream that has held memory for longest while its client takes nothing; false when
-  // none has for `at_least`. Looks at all streams.
-  bool EndLongestWaiting(std::chrono::milliseconds at_least) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Ends the stream that has held memory for longest while its client takes nothing, if it has for
+  // `at_least`. Looks at all streams.
+  void EndLongestWaiting(std::chrono::milliseconds at_least) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   void Run() ABSL_LOCKS_EXCLUDED(mutex_);
