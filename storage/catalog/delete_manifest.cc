@@ -21,7 +21,7 @@ constexpr size_t kTargetPageRows = 150;
 // Edges made pending by one transaction: two rows each.
 constexpr size_t kListerPageRows = 300;
 // As many of them leave room for a page of tags, and five rows more, in the same transaction.
-constexpr size_t kTargetsBesideTags = (kMaxTransactionOperations - 2 * kTagPageRows - 5) / 5;
+constexpr size_t kTargetsBesideTags = (kMaxRunOperations - 2 * kTagPageRows - 5) / 5;
 
 // Removes up to a page of the manifest's tags in the repository, and adds their names to
 // `*removed`; true when none is left.

@@ -12,7 +12,7 @@ namespace {
 
 // Links looked at by one transaction: up to three writes each.
 constexpr size_t kLinkPageRows = 300;
-static_assert(3 * kLinkPageRows <= kMaxTransactionOperations);
+static_assert(3 * kLinkPageRows <= kMaxRunOperations);
 
 }  // namespace
 

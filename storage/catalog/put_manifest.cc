@@ -18,8 +18,10 @@ namespace {
 constexpr int kMaxPutAttempts = 8;
 
 // Pending edges made live, two rows each, beside 900 references, 10 tags of three rows and the rows
-// of the manifest itself: 50 + 900 + 30 + 15 < 1000. Indexes past them keep their child as pending.
+// of the manifest itself. Indexes past them keep their child as pending.
 constexpr size_t kPendingRows = 25;
+static_assert(2 * kPendingRows + kMaxManifestReferences + 3 * kMaxTagsPerPut + 15 <=
+              kMaxRunOperations);
 static_assert(kMaxManifestReferences <= kMaxBatchReads);
 
 absl::Status MissingReference(const Digest& digest, bool is_child) {

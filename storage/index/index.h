@@ -11,9 +11,10 @@
 //     InvalidArgument.
 //   * "This range is empty" cannot be guarded. Guard a row that every inserter guards too.
 //   * Add is for statistics: no value comes back and no conflict is promised.
-//   * A transaction holds at most kMaxTransactionOperations writes and kMaxTransactionBytes, keys
-//     up to kMaxIndexKeyBytes, values up to kMaxIndexValueBytes (storage/limits.h); beyond that
-//     Commit answers InvalidArgument and nothing is written. Larger work goes in pages.
+//   * A transaction holds at most kMaxTransactionOperations writes, of which Run makes one
+//     (kMaxRunOperations are left), and kMaxTransactionBytes, keys up to kMaxIndexKeyBytes, values
+//     up to kMaxIndexValueBytes (storage/limits.h); beyond that Commit answers InvalidArgument and
+//     nothing is written. Larger work goes in pages.
 //
 // Durability: a transaction with Durability::kSynced is on stable storage when Commit says done;
 // commits in flight together share one sync. kBuffered survives a killed process, not a power cut.

@@ -21,7 +21,7 @@ constexpr size_t kPageRows = 256;
 // Removed by one transaction, whose files are unlinked together; many at once hold up the syncs of
 // others. Each is up to seven writes besides its rows.
 constexpr size_t kRemovalsTogether = 32;
-static_assert(kPageRows + 7 * kRemovalsTogether <= kMaxTransactionOperations);
+static_assert(kPageRows + 7 * kRemovalsTogether <= kMaxRunOperations);
 static_assert(kPageRows + kRemovalsTogether <= kMaxBatchReads);
 // Places of edges that are remembered: 16,384 x ~250 B = 4 MB.
 constexpr size_t kMaxSeenEdges = 16'384;

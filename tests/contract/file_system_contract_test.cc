@@ -2,6 +2,7 @@
 // implementation, add a Disk and its name to the instantiation at the end.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -389,11 +390,21 @@ TEST(PosixFileSystemTest, FilesHaveTheStoresModesAndADescriptor) {
 }
 
 TEST(PosixFileSystemTest, AFullDeviceIsResourceExhausted) {
-  const auto file = PosixFileSystem().OpenForWrite("/dev/full");
-  ASSERT_TRUE(file.ok()) << file.status();
-  const absl::Status status = (*file)->WriteAt(0, "x");
-  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
-  EXPECT_THAT(std::string(status.message()), HasSubstr("the disk is full"));
+  char directory[] = "/tmp/vfullXXXXXX";
+  ASSERT_NE(mkdtemp(directory), nullptr);
+  if (mount("varve-test", directory, "tmpfs", 0, "size=64k") != 0) {
+    rmdir(directory);
+    GTEST_SKIP() << "only root may mount a small file system";
+  }
+  {
+    const auto file = PosixFileSystem().Create(StrCat(directory, "/file"));
+    ASSERT_TRUE(file.ok()) << file.status();
+    const absl::Status status = (*file)->WriteAt(0, std::string(100'000, 'x'));
+    EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("the disk is full"));
+  }
+  EXPECT_EQ(umount(directory), 0);
+  EXPECT_EQ(rmdir(directory), 0);
 }
 
 // A write that the kernel takes only a part of goes on, and fails with the reason for the rest.

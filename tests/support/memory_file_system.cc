@@ -386,7 +386,7 @@ absl::StatusOr<MemoryNodePtr> MemoryFileSystem::FindNode(const std::string& path
 
 absl::StatusOr<MemoryNodePtr> MemoryFileSystem::FindFile(const std::string& path) const {
   ASSIGN_OR_RETURN(MemoryNodePtr node, FindNode(path));
-  if (node->is_directory) return Failed(EISDIR, "open", path);
+  if (node->is_directory) return absl::DataLossError(StrCat(path, " is no regular file"));
   return node;
 }
 

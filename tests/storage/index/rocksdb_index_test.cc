@@ -257,10 +257,10 @@ TEST(RocksdbIndexTest, AHundredThousandRowsReopenAtOnce) {
   {
     const auto index = directory.Open();
     ASSERT_TRUE(index.ok()) << index.status();
-    for (int begin = 0; begin < 100'000; begin += 1000) {
+    for (int begin = 0; begin < 100'000; begin += 500) {
       const absl::Status status = (*index)->Run(
           [begin](Transaction& t) -> absl::Status {
-            for (int i = begin; i < begin + 1000; ++i) {
+            for (int i = begin; i < begin + 500; ++i) {
               RETURN_IF_ERROR(t.Put("row/" + std::to_string(i), std::string(100, 'r')));
             }
             return absl::OkStatus();
