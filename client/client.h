@@ -79,6 +79,11 @@ struct HoldPage {
   std::string next_page_token;  // empty after the last page
 };
 
+struct UploadPage {
+  std::vector<UploadInfo> uploads;
+  std::string next_page_token;  // empty after the last page
+};
+
 struct LeasePage {
   std::vector<LeaseInfo> leases;
   std::string next_page_token;  // empty after the last page
@@ -171,6 +176,9 @@ class Client {
   virtual absl::StatusOr<LeaseInfo> RenewLease(std::string_view id, int64_t ttl_nanos) = 0;
   virtual absl::Status DeleteLease(std::string_view id) = 0;
   virtual absl::StatusOr<LeasePage> ListLeases(const std::string& page_token, size_t limit) = 0;
+
+  virtual absl::StatusOr<UploadPage> ListUploads(const std::string& page_token, size_t limit) = 0;
+  virtual absl::Status AbortUpload(std::string_view id) = 0;
 
   virtual absl::StatusOr<BlobPage> ListBlobs(const std::string& page_token, size_t limit) = 0;
   virtual absl::StatusOr<RepositoryPage> ListRepositories(const std::string& page_token,

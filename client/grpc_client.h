@@ -14,6 +14,7 @@
 #include "varve/v1/claims.grpc.pb.h"
 #include "varve/v1/images.grpc.pb.h"
 #include "varve/v1/system.grpc.pb.h"
+#include "varve/v1/uploads.grpc.pb.h"
 
 namespace varve {
 
@@ -27,7 +28,8 @@ class GrpcClient final : public Client {
         images_(v1::Images::NewStub(channel)),
         leases_(v1::Leases::NewStub(channel)),
         repositories_(v1::Repositories::NewStub(channel)),
-        system_(v1::System::NewStub(channel)) {}
+        system_(v1::System::NewStub(channel)),
+        uploads_(v1::Uploads::NewStub(channel)) {}
 
   bool connected() const override { return channel_->GetState(false) == GRPC_CHANNEL_READY; }
 
@@ -79,6 +81,8 @@ class GrpcClient final : public Client {
   absl::StatusOr<LeaseInfo> RenewLease(std::string_view id, int64_t ttl_nanos) override;
   absl::Status DeleteLease(std::string_view id) override;
   absl::StatusOr<LeasePage> ListLeases(const std::string& page_token, size_t limit) override;
+  absl::StatusOr<UploadPage> ListUploads(const std::string& page_token, size_t limit) override;
+  absl::Status AbortUpload(std::string_view id) override;
 
   // grpc_system.cc
   absl::StatusOr<BlobPage> ListBlobs(const std::string& page_token, size_t limit) override;
@@ -126,6 +130,7 @@ class GrpcClient final : public Client {
   const std::unique_ptr<v1::Leases::Stub> leases_;
   const std::unique_ptr<v1::Repositories::Stub> repositories_;
   const std::unique_ptr<v1::System::Stub> system_;
+  const std::unique_ptr<v1::Uploads::Stub> uploads_;
   std::atomic<bool> answered_ = false;  // the daemon was there
 };
 

@@ -18,6 +18,7 @@ add_library(varve_grpc STATIC
   grpc/server.cc
   grpc/stream_watch.cc
   grpc/system_service.cc
+  grpc/uploads_service.cc
   grpc/call_workers.cc)
 target_link_libraries(varve_grpc
   PUBLIC varve_storage

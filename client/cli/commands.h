@@ -29,6 +29,9 @@ void AddWhyCommand(CLI::App& app, Session& session);
 // `hold create`, `hold rm`, `hold ls`.
 void AddHoldCommands(CLI::App& app, Session& session);
 
+// `upload ls`, `upload rm`.
+void AddUploadCommands(CLI::App& app, Session& session);
+
 // `lease create`, `lease attach`, `lease renew`, `lease rm`, `lease ls`.
 void AddLeaseCommands(CLI::App& app, Session& session);
 // --lease of a command that uploads or reads content.

@@ -41,6 +41,8 @@ const ExampleMap& AllExamples() {
       {"lease renew", {{"varve lease renew $lease --ttl 2h", "While the work goes on"}}},
       {"lease rm", {{"varve lease rm $lease", "When the result has its tag"}}},
       {"lease ls", {{"varve lease ls", "Who works, and until when"}}},
+      {"upload ls", {{"varve upload ls", "What was begun, by whom, and how far it came"}}},
+      {"upload rm", {{"varve upload rm 5f1c…", "Give back the room of one"}}},
       {"image load",
        {{"docker save app:v1 | varve load", "Straight from Docker"},
         {"varve load -i app.tar.gz", "From a file"}}},

@@ -63,6 +63,7 @@ int Main(int argc, char** argv) {
   AddLoadCommand(app, session);
   AddSaveCommand(app, session);
   AddBlobCommands(app, session);
+  AddUploadCommands(app, session);
   AddRepositoryCommands(app, session);
   AddSystemCommands(app, session);
   AddFsckCommand(app, session);

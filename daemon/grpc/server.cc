@@ -47,6 +47,7 @@ constexpr ServiceKind kServices[] = {
     {"varve.v1.Leases", NewLeasesService},
     {"varve.v1.Repositories", NewRepositoriesService},
     {"varve.v1.System", NewSystemService},
+    {"varve.v1.Uploads", NewUploadsService},
 };
 
 constexpr int kMaxMessageBytes = static_cast<int>(16 * kMiB);

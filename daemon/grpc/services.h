@@ -17,6 +17,7 @@ std::unique_ptr<grpc::Service> NewImagesService(GrpcDoor& door);
 std::unique_ptr<grpc::Service> NewLeasesService(GrpcDoor& door);
 std::unique_ptr<grpc::Service> NewRepositoriesService(GrpcDoor& door);
 std::unique_ptr<grpc::Service> NewSystemService(GrpcDoor& door);
+std::unique_ptr<grpc::Service> NewUploadsService(GrpcDoor& door);
 
 }  // namespace varve
 

@@ -66,7 +66,7 @@ def grpcurl_by_reflection(context):
 
     services = context.run(program, "-plaintext", f"unix://{daemon.socket}", "list").split()
     for name in ("varve.v1.Blobs", "varve.v1.Holds", "varve.v1.Images", "varve.v1.Leases",
-                 "varve.v1.Repositories", "varve.v1.System",
+                 "varve.v1.Repositories", "varve.v1.System", "varve.v1.Uploads",
                  "grpc.health.v1.Health"):
         assert name in services, services
     images = call("varve.v1.Images/List", {"repository": "native/grpcurl"})["images"]
