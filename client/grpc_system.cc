@@ -136,10 +136,10 @@ absl::StatusOr<DaemonInfo> GrpcClient::Info() {
   DaemonInfo info;
   info.version = response.version();
   info.started_nanos = Nanos(response.started());
-  info.store = {response.store_uuid(),      Nanos(response.store_created()),
-                response.format_version(),  response.blob_bytes(),
-                response.max_bytes(),       response.disk_total_bytes(),
-                response.disk_free_bytes(), DurationNanos(response.promise()),
+  info.store = {response.store_uuid(),          Nanos(response.store_created()),
+                response.format_version(),      response.blob_bytes(),
+                response.max_bytes(),           response.disk_total_bytes(),
+                response.disk_free_bytes(),     DurationNanos(response.promise()),
                 DurationNanos(response.renew())};
   return info;
 }

@@ -22,8 +22,8 @@ packages_benchmark=(libbenchmark-dev)
 
 # Real clients. Each is also optional: a case whose client is missing is a visible skip.
 packages_interop=(
-  buildah containerd crun curl docker.io nginx-light openssl podman protobuf-compiler python3 python3-grpcio
-  python3-protobuf runc skopeo)
+  buildah containerd crun curl docker.io nginx-light openssl podman protobuf-compiler python3
+  python3-grpcio python3-protobuf runc skopeo)
 
 package_missing() {
   ! dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed

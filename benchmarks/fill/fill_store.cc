@@ -142,8 +142,9 @@ class Filler {
     layer.digest.AppendKey(&owner);
     RETURN_IF_ERROR(txn.Put(FileKey(id), owner));
     ++filled_.loose_blobs;
-    return AddBlob(txn, layer.digest,
-                   {.tier = BlobRow::Tier::kLoose, .size_bytes = layer.size_bytes, .file = id, .copy = id});
+    return AddBlob(
+        txn, layer.digest,
+        {.tier = BlobRow::Tier::kLoose, .size_bytes = layer.size_bytes, .file = id, .copy = id});
   }
 
   absl::Status AddBlob(Transaction& txn, const Digest& digest, BlobRow row) {

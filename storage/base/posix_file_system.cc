@@ -70,9 +70,8 @@ absl::Status NotAFile(std::string_view path) {
 // other end of a pipe.
 absl::StatusOr<Descriptor> OpenFile(const std::string& path, int flags,
                                     std::string_view operation) {
-  const int fd = Uninterrupted([&] {
-    return open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, kFileMode);
-  });
+  const int fd = Uninterrupted(
+      [&] { return open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, kFileMode); });
   const int error = errno;
   if (fd < 0) {
     // A link; a pipe that nobody reads, or a socket; a directory, for writing.

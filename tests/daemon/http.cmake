@@ -1,5 +1,9 @@
 varve_test(http_route_test LABEL unit
-  SOURCES http_authority_test.cc http_byte_range_test.cc http_route_test.cc http_status_mapping_test.cc
+  SOURCES
+    http_authority_test.cc
+    http_byte_range_test.cc
+    http_route_test.cc
+    http_status_mapping_test.cc
   LIBRARIES varve_http_route varve_status_mapping)
 
 # http_*_test of a running server: each test has its own, on a port of its own.

@@ -119,6 +119,8 @@ class MapClient final : public Client {
   }
   absl::Status CancelPrune(std::string_view) override { return Unused(); }
   absl::StatusOr<std::vector<PruneJob>> ListPrunes() override { return Unused(); }
+  absl::StatusOr<UploadPage> ListUploads(const std::string&, size_t) override { return Unused(); }
+  absl::Status AbortUpload(std::string_view) override { return Unused(); }
   absl::StatusOr<RecentActivity> ListActivity() override { return Unused(); }
   absl::StatusOr<KeeperReport> ExplainKept(std::string_view) override { return Unused(); }
   absl::StatusOr<HoldInfo> CreateHold(const HoldRequest&) override { return Unused(); }

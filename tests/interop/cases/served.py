@@ -1,4 +1,4 @@
-"""What serves, and how it is told to: no registry, a read-only one, and a log that is moved away."""
+"""What serves, and how it is told to: no registry, a read-only one, a log that is moved away."""
 
 import json
 import os
