@@ -12,7 +12,7 @@
 #include "storage/engine.h"
 #include "storage/index/memory_index.h"
 #include "storage/index/rocksdb_index.h"
-#include "tests/support/borrowed_index.h"
+#include "tests/support/forwarding_index.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/flaky_index.h"
 #include "tests/support/memory_file_system.h"
@@ -136,7 +136,7 @@ class MemoryEngine final : public PoweredEngine {
     powered_index_ = index.get();
     index_ = wrap == nullptr ? std::move(index) : wrap(std::move(index));
     options_.open_index = [this](const std::string&) -> absl::StatusOr<std::unique_ptr<Index>> {
-      return std::make_unique<BorrowedIndex>(*index_);
+      return std::make_unique<ForwardingIndex>(*index_);
     };
     Open();
   }

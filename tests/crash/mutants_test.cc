@@ -10,6 +10,7 @@
 #include "storage/index/keys.h"
 #include "tests/crash/late_syncs.h"
 #include "tests/crash/replay.h"
+#include "tests/support/forwarding_index.h"
 
 namespace varve {
 namespace {
@@ -59,7 +60,7 @@ TEST(MutantsTest, AnUnsyncedLogIsFoundOut) {
 }
 
 // Stands before an index: lets a test act around commits.
-class WatchedIndex final : public Index {
+class WatchedIndex final : public ForwardingIndex {
  public:
   struct Watch {
     std::function<void(std::string_view key)> on_put;
@@ -70,75 +71,40 @@ class WatchedIndex final : public Index {
   };
 
   WatchedIndex(std::unique_ptr<Index> base, Watch watch)
-      : base_(std::move(base)), watch_(std::move(watch)) {}
+      : ForwardingIndex(*base), base_(std::move(base)), watch_(std::move(watch)) {}
 
   std::unique_ptr<Transaction> Begin() override {
     return std::make_unique<Watched>(base_->Begin(), watch_);
   }
-  absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
-    return base_->Get(key);
-  }
-  absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
-    return base_->GetMany(keys);
-  }
-  absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
-    return base_->Scan(range, limit);
-  }
-  absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
-    return base_->FirstOfEach(ranges);
-  }
 
  private:
-  class Watched final : public Transaction {
+  class Watched final : public ForwardingTransaction {
    public:
     Watched(std::unique_ptr<Transaction> base, const Watch& watch)
-        : base_(std::move(base)), watch_(watch) {}
+        : ForwardingTransaction(std::move(base)), watch_(watch) {}
 
-    absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
-      return base_->Get(key);
-    }
-    absl::StatusOr<std::optional<std::string>> GetForUpdate(std::string_view key,
-                                                            Guard guard) override {
-      return base_->GetForUpdate(key, guard);
-    }
-    absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
-      return base_->GetMany(keys);
-    }
-    absl::StatusOr<OptionalValues> GetManyForUpdate(absl::Span<const std::string> keys,
-                                                    Guard guard) override {
-      return base_->GetManyForUpdate(keys, guard);
-    }
-    absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
-      return base_->Scan(range, limit);
-    }
-    absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
-      return base_->FirstOfEach(ranges);
-    }
     absl::Status Put(std::string_view key, std::string_view value) override {
       if (watch_.on_put) watch_.on_put(key);
       written_.emplace_back(key);
-      return base_->Put(key, value);
+      return base().Put(key, value);
     }
     absl::Status Delete(std::string_view key) override {
       written_.emplace_back(key);
-      return base_->Delete(key);
+      return base().Delete(key);
     }
     absl::Status Add(std::string_view key, int64_t delta) override {
       written_.emplace_back(key);
-      return base_->Add(key, delta);
+      return base().Add(key, delta);
     }
-    bool has_writes() const override { return base_->has_writes(); }
     absl::StatusOr<CommitOutcome> Commit(Durability durability) override {
       if (watch_.before_commit) watch_.before_commit();
       if (watch_.durability) durability = watch_.durability(written_, durability);
-      absl::StatusOr<CommitOutcome> outcome = base_->Commit(durability);
+      absl::StatusOr<CommitOutcome> outcome = base().Commit(durability);
       if (watch_.after_commit) watch_.after_commit();
       return outcome;
     }
-    bool conflicted() const override { return base_->conflicted(); }
 
    private:
-    const std::unique_ptr<Transaction> base_;
     const Watch& watch_;
     std::vector<std::string> written_;
   };

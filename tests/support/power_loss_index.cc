@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "storage/base/status.h"
+#include "tests/support/forwarding_index.h"
 
 namespace varve {
 namespace {
@@ -12,58 +13,55 @@ constexpr char kRoot[] = "/";
 
 }  // namespace
 
-class PowerLossIndex::PowerLossTransaction final : public Transaction {
+class PowerLossIndex::PowerLossTransaction final : public ForwardingTransaction {
  public:
   explicit PowerLossTransaction(PowerLossIndex& index)
-      : index_(index), base_(index.base_->Begin()) {}
+      : ForwardingTransaction(index.base_->Begin()), index_(index) {}
 
   absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
     RETURN_IF_ERROR(index_.Powered());
-    return base_->Get(key);
+    return base().Get(key);
   }
   absl::StatusOr<std::optional<std::string>> GetForUpdate(std::string_view key,
                                                           Guard guard) override {
     RETURN_IF_ERROR(index_.Powered());
-    return base_->GetForUpdate(key, guard);
+    return base().GetForUpdate(key, guard);
   }
   absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
     RETURN_IF_ERROR(index_.Powered());
-    return base_->GetMany(keys);
+    return base().GetMany(keys);
   }
   absl::StatusOr<OptionalValues> GetManyForUpdate(absl::Span<const std::string> keys,
                                                   Guard guard) override {
     RETURN_IF_ERROR(index_.Powered());
-    return base_->GetManyForUpdate(keys, guard);
+    return base().GetManyForUpdate(keys, guard);
   }
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
     RETURN_IF_ERROR(index_.Powered());
-    return base_->Scan(range, limit);
+    return base().Scan(range, limit);
   }
   absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
     RETURN_IF_ERROR(index_.Powered());
-    return base_->FirstOfEach(ranges);
+    return base().FirstOfEach(ranges);
   }
   absl::Status Put(std::string_view key, std::string_view value) override {
     written_.emplace_back(key);
-    return base_->Put(key, value);
+    return base().Put(key, value);
   }
   absl::Status Delete(std::string_view key) override {
     written_.emplace_back(key);
-    return base_->Delete(key);
+    return base().Delete(key);
   }
   absl::Status Add(std::string_view key, int64_t delta) override {
     written_.emplace_back(key);
-    return base_->Add(key, delta);
+    return base().Add(key, delta);
   }
-  bool has_writes() const override { return base_->has_writes(); }
   absl::StatusOr<CommitOutcome> Commit(Durability durability) override {
-    return index_.Commit(*base_, written_, durability);
+    return index_.Commit(base(), written_, durability);
   }
-  bool conflicted() const override { return base_->conflicted(); }
 
  private:
   PowerLossIndex& index_;
-  const std::unique_ptr<Transaction> base_;
   std::vector<std::string> written_;
 };
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "storage/index/index.h"
+#include "tests/support/forwarding_index.h"
 
 namespace varve {
 
@@ -21,78 +22,41 @@ struct Schedule {
   std::function<void()> action;
 };
 
-class ScheduledTransaction final : public Transaction {
+class ScheduledTransaction final : public ForwardingTransaction {
  public:
   ScheduledTransaction(std::unique_ptr<Transaction> base, Schedule* schedule)
-      : base_(std::move(base)), schedule_(schedule) {}
+      : ForwardingTransaction(std::move(base)), schedule_(schedule) {}
 
-  absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
-    return base_->Get(key);
-  }
-  absl::StatusOr<std::optional<std::string>> GetForUpdate(std::string_view key,
-                                                          Guard guard) override {
-    return base_->GetForUpdate(key, guard);
-  }
-  absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
-    return base_->GetMany(keys);
-  }
-  absl::StatusOr<OptionalValues> GetManyForUpdate(absl::Span<const std::string> keys,
-                                                  Guard guard) override {
-    return base_->GetManyForUpdate(keys, guard);
-  }
-  absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
-    return base_->Scan(range, limit);
-  }
-  absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
-    return base_->FirstOfEach(ranges);
-  }
   absl::Status Put(std::string_view key, std::string_view value) override {
     Note(key);
-    return base_->Put(key, value);
+    return base().Put(key, value);
   }
   absl::Status Delete(std::string_view key) override {
     Note(key);
-    return base_->Delete(key);
+    return base().Delete(key);
   }
-  absl::Status Add(std::string_view key, int64_t delta) override { return base_->Add(key, delta); }
-  bool has_writes() const override { return base_->has_writes(); }
   absl::StatusOr<CommitOutcome> Commit(Durability durability) override {
     if (due_ && schedule_->action != nullptr) std::exchange(schedule_->action, nullptr)();
-    return base_->Commit(durability);
+    return base().Commit(durability);
   }
-  bool conflicted() const override { return base_->conflicted(); }
 
  private:
   void Note(std::string_view key) {
     due_ = due_ || key.substr(0, schedule_->prefix.size()) == schedule_->prefix;
   }
 
-  const std::unique_ptr<Transaction> base_;
   Schedule* const schedule_;
   bool due_ = false;
 };
 
-class ScheduledIndex final : public Index {
+class ScheduledIndex final : public ForwardingIndex {
  public:
-  ScheduledIndex(Index& base, Schedule* schedule) : base_(base), schedule_(schedule) {}
+  ScheduledIndex(Index& base, Schedule* schedule) : ForwardingIndex(base), schedule_(schedule) {}
   std::unique_ptr<Transaction> Begin() override {
-    return std::make_unique<ScheduledTransaction>(base_.Begin(), schedule_);
-  }
-  absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
-    return base_.Get(key);
-  }
-  absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
-    return base_.GetMany(keys);
-  }
-  absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
-    return base_.Scan(range, limit);
-  }
-  absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
-    return base_.FirstOfEach(ranges);
+    return std::make_unique<ScheduledTransaction>(base().Begin(), schedule_);
   }
 
  private:
-  Index& base_;
   Schedule* const schedule_;
 };
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "storage/index/index.h"
+#include "tests/support/forwarding_index.h"
 
 namespace varve {
 
@@ -33,68 +34,59 @@ struct Step {
   }
 };
 
-class SteppedTransaction final : public Transaction {
+class SteppedTransaction final : public ForwardingTransaction {
  public:
   SteppedTransaction(std::unique_ptr<Transaction> base, Step* step)
-      : base_(std::move(base)), step_(step) {}
+      : ForwardingTransaction(std::move(base)), step_(step) {}
 
   absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
-    return step_->Around([&] { return base_->Get(key); });
+    return step_->Around([&] { return base().Get(key); });
   }
   absl::StatusOr<std::optional<std::string>> GetForUpdate(std::string_view key,
                                                           Guard guard) override {
-    return step_->Around([&] { return base_->GetForUpdate(key, guard); });
+    return step_->Around([&] { return base().GetForUpdate(key, guard); });
   }
   absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
-    return step_->Around([&] { return base_->GetMany(keys); });
+    return step_->Around([&] { return base().GetMany(keys); });
   }
   absl::StatusOr<OptionalValues> GetManyForUpdate(absl::Span<const std::string> keys,
                                                   Guard guard) override {
-    return step_->Around([&] { return base_->GetManyForUpdate(keys, guard); });
+    return step_->Around([&] { return base().GetManyForUpdate(keys, guard); });
   }
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
-    return step_->Around([&] { return base_->Scan(range, limit); });
+    return step_->Around([&] { return base().Scan(range, limit); });
   }
   absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
-    return step_->Around([&] { return base_->FirstOfEach(ranges); });
+    return step_->Around([&] { return base().FirstOfEach(ranges); });
   }
-  absl::Status Put(std::string_view key, std::string_view value) override {
-    return base_->Put(key, value);
-  }
-  absl::Status Delete(std::string_view key) override { return base_->Delete(key); }
-  absl::Status Add(std::string_view key, int64_t delta) override { return base_->Add(key, delta); }
-  bool has_writes() const override { return base_->has_writes(); }
   absl::StatusOr<CommitOutcome> Commit(Durability durability) override {
-    return step_->Around([&] { return base_->Commit(durability); });
+    return step_->Around([&] { return base().Commit(durability); });
   }
-  bool conflicted() const override { return base_->conflicted(); }
 
  private:
-  const std::unique_ptr<Transaction> base_;
   Step* const step_;
 };
 
-class SteppedIndex final : public Index {
+class SteppedIndex final : public ForwardingIndex {
  public:
-  SteppedIndex(Index& base, Step* step) : base_(base), step_(step) {}
+  SteppedIndex(Index& base, Step* step) : ForwardingIndex(base), step_(step) {}
   std::unique_ptr<Transaction> Begin() override {
-    return std::make_unique<SteppedTransaction>(base_.Begin(), step_);
+    return std::make_unique<SteppedTransaction>(base().Begin(), step_);
   }
   absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
-    return step_->Around([&] { return base_.Get(key); });
+    return step_->Around([&] { return base().Get(key); });
   }
   absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
-    return step_->Around([&] { return base_.GetMany(keys); });
+    return step_->Around([&] { return base().GetMany(keys); });
   }
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
-    return step_->Around([&] { return base_.Scan(range, limit); });
+    return step_->Around([&] { return base().Scan(range, limit); });
   }
   absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
-    return step_->Around([&] { return base_.FirstOfEach(ranges); });
+    return step_->Around([&] { return base().FirstOfEach(ranges); });
   }
 
  private:
-  Index& base_;
   Step* const step_;
 };
 

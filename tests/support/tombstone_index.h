@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "storage/index/index.h"
+#include "tests/support/forwarding_index.h"
 
 namespace varve {
 
@@ -50,10 +51,10 @@ class TombstoneIndex final : public Index {
   }
 
  private:
-  class Counted final : public Transaction {
+  class Counted final : public ForwardingTransaction {
    public:
     Counted(std::unique_ptr<Transaction> base, TombstoneIndex& index)
-        : base_(std::move(base)), index_(index) {
+        : ForwardingTransaction(std::move(base)), index_(index) {
       index_.most_open_ = std::max(index_.most_open_, ++index_.open_);
     }
     ~Counted() override { --index_.open_; }
@@ -62,44 +63,43 @@ class TombstoneIndex final : public Index {
 
     absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
       index_.CountReads(1);
-      return base_->Get(key);
+      return base().Get(key);
     }
     absl::StatusOr<std::optional<std::string>> GetForUpdate(std::string_view key,
                                                             Guard guard) override {
       index_.CountReads(1);
-      return base_->GetForUpdate(key, guard);
+      return base().GetForUpdate(key, guard);
     }
     absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
       index_.CountReads(keys.size());
-      return base_->GetMany(keys);
+      return base().GetMany(keys);
     }
     absl::StatusOr<OptionalValues> GetManyForUpdate(absl::Span<const std::string> keys,
                                                     Guard guard) override {
       index_.CountReads(keys.size());
-      return base_->GetManyForUpdate(keys, guard);
+      return base().GetManyForUpdate(keys, guard);
     }
     absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
-      return index_.CountScan(range, limit, base_->Scan(range, limit));
+      return index_.CountScan(range, limit, base().Scan(range, limit));
     }
     absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
-      return index_.CountFirst(ranges, base_->FirstOfEach(ranges));
+      return index_.CountFirst(ranges, base().FirstOfEach(ranges));
     }
     absl::Status Put(std::string_view key, std::string_view value) override {
       written_.emplace_back(key, true);
-      return base_->Put(key, value);
+      return base().Put(key, value);
     }
     absl::Status Delete(std::string_view key) override {
       written_.emplace_back(key, false);
-      return base_->Delete(key);
+      return base().Delete(key);
     }
     absl::Status Add(std::string_view key, int64_t delta) override {
       written_.emplace_back(key, true);
-      return base_->Add(key, delta);
+      return base().Add(key, delta);
     }
-    bool has_writes() const override { return base_->has_writes(); }
     absl::StatusOr<CommitOutcome> Commit(Durability durability) override {
       ++index_.round_trips_;
-      absl::StatusOr<CommitOutcome> outcome = base_->Commit(durability);
+      absl::StatusOr<CommitOutcome> outcome = base().Commit(durability);
       if (!outcome.ok() || *outcome != CommitOutcome::kDone) return outcome;
       for (const auto& [key, there] : written_) {
         if (there) {
@@ -110,10 +110,8 @@ class TombstoneIndex final : public Index {
       }
       return outcome;
     }
-    bool conflicted() const override { return base_->conflicted(); }
 
    private:
-    const std::unique_ptr<Transaction> base_;
     TombstoneIndex& index_;
     std::vector<std::pair<std::string, bool>> written_;  // there afterwards
   };

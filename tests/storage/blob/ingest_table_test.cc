@@ -15,7 +15,7 @@
 #include "storage/index/memory_index.h"
 #include "storage/index/rows.h"
 #include "storage/limits.h"
-#include "tests/support/borrowed_index.h"
+#include "tests/support/forwarding_index.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_file_system.h"
 
@@ -39,7 +39,7 @@ class IngestTableTest : public testing::Test {
     options_.file_system = &disk_;
     options_.clock = &clock_;
     options_.open_index = [this](const std::string&) -> absl::StatusOr<std::unique_ptr<Index>> {
-      return std::make_unique<BorrowedIndex>(*index_);
+      return std::make_unique<ForwardingIndex>(*index_);
     };
     auto opened = OpenEngine("/store", options_);
     ASSERT_TRUE(opened.ok()) << opened.status();

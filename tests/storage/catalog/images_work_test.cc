@@ -17,7 +17,7 @@
 #include "storage/index/memory_index.h"
 #include "storage/index/rows.h"
 #include "storage/limits.h"
-#include "tests/support/borrowed_index.h"
+#include "tests/support/forwarding_index.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_file_system.h"
 
@@ -75,7 +75,7 @@ class ImagesWorkTest : public testing::Test {
     options.clock = &clock_;
     options.random = &random_;
     options.open_index = [this](const std::string&) -> absl::StatusOr<std::unique_ptr<Index>> {
-      return std::make_unique<BorrowedIndex>(index_);
+      return std::make_unique<ForwardingIndex>(index_);
     };
     auto opened = OpenEngine("/store", options);
     ASSERT_TRUE(opened.ok()) << opened.status();
