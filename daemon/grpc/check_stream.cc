@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <deque>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include "daemon/grpc/message_stream.h"
 #include "storage/base/mutex.h"
 #include "storage/base/status.h"
 
@@ -72,138 +72,50 @@ void ToMessage(const CheckReport& report, v1::CheckResponse::Report* message) {
 }  // namespace
 
 // What one caller is told. It lives until its call is over and the check has let go of it.
-class CheckStream final : public grpc::ServerWriteReactor<v1::CheckResponse>, public WatchedStream {
+class CheckStream final : public MessageStream<v1::CheckResponse> {
  public:
-  using Message = std::shared_ptr<const v1::CheckResponse>;
-
+  // A caller that has gone does not wait for the check.
   CheckStream(GrpcDoor& door, grpc::CallbackServerContext& context)
-      : door_(door), context_(context), record_(BeginCall(kCheck, context)) {}
+      : MessageStream(door, context, kCheck, WhenCancelled::kEnd) {}
 
   static CheckStream* Start(const std::shared_ptr<CheckStream>& stream, SharedChecks& checks) {
     CheckStream* const started = stream.get();
-    started->self_ = stream;
-    started->door_.watch.Add(started);
+    started->Begin(stream);
     std::shared_ptr<CheckStream> caller = stream;
     const absl::Status joined = checks.Join(caller);
-    if (!joined.ok()) started->End(joined);
+    if (!joined.ok()) started->End(joined, nullptr);
     return started;
-  }
-
-  void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_) {
-    MutexLock lock(mutex_);
-    sending_ = false;
-    queue_.pop_front();
-    if (!ok) Drop();
-    changed_.NotifyAll();
-    SendNext();
-  }
-
-  void OnCancel() override ABSL_LOCKS_EXCLUDED(mutex_) {
-    MutexLock lock(mutex_);
-    cancelled_ = true;
-    changed_.NotifyAll();
-    SendNext();
-  }
-
-  void OnDone() override {
-    door_.watch.Remove(this);
-    self_ = nullptr;
-  }
-
-  void EndIfStalled(std::chrono::steady_clock::time_point now) override
-      ABSL_LOCKS_EXCLUDED(mutex_) {
-    if (ClientStalled(now)) context_.TryCancel();
   }
 
   bool listens() ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(mutex_);
-    return !cancelled_ && !ended_;
+    return !cancelled() && !closed();
   }
 
   // A finding. A client that takes them too slowly is waited for when it is `alone`; otherwise the
   // others are not kept waiting, and its call ends.
   void Tell(const Message& message, bool alone) ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(mutex_);
-    while (alone && queue_.size() >= kMaxQueued && !cancelled_) changed_.Wait(mutex_);
-    if (cancelled_ || ended_) return;
-    if (queue_.size() >= kMaxQueued) {
-      EndOnceSent(absl::ResourceExhaustedError(
-          "the client takes findings too slowly for a check that others wait for; check again"));
-      return;
-    }
-    queue_.push_back(message);
-    SendNext();
+    if (alone) AwaitRoom(kMaxQueued);
+    if (cancelled() || closed()) return;
+    if (queued() < kMaxQueued) return Push(message);
+    Close(absl::ResourceExhaustedError(
+        "the client takes findings too slowly for a check that others wait for; check again"));
   }
 
   // How far the check is: of use only to a client that has taken all before.
   void TellProgress(const Message& message) ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(mutex_);
-    if (cancelled_ || ended_ || worked_ || !queue_.empty()) return;
-    queue_.push_back(message);
-    SendNext();
+    if (!cancelled() && !closed() && queued() == 0) Push(message);
   }
 
   // The end, after what was told; `last`, if it is not null, goes before it.
-  void Close(const absl::Status& status, const Message& last) ABSL_LOCKS_EXCLUDED(mutex_) {
+  void End(const absl::Status& status, const Message& last) ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(mutex_);
-    if (worked_ || ended_) return;
-    if (last != nullptr && !cancelled_) queue_.push_back(last);
-    EndOnceSent(status);
+    if (closed()) return;
+    if (last != nullptr && !cancelled()) Push(last);
+    Close(status);
   }
-
- private:
-  void End(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_) {
-    MutexLock lock(mutex_);
-    EndOnceSent(status);
-  }
-
-  bool ClientStalled(std::chrono::steady_clock::time_point now) ABSL_LOCKS_EXCLUDED(mutex_) {
-    MutexLock lock(mutex_);
-    return sending_ && now - sending_since_ >= door_.stall_timeout;
-  }
-
-  void EndOnceSent(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    worked_ = true;
-    outcome_ = status;
-    SendNext();
-  }
-
-  // One message is with gRPC at a time; after the last one the call ends. A caller that has gone
-  // does not wait for the check.
-  void SendNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (sending_ || ended_) return;
-    if (cancelled_) Drop();
-    if (!queue_.empty()) {
-      sending_ = true;
-      sending_since_ = std::chrono::steady_clock::now();
-      StartWrite(queue_.front().get());
-      return;
-    }
-    if (!worked_ && !cancelled_) return;
-    ended_ = true;
-    const absl::Status status =
-        cancelled_ ? absl::CancelledError("the client went away") : outcome_;
-    Finish(EndCall(record_, status, {}, 0));
-  }
-
-  void Drop() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    cancelled_ = true;
-    queue_.clear();
-  }
-
-  std::shared_ptr<CheckStream> self_;  // until the call is over
-  GrpcDoor& door_;
-  grpc::CallbackServerContext& context_;
-  CallRecord record_;
-  Mutex mutex_;
-  ConditionVariable changed_;
-  std::deque<Message> queue_ ABSL_GUARDED_BY(mutex_);  // its front is being sent
-  bool sending_ ABSL_GUARDED_BY(mutex_) = false;
-  std::chrono::steady_clock::time_point sending_since_ ABSL_GUARDED_BY(mutex_);
-  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
-  bool worked_ ABSL_GUARDED_BY(mutex_) = false;  // nothing is told any more
-  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::Status outcome_ ABSL_GUARDED_BY(mutex_);
 };
 
 namespace {
@@ -229,7 +141,7 @@ class CheckForAll {
       ToMessage(*report, message->mutable_report());
       last = std::move(message);
     }
-    for (const auto& caller : callers_) caller->Close(report.status(), last);
+    for (const auto& caller : callers_) caller->End(report.status(), last);
   }
 
  private:
