@@ -57,11 +57,7 @@ absl::StatusOr<std::vector<RepositoryId>> Catalog::RepositoriesOf(const Digest& 
     ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
                      parts_.index.Scan(PrefixRange(prefix, after), kEdgePageRows));
     for (const KeyValue& edge : edges) {
-      Digest target;
-      EdgeSource source;
-      if (!ParseEdgeKey(edge.key, &target, &source)) {
-        return absl::DataLossError("an edge row of the index is damaged");
-      }
+      ASSIGN_OR_RETURN(const EdgeSource source, EdgeSourceOf(edge.key));
       // The edge outlives the membership while a deletion is under way.
       ASSIGN_OR_RETURN(const bool is_member, IsMember(source.repository, manifest));
       if (is_member) repositories.push_back(source.repository);

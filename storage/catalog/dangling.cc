@@ -42,11 +42,7 @@ template <typename Reads>
 absl::StatusOr<std::optional<Claim>> FirstClaim(Reads& reads, const std::string& prefix) {
   ASSIGN_OR_RETURN(const std::vector<KeyValue> edges, reads.Scan(PrefixRange(prefix), 1));
   if (edges.empty()) return std::nullopt;
-  Digest target;
-  EdgeSource source;
-  if (!ParseEdgeKey(edges[0].key, &target, &source)) {
-    return absl::DataLossError("an edge row of the index is damaged");
-  }
+  ASSIGN_OR_RETURN(const EdgeSource source, EdgeSourceOf(edges[0].key));
   return Claim{source.kind, std::move(source.tag)};
 }
 

@@ -234,11 +234,7 @@ absl::StatusOr<bool> Catalog::UnlistPage(Transaction& txn, const Member& manifes
                      txn.Scan(PrefixRange(prefix, after), kListerPageRows));
     for (const KeyValue& edge : edges) {
       after = edge.key.substr(prefix.size());
-      Digest target;
-      EdgeSource source;
-      if (!ParseEdgeKey(edge.key, &target, &source)) {
-        return absl::DataLossError("an edge row of the index is damaged");
-      }
+      ASSIGN_OR_RETURN(const EdgeSource source, EdgeSourceOf(edge.key));
       ASSIGN_OR_RETURN(const bool index, IsIndexHere(txn, {source.repository, source.manifest}));
       if (!index) continue;
       // The deletion of the index may have taken it since.

@@ -100,11 +100,7 @@ absl::Status Catalog::MatchId(const Digest& candidate, std::vector<IdMatch>* mat
       parts_.index.Scan(PrefixRange(EdgePrefix(candidate, EdgeKind::kReference)), kMaxNamers));
   absl::flat_hash_set<Digest> namers;
   for (const KeyValue& edge : edges) {
-    Digest target;
-    EdgeSource source;
-    if (!ParseEdgeKey(edge.key, &target, &source)) {
-      return absl::DataLossError("an edge row of the index is damaged");
-    }
+    ASSIGN_OR_RETURN(const EdgeSource source, EdgeSourceOf(edge.key));
     if (namers.contains(source.manifest)) continue;
     const absl::StatusOr<ManifestInfo> member = ReadMember(source.repository, source.manifest);
     if (absl::IsNotFound(member.status())) continue;  // being deleted

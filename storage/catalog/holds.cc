@@ -45,11 +45,7 @@ absl::StatusOr<bool> IsListedBy(Transaction& txn, RepositoryId repository, const
     ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
                      txn.Scan(PrefixRange(prefix, after), kEdgePageRows));
     for (const KeyValue& edge : edges) {
-      Digest target;
-      EdgeSource source;
-      if (!ParseEdgeKey(edge.key, &target, &source)) {
-        return absl::DataLossError("an edge row of the index is damaged");
-      }
+      ASSIGN_OR_RETURN(const EdgeSource source, EdgeSourceOf(edge.key));
       // The edge outlives the membership while a deletion is under way.
       ASSIGN_OR_RETURN(const bool listed, IsListedBy(txn, source.repository, manifest));
       if (listed) return true;

@@ -59,11 +59,7 @@ class KeeperVisit {
  private:
   absl::Status OfEdge(std::string_view key) {
     if (ended_) return absl::OkStatus();
-    Digest target;
-    EdgeSource source;
-    if (!ParseEdgeKey(key, &target, &source)) {
-      return absl::DataLossError("an edge row of the index is damaged");
-    }
+    ASSIGN_OR_RETURN(EdgeSource source, EdgeSourceOf(key));
     switch (source.kind) {
       case EdgeKind::kHold:
         return Visit({ImageKeeper::Kind::kHold, {}, std::move(source.tag)});
@@ -83,7 +79,8 @@ class KeeperVisit {
       ASSIGN_OR_RETURN(const bool here, IsListed(referred));
       if (here) return Visit({ImageKeeper::Kind::kSubject, referred, std::move(source.tag)});
     }
-    return Visit({ImageKeeper::Kind::kTag, {source.repository, target}, std::move(source.tag)});
+    return Visit(
+        {ImageKeeper::Kind::kTag, {source.repository, image_.manifest}, std::move(source.tag)});
   }
 
   absl::Status OfMember() {

@@ -106,7 +106,8 @@ absl::Status TransactionLimits::CountWrite(std::string_view key, std::string_vie
 absl::Status Index::Run(const std::function<absl::Status(Transaction&)>& fn, Durability durability,
                         Patience patience) {
   const auto began = std::chrono::steady_clock::now();
-  CommitSlots::Slot slot(slots_);
+  std::optional<CommitSlots::Slot> slot;  // once something is written
+  CommitSlots::Token token;
   for (int attempt = 0; attempt < kMaxTries; ++attempt) {
     if (patience == Patience::kShort && attempt >= kShortTries &&
         std::chrono::steady_clock::now() - began >= kShortPatience) {
@@ -117,8 +118,11 @@ absl::Status Index::Run(const std::function<absl::Status(Transaction&)>& fn, Dur
     const absl::Status status = fn(*transaction);
     if (transaction->conflicted()) continue;
     RETURN_IF_ERROR(status);
-    const CommitSlots::Token token = slot.NewToken();
-    if (transaction->has_writes()) RETURN_IF_ERROR(transaction->Put(token.key, token.value));
+    if (transaction->has_writes()) {
+      if (!slot) slot.emplace(slots_);
+      token = slot->NewToken();
+      RETURN_IF_ERROR(transaction->Put(token.key, token.value));
+    }
     ASSIGN_OR_RETURN(const CommitOutcome outcome, transaction->Commit(durability));
     if (outcome == CommitOutcome::kDone) return absl::OkStatus();
     if (outcome == CommitOutcome::kConflict) continue;

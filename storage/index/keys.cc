@@ -298,6 +298,13 @@ bool ParseEdgeKey(std::string_view key, Digest* target, EdgeSource* source) {
   return false;
 }
 
+absl::StatusOr<EdgeSource> EdgeSourceOf(std::string_view key) {
+  Digest target;
+  EdgeSource source;
+  if (ParseEdgeKey(key, &target, &source)) return source;
+  return absl::DataLossError("an edge row of the index is damaged");
+}
+
 bool ParseCondemnedKey(std::string_view key, int64_t* not_before, Digest* digest) {
   uint64_t time = 0;
   if (!ConsumeTable(&key, kCondemnedTable) || !ConsumeU64(&key, &time)) return false;

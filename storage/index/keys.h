@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/statusor.h"
 #include "storage/digest/digest.h"
 
 namespace varve {
@@ -93,6 +94,9 @@ struct EdgeSource {
   Digest manifest;  // of kReference and kPending
   std::string tag;  // of kTag; of kHold and kLease: their name
 };
+
+// The source of a scanned edge key; DataLoss when that is malformed.
+absl::StatusOr<EdgeSource> EdgeSourceOf(std::string_view key);
 
 // The parts of a scanned key; false when the key is not of that table or is malformed.
 bool ParseBlobKey(std::string_view key, Digest* digest);

@@ -148,11 +148,7 @@ absl::StatusOr<DanglingSearch::Owners> DanglingSearch::OwnersOf(const Digest& bl
     has_edges = has_edges || !edges.empty();
     for (const KeyValue& edge : edges) {
       after = edge.key.substr(prefix.size());
-      Digest target;
-      EdgeSource source;
-      if (!ParseEdgeKey(edge.key, &target, &source)) {
-        return absl::DataLossError("an edge row of the index is damaged");
-      }
+      ASSIGN_OR_RETURN(const EdgeSource source, EdgeSourceOf(edge.key));
       Member image{source.repository, source.manifest};
       if (source.kind == EdgeKind::kMember) {
         image.manifest = blob;
