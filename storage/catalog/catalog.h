@@ -194,8 +194,8 @@ class Catalog final : public CommitObserver {
   struct ResolvedReference {
     Digest digest;
     bool is_child = false;
-    bool visible = false;         // else the edge is pending
-    std::optional<BlobRow> blob;  // that was there; the transaction checks it again
+    bool visible = false;                  // else the edge is pending
+    std::optional<uint64_t> stored_bytes;  // absent: it was not there; the transaction looks again
   };
   // Where config and layers of a manifest may be, besides its repository.
   struct Sources {

@@ -71,14 +71,16 @@ absl::StatusOr<std::vector<Catalog::ResolvedReference>> Catalog::ResolveReferenc
     resolved.push_back({reference.descriptor.digest, is_child, false, std::nullopt});
   }
   ASSIGN_OR_RETURN(const auto blobs, parts_.blobs.FindMany(digests));
-  for (size_t i = 0; i < resolved.size(); ++i) resolved[i].blob = blobs[i];
+  for (size_t i = 0; i < resolved.size(); ++i) {
+    if (blobs[i].has_value()) resolved[i].stored_bytes = blobs[i]->size_bytes;
+  }
   RETURN_IF_ERROR(ResolveVisibility(id, sources, resolved));
   for (size_t i = 0; i < resolved.size(); ++i) {
     const bool is_config = references[i].role == ContentReference::Role::kConfig;
     const bool may_be_absent = parts_.accept_sparse_index || references[i].descriptor.foreign;
     const bool required = is_config || !may_be_absent;
     if (references[i].role == ContentReference::Role::kEntry && !resolved[i].visible &&
-        resolved[i].blob.has_value() && id.has_value()) {
+        resolved[i].stored_bytes.has_value() && id.has_value()) {
       // It may be a manifest of which the index says that it is something else.
       ASSIGN_OR_RETURN(resolved[i].is_child, IsMember(*id, resolved[i].digest));
       resolved[i].visible = resolved[i].is_child;
@@ -89,8 +91,8 @@ absl::StatusOr<std::vector<Catalog::ResolvedReference>> Catalog::ResolveReferenc
     const uint64_t stated = references[i].descriptor.size_bytes;
     // What another repository lists was accepted before.
     if (resolved[i].visible && !sources.repository.has_value() &&
-        resolved[i].blob->size_bytes != stated) {
-      return WrongSize(resolved[i].digest, stated, resolved[i].blob->size_bytes);
+        *resolved[i].stored_bytes != stated) {
+      return WrongSize(resolved[i].digest, stated, *resolved[i].stored_bytes);
     }
   }
   // One order for all transactions, so that two of them never wait for each other in a circle.
@@ -107,7 +109,7 @@ absl::Status Catalog::ResolveVisibility(std::optional<RepositoryId> repository,
   std::vector<ResolvedReference*> blobs;
   std::vector<std::string> members;
   for (ResolvedReference& reference : references) {
-    if (!reference.blob.has_value()) continue;
+    if (!reference.stored_bytes.has_value()) continue;
     if (!reference.is_child) {
       blobs.push_back(&reference);
     } else if (repository.has_value()) {
