@@ -59,6 +59,11 @@ def _large_pulls():
         yield Target(name, "CPU-s/GB", "nginx", False, 1.1)
 
 
+def _first_pulls():
+    for name in ("pull_after_push_1x256m", "pull_after_push_16x16m"):
+        yield Target(name, "MB/s", "distribution", True, 1.1)
+
+
 def _clients_beside_a_prune():
     for kind in ("all", "push", "pull"):
         yield Target("prune_half_clients", f"{kind} p99 beside ÷ idle", None, False, 2)
@@ -76,6 +81,7 @@ TARGETS = (
     Target("push_unique_2000x16k", "op/s", "distribution", True, 10),
     Target("manifest_put_tag", "op/s", "distribution", True, 6),
     *_large_pulls(),
+    *_first_pulls(),
     Target("pull_range", "op/s", "distribution", True, 10),
     Target("manifest_by_tag", "op/s", "distribution", True, 10),
     Target("head_missing", "op/s", "distribution", True, 10),

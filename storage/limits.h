@@ -48,9 +48,13 @@ inline constexpr size_t kMaxPacksOfBlob = 256;
 inline constexpr size_t kMaxManifestBytes = 4 * kMiB;
 // Nesting of JSON values inside a manifest; real ones have 4.
 inline constexpr size_t kMaxJsonDepth = 32;
-// Each distinct reference is one edge row (~110 bytes) in the transaction that makes the manifest
-// visible, with 100 operations left for the rest: 900 x 110 B = 99 kB of the 1 MiB.
-inline constexpr size_t kMaxManifestReferences = 900;
+// Distinct digests that one manifest may name. Artifacts with 1,391 layers exist, and indexes with
+// 901 children; 4 MiB of manifest have room for some 20,000.
+inline constexpr size_t kMaxManifestReferences = 10'000;
+// As many become visible in one transaction; a manifest with more is put in pages of as many. Each
+// is one edge row (~110 bytes), and 100 operations are left for the rest: 900 x 110 B = 99 kB of
+// the 1 MiB.
+inline constexpr size_t kReferencesAtOnce = 900;
 // Tags set by one manifest PUT (?tag=…, repeated).
 inline constexpr size_t kMaxTagsPerPut = 10;
 
@@ -70,8 +74,8 @@ inline constexpr size_t kMaxKeepLast = 10'000;
 // What one page of images may cost: an index read, or 64 KiB of a manifest or config, is one. An
 // image costs about 6, so a page of kMaxPageRows images needs 6,000.
 inline constexpr size_t kMaxListingReads = 10'000;
-// The same for one image: an index with 900 children costs about 2,000.
-inline constexpr size_t kMaxImageReads = 4'000;
+// The same for one image: an index with 10,000 children costs about 22,000.
+inline constexpr size_t kMaxImageReads = 24'000;
 // Indexes within indexes that are followed; real ones have one level.
 inline constexpr size_t kMaxIndexDepth = 4;
 // Names of one image that an answer lists.
@@ -104,13 +108,16 @@ inline constexpr size_t kMaxIngestIdBytes = 128;
 // The synced offset of a large upload trails the received one by at most this.
 inline constexpr uint64_t kIngestCheckpointBytes = 256 * kMiB;
 
-// From this size on an upload is hashed and written by a pipeline, past the page cache; four of
-// five layers are smaller. A pipeline has 3 pieces: one is filled, one hashed, one written. 16
-// pipelines x 3 x 1 MiB = 48 MiB; further large uploads go without.
+// From this size on an upload is hashed and written by a pipeline; four of five layers are smaller.
+// A pipeline has 3 pieces: one is filled, one hashed, one written. 16 pipelines x 3 x 1 MiB =
+// 48 MiB; further large uploads go without.
 inline constexpr uint64_t kLargeBlobBytes = 8 * kMiB;
 inline constexpr size_t kWritePieceBytes = kMiB;
 inline constexpr size_t kWritePipelinePieces = 3;
 inline constexpr size_t kMaxWritePipelines = 16;
+// What pipelines may leave in the page cache, at most 1 GiB a minute; the rest goes past it.
+inline constexpr uint64_t kMaxPageCacheBytes = kGiB;
+inline constexpr int64_t kPageCacheRefillNanos = 60ll * 1'000'000'000;
 
 // No blob may be larger: 8 TiB, above what ext4 and S3 packs can take, far below integer trouble.
 inline constexpr uint64_t kMaxBlobBytes = 8 * 1024 * kGiB;
@@ -196,8 +203,8 @@ inline constexpr size_t kMaxLeaseOwnerBytes = 255;
 // Labels of one lease: 64 x 512 B = 32 kB, within kMaxIndexValueBytes.
 inline constexpr size_t kMaxLeaseLabels = 64;
 inline constexpr size_t kMaxLeaseLabelBytes = 512;
-// Content of one lease: two rows of ~150 B each; an image has some dozen blobs, an index of 900
-// images about 10,000.
+// Content of one lease: two rows of ~150 B each; an image has some dozen blobs, an index of
+// 10,000 images about as many as this.
 inline constexpr size_t kMaxLeaseContents = 100'000;
 // Digests attached by one call, as those of FindMissing.
 inline constexpr size_t kMaxAttachedDigests = 10'000;

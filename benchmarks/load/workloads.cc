@@ -20,6 +20,8 @@ struct Shape {
 constexpr Shape kOneLarge{1, 512 * kMiB, 1};
 constexpr Shape kEightMiddling{8, 64 * kMiB, 4};
 constexpr Shape kManySmall{2000, 16 * 1024, 8};
+constexpr Shape kOneLayer{1, 256 * kMiB, 1};
+constexpr Shape kLayersOfAnImage{16, 16 * kMiB, 4};
 
 using Measurements = absl::StatusOr<std::vector<Measurement>>;
 
@@ -74,6 +76,27 @@ Measurements PushAndPull(const Target& target, const std::string& shape_name, co
   const size_t pulls = shape.blobs == 1 ? 4 : shape.blobs * 2;
   ASSIGN_OR_RETURN(results.emplace_back(), Measure(StrCat("pull_hot_", shape_name), target.server,
                                                    shape.connections, pulls, pull));
+  return results;
+}
+
+// What was pushed a moment ago is pulled for the first time, as when a build is deployed at once.
+absl::StatusOr<Measurement> PullAfterPush(const Target& target, const std::string& shape_name,
+                                          const Shape& shape) {
+  const std::vector<Blob> blobs = MakeBlobs(target, shape);
+  RETURN_IF_ERROR(PushAll(target, "push", shape, blobs).status());
+  const auto registries = Connect(target, shape.connections, "bench/blobs");
+  return Measure(StrCat("pull_after_push_", shape_name), target.server, shape.connections,
+                 blobs.size(), [&](int connection, size_t i) {
+                   return registries[static_cast<size_t>(connection)]->PullBlob(blobs[i].digest);
+                 });
+}
+
+Measurements PullsAfterPush(const Target& target) {
+  std::vector<Measurement> results;
+  ASSIGN_OR_RETURN(results.emplace_back(), PullAfterPush(target, "1x256m", kOneLayer));
+  Target other = target;
+  other.seed = ~target.seed;  // none of the same bytes
+  ASSIGN_OR_RETURN(results.emplace_back(), PullAfterPush(other, "16x16m", kLayersOfAnImage));
   return results;
 }
 
@@ -213,6 +236,10 @@ const std::vector<Workload>& Workloads() {
        {"push_unique_2000x16k", "pull_hot_2000x16k"},
        Kind::kStatic,
        [](const Target& t) { return PushAndPull(t, "2000x16k", kManySmall); }},
+      {"pull_after_push",
+       {"pull_after_push_1x256m", "pull_after_push_16x16m"},
+       Kind::kBlobs,
+       PullsAfterPush},
       {"push_same", {"push_same"}, Kind::kRegistry, PushSame},
       {"push_resume", {"push_resume"}, Kind::kRegistry, PushResume},
       {"pull_range", {"pull_range"}, Kind::kStatic, PullRange},

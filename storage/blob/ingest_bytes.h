@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "storage/blob/blob_files.h"
+#include "storage/blob/page_cache_budget.h"
 #include "storage/blob/space.h"
 #include "storage/blob/unnamed_files.h"
 #include "storage/blob/write_pipeline.h"
@@ -28,6 +29,7 @@ class IngestBytes {
     Space& space;
     std::atomic<size_t>& buffered_bytes;  // of all uploads; bounded by kMaxBufferedIngestBytes
     std::atomic<size_t>& pipelines;       // of all uploads; bounded by kMaxWritePipelines
+    PageCacheBudget& page_cache;          // of all pipelines
     uint64_t large_blob_bytes = kLargeBlobBytes;
   };
 

@@ -122,8 +122,8 @@ class IngestTable {
   using UploadPtr = std::shared_ptr<Upload>;
 
   IngestBytes::Parts BytesParts() {
-    return {parts_.files,    parts_.unnamed, parts_.space,
-            buffered_bytes_, pipelines_,     parts_.large_blob_bytes};
+    return {parts_.files, parts_.unnamed, parts_.space,           buffered_bytes_,
+            pipelines_,   page_cache_,    parts_.large_blob_bytes};
   }
   // Tells Usage where the holder's bytes are.
   static void NoteReceived(Upload& upload) {
@@ -153,6 +153,7 @@ class IngestTable {
   const Parts parts_;
   std::atomic<size_t> buffered_bytes_{0};
   std::atomic<size_t> pipelines_{0};
+  PageCacheBudget page_cache_{parts_.clock, PageCacheBudget::DefaultCapacity()};
   Mutex mutex_;
   ConditionVariable let_go_;
   size_t waiting_ ABSL_GUARDED_BY(mutex_) = 0;  // for let_go_

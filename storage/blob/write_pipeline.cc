@@ -12,23 +12,23 @@ namespace {
 // What every disk takes for direct writes; logical blocks have 512 or 4,096 bytes.
 constexpr size_t kBlockBytes = 4096;
 static_assert(kWritePieceBytes % kBlockBytes == 0);
-// Where the file system has no direct writes, write-back starts in steps of this size.
+// Write-back of what goes through the page cache starts in steps of this size.
 constexpr uint64_t kWritebackBytes = 8 * kMiB;
 
 }  // namespace
 
 std::unique_ptr<WritePipeline> WritePipeline::Start(WritableFile& file, Hasher& hasher,
-                                                    std::atomic<size_t>& running) {
-  std::unique_ptr<WritePipeline> pipeline(new WritePipeline(file, hasher, running));
+                                                    std::atomic<size_t>& running,
+                                                    PageCacheBudget& page_cache) {
+  std::unique_ptr<WritePipeline> pipeline(new WritePipeline(file, hasher, running, page_cache));
   const bool started = running.load(std::memory_order_relaxed) <= kMaxWritePipelines &&
                        pipeline->Allocate() && pipeline->StartThreads();
-  if (!started) return nullptr;
-  file.BypassPageCache();
-  return pipeline;
+  return started ? std::move(pipeline) : nullptr;
 }
 
-WritePipeline::WritePipeline(WritableFile& file, Hasher& hasher, std::atomic<size_t>& running)
-    : file_(file), hasher_(hasher), running_(running) {
+WritePipeline::WritePipeline(WritableFile& file, Hasher& hasher, std::atomic<size_t>& running,
+                             PageCacheBudget& page_cache)
+    : file_(file), hasher_(hasher), running_(running), page_cache_(page_cache) {
   running_.fetch_add(1, std::memory_order_relaxed);
   writeback_bytes_ = hasher.bytes_hashed();
   BeginPiece(hasher.bytes_hashed());
@@ -92,6 +92,10 @@ absl::Status WritePipeline::Hash(Piece& piece) {
 
 absl::Status WritePipeline::Write(Piece& piece) {
   if (piece.written == piece.end) return absl::OkStatus();
+  if (!bypasses_page_cache_ && !page_cache_.Take(piece.end - piece.written)) {
+    bypasses_page_cache_ = true;
+    file_.BypassPageCache();
+  }
   // Of the block in which an earlier Drain ended, that part is written again, the same bytes: only
   // whole blocks go past the page cache.
   const size_t from = std::max(piece.begin, piece.written - piece.written % kBlockBytes);

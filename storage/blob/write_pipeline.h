@@ -1,8 +1,8 @@
 // Hashes and writes the bytes of one large upload on two threads of its own, while the caller
 // receives the next ones: a push is then as fast as the slowest of network, hash and disk, not as
-// their sum. Pieces lie on a grid in the file, in memory that is aligned as the disk wants it, and
-// go past the page cache: copying them there would cost more than hashing them, and a push of some
-// gigabytes would throw out what the machine had cached.
+// their sum. Pieces lie on a grid in the file, in memory that is aligned as the disk wants it. They
+// are left in the page cache, where the pull after the push finds them, as long as PageCacheBudget
+// allows it; from then on they go past it.
 //
 // Belongs to the holder of the upload; its functions are for one thread at a time. The threads end
 // with it.
@@ -20,6 +20,7 @@
 #include "absl/status/status.h"
 #include "storage/base/file_system.h"
 #include "storage/base/mutex.h"
+#include "storage/blob/page_cache_budget.h"
 #include "storage/digest/hasher.h"
 #include "storage/limits.h"
 
@@ -28,11 +29,12 @@ namespace varve {
 class WritePipeline {
  public:
   // Goes on at offset hasher.bytes_hashed() of `file`. Between the first Append and the end of
-  // Drain, `file` and `hasher` belong to the pipeline; both must outlive it. nullptr when
+  // Drain, `file` and `hasher` belong to the pipeline; all arguments must outlive it. nullptr when
   // kMaxWritePipelines are running (counted in `running`) or the machine has no memory or thread to
   // give: the caller then hashes and writes by itself.
   static std::unique_ptr<WritePipeline> Start(WritableFile& file, Hasher& hasher,
-                                              std::atomic<size_t>& running);
+                                              std::atomic<size_t>& running,
+                                              PageCacheBudget& page_cache);
   ~WritePipeline();  // drops what is not yet written
   WritePipeline(const WritePipeline&) = delete;
   WritePipeline& operator=(const WritePipeline&) = delete;
@@ -64,7 +66,8 @@ class WritePipeline {
     std::thread thread;
   };
 
-  WritePipeline(WritableFile& file, Hasher& hasher, std::atomic<size_t>& running);
+  WritePipeline(WritableFile& file, Hasher& hasher, std::atomic<size_t>& running,
+                PageCacheBudget& page_cache);
   bool Allocate();
   bool StartThreads();
   Piece* Next(const Stage& stage);  // nullptr at the end
@@ -80,7 +83,9 @@ class WritePipeline {
   WritableFile& file_;
   Hasher& hasher_;
   std::atomic<size_t>& running_;
-  uint64_t writeback_bytes_ = 0;  // handed to the disk so far; of the writing stage
+  PageCacheBudget& page_cache_;
+  bool bypasses_page_cache_ = false;  // of the writing stage
+  uint64_t writeback_bytes_ = 0;      // handed to the disk so far; of the writing stage
   std::array<Piece, kWritePipelinePieces> pieces_;
 
   // A piece belongs to the caller while its number is filled_, and to the stages below that.

@@ -18,7 +18,9 @@ class IngestBytesTest : public testing::Test {
     ASSERT_TRUE(disk_.SyncDirectory("/").ok());
   }
 
-  IngestBytes::Parts Parts() { return {files_, unnamed_, space_, buffered_, pipelines_}; }
+  IngestBytes::Parts Parts() {
+    return {files_, unnamed_, space_, buffered_, pipelines_, page_cache_};
+  }
   std::unique_ptr<IngestBytes> New() {
     return std::make_unique<IngestBytes>(Parts(), DigestAlgorithm::kSha256);
   }
@@ -37,6 +39,7 @@ class IngestBytesTest : public testing::Test {
   Space space_{disk_, "/", {/*max_bytes=*/64 << 20, 0}, 0};
   std::atomic<size_t> buffered_ = 0;
   std::atomic<size_t> pipelines_ = 0;
+  PageCacheBudget page_cache_{SystemClock(), 0};
 };
 
 TEST_F(IngestBytesTest, SmallOnesStayInMemory) {
@@ -91,7 +94,8 @@ TEST_F(IngestBytesTest, RefusesWhatTheStoreMayNotHold) {
 
 TEST_F(IngestBytesTest, TheLastStepMayBeSmallerThanAStep) {
   Space small(disk_, "/", {/*max_bytes=*/200'000, 0}, 0);
-  IngestBytes bytes({files_, unnamed_, small, buffered_, pipelines_}, DigestAlgorithm::kSha256);
+  IngestBytes bytes({files_, unnamed_, small, buffered_, pipelines_, page_cache_},
+                    DigestAlgorithm::kSha256);
   EXPECT_TRUE(bytes.Append(std::string(200'000, 'x')).ok());
   EXPECT_EQ(bytes.Append("x").code(), Code::kResourceExhausted);
 }

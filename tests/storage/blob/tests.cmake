@@ -8,6 +8,7 @@ varve_test(storage_blob_tests LABEL unit
     blob/idle_uploads_test.cc
     blob/ingest_bytes_test.cc
     blob/ingest_table_test.cc
+    blob/page_cache_budget_test.cc
     blob/removals_test.cc
     blob/reserve_file_test.cc
     blob/space_test.cc
