@@ -179,6 +179,7 @@ absl::StatusOr<DiskUsage> GrpcClient::MeasureDiskUsage() {
   usage.uploads = FromMessage(response.uploads());
   usage.orphans = FromMessage(response.orphans());
   usage.index_disk_bytes = response.index_disk_bytes();
+  usage.reserve_disk_bytes = response.reserve_disk_bytes();
   return usage;
 }
 

@@ -84,6 +84,7 @@ std::string UsageJson(const DiskUsage& usage) {
       .AddJson("uploads", PartJson(usage.uploads))
       .AddJson("orphans", PartJson(usage.orphans))
       .Add("index_disk_bytes", usage.index_disk_bytes)
+      .Add("reserve_disk_bytes", usage.reserve_disk_bytes)
       .Line();
 }
 
@@ -111,6 +112,9 @@ std::string UsageTable(const DiskUsage& usage) {
       {"Blobs (index)", StrCat(usage.inlined.count), "-", HumanSize(usage.index_disk_bytes), "-"},
       {"Uploads", StrCat(usage.uploads.count), StrCat(usage.uploads.count),
        HumanSize(usage.uploads.disk_bytes), "-"}};
+  if (usage.reserve_disk_bytes > 0) {
+    rows.push_back({"Reserve", "-", "-", HumanSize(usage.reserve_disk_bytes), "-"});
+  }
   // Only after damage of the index.
   if (usage.orphans.count > 0) {
     rows.push_back({"Orphans", StrCat(usage.orphans.count), "-",
@@ -134,6 +138,9 @@ std::string DetailedUsageTable(const DiskUsage& usage) {
       PartRow("Unreferenced blobs", usage.unreferenced),
       PartRow("Uploads", usage.uploads),
       {"Index", "-", "-", HumanSize(usage.index_disk_bytes)}};
+  if (usage.reserve_disk_bytes > 0) {
+    rows.push_back({"Reserve", "-", "-", HumanSize(usage.reserve_disk_bytes)});
+  }
   if (usage.orphans.count > 0) rows.push_back(PartRow("Orphans", usage.orphans));
   return StrCat(Counted(usage.repositories, "repository, ", "repositories, "),
                 Counted(usage.tags, "tag\n\n", "tags\n\n"), table.Format(rows));
@@ -152,7 +159,10 @@ std::string UsageSummary(const DiskUsage& usage, int64_t promise_nanos) {
       promise_nanos == 0
           ? "\n"
           : StrCat(" Both leave for later what was pushed, pulled or asked for less than ",
-                   SpanText(promise_nanos), " ago (`--now` does not).\n"));
+                   SpanText(promise_nanos), " ago (`--now` does not).\n"),
+      usage.reserve_disk_bytes == 0
+          ? ""
+          : "The reserve is set aside, so that deletions work on a full disk.\n");
 }
 
 absl::Status ShowUsage(Session& session, const UsageArguments& arguments) {

@@ -99,6 +99,7 @@ absl::Status MeasureDiskUsage(Store& store, v1::DiskUsageResponse* response) {
   FillPart(usage.uploads, response->mutable_uploads());
   FillPart(usage.orphans, response->mutable_orphans());
   response->set_index_disk_bytes(usage.index_disk_bytes);
+  response->set_reserve_disk_bytes(usage.reserve_disk_bytes);
   return absl::OkStatus();
 }
 

@@ -17,6 +17,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -116,12 +117,27 @@ TEST_F(CliSystemTest, DiskUsageInDetailAndAsJson) {
                   MatchesRegex("Index +- +- +[0-9.]+[kM]?B"), "",
                   StartsWith("`varve image prune` would remove 0 images")));
   const std::string part = "\\{\"count\":[0-9]+,\"logical_bytes\":[0-9]+,\"disk_bytes\":[0-9]+\\}";
-  EXPECT_THAT(
-      OutputOf({"system", "df", "--json"}),
-      ElementsAre(MatchesRegex(
-          "\\{\"repositories\":1,\"tags\":2,\"tagged\":" + part + ",\"dangling\":" + part +
-          ",\"loose\":" + part + ",\"inlined\":" + part + ",\"unreferenced\":" + part +
-          ",\"uploads\":" + part + ",\"orphans\":" + part + ",\"index_disk_bytes\":[0-9]+\\}")));
+  EXPECT_THAT(OutputOf({"system", "df", "--json"}),
+              ElementsAre(MatchesRegex(
+                  "\\{\"repositories\":1,\"tags\":2,\"tagged\":" + part + ",\"dangling\":" + part +
+                  ",\"loose\":" + part + ",\"inlined\":" + part + ",\"unreferenced\":" + part +
+                  ",\"uploads\":" + part + ",\"orphans\":" + part +
+                  ",\"index_disk_bytes\":[0-9]+,\"reserve_disk_bytes\":0\\}")));
+}
+
+TEST_F(CliSystemTest, DiskUsageCountsTheReserveAndSaysWhatItIs) {
+  StopDaemon();
+  EngineOptions options;
+  options.reserve_bytes = kMinReserveBytes;
+  ASSERT_NO_FATAL_FAILURE(StartDaemon(options));
+  const std::vector<std::string> lines = OutputOf({"system", "df"});
+  ASSERT_THAT(lines, SizeIs(9));
+  EXPECT_THAT(lines[5], MatchesRegex("Reserve +- +- +1[0-9.]+MB +-"));
+  EXPECT_EQ(lines[8], "The reserve is set aside, so that deletions work on a full disk.");
+  EXPECT_THAT(OutputOf({"system", "df", "-v"}),
+              Contains(MatchesRegex("Reserve +- +- +1[0-9.]+MB")));
+  EXPECT_THAT(OutputOf({"system", "df", "--json"}),
+              ElementsAre(HasSubstr("\"reserve_disk_bytes\":100")));
 }
 
 TEST_F(CliSystemTest, EventsThatAreKept) {
