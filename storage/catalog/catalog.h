@@ -213,14 +213,33 @@ class Catalog final : public CommitObserver {
                                  std::vector<ResolvedReference>& references);
   absl::Status ShowBlobs(RepositoryId repository, std::vector<ResolvedReference*>& references);
   // Guards what the references name; OutOfRange when that is not what was resolved any more.
+  // One on its way: what its transactions write.
+  struct Put {
+    std::string_view repository;
+    RepositoryId id = 0;
+    Digest digest;
+    const PutManifestRequest& request;
+    MemberRow member;
+    std::vector<ResolvedReference> references;  // ordered by digest
+  };
+  // Both: OutOfRange when what was resolved is not so any more.
+  absl::Status PutAtOnce(const Put& put);
+  absl::Status PutInPages(const Put& put) ABSL_LOCKS_EXCLUDED(paged_put_mutex_);
+  // Commits the bytes of the manifest, and `also` in the same transaction.
+  absl::Status CommitBytes(const Put& put, const std::function<absl::Status(Transaction&)>& also);
+  // Guards what the references name; OutOfRange when that is not what was resolved any more.
   absl::Status CheckReferences(Transaction& txn, RepositoryId repository,
-                               const std::vector<ResolvedReference>& references);
-  absl::Status WriteManifest(Transaction& txn, RepositoryId repository, const Digest& digest,
-                             const MemberRow& member,
-                             const std::vector<ResolvedReference>& references,
-                             const std::vector<std::string>& tags);
+                               absl::Span<const ResolvedReference> references);
+  absl::Status WriteEdges(Transaction& txn, const Put& put,
+                          absl::Span<const ResolvedReference> references);
+  // Makes it visible, with its tags; its edges are written, and its bytes committed.
+  absl::Status ShowManifest(Transaction& txn, const Put& put);
   absl::Status SetTag(Transaction& txn, RepositoryId repository, std::string_view tag,
                       const Digest& digest);
+
+  // put_in_pages.cc
+  absl::Status GuardNote(Transaction& txn, const Put& put, const std::string& note);
+  absl::Status CheckChildren(Transaction& txn, const Put& put);
 
   // tag_from.cc
   struct Copying;  // of one image to another repository
@@ -250,6 +269,8 @@ class Catalog final : public CommitObserver {
   using MayGo = std::function<absl::StatusOr<bool>(Transaction&, const MemberRow&)>;
   absl::StatusOr<Deletion> DeleteManifestIf(RepositoryId repository, const Digest& digest,
                                             const MayGo& may_go);
+  absl::Status TakeOverUnlinking(RepositoryId repository, const Digest& manifest,
+                                 const std::string& note);
   absl::Status Unlink(RepositoryId repository, const Digest& manifest, const std::string& note);
   // Edges of a manifest that has gone, from indexes of its repository that list it, become pending:
   // they live again when it is pushed again. A page at a time; true when none is left.
@@ -294,6 +315,8 @@ class Catalog final : public CommitObserver {
   DueQueue link_expiries_;
 
   const int64_t started_nanos_;  // monotonic
+  // Two puts of one manifest in pages would each undo what the other has noted.
+  Mutex paged_put_mutex_;
   Mutex empty_mutex_;
   // Repositories to look at, and when (monotonic): those that were found empty some time after.
   absl::flat_hash_map<RepositoryId, int64_t> maybe_empty_ ABSL_GUARDED_BY(empty_mutex_);

@@ -72,9 +72,15 @@ absl::StatusOr<std::string> KeptBy(Transaction& txn, const Member& index) {
 // Whether an index of the repository is there; an image that names the manifest among its blobs
 // needs no more than its bytes.
 absl::StatusOr<bool> IsIndexHere(Transaction& txn, const Member& lister) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> value,
-                   txn.Get(MemberKey(lister.repository, lister.manifest)));
-  if (!value.has_value()) return false;  // its deletion is under way
+  const std::string key = MemberKey(lister.repository, lister.manifest);
+  ASSIGN_OR_RETURN(std::optional<std::string> value, txn.Get(key));
+  if (!value.has_value()) {
+    // A put in pages may be about to end, and guards this row then.
+    const std::string unlinking = UnlinkingKey(lister.repository, lister.manifest);
+    RETURN_IF_ERROR(txn.GetForUpdate(unlinking, Guard::kShared).status());
+    ASSIGN_OR_RETURN(value, txn.Get(key));
+  }
+  if (!value.has_value()) return false;  // its deletion is under way, or its put
   ASSIGN_OR_RETURN(const MemberRow row, MemberRow::Decode(*value));
   return IsIndexType(row.media_type);
 }
@@ -134,8 +140,7 @@ absl::StatusOr<Catalog::Deletion> Catalog::DeleteManifestIf(RepositoryId reposit
                                                             const MayGo& may_go) {
   // Tells this deletion from a later one of the same manifest, pushed again in between.
   ASSIGN_OR_RETURN(const uint64_t number, parts_.ids.Next());
-  const std::string own_note = EncodeNumber(number);
-  std::string note;
+  const std::string note = EncodeNumber(number);
   std::vector<std::string> untagged;
   Deletion outcome = Deletion::kAbsent;
   const TagVersions::Change change(tag_versions_, repository);
@@ -147,13 +152,14 @@ absl::StatusOr<Catalog::Deletion> Catalog::DeleteManifestIf(RepositoryId reposit
         const std::string key = MemberKey(repository, digest);
         ASSIGN_OR_RETURN(const std::optional<std::string> value, txn.Get(key));
         if (!value.has_value()) {
-          // An earlier deletion was interrupted and left its note: go on with that one.
+          // An earlier deletion was interrupted and left its note, or a put in pages has: this goes
+          // on with that one, by a note of its own.
           ASSIGN_OR_RETURN(const std::optional<std::string> noted,
                            txn.GetForUpdate(UnlinkingKey(repository, digest), Guard::kExclusive));
           if (!noted.has_value()) return absl::OkStatus();
-          note = *noted;
+          untagged.clear();
           outcome = Deletion::kDeleted;
-          return absl::OkStatus();
+          return txn.Put(UnlinkingKey(repository, digest), note);
         }
         ASSIGN_OR_RETURN(const MemberRow member, MemberRow::Decode(*value));
         ASSIGN_OR_RETURN(const bool goes, may_go(txn, member));
@@ -166,12 +172,10 @@ absl::StatusOr<Catalog::Deletion> Catalog::DeleteManifestIf(RepositoryId reposit
         }
         untagged.clear();
         RETURN_IF_ERROR(RemoveTags(txn, repository, digest, &untagged).status());
-        note = own_note;
         return txn.Put(UnlinkingKey(repository, digest), note);
       },
       Durability::kSynced, Patience::kShort));
   if (outcome != Deletion::kDeleted) return outcome;
-  if (note != own_note) untagged.clear();
   TellDeleted(repository, digest, untagged);
   RETURN_IF_ERROR(Unlink(repository, digest, note));
   return outcome;
@@ -314,6 +318,22 @@ absl::StatusOr<bool> Catalog::UnlinkPage(RepositoryId repository, const Digest& 
   return done;
 }
 
+// By a note of its own, which stops whoever wrote the old one: a put in pages writes no more edges.
+absl::Status Catalog::TakeOverUnlinking(RepositoryId repository, const Digest& manifest,
+                                        const std::string& note) {
+  ASSIGN_OR_RETURN(const uint64_t number, parts_.ids.Next());
+  const std::string own_note = EncodeNumber(number);
+  RETURN_IF_ERROR(parts_.index.Run(
+      [&](Transaction& txn) -> absl::Status {
+        const std::string key = UnlinkingKey(repository, manifest);
+        ASSIGN_OR_RETURN(const std::optional<std::string> noted,
+                         txn.GetForUpdate(key, Guard::kExclusive));
+        return noted == note ? txn.Put(key, own_note) : absl::OkStatus();
+      },
+      Durability::kBuffered));
+  return Unlink(repository, manifest, own_note);
+}
+
 absl::Status Catalog::FinishUnlinking() {
   absl::Status first_error;
   KeyRange range = PrefixRange(UnlinkingPrefix());
@@ -324,7 +344,7 @@ absl::Status Catalog::FinishUnlinking() {
     Digest manifest;
     absl::Status status = absl::DataLossError("an unlinking row of the index is damaged");
     if (ParseUnlinkingKey(notes[0].key, &repository, &manifest)) {
-      status = Unlink(repository, manifest, notes[0].value);
+      status = TakeOverUnlinking(repository, manifest, notes[0].value);
     }
     // One that cannot be finished must not be in the way of the others.
     first_error.Update(status);

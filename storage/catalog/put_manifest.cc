@@ -1,5 +1,5 @@
 // The way of a manifest: parsed, its references checked, then manifest, edges, membership and tags
-// made visible in one transaction.
+// made visible in one transaction; put_in_pages.cc has those that need several.
 #include <algorithm>
 #include <utility>
 
@@ -20,9 +20,8 @@ constexpr int kMaxPutAttempts = 8;
 // Pending edges made live, two rows each, beside 900 references, 10 tags of three rows and the rows
 // of the manifest itself. Indexes past them keep their child as pending.
 constexpr size_t kPendingRows = 25;
-static_assert(2 * kPendingRows + kMaxManifestReferences + 3 * kMaxTagsPerPut + 15 <=
-              kMaxRunOperations);
-static_assert(kMaxManifestReferences <= kMaxBatchReads);
+static_assert(2 * kPendingRows + kReferencesAtOnce + 3 * kMaxTagsPerPut + 15 <= kMaxRunOperations);
+static_assert(kReferencesAtOnce <= kMaxBatchReads);
 
 absl::Status MissingReference(const Digest& digest, bool is_child) {
   absl::Status status = absl::FailedPreconditionError(
@@ -176,45 +175,50 @@ absl::StatusOr<ManifestInfo> Catalog::PutManifestFrom(std::string_view repositor
                                              digest.ToString(), ", not ",
                                              request.expected->ToString()));
   }
-  const MemberRow member = DescribeMember(manifest, request.bytes.size(), parts_.clock.WallNanos());
-
-  ASSIGN_OR_RETURN(std::vector<ResolvedReference> references,
-                   ResolveReferences(repository, manifest, sources));
+  Put put{repository,
+          0,
+          digest,
+          request,
+          DescribeMember(manifest, request.bytes.size(), parts_.clock.WallNanos()),
+          {}};
+  ASSIGN_OR_RETURN(put.references, ResolveReferences(repository, manifest, sources));
   RETURN_IF_ERROR(BeforeCommit(repository, digest));
-  ASSIGN_OR_RETURN(RepositoryId id, FindOrMakeRepository(repository));
-  ASSIGN_OR_RETURN(const BlobStore::NewBlob blob, parts_.blobs.Stage(digest, request.bytes));
-  absl::Status status;
   for (int attempt = 0; attempt < kMaxPutAttempts; ++attempt) {
-    const TagVersions::Change change(tag_versions_, id);
-    const auto write = [&](Transaction& txn) -> absl::Status {
-      ASSIGN_OR_RETURN(const RepositoryId guarded, GuardRepository(txn, repository));
-      if (guarded != id) return absl::OutOfRangeError("the repository was made anew");
-      return WriteManifest(txn, id, digest, member, references, request.tags);
-    };
-    status = parts_.blobs.Commit(blob, write).status();
-    if (!absl::IsOutOfRange(status)) break;
-    const absl::StatusOr<RepositoryId> id_now = FindOrMakeRepository(repository);
-    status = id_now.status();
-    if (!status.ok()) break;
-    id = *id_now;
-    absl::StatusOr<std::vector<ResolvedReference>> again =
-        ResolveReferences(repository, manifest, sources);
-    status = again.status();
-    if (!status.ok()) break;
-    references = *std::move(again);
+    if (attempt > 0) {
+      ASSIGN_OR_RETURN(put.references, ResolveReferences(repository, manifest, sources));
+    }
+    ASSIGN_OR_RETURN(put.id, FindOrMakeRepository(repository));
+    const TagVersions::Change change(tag_versions_, put.id);
+    const absl::Status status =
+        put.references.size() <= kReferencesAtOnce ? PutAtOnce(put) : PutInPages(put);
+    if (absl::IsOutOfRange(status)) continue;
+    RETURN_IF_ERROR(status);
+    const MemberRow& member = put.member;
+    return ManifestInfo{
+        digest,        member.media_type, member.artifact_type, member.subject,
+        member.config, member.size_bytes, member.content_bytes, member.pushed_nanos};
   }
-  if (!status.ok()) {
-    if (blob.file != 0) parts_.blobs.Discard(blob.file);
-    return absl::IsOutOfRange(status)
-               ? absl::UnavailableError("what the manifest names keeps changing; try again")
-               : status;
-  }
-  return ManifestInfo{digest,        member.media_type, member.artifact_type, member.subject,
-                      member.config, member.size_bytes, member.content_bytes, member.pushed_nanos};
+  return absl::UnavailableError("what the manifest names keeps changing; try again");
+}
+
+absl::Status Catalog::PutAtOnce(const Put& put) {
+  return CommitBytes(put, [&](Transaction& txn) -> absl::Status {
+    RETURN_IF_ERROR(WriteEdges(txn, put, put.references));
+    return ShowManifest(txn, put);
+  });
+}
+
+absl::Status Catalog::CommitBytes(const Put& put,
+                                  const std::function<absl::Status(Transaction&)>& also) {
+  ASSIGN_OR_RETURN(const BlobStore::NewBlob blob,
+                   parts_.blobs.Stage(put.digest, put.request.bytes));
+  const absl::Status status = parts_.blobs.Commit(blob, also).status();
+  if (!status.ok() && blob.file != 0) parts_.blobs.Discard(blob.file);
+  return status;
 }
 
 absl::Status Catalog::CheckReferences(Transaction& txn, RepositoryId repository,
-                                      const std::vector<ResolvedReference>& references) {
+                                      absl::Span<const ResolvedReference> references) {
   std::vector<std::string> blobs;
   std::vector<std::string> members;
   for (const ResolvedReference& reference : references) {
@@ -241,28 +245,34 @@ absl::Status Catalog::CheckReferences(Transaction& txn, RepositoryId repository,
                    : absl::OutOfRangeError("a reference changed since it was checked");
 }
 
-absl::Status Catalog::WriteManifest(Transaction& txn, RepositoryId repository, const Digest& digest,
-                                    const MemberRow& member,
-                                    const std::vector<ResolvedReference>& references,
-                                    const std::vector<std::string>& tags) {
-  RETURN_IF_ERROR(CheckReferences(txn, repository, references));
+absl::Status Catalog::WriteEdges(Transaction& txn, const Put& put,
+                                 absl::Span<const ResolvedReference> references) {
+  ASSIGN_OR_RETURN(const RepositoryId guarded, GuardRepository(txn, put.repository));
+  if (guarded != put.id) return absl::OutOfRangeError("the repository was made anew");
+  RETURN_IF_ERROR(CheckReferences(txn, put.id, references));
   for (const ResolvedReference& reference : references) {
     const EdgeKind kind = reference.visible ? EdgeKind::kReference : EdgeKind::kPending;
-    RETURN_IF_ERROR(txn.Put(ReferenceEdgeKey(reference.digest, kind, repository, digest), ""));
+    RETURN_IF_ERROR(txn.Put(ReferenceEdgeKey(reference.digest, kind, put.id, put.digest), ""));
   }
+  return absl::OkStatus();
+}
+
+absl::Status Catalog::ShowManifest(Transaction& txn, const Put& put) {
   // A deletion of the same manifest that is still under way stops here.
-  const std::string unlinking = UnlinkingKey(repository, digest);
+  const std::string unlinking = UnlinkingKey(put.id, put.digest);
   ASSIGN_OR_RETURN(const std::optional<std::string> deleting,
                    txn.GetForUpdate(unlinking, Guard::kExclusive));
   if (deleting.has_value()) RETURN_IF_ERROR(txn.Delete(unlinking));
 
-  RETURN_IF_ERROR(txn.Put(MemberKey(repository, digest), member.Encode()));
-  RETURN_IF_ERROR(txn.Put(MemberEdgeKey(digest, repository), ""));
-  if (member.subject.has_value()) {
-    RETURN_IF_ERROR(txn.Put(ReferrerKey(repository, *member.subject, digest), ""));
+  RETURN_IF_ERROR(txn.Put(MemberKey(put.id, put.digest), put.member.Encode()));
+  RETURN_IF_ERROR(txn.Put(MemberEdgeKey(put.digest, put.id), ""));
+  if (put.member.subject.has_value()) {
+    RETURN_IF_ERROR(txn.Put(ReferrerKey(put.id, *put.member.subject, put.digest), ""));
   }
-  RETURN_IF_ERROR(ActivatePendingEdges(txn, repository, digest, kPendingRows));
-  for (const std::string& tag : tags) RETURN_IF_ERROR(SetTag(txn, repository, tag, digest));
+  RETURN_IF_ERROR(ActivatePendingEdges(txn, put.id, put.digest, kPendingRows));
+  for (const std::string& tag : put.request.tags) {
+    RETURN_IF_ERROR(SetTag(txn, put.id, tag, put.digest));
+  }
   return absl::OkStatus();
 }
 

@@ -288,7 +288,7 @@ TEST_P(StoreManifestsTest, ManyIndexesMayWaitForOneLargeChild) {
   AllowSparse();
   ManifestParts parts;
   parts.config = Push("app", "{}");
-  for (uint64_t i = 0; i + 1 < kMaxManifestReferences; ++i) {
+  for (uint64_t i = 0; i + 1 < kReferencesAtOnce; ++i) {
     parts.layers.push_back(Push("app", StrCat("layer ", i)));
   }
   const std::string child = ManifestJson(parts);
@@ -321,23 +321,27 @@ TEST_P(StoreManifestsTest, LargeManifestsAreFilesAndBehaveAlike) {
   EXPECT_THAT(under_test().BlobFiles(), SizeIs(0));
 }
 
-TEST_P(StoreManifestsTest, NineHundredReferences) {
-  ManifestParts parts;
-  parts.config = Push("app", "{}");
-  for (uint64_t i = 0; i + 1 < kMaxManifestReferences; ++i) {
-    parts.layers.push_back(Push("app", StrCat("layer ", i)));
+// As many as one transaction takes, and as many as need several.
+TEST_P(StoreManifestsTest, ManyReferences) {
+  for (const size_t references : {kReferencesAtOnce, 2 * kReferencesAtOnce + 1}) {
+    SCOPED_TRACE(references);
+    ManifestParts parts;
+    parts.config = Push("app", "{}");
+    for (uint64_t i = 0; i + 1 < references; ++i) {
+      parts.layers.push_back(Push("app", StrCat("layer ", i)));
+    }
+    const std::vector<std::string> tags = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+    const Digest digest = PutManifest("app", ManifestJson(parts), tags);
+    EXPECT_EQ(PutManifest("app", ManifestJson(parts), tags), digest);
+    EXPECT_EQ(Able(Ability::kDeleteBlob).DeleteBlob("app", parts.layers.back()).code(),
+              Code::kFailedPrecondition);
+    parts.layers.push_back(Sha256("absent"));
+    EXPECT_EQ(PutCode("app", ManifestJson(parts)), Code::kFailedPrecondition);
+    DeleteManifest("app", digest);
+    under_test().Advance(kHour);
+    EXPECT_EQ(Reclaim().blobs, references + 1);
+    EXPECT_EQ(StatCode("", parts.layers.front()), Code::kNotFound);
   }
-  const std::vector<std::string> tags = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
-  const Digest digest = PutManifest("app", ManifestJson(parts), tags);
-  EXPECT_EQ(PutManifest("app", ManifestJson(parts), tags), digest);
-  EXPECT_EQ(Able(Ability::kDeleteBlob).DeleteBlob("app", parts.layers.back()).code(),
-            Code::kFailedPrecondition);
-  parts.layers.push_back(Push("app", "one more"));
-  EXPECT_EQ(PutCode("app", ManifestJson(parts)), Code::kInvalidArgument);
-  DeleteManifest("app", digest);
-  under_test().Advance(kHour);
-  EXPECT_EQ(Reclaim().blobs, kMaxManifestReferences + 2);
-  EXPECT_EQ(StatCode("", parts.layers.front()), Code::kNotFound);
 }
 
 TEST_P(StoreManifestsTest, TagsMoveAndGo) {

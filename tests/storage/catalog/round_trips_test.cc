@@ -26,7 +26,7 @@ std::string ImageOf(size_t layers, std::string_view annotation) {
 
 TEST(RoundTripsTest, AManifestOfManyReferencesTakesNoMoreThanOneOfFew) {
   CountedStore store;
-  for (size_t i = 0; i < kMaxManifestReferences; ++i) {
+  for (size_t i = 0; i < kReferencesAtOnce; ++i) {
     ASSERT_TRUE(store.Push("app", StrCat("layer ", i)).ok());
   }
   const auto round_trips = [&](size_t layers, std::string_view annotation) {
@@ -37,12 +37,12 @@ TEST(RoundTripsTest, AManifestOfManyReferencesTakesNoMoreThanOneOfFew) {
   };
   round_trips(1, "the first id of a block");
   const size_t few = round_trips(3, "first");
-  EXPECT_EQ(round_trips(kMaxManifestReferences, "first"), few);
+  EXPECT_EQ(round_trips(kReferencesAtOnce, "first"), few);
   // Without links, what other manifests name is visible.
   store.clock_.Advance(26ll * 3600 * kNanosPerSecond);
   store.Pass();
   ASSERT_FALSE(store.HasLink(HashBytes(DigestAlgorithm::kSha256, "layer 7")));
-  EXPECT_LE(round_trips(kMaxManifestReferences, "second"), few + 1);
+  EXPECT_LE(round_trips(kReferencesAtOnce, "second"), few + 1);
   EXPECT_LE(few, 25u);
 }
 

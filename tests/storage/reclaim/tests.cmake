@@ -14,6 +14,7 @@ varve_test(storage_reclaim_tests LABEL unit
     reclaim/docker_scenarios_test.cc
     reclaim/every_step_test.cc
     reclaim/prune_schedules_test.cc
+    reclaim/put_in_pages_test.cc
     reclaim/reclaimer_test.cc
     reclaim/reference_check_test.cc
     reclaim/work_pace_test.cc

@@ -1,0 +1,77 @@
+// The way of a manifest that names more than one transaction takes: the reverse of its deletion.
+// The first transaction commits the bytes and notes that its edges have to go, as a deletion does;
+// pages of edges follow; the last one makes the manifest visible and takes the note back. What a
+// crash or an error leaves behind, FinishUnlinking removes by the note.
+#include <algorithm>
+
+#include "storage/base/status.h"
+#include "storage/catalog/catalog.h"
+#include "storage/limits.h"
+
+namespace varve {
+
+absl::Status Catalog::PutInPages(const Put& put) {
+  ASSIGN_OR_RETURN(const uint64_t number, parts_.ids.Next());
+  const std::string note = EncodeNumber(number);
+  const std::string key = UnlinkingKey(put.id, put.digest);
+  const MutexLock lock(paged_put_mutex_);
+  // Edges of an earlier deletion, or of a put that broke off, may say what is not so any more.
+  ASSIGN_OR_RETURN(const std::optional<std::string> earlier, parts_.index.Get(key));
+  if (earlier.has_value()) RETURN_IF_ERROR(TakeOverUnlinking(put.id, put.digest, *earlier));
+  const auto references = absl::MakeConstSpan(put.references);
+  RETURN_IF_ERROR(CommitBytes(put, [&](Transaction& txn) -> absl::Status {
+    RETURN_IF_ERROR(WriteEdges(txn, put, references.subspan(0, kReferencesAtOnce)));
+    ASSIGN_OR_RETURN(const std::optional<std::string> noted,
+                     txn.GetForUpdate(key, Guard::kExclusive));
+    if (noted.has_value()) return absl::OutOfRangeError("the manifest is being deleted");
+    // A deletion guards the row of the bytes, as this commit does.
+    ASSIGN_OR_RETURN(const std::optional<std::string> member,
+                     txn.Get(MemberKey(put.id, put.digest)));
+    if (member.has_value()) return absl::OkStatus();  // pushed again: its edges stay anyway
+    RETURN_IF_ERROR(txn.Put(MemberEdgeKey(put.digest, put.id), ""));
+    return txn.Put(key, note);
+  }));
+  for (size_t begin = kReferencesAtOnce; begin < references.size(); begin += kReferencesAtOnce) {
+    const bool last = references.size() - begin <= kReferencesAtOnce;
+    const auto page = [&](Transaction& txn) -> absl::Status {
+      RETURN_IF_ERROR(WriteEdges(txn, put, references.subspan(begin, kReferencesAtOnce)));
+      RETURN_IF_ERROR(GuardNote(txn, put, note));
+      if (!last) return absl::OkStatus();
+      RETURN_IF_ERROR(CheckChildren(txn, put));
+      return ShowManifest(txn, put);
+    };
+    RETURN_IF_ERROR(parts_.index.Run(page, last ? Durability::kSynced : Durability::kBuffered));
+  }
+  return absl::OkStatus();
+}
+
+// After this, nobody removes the edges written so far before the transaction ends.
+absl::Status Catalog::GuardNote(Transaction& txn, const Put& put, const std::string& note) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> noted,
+                   txn.GetForUpdate(UnlinkingKey(put.id, put.digest), Guard::kExclusive));
+  if (noted == note) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::optional<std::string> member, txn.Get(MemberKey(put.id, put.digest)));
+  if (!noted.has_value() && member.has_value()) return absl::OkStatus();
+  return absl::OutOfRangeError("the manifest is being deleted");
+}
+
+// What the earlier pages name was guarded until they ended. Bytes stay because of the edges; a
+// manifest may have been deleted, and its deletion waits for the guard of the note (IsIndexHere).
+absl::Status Catalog::CheckChildren(Transaction& txn, const Put& put) {
+  std::vector<std::string> members;
+  const auto check = [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const OptionalValues rows, txn.GetMany(members));
+    members.clear();
+    const bool all = std::all_of(rows.begin(), rows.end(),
+                                 [](const auto& member) { return member.has_value(); });
+    return all ? absl::OkStatus() : absl::OutOfRangeError("a child was deleted");
+  };
+  for (const ResolvedReference& reference : put.references) {
+    if (!reference.visible || !reference.is_child) continue;
+    members.push_back(MemberKey(put.id, reference.digest));
+    if (members.size() == kMaxBatchReads) RETURN_IF_ERROR(check());
+  }
+  return check();
+}
+
+}  // namespace varve
