@@ -63,8 +63,9 @@ class DoorsPrivateTest : public testing::Test {
     parts.layers = {layer_};
     PutManifestRequest manifest;
     const std::string json = ManifestJson(parts);
-    manifest.bytes = StrCat(json.substr(0, json.rfind('}')), R"(,"annotations":{"run":")", run,
-                            std::string(100'000, 'z'), "\"}}");
+    const std::string large = StrCat(json.substr(0, json.rfind('}')), R"(,"annotations":{"run":")",
+                                     run, std::string(100'000, 'z'), "\"}}");
+    manifest.bytes = large;
     manifest.tags = {"v1"};
     outcomes.push_back(store.PutManifest("app", manifest).status());
     outcomes.push_back(store.GetManifest("app", "v1").status());
