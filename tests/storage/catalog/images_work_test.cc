@@ -17,8 +17,8 @@
 #include "storage/index/memory_index.h"
 #include "storage/index/rows.h"
 #include "storage/limits.h"
-#include "tests/support/forwarding_index.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/forwarding_index.h"
 #include "tests/support/memory_file_system.h"
 
 namespace varve {
