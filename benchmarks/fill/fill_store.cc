@@ -130,7 +130,10 @@ class Filler {
   }
 
   absl::Status AddInline(Transaction& txn, const Digest& digest, std::string_view bytes) {
-    RETURN_IF_ERROR(AddBlob(txn, digest, {.size_bytes = bytes.size()}));
+    BlobRow row;
+    row.size_bytes = bytes.size();
+    ASSIGN_OR_RETURN(row.copy, ids_.Next());
+    RETURN_IF_ERROR(AddBlob(txn, digest, std::move(row)));
     return txn.Put(InlineKey(digest), EncodeInlineBytes(bytes));
   }
 
@@ -142,9 +145,11 @@ class Filler {
     layer.digest.AppendKey(&owner);
     RETURN_IF_ERROR(txn.Put(FileKey(id), owner));
     ++filled_.loose_blobs;
-    return AddBlob(
-        txn, layer.digest,
-        {.tier = BlobRow::Tier::kLoose, .size_bytes = layer.size_bytes, .file = id, .copy = id});
+    BlobRow row;
+    row.tier = BlobRow::Tier::kLoose;
+    row.size_bytes = layer.size_bytes;
+    row.file = row.copy = id;
+    return AddBlob(txn, layer.digest, std::move(row));
   }
 
   absl::Status AddBlob(Transaction& txn, const Digest& digest, BlobRow row) {
