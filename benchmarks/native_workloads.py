@@ -54,7 +54,7 @@ def over_socket(workload):
     def run(server, seed, _work_dir):
         if server.name not in ("varve", "containerd"):
             return None
-        path = f"{server.directory}/{'varve' if server.name == 'varve' else 'containerd'}.sock"
+        path = f"{server.directory}/{'containerd' if server.name == 'containerd' else 'varve'}.sock"
         flags = ["--containerd"] if server.name == "containerd" else []
         return load("--socket", os.path.abspath(path), "--server-pid", server.process.pid,
                     "--seed", seed, *flags, workload)

@@ -151,6 +151,19 @@ class Varve(Server):
         return first_line(cls.binary(), "--version")
 
 
+class Before(Varve):
+    """Another build of varved, as VARVE_BEFORE names it: what a change did, within the rounds."""
+
+    name = "before"
+
+    @staticmethod
+    def binary():
+        program = os.environ.get("VARVE_BEFORE")
+        if not program:
+            raise Missing("VARVE_BEFORE names no varved")
+        return program
+
+
 class Floor(Server):
     """The least that a registry must do: receive, hash, write and sync; sendfile."""
 
@@ -258,4 +271,4 @@ class Nginx(Server):
 
 
 SERVERS = {server.name: server
-           for server in (Varve, Floor, Distribution, DistributionV3, Zot, Nginx)}
+           for server in (Varve, Before, Floor, Distribution, DistributionV3, Zot, Nginx)}

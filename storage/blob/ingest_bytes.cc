@@ -181,7 +181,8 @@ absl::Status IngestBytes::Append(std::string_view bytes) {
 bool IngestBytes::UsePipeline() {
   const bool large = std::max(reserved_bytes_, size_bytes_) >= parts_.large_blob_bytes;
   if (pipeline_ == nullptr && large && !pipeline_refused_) {
-    pipeline_ = WritePipeline::Start(*file_, hasher_, parts_.pipelines, parts_.page_cache);
+    pipeline_ = WritePipeline::Start(*file_, hasher_, parts_.pipelines, parts_.page_cache,
+                                     std::max(reserved_bytes_, size_bytes_));
     pipeline_refused_ = pipeline_ == nullptr;
   }
   return pipeline_ != nullptr;

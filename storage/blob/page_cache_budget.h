@@ -20,6 +20,7 @@ class PageCacheBudget {
   // Full at first. `clock` must outlive it.
   PageCacheBudget(Clock& clock, uint64_t capacity_bytes);
 
+  uint64_t capacity_bytes() const { return capacity_bytes_; }
   // Takes `bytes`, all or none; false when there are not so many.
   bool Take(uint64_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -19,11 +19,14 @@ constexpr uint64_t kWritebackBytes = 8 * kMiB;
 
 std::unique_ptr<WritePipeline> WritePipeline::Start(WritableFile& file, Hasher& hasher,
                                                     std::atomic<size_t>& running,
-                                                    PageCacheBudget& page_cache) {
+                                                    PageCacheBudget& page_cache,
+                                                    uint64_t expected_bytes) {
   std::unique_ptr<WritePipeline> pipeline(new WritePipeline(file, hasher, running, page_cache));
   const bool started = running.load(std::memory_order_relaxed) <= kMaxWritePipelines &&
                        pipeline->Allocate() && pipeline->StartThreads();
-  return started ? std::move(pipeline) : nullptr;
+  if (!started) return nullptr;
+  if (expected_bytes > page_cache.capacity_bytes()) pipeline->BypassPageCache();
+  return pipeline;
 }
 
 WritePipeline::WritePipeline(WritableFile& file, Hasher& hasher, std::atomic<size_t>& running,
@@ -93,8 +96,7 @@ absl::Status WritePipeline::Hash(Piece& piece) {
 absl::Status WritePipeline::Write(Piece& piece) {
   if (piece.written == piece.end) return absl::OkStatus();
   if (!bypasses_page_cache_ && !page_cache_.Take(piece.end - piece.written)) {
-    bypasses_page_cache_ = true;
-    file_.BypassPageCache();
+    BypassPageCache();
   }
   // Of the block in which an earlier Drain ended, that part is written again, the same bytes: only
   // whole blocks go past the page cache.
@@ -108,6 +110,11 @@ absl::Status WritePipeline::Write(Piece& piece) {
     writeback_bytes_ = end;
   }
   return absl::OkStatus();
+}
+
+void WritePipeline::BypassPageCache() {
+  bypasses_page_cache_ = true;
+  file_.BypassPageCache();
 }
 
 void WritePipeline::BeginPiece(uint64_t offset) {

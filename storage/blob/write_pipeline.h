@@ -28,13 +28,14 @@ namespace varve {
 
 class WritePipeline {
  public:
-  // Goes on at offset hasher.bytes_hashed() of `file`. Between the first Append and the end of
-  // Drain, `file` and `hasher` belong to the pipeline; all arguments must outlive it. nullptr when
-  // kMaxWritePipelines are running (counted in `running`) or the machine has no memory or thread to
-  // give: the caller then hashes and writes by itself.
+  // Goes on at offset hasher.bytes_hashed() of `file`, which is to have `expected_bytes` as far as
+  // is known: more than the page cache is to keep go past it from the start. Between the first
+  // Append and the end of Drain, `file` and `hasher` belong to the pipeline; all arguments must
+  // outlive it. nullptr when kMaxWritePipelines are running (counted in `running`) or the machine
+  // has no memory or thread to give: the caller then hashes and writes by itself.
   static std::unique_ptr<WritePipeline> Start(WritableFile& file, Hasher& hasher,
                                               std::atomic<size_t>& running,
-                                              PageCacheBudget& page_cache);
+                                              PageCacheBudget& page_cache, uint64_t expected_bytes);
   ~WritePipeline();  // drops what is not yet written
   WritePipeline(const WritePipeline&) = delete;
   WritePipeline& operator=(const WritePipeline&) = delete;
@@ -74,6 +75,7 @@ class WritePipeline {
   void Run(Stage& stage);
   absl::Status Hash(Piece& piece);
   absl::Status Write(Piece& piece);
+  void BypassPageCache();
   Piece& PieceOf(uint64_t number) { return pieces_[number % pieces_.size()]; }
   // Of the stage that lags most.
   uint64_t Done() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

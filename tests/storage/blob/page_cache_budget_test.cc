@@ -28,6 +28,7 @@ TEST(PageCacheBudgetTest, GivesItsCapacityAndFillsAgainWithTime) {
 TEST(PageCacheBudgetTest, QuestionsCostNothing) {
   FakeClock clock;
   PageCacheBudget budget(clock, kGiB);
+  EXPECT_EQ(budget.capacity_bytes(), kGiB);
   ASSERT_TRUE(budget.Take(kGiB));
   for (int i = 0; i < 1000; ++i) {
     clock.Advance(kPageCacheRefillNanos / 1000);

@@ -68,7 +68,7 @@ class WritePipelineTest : public testing::Test {
 
 TEST_F(WritePipelineTest, WritesWholeCellsOnceAndTheRestAtTheEnd) {
   const std::string whole = Content(3 * kWritePieceBytes + 12'345);
-  const auto pipeline = WritePipeline::Start(*file_, hasher_, running_, page_cache_);
+  const auto pipeline = WritePipeline::Start(*file_, hasher_, running_, page_cache_, 0);
   ASSERT_NE(pipeline, nullptr);
   ASSERT_TRUE(pipeline->Append(whole).ok());
   ASSERT_TRUE(pipeline->Drain().ok());
@@ -88,7 +88,7 @@ TEST_F(WritePipelineTest, GoesOnAnywhere) {
     hasher_.Update(std::string_view(whole).substr(0, start));
     ASSERT_TRUE(file_->Truncate(0).ok());
     ASSERT_TRUE(file_->WriteAt(0, std::string_view(whole).substr(0, start)).ok());
-    const auto pipeline = WritePipeline::Start(*file_, hasher_, running_, page_cache_);
+    const auto pipeline = WritePipeline::Start(*file_, hasher_, running_, page_cache_, 0);
     ASSERT_NE(pipeline, nullptr);
     ASSERT_TRUE(pipeline->Append(std::string_view(whole).substr(start)).ok());
     ASSERT_TRUE(pipeline->Drain().ok());
@@ -101,7 +101,7 @@ TEST_F(WritePipelineTest, GoesOnAnywhere) {
 // Drains between small pieces write little more than the pieces.
 TEST_F(WritePipelineTest, DrainWritesWhatIsNewAndNoMoreThanABlockAgain) {
   const std::string whole = Content(2 * kWritePieceBytes);
-  const auto pipeline = WritePipeline::Start(*file_, hasher_, running_, page_cache_);
+  const auto pipeline = WritePipeline::Start(*file_, hasher_, running_, page_cache_, 0);
   ASSERT_NE(pipeline, nullptr);
   size_t drains = 0;
   for (size_t at = 0; at < whole.size(); at += 10'007, ++drains) {
@@ -115,7 +115,7 @@ TEST_F(WritePipelineTest, DrainWritesWhatIsNewAndNoMoreThanABlockAgain) {
 }
 
 TEST_F(WritePipelineTest, TheErrorOfAWriteComesBackAndStays) {
-  const auto pipeline = WritePipeline::Start(*file_, hasher_, running_, page_cache_);
+  const auto pipeline = WritePipeline::Start(*file_, hasher_, running_, page_cache_, 0);
   ASSERT_NE(pipeline, nullptr);
   disk_.Inject({FileCall::kWrite, absl::ResourceExhaustedError("full"), 2, {}, false});
   absl::Status status;
@@ -127,7 +127,7 @@ TEST_F(WritePipelineTest, TheErrorOfAWriteComesBackAndStays) {
 }
 
 TEST_F(WritePipelineTest, TheErrorOfTheLastWriteComesBackFromDrain) {
-  const auto pipeline = WritePipeline::Start(*file_, hasher_, running_, page_cache_);
+  const auto pipeline = WritePipeline::Start(*file_, hasher_, running_, page_cache_, 0);
   ASSERT_NE(pipeline, nullptr);
   disk_.Inject({FileCall::kWrite, absl::UnavailableError("failed"), 1, {}, false});
   ASSERT_TRUE(pipeline->Append("few").ok());
@@ -137,7 +137,7 @@ TEST_F(WritePipelineTest, TheErrorOfTheLastWriteComesBackFromDrain) {
 
 TEST_F(WritePipelineTest, EndsWithWorkLeft) {
   for (int i = 0; i < 20; ++i) {
-    const auto pipeline = WritePipeline::Start(*file_, hasher_, running_, page_cache_);
+    const auto pipeline = WritePipeline::Start(*file_, hasher_, running_, page_cache_, 0);
     ASSERT_NE(pipeline, nullptr);
     ASSERT_TRUE(pipeline->Append(Content(2 * kWritePieceBytes + 1)).ok());
   }
@@ -147,31 +147,33 @@ TEST_F(WritePipelineTest, EndsWithWorkLeft) {
 // The fixture's budget is two pieces; it fills again while the clock moves.
 TEST_F(WritePipelineTest, LeavesInThePageCacheWhatTheBudgetAllows) {
   const std::string whole = Content(4 * kWritePieceBytes);
-  const auto push = [&] {
+  const auto push = [&](uint64_t expected_bytes) {
     CachedBytes cached(*file_);
     Hasher hasher(DigestAlgorithm::kSha256);
-    const auto pipeline = WritePipeline::Start(cached, hasher, running_, page_cache_);
+    const auto pipeline =
+        WritePipeline::Start(cached, hasher, running_, page_cache_, expected_bytes);
     EXPECT_TRUE(pipeline->Append(whole).ok());
     EXPECT_TRUE(pipeline->Drain().ok());
     EXPECT_EQ(FileContent(), whole);
     return cached.bytes();
   };
-  EXPECT_EQ(push(), 2 * kWritePieceBytes);
-  EXPECT_EQ(push(), 0u);
+  EXPECT_EQ(push(0), 2 * kWritePieceBytes);
+  EXPECT_EQ(push(0), 0u);
   clock_.Advance(kPageCacheRefillNanos);
-  EXPECT_EQ(push(), 2 * kWritePieceBytes);
+  EXPECT_EQ(push(whole.size()), 0u);  // known to be too large
+  EXPECT_EQ(push(2 * kWritePieceBytes), 2 * kWritePieceBytes);
 }
 
 TEST_F(WritePipelineTest, OnlySoManyRunAtOnce) {
   std::vector<std::unique_ptr<WritePipeline>> pipelines;
-  while (auto pipeline = WritePipeline::Start(*file_, hasher_, running_, page_cache_)) {
+  while (auto pipeline = WritePipeline::Start(*file_, hasher_, running_, page_cache_, 0)) {
     pipelines.push_back(std::move(pipeline));
     ASSERT_LE(pipelines.size(), kMaxWritePipelines);
   }
   EXPECT_EQ(pipelines.size(), kMaxWritePipelines);
   EXPECT_EQ(running_, kMaxWritePipelines);
   pipelines.pop_back();
-  EXPECT_NE(WritePipeline::Start(*file_, hasher_, running_, page_cache_), nullptr);
+  EXPECT_NE(WritePipeline::Start(*file_, hasher_, running_, page_cache_, 0), nullptr);
 }
 
 }  // namespace
