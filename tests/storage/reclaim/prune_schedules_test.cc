@@ -382,7 +382,7 @@ TEST_F(PruneSchedulesTest, APruneGoesOnForThoseWhoAttached) {
 
 // What was removed is reclaimed and counted in parts: each blob once, and all of them.
 TEST_F(PruneSchedulesTest, AllIsCountedOnceWhereOneReckoningHasNoRoomForIt) {
-  constexpr size_t kLayers = kMaxManifestReferences - 2;
+  constexpr size_t kLayers = kReferencesAtOnce - 2;
   constexpr size_t kImages = kMaxPruneBlobs / kLayers + 2;
   constexpr uint64_t kBytes = 10;
   BlobRow row;
