@@ -104,7 +104,8 @@ inline constexpr char kIndexType[] = "application/vnd.oci.image.index.v1+json";
 
 // An image: its layers are what they are, tar or not, since nothing here unpacks them.
 struct TestImage {
-  TestImage(std::vector<std::string> image_layers, const std::string& architecture = "amd64")
+  explicit TestImage(std::vector<std::string> image_layers,
+                     const std::string& architecture = "amd64")
       : layers(std::move(image_layers)) {
     std::vector<std::string> diff_ids;
     std::vector<std::string> descriptors;

@@ -81,7 +81,7 @@ class World {
     return store_->PutManifest(repository, request).status();
   }
   // An image of app without a tag, or with one. Nothing promises it.
-  void HaveImage(std::vector<std::string> tags) {
+  void HaveImage(const std::vector<std::string>& tags) {
     EXPECT_TRUE(PushAll("app").ok());
     // A tag leaves no promise of the manifest behind.
     EXPECT_TRUE(Put("app", image_, {"first"}).ok());
