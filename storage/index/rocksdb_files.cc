@@ -66,8 +66,8 @@ class IndexFiles::LogFile : public rocksdb::FSWritableFileOwnerWrapper {
  private:
   IOStatus Followed(const rocksdb::Slice& data, IOStatus appended) {
     if (appended.ok()) {
+      const MutexLock lock(mutex_);
       follower_.Append(data.ToStringView());
-      record_end_ = follower_.record_end();
     }
     return appended;
   }
@@ -75,7 +75,7 @@ class IndexFiles::LogFile : public rocksdb::FSWritableFileOwnerWrapper {
   // Another thread may append meanwhile: only what was whole before counts.
   template <typename SyncCall>
   IOStatus Synced(const SyncCall& sync) {
-    const uint64_t end = record_end_;
+    const uint64_t end = RecordEnd();
     IOStatus status = sync();
     if (status.ok()) {
       files_->NoteSynced(number_, end);
@@ -85,10 +85,16 @@ class IndexFiles::LogFile : public rocksdb::FSWritableFileOwnerWrapper {
     return status;
   }
 
+  uint64_t RecordEnd() {
+    const MutexLock lock(mutex_);
+    return follower_.record_end();
+  }
+
   IndexFiles* const files_;
   const uint64_t number_;
-  LogFollower follower_;  // of the one thread that appends
-  std::atomic<uint64_t> record_end_ = 0;
+  // Appends come one after the other, from any thread; a sync may come meanwhile.
+  Mutex mutex_;
+  LogFollower follower_ ABSL_GUARDED_BY(mutex_);
 };
 
 IndexFiles::IndexFiles(std::shared_ptr<rocksdb::FileSystem> base, std::string directory)
