@@ -5,6 +5,7 @@ import re
 import socket
 
 from cases.protocol import curl
+from cases.served import wait_for
 from harness import case
 from images import digest_of
 
@@ -99,7 +100,9 @@ def nginx_on_the_loopback_address(context):
     with context.own_daemon() as daemon:
         status, _, body = curl(context, "--header", f"Host: {NAME}", f"http://{daemon.address}/v2/")
         assert status == 421 and b"[registry] hostnames" in body, (status, body)
-        assert "[registry] hostnames" in daemon.log(), "the log does not name the key"
+        # The line is written when the answer has gone out.
+        wait_for("a line of the log that names the key",
+                 lambda: "[registry] hostnames" in daemon.log())
 
 
 @case
