@@ -127,10 +127,8 @@ absl::Status ReadDescriptors(const json::object& object, std::string_view field,
                              std::vector<LayoutDescriptor>* descriptors) {
   ASSIGN_OR_RETURN(const json::array* const array, OptionalArray(object, field));
   if (array == nullptr) return absl::OkStatus();
-  // What is larger no store takes; index.json may list more images than a manifest has parts.
-  constexpr size_t kMaxDescriptors = std::max(kMaxManifestReferences, kMaxArchiveImages);
-  if (array->size() > kMaxDescriptors) {
-    return FieldError(field, StrCat("has more than ", kMaxDescriptors, " entries"));
+  if (array->size() > kMaxManifestReferences) {  // no store takes it
+    return FieldError(field, StrCat("has more than ", kMaxManifestReferences, " entries"));
   }
   for (const json::value& value : *array) {
     ASSIGN_OR_RETURN(LayoutDescriptor descriptor, ReadDescriptor(value, field));
@@ -156,6 +154,12 @@ std::string UsualVariant(std::string_view architecture) {
 }
 
 }  // namespace
+
+absl::Status CheckArchiveImages(size_t images) {
+  if (images <= kMaxArchiveImages) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      StrCat("it lists more than ", kMaxArchiveImages, " images, the limit for one archive"));
+}
 
 absl::StatusOr<LayoutManifest> ParseLayoutManifest(std::string_view bytes) {
   ASSIGN_OR_RETURN(const json::value value, ParseJson(bytes));
@@ -183,10 +187,7 @@ absl::StatusOr<std::vector<DockerArchiveImage>> ParseDockerArchive(std::string_v
   ASSIGN_OR_RETURN(const json::value value, ParseJson(bytes));
   if (!value.is_array()) return absl::InvalidArgumentError("it is not a JSON array");
   const json::array& array = value.get_array();
-  if (array.size() > kMaxArchiveImages) {
-    return absl::InvalidArgumentError(
-        StrCat("it lists more than ", kMaxArchiveImages, " images, the limit for one archive"));
-  }
+  RETURN_IF_ERROR(CheckArchiveImages(array.size()));
   std::vector<DockerArchiveImage> images;
   for (const json::value& entry : array) {
     if (!entry.is_object()) return absl::InvalidArgumentError("it is not an array of objects");

@@ -24,6 +24,8 @@ namespace varve {
 inline constexpr size_t kMaxDocumentBytes = kMaxManifestBytes;
 // Images that one archive may hold.
 inline constexpr size_t kMaxArchiveImages = 1000;
+// InvalidArgument for an archive that lists more.
+absl::Status CheckArchiveImages(size_t images);
 
 struct LayoutDescriptor {
   std::string media_type;

@@ -137,6 +137,8 @@ absl::Status Loader::ListLayout() {
   ASSIGN_OR_RETURN(const std::string bytes, contents_->ReadDocument(kIndexName));
   const absl::StatusOr<LayoutManifest> index = ParseLayoutManifest(bytes);
   if (!index.ok()) return Annotate(index.status(), kIndexName);
+  const absl::Status few = CheckArchiveImages(index->children.size());
+  if (!few.ok()) return Annotate(few, kIndexName);
   std::vector<DockerArchiveImage> docker;
   if (contents_->Holds(kDockerManifestName)) {
     ASSIGN_OR_RETURN(const std::string docker_bytes, contents_->ReadDocument(kDockerManifestName));
