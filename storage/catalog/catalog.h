@@ -7,6 +7,7 @@
 #ifndef VARVE_STORAGE_CATALOG_CATALOG_H_
 #define VARVE_STORAGE_CATALOG_CATALOG_H_
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -317,6 +318,7 @@ class Catalog final : public CommitObserver {
   const int64_t started_nanos_;  // monotonic
   // Two puts of one manifest in pages would each undo what the other has noted.
   Mutex paged_put_mutex_;
+  std::atomic<uint64_t> put_in_pages_ = 0;  // the number in the note of the one that runs
   Mutex empty_mutex_;
   // Repositories to look at, and when (monotonic): those that were found empty some time after.
   absl::flat_hash_map<RepositoryId, int64_t> maybe_empty_ ABSL_GUARDED_BY(empty_mutex_);

@@ -343,7 +343,9 @@ absl::Status Catalog::FinishUnlinking() {
     RepositoryId repository = 0;
     Digest manifest;
     absl::Status status = absl::DataLossError("an unlinking row of the index is damaged");
-    if (ParseUnlinkingKey(notes[0].key, &repository, &manifest)) {
+    if (notes[0].value == EncodeNumber(put_in_pages_)) {
+      status = absl::OkStatus();
+    } else if (ParseUnlinkingKey(notes[0].key, &repository, &manifest)) {
       status = TakeOverUnlinking(repository, manifest, notes[0].value);
     }
     // One that cannot be finished must not be in the way of the others.

@@ -4,8 +4,10 @@
 // crash or an error leaves behind, FinishUnlinking removes by the note.
 #include <algorithm>
 
+#include "absl/cleanup/cleanup.h"
 #include "storage/base/status.h"
 #include "storage/catalog/catalog.h"
+#include "storage/index/batch_reads.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -15,6 +17,9 @@ absl::Status Catalog::PutInPages(const Put& put) {
   const std::string note = EncodeNumber(number);
   const std::string key = UnlinkingKey(put.id, put.digest);
   const MutexLock lock(paged_put_mutex_);
+  // While it runs, FinishUnlinking leaves its note alone.
+  put_in_pages_ = number;
+  const absl::Cleanup ended = [this] { put_in_pages_ = 0; };
   // Edges of an earlier deletion, or of a put that broke off, may say what is not so any more.
   ASSIGN_OR_RETURN(const std::optional<std::string> earlier, parts_.index.Get(key));
   if (earlier.has_value()) RETURN_IF_ERROR(TakeOverUnlinking(put.id, put.digest, *earlier));
@@ -59,19 +64,15 @@ absl::Status Catalog::GuardNote(Transaction& txn, const Put& put, const std::str
 // manifest may have been deleted, and its deletion waits for the guard of the note (IsIndexHere).
 absl::Status Catalog::CheckChildren(Transaction& txn, const Put& put) {
   std::vector<std::string> members;
-  const auto check = [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(const OptionalValues rows, txn.GetMany(members));
-    members.clear();
-    const bool all = std::all_of(rows.begin(), rows.end(),
-                                 [](const auto& member) { return member.has_value(); });
-    return all ? absl::OkStatus() : absl::OutOfRangeError("a child was deleted");
-  };
   for (const ResolvedReference& reference : put.references) {
-    if (!reference.visible || !reference.is_child) continue;
-    members.push_back(MemberKey(put.id, reference.digest));
-    if (members.size() == kMaxBatchReads) RETURN_IF_ERROR(check());
+    if (reference.visible && reference.is_child) {
+      members.push_back(MemberKey(put.id, reference.digest));
+    }
   }
-  return check();
+  ASSIGN_OR_RETURN(const OptionalValues rows, GetAll(txn, members));
+  const bool all =
+      std::all_of(rows.begin(), rows.end(), [](const auto& member) { return member.has_value(); });
+  return all ? absl::OkStatus() : absl::OutOfRangeError("a child was deleted");
 }
 
 }  // namespace varve

@@ -28,6 +28,11 @@ absl::StatusOr<OptionalValues> GetAll(Index& index, absl::Span<const std::string
       keys, [&](absl::Span<const std::string> batch) { return index.GetMany(batch); });
 }
 
+absl::StatusOr<OptionalValues> GetAll(Transaction& txn, absl::Span<const std::string> keys) {
+  return ReadInBatches<OptionalValues>(
+      keys, [&](absl::Span<const std::string> batch) { return txn.GetMany(batch); });
+}
+
 absl::StatusOr<FirstRows> FirstOfAll(Index& index, absl::Span<const KeyRange> ranges) {
   return ReadInBatches<FirstRows>(
       ranges, [&](absl::Span<const KeyRange> batch) { return index.FirstOfEach(batch); });

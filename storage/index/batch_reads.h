@@ -12,6 +12,8 @@ namespace varve {
 
 // As Index::GetMany; each batch is read as the state is then.
 absl::StatusOr<OptionalValues> GetAll(Index& index, absl::Span<const std::string> keys);
+// As Transaction::GetMany.
+absl::StatusOr<OptionalValues> GetAll(Transaction& txn, absl::Span<const std::string> keys);
 // As Index::FirstOfEach, likewise.
 absl::StatusOr<FirstRows> FirstOfAll(Index& index, absl::Span<const KeyRange> ranges);
 

@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "absl/strings/str_format.h"
 #include "storage/limits.h"
 #include "tests/storage/reclaim/every_step.h"
@@ -131,6 +134,22 @@ TEST_F(PutInPagesTest, WhileItIsDeletedAndPutAgain) {
         EXPECT_THAT(Findings(world.store()), IsEmpty());
       },
       {Sparse()});
+}
+
+// Passes without a pause, as prunes bring them, hold no put up.
+TEST_F(PutInPagesTest, BesidePassesWithoutAPause) {
+  World world(Sparse());
+  world.HaveImage({});
+  std::atomic<bool> stop = false;
+  std::thread passes([&] {
+    while (!stop) world.Reclaim();
+  });
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_TRUE(world.Put("app", WithNote(index_, static_cast<size_t>(i)), {"large"}).ok()) << i;
+  }
+  stop = true;
+  passes.join();
+  EXPECT_THAT(Findings(world.store()), IsEmpty());
 }
 
 // An index of which no commit succeeds once `left` have.
