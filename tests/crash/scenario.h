@@ -10,6 +10,7 @@
 
 #include "tests/crash/crashing_store.h"
 #include "tests/crash/model.h"
+#include "tests/crash/push.h"
 
 namespace varve {
 
@@ -61,11 +62,6 @@ struct Scenario {
   void Wait(int64_t nanos);
   void Restart();
 };
-
-// One call of Store that pushes a whole blob.
-absl::Status PushBlob(Store& store, const std::string& repository, const TestBlob& blob);
-absl::Status PutManifest(Store& store, const std::string& repository, const TestManifest& manifest,
-                         const std::vector<std::string>& tags);
 
 // Sizes of blobs: kept in the index, in a file, in a file that is written in several pieces.
 inline constexpr size_t kInlineBytes = 700;

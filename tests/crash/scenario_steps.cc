@@ -37,23 +37,6 @@ absl::Status Append(CrashingStore& crashing, const std::string& id, std::string_
 
 }  // namespace
 
-absl::Status PushBlob(Store& store, const std::string& repository, const TestBlob& blob) {
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<Ingest> upload,
-      store.BeginIngest(repository, {.id = "", .size_bytes = blob.bytes.size(), .client = {}}));
-  RETURN_IF_ERROR(upload->Append(0, blob.bytes));
-  return upload->Commit(blob.digest, blob.bytes.size()).status();
-}
-
-absl::Status PutManifest(Store& store, const std::string& repository, const TestManifest& manifest,
-                         const std::vector<std::string>& tags) {
-  PutManifestRequest request;
-  request.bytes = manifest.bytes;
-  request.expected = manifest.digest;
-  request.tags = tags;
-  return store.PutManifest(repository, request).status();
-}
-
 void Scenario::Push(const std::string& repository, const TestBlob& blob) {
   contents.Add(blob);
   contents.repositories.insert(repository);

@@ -19,6 +19,7 @@
 #include "storage/engine.h"
 #include "storage/index/memory_index.h"
 #include "tests/crash/content.h"
+#include "tests/crash/push.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_file_system.h"
 #include "tests/support/stepped_index.h"
@@ -56,9 +57,7 @@ class World {
   void Settle() { clock_.Advance(2 * kPromise); }
 
   absl::Status Push(std::string_view repository, const TestBlob& blob) {
-    ASSIGN_OR_RETURN(const auto ingest, store_->BeginIngest(repository, {}));
-    RETURN_IF_ERROR(ingest->Append(0, blob.bytes));
-    return ingest->Commit(blob.digest, std::nullopt).status();
+    return PushBlob(*store_, std::string(repository), blob);
   }
   absl::Status PushAll(std::string_view repository) {
     RETURN_IF_ERROR(Push(repository, config_));
@@ -74,11 +73,8 @@ class World {
     return absl::IsNotFound(mounted) ? Push("other", blob) : mounted;
   }
   absl::Status Put(std::string_view repository, const TestManifest& manifest,
-                   std::vector<std::string> tags = {}) {
-    PutManifestRequest request;
-    request.bytes = manifest.bytes;
-    request.tags = std::move(tags);
-    return store_->PutManifest(repository, request).status();
+                   const std::vector<std::string>& tags = {}) {
+    return PutManifest(*store_, std::string(repository), manifest, tags);
   }
   // An image of app without a tag, or with one. Nothing promises it.
   void HaveImage(const std::vector<std::string>& tags) {

@@ -15,6 +15,7 @@
 #include "storage/index/rows.h"
 #include "storage/limits.h"
 #include "tests/crash/content.h"
+#include "tests/crash/push.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_file_system.h"
 #include "tests/support/scheduled_index.h"
@@ -49,18 +50,13 @@ class PruneSchedulesTest : public testing::Test {
 
   absl::Status PushAll(std::string_view repository) {
     for (const TestBlob& blob : {config_, layer_}) {
-      ASSIGN_OR_RETURN(const auto ingest, store_->BeginIngest(repository, {}));
-      RETURN_IF_ERROR(ingest->Append(0, blob.bytes));
-      RETURN_IF_ERROR(ingest->Commit(blob.digest, std::nullopt).status());
+      RETURN_IF_ERROR(PushBlob(*store_, std::string(repository), blob));
     }
     return absl::OkStatus();
   }
   absl::Status Put(std::string_view repository, const TestManifest& manifest,
-                   std::vector<std::string> tags = {}) {
-    PutManifestRequest request;
-    request.bytes = manifest.bytes;
-    request.tags = std::move(tags);
-    return store_->PutManifest(repository, request).status();
+                   const std::vector<std::string>& tags = {}) {
+    return PutManifest(*store_, std::string(repository), manifest, tags);
   }
   PruneReport Prune() {
     const auto report = store_->Prune({}, nullptr);

@@ -1,0 +1,21 @@
+// What clients of a store do with the content of tests.
+#ifndef VARVE_TESTS_CRASH_PUSH_H_
+#define VARVE_TESTS_CRASH_PUSH_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "storage/store.h"
+#include "tests/crash/content.h"
+
+namespace varve {
+
+// Pushes a whole blob.
+absl::Status PushBlob(Store& store, const std::string& repository, const TestBlob& blob);
+absl::Status PutManifest(Store& store, const std::string& repository, const TestManifest& manifest,
+                         const std::vector<std::string>& tags);
+
+}  // namespace varve
+
+#endif  // VARVE_TESTS_CRASH_PUSH_H_
