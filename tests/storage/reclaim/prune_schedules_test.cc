@@ -289,9 +289,7 @@ TEST_F(PruneSchedulesTest, ACancellationAfterTheLastStepIsNoFailure) {
 TEST_F(PruneSchedulesTest, ACancelledPruneThatFindsNothingEndsToo) {
   ASSERT_TRUE(store_->Tag("app", "v1", image_.digest).ok());
   for (size_t i = 0; i < 1100; ++i) {
-    TestManifest referrer = MakeImage(config_, {}, image_);
-    referrer.bytes.append(i, ' ');
-    ASSERT_TRUE(Put("app", referrer).ok());
+    ASSERT_TRUE(Put("app", WithNote(MakeImage(config_, {}, image_), i)).ok());
   }
   const auto report = store_->Prune({}, [&](const PruneStep& step) {
     if (step.kind == PruneStep::Kind::kQueued) {
