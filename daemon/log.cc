@@ -18,6 +18,8 @@ namespace {
 
 // A value longer than this is cut: a header or path of a hostile client must not fill the log.
 constexpr size_t kMaxValueBytes = 2048;
+// Room that a line about a pull or push takes.
+constexpr size_t kUsualLineBytes = 512;
 
 std::atomic<LogFormat> g_format{LogFormat::kText};
 std::atomic<LogLevel> g_level{LogLevel::kInfo};
@@ -60,6 +62,20 @@ bool IsControl(uint32_t c) {
          (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF;
 }
 
+// The printable characters of ASCII but for those that end a value, quoted or not: most of what is
+// logged, and copied as it stands.
+constexpr std::array<bool, 256> kOrdinary = [] {
+  std::array<bool, 256> ordinary{};
+  for (size_t c = 0x21; c < 0x7F; ++c) ordinary[c] = c != '"' && c != '\\' && c != '=';
+  return ordinary;
+}();
+
+size_t CountOrdinary(std::string_view text) {
+  size_t count = 0;
+  while (count < text.size() && kOrdinary[static_cast<unsigned char>(text[count])]) ++count;
+  return count;
+}
+
 void AppendHex(std::string& out, const char* prefix, uint32_t value, int digits) {
   std::array<char, 16> buffer;
   const int length = std::snprintf(buffer.data(), buffer.size(), "%s%0*x", prefix, digits, value);
@@ -69,7 +85,11 @@ void AppendHex(std::string& out, const char* prefix, uint32_t value, int digits)
 // Appends `text` as the inside of a JSON string. Bytes that are not UTF-8 become \xNN in text,
 // which loses nothing, and U+FFFD in JSON, which has no way to say them.
 void AppendEscaped(std::string& out, std::string_view text, LogFormat format) {
-  while (!text.empty()) {
+  while (true) {
+    const size_t ordinary = CountOrdinary(text);
+    out.append(text.substr(0, ordinary));
+    text.remove_prefix(ordinary);
+    if (text.empty()) return;
     const CodePoint c = Decode(text);
     const size_t length = c.length_bytes == 0 ? 1 : c.length_bytes;
     if (c.length_bytes == 0) {
@@ -99,13 +119,14 @@ void AppendEscaped(std::string& out, std::string_view text, LogFormat format) {
 // True when text format can show `text` without quotes and nobody mistakes where it ends.
 bool IsPlain(std::string_view text) {
   if (text.empty()) return false;
-  while (!text.empty()) {
+  while (true) {
+    text.remove_prefix(CountOrdinary(text));
+    if (text.empty()) return true;
     const CodePoint c = Decode(text);
     if (c.length_bytes == 0 || IsControl(c.value)) return false;
     if (c.value == ' ' || c.value == '"' || c.value == '\\' || c.value == '=') return false;
     text.remove_prefix(c.length_bytes);
   }
-  return true;
 }
 
 std::string_view Cut(std::string_view value, std::string& storage) {
@@ -118,22 +139,40 @@ std::string_view Cut(std::string_view value, std::string& storage) {
   return storage;
 }
 
-std::string Now() {
+// "2026-11-23T18:00:00", which a thread writes once a second.
+std::string_view Second(time_t second) {
+  struct Text {
+    time_t second = -1;
+    std::array<char, 80> bytes;
+    size_t length = 0;
+  };
+  thread_local Text text;
+  if (text.second != second) {
+    tm utc{};
+    gmtime_r(&second, &utc);
+    text.length = static_cast<size_t>(std::snprintf(
+        text.bytes.data(), text.bytes.size(), "%04d-%02d-%02dT%02d:%02d:%02d", utc.tm_year + 1900,
+        utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec));
+    text.second = second;
+  }
+  return {text.bytes.data(), text.length};
+}
+
+void AppendNow(std::string& out) {
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
-  tm utc{};
-  gmtime_r(&now.tv_sec, &utc);
-  std::array<char, 80> buffer;
-  const int length =
-      std::snprintf(buffer.data(), buffer.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
-                    utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min,
-                    utc.tm_sec, static_cast<int>(now.tv_nsec / 1'000'000));
-  return std::string(buffer.data(), static_cast<size_t>(length));
+  const auto ms = static_cast<int>(now.tv_nsec / 1'000'000);
+  out.append(Second(now.tv_sec));
+  out += '.';
+  for (const int digit : {ms / 100, ms / 10 % 10, ms % 10}) out += static_cast<char>('0' + digit);
+  out += 'Z';
 }
 
 std::string TextLine(LogLevel level, std::string_view event,
                      std::initializer_list<LogField> fields) {
-  std::string line = Now();
+  std::string line;
+  line.reserve(kUsualLineBytes);
+  AppendNow(line);
   line.append(" ").append(kLevelNames[static_cast<size_t>(level)]).append(" ");
   AppendEscaped(line, event, LogFormat::kText);
   for (const LogField& field : fields) {
@@ -155,8 +194,13 @@ std::string TextLine(LogLevel level, std::string_view event,
 
 std::string JsonLine(LogLevel level, std::string_view event,
                      std::initializer_list<LogField> fields) {
-  std::string line = "{\"time\":\"" + Now() + "\",\"level\":\"";
-  line.append(kLevelNames[static_cast<size_t>(level)]).append("\",\"event\":\"");
+  std::string line;
+  line.reserve(kUsualLineBytes);
+  line += "{\"time\":\"";
+  AppendNow(line);
+  line.append("\",\"level\":\"")
+      .append(kLevelNames[static_cast<size_t>(level)])
+      .append("\",\"event\":\"");
   AppendEscaped(line, event, LogFormat::kJson);
   line += '"';
   for (const LogField& field : fields) {

@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <array>
 #include <ctime>
 #include <utility>
 #include <vector>
@@ -73,13 +74,23 @@ std::string_view Reason(int status) {
   }
 }
 
-std::string HttpDate() {
+// A thread writes it once a second.
+std::string_view HttpDate() {
+  struct Text {
+    std::time_t second = -1;
+    std::array<char, 64> bytes;
+    size_t length = 0;
+  };
+  thread_local Text text;
   const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  char text[64];
-  const size_t size = std::strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &parts);
-  return std::string(text, size);
+  if (text.second != now) {
+    std::tm parts{};
+    gmtime_r(&now, &parts);
+    text.length =
+        std::strftime(text.bytes.data(), text.bytes.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    text.second = now;
+  }
+  return {text.bytes.data(), text.length};
 }
 
 // Length of the UTF-8 sequence at the front of `text`, or 0 when there is none.

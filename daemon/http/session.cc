@@ -6,9 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <random>
 #include <utility>
 
-#include "absl/strings/str_format.h"
+#include "absl/strings/str_cat.h"
 #include "daemon/http/handlers.h"
 #include "daemon/http/socket.h"
 #include "daemon/log.h"
@@ -41,9 +42,14 @@ bool IsSaneRequestId(std::string_view id) {
   return true;
 }
 
+// Differs from all others, of other starts as well. It lets nobody in, so that it may be guessed.
+std::string NewRequestId() {
+  thread_local std::mt19937_64 generator(SystemRandom().Next());
+  return StrCat(absl::Hex(generator(), absl::kZeroPad16));
+}
+
 std::string RequestId(const Request& request) {
-  if (IsSaneRequestId(request.request_id)) return request.request_id;
-  return absl::StrFormat("%016x", SystemRandom().Next());
+  return IsSaneRequestId(request.request_id) ? request.request_id : NewRequestId();
 }
 
 struct Event {
