@@ -4,6 +4,7 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -39,13 +40,6 @@ bool IsNameComponent(std::string_view component) {
     if (separator == 0) return false;
     component.remove_prefix(separator);
   }
-}
-
-// "host:5000/…": a colon before the first slash can only belong to a registry host.
-bool HasRegistryHost(std::string_view name) {
-  const size_t slash = name.find('/');
-  return slash != std::string_view::npos &&
-         name.substr(0, slash).find(':') != std::string_view::npos;
 }
 
 }  // namespace
@@ -113,19 +107,14 @@ absl::StatusOr<ImageReference> ParseImageReference(std::string_view text) {
     ASSIGN_OR_RETURN(reference.digest, Digest::Parse(text.substr(at + 1)));
     name = text.substr(0, at);
   }
-  if (HasRegistryHost(name)) {
-    return absl::InvalidArgumentError(
-        "leave out the registry host: this store is its own registry, and a reference starts with "
-        "the repository");
+  // A colon before the last '/' belongs to a registry's host.
+  const size_t slash = name.rfind('/');
+  const size_t colon = name.find(':', slash == std::string_view::npos ? 0 : slash);
+  ASSIGN_OR_RETURN(reference.repository, StoredName(name.substr(0, colon)));
+  if (colon != std::string_view::npos) {
+    reference.tag = std::string(name.substr(colon + 1));
+    RETURN_IF_ERROR(ValidateTag(reference.tag));
   }
-  if (const size_t colon = name.find(':'); colon != std::string_view::npos) {
-    const std::string_view tag = name.substr(colon + 1);
-    RETURN_IF_ERROR(ValidateTag(tag));
-    reference.tag = std::string(tag);
-    name = name.substr(0, colon);
-  }
-  RETURN_IF_ERROR(ValidateRepositoryName(name));
-  reference.repository = std::string(name);
   if (reference.tag.empty() && !reference.digest.has_value()) reference.tag = "latest";
   return reference;
 }

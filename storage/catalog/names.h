@@ -25,21 +25,20 @@ std::optional<Digest> SubjectOfTag(std::string_view tag);
 // What such tags of `subject` begin with; "" when it has none.
 std::string SubjectTagPrefix(const Digest& subject);
 
-// What a person types: "debian:bookworm", "app@sha256:…", "app:1@sha256:…", "localhost:5000/app".
+// What a person types: "debian:bookworm", "app@sha256:…", "app:1@sha256:…", "reg:5000/app".
 struct ImageReference {
-  std::string repository;
-  std::string tag;  // empty when there is none
+  std::string repository;  // in its stored form (canonical_name.h)
+  std::string tag;         // empty when there is none
   std::optional<Digest> digest;
 };
 
-// Parses `text`; with neither tag nor digest the tag is "latest". The repository is taken as typed:
-// no "docker.io/library/" is added, for the store is its own registry. A leading registry host
-// ("localhost:5000/") is not part of a repository name here and is refused with that sentence. A
-// host without a port cannot be told from a component of a name ("docker.io/library/debian" is a
-// repository of a mirror), so it is taken as one. A bare "sha256:…" is refused too.
+// Parses `text`; with neither tag nor digest the tag is "latest". A registry's host stays part of
+// the repository, as does "docker.io/library/": what of it says nothing is for the store to leave
+// out, which also knows whether there is a repository of exactly that name. A bare "sha256:…" is
+// refused.
 absl::StatusOr<ImageReference> ParseImageReference(std::string_view text);
 
-// The text that ParseImageReference turns into an equal `reference`.
+// The text that ParseImageReference turns into an equal `reference`, with the stored name.
 std::string FormatImageReference(const ImageReference& reference);
 
 }  // namespace varve

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/names.h"
 #include "storage/digest/digest.h"
 #include "storage/limits.h"
@@ -51,7 +52,21 @@ void CheckImageReference(std::string_view text) {
   FUZZ_INVARIANT(again.ok());
   FUZZ_INVARIANT(again->repository == reference->repository && again->tag == reference->tag);
   FUZZ_INVARIANT(again->digest == reference->digest);
-  FUZZ_INVARIANT(written == text || written == std::string(text) + ":latest");
+  // Only the host of a registry is written otherwise in the store.
+  const bool has_host = text.find('/') != std::string_view::npos;
+  FUZZ_INVARIANT(has_host || written == text || written == std::string(text) + ":latest");
+}
+
+void CheckForms(std::string_view text) {
+  const absl::StatusOr<std::string> stored = StoredName(text);
+  FUZZ_INVARIANT(stored.ok() || !ValidateRepositoryName(text).ok());
+  if (!stored.ok()) return;
+  FUZZ_INVARIANT(ValidateRepositoryName(*stored).ok());
+  const absl::StatusOr<std::string> again = StoredName(ShownName(*stored));
+  FUZZ_INVARIANT(again.ok() && *again == *stored);
+  const std::string_view canonical = CanonicalName(*stored);
+  FUZZ_INVARIANT(ValidateRepositoryName(canonical).ok());
+  FUZZ_INVARIANT(CanonicalName(canonical) == canonical);
 }
 
 }  // namespace
@@ -63,5 +78,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   varve::CheckTag(text);
   varve::CheckDigest(text);
   varve::CheckImageReference(text);
+  varve::CheckForms(text);
   return 0;
 }

@@ -133,12 +133,30 @@ TEST(ImageReference, FormatGivesTheTextThatWasParsed) {
   }
 }
 
-TEST(ImageReference, RegistryHostWithPortIsRefusedWithAReason) {
-  for (const char* text : {"localhost:5000/app", "127.0.0.1:5000/a/b:1", "[::1]:5000/app"}) {
-    EXPECT_THAT(Sentence(ParseImageReference(text).status()),
-                HasSubstr("leave out the registry host"))
+TEST(ImageReference, TheHostOfARegistryIsPartOfTheRepository) {
+  const ReferenceCase cases[] = {
+      {"localhost:5000/app", "localhost__5000/app", "latest", false},
+      {"127.0.0.1:5000/a/b:1", "127.0.0.1__5000/a/b", "1", false},
+      {"Reg.Example:443/app:1@" + kDigestText, "reg.example__443/app", "1", true},
+      {"reg:5000/app@" + kDigestText, "reg__5000/app", "", true},
+      {"reg__5000/app:1", "reg__5000/app", "1", false},
+  };
+  for (const ReferenceCase& c : cases) {
+    const absl::StatusOr<ImageReference> reference = ParseImageReference(c.text);
+    ASSERT_TRUE(reference.ok()) << c.text << ": " << reference.status();
+    EXPECT_EQ(reference->repository, c.repository) << c.text;
+    EXPECT_EQ(reference->tag, c.tag) << c.text;
+    EXPECT_EQ(reference->digest.has_value(), c.digest) << c.text;
+  }
+}
+
+TEST(ImageReference, AHostThatNoNameCanHaveIsRefusedWithAReason) {
+  for (const char* text : {"[::1]:5000/app", "[::1]/app", "[fe80::1]:5000"}) {
+    EXPECT_THAT(Sentence(ParseImageReference(text).status()), HasSubstr("an IPv6 address cannot"))
         << text;
   }
+  EXPECT_THAT(Sentence(ParseImageReference("reg:65536/app").status()),
+              HasSubstr("the port of a registry is a number from 1 to 65535"));
 }
 
 TEST(ImageReference, BareDigestIsRefusedWithAReason) {
