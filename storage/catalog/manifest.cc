@@ -85,6 +85,16 @@ struct ParserEvents {
 
 }  // namespace
 
+bool IsManifestType(std::string_view media_type) { return KnownManifestType("", media_type).ok(); }
+
+std::string_view ChildNotes::Annotation(std::string_view name) const {
+  std::string_view last;
+  for (const auto& [key, value] : annotations) {
+    if (key == name) last = value;
+  }
+  return last;
+}
+
 std::vector<ContentReference> ParsedManifest::References() const {
   std::vector<ContentReference> references;
   absl::flat_hash_map<Digest, size_t> place;
@@ -99,8 +109,9 @@ std::vector<ContentReference> ParsedManifest::References() const {
   if (config.has_value()) add(ContentReference::Role::kConfig, *config);
   for (const Descriptor& layer : layers) add(ContentReference::Role::kLayer, layer);
   for (const Descriptor& child : children) {
-    const bool is_manifest = KnownManifestType("", child.media_type).ok();
-    add(is_manifest ? ContentReference::Role::kChild : ContentReference::Role::kEntry, child);
+    add(IsManifestType(child.media_type) ? ContentReference::Role::kChild
+                                         : ContentReference::Role::kEntry,
+        child);
   }
   return references;
 }

@@ -8,10 +8,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "storage/digest/digest.h"
+#include "storage/store_types.h"
 
 namespace varve {
 
@@ -22,6 +24,9 @@ inline constexpr char kMediaTypeDockerManifest[] =
 inline constexpr char kMediaTypeDockerList[] =
     "application/vnd.docker.distribution.manifest.list.v2+json";
 inline constexpr char kMediaTypeOciEmpty[] = "application/vnd.oci.empty.v1+json";
+
+// Whether content of this type is a manifest that the store takes.
+bool IsManifestType(std::string_view media_type);
 
 // Whether a manifest of this type is an image index, whose children are manifests.
 inline bool IsIndexType(std::string_view media_type) {
@@ -35,6 +40,15 @@ struct Descriptor {
   // The content lies elsewhere (has `urls`, or a foreign / non-distributable layer type), so it
   // need not exist here.
   bool foreign = false;
+};
+
+// What an index says of one of its children beside the descriptor, for those who choose among them.
+struct ChildNotes {
+  // The last annotation of that name, as Go's clients read it; "" when there is none.
+  std::string_view Annotation(std::string_view name) const;
+
+  Platform platform;                                             // empty when it states none
+  std::vector<std::pair<std::string, std::string>> annotations;  // in order
 };
 
 // One distinct digest that a manifest keeps alive.
@@ -58,6 +72,7 @@ struct ParsedManifest {
   std::optional<Descriptor> config;
   std::vector<Descriptor> layers;    // in order; may repeat
   std::vector<Descriptor> children;  // of an index, its entries too
+  std::vector<ChildNotes> notes;     // of each child, only by the rules of kNoted
   std::optional<Descriptor> subject;
   std::string annotations_json;  // the "annotations" object serialised; "" when absent
 };
@@ -78,7 +93,10 @@ struct ParsedManifest {
 // The fields of a descriptor that are not read but that clients read (annotations, platform, data,
 // artifactType) have the types that Go's clients expect, data the stated size; a digest is named
 // with one size. Of manifests that are stored this is not asked: older versions did not.
-enum class ManifestRules { kPushed, kStored };
+//
+// kNoted is kPushed with the notes of the children, which may take ten times the bytes: for clients
+// that choose among children.
+enum class ManifestRules { kPushed, kStored, kNoted };
 absl::StatusOr<ParsedManifest> ParseManifest(std::string_view bytes, std::string_view content_type,
                                              ManifestRules rules = ManifestRules::kPushed);
 

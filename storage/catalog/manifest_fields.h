@@ -69,12 +69,13 @@ inline constexpr std::array<ManifestField, 8> kDescriptorFields = {{
     {"artifactType", JsonShape::kString, true},
 }};
 
+enum PlatformField : size_t { kArchitecture, kOs, kVariant };
 inline constexpr std::array<ManifestField, 6> kPlatformFields = {{
     {"architecture", JsonShape::kString, true},
     {"os", JsonShape::kString, true},
+    {"variant", JsonShape::kString, true},
     {"os.version", JsonShape::kString, true},
     {"os.features", JsonShape::kArray, true},
-    {"variant", JsonShape::kString, true},
     {"features", JsonShape::kArray, true},
 }};
 

@@ -150,6 +150,7 @@ void ManifestReader::StartDescriptor(std::string path) {
   descriptor_path_ = std::move(path);
   descriptor_seen_ = 0;
   data_bytes_.reset();
+  notes_ = ChildNotes();
 }
 
 // Opens an object or array where the reader is.
@@ -211,6 +212,7 @@ absl::Status ManifestReader::Key(std::string_view key) {
     return FieldKey(kPlatformFields, key, StrCat(descriptor_path_, ".platform"), &platform_field_,
                     &platform_seen_);
   }
+  if (scope == Scope::kStrings) annotation_name_ = key;
   if (scope != Scope::kDescriptor) return absl::OkStatus();
   absl::Span<const ManifestField> fields = kDescriptorFields;
   if (rules_ == ManifestRules::kStored) fields = fields.first(kDescriptorAnnotations);
@@ -243,12 +245,9 @@ absl::Status ManifestReader::Value(const JsonScalar& scalar) {
     case Scope::kDescriptorList:
       return CheckShape(scalar.shape);
     case Scope::kPlatform:
-      return platform_field_ == kPlatformFields.size() ? absl::OkStatus()
-                                                       : CheckShape(scalar.shape);
+      return PlatformValue(scalar);
     case Scope::kStrings:
-      RETURN_IF_ERROR(CheckShape(scalar.shape));
-      if (descriptor_field_ == kUrls) descriptor_.foreign = true;
-      return absl::OkStatus();
+      return StringsValue(scalar);
     case Scope::kSkipped:
       break;
   }
@@ -293,6 +292,25 @@ absl::Status ManifestReader::DescriptorValue(const JsonScalar& scalar) {
   return absl::OkStatus();
 }
 
+absl::Status ManifestReader::PlatformValue(const JsonScalar& scalar) {
+  if (platform_field_ == kPlatformFields.size()) return absl::OkStatus();
+  RETURN_IF_ERROR(CheckShape(scalar.shape));
+  if (platform_field_ == kOs) notes_.platform.os = scalar.text;
+  if (platform_field_ == kArchitecture) notes_.platform.architecture = scalar.text;
+  if (platform_field_ == kVariant) notes_.platform.variant = scalar.text;
+  return absl::OkStatus();
+}
+
+absl::Status ManifestReader::StringsValue(const JsonScalar& scalar) {
+  RETURN_IF_ERROR(CheckShape(scalar.shape));
+  if (descriptor_field_ == kUrls) descriptor_.foreign = true;
+  const bool noted = rules_ == ManifestRules::kNoted && top_field_ == kManifests;
+  if (noted && descriptor_field_ == kDescriptorAnnotations) {
+    notes_.annotations.emplace_back(annotation_name_, scalar.text);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ManifestReader::AnnotationValue(const JsonScalar& scalar) {
   RETURN_IF_ERROR(CheckShape(scalar.shape));
   AppendJsonString(&manifest_.annotations_json, scalar.text);
@@ -318,6 +336,7 @@ absl::Status ManifestReader::FinishDescriptor() {
   descriptor_.foreign = false;  // only a layer may lie elsewhere
   if (top_field_ == kManifests) {
     manifest_.children.push_back(std::move(descriptor_));
+    if (rules_ == ManifestRules::kNoted) manifest_.notes.push_back(std::move(notes_));
   } else {
     (top_field_ == kConfig ? manifest_.config : manifest_.subject) = std::move(descriptor_);
   }
@@ -398,7 +417,7 @@ absl::StatusOr<ParsedManifest> ManifestReader::Finish(std::string_view content_t
   if (!Has(kSchemaVersion)) return InvalidManifest("schemaVersion", "is required and must be 2");
   RETURN_IF_ERROR(SettleKind(content_type));
   RETURN_IF_ERROR(CheckFieldsOfKind());
-  if (rules_ == ManifestRules::kPushed) RETURN_IF_ERROR(CheckSizes());
+  if (rules_ != ManifestRules::kStored) RETURN_IF_ERROR(CheckSizes());
   absl::flat_hash_set<Digest> distinct;
   for (const ContentReference& reference : manifest_.References()) {
     distinct.insert(reference.descriptor.digest);

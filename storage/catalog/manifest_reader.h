@@ -63,6 +63,8 @@ class ManifestReader {
                         std::string_view path, size_t* field, uint32_t* seen) const;
   absl::Status TopValue(const JsonScalar& scalar);
   absl::Status DescriptorValue(const JsonScalar& scalar);
+  absl::Status PlatformValue(const JsonScalar& scalar);
+  absl::Status StringsValue(const JsonScalar& scalar);
   absl::Status AnnotationValue(const JsonScalar& scalar);
   absl::Status FinishDescriptor();
   absl::Status FinishAnnotations();
@@ -84,6 +86,8 @@ class ManifestReader {
   std::optional<uint64_t> data_bytes_;  // of its embedded content
   size_t platform_field_ = 0;
   uint32_t platform_seen_ = 0;
+  ChildNotes notes_;             // of a child of an index
+  std::string annotation_name_;  // of the descriptor, whose value comes next
 
   // Where in annotations_json each key is (offset, length), to find a key that appears twice.
   std::vector<std::pair<uint32_t, uint32_t>> annotation_keys_;

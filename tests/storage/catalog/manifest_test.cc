@@ -145,6 +145,28 @@ TEST(ManifestOfTools, BuildkitIndexWithAttestation) {
   EXPECT_FALSE(manifest.config.has_value());
 }
 
+TEST(ManifestOfTools, NotesOfChildrenAreKeptForThoseWhoAsk) {
+  const std::string index = StrCat(
+      R"({"schemaVersion":2,"manifests":[)",
+      DescriptorJson(kMediaTypeOciManifest, DigestOf('1'), "5",
+                     R"(,"annotations":{"name":"first","other":"","name":"last"},"platform":)"
+                     R"({"os":"linux","variant":"v7","architecture":"arm","os.features":["x"]})"),
+      ",", DescriptorJson(kMediaTypeOciManifest, DigestOf('2'), "6"), R"(],"subject":)",
+      DescriptorJson(kMediaTypeOciManifest, DigestOf('3'), "7", R"(,"platform":{"os":"aix"})"),
+      "}");
+  const absl::StatusOr<ParsedManifest> noted = ParseManifest(index, "", ManifestRules::kNoted);
+  ASSERT_TRUE(noted.ok()) << noted.status();
+  ASSERT_THAT(noted->notes, SizeIs(2));
+  EXPECT_EQ(noted->notes[0].platform.os, "linux");
+  EXPECT_EQ(noted->notes[0].platform.architecture, "arm");
+  EXPECT_EQ(noted->notes[0].platform.variant, "v7");
+  EXPECT_EQ(noted->notes[0].Annotation("name"), "last") << "as Go's clients read it";
+  EXPECT_EQ(noted->notes[0].Annotation("none"), "");
+  EXPECT_EQ(noted->notes[1].platform.os, "");
+  EXPECT_THAT(noted->notes[1].annotations, SizeIs(0));
+  EXPECT_THAT(Parsed(index).notes, SizeIs(0));
+}
+
 TEST(ManifestOfTools, BuildkitRegistryCacheIsAnIndexOfLayers) {
   const ParsedManifest manifest = Parsed(StrCat(
       R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)",
