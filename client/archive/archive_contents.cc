@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -18,18 +19,45 @@ namespace {
 
 constexpr int kMaxLinks = 16;
 
-}  // namespace
-
-LayerCompression CompressionOf(std::string_view first_bytes) {
-  if (first_bytes.starts_with("\x1f\x8b")) return LayerCompression::kGzip;
-  if (first_bytes.starts_with("\x28\xb5\x2f\xfd")) return LayerCompression::kZstd;
-  if (first_bytes.starts_with("BZh")) return LayerCompression::kOther;
-  if (first_bytes.starts_with(std::string_view("\xfd"
-                                               "7zXZ\0",
-                                               6)))
-    return LayerCompression::kOther;
-  return LayerCompression::kNone;
+// Whether an archive could mean the file as a blob, by its name.
+bool IsNamedAsBlob(std::string_view name) {
+  return DigestOfBlobEntry(name) || DigestInName(name) || name.ends_with(".tgz") ||
+         name.find(".tar", name.rfind('/') + 1) != std::string_view::npos;
 }
+
+bool LooksLikeJson(std::string_view first_bytes) {
+  const size_t begin = first_bytes.find_first_not_of(" \t\r\n");
+  return begin != std::string_view::npos &&
+         (first_bytes[begin] == '{' || first_bytes[begin] == '[');
+}
+
+// A tar archive begins with the header of its first file, whose sum is in octal digits in the
+// middle of it, or, without files, with zeros.
+bool LooksLikeTar(std::string_view first_bytes) {
+  constexpr size_t kHeaderBytes = 512;
+  constexpr size_t kSumBegin = 148;
+  constexpr size_t kSumEnd = 156;
+  if (first_bytes.size() < kHeaderBytes) return first_bytes.empty();
+  uint64_t sum = 0;
+  uint64_t stated = 0;
+  bool zeros = true;
+  for (size_t i = 0; i < kHeaderBytes; ++i) {
+    const char c = first_bytes[i];
+    const bool of_sum = i >= kSumBegin && i < kSumEnd;
+    zeros = zeros && c == '\0';
+    sum += of_sum ? uint64_t{' '} : static_cast<unsigned char>(c);
+    if (of_sum && c >= '0' && c <= '7') stated = stated * 8 + static_cast<uint64_t>(c - '0');
+  }
+  return zeros || sum == stated;
+}
+
+absl::Status CheckDocumentSize(std::string_view name, uint64_t size_bytes) {
+  if (size_bytes <= kMaxDocumentBytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(StrCat(Quoted(name), " in the archive is larger than ",
+                                           kMaxDocumentBytes, " bytes, the limit for a document"));
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<ArchiveContents>> ArchiveContents::Open(int fd,
                                                                        const ContentLimits& limits,
@@ -44,27 +72,33 @@ absl::StatusOr<std::unique_ptr<ArchiveContents>> ArchiveContents::Open(int fd,
   return StreamContents::Open(*reader, limits, uploader);
 }
 
-absl::StatusOr<ArchiveContents::Entry*> ArchiveContents::Add(Entry entry) {
+absl::Status ArchiveContents::TwiceError(std::string_view name) {
+  return absl::InvalidArgumentError(StrCat(
+      "the archive holds ", Quoted(name), " twice, with different content; only one can be meant"));
+}
+
+absl::StatusOr<ArchiveContents::Added> ArchiveContents::Add(Entry entry) {
   if (entries_.size() >= limits_.max_entries) {
     return absl::ResourceExhaustedError(
         StrCat("the archive holds more than ", limits_.max_entries, " entries, the limit"));
   }
   std::unique_ptr<Entry>& place = entries_[entry.name];
-  if (place != nullptr) {
-    const bool same_blob = place->kind == Entry::Kind::kFile && entry.kind == Entry::Kind::kFile &&
-                           place->size_bytes == entry.size_bytes && DigestOfBlobEntry(entry.name);
-    if (same_blob) return nullptr;
-    return absl::InvalidArgumentError(
-        StrCat("the archive holds ", Quoted(entry.name), " twice, and only one can be meant"));
+  if (place == nullptr) {
+    place = std::make_unique<Entry>(std::move(entry));
+    return Added{.entry = place.get(), .again = false};
   }
-  place = std::make_unique<Entry>(std::move(entry));
-  return place.get();
+  const bool same = place->kind == entry.kind && place->size_bytes == entry.size_bytes &&
+                    place->link_target == entry.link_target;
+  if (!same || entry.kind == Entry::Kind::kOther) return TwiceError(entry.name);
+  // What is named by its digest is compared with that when it is used.
+  if (entry.kind == Entry::Kind::kLink || DigestOfBlobEntry(entry.name)) return Added();
+  return Added{.entry = place.get(), .again = true};
 }
 
-absl::StatusOr<ArchiveContents::Entry*> ArchiveContents::Add(const ArchiveEntry& entry) {
+absl::StatusOr<ArchiveContents::Added> ArchiveContents::Add(const ArchiveEntry& entry) {
   Entry added;
   ASSIGN_OR_RETURN(added.name, NormalizeEntryName(entry.name));
-  if (entry.kind == ArchiveEntry::Kind::kDirectory || added.name.empty()) return nullptr;
+  if (entry.kind == ArchiveEntry::Kind::kDirectory || added.name.empty()) return Added();
   if (entry.kind == ArchiveEntry::Kind::kFile) {
     added.kind = Entry::Kind::kFile;
     added.size_bytes = entry.size_bytes;
@@ -82,65 +116,141 @@ absl::StatusOr<ArchiveContents::Entry*> ArchiveContents::Add(const ArchiveEntry&
   return Add(std::move(added));
 }
 
+ArchiveContents::Entry* ArchiveContents::Lookup(std::string_view name, std::string_view* below) {
+  *below = {};
+  const auto found = entries_.find(ToAbsl(name));
+  if (found != entries_.end()) return found->second.get();
+  for (size_t slash = name.find('/'); slash != std::string_view::npos;
+       slash = name.find('/', slash + 1)) {
+    const auto directory = entries_.find(ToAbsl(name.substr(0, slash)));
+    if (directory == entries_.end() || directory->second->kind != Entry::Kind::kLink) continue;
+    *below = name.substr(slash);
+    return directory->second.get();
+  }
+  return nullptr;
+}
+
 absl::StatusOr<ArchiveContents::Entry*> ArchiveContents::Find(std::string_view name) {
   ASSIGN_OR_RETURN(std::string normal, NormalizeEntryName(name));
   for (int links = 0; links <= kMaxLinks; ++links) {
-    const auto found = entries_.find(normal);
-    if (found == entries_.end()) {
-      return absl::NotFoundError(StrCat("the archive does not hold ", Quoted(normal)));
+    std::string_view below;
+    Entry* const entry = Lookup(normal, &below);
+    if (entry == nullptr) {
+      return absl::NotFoundError(
+          StrCat("the archive does not hold ", Quoted(normal),
+                 links == 0 ? std::string() : StrCat(", to which ", Quoted(name), " leads")));
     }
-    Entry& entry = *found->second;
-    RETURN_IF_ERROR(entry.problem);
-    if (entry.kind == Entry::Kind::kFile) return &entry;
-    if (entry.kind == Entry::Kind::kOther) {
+    if (entry->kind == Entry::Kind::kLink) {
+      RETURN_IF_ERROR(entry->problem);
+      ASSIGN_OR_RETURN(normal, NormalizeEntryName(StrCat(entry->link_target, below)));
+      continue;
+    }
+    if (entry->kind == Entry::Kind::kOther) {
       return absl::InvalidArgumentError(StrCat(Quoted(normal), " in the archive is not a file"));
     }
-    normal = entry.link_target;
+    RETURN_IF_ERROR(Look(*entry));
+    RETURN_IF_ERROR(entry->problem);
+    return entry;
   }
   return absl::InvalidArgumentError(
       StrCat("the link ", Quoted(name), " in the archive leads in circles"));
 }
 
+void ArchiveContents::Judge(Entry& entry, std::string_view first_bytes) {
+  entry.judged = true;
+  entry.compression = DetectCompression(first_bytes);
+  entry.is_document = entry.size_bytes <= kMaxDocumentBytes && LooksLikeJson(first_bytes);
+  if (entry.is_document || entry.compression != Compression::kNone || IsNamedAsBlob(entry.name) ||
+      LooksLikeTar(first_bytes)) {
+    return;
+  }
+  entry.problem = absl::InvalidArgumentError(StrCat(
+      Quoted(entry.name), " in the archive is neither a layer nor a JSON document of at most ",
+      kMaxDocumentBytes, " bytes"));
+}
+
 bool ArchiveContents::Holds(std::string_view name) const { return entries_.contains(ToAbsl(name)); }
+
+bool ArchiveContents::HoldsImagesOfVersionOne() const {
+  static constexpr std::string_view kJson = "/json";
+  return std::any_of(entries_.begin(), entries_.end(), [](const auto& entry) {
+    const std::string_view name = entry.first;
+    return name == "repositories" ||
+           (name.ends_with(kJson) && DigestInName(name.substr(0, name.size() - kJson.size())));
+  });
+}
 
 absl::StatusOr<uint64_t> ArchiveContents::SizeOf(std::string_view name) {
   ASSIGN_OR_RETURN(const Entry* const entry, Find(name));
   return entry->size_bytes;
 }
 
-absl::StatusOr<LayerCompression> ArchiveContents::CompressionOfFile(std::string_view name) {
+absl::StatusOr<Compression> ArchiveContents::CompressionOf(std::string_view name) {
   ASSIGN_OR_RETURN(const Entry* const entry, Find(name));
-  return ReadCompression(*entry);
+  return entry->compression;
 }
 
 absl::StatusOr<std::string> ArchiveContents::ReadDocument(std::string_view name) {
   ASSIGN_OR_RETURN(const Entry* const entry, Find(name));
-  if (entry->size_bytes > kMaxDocumentBytes) {
-    return absl::InvalidArgumentError(StrCat(Quoted(name), " in the archive is larger than ",
-                                             kMaxDocumentBytes,
-                                             " bytes, the limit for a document"));
-  }
+  RETURN_IF_ERROR(CheckDocumentSize(entry->name, entry->size_bytes));
   return ReadAll(*entry);
+}
+
+absl::StatusOr<bool> ArchiveContents::TakeByName(Entry& entry) {
+  if (entry.compression != Compression::kNone || !entry.name.ends_with(".tar")) return false;
+  const std::optional<Digest> supposed = DigestInName(entry.name);
+  if (!supposed) return false;
+  ASSIGN_OR_RETURN(const bool there, uploader_.Has(*supposed, entry.size_bytes));
+  if (there) entry.digest = supposed;
+  return there;
 }
 
 absl::StatusOr<Digest> ArchiveContents::Store(std::string_view name,
                                               const std::optional<Digest>& expected) {
   ASSIGN_OR_RETURN(Entry* const entry, Find(name));
-  if (!entry->digest && expected) {
-    ASSIGN_OR_RETURN(const bool there, uploader_.Has(*expected, entry->size_bytes));
-    if (there) entry->digest = *expected;
+  // A stream knows only this when it comes to the file, so all hold to it.
+  const std::optional<Digest> named = DigestOfBlobEntry(entry->name);
+  const std::optional<Digest>& wanted = named ? named : expected;
+  if (!entry->digest) RETURN_IF_ERROR(TakeByName(*entry).status());
+  if (!entry->digest && wanted) {
+    ASSIGN_OR_RETURN(const bool there, uploader_.Has(*wanted, entry->size_bytes));
+    if (there) entry->digest = *wanted;
   }
   if (!entry->digest) {
-    const absl::StatusOr<Digest> uploaded = Upload(*entry, expected);
+    const absl::StatusOr<Digest> uploaded = Upload(*entry, wanted);
     if (absl::IsDataLoss(uploaded.status())) entry->problem = uploaded.status();
     RETURN_IF_ERROR(uploaded.status());
     entry->digest = *uploaded;
   }
   if (expected && !(*entry->digest == *expected)) {
-    return absl::DataLossError(StrCat("the archive is damaged: ", Quoted(name), " has the digest ",
-                                      entry->digest->ToString(), ", not ", expected->ToString()));
+    return absl::DataLossError(StrCat("the archive is damaged: ", Quoted(entry->name),
+                                      " has the digest ", entry->digest->ToString(), ", not ",
+                                      expected->ToString()));
   }
   return *entry->digest;
+}
+
+absl::StatusOr<uint64_t> ArchiveContents::SizeOfBlob(const Digest& digest) {
+  const absl::StatusOr<uint64_t> size_bytes = SizeOf(BlobEntryName(digest));
+  if (!absl::IsNotFound(size_bytes.status())) return size_bytes;
+  ASSIGN_OR_RETURN(const std::optional<uint64_t> stored_bytes, uploader_.Find(digest));
+  if (stored_bytes) return *stored_bytes;
+  return absl::NotFoundError(
+      StrCat(ToStd(size_bytes.status().message()), ", and the store does not have it"));
+}
+
+absl::StatusOr<std::string> ArchiveContents::ReadBlobDocument(const Digest& digest) {
+  const std::string name = BlobEntryName(digest);
+  absl::StatusOr<std::string> bytes = ReadDocument(name);
+  if (!absl::IsNotFound(bytes.status())) return bytes;
+  ASSIGN_OR_RETURN(const uint64_t size_bytes, SizeOfBlob(digest));
+  RETURN_IF_ERROR(CheckDocumentSize(name, size_bytes));
+  return uploader_.Download(digest, kMaxDocumentBytes);
+}
+
+absl::Status ArchiveContents::StoreBlob(const Digest& digest) {
+  const absl::Status status = Store(BlobEntryName(digest), digest).status();
+  return absl::IsNotFound(status) ? SizeOfBlob(digest).status() : status;
 }
 
 }  // namespace varve

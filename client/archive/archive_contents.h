@@ -3,7 +3,8 @@
 //
 // A regular uncompressed file and a directory are read where it is needed, so that only what an
 // image needs is uploaded. Of a stream everything that can be a blob is uploaded as it comes, and
-// small JSON documents are kept in memory, at most ContentLimits::max_kept_bytes of them.
+// small JSON documents are kept in memory, at most ContentLimits::max_kept_bytes of them. Of an
+// archive, both take the same files for blobs and documents, and say the same of the others.
 #ifndef VARVE_CLIENT_ARCHIVE_ARCHIVE_CONTENTS_H_
 #define VARVE_CLIENT_ARCHIVE_ARCHIVE_CONTENTS_H_
 
@@ -17,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "client/archive/archive_reader.h"
 #include "client/archive/blob_uploader.h"
+#include "client/archive/inflated_digest.h"
 #include "storage/digest/digest.h"
 #include "storage/limits.h"
 
@@ -29,36 +31,38 @@ struct ContentLimits {
   ArchiveReaderOptions reader;
 };
 
-enum class LayerCompression { kNone, kGzip, kZstd, kOther };
-
-// By the first bytes of a file; the first kCompressionMagicBytes are enough.
-inline constexpr size_t kCompressionMagicBytes = 6;
-LayerCompression CompressionOf(std::string_view first_bytes);
-
 class ArchiveContents {
  public:
   // Reads all names of the archive, file or directory behind `fd`, which stays the caller's and
   // must stay open. A stream is read to its end. `uploader` must outlive it.
   //
-  // Errors: those of ArchiveReader, InvalidArgument for names that lead out of the archive or come
-  // twice, ResourceExhausted over max_entries, and those of the daemon.
+  // Errors: those of ArchiveReader, InvalidArgument for names that lead out of the archive or mean
+  // two different files, ResourceExhausted over max_entries, and those of the daemon.
   static absl::StatusOr<std::unique_ptr<ArchiveContents>> Open(int fd, const ContentLimits& limits,
                                                                BlobUploader& uploader);
   virtual ~ArchiveContents() = default;
 
   // Names are as the archive's documents write them; symbolic and hard links are followed. Errors
   // of all calls: NotFound when there is no such file; InvalidArgument when the name or a link
-  // leads out of the archive or in circles, or to something that is no file.
+  // leads out of the archive or in circles, or to something that is no file, or to one that is
+  // neither a document nor a blob.
 
-  // Whether there is an entry of that name.
+  // Whether there is an entry of that name, which must be normal.
   bool Holds(std::string_view name) const;
+  // Whether it has what Docker saved before it had manifest.json: "repositories", "<hex>/json".
+  bool HoldsImagesOfVersionOne() const;
   absl::StatusOr<uint64_t> SizeOf(std::string_view name);
-  absl::StatusOr<LayerCompression> CompressionOfFile(std::string_view name);
+  absl::StatusOr<Compression> CompressionOf(std::string_view name);
   // All bytes. InvalidArgument when there are more than kMaxDocumentBytes.
   absl::StatusOr<std::string> ReadDocument(std::string_view name);
   // Makes the file a blob of the store and gives its digest. When `expected` is named and the store
   // has that blob in this size, the file is not read. DataLoss when it has another digest.
   absl::StatusOr<Digest> Store(std::string_view name, const std::optional<Digest>& expected);
+
+  // The same of blobs of a layout. What the archive leaves out may be in the store already.
+  absl::StatusOr<uint64_t> SizeOfBlob(const Digest& digest);
+  absl::StatusOr<std::string> ReadBlobDocument(const Digest& digest);
+  absl::Status StoreBlob(const Digest& digest);
 
  protected:
   struct Entry {
@@ -69,22 +73,35 @@ class ArchiveContents {
     uint64_t size_bytes = 0;              // of a file
     uint64_t data_offset = 0;             // of a file in an uncompressed archive
     std::optional<Digest> digest;         // of a file that is in the store
+    std::optional<Digest> passed_digest;  // of a file of a stream that was passed over
     std::optional<std::string> document;  // of a file that is kept in memory
     absl::Status problem;                 // why the file cannot be used
-    LayerCompression compression = LayerCompression::kNone;  // of a file of a stream
+    bool judged = false;                  // whether it is known what the file can be:
+    bool is_document = false;             // JSON, and not too large to be read
+    Compression compression = Compression::kNone;
+  };
+  struct Added {
+    Entry* entry = nullptr;  // null when nothing is to be done with it
+    bool again = false;      // the archive had this file before; its bytes must be the same
   };
 
   ArchiveContents(const ContentLimits& limits, BlobUploader& uploader)
       : limits_(limits), uploader_(uploader) {}
 
-  // Takes in an entry. Null when it is a blob that the archive holds already.
-  absl::StatusOr<Entry*> Add(Entry entry);
-  // Takes in an entry of an archive, whose names are not normal yet; null when it is nothing that
-  // could be named (a directory).
-  absl::StatusOr<Entry*> Add(const ArchiveEntry& entry);
+  // Takes in an entry.
+  absl::StatusOr<Added> Add(Entry entry);
+  // Takes in an entry of an archive, whose names are not normal yet.
+  absl::StatusOr<Added> Add(const ArchiveEntry& entry);
+  // Finds out from the first kJudgedBytes of a file what it can be.
+  static constexpr size_t kJudgedBytes = 512;
+  static void Judge(Entry& entry, std::string_view first_bytes);
+  static absl::Status TwiceError(std::string_view name);
+  // Whether the store has the blob that an uncompressed "<digest>.tar" claims to be; then it is
+  // taken for that one. Whoever uses it compares the digest with what the config says.
+  absl::StatusOr<bool> TakeByName(Entry& entry);
 
   // Each for an entry of the kind kFile.
-  virtual absl::StatusOr<LayerCompression> ReadCompression(const Entry& entry) = 0;
+  virtual absl::Status Look(Entry& entry) = 0;  // judges it, unless that is done
   virtual absl::StatusOr<std::string> ReadAll(const Entry& entry) = 0;
   virtual absl::StatusOr<Digest> Upload(const Entry& entry,
                                         const std::optional<Digest>& expected) = 0;
@@ -94,6 +111,8 @@ class ArchiveContents {
 
  private:
   absl::StatusOr<Entry*> Find(std::string_view name);
+  // The entry of a normal name; of a name below a link to a directory, that link.
+  Entry* Lookup(std::string_view name, std::string_view* below);
 
   absl::flat_hash_map<std::string, std::unique_ptr<Entry>> entries_;
 };

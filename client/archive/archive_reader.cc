@@ -22,7 +22,9 @@ struct ArchiveReader::Input {
   explicit Input(int input_fd) : fd(input_fd), buffer(kMiB) {
     struct stat info {};
     regular = fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
-    if (regular) static_cast<void>(lseek(fd, 0, SEEK_SET));
+    if (!regular) return;
+    file_bytes = info.st_size;
+    static_cast<void>(lseek(fd, 0, SEEK_SET));
   }
 
   static la_ssize_t Read(struct archive* archive, void* self, const void** bytes) {
@@ -41,15 +43,20 @@ struct ArchiveReader::Input {
     }
   }
 
+  // At most to the end, so that a file that is cut off is noticed as a pipe would be.
   static la_int64_t Skip(struct archive*, void* self, la_int64_t bytes) {
     auto* const input = static_cast<Input*>(self);
-    if (!input->regular || lseek(input->fd, bytes, SEEK_CUR) < 0) return 0;  // then it is read
-    input->bytes_read += static_cast<uint64_t>(bytes);
-    return bytes;
+    if (!input->regular) return 0;  // then it is read
+    const off_t begin = lseek(input->fd, 0, SEEK_CUR);
+    const la_int64_t skipped = std::min<la_int64_t>(bytes, input->file_bytes - begin);
+    if (begin < 0 || skipped <= 0 || lseek(input->fd, skipped, SEEK_CUR) < 0) return 0;
+    input->bytes_read += static_cast<uint64_t>(skipped);
+    return skipped;
   }
 
   const int fd;
   bool regular = false;
+  off_t file_bytes = 0;  // of a regular file
   std::vector<char> buffer;
   uint64_t bytes_read = 0;
   absl::Status status;
@@ -123,7 +130,9 @@ absl::Status ArchiveReader::Failure() const {
         StrCat("the input is not a tar archive, compressed with gzip, zstd, xz, bzip2 or not (",
                reason, ")"));
   }
-  return absl::DataLossError(StrCat("the archive is damaged or cut off (", reason, ")"));
+  // Of an uncompressed archive it depends on how it is read what the library says.
+  return absl::DataLossError(StrCat("the archive is damaged or cut off at ", Quoted(name_),
+                                    compressed_ ? StrCat(" (", reason, ")") : std::string()));
 }
 
 absl::Status ArchiveReader::CheckExpansion() const {
@@ -168,6 +177,7 @@ absl::StatusOr<ArchiveEntry> ArchiveReader::ReadEntry(struct archive_entry* entr
   read.kind = KindOf(entry);
   // Null when the name cannot be converted: then it is none that an image archive uses.
   read.name = TextOrEmpty(archive_entry_pathname(entry));
+  name_ = read.name;
   if (read.kind == ArchiveEntry::Kind::kHardLink) {
     read.link_target = TextOrEmpty(archive_entry_hardlink(entry));
   } else if (read.kind == ArchiveEntry::Kind::kSymbolicLink) {
@@ -197,7 +207,7 @@ absl::Status ArchiveReader::NextPiece() {
     if (result == ARCHIVE_EOF) {
       piece_ = {};
       if (file_offset_ == file_bytes_) return absl::OkStatus();
-      return absl::DataLossError("the archive is damaged or cut off: a file ends too early");
+      return Failure();
     }
     if (result != ARCHIVE_OK && result != ARCHIVE_WARN) return Failure();
     // A hole would be as many zero bytes as it says, for nothing in the archive.

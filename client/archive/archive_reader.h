@@ -75,6 +75,7 @@ class ArchiveReader {
   struct archive* const archive_;
   bool compressed_ = false;
   bool started_ = false;
+  std::string name_;           // of the entry that Next gave
   bool reading_file_ = false;  // Next gave a file
   uint64_t file_bytes_ = 0;    // of that file
   uint64_t file_offset_ = 0;   // of it, the bytes that were in pieces so far

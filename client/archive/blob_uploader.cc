@@ -26,13 +26,19 @@ absl::Status Mismatch(const BlobToUpload& blob, const Digest& digest) {
 
 }  // namespace
 
-absl::StatusOr<bool> BlobUploader::Has(const Digest& digest, uint64_t size_bytes) {
+absl::StatusOr<std::optional<uint64_t>> BlobUploader::Find(const Digest& digest) {
   RenewPromises();
   const absl::StatusOr<BlobInfo> info = client_.StatBlob("", digest);
-  if (absl::IsNotFound(info.status())) return false;
+  if (absl::IsNotFound(info.status())) return std::nullopt;
   RETURN_IF_ERROR(info.status());
-  if (info->size_bytes != size_bytes) return false;  // so it will turn out to be another blob
   Keep(digest);
+  return info->size_bytes;
+}
+
+absl::StatusOr<bool> BlobUploader::Has(const Digest& digest, uint64_t size_bytes) {
+  ASSIGN_OR_RETURN(const std::optional<uint64_t> stored_bytes, Find(digest));
+  // Of another size, it will turn out to be another blob.
+  if (stored_bytes != size_bytes) return false;
   observer_.BlobAlreadyThere(digest.ToString(), size_bytes);
   return true;
 }

@@ -35,6 +35,8 @@ class BlobUploader {
                std::chrono::milliseconds renew_after = kRenewPromisesAfter)
       : client_(client), observer_(observer), renew_after_(renew_after) {}
 
+  // The size of a blob that the store has, which then stays until the load is over; else nothing.
+  absl::StatusOr<std::optional<uint64_t>> Find(const Digest& digest);
   // Whether the store has such a blob; if so it stays until the load is over.
   absl::StatusOr<bool> Has(const Digest& digest, uint64_t size_bytes);
 
@@ -45,12 +47,14 @@ class BlobUploader {
   // Bytes of a blob that was uploaded. InvalidArgument when it is larger than `max_bytes`.
   absl::StatusOr<std::string> Download(const Digest& digest, size_t max_bytes);
 
+  // To be called from time to time by who works for long without the calls above.
+  void RenewPromises();
+
  private:
   absl::StatusOr<Digest> UploadAndCheck(const BlobToUpload& blob, ByteSource& source);
   absl::StatusOr<BlobInfo> UploadOnce(ByteSource& source, const std::string& upload_id,
                                       const BlobToUpload& blob);
   void Keep(const Digest& digest);
-  void RenewPromises();
 
   Client& client_;
   LoadObserver& observer_;

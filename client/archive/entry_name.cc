@@ -48,10 +48,6 @@ absl::StatusOr<std::string> NormalizeEntryName(std::string_view name) {
                                              kMaxEntryNameBytes,
                                              " bytes: this is not an image archive"));
   }
-  if (!name.empty() && name[0] == '/') {
-    return absl::InvalidArgumentError(
-        StrCat("the name ", Quoted(name), " is absolute; names in an image archive are relative"));
-  }
   std::string normal;
   if (HasParentComponent(name) || !AppendComponents(name, &normal)) {
     return absl::InvalidArgumentError(
@@ -62,9 +58,10 @@ absl::StatusOr<std::string> NormalizeEntryName(std::string_view name) {
 
 absl::StatusOr<std::string> ResolveLink(std::string_view link, std::string_view target) {
   const size_t slash = link.rfind('/');
-  std::string name(slash == std::string_view::npos ? std::string_view() : link.substr(0, slash));
-  if (target.empty() || target[0] == '/' || target.size() > kMaxEntryNameBytes ||
-      !AppendComponents(target, &name) || name.empty() || name.size() > kMaxEntryNameBytes) {
+  const bool from_top = slash == std::string_view::npos || target.starts_with('/');
+  std::string name(from_top ? std::string_view() : link.substr(0, slash));
+  if (target.empty() || target.size() > kMaxEntryNameBytes || !AppendComponents(target, &name) ||
+      name.empty() || name.size() > kMaxEntryNameBytes) {
     return absl::InvalidArgumentError(
         StrCat("the link ", Quoted(link), " leads out of the archive, to ", Quoted(target)));
   }

@@ -15,12 +15,13 @@ namespace varve {
 // Longer names do not occur in image archives: the longest, of a sha512 blob, has 141 bytes.
 inline constexpr size_t kMaxEntryNameBytes = 512;
 
-// "./blobs//sha256/ab" is "blobs/sha256/ab"; the top itself is "". InvalidArgument when the name is
-// absolute, has a component "..", or is too long.
+// "./blobs//sha256/ab" and "/blobs/sha256/ab" are "blobs/sha256/ab": the top of an archive is the
+// root of its names. The top itself is "". InvalidArgument when the name has a component "..", or
+// is too long.
 absl::StatusOr<std::string> NormalizeEntryName(std::string_view name);
 
-// The normal name of what a symbolic link called `link`, a normal name, points to. InvalidArgument
-// when that lies outside of the archive.
+// The normal name of what a symbolic link called `link`, a normal name, points to; a target that
+// begins with "/" is looked up from the top of the archive. InvalidArgument when that lies outside.
 absl::StatusOr<std::string> ResolveLink(std::string_view link, std::string_view target);
 
 // "blobs/sha256/<hex>".

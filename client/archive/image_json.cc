@@ -33,53 +33,12 @@ absl::StatusOr<json::value> Parse(std::string_view text) {
   return value;
 }
 
-bool IsForeign(const ContentDescriptor& descriptor, const json::object& object) {
-  const json::value* const urls = Member(object, "urls");
-  if (urls != nullptr && urls->is_array() && !urls->get_array().empty()) return true;
-  return descriptor.media_type.find("nondistributable") != std::string::npos ||
-         descriptor.media_type.find(".foreign.") != std::string::npos;
-}
-
 std::optional<Platform> ReadPlatform(const json::object& object) {
   Platform platform{.os = StringMember(object, "os"),
                     .architecture = StringMember(object, "architecture"),
                     .variant = StringMember(object, "variant")};
   if (platform.os.empty() && platform.architecture.empty()) return std::nullopt;
   return platform;
-}
-
-absl::StatusOr<ContentDescriptor> ReadDescriptor(const json::value& value) {
-  if (!value.is_object()) return absl::InvalidArgumentError("has a descriptor that is no object");
-  const json::object& object = value.get_object();
-  ContentDescriptor descriptor;
-  descriptor.media_type = StringMember(object, "mediaType");
-  ASSIGN_OR_RETURN(descriptor.digest, Digest::Parse(StringMember(object, "digest")));
-  const json::value* const size = Member(object, "size");
-  if (size == nullptr || !size->is_int64() || size->get_int64() < 0) {
-    return absl::InvalidArgumentError("has a descriptor without a size");
-  }
-  descriptor.size_bytes = static_cast<uint64_t>(size->get_int64());
-  descriptor.foreign = IsForeign(descriptor, object);
-  const json::value* const platform = Member(object, "platform");
-  if (platform != nullptr && platform->is_object()) {
-    descriptor.platform = ReadPlatform(platform->get_object());
-  }
-  const json::value* const annotations = Member(object, "annotations");
-  descriptor.attestation =
-      (descriptor.platform && descriptor.platform->os == "unknown") ||
-      (annotations != nullptr && annotations->is_object() &&
-       Member(annotations->get_object(), "vnd.docker.reference.type") != nullptr);
-  return descriptor;
-}
-
-absl::StatusOr<std::vector<ContentDescriptor>> ReadDescriptors(const json::value& value) {
-  if (!value.is_array()) return absl::InvalidArgumentError("has a list that is no array");
-  std::vector<ContentDescriptor> descriptors;
-  for (const json::value& element : value.get_array()) {
-    ASSIGN_OR_RETURN(ContentDescriptor descriptor, ReadDescriptor(element));
-    descriptors.push_back(std::move(descriptor));
-  }
-  return descriptors;
 }
 
 json::array Strings(const std::vector<std::string>& texts) {
@@ -175,29 +134,6 @@ Platform MachinePlatform() {
   return {.os = "linux", .architecture = GoArchitecture(machine.machine), .variant = ""};
 }
 
-absl::StatusOr<ManifestContent> ParseManifestContent(std::string_view bytes) {
-  ASSIGN_OR_RETURN(const json::value document, Parse(bytes));
-  if (!document.is_object()) return absl::InvalidArgumentError("is no JSON object");
-  const json::object& object = document.get_object();
-  ManifestContent content;
-  if (const json::value* const children = Member(object, "manifests")) {
-    content.is_index = true;
-    ASSIGN_OR_RETURN(content.children, ReadDescriptors(*children));
-    return content;
-  }
-  if (const json::value* const config = Member(object, "config")) {
-    ASSIGN_OR_RETURN(content.config, ReadDescriptor(*config));
-  }
-  // An artifact manifest calls its layers blobs.
-  for (const char* const list : {"layers", "blobs"}) {
-    const json::value* const layers = Member(object, list);
-    if (layers == nullptr || layers->is_null()) continue;
-    ASSIGN_OR_RETURN(content.layers, ReadDescriptors(*layers));
-    break;
-  }
-  return content;
-}
-
 std::optional<Platform> PlatformOfConfig(std::string_view bytes) {
   const absl::StatusOr<json::value> document = Parse(bytes);
   if (!document.ok() || !document->is_object()) return std::nullopt;
@@ -267,18 +203,6 @@ std::string ImageConfigJson(const ImageConfig& image) {
   step["created"] = image.created;
   step["comment"] = image.comment;
   return json::serialize(config);
-}
-
-std::string ImageManifestJson(const ContentDescriptor& config, const ContentDescriptor& layer) {
-  const auto object_of = [](const ContentDescriptor& content) {
-    return DescriptorObject(content.media_type, content.digest, content.size_bytes);
-  };
-  json::object manifest;
-  manifest["schemaVersion"] = 2;
-  manifest["mediaType"] = kOciManifestType;
-  manifest["config"] = object_of(config);
-  manifest["layers"].emplace_array().push_back(object_of(layer));
-  return json::serialize(manifest);
 }
 
 }  // namespace varve

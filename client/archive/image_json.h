@@ -1,5 +1,5 @@
-// The JSON of images as save and import need it: reads manifests and configs, writes the files of
-// an OCI image layout, Docker's manifest.json, and the config and manifest of an imported image.
+// The JSON of images as save and import need it: reads configs, writes the files of an OCI image
+// layout, Docker's manifest.json, and the config of an imported image.
 // Pure functions; the only place in client/archive/save and import that knows a JSON library. What
 // is written is the same text for the same values, without spaces.
 #ifndef VARVE_CLIENT_ARCHIVE_IMAGE_JSON_H_
@@ -31,26 +31,6 @@ absl::StatusOr<Platform> ParsePlatform(std::string_view text);
 std::string FormatPlatform(const Platform& platform);
 // Linux on the architecture of this machine.
 Platform MachinePlatform();
-
-// What a manifest says of one piece of content.
-struct ContentDescriptor {
-  std::string media_type;
-  Digest digest;
-  uint64_t size_bytes = 0;
-  std::optional<Platform> platform;  // of a child of an index that says so
-  bool attestation = false;          // a child that describes another child
-  bool foreign = false;              // may be kept elsewhere
-};
-
-struct ManifestContent {
-  bool is_index = false;
-  std::optional<ContentDescriptor> config;
-  std::vector<ContentDescriptor> layers;
-  std::vector<ContentDescriptor> children;
-};
-
-// InvalidArgument when the bytes are no manifest.
-absl::StatusOr<ManifestContent> ParseManifestContent(std::string_view bytes);
 
 // The platform that an image config states; nullopt when it states none.
 std::optional<Platform> PlatformOfConfig(std::string_view bytes);
@@ -102,7 +82,6 @@ struct ImageConfig {
   std::string comment;
 };
 std::string ImageConfigJson(const ImageConfig& image);
-std::string ImageManifestJson(const ContentDescriptor& config, const ContentDescriptor& layer);
 
 }  // namespace varve
 

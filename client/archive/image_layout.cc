@@ -1,14 +1,13 @@
 #include "client/archive/image_layout.h"
 
-#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 #include <utility>
 
 #include "client/archive/image_json.h"
-#include "client/archive/image_names.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/platform.h"
 
 namespace varve {
 namespace {
@@ -76,81 +75,9 @@ absl::StatusOr<Platform> ReadPlatform(const json::object& object) {
   return platform;
 }
 
-// Docker's `…layer.foreign…` types and OCI's deprecated non-distributable ones.
-bool IsForeign(const LayoutDescriptor& descriptor, const json::object& object) {
-  const std::string_view type = descriptor.media_type;
-  return Member(object, "urls") != nullptr ||
-         type.starts_with("application/vnd.docker.image.rootfs.foreign.diff.") ||
-         type.starts_with("application/vnd.oci.image.layer.nondistributable.");
-}
-
-absl::Status ReadAnnotations(const json::object& object, LayoutDescriptor* descriptor) {
-  const json::value* const member = Member(object, "annotations");
-  if (member == nullptr) return absl::OkStatus();
-  if (!member->is_object()) return FieldError("annotations", "is not an object");
-  const json::object& annotations = member->get_object();
-  ASSIGN_OR_RETURN(descriptor->own_name, OptionalText(annotations, kNameAnnotation));
-  ASSIGN_OR_RETURN(descriptor->image_name, OptionalText(annotations, "io.containerd.image.name"));
-  ASSIGN_OR_RETURN(descriptor->ref_name,
-                   OptionalText(annotations, "org.opencontainers.image.ref.name"));
-  return absl::OkStatus();
-}
-
-absl::StatusOr<LayoutDescriptor> ReadDescriptor(const json::value& value, std::string_view field) {
-  if (!value.is_object()) return FieldError(field, "is not a descriptor");
-  const json::object& object = value.get_object();
-  LayoutDescriptor descriptor;
-  ASSIGN_OR_RETURN(descriptor.media_type, OptionalText(object, "mediaType"));
-  ASSIGN_OR_RETURN(const std::string digest, OptionalText(object, "digest"));
-  const absl::StatusOr<Digest> parsed = Digest::Parse(digest);
-  if (!parsed.ok()) {
-    return FieldError(field, StrCat("has a bad digest: ", ToStd(parsed.status().message())));
-  }
-  descriptor.digest = *parsed;
-  const json::value* const size = Member(object, "size");
-  json::error_code error;
-  if (size != nullptr) descriptor.size_bytes = size->to_number<uint64_t>(error);
-  if (size == nullptr || !(size->is_int64() || size->is_uint64()) || error ||
-      descriptor.size_bytes > kMaxBlobBytes) {
-    return FieldError(field, "has no size that a blob can have");
-  }
-  descriptor.foreign = IsForeign(descriptor, object);
-  if (const json::value* const platform = Member(object, "platform")) {
-    if (!platform->is_object()) return FieldError("platform", "is not an object");
-    ASSIGN_OR_RETURN(descriptor.platform, ReadPlatform(platform->get_object()));
-  }
-  RETURN_IF_ERROR(ReadAnnotations(object, &descriptor));
-  return descriptor;
-}
-
-absl::Status ReadDescriptors(const json::object& object, std::string_view field,
-                             std::vector<LayoutDescriptor>* descriptors) {
-  ASSIGN_OR_RETURN(const json::array* const array, OptionalArray(object, field));
-  if (array == nullptr) return absl::OkStatus();
-  if (array->size() > kMaxManifestReferences) {  // no store takes it
-    return FieldError(field, StrCat("has more than ", kMaxManifestReferences, " entries"));
-  }
-  for (const json::value& value : *array) {
-    ASSIGN_OR_RETURN(LayoutDescriptor descriptor, ReadDescriptor(value, field));
-    descriptors->push_back(std::move(descriptor));
-  }
-  return absl::OkStatus();
-}
-
-bool IsIndexType(std::string_view type) {
-  return type == "application/vnd.oci.image.index.v1+json" ||
-         type == "application/vnd.docker.distribution.manifest.list.v2+json";
-}
-
-void AppendDescriptor(const LayoutDescriptor& descriptor, std::string* out) {
+void AppendDescriptor(const Descriptor& descriptor, std::string* out) {
   out->append(StrCat("{\"mediaType\":\"", descriptor.media_type, "\",\"digest\":\"",
                      descriptor.digest.ToString(), "\",\"size\":", descriptor.size_bytes, "}"));
-}
-
-std::string UsualVariant(std::string_view architecture) {
-  if (architecture == "arm64") return "v8";
-  if (architecture == "arm") return "v7";
-  return architecture == "amd64" ? "v1" : "";
 }
 
 }  // namespace
@@ -161,26 +88,22 @@ absl::Status CheckArchiveImages(size_t images) {
       StrCat("it lists more than ", kMaxArchiveImages, " images, the limit for one archive"));
 }
 
-absl::StatusOr<LayoutManifest> ParseLayoutManifest(std::string_view bytes) {
-  ASSIGN_OR_RETURN(const json::value value, ParseJson(bytes));
-  if (!value.is_object()) return absl::InvalidArgumentError("it is not a JSON object");
-  const json::object& object = value.get_object();
-  LayoutManifest manifest;
-  ASSIGN_OR_RETURN(manifest.media_type, OptionalText(object, "mediaType"));
-  manifest.is_index = IsIndexType(manifest.media_type) || Member(object, "manifests") != nullptr;
-  if (manifest.is_index) {
-    if (Member(object, "config") != nullptr || Member(object, "layers") != nullptr) {
-      return absl::InvalidArgumentError("it has the fields of an image and of an index");
-    }
-    RETURN_IF_ERROR(ReadDescriptors(object, "manifests", &manifest.children));
-    return manifest;
+std::vector<ListedManifest> ChildrenOf(ParsedManifest index) {
+  std::vector<ListedManifest> children;
+  for (size_t i = 0; i < index.children.size(); ++i) {
+    children.push_back(
+        {.content = std::move(index.children[i]), .notes = std::move(index.notes[i])});
   }
-  const json::value* const config = Member(object, "config");
-  if (config == nullptr) return FieldError("config", "is missing");
-  ASSIGN_OR_RETURN(manifest.config, ReadDescriptor(*config, "config"));
-  manifest.config->foreign = false;
-  RETURN_IF_ERROR(ReadDescriptors(object, "layers", &manifest.layers));
-  return manifest;
+  return children;
+}
+
+bool IsAttestation(const ChildNotes& notes) {
+  return IsUnknown(notes.platform) || !notes.Annotation("vnd.docker.reference.type").empty();
+}
+
+bool HasImageConfig(const ParsedManifest& manifest) {
+  return manifest.config && (manifest.config->media_type == kOciConfigType ||
+                             manifest.config->media_type == kDockerConfigType);
 }
 
 absl::StatusOr<std::vector<DockerArchiveImage>> ParseDockerArchive(std::string_view bytes) {
@@ -224,8 +147,7 @@ absl::StatusOr<ArchiveImageConfig> ParseArchiveImageConfig(std::string_view byte
   return config;
 }
 
-std::string BuildImageManifest(const LayoutDescriptor& config,
-                               const std::vector<LayoutDescriptor>& layers) {
+std::string BuildImageManifest(const Descriptor& config, const std::vector<Descriptor>& layers) {
   std::string bytes =
       StrCat("{\"schemaVersion\":2,\"mediaType\":\"", kOciManifestType, "\",\"config\":");
   AppendDescriptor(config, &bytes);
@@ -236,13 +158,6 @@ std::string BuildImageManifest(const LayoutDescriptor& config,
   }
   bytes.append("]}");
   return bytes;
-}
-
-bool MatchesPlatform(const Platform& wanted, const Platform& platform) {
-  if (wanted.os != platform.os || wanted.architecture != platform.architecture) return false;
-  const std::string variant =
-      platform.variant.empty() ? UsualVariant(platform.architecture) : platform.variant;
-  return wanted.variant.empty() || wanted.variant == variant;
 }
 
 }  // namespace varve

@@ -1,7 +1,7 @@
-// The JSON documents of image archives: index.json, manifests and configs of an OCI layout, and the
-// manifest.json of a Docker archive. Pure functions over untrusted bytes: bounded depth and size,
-// memory in proportion to the input, never a crash. Only what loading needs is read; the daemon
-// checks a manifest in full when it is put.
+// The JSON documents of image archives beside manifests, which storage/catalog/manifest.h reads:
+// image configs, and the manifest.json of a Docker archive. Pure functions over untrusted bytes:
+// bounded depth and size, memory in proportion to the input, never a crash. Only what loading needs
+// is read.
 //
 // Errors: InvalidArgument, naming the field that is wrong.
 #ifndef VARVE_CLIENT_ARCHIVE_IMAGE_LAYOUT_H_
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "storage/catalog/manifest.h"
 #include "storage/digest/digest.h"
 #include "storage/limits.h"
 #include "storage/store.h"
@@ -27,28 +28,20 @@ inline constexpr size_t kMaxArchiveImages = 1000;
 // InvalidArgument for an archive that lists more.
 absl::Status CheckArchiveImages(size_t images);
 
-struct LayoutDescriptor {
-  std::string media_type;
-  Digest digest;
-  uint64_t size_bytes = 0;
-  bool foreign = false;  // a layer whose bytes lie elsewhere
-  Platform platform;     // of an entry of an index
-  // Annotations; empty when absent.
-  std::string own_name;    // kNameAnnotation
-  std::string image_name;  // io.containerd.image.name
-  std::string ref_name;    // org.opencontainers.image.ref.name
+// A manifest of the archive with its platform, size and name, as what lists it says.
+struct ListedManifest {
+  Descriptor content;
+  ChildNotes notes;
 };
 
-struct LayoutManifest {
-  std::string media_type;  // its own field; may be empty
-  bool is_index = false;
-  std::optional<LayoutDescriptor> config;  // of an image
-  std::vector<LayoutDescriptor> layers;    // of an image, lowest first
-  std::vector<LayoutDescriptor> children;  // of an index
-};
+// The children of an index that was parsed by the rules of kNoted.
+std::vector<ListedManifest> ChildrenOf(ParsedManifest index);
 
-// Reads an image manifest or an index; index.json is one, too.
-absl::StatusOr<LayoutManifest> ParseLayoutManifest(std::string_view bytes);
+// Whether it is one of those that builders attach to the images of an index.
+bool IsAttestation(const ChildNotes& notes);
+
+// Whether its config is that of an image that runs, and not of some artifact.
+bool HasImageConfig(const ParsedManifest& manifest);
 
 // One image of a Docker archive; the names are those of entries, as written.
 struct DockerArchiveImage {
@@ -67,14 +60,8 @@ struct ArchiveImageConfig {
 
 absl::StatusOr<ArchiveImageConfig> ParseArchiveImageConfig(std::string_view bytes);
 
-// The OCI image manifest of an image that came without one: the same input gives the same bytes.
-// Of the descriptors, media type, digest and size are used.
-std::string BuildImageManifest(const LayoutDescriptor& config,
-                               const std::vector<LayoutDescriptor>& layers);
-
-// Whether `platform` is what was wanted: any variant when none was named; "arm64" and "arm64/v8",
-// "arm" and "arm/v7", "amd64" and "amd64/v1" are the same.
-bool MatchesPlatform(const Platform& wanted, const Platform& platform);
+// The OCI manifest of an image that has none yet: the same input gives the same bytes.
+std::string BuildImageManifest(const Descriptor& config, const std::vector<Descriptor>& layers);
 
 }  // namespace varve
 

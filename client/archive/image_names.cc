@@ -32,6 +32,10 @@ std::string_view WithoutHost(std::string_view name) {
 
 }  // namespace
 
+std::string FormatName(const ArchiveImageName& name) {
+  return name.tag.empty() ? name.repository : StrCat(name.repository, ":", name.tag);
+}
+
 absl::StatusOr<ArchiveImageName> FamiliarName(std::string_view text) {
   std::string_view name = text;
   const size_t at = name.find('@');

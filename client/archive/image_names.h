@@ -16,6 +16,9 @@ struct ArchiveImageName {
   friend bool operator==(const ArchiveImageName&, const ArchiveImageName&) = default;
 };
 
+// "repository:tag", or only the repository.
+std::string FormatName(const ArchiveImageName& name);
+
 // The short form in which Docker shows a name: "docker.io/library/debian:12" and "debian:12" are
 // debian:12, "docker.io/me/app" is me/app:latest. A registry host with a port, and "localhost", say
 // where an image was kept, and are left out; another host ("quay.io/x/y") stays part of the

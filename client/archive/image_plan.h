@@ -1,5 +1,5 @@
-// Finds out what the images of an archive are made of, checks it, and puts the blobs into the
-// store, so that nothing is left to do but to put the manifests. Not thread-safe.
+// Finds out what the images of an archive are made of before anything of them is uploaded. Not
+// thread-safe.
 #ifndef VARVE_CLIENT_ARCHIVE_IMAGE_PLAN_H_
 #define VARVE_CLIENT_ARCHIVE_IMAGE_PLAN_H_
 
@@ -7,64 +7,76 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "client/archive/archive_contents.h"
 #include "client/archive/image_layout.h"
-#include "client/archive/image_names.h"
 
 namespace varve {
 
-struct ReadyManifest {
+struct PlannedManifest {
   Digest digest;
   std::string media_type;
-  std::string bytes;  // of one that was built; else they are in the archive, under the digest
+  // Of an index: not all that it lists is there, so the store may refuse it.
+  bool has_gaps = false;
+  // What it names beside manifests and is there: config and layers, or the entries of a cache.
+  std::vector<Digest> blobs;
+  // Of anything but an index.
+  std::optional<Digest> config;
+  std::vector<Descriptor> layers;
+  // Of an image that runs: what for. Attestations and other artifacts have none.
+  std::optional<Platform> platform;
 };
 
-// An image whose blobs are all in the store.
-struct ReadyImage {
-  std::vector<ReadyManifest> manifests;  // children first; the last one is the image
-  Digest id;
+// What an index lists and neither the archive nor the store has whole.
+struct MissingChild {
+  ListedManifest listed;
+  absl::Status why;  // NotFound
 };
 
-// The bytes of a manifest of an OCI layout. NotFound, InvalidArgument; DataLoss when digest or size
-// are not what `descriptor` says.
-absl::StatusOr<std::string> ReadManifest(ArchiveContents& contents,
-                                         const LayoutDescriptor& descriptor);
+struct ImagePlan {
+  std::vector<PlannedManifest> manifests;  // whole ones, children first; the last is the image
+  std::vector<MissingChild> missing;
+  std::optional<Digest> top_config;  // of an image without an index, whole or not
+  // Why the image cannot be loaded; NotFound: it is not whole. `manifests` are right all the same,
+  // but for the last one.
+  absl::Status problem;
+};
 
-// Makes one image of an OCI layout ready.
-class LayoutImagePlanner {
+// Plans the images of an OCI layout.
+class LayoutPlanner {
  public:
-  LayoutImagePlanner(ArchiveContents& contents, const std::optional<Platform>& platform)
-      : contents_(contents), platform_(platform) {}
+  explicit LayoutPlanner(ArchiveContents& contents) : contents_(contents) {}
 
-  // `top` is an entry of index.json. To be called once.
-  absl::StatusOr<ReadyImage> MakeReady(const LayoutDescriptor& top);
+  // What `top` is made of. Of an index all is looked at, also past what is missing.
+  ImagePlan Plan(const ListedManifest& top);
 
  private:
-  // Adds what `descriptor` names, children first, and everything that it needs.
-  absl::Status Plan(const LayoutDescriptor& descriptor, size_t depth);
-  absl::Status PlanImage(const LayoutManifest& manifest);
-  absl::Status PlanBlob(const LayoutDescriptor& blob);
-  // The descriptor of the image for the platform, below the index `manifest`.
-  absl::StatusOr<std::optional<LayoutDescriptor>> FindPlatform(const LayoutManifest& manifest,
-                                                               size_t depth);
-  absl::StatusOr<LayoutDescriptor> Choose(const LayoutDescriptor& top);
+  // Adds what `listed` names, children first. Whether it is without gaps.
+  absl::StatusOr<bool> PlanManifest(const ListedManifest& listed, size_t depth);
+  absl::StatusOr<bool> PlanNew(const ListedManifest& listed, size_t depth);
+  absl::StatusOr<bool> PlanIndex(const std::vector<ListedManifest>& children, size_t depth,
+                                 PlannedManifest* index);
+  absl::StatusOr<bool> PlanEntry(const ListedManifest& entry, PlannedManifest* index);
+  absl::Status PlanImage(const ListedManifest& listed, const ParsedManifest& manifest,
+                         PlannedManifest* image);
+  absl::Status PlanBlob(const Descriptor& blob, PlannedManifest* manifest);
+  absl::Status CheckConfig(const ListedManifest& listed, const ParsedManifest& manifest,
+                           PlannedManifest* image);
 
   ArchiveContents& contents_;
-  const std::optional<Platform>& platform_;
-  ReadyImage image_;
-  std::vector<Digest> blobs_;
-  absl::flat_hash_set<Digest> planned_manifests_;
-  absl::flat_hash_set<Digest> planned_blobs_;
-  absl::flat_hash_set<Digest> searched_;  // indexes, for the platform
+  ImagePlan plan_;
+  absl::flat_hash_map<Digest, absl::StatusOr<bool>> planned_;
+  size_t planned_in_all_ = 0;
 };
 
-// Makes an image of a Docker archive ready, and builds its manifest. FailedPrecondition when it is
-// for another platform than the one wanted.
-absl::StatusOr<ReadyImage> MakeDockerImageReady(ArchiveContents& contents,
-                                                const DockerArchiveImage& image,
-                                                const std::optional<Platform>& platform);
+// The image of `plan` that is for `wanted`, alone.
+ImagePlan OnlyFor(const Platform& wanted, ImagePlan plan);
+
+// The place in `plan` of the image that stands in for an index with gaps: the one whose config is
+// among `preferred`, else the one for this machine, else the first; nullopt when there is none.
+std::optional<size_t> StandIn(const ImagePlan& plan, const absl::flat_hash_set<Digest>& preferred);
 
 }  // namespace varve
 

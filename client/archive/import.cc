@@ -8,6 +8,7 @@
 #include <memory>
 #include <utility>
 
+#include "client/archive/image_layout.h"
 #include "client/archive/layer_check.h"
 #include "client/file_error.h"
 #include "storage/base/status.h"
@@ -159,8 +160,8 @@ absl::StatusOr<BlobInfo> PutText(Client& client, const std::string& text) {
   return client.PutBlob(source, options);
 }
 
-ContentDescriptor Describe(const std::string& media_type, const BlobInfo& blob) {
-  ContentDescriptor descriptor;
+Descriptor Describe(const std::string& media_type, const BlobInfo& blob) {
+  Descriptor descriptor;
   descriptor.media_type = media_type;
   descriptor.digest = blob.digest;
   descriptor.size_bytes = blob.size_bytes;
@@ -207,8 +208,9 @@ absl::StatusOr<ImportedImage> ImportImage(Client& client, int fd, const ImportOp
                               .comment = options.comment};
   ASSIGN_OR_RETURN(const BlobInfo config_blob, PutText(client, ImageConfigJson(config)));
   image.image_id = config_blob.digest;
-  const std::string manifest = ImageManifestJson(
-      Describe(kOciConfigType, config_blob), Describe(LayerType(checked.compression), image.layer));
+  const std::string manifest =
+      BuildImageManifest(Describe(kOciConfigType, config_blob),
+                         {Describe(LayerType(checked.compression), image.layer)});
   PutManifestRequest request;
   request.bytes = manifest;
   request.media_type = kOciManifestType;

@@ -25,6 +25,12 @@ std::string ReasonOf(archive* handle) {
   return reason == nullptr ? "no reason given" : reason;
 }
 
+// What zstd passes over may come first, too: pzstd writes such frames.
+bool BeginsWithSkippableFrame(std::string_view first_bytes) {
+  return first_bytes.size() >= 4 && (static_cast<unsigned char>(first_bytes[0]) & 0xf0) == 0x50 &&
+         first_bytes.substr(1, 3) == "\x2a\x4d\x18";
+}
+
 Compression CompressionOf(int filter) {
   switch (filter) {
     case ARCHIVE_FILTER_ZSTD:
@@ -108,7 +114,8 @@ Compression DetectCompression(std::string_view first_bytes) {
     return first_bytes.substr(0, magic.size()) == magic;
   };
   if (begins("\x1f\x8b\x08")) return Compression::kGzip;
-  if (begins("\x28\xb5\x2f\xfd")) return Compression::kZstd;
+  if (begins("\x28\xb5\x2f\xfd") || BeginsWithSkippableFrame(first_bytes))
+    return Compression::kZstd;
   if (begins(std::string_view("\xfd\x37zXZ\0", 6))) return Compression::kXz;
   if (begins("BZh") && first_bytes.size() > 5 && first_bytes.substr(4, 2) == "1A") {
     return Compression::kBzip2;
@@ -160,6 +167,8 @@ absl::Status InflatedStream::Open() {
 
 absl::Status InflatedStream::OpenArchive() {
   archive_entry* entry = nullptr;
+  // The library would not recognise it by itself.
+  if (BeginsWithSkippableFrame(head_)) archive_read_append_filter(archive_, ARCHIVE_FILTER_ZSTD);
   int result = archive_read_open(archive_, this, nullptr, ReadCompressed, nullptr);
   if (result == ARCHIVE_OK) result = archive_read_next_header(archive_, &entry);
   if (result != ARCHIVE_OK) return Failure();

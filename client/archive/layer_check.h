@@ -4,15 +4,13 @@
 #ifndef VARVE_CLIENT_ARCHIVE_LAYER_CHECK_H_
 #define VARVE_CLIENT_ARCHIVE_LAYER_CHECK_H_
 
-#include <deque>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <thread>
 
 #include "absl/status/statusor.h"
+#include "client/archive/byte_queue.h"
 #include "client/archive/inflated_digest.h"
-#include "storage/base/mutex.h"
 
 namespace varve {
 
@@ -30,18 +28,9 @@ class LayerCheck {
   absl::StatusOr<InflatedDigest> Finish();
 
  private:
-  absl::StatusOr<std::string_view> Take();
-
-  Mutex mutex_;
-  ConditionVariable changed_;
-  std::deque<std::string> waiting_ ABSL_GUARDED_BY(mutex_);
-  size_t waiting_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool ended_ ABSL_GUARDED_BY(mutex_) = false;      // nothing more is pushed
-  bool abandoned_ ABSL_GUARDED_BY(mutex_) = false;  // nobody wants the answer
-  std::optional<absl::StatusOr<InflatedDigest>> answer_ ABSL_GUARDED_BY(mutex_);
-
-  std::string taken_;   // of the thread: what it is reading
-  std::thread thread_;  // last, for it uses the rest
+  ByteQueue queue_;
+  std::optional<absl::StatusOr<InflatedDigest>> answer_;  // of the thread, until it is joined
+  std::thread thread_;                                    // last, for it uses the rest
 };
 
 }  // namespace varve

@@ -15,9 +15,9 @@
 #include "absl/status/status.h"
 #include "client/archive/archive_contents.h"
 #include "client/archive/blob_uploader.h"
-#include "client/archive/image_layout.h"
 #include "client/archive/load_observer.h"
 #include "client/client.h"
+#include "storage/store.h"
 
 namespace varve {
 

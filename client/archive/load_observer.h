@@ -39,6 +39,8 @@ class LoadObserver {
 
   // Once for each tag; once in all for an image without tags.
   virtual void ImageLoaded(const LoadedImage& /*image*/) {}
+  // Something about what was loaded that the person should know: one sentence.
+  virtual void OnNote(const std::string& /*sentence*/) {}
   // The image was left out; the others of the archive are still tried.
   virtual void ImageFailed(const std::string& /*name*/, const absl::Status& /*status*/) {}
 };

@@ -15,9 +15,14 @@ namespace {
 constexpr size_t kMaxTreeManifests = 10'000;  // of one image: x ~1 KiB of descriptors = 10 MiB
 constexpr size_t kMaxNamedInError = 5;
 
-bool HasImageConfig(const ManifestContent& content) {
-  return content.config && (content.config->media_type == kOciConfigType ||
-                            content.config->media_type == kDockerConfigType);
+// Older versions stored manifests in which what is said of children has other types than clients
+// expect; then nothing is said of them.
+absl::StatusOr<ParsedManifest> ParseStored(const std::string& bytes, std::string_view media_type) {
+  absl::StatusOr<ParsedManifest> manifest = ParseManifest(bytes, media_type, ManifestRules::kNoted);
+  if (manifest.ok()) return manifest;
+  manifest = ParseManifest(bytes, media_type, ManifestRules::kStored);
+  if (manifest.ok()) manifest->notes.resize(manifest->children.size());
+  return manifest;
 }
 
 bool EndsWith(std::string_view text, std::string_view end) {
@@ -121,9 +126,8 @@ absl::Status SavePlan::AddImage(const std::string& repository, const std::string
     for (const Node& node : tree) {
       if (node.present) continue;
       const std::string digest = node.self.digest.ToString();
-      absent.push_back(node.self.platform
-                           ? StrCat(digest, " (", FormatPlatform(*node.self.platform), ")")
-                           : digest);
+      absent.push_back(node.platform ? StrCat(digest, " (", FormatPlatform(*node.platform), ")")
+                                     : digest);
     }
     if (!absent.empty()) return AbsentChildren(absent);
     for (const Node& node : tree) RETURN_IF_ERROR(AddNode(repository, node));
@@ -145,6 +149,16 @@ absl::Status SavePlan::AddImage(const std::string& repository, const std::string
   return absl::OkStatus();
 }
 
+SavePlan::Node SavePlan::NodeOf(const ListedManifest& child) {
+  Node node;
+  node.self = child.content;
+  node.attestation = IsAttestation(child.notes);
+  if (!child.notes.platform.os.empty() || !child.notes.platform.architecture.empty()) {
+    node.platform = child.notes.platform;
+  }
+  return node;
+}
+
 absl::StatusOr<std::vector<SavePlan::Node>> SavePlan::ReadTree(const std::string& repository,
                                                                const ManifestReference& reference) {
   ASSIGN_OR_RETURN(const ManifestInfo root, client_.StatManifest(repository, reference));
@@ -160,21 +174,23 @@ absl::StatusOr<std::vector<SavePlan::Node>> SavePlan::ReadTree(const std::string
       continue;
     }
     RETURN_IF_ERROR(manifest.status());
-    absl::StatusOr<ManifestContent> content = ParseManifestContent(manifest->bytes);
+    absl::StatusOr<ParsedManifest> content =
+        ParseStored(manifest->bytes, manifest->info.media_type);
     if (!content.ok()) {
       return Annotate(content.status(), StrCat("the manifest ", digest.ToString()));
     }
     tree[i].self.media_type = manifest->info.media_type;
     tree[i].self.size_bytes = manifest->bytes.size();
-    for (const ContentDescriptor& child : content->children) {
-      if (!seen.insert(child.digest).second) continue;
+    tree[i].content = *content;
+    for (const ListedManifest& child : ChildrenOf(*std::move(content))) {
+      if (!IsManifestType(child.content.media_type)) continue;
+      if (!seen.insert(child.content.digest).second) continue;
       if (depths[i] >= kMaxIndexDepth || tree.size() >= kMaxTreeManifests) {
         return absl::FailedPreconditionError("the index has too many images in it to be saved");
       }
-      tree.push_back({.self = child, .content = {}, .present = true});
+      tree.push_back(NodeOf(child));
       depths.push_back(depths[i] + 1);
     }
-    tree[i].content = *std::move(content);
   }
   return tree;
 }
@@ -189,7 +205,7 @@ absl::StatusOr<const SavePlan::Node*> SavePlan::Choose(const std::string& reposi
   int best_match = 0;
   std::string offers;
   for (const Node& node : tree) {
-    if (node.self.attestation || (node.present && !HasImageConfig(node.content))) continue;
+    if (node.attestation || (node.present && !HasImageConfig(node.content))) continue;
     if (first == nullptr) first = &node;
     if (!options_.platform && tree.size() == 1) return first;
     ASSIGN_OR_RETURN(const std::optional<Platform> platform, PlatformOf(repository, node));
@@ -216,7 +232,7 @@ absl::StatusOr<const SavePlan::Node*> SavePlan::Choose(const std::string& reposi
 
 absl::StatusOr<std::optional<Platform>> SavePlan::PlatformOf(const std::string& repository,
                                                              const Node& node) {
-  if (node.self.platform || !node.present) return node.self.platform;
+  if (node.platform || !node.present) return node.platform;
   std::string config;
   const ByteSink sink = [&config](std::string_view bytes) {
     config.append(bytes);
@@ -240,14 +256,19 @@ absl::Status SavePlan::AddNode(const std::string& repository, const Node& node) 
   if (node.content.config) {
     RETURN_IF_ERROR(AddBlob(repository, SavedKind::kConfig, *node.content.config));
   }
-  for (const ContentDescriptor& layer : node.content.layers) {
+  for (const Descriptor& layer : node.content.layers) {
     RETURN_IF_ERROR(AddBlob(repository, SavedKind::kLayer, layer));
+  }
+  // An index that keeps a cache lists what is no manifest.
+  for (const Descriptor& child : node.content.children) {
+    if (IsManifestType(child.media_type)) continue;
+    RETURN_IF_ERROR(AddBlob(repository, SavedKind::kLayer, child));
   }
   return absl::OkStatus();
 }
 
 absl::Status SavePlan::AddBlob(const std::string& repository, SavedKind kind,
-                               const ContentDescriptor& content) {
+                               const Descriptor& content) {
   const std::string name =
       StrCat(kind == SavedKind::kConfig ? "the config " : "the layer ", content.digest.ToString());
   const auto known = blobs_.find(content.digest);
@@ -278,7 +299,7 @@ void SavePlan::AddDockerImage(const std::string& name, const Node& node) {
   DockerImage image;
   image.config = node.content.config->digest;
   bool zstd = false;
-  for (const ContentDescriptor& layer : node.content.layers) {
+  for (const Descriptor& layer : node.content.layers) {
     if (blobs_.count(layer.digest) == 0) {
       notes_.push_back(StrCat(subject, " has a layer that is not here, so docker cannot load it"));
       return;

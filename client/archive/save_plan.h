@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -11,7 +12,9 @@
 
 #include "absl/status/statusor.h"
 #include "client/archive/image_json.h"
+#include "client/archive/image_layout.h"
 #include "client/archive/save.h"
+#include "storage/catalog/manifest.h"
 
 namespace varve {
 
@@ -44,11 +47,14 @@ class SavePlan {
  private:
   // One manifest of an image: itself, or one that its index lists.
   struct Node {
-    ContentDescriptor self;
-    ManifestContent content;
+    Descriptor self;
+    std::optional<Platform> platform;  // as the index says
+    bool attestation = false;
+    ParsedManifest content;
     bool present = true;  // else the store does not have it, and the rest is unknown
   };
 
+  static Node NodeOf(const ListedManifest& child);
   absl::Status AddTags(const std::string& repository);
   absl::Status AddImage(const std::string& repository, const std::string& tag,
                         const ManifestReference& reference);
@@ -59,8 +65,7 @@ class SavePlan {
   absl::StatusOr<std::optional<Platform>> PlatformOf(const std::string& repository,
                                                      const Node& node);
   absl::Status AddNode(const std::string& repository, const Node& node);
-  absl::Status AddBlob(const std::string& repository, SavedKind kind,
-                       const ContentDescriptor& content);
+  absl::Status AddBlob(const std::string& repository, SavedKind kind, const Descriptor& content);
   void AddDockerImage(const std::string& name, const Node& node);
 
   Client& client_;

@@ -20,6 +20,7 @@ namespace {
 
 // A layout has three levels: blobs/sha256/<hex>.
 constexpr int kMaxDirectoryDepth = 8;
+constexpr uint64_t kCompareBytes = 256 * kKiB;
 
 class Descriptor {
  public:
@@ -76,9 +77,11 @@ absl::StatusOr<std::string> SeekableContents::ReadFirst(const Entry& entry, size
   return bytes;
 }
 
-absl::StatusOr<LayerCompression> SeekableContents::ReadCompression(const Entry& entry) {
-  ASSIGN_OR_RETURN(const std::string bytes, ReadFirst(entry, kCompressionMagicBytes));
-  return CompressionOf(bytes);
+absl::Status SeekableContents::Look(Entry& entry) {
+  if (entry.judged) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::string first_bytes, ReadFirst(entry, kJudgedBytes));
+  Judge(entry, first_bytes);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> SeekableContents::ReadAll(const Entry& entry) {
@@ -100,18 +103,28 @@ absl::StatusOr<Digest> SeekableContents::Upload(const Entry& entry,
 absl::StatusOr<std::unique_ptr<ArchiveContents>> FileContents::Open(int fd, ArchiveReader& reader,
                                                                     const ContentLimits& limits,
                                                                     BlobUploader& uploader) {
-  struct stat info {};
-  if (fstat(fd, &info) != 0) return FileError(errno, "look at the archive");
-  const auto archive_bytes = static_cast<uint64_t>(info.st_size);
   std::unique_ptr<FileContents> contents(new FileContents(fd, limits, uploader));
   for (;;) {
     ASSIGN_OR_RETURN(const std::optional<ArchiveEntry> read, reader.Next());
     if (!read) return contents;
-    if (read->data_offset > archive_bytes || read->size_bytes > archive_bytes - read->data_offset) {
-      return absl::DataLossError(StrCat("the archive is cut off within ", Quoted(read->name)));
-    }
-    RETURN_IF_ERROR(contents->Add(*read).status());
+    ASSIGN_OR_RETURN(const Added added, contents->Add(*read));
+    if (added.again) RETURN_IF_ERROR(contents->CheckSame(*added.entry, read->data_offset));
   }
+}
+
+absl::Status FileContents::CheckSame(const Entry& entry, uint64_t again) {
+  std::string first(kCompareBytes, '\0');
+  std::string second(kCompareBytes, '\0');
+  for (uint64_t at = 0; at < entry.size_bytes;) {
+    const auto wanted = static_cast<size_t>(std::min(kCompareBytes, entry.size_bytes - at));
+    ASSIGN_OR_RETURN(const size_t got, ReadAt(fd_, entry.data_offset + at, first.data(), wanted));
+    ASSIGN_OR_RETURN(const size_t same, ReadAt(fd_, again + at, second.data(), got));
+    if (got == 0 || same != got || first.compare(0, got, second, 0, got) != 0) {
+      return TwiceError(entry.name);
+    }
+    at += got;
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<SeekableContents::OpenFile> FileContents::OpenEntry(const Entry& entry) {
@@ -180,6 +193,13 @@ absl::Status DirectoryContents::AddFound(int directory_fd, const char* leaf,
     entry.link_target = std::move(target);
   }
   return Add(entry).status();
+}
+
+absl::Status DirectoryContents::Look(Entry& entry) {
+  if (entry.judged) return absl::OkStatus();
+  RETURN_IF_ERROR(SeekableContents::Look(entry));
+  entry.problem = absl::OkStatus();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<SeekableContents::OpenFile> DirectoryContents::OpenEntry(const Entry& entry) {

@@ -21,9 +21,9 @@ class SeekableContents : public ArchiveContents {
   using ArchiveContents::ArchiveContents;
 
   virtual absl::StatusOr<OpenFile> OpenEntry(const Entry& entry) = 0;
+  absl::Status Look(Entry& entry) override;
 
  private:
-  absl::StatusOr<LayerCompression> ReadCompression(const Entry& entry) final;
   absl::StatusOr<std::string> ReadAll(const Entry& entry) final;
   absl::StatusOr<Digest> Upload(const Entry& entry, const std::optional<Digest>& expected) final;
   absl::StatusOr<std::string> ReadFirst(const Entry& entry, size_t limit);
@@ -40,6 +40,8 @@ class FileContents final : public SeekableContents {
   FileContents(int fd, const ContentLimits& limits, BlobUploader& uploader)
       : SeekableContents(limits, uploader), fd_(fd) {}
   absl::StatusOr<OpenFile> OpenEntry(const Entry& entry) override;
+  // InvalidArgument unless the file at `again` has the same bytes.
+  absl::Status CheckSame(const Entry& entry, uint64_t again);
 
   const int fd_;
 };
@@ -55,6 +57,8 @@ class DirectoryContents final : public SeekableContents {
   DirectoryContents(int fd, const ContentLimits& limits, BlobUploader& uploader)
       : SeekableContents(limits, uploader), fd_(fd) {}
   absl::StatusOr<OpenFile> OpenEntry(const Entry& entry) override;
+  // What nothing names is not read, so any file may be a blob.
+  absl::Status Look(Entry& entry) override;
 
   // Takes in what the directory `name` holds, and its directories.
   absl::Status List(const std::string& name, int depth);

@@ -8,11 +8,12 @@
 #include "client/archive/image_layout.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/digest/hasher.h"
 
 namespace varve {
 namespace {
 
-constexpr size_t kFirstBytes = 512;
+constexpr size_t kReadBytes = 256 * kKiB;
 
 // The next bytes of the file, as many as wanted unless it ends before.
 absl::StatusOr<std::string> ReadUpTo(size_t limit, ArchiveReader& reader) {
@@ -27,17 +28,17 @@ absl::StatusOr<std::string> ReadUpTo(size_t limit, ArchiveReader& reader) {
   return bytes;
 }
 
-bool LooksLikeJson(std::string_view first_bytes) {
-  const size_t begin = first_bytes.find_first_not_of(" \t\r\n");
-  return begin != std::string_view::npos &&
-         (first_bytes[begin] == '{' || first_bytes[begin] == '[');
-}
-
-// Whether an archive could mean the file as a blob. A stream cannot be asked later, and what is
-// no image archive at all shall not be uploaded file by file.
-bool LooksLikeBlob(std::string_view name) {
-  return DigestOfBlobEntry(name) || DigestInName(name) || name.ends_with(".tgz") ||
-         name.find(".tar", name.rfind('/') + 1) != std::string_view::npos;
+// The digest of `bytes` and of what follows them of the file.
+absl::StatusOr<Digest> DigestOfRest(DigestAlgorithm algorithm, std::string_view bytes,
+                                    ArchiveReader& reader) {
+  Hasher hasher(algorithm);
+  hasher.Update(bytes);
+  std::string buffer(kReadBytes, '\0');
+  for (;;) {
+    ASSIGN_OR_RETURN(const size_t got, reader.Read(buffer.data(), buffer.size()));
+    if (got == 0) return hasher.Current();
+    hasher.Update(std::string_view(buffer).substr(0, got));
+  }
 }
 
 ByteReader ReaderOf(const std::string& bytes) {
@@ -60,48 +61,54 @@ absl::StatusOr<std::unique_ptr<ArchiveContents>> StreamContents::Open(ArchiveRea
   for (;;) {
     ASSIGN_OR_RETURN(const std::optional<ArchiveEntry> read, reader.Next());
     if (!read) return contents;
-    ASSIGN_OR_RETURN(Entry* const entry, contents->Add(*read));
-    if (entry != nullptr && entry->kind == Entry::Kind::kFile) {
-      RETURN_IF_ERROR(contents->Take(*entry, reader));
+    ASSIGN_OR_RETURN(const Added added, contents->Add(*read));
+    if (added.again) {
+      RETURN_IF_ERROR(CheckSame(*added.entry, reader));
+    } else if (added.entry != nullptr && added.entry->kind == Entry::Kind::kFile) {
+      RETURN_IF_ERROR(contents->Take(*added.entry, reader));
     }
   }
 }
 
+absl::Status StreamContents::CheckSame(const Entry& entry, ArchiveReader& reader) {
+  Digest first;
+  if (entry.document) {
+    first = HashBytes(DigestAlgorithm::kSha256, *entry.document);
+  } else {
+    first = entry.digest ? *entry.digest : *entry.passed_digest;
+  }
+  ASSIGN_OR_RETURN(const Digest again, DigestOfRest(first.algorithm(), {}, reader));
+  return again == first ? absl::OkStatus() : TwiceError(entry.name);
+}
+
 absl::Status StreamContents::Take(Entry& entry, ArchiveReader& reader) {
-  ASSIGN_OR_RETURN(std::string bytes, ReadUpTo(kFirstBytes, reader));
-  entry.compression = CompressionOf(bytes);
-  const bool document = entry.size_bytes <= kMaxDocumentBytes && LooksLikeJson(bytes);
-  if (document && entry.size_bytes <= limits_.max_kept_bytes - kept_bytes_) {
-    ASSIGN_OR_RETURN(const std::string rest,
-                     ReadUpTo(static_cast<size_t>(entry.size_bytes) - bytes.size(), reader));
-    bytes.append(rest);
-    kept_bytes_ += bytes.size();
-    entry.document = std::move(bytes);
+  ASSIGN_OR_RETURN(std::string bytes, ReadUpTo(kJudgedBytes, reader));
+  Judge(entry, bytes);
+  if (!entry.problem.ok()) {
+    ASSIGN_OR_RETURN(entry.passed_digest, DigestOfRest(DigestAlgorithm::kSha256, bytes, reader));
     return absl::OkStatus();
   }
-  if (document || LooksLikeBlob(entry.name)) return TakeBlob(entry, bytes, reader);
-  entry.problem = absl::InvalidArgumentError(
-      StrCat(Quoted(entry.name),
-             " does not look like a layer by its name and was not read from "
-             "the stream; load the archive from an uncompressed file"));
+  if (!entry.is_document || entry.size_bytes > limits_.max_kept_bytes - kept_bytes_) {
+    return TakeBlob(entry, bytes, reader);
+  }
+  ASSIGN_OR_RETURN(const std::string rest,
+                   ReadUpTo(static_cast<size_t>(entry.size_bytes) - bytes.size(), reader));
+  bytes.append(rest);
+  kept_bytes_ += bytes.size();
+  entry.document = std::move(bytes);
   return absl::OkStatus();
 }
 
 absl::Status StreamContents::TakeBlob(Entry& entry, const std::string& first_bytes,
                                       ArchiveReader& reader) {
   const std::optional<Digest> expected = DigestOfBlobEntry(entry.name);
-  std::optional<Digest> supposed = expected;
-  // "<hex>.tar" of podman. Whoever uses it compares the digest with what the config says.
-  if (!supposed && entry.compression == LayerCompression::kNone && entry.name.ends_with(".tar")) {
-    supposed = DigestInName(entry.name);
+  if (expected) {
+    ASSIGN_OR_RETURN(const bool there, uploader_.Has(*expected, entry.size_bytes));
+    if (there) entry.digest = expected;
+  } else {
+    RETURN_IF_ERROR(TakeByName(entry).status());
   }
-  if (supposed) {
-    ASSIGN_OR_RETURN(const bool there, uploader_.Has(*supposed, entry.size_bytes));
-    if (there) {
-      entry.digest = supposed;
-      return absl::OkStatus();
-    }
-  }
+  if (entry.digest) return absl::OkStatus();
   absl::Status read_status;
   const auto read = [&](uint64_t offset, char* out, size_t limit) -> absl::StatusOr<size_t> {
     if (offset < first_bytes.size()) {
@@ -123,10 +130,6 @@ absl::Status StreamContents::TakeBlob(Entry& entry, const std::string& first_byt
   RETURN_IF_ERROR(uploaded.status());
   entry.digest = *uploaded;
   return absl::OkStatus();
-}
-
-absl::StatusOr<LayerCompression> StreamContents::ReadCompression(const Entry& entry) {
-  return entry.compression;
 }
 
 absl::StatusOr<std::string> StreamContents::ReadAll(const Entry& entry) {

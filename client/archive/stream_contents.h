@@ -22,13 +22,16 @@ class StreamContents final : public ArchiveContents {
   StreamContents(const ContentLimits& limits, BlobUploader& uploader)
       : ArchiveContents(limits, uploader) {}
 
-  absl::StatusOr<LayerCompression> ReadCompression(const Entry& entry) override;
+  // Every file is judged as it comes.
+  absl::Status Look(Entry&) override { return absl::OkStatus(); }
   absl::StatusOr<std::string> ReadAll(const Entry& entry) override;
   absl::StatusOr<Digest> Upload(const Entry& entry, const std::optional<Digest>& expected) override;
 
   // Keeps, uploads or passes over the file at which `reader` stands.
   absl::Status Take(Entry& entry, ArchiveReader& reader);
   absl::Status TakeBlob(Entry& entry, const std::string& first_bytes, ArchiveReader& reader);
+  // InvalidArgument unless the file at which `reader` stands has the bytes of `entry`.
+  static absl::Status CheckSame(const Entry& entry, ArchiveReader& reader);
 
   size_t kept_bytes_ = 0;
 };

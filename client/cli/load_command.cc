@@ -73,6 +73,8 @@ class LoadDisplay final : public LoadObserver {
     }
   }
 
+  void OnNote(const std::string& sentence) override { notes_.push_back(sentence); }
+
   void ImageFailed(const std::string& /*name*/, const absl::Status& status) override {
     failures_.emplace_back(status.message());
   }
@@ -82,6 +84,7 @@ class LoadDisplay final : public LoadObserver {
     progress_.Finish();
     Print(said_);
     const absl::Status printed = FlushOutput();
+    for (const std::string& note : notes_) PrintError(note);
     for (const std::string& failure : failures_) {
       if (failure != ToStd(status.message())) PrintError(failure);
     }
@@ -98,6 +101,7 @@ class LoadDisplay final : public LoadObserver {
   Progress progress_;
   Progress::Row row_ = 0;
   std::string said_;
+  std::vector<std::string> notes_;
   std::vector<std::string> failures_;
 };
 

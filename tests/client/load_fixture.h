@@ -29,11 +29,12 @@ class RecordingObserver : public LoadObserver {
     images.push_back(image);
     loaded.push_back(image.repository + (image.tag.empty() ? "" : ":" + image.tag));
   }
+  void OnNote(const std::string& sentence) override { notes.push_back(sentence); }
   void ImageFailed(const std::string& name, const absl::Status&) override {
     failed.push_back(name);
   }
 
-  std::vector<std::string> started, present, moved, loaded, failed;
+  std::vector<std::string> started, present, moved, loaded, failed, notes;
   std::vector<uint64_t> progress;
   std::vector<LoadedImage> images;
 };

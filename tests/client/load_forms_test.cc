@@ -176,21 +176,6 @@ TEST_F(LoadIndexTest, OnePlatformCanBeLoadedAlone) {
   EXPECT_EQ(Load(Archive()).code(), absl::StatusCode::kFailedPrecondition);
 }
 
-TEST_F(LoadIndexTest, AMissingChildIsNamedWithTheWayOut) {
-  blobs_.erase(
-      std::remove_if(blobs_.begin(), blobs_.end(),
-                     [&](const TestEntry& entry) { return entry.bytes == arm64_.manifest; }),
-      blobs_.end());
-  const absl::Status status = Load(Archive());
-  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("linux/arm64"));
-  EXPECT_THAT(std::string(status.message()), HasSubstr("--platform"));
-  EXPECT_EQ(Tagged("me/multi", "1"), Digest());
-  load_options_.platform = Platform{.os = "linux", .architecture = "amd64", .variant = ""};
-  ASSERT_EQ(Load(Archive()), absl::OkStatus());
-  EXPECT_EQ(Tagged("me/multi", "1"), amd64_.digest());
-}
-
 TEST_F(LoadFormsTest, ATagAloneNeedsARepository) {
   const TestImage image({TestBytes(100, 40)});
   const std::string tar =

@@ -194,6 +194,22 @@ TEST_F(SaveTest, ALayerThatLiesElsewhereMayBeAbsent) {
   EXPECT_THAT(observer_.notes[0], HasSubstr("docker cannot load it"));
 }
 
+// BuildKit keeps a cache as an index of layers and a config.
+TEST_F(SaveTest, TheEntriesOfACacheAreSavedAsBlobs) {
+  PutBlob("cache", "layer");
+  PutBlob("cache", "config");
+  const std::string index =
+      "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\","
+      "\"manifests\":[" +
+      DescriptorText(kLayerType, "layer") + "," +
+      DescriptorText("application/vnd.buildkit.cacheconfig.v0", "config") + "]}";
+  PutManifest("cache", {"v1"}, index);
+  const Files files = SavedFiles({"cache:v1"});
+  EXPECT_EQ(files.size(), 2u + 3u);
+  EXPECT_EQ(files.at(PathOf(std::string("layer"))), "layer");
+  EXPECT_EQ(files.at(PathOf(index)), index);
+}
+
 TEST_F(SaveTest, NamesThatStandForNothing) {
   PutImage("app", {"v1"}, ConfigFor("amd64"), {"layer"});
   const std::string absent = Sha256Of("").ToString();

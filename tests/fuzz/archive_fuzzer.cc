@@ -11,10 +11,11 @@
 #include <utility>
 
 #include "client/archive/entry_name.h"
-#include "client/archive/image_layout.h"
 #include "client/archive/image_names.h"
 #include "client/archive/load.h"
+#include "storage/base/mutex.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/manifest.h"
 #include "storage/catalog/names.h"
 #include "storage/digest/hasher.h"
 #include "tests/fuzz/invariant.h"
@@ -29,6 +30,7 @@ class MapClient final : public Client {
  public:
   bool connected() const override { return true; }
   absl::StatusOr<BlobInfo> StatBlob(std::string_view, const Digest& digest) override {
+    MutexLock lock(mutex_);
     const auto found = blobs_.find(digest);
     if (found == blobs_.end()) return absl::NotFoundError("no such blob");
     return BlobInfo{.digest = digest, .size_bytes = found->second.size(), .created_nanos = 0};
@@ -50,12 +52,18 @@ class MapClient final : public Client {
       return absl::InvalidArgumentError("another digest");
     }
     FUZZ_INVARIANT(HashBytes(digest.algorithm(), bytes) == digest);
+    MutexLock lock(mutex_);
     blobs_[digest] = bytes;
     return BlobInfo{.digest = digest, .size_bytes = bytes.size(), .created_nanos = 0};
   }
   absl::StatusOr<BlobInfo> GetBlob(const Digest& digest, const ByteSink& sink,
                                    const GetBlobOptions&) override {
-    const absl::Status taken = sink(blobs_.at(digest));
+    std::string bytes;
+    {
+      MutexLock lock(mutex_);
+      bytes = blobs_.at(digest);
+    }
+    const absl::Status taken = sink(bytes);
     if (!taken.ok()) return taken;
     return StatBlob("", digest);
   }
@@ -64,15 +72,20 @@ class MapClient final : public Client {
     FUZZ_INVARIANT(request.whole_store && ValidateRepositoryName(repository).ok());
     FUZZ_INVARIANT(HashBytes(request.expected->algorithm(), request.bytes) == *request.expected);
     for (const std::string& tag : request.tags) FUZZ_INVARIANT(ValidateTag(tag).ok());
-    const absl::StatusOr<LayoutManifest> manifest = ParseLayoutManifest(request.bytes);
+    MutexLock lock(mutex_);
+    const absl::StatusOr<ParsedManifest> manifest = ParseManifest(request.bytes, "");
     FUZZ_INVARIANT(manifest.ok());
     if (manifest->config) CheckThere(*manifest->config);
-    for (const LayoutDescriptor& layer : manifest->layers) {
+    for (const Descriptor& layer : manifest->layers) {
       if (!layer.foreign) CheckThere(layer);
     }
-    for (const LayoutDescriptor& child : manifest->children) {
-      FUZZ_INVARIANT(manifests_.count({std::string(repository), child.digest}) == 1);
+    for (const Descriptor& child : manifest->children) {
+      const bool there = IsManifestType(child.media_type)
+                             ? manifests_.count({std::string(repository), child.digest}) == 1
+                             : blobs_.count(child.digest) == 1;
+      if (!there) return absl::FailedPreconditionError("the index has gaps");
     }
+    blobs_[*request.expected] = std::string(request.bytes);
     manifests_.insert({std::string(repository), *request.expected});
     return ManifestInfo();
   }
@@ -148,12 +161,13 @@ class MapClient final : public Client {
 
  private:
   static absl::Status Unused() { return absl::UnimplementedError("not part of loading"); }
-  void CheckThere(const LayoutDescriptor& descriptor) {
+  void CheckThere(const Descriptor& descriptor) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const auto found = blobs_.find(descriptor.digest);
     FUZZ_INVARIANT(found != blobs_.end() && found->second.size() == descriptor.size_bytes);
   }
 
-  std::map<Digest, std::string> blobs_;
+  Mutex mutex_;  // a layer is read while another one is written
+  std::map<Digest, std::string> blobs_ ABSL_GUARDED_BY(mutex_);
   std::set<std::pair<std::string, Digest>> manifests_;
 };
 

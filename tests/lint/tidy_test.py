@@ -23,7 +23,8 @@ ENGINE_RANK = len(STORAGE_ORDER)
 STORE_SEAM = ("storage/store.h", "storage/store_types.h", "storage/event_log.h")
 STORE_SEAM_FOLDERS = ("blob", "catalog", "reclaim")
 CLIENT_MAY_INCLUDE = ("storage/base/", "storage/digest/", "storage/limits.h",
-                      "storage/catalog/claim_names.h", "storage/catalog/names.h",
+                      "storage/catalog/claim_names.h", "storage/catalog/manifest.h",
+                      "storage/catalog/names.h", "storage/catalog/platform.h",
                       "storage/catalog/time_text.h") + STORE_SEAM
 
 # Where a library may be included: (what is included, files or folders that may, what to do).

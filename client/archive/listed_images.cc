@@ -1,0 +1,193 @@
+#include "client/archive/listed_images.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "client/archive/entry_name.h"
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/digest/hasher.h"
+
+namespace varve {
+namespace {
+
+constexpr char kIndexName[] = "index.json";
+constexpr char kDockerManifestName[] = "manifest.json";
+
+bool IsFullName(std::string_view ref_name) {
+  return ref_name.find_first_of(":/") != std::string_view::npos;
+}
+
+absl::Status NoImages(const ArchiveContents& contents) {
+  if (contents.HoldsImagesOfVersionOne()) {
+    return absl::InvalidArgumentError(
+        "it was saved by a Docker before 1.10, in a form that only Docker 1.10 to 28 convert: load "
+        "it into one of these, save it there again, and load the result");
+  }
+  return absl::InvalidArgumentError(
+      "it holds neither index.json nor manifest.json, so it is not an image archive; use varve "
+      "image import for the root file system of an image");
+}
+
+class ImageLister {
+ public:
+  ImageLister(ArchiveContents& contents, const std::string& repository)
+      : contents_(contents), repository_(repository) {}
+
+  absl::StatusOr<ImageList> List() {
+    const bool layout = contents_.Holds(kIndexName);
+    const bool docker = contents_.Holds(kDockerManifestName);
+    if (!layout && !docker) return NoImages(contents_);
+    if (layout) RETURN_IF_ERROR(ListLayout());
+    if (docker) RETURN_IF_ERROR(ListDockerArchive());
+    for (Names& names : names_) SettleNames(names);
+    if (list_.images.empty()) return absl::InvalidArgumentError("the archive lists no image");
+    return std::move(list_);
+  }
+
+ private:
+  // What else is known of the names of an image, by its place in the list.
+  struct Names {
+    size_t image;
+    std::string tag;   // when index.json gives it only this
+    bool own = false;  // they are those that `varve save` wrote, and complete
+  };
+
+  absl::Status ListLayout();
+  absl::Status ListDockerArchive();
+  void AddNames(const ListedManifest& listed, ListedImage* image, Names* names);
+  void AddName(const absl::StatusOr<ArchiveImageName>& name, ListedImage* image);
+  void SettleNames(const Names& names);
+  // The place of the image of index.json that has this config in it.
+  std::optional<size_t> FindByConfig(const DockerArchiveImage& docker);
+  // That of one that is not whole, and has a name of this one.
+  std::optional<size_t> FindByName(const DockerArchiveImage& docker) const;
+
+  ArchiveContents& contents_;
+  const std::string& repository_;
+  ImageList list_;
+  std::vector<Names> names_;                       // of the images of index.json
+  absl::flat_hash_map<Digest, size_t> by_config_;  // the same
+};
+
+void ImageLister::AddName(const absl::StatusOr<ArchiveImageName>& name, ListedImage* image) {
+  if (!name.ok()) {
+    image->problem.Update(name.status());
+  } else if (std::find(image->names.begin(), image->names.end(), *name) == image->names.end()) {
+    image->names.push_back(*name);
+  }
+}
+
+void ImageLister::AddNames(const ListedManifest& listed, ListedImage* image, Names* names) {
+  const std::string_view own_name = listed.notes.Annotation(kNameAnnotation);
+  const std::string_view image_name = listed.notes.Annotation("io.containerd.image.name");
+  const std::string_view ref_name = listed.notes.Annotation("org.opencontainers.image.ref.name");
+  if (!own_name.empty()) {
+    AddName(ExactName(own_name), image);
+    names->own = true;
+  } else if (!image_name.empty()) {
+    AddName(FamiliarName(image_name), image);
+  } else if (IsFullName(ref_name)) {
+    AddName(FamiliarName(ref_name), image);
+  } else if (!ref_name.empty()) {
+    names->tag = ref_name;
+  }
+}
+
+void ImageLister::SettleNames(const Names& names) {
+  ListedImage& image = list_.images[names.image];
+  if (!image.names.empty() || !image.problem.ok() || names.tag.empty()) return;
+  if (!repository_.empty()) {
+    AddName(FamiliarName(StrCat(repository_, ":", names.tag)), &image);
+    return;
+  }
+  image.problem =
+      absl::FailedPreconditionError(StrCat("the archive gives it only the tag ", Quoted(names.tag),
+                                           "; name its repository with --repository"));
+}
+
+absl::Status ImageLister::ListLayout() {
+  ASSIGN_OR_RETURN(const std::string bytes, contents_.ReadDocument(kIndexName));
+  absl::StatusOr<ParsedManifest> index =
+      ParseManifest(bytes, kMediaTypeOciIndex, ManifestRules::kNoted);
+  if (!index.ok()) return Annotate(index.status(), kIndexName);
+  const absl::Status few = CheckArchiveImages(index->children.size());
+  if (!few.ok()) return Annotate(few, kIndexName);
+  absl::flat_hash_map<Digest, size_t> places;
+  LayoutPlanner planner(contents_);
+  for (const ListedManifest& listed : ChildrenOf(*std::move(index))) {
+    const auto [place, added] = places.try_emplace(listed.content.digest, list_.images.size());
+    if (added) {
+      ListedImage image;
+      image.label = listed.content.digest.ToString();
+      image.plan = planner.Plan(listed);
+      names_.push_back({.image = place->second, .tag = "", .own = false});
+      if (image.plan->top_config) by_config_.try_emplace(*image.plan->top_config, place->second);
+      for (const PlannedManifest& manifest : image.plan->manifests) {
+        if (manifest.config) by_config_.try_emplace(*manifest.config, place->second);
+      }
+      list_.images.push_back(std::move(image));
+    }
+    AddNames(listed, &list_.images[place->second], &names_[place->second]);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ImageLister::ListDockerArchive() {
+  ASSIGN_OR_RETURN(const std::string bytes, contents_.ReadDocument(kDockerManifestName));
+  absl::StatusOr<std::vector<DockerArchiveImage>> docker = ParseDockerArchive(bytes);
+  if (!docker.ok()) return Annotate(docker.status(), kDockerManifestName);
+  for (DockerArchiveImage& listed : *docker) {
+    std::optional<size_t> place = FindByConfig(listed);
+    if (!place) place = FindByName(listed);
+    if (!place) {
+      ListedImage image;
+      image.label = Quoted(listed.config);
+      for (const std::string& tag : listed.repo_tags) AddName(FamiliarName(tag), &image);
+      image.docker = std::move(listed);
+      list_.images.push_back(std::move(image));
+      continue;
+    }
+    ListedImage& image = list_.images[*place];
+    if (!names_[*place].own) {
+      for (const std::string& tag : listed.repo_tags) AddName(FamiliarName(tag), &image);
+    }
+    const bool not_whole = absl::IsNotFound(image.plan->problem);
+    if ((image.plan->top_config || not_whole) && !image.docker) image.docker = std::move(listed);
+  }
+  return absl::OkStatus();
+}
+
+std::optional<size_t> ImageLister::FindByConfig(const DockerArchiveImage& docker) {
+  if (by_config_.empty()) return std::nullopt;
+  // What is wrong with it is said when it is loaded.
+  const absl::StatusOr<std::string> config = contents_.ReadDocument(docker.config);
+  if (!config.ok()) return std::nullopt;
+  const Digest digest = HashBytes(DigestAlgorithm::kSha256, *config);
+  list_.docker_configs.insert(digest);
+  const auto found = by_config_.find(digest);
+  if (found == by_config_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::optional<size_t> ImageLister::FindByName(const DockerArchiveImage& docker) const {
+  for (const std::string& tag : docker.repo_tags) {
+    const absl::StatusOr<ArchiveImageName> name = FamiliarName(tag);
+    if (!name.ok()) continue;
+    for (size_t i = 0; i < names_.size(); ++i) {
+      const ListedImage& image = list_.images[i];
+      const auto& names = image.names;
+      const bool named = std::find(names.begin(), names.end(), *name) != names.end();
+      if (named && absl::IsNotFound(image.plan->problem)) return i;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+absl::StatusOr<ImageList> ListImages(ArchiveContents& contents, const std::string& repository) {
+  return ImageLister(contents, repository).List();
+}
+
+}  // namespace varve
