@@ -2,6 +2,7 @@
 #ifndef VARVE_DAEMON_HTTP_REPLY_H_
 #define VARVE_DAEMON_HTTP_REPLY_H_
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -70,6 +71,19 @@ struct SendOptions {
   bool http_1_0 = false;
 };
 
+// One of the few places of those who may have more in the send buffer. Thread-safe.
+class FastReader {
+ public:
+  // Null when all are taken: 64, which hold 128 MiB.
+  static std::unique_ptr<FastReader> Take();
+  ~FastReader();
+  FastReader(const FastReader&) = delete;
+  FastReader& operator=(const FastReader&) = delete;
+
+ private:
+  FastReader() = default;
+};
+
 // One reply on its way out, as far as there is room each time.
 class ReplySender {
  public:
@@ -92,6 +106,8 @@ class ReplySender {
  private:
   absl::StatusOr<size_t> SendSome(int fd);
   absl::StatusOr<size_t> SendByReading(int fd, Extent extent);
+  // Gives a reader that keeps up more room, and takes it back when all is out.
+  void AdjustRoom(int fd);
 
   Reply reply_;
   std::string head_;
@@ -99,6 +115,9 @@ class ReplySender {
   uint64_t body_bytes_ = 0;  // to be sent: none to a HEAD
   uint64_t body_sent_ = 0;
   Pace pace_;
+  const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+  bool judged_ = false;  // whether its reader keeps up
+  std::unique_ptr<FastReader> fast_;
 };
 
 }  // namespace varve

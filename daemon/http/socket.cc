@@ -58,7 +58,7 @@ absl::StatusOr<int> ListenOn(const addrinfo& address, const std::string& name) {
     (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
   }
   // Connections inherit it.
-  (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kMaxUnsentBytes, sizeof(kMaxUnsentBytes));
+  SetMaxUnsent(fd, kMaxUnsentBytes);
   SetCongestionControl(fd, kUnpaced);  // connections inherit it; pacing once begun never ends
   if (bind(fd, address.ai_addr, address.ai_addrlen) == 0 && listen(fd, kListenBacklog) == 0) {
     return fd;
@@ -129,6 +129,10 @@ Received ReceiveNow(int fd, absl::Span<char> out) {
 
 void SetLowWater(int fd, int bytes) {
   (void)setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
+}
+
+void SetMaxUnsent(int fd, int bytes) {
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes));
 }
 
 size_t BytesAtHand(int fd) {

@@ -44,6 +44,10 @@ absl::StatusOr<size_t> SendFileNow(int fd, int file, Extent extent);
 // that ten thousand readers that stall cost the kernel 1.3 GB at the very most. What is on its way
 // to a reader that keeps up comes on top and is not limited by this.
 inline constexpr int kMaxUnsentBytes = 128 * 1024;
+// So much for a few whose readers keep up: they wake a thread a third as often, and a pull on the
+// same machine takes half of the processor time.
+inline constexpr int kMaxUnsentBytesOfFast = 2 << 20;
+void SetMaxUnsent(int fd, int bytes);
 
 // A listening, non-blocking TCP socket. A host name that has several addresses gives its first one,
 // IPv4 before IPv6. Unavailable, naming the address, when it cannot be had.

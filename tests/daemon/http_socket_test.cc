@@ -7,8 +7,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <functional>
+#include <memory>
 #include <string>
+#include <thread>
+#include <vector>
 
+#include "daemon/http/reply.h"
 #include "daemon/http/socket.h"
 #include "gtest/gtest.h"
 
@@ -105,6 +110,55 @@ TEST(SocketTest, WhatIsNoTcpSocketHasNoCongestionControl) {
   const Descriptor other(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   EXPECT_EQ(CongestionControl(other.get()), "");
   TuneConnection(other.get());  // changes nothing, and does not fail
+}
+
+TEST(FastReaderTest, PlacesAreFewAndComeBack) {
+  std::vector<std::unique_ptr<FastReader>> places;
+  while (places.size() < 1000) {
+    std::unique_ptr<FastReader> place = FastReader::Take();
+    if (place == nullptr) break;
+    places.push_back(std::move(place));
+  }
+  EXPECT_EQ(places.size(), 64u);
+  places.pop_back();
+  places.push_back(FastReader::Take());
+  EXPECT_NE(places.back(), nullptr);
+}
+
+// However fast the reader was: the next reply on its connection begins with the room of all.
+TEST(FastReaderTest, RoomAndPlaceGoWithTheReply) {
+  const auto listening = Listen("127.0.0.1", 0);
+  ASSERT_TRUE(listening.ok()) << listening.status();
+  const Descriptor listener(*listening);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(*LocalPort(listener.get()));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const Descriptor client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const Descriptor accepted(Accepted(listener.get(), reinterpret_cast<sockaddr*>(&address),
+                                     sizeof(address), client.get()));
+  ASSERT_GE(accepted.get(), 0);
+  ASSERT_EQ(Option(accepted.get(), TCP_NOTSENT_LOWAT), kMaxUnsentBytes);
+  std::thread reader([&client] {
+    std::vector<char> buffer(1 << 20);
+    while (recv(client.get(), buffer.data(), buffer.size(), 0) > 0) continue;
+  });
+  Reply reply;
+  reply.body.assign(32 << 20, 'x');
+  ReplySender sender(std::move(reply), {}, Pace(std::chrono::minutes(1), 1));
+  const std::function<bool()> nobody = [] { return false; };
+  Patience patience(true, nobody);
+  for (auto progress = sender.Send(accepted.get(), patience);;
+       progress = sender.Send(accepted.get(), patience)) {
+    ASSERT_TRUE(progress.ok()) << progress.status();
+    if (*progress == ReplySender::Progress::kAll) break;
+  }
+  EXPECT_EQ(Option(accepted.get(), TCP_NOTSENT_LOWAT), kMaxUnsentBytes);
+  shutdown(accepted.get(), SHUT_RDWR);
+  reader.join();
+  std::vector<std::unique_ptr<FastReader>> places;
+  for (int i = 0; i < 64; ++i) places.push_back(FastReader::Take());
+  EXPECT_NE(places.back(), nullptr);
 }
 
 }  // namespace
