@@ -74,7 +74,7 @@ Image ImageSet::Make(uint64_t content, size_t repository) const {
 
 absl::StatusOr<uint64_t> PushImage(Registry& registry, const ImageSet& set, const Image& image) {
   registry.Use(image.repository);
-  RETURN_IF_ERROR(registry.HeadBlob(set.Base(image.base).digest, 200));
+  RETURN_IF_ERROR(registry.ProvideBlob(set.Base(image.base)));
   for (const Blob& layer : image.layers) RETURN_IF_ERROR(registry.PushBlob(layer).status());
   RETURN_IF_ERROR(registry.PushBlob(image.config).status());
   RETURN_IF_ERROR(registry.PutManifest(image.tag, image.manifest).status());

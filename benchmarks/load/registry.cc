@@ -167,6 +167,14 @@ absl::StatusOr<std::string> Registry::ReadManifest(std::string_view reference) {
   return std::move(response.body);
 }
 
+absl::Status Registry::ProvideBlob(const Blob& blob) {
+  const std::string target = StrCat("/v2/", repository_, "/blobs/", blob.digest);
+  ASSIGN_OR_RETURN(const HttpResponse response, connection_.Call({"HEAD", target, "", ""}));
+  if (response.status == 200) return absl::OkStatus();
+  if (response.status == 404) return PushBlob(blob).status();
+  return absl::InvalidArgumentError(StrCat("HEAD ", target, " answered ", response.status));
+}
+
 absl::Status Registry::HeadBlob(std::string_view digest, int expected) {
   const std::string target = StrCat("/v2/", repository_, "/blobs/", digest);
   return Expect(expected, {"HEAD", target, "", ""}).status();

@@ -39,6 +39,8 @@ class Registry {
   // registry that does not know the upload any more gets all of it again, as from docker. Gives the
   // bytes sent in all: the payload's size when nothing was sent twice.
   absl::StatusOr<uint64_t> PushBlobInTwo(const Blob& blob);
+  // As docker: asks for the blob and pushes it when it is absent.
+  absl::Status ProvideBlob(const Blob& blob);
   absl::StatusOr<uint64_t> PutManifest(std::string_view tag, const Blob& manifest);
   absl::StatusOr<uint64_t> PullBlob(std::string_view digest);
   absl::StatusOr<uint64_t> PullRange(std::string_view digest, uint64_t offset, uint64_t length);
