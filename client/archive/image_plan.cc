@@ -65,9 +65,12 @@ absl::StatusOr<bool> LayoutPlanner::PlanManifest(const ListedManifest& listed, s
         StrCat("its indexes lie within each other more than ", kMaxIndexDepth, " deep"));
   }
   const auto known = planned_.find(listed.content.digest);
-  if (known != planned_.end()) return known->second;
+  if (known != planned_.end()) {
+    RETURN_IF_ERROR(known->second.status);
+    return known->second.whole;
+  }
   const absl::StatusOr<bool> whole = PlanNew(listed, depth);
-  planned_.emplace(listed.content.digest, whole);
+  planned_[listed.content.digest] = {.status = whole.status(), .whole = whole.value_or(false)};
   if (depth > 0 && absl::IsNotFound(whole.status())) {
     plan_.missing.push_back({.listed = listed, .why = whole.status()});
   }

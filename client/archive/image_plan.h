@@ -53,6 +53,11 @@ class LayoutPlanner {
   ImagePlan Plan(const ListedManifest& top);
 
  private:
+  struct Planned {
+    absl::Status status;
+    bool whole = false;
+  };
+
   // Adds what `listed` names, children first. Whether it is without gaps.
   absl::StatusOr<bool> PlanManifest(const ListedManifest& listed, size_t depth);
   absl::StatusOr<bool> PlanNew(const ListedManifest& listed, size_t depth);
@@ -67,7 +72,7 @@ class LayoutPlanner {
 
   ArchiveContents& contents_;
   ImagePlan plan_;
-  absl::flat_hash_map<Digest, absl::StatusOr<bool>> planned_;
+  absl::flat_hash_map<Digest, Planned> planned_;
   size_t planned_in_all_ = 0;
 };
 

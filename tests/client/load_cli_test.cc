@@ -73,6 +73,38 @@ TEST_F(LoadCliTest, ExitCodes) {
   EXPECT_EQ(out_, "");
 }
 
+TEST_F(LoadCliTest, ALayerThatIsNotItsDiffIdIsDamage) {
+  const std::string layer = Compress(Tar({{.name = "f", .bytes = "other"}}), "gzip");
+  const std::string file = WriteFile(
+      "a.tar",
+      Tar({{.name = "l.tar", .bytes = layer},
+           {.name = "c.json", .bytes = image_.config},
+           {.name = "manifest.json",
+            .bytes =
+                "[{\"Config\":\"c.json\",\"RepoTags\":[\"app:1\"],\"Layers\":[\"l.tar\"]}]"}}));
+  EXPECT_EQ(Run("load -q -i " + file), 3);
+  const std::string said = err_;
+  ASSERT_EQ(std::system(("cat " + file + " | VARVE_ADDRESS=" + Address() +
+                         " " VARVE_BINARY " load -q 2>" + Path("err") + "; test $? -eq 3")
+                            .c_str()),
+            0);
+  EXPECT_EQ(ReadFile(Path("err")), said);
+}
+
+TEST_F(LoadCliTest, WhatIsLeftOutIsToldAndIsNoError) {
+  const TestImage absent({TestBytes(50, 4)}, "mips64le");
+  const std::string index = IndexOf({Described(kManifestType, image_.manifest, image_.platform),
+                                     Described(kManifestType, absent.manifest, absent.platform)});
+  std::vector<TestEntry> blobs = BlobEntries(image_);
+  blobs.push_back(BlobEntry(index));
+  const std::string file =
+      WriteFile("a.tar", Tar(Layout(blobs, {Described(kIndexType, index, Named("app:1"))})));
+  EXPECT_EQ(Run("load -q -i " + file), 0);
+  EXPECT_EQ(out_, "Loaded image: app:1\n");
+  EXPECT_THAT(err_, StartsWith("varve: app:1: the archive lacks \"linux/mips64le\""));
+  EXPECT_THAT(err_, HasSubstr(Sha256Of(index).ToString()));
+}
+
 TEST_F(LoadCliTest, EveryImageThatFailsIsTold) {
   const TestImage bad({TestBytes(50, 2)});
   const TestImage worse({TestBytes(50, 3)});
