@@ -171,8 +171,11 @@ absl::StatusOr<DiskUsage> GrpcClient::MeasureDiskUsage() {
   DiskUsage usage;
   usage.repositories = response.repositories();
   usage.tags = response.tags();
+  usage.images = response.images();
   usage.tagged = FromMessage(response.tagged());
   usage.dangling = FromMessage(response.dangling());
+  usage.in_use = FromMessage(response.in_use());
+  usage.unused = FromMessage(response.unused());
   usage.loose = FromMessage(response.loose());
   usage.inlined = FromMessage(response.inlined());
   usage.unreferenced = FromMessage(response.unreferenced());

@@ -31,6 +31,7 @@
 #include "storage/index_opening.h"
 #include "storage/limits.h"
 #include "storage/reclaim/content_check.h"
+#include "storage/reclaim/dangling_search.h"
 #include "storage/reclaim/disk_usage.h"
 #include "storage/reclaim/image_removal.h"
 #include "storage/reclaim/prune.h"
@@ -211,7 +212,13 @@ class Engine final : public Store {
   absl::StatusOr<std::vector<PruneJob>> ListPrunes() override { return prunes_.List(); }
 
   absl::StatusOr<KeeperReport> ExplainKept(std::string_view name) override {
-    return varve::ExplainKept({*index_, catalog_, promises_, *options_.clock}, name);
+    ASSIGN_OR_RETURN(KeeperReport report,
+                     varve::ExplainKept({*index_, catalog_, promises_, *options_.clock}, name));
+    ASSIGN_OR_RETURN(report.prune_takes,
+                     IsKeptByGoing(*index_, DanglingScope::kDangling, report.digest));
+    ASSIGN_OR_RETURN(report.prune_all_takes,
+                     IsKeptByGoing(*index_, DanglingScope::kUnused, report.digest));
+    return report;
   }
 
   absl::StatusOr<HoldInfo> CreateHold(const HoldRequest& request) override {

@@ -253,6 +253,7 @@ struct PruneStep {
   std::string reason;                 // of kDeferred and kSkipped, for people
   int64_t until_nanos = 0;            // of kDeferred: when it may go
   std::string job;                    // of kStarted and kQueued
+  uint64_t looked_at = 0;             // of kQueued: images so far
 };
 
 // Called for each image as it is removed, or why it is not; false ends the prune after it.
@@ -305,6 +306,10 @@ struct KeeperReport {
   // What keeps it is reached by no tag, hold, lease or promise, so that the next prune takes all of
   // it: a manifest that nothing needs, or several that need each other.
   bool dangling = false;
+  // Whether a prune without filters takes it, and one of all images; what promises and leases put
+  // off counts as taken.
+  bool prune_takes = false;
+  bool prune_all_takes = false;
 };
 
 // "A container uses this image": while it is there, the image, and what it lists, stays.
@@ -392,8 +397,13 @@ struct DiskUsage {
   };
   uint64_t repositories = 0;
   uint64_t tags = 0;
-  Part tagged;        // images that a tag names, each manifest once, and all blobs they need
-  Part dangling;      // images that prune would remove, and the blobs that only they keep
+  uint64_t images = 0;  // that are tagged, dangling or held themselves
+  Part tagged;          // images that a tag names, each manifest once, and all blobs they need
+  Part dangling;        // images that prune would remove, and the blobs that only they keep
+  // Of those with a tag, or with a hold on themselves: the ones that a hold keeps, directly or
+  // through an index, each manifest once; and all blobs that holds, or leases alone, keep.
+  Part in_use;
+  Part unused;        // what prune of all images would remove, the dangling ones among them
   Part loose;         // blobs in files
   Part inlined;       // blobs in the index
   Part unreferenced;  // of both: blobs that nothing keeps, waiting for the reclaimer

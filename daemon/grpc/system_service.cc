@@ -91,8 +91,11 @@ absl::Status MeasureDiskUsage(Store& store, v1::DiskUsageResponse* response) {
   ASSIGN_OR_RETURN(const DiskUsage usage, store.MeasureDiskUsage());
   response->set_repositories(usage.repositories);
   response->set_tags(usage.tags);
+  response->set_images(usage.images);
   FillPart(usage.tagged, response->mutable_tagged());
   FillPart(usage.dangling, response->mutable_dangling());
+  FillPart(usage.in_use, response->mutable_in_use());
+  FillPart(usage.unused, response->mutable_unused());
   FillPart(usage.loose, response->mutable_loose());
   FillPart(usage.inlined, response->mutable_inlined());
   FillPart(usage.unreferenced, response->mutable_unreferenced());

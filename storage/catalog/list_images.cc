@@ -202,7 +202,14 @@ absl::StatusOr<bool> ImageWalk::Add(RepositoryId id, const Digest& digest, std::
 
 absl::Status Images::ResolveTimeBounds(ImageFilter* filter) {
   const auto created = [this](const std::string& name) -> absl::StatusOr<int64_t> {
-    ASSIGN_OR_RETURN(const ImageMatch match, parts_.find_image(name));
+    const absl::StatusOr<ImageMatch> found = parts_.find_image(name);
+    // Of a repository that does not exist a listing is empty; of a filter it is a mistake.
+    if (absl::IsNotFound(found.status())) {
+      return absl::InvalidArgumentError(
+          StrCat("before and since take an image: ", ToStd(found.status().message())));
+    }
+    RETURN_IF_ERROR(found.status());
+    const ImageMatch& match = *found;
     const std::string& repository = match.places.front().repository;
     ASSIGN_OR_RETURN(const RepositoryId id, parts_.catalog.FindRepository(repository));
     ASSIGN_OR_RETURN(const ImageDescription image, Describe(id, repository, match.manifest));

@@ -281,7 +281,9 @@ TEST_P(StoreImagesTest, BeforeAndSinceNameAnImage) {
   EXPECT_THAT(Filtered({"since=app:a", "before=app:c"}), ElementsAre("app:b"));
   EXPECT_THAT(Filtered({"since=app:a", "since=app:b"}), ElementsAre("app:c"));
   EXPECT_THAT(Filtered({StrCat("before=", middle.config.ToString())}), ElementsAre("app:a"));
-  EXPECT_EQ(FilterCode("before=app:none"), Code::kNotFound);
+  // NotFound would say that the listing is empty.
+  EXPECT_EQ(FilterCode("before=app:none"), Code::kInvalidArgument);
+  EXPECT_EQ(FilterCode("since=none"), Code::kInvalidArgument);
 }
 
 TEST_P(StoreImagesTest, WithoutATimeOfCreationThatOfThePushCounts) {
