@@ -189,38 +189,29 @@ std::vector<std::string> TableRow(const BlobDetails& details) {
           details.inlined ? "index" : "file", std::move(state)};
 }
 
-absl::Status List(Session& session, const ListingArguments& arguments) {
-  ASSIGN_OR_RETURN(Client* const client, session.Connect());
-  const RowForms<BlobDetails> forms = {
-      {"DIGEST", "SIZE", "CREATED", "KEPT IN", "STATE"},
-      TableRow,
-      [](const BlobDetails& details) { return details.blob.digest.ToString(); },
-      JsonRow,
-  };
-  return PrintListing(
-      arguments, [&](const std::string& token) { return client->ListBlobs(token, kMaxPageRows); },
-      &BlobPage::blobs, forms);
-}
-
-void AddList(CLI::App& group, Session& session) {
-  auto arguments = std::make_shared<ListingArguments>();
-  CLI::App* const command = group.add_subcommand("ls", "List all blobs of the store");
-  command->add_flag("-q,--quiet", arguments->quiet, "Show digests only");
-  command->add_flag("--json", arguments->json, "One JSON object a blob, one a line");
-  command->callback([&session, arguments] {
-    session.action = [&session, arguments] { return List(session, *arguments); };
-  });
+RowForms<BlobDetails> Forms() {
+  return {{{"Digest", "DIGEST"},
+           {"Size", "SIZE"},
+           {"CreatedSince", "CREATED"},
+           {"KeptIn", "KEPT IN"},
+           {"State", "STATE"}},
+          TableRow,
+          [](const BlobDetails& details) { return details.blob.digest.ToString(); },
+          JsonRow};
 }
 
 }  // namespace
 
 void AddBlobCommands(CLI::App& app, Session& session) {
   CLI::App* const group = app.add_subcommand("blob", "Upload, download and look up blobs");
-  group->require_subcommand(1);
+  group->require_subcommand(0, 1);
   AddPut(*group, session);
   AddGet(*group, session);
   AddStat(*group, session);
-  AddList(*group, session);
+  AddListing(
+      *group, session,
+      {"List all blobs of the store", "Show digests only", "One JSON object a blob, one a line"},
+      Forms(), &Client::ListBlobs, &BlobPage::blobs);
 }
 
 }  // namespace varve

@@ -47,9 +47,15 @@ _varve() {
       address=${word#*=}
     elif [[ $word == -* ]]; then
       [[ " $values " == *" $word "* ]] && previous=$word
-    elif [[ " $commands " == *" $word "* ]]; then
-      path=${path:+$path }$word
-      _varve_describe "$path"
+    else
+      case $word in
+        list) word=ls ;;
+        remove) word=rm ;;
+      esac
+      if [[ " $commands " == *" $word "* ]]; then
+        path=${path:+$path }$word
+        _varve_describe "$path"
+      fi
     fi
   done
   if [[ -n $previous ]]; then

@@ -18,7 +18,9 @@ const ExampleMap& AllExamples() {
       {"image inspect",
        {{"varve image inspect app:v1", "All that is known about an image, as JSON"},
         {"varve image inspect --platform linux/arm64 app:v1", "One platform of several"}}},
-      {"image history", {{"varve image history app:v1", "The steps that made an image"}}},
+      {"image history",
+       {{"varve image history app:v1", "The steps that made an image"},
+        {"varve history --format '{{.Size}} {{.CreatedBy}}' app:v1", "For a script"}}},
       {"image tag",
        {{"varve tag app:v1 app:stable", "One more tag"},
         {"varve tag app:v1 team/app:v1", "A tag in another repository"}}},
@@ -29,6 +31,7 @@ const ExampleMap& AllExamples() {
       {"image prune",
        {{"varve image prune -a --dry-run", "What would go of all that is not in use"},
         {"varve image prune --filter until=24h", "Only what is older than a day"},
+        {"varve image prune --attach 01234567…", "Follow one that runs; Ctrl-C leaves it"},
         {"varve image prune --now", "The disk is full and nobody pushes or pulls"}}},
       {"image why", {{"varve image why app:v1", "The tags, holds, leases and promises on it"}}},
       {"hold create", {{"varve hold create app:v1 --name web-1", "While a container uses it"}}},
@@ -62,17 +65,23 @@ const ExampleMap& AllExamples() {
       {"blob stat", {{"varve blob stat sha256:8a3f…", "Is it there, and how long"}}},
       {"blob ls", {{"varve blob ls --json", "All blobs, for a script"}}},
       {"repo ls", {{"varve repo ls", "All repositories"}}},
-      {"system info", {{"varve system info", "The daemon and its store"}}},
+      {"system info",
+       {{"varve system info", "The daemon and its store"},
+        {"varve info -f '{{.ServerVersion}}'", "One figure, for a script"}}},
       {"system df",
        {{"varve system df", "What the disk is used for"},
-        {"varve system df -v", "By part, as pushed and on disk"}}},
+        {"varve system df -v", "By part, as pushed and on disk"},
+        {"varve df --format '{{.Type}}: {{.Reclaimable}}'", "For a script"}}},
       {"system fsck",
        {{"varve fsck", "Is anything wrong with the store"},
         {"varve fsck --content", "And are all bytes still what they were"},
         {"varve fsck --json", "For a script: findings, then what was looked at"},
         {"varve fsck --adopt", "After damage of the index: give back what is needed"}}},
       {"system events",
-       {{"varve system events", "Pushes, pulls, tags and deletions as they happen"}}},
+       {{"varve system events", "Pushes, pulls, tags and deletions as they happen"},
+        {"varve events --since 1h --until 0s", "Those of the last hour"}}},
+      {"version", {{"varve version", "Of this command line and of the daemon"}}},
+      {"help", {{"varve help image ls", "The same as varve image ls --help"}}},
       {"completion", {{"source <(varve completion bash)", "For this shell"}}},
   };
   return examples;
@@ -84,11 +93,13 @@ std::vector<HelpEntry> ExamplesOf(const std::string& command) {
   std::string path = command;
   if (command == "images") path = "image ls";
   if (command == "rmi") path = "image rm";
-  if (command == "fsck") path = "system fsck";
+  if (command == "system prune") path = "image prune";
   const ExampleMap& all = AllExamples();
   auto found = all.find(path);
   // The other short forms have the names of the long ones.
-  if (found == all.end()) found = all.find("image " + path);
+  for (const char* group : {"image ", "system "}) {
+    if (found == all.end()) found = all.find(group + path);
+  }
   return found == all.end() ? std::vector<HelpEntry>() : found->second;
 }
 

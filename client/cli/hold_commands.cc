@@ -67,8 +67,8 @@ absl::Status Create(Session& session, const CreateArguments& arguments) {
 
 absl::Status Release(Session& session, const ReleaseArguments& arguments) {
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
-  return ForEachName(session, arguments.names, arguments.json ? "released" : "",
-                     [&](const std::string& name) { return client->ReleaseHold(name); });
+  return PrintEachName(session, arguments.names, arguments.json ? "released" : "",
+                       [&](const std::string& name) { return client->ReleaseHold(name); });
 }
 
 std::vector<std::string> TableRow(const HoldInfo& hold) {
@@ -76,17 +76,12 @@ std::vector<std::string> TableRow(const HoldInfo& hold) {
           hold.expires_nanos == 0 ? "" : TimeText(hold.expires_nanos)};
 }
 
-absl::Status List(Session& session, const ListingArguments& arguments) {
-  ASSIGN_OR_RETURN(Client* const client, session.Connect());
-  const RowForms<HoldInfo> forms = {
-      {"NAME", "IMAGE", "CREATED", "EXPIRES"},
+RowForms<HoldInfo> Forms() {
+  return {
+      {{"Name", "NAME"}, {"Image", "IMAGE"}, {"CreatedSince", "CREATED"}, {"Expires", "EXPIRES"}},
       TableRow,
       [](const HoldInfo& hold) { return hold.name; },
-      JsonRow,
-  };
-  return PrintListing(
-      arguments, [&](const std::string& token) { return client->ListHolds(token, kMaxPageRows); },
-      &HoldPage::holds, forms);
+      JsonRow};
 }
 
 void AddCreate(CLI::App& group, Session& session) {
@@ -115,24 +110,16 @@ void AddRelease(CLI::App& group, Session& session) {
   });
 }
 
-void AddList(CLI::App& group, Session& session) {
-  auto arguments = std::make_shared<ListingArguments>();
-  CLI::App* const command = group.add_subcommand("ls", "List the holds");
-  command->add_flag("-q,--quiet", arguments->quiet, "Show names only");
-  command->add_flag("--json", arguments->json, "One JSON object a hold, one a line");
-  command->callback([&session, arguments] {
-    session.action = [&session, arguments] { return List(session, *arguments); };
-  });
-}
-
 }  // namespace
 
 void AddHoldCommands(CLI::App& app, Session& session) {
   CLI::App* const group = app.add_subcommand("hold", "Say which images are in use");
-  group->require_subcommand(1);
+  group->require_subcommand(0, 1);
   AddCreate(*group, session);
   AddRelease(*group, session);
-  AddList(*group, session);
+  AddListing(*group, session,
+             {"List the holds", "Show names only", "One JSON object a hold, one a line"}, Forms(),
+             &Client::ListHolds, &HoldPage::holds);
 }
 
 }  // namespace varve

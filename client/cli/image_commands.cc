@@ -99,7 +99,7 @@ void AddUntag(CLI::App& group, Session& session) {
 void AddImageCommands(CLI::App& app, Session& session) {
   CLI::App* const group =
       app.add_subcommand("image", "List, inspect, tag, load, save and remove images");
-  group->require_subcommand(1);
+  group->require_subcommand(0, 1);
   AddImageListing(*group, "ls", session);
   AddTag(*group, session);
   AddUntag(*group, session);

@@ -36,7 +36,7 @@ int Finish(const Session& session, const absl::Status& status) {
     std::signal(SIGPIPE, SIG_DFL);
     std::raise(SIGPIPE);
   }
-  PrintError(session.Explain(status));
+  if (!session.told) PrintError(session.Explain(status));
   return absl::IsDataLoss(status) ? kExitCorrupt : kExitFailed;
 }
 
@@ -50,12 +50,11 @@ int Main(int argc, char** argv) {
       ->envname("VARVE_ADDRESS")
       ->capture_default_str()
       ->check(CheckAddress);
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
   app.fallthrough();
   AddImageCommands(app, session);
   AddInspectCommands(app, session);
   AddRemovalCommands(app, session);
-  AddPruneCommand(app, session);
   AddWhyCommand(app, session);
   AddHoldCommands(app, session);
   AddLeaseCommands(app, session);
@@ -66,7 +65,12 @@ int Main(int argc, char** argv) {
   AddUploadCommands(app, session);
   AddRepositoryCommands(app, session);
   AddSystemCommands(app, session);
+  AddUsageCommand(app, session);
+  AddEventsCommand(app, session);
+  AddPruneCommand(app, session);
   AddFsckCommand(app, session);
+  AddVersionCommand(app, session);
+  AddHelpCommand(app, session);
   AddCompletionCommand(app, session);
   AddManCommand(app, session);
   DressCommands(app);
@@ -82,7 +86,12 @@ int Main(int argc, char** argv) {
   }
   absl::Status status;
   try {
-    status = session.action();
+    // A group of commands that is named alone tells what it has, as Docker's do.
+    if (session.action == nullptr) {
+      Print(HelpText(ChosenCommand(app)));
+    } else {
+      status = session.action();
+    }
   } catch (const std::exception& error) {
     // Only what no function here expects: no memory, no threads. Unwinding has cleaned up.
     status = absl::InternalError(error.what());

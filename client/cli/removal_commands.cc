@@ -44,24 +44,17 @@ absl::Status Remove(Session& session, const RemoveArguments& arguments) {
     ASSIGN_OR_RETURN(const RecentActivity activity, client->ListActivity());
     PrintWarning(EarlyEndText(activity));
   }
-  absl::Status first_error;
-  // Every name is tried, as Docker does, and the first failure decides about the exit code.
-  for (const std::string& name : arguments.names) {
+  return ForEachName(session, arguments.names, [&](const std::string& name) -> absl::Status {
     const absl::StatusOr<RemovedImage> removed =
         client->RemoveImage(name, arguments.force, arguments.now);
-    if (removed.ok()) {
-      Print(arguments.json ? RemovedJson(*removed) : RemovedText(*removed));
-      continue;
-    }
     if (absl::IsNotFound(removed.status()) && arguments.force) {
-      PrintError(session.Explain(removed.status()));
-    } else if (first_error.ok()) {
-      first_error = removed.status();
-    } else {
-      PrintError(session.Explain(removed.status()));
+      session.Tell(removed.status());
+      return absl::OkStatus();
     }
-  }
-  return first_error;
+    RETURN_IF_ERROR(removed.status());
+    Print(arguments.json ? RemovedJson(*removed) : RemovedText(*removed));
+    return absl::OkStatus();
+  });
 }
 
 void AddRemove(CLI::App& group, const std::string& name, Session& session) {

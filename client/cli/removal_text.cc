@@ -1,5 +1,7 @@
 #include "client/cli/removal_text.h"
 
+#include <algorithm>
+
 #include "client/cli/text.h"
 #include "storage/base/str_cat.h"
 
@@ -27,6 +29,19 @@ std::string MoreText(std::string_view what, uint64_t count) {
   return count == 0 ? "" : StrCat("and ", count, " more ", what, "\n");
 }
 
+// More than what the blocks of files make of it.
+bool DifferMuch(uint64_t a, uint64_t b) {
+  const uint64_t larger = std::max(a, b);
+  return larger - std::min(a, b) > larger / 10;
+}
+
+// Of small images the index keeps the room, and what is promised follows later.
+std::string ReclaimedText(const PruneReport& report) {
+  const std::string freed = HumanSize(report.freed_bytes);
+  if (!DifferMuch(report.freed_bytes, report.content_bytes)) return freed;
+  return StrCat(freed, " of disk, ", HumanSize(report.content_bytes), " of content");
+}
+
 std::string Indented(const std::string& line) { return line.empty() ? "" : "  " + line; }
 
 }  // namespace
@@ -48,7 +63,7 @@ std::string PruneText::Report(const PruneReport& report) const {
   std::string text = first_ ? "" : "\n";
   text += dry_run_ ? StrCat("Would remove ", Plural(report.images, "image"), " and the ",
                             HumanSize(report.content_bytes), " that only they keep\n")
-                   : StrCat("Total reclaimed space: ", HumanSize(report.freed_bytes), "\n");
+                   : StrCat("Total reclaimed space: ", ReclaimedText(report), "\n");
   if (report.skipped > 0) {
     text += StrCat(Plural(report.skipped, "image"),
                    " stayed: tagged, listed or held since the prune looked at them\n");

@@ -28,32 +28,25 @@ std::vector<std::string> TableRow(const RepositoryInfo& repository) {
           HumanAge(repository.created_nanos, SystemClock().WallNanos())};
 }
 
-absl::Status List(Session& session, const ListingArguments& arguments) {
-  ASSIGN_OR_RETURN(Client* const client, session.Connect());
-  const RowForms<RepositoryInfo> forms = {
-      {"REPOSITORY", "TAGS", "MANIFESTS", "CREATED"},
-      TableRow,
-      [](const RepositoryInfo& repository) { return repository.name; },
-      JsonRow,
-  };
-  return PrintListing(
-      arguments,
-      [&](const std::string& token) { return client->ListRepositories(token, kMaxPageRows); },
-      &RepositoryPage::repositories, forms);
+RowForms<RepositoryInfo> Forms() {
+  return {{{"Name", "REPOSITORY"},
+           {"Tags", "TAGS"},
+           {"Manifests", "MANIFESTS"},
+           {"CreatedSince", "CREATED"}},
+          TableRow,
+          [](const RepositoryInfo& repository) { return repository.name; },
+          JsonRow};
 }
 
 }  // namespace
 
 void AddRepositoryCommands(CLI::App& app, Session& session) {
   CLI::App* const group = app.add_subcommand("repo", "List repositories");
-  group->require_subcommand(1);
-  auto arguments = std::make_shared<ListingArguments>();
-  CLI::App* const command = group->add_subcommand("ls", "List the repositories that have images");
-  command->add_flag("-q,--quiet", arguments->quiet, "Show names only");
-  command->add_flag("--json", arguments->json, "One JSON object a repository, one a line");
-  command->callback([&session, arguments] {
-    session.action = [&session, arguments] { return List(session, *arguments); };
-  });
+  group->require_subcommand(0, 1);
+  AddListing(*group, session,
+             {"List the repositories that have images", "Show names only",
+              "One JSON object a repository, one a line"},
+             Forms(), &Client::ListRepositories, &RepositoryPage::repositories);
 }
 
 }  // namespace varve

@@ -33,21 +33,33 @@ std::string Session::Explain(const absl::Status& status) const {
   return std::string(status.message());
 }
 
-absl::Status ForEachName(const Session& session, const std::vector<std::string>& names,
-                         std::string_view json_key,
+void Session::Tell(const absl::Status& status) {
+  // What failed here shows itself when the command ends.
+  (void)FlushOutput();
+  PrintError(Explain(status));
+  told = true;
+}
+
+absl::Status ForEachName(Session& session, const std::vector<std::string>& names,
                          const std::function<absl::Status(const std::string&)>& action) {
   absl::Status first_error;
   for (const std::string& name : names) {
     const absl::Status status = action(name);
-    if (status.ok()) {
-      Print(json_key.empty() ? name + "\n" : JsonObject().Add(json_key, name).Line());
-    } else if (first_error.ok()) {
-      first_error = status;
-    } else {
-      PrintError(session.Explain(status));
-    }
+    if (status.ok()) continue;
+    session.Tell(status);
+    first_error.Update(status);
   }
   return first_error;
+}
+
+absl::Status PrintEachName(Session& session, const std::vector<std::string>& names,
+                           std::string_view json_key,
+                           const std::function<absl::Status(const std::string&)>& action) {
+  return ForEachName(session, names, [&](const std::string& name) -> absl::Status {
+    RETURN_IF_ERROR(action(name));
+    Print(json_key.empty() ? name + "\n" : JsonObject().Add(json_key, name).Line());
+    return absl::OkStatus();
+  });
 }
 
 bool Print(const std::string& text) {

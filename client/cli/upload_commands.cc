@@ -45,33 +45,22 @@ std::vector<std::string> TableRow(const UploadInfo& upload) {
           upload.in_request ? "now" : HumanAge(upload.updated_nanos, now)};
 }
 
-absl::Status List(Session& session, const ListingArguments& arguments) {
-  ASSIGN_OR_RETURN(Client* const client, session.Connect());
-  const RowForms<UploadInfo> forms = {
-      {"UPLOAD", "REPOSITORY", "CLIENT", "RECEIVED", "STARTED", "UPDATED"},
-      TableRow,
-      [](const UploadInfo& upload) { return upload.id; },
-      JsonRow,
-  };
-  return PrintListing(
-      arguments, [&](const std::string& token) { return client->ListUploads(token, kMaxPageRows); },
-      &UploadPage::uploads, forms);
+RowForms<UploadInfo> Forms() {
+  return {{{"ID", "UPLOAD"},
+           {"Repository", "REPOSITORY"},
+           {"Client", "CLIENT"},
+           {"Received", "RECEIVED"},
+           {"StartedSince", "STARTED"},
+           {"UpdatedSince", "UPDATED"}},
+          TableRow,
+          [](const UploadInfo& upload) { return upload.id; },
+          JsonRow};
 }
 
 absl::Status Remove(Session& session, const RemoveArguments& arguments) {
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
-  return ForEachName(session, arguments.ids, arguments.json ? "removed" : "",
-                     [&](const std::string& id) { return client->AbortUpload(id); });
-}
-
-void AddList(CLI::App& group, Session& session) {
-  auto arguments = std::make_shared<ListingArguments>();
-  CLI::App* const command = group.add_subcommand("ls", "List the unfinished uploads");
-  command->add_flag("-q,--quiet", arguments->quiet, "Show ids only");
-  command->add_flag("--json", arguments->json, "One JSON object an upload, one a line");
-  command->callback([&session, arguments] {
-    session.action = [&session, arguments] { return List(session, *arguments); };
-  });
+  return PrintEachName(session, arguments.ids, arguments.json ? "removed" : "",
+                       [&](const std::string& id) { return client->AbortUpload(id); });
 }
 
 void AddRemove(CLI::App& group, Session& session) {
@@ -89,8 +78,11 @@ void AddRemove(CLI::App& group, Session& session) {
 
 void AddUploadCommands(CLI::App& app, Session& session) {
   CLI::App* const group = app.add_subcommand("upload", "Unfinished uploads of all clients");
-  group->require_subcommand(1);
-  AddList(*group, session);
+  group->require_subcommand(0, 1);
+  AddListing(
+      *group, session,
+      {"List the unfinished uploads", "Show ids only", "One JSON object an upload, one a line"},
+      Forms(), &Client::ListUploads, &UploadPage::uploads);
   AddRemove(*group, session);
 }
 

@@ -1,12 +1,16 @@
 // `image why`: what keeps an image or a blob alive.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "client/cli/commands.h"
 #include "client/cli/text.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/names.h"
 
 namespace varve {
 namespace {
@@ -39,21 +43,46 @@ std::string_view KindName(Keeper::Kind kind) {
 std::string Sentence(const Keeper& keeper) {
   const std::string manifest = StrCat(keeper.repository, "@", keeper.manifest.ToString());
   switch (keeper.kind) {
-    case Keeper::Kind::kTag:
-      return StrCat("tag ", keeper.repository, ":", keeper.name);
+    case Keeper::Kind::kTag: {
+      const std::string tag = StrCat("tag ", keeper.repository, ":", keeper.name);
+      const std::optional<Digest> subject = SubjectOfTag(keeper.name);
+      return subject ? StrCat(tag, ", which attaches it to ", subject->ToString()) : tag;
+    }
     case Keeper::Kind::kHold:
     case Keeper::Kind::kLease:
       return StrCat(KindName(keeper.kind), " ", keeper.name);
     case Keeper::Kind::kManifest:
       return StrCat("manifest ", manifest, " names it");
     case Keeper::Kind::kSubject:
-      return StrCat("it refers to ", manifest);
+      return StrCat("it belongs to ", manifest, ", as a signature does: it goes when that goes");
     case Keeper::Kind::kMember:
       return StrCat("an image of ", keeper.repository, ", until a prune");
     case Keeper::Kind::kPromise:
       return "a client was told that it is here";
   }
   return "something that this version does not know";
+}
+
+// What a prune and one of all images would do.
+std::string PruneSentence(const KeeperReport& report) {
+  constexpr std::string_view kPrune = "`varve image prune`";
+  int64_t until_nanos = 0;
+  bool only_claims = true;  // of clients, which end by themselves
+  for (const Keeper& keeper : report.keepers) {
+    const bool claim = keeper.kind == Keeper::Kind::kPromise || keeper.kind == Keeper::Kind::kLease;
+    only_claims = only_claims && claim;
+    if (claim) until_nanos = std::max(until_nanos, keeper.until_nanos);
+  }
+  if (only_claims) return "No image needs it: it goes by itself when these end.\n";
+  const std::string later =
+      until_nanos == 0 ? ""
+                       : StrCat("; promises and leases put that off until ", TimeText(until_nanos));
+  if (report.prune_takes) return StrCat(kPrune, " takes it", later, ".\n");
+  if (report.prune_all_takes) {
+    return StrCat(kPrune, " leaves it; with -a it takes it, and its tags, for no hold is on it",
+                  later, ".\n");
+  }
+  return StrCat(kPrune, " leaves it, also with -a.\n");
 }
 
 std::string Line(const Keeper& keeper) {
@@ -83,6 +112,10 @@ absl::Status Why(Session& session, const WhyArguments& arguments) {
   if (arguments.json) {
     for (const Keeper& keeper : report.keepers) text += JsonLine(keeper);
     if (report.dangling) text += JsonObject().Add("dangling", true).Line();
+    text += JsonObject()
+                .Add("prune_takes", report.prune_takes)
+                .Add("prune_all_takes", report.prune_all_takes)
+                .Line();
   } else if (report.keepers.empty()) {
     text = StrCat("nothing keeps ", report.digest.ToString(), "; it goes in a moment\n");
   } else {
@@ -91,6 +124,8 @@ absl::Status Why(Session& session, const WhyArguments& arguments) {
     if (!report.complete) text += "  and more\n";
     if (report.dangling) {
       text += "No tag, hold, lease or promise reaches any of these: the next prune takes them.\n";
+    } else {
+      text += PruneSentence(report);
     }
   }
   Print(text);

@@ -95,9 +95,8 @@ TEST_F(CliTest, HelpAndVersionOfEverything) {
 TEST_F(CliTest, WrongUsageExitsWithTwoAndOneSentence) {
   const std::string digest = Sha256Of("x").ToString();
   for (const std::vector<std::string>& arguments :
-       std::vector<std::vector<std::string>>{{},
-                                             {"bogus"},
-                                             {"image"},
+       std::vector<std::vector<std::string>>{{"bogus"},
+                                             {"image", "bogus"},
                                              {"image", "ls", "--bogus"},
                                              {"image", "tag", "app"},
                                              {"image", "tag", "app", "bad tag"},
@@ -245,6 +244,11 @@ TEST_F(CliTest, InspectShowsWhatAFormatAsksFor) {
       app.config->ToString() + " app:v1 2024-01-02T03:04:05.000000000Z\n");
   EXPECT_EQ(Run({"inspect", "-f", "{{json .Layers}}", "app:v1"}).exit_code, 0);
   EXPECT_EQ(Run({"inspect", "-f", "{{.Bogus", "app:v1"}).exit_code, 2);
+  const Outcome unknown = Run({"inspect", "-f", "{{.Bogus}}", "app:v1"});
+  EXPECT_EQ(unknown.exit_code, 1);
+  EXPECT_THAT(unknown.err, HasSubstr("there is no field .Bogus; the fields are "));
+  EXPECT_EQ(Run({"inspect", "-f", "{{.Parent}} {{.Config.User}}", "app:v1"}).out,
+            "<no value> <no value>\n");
   EXPECT_EQ(Run({"inspect", "-f", "{{.Id}}", "--json", "app:v1"}).exit_code, 2);
   const Outcome both = Run({"inspect", "app:v1", "absent:v1"});
   EXPECT_EQ(both.exit_code, 1);
