@@ -7,7 +7,7 @@ namespace {
 
 using ExampleMap = std::map<std::string, std::vector<HelpEntry>>;
 
-const ExampleMap& AllExamples() {
+const ExampleMap& ImageExamples() {
   static const auto& examples = *new ExampleMap{
       {"",
        {{"docker save app:v1 | varve load", "Take over an image from Docker"},
@@ -34,6 +34,21 @@ const ExampleMap& AllExamples() {
         {"varve image prune --attach 01234567…", "Follow one that runs; Ctrl-C leaves it"},
         {"varve image prune --now", "The disk is full and nobody pushes or pulls"}}},
       {"image why", {{"varve image why app:v1", "The tags, holds, leases and promises on it"}}},
+      {"image load",
+       {{"docker save app:v1 | varve load", "Straight from Docker"},
+        {"varve load -i app.tar.gz", "From a file"}}},
+      {"image save",
+       {{"varve save app:v1 | docker load", "Straight into Docker"},
+        {"varve save -o both.tar app:v1 app:v2", "Two images into a file"}}},
+      {"image import",
+       {{"varve import rootfs.tar.gz base:v1", "An image of one layer"},
+        {"varve import -c 'CMD [\"/bin/sh\"]' rootfs.tar base:v1", "With what it runs"}}},
+  };
+  return examples;
+}
+
+const ExampleMap& StoreExamples() {
+  static const auto& examples = *new ExampleMap{
       {"hold create", {{"varve hold create app:v1 --name web-1", "While a container uses it"}}},
       {"hold rm", {{"varve hold rm web-1", "When the container is gone"}}},
       {"hold ls", {{"varve hold ls", "All holds"}}},
@@ -46,15 +61,6 @@ const ExampleMap& AllExamples() {
       {"lease ls", {{"varve lease ls", "Who works, and until when"}}},
       {"upload ls", {{"varve upload ls", "What was begun, by whom, and how far it came"}}},
       {"upload rm", {{"varve upload rm 5f1c…", "Give back the room of one"}}},
-      {"image load",
-       {{"docker save app:v1 | varve load", "Straight from Docker"},
-        {"varve load -i app.tar.gz", "From a file"}}},
-      {"image save",
-       {{"varve save app:v1 | docker load", "Straight into Docker"},
-        {"varve save -o both.tar app:v1 app:v2", "Two images into a file"}}},
-      {"image import",
-       {{"varve import rootfs.tar.gz base:v1", "An image of one layer"},
-        {"varve import -c 'CMD [\"/bin/sh\"]' rootfs.tar base:v1", "With what it runs"}}},
       {"blob put",
        {{"varve blob put layer.tar.gz", "Upload a file; after a break, again to resume"},
         {"tar c dir | varve blob put -", "Upload from a pipe"},
@@ -94,13 +100,14 @@ std::vector<HelpEntry> ExamplesOf(const std::string& command) {
   if (command == "images") path = "image ls";
   if (command == "rmi") path = "image rm";
   if (command == "system prune") path = "image prune";
-  const ExampleMap& all = AllExamples();
-  auto found = all.find(path);
   // The other short forms have the names of the long ones.
-  for (const char* group : {"image ", "system "}) {
-    if (found == all.end()) found = all.find(group + path);
+  for (const char* group : {"", "image ", "system "}) {
+    for (const ExampleMap* examples : {&ImageExamples(), &StoreExamples()}) {
+      const auto found = examples->find(group + path);
+      if (found != examples->end()) return found->second;
+    }
   }
-  return found == all.end() ? std::vector<HelpEntry>() : found->second;
+  return {};
 }
 
 }  // namespace varve
