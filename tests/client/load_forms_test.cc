@@ -110,6 +110,21 @@ TEST_F(LoadFormsTest, EveryCompressionFromAFileAndAPipe) {
   }
 }
 
+// As pzstd writes it: each frame comes after one that is passed over.
+TEST_F(LoadFormsTest, AZstdArchiveMayBeginWithASkippableFrame) {
+  const std::string skippable("\x50\x2a\x4d\x18\x04\0\0\0more", 12);
+  uint32_t seed = 30;
+  for (const From from : {From::kFile, From::kPipe}) {
+    const TestImage image({TestBytes(200'000, ++seed)});
+    const std::string tar = Tar(LayoutOf(image, "app:1"));
+    ASSERT_EQ(Load(skippable + Compress(tar.substr(0, 90'000), "zstd") + skippable +
+                       Compress(tar.substr(90'000), "zstd"),
+                   from),
+              absl::OkStatus());
+    EXPECT_EQ(Tagged("app", "1"), image.digest());
+  }
+}
+
 TEST_F(LoadFormsTest, ADirectoryIsALayoutToo) {
   const TestImage image({TestBytes(200'000, 20)});
   std::vector<TestEntry> entries = LayoutOf(image, "dir:1");
