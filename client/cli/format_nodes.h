@@ -16,7 +16,7 @@ namespace varve::format {
 
 // How deep blocks and parentheses may nest, how long templates and results may become.
 inline constexpr size_t kMaxDepth = 32;
-inline constexpr size_t kMaxVariables = 256;
+inline constexpr size_t kMaxVariables = 32;
 inline constexpr size_t kMaxTemplateBytes = size_t{64} << 10;
 inline constexpr size_t kMaxResultBytes = size_t{16} << 20;
 
