@@ -247,7 +247,7 @@ class Printer {
     const auto width = static_cast<size_t>(verb.width.value_or(0));
     if (verb.zeros && !verb.left && text.size() < width) {
       const bool has_sign = text[0] == '-' || text[0] == '+' || text[0] == ' ';
-      text.insert(has_sign ? 1 : 0, width - text.size(), '0');
+      text.insert(has_sign ? size_t{1} : size_t{0}, width - text.size(), '0');
     }
     AppendPadded(verb, text);
     return absl::OkStatus();
