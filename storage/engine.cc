@@ -91,10 +91,7 @@ class Engine final : public Store {
         catalog_({*index_, blobs_, ids_, promises_, pull_times_, *options.clock,
                   options.accept_sparse_index, events_}),
         images_({*index_, blobs_, catalog_, *options.clock,
-                 [this](std::string_view name) -> absl::StatusOr<ImageMatch> {
-                   ASSIGN_OR_RETURN(FoundImage found, catalog_.FindImage(name));
-                   return std::move(found.match);
-                 }}),
+                 [this](std::string_view name) { return catalog_.FindImage(name); }}),
         holds_({*index_, blobs_, catalog_, *options.clock}),
         leases_({*index_, blobs_, *options.clock, *options.random}),
         ingests_({*index_, blobs_, files_, unnamed_, space_, *options.clock, *options.random,

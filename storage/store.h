@@ -123,8 +123,10 @@ class Store {
 
   // Images as people see them.
   // Docker's rules: `name` is a reference, "REPOSITORY[:TAG][@DIGEST]", if there is such an image;
-  // else an image id (digest of the config, of the manifest or of the index), or so many of its
-  // leading hexadecimal digits that it is the only one. NotFound; FailedPrecondition: ambiguous.
+  // else an image id, which is the digest of the manifest or index, or so many of its leading
+  // hexadecimal digits that it is the only one; where no id begins so, the digest of a config that
+  // just one image has, likewise. NotFound; FailedPrecondition: ambiguous, with the images it may
+  // be.
   // A promise.
   virtual absl::StatusOr<ImageMatch> FindImage(std::string_view name) = 0;
   // By repository in byte order: first its tags, then its manifests without a tag. At most
@@ -140,8 +142,9 @@ class Store {
   virtual absl::Status TagFrom(std::string_view from, const Digest& digest,
                                std::string_view repository, std::string_view tag) = 0;
   // Docker's `rmi`: a tag loses its name, and the image goes with its last tag of the repository;
-  // an id goes from every repository. FailedPrecondition, unless `force`, when an id or a digest
-  // has tags that the name does not imply. What an index lists stays, and what loses its last tag
+  // an id goes from every repository; untagged and without `force`, it is left to those where it
+  // refers to an image, unless it does in all. FailedPrecondition, unless `force`, when an id or a
+  // digest has tags that the name does not imply. What an index lists stays, and what loses its last tag
   // while the image it refers to is there.
   virtual absl::StatusOr<RemovedImage> RemoveImage(std::string_view name, bool force) = 0;
   // Removes the dangling images that match, or all that are not in use, and reclaims what only they

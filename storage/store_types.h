@@ -131,8 +131,9 @@ struct ImageQuery {
   std::string repository;  // only this one; empty: all
   // "key=value" in Docker's grammar (storage/catalog/image_filter.h); images that match all.
   std::vector<std::string> filters;
-  // Also manifests without a tag that an index lists or that refer to another one; otherwise only
-  // those of them that are dangling.
+  // Also what belongs to other images: manifests without a tag that an index lists or that refer to
+  // another one, and those whose tag "sha256-<hex>[.suffix]" attaches them to an image that the
+  // repository lists. Otherwise, of those without a tag, only the dangling ones.
   bool all = false;
 };
 
@@ -144,7 +145,7 @@ struct ImagePage {
 // What the name that a person typed stands for.
 struct ImageMatch {
   Digest manifest;
-  bool by_id = false;  // the name was an image id, a digest or a prefix of one
+  bool by_id = false;  // the name was an image id, the digest of a config, or a prefix of one
   // Where it is: the repository of the name; for an id, every repository that lists the manifest.
   struct Place {
     std::string repository;
@@ -189,8 +190,8 @@ struct ImageDetails {
   uint64_t more_references = 0;     // how many more there are
   std::vector<ChildInfo> children;  // of an index, in its order
   std::string annotations_json;     // the manifest's own; "" when there are none
-  // The image manifest that the rest describes: the image itself, or the chosen child of an index.
-  // Absent when that is not here or has no image config (an artifact): then the rest is empty.
+  // The manifest that the rest describes: the image itself, or the chosen child of an index. Absent
+  // when that is not here: then the rest is empty. An artifact has no more than config and layers.
   std::optional<Digest> described;
   std::optional<Digest> config;
   std::string author;

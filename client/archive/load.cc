@@ -48,9 +48,9 @@ class Loader {
                                               const std::vector<std::string>& tags);
   absl::Status Put(const ReadyManifest& manifest, const std::string& repository,
                    const std::vector<std::string>& tags);
-  // The id of the image that the tag names.
-  absl::StatusOr<std::optional<Digest>> TaggedId(const std::string& repository,
-                                                 const std::string& tag);
+  // The manifest that the tag names.
+  absl::StatusOr<std::optional<Digest>> Tagged(const std::string& repository,
+                                               const std::string& tag);
 
   Client& client_;
   const LoadOptions& options_;
@@ -122,12 +122,12 @@ bool Loader::HasDockerLayer(const ImagePlan& plan) {
   });
 }
 
-absl::StatusOr<std::optional<Digest>> Loader::TaggedId(const std::string& repository,
-                                                       const std::string& tag) {
+absl::StatusOr<std::optional<Digest>> Loader::Tagged(const std::string& repository,
+                                                     const std::string& tag) {
   const absl::StatusOr<ManifestInfo> info = client_.StatManifest(repository, tag);
   if (absl::IsNotFound(info.status())) return std::nullopt;
   RETURN_IF_ERROR(info.status());
-  return info->config ? *info->config : info->digest;
+  return info->digest;
 }
 
 absl::StatusOr<const ReadyManifest*> Loader::Publish(const ReadyImage& ready,
@@ -135,18 +135,15 @@ absl::StatusOr<const ReadyManifest*> Loader::Publish(const ReadyImage& ready,
                                                      const std::vector<std::string>& tags) {
   std::vector<std::optional<Digest>> tagged;
   for (const std::string& tag : tags) {
-    ASSIGN_OR_RETURN(tagged.emplace_back(), TaggedId(repository, tag));
+    ASSIGN_OR_RETURN(tagged.emplace_back(), Tagged(repository, tag));
   }
   ASSIGN_OR_RETURN(const ReadyManifest* const named, PutAll(ready, repository, tags));
-  LoadedImage loaded{.repository = repository,
-                     .tag = "",
-                     .manifest = named->digest,
-                     .id = named->id,
-                     .replaced_id = std::nullopt};
+  LoadedImage loaded{
+      .repository = repository, .tag = "", .manifest = named->digest, .replaced = std::nullopt};
   if (tags.empty()) observer_.ImageLoaded(loaded);
   for (size_t i = 0; i < tags.size(); ++i) {
     loaded.tag = tags[i];
-    loaded.replaced_id = tagged[i] == named->id ? std::nullopt : tagged[i];
+    loaded.replaced = tagged[i] == named->digest ? std::nullopt : tagged[i];
     observer_.ImageLoaded(loaded);
   }
   return named;

@@ -24,7 +24,6 @@ struct ReadyManifest {
   Digest digest;
   std::string media_type;
   std::string bytes;  // of one that was built; else ArchiveContents has them
-  Digest id;          // what Docker calls the image id: of the config, or of the index
   bool has_gaps = false;
 };
 

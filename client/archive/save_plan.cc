@@ -97,6 +97,7 @@ absl::Status SavePlan::Add(const std::string& name) {
 absl::Status SavePlan::AddTags(const std::string& repository) {
   ImageQuery query;
   query.repository = repository;
+  query.all = true;  // all tags, also those of signatures
   std::string page_token;
   bool found = false;
   do {

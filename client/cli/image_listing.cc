@@ -8,8 +8,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "client/cli/format_template.h"
 #include "client/cli/image_description.h"
+#include "client/cli/image_type.h"
 #include "client/cli/text.h"
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
@@ -33,13 +35,19 @@ struct ListArguments {
 
 std::string QuotedTime(int64_t nanos) { return StrCat("\"", TimeText(nanos), "\""); }
 
+std::string TypeOf(const ImageInfo& image) {
+  return ImageType(image.manifest, image.tag, image.platform);
+}
+
 std::string JsonRow(const ImageInfo& image) {
   const ManifestInfo& manifest = image.manifest;
   return JsonObject()
       .Add("repository", image.repository)
       .Add("tag", image.tag)
       .Add("digest", manifest.digest.ToString())
-      .Add("image_id", ImageId(manifest).ToString())
+      .Add("image_id", manifest.digest.ToString())
+      .Add("config_digest", manifest.config ? manifest.config->ToString() : "")
+      .Add("type", TypeOf(image))
       .Add("media_type", manifest.media_type)
       .Add("artifact_type", manifest.artifact_type)
       .Add("platform", manifest.config ? PlatformText(image.platform) : "")
@@ -51,7 +59,7 @@ std::string JsonRow(const ImageInfo& image) {
       .Line();
 }
 
-// What --format can show: Docker's names, in the order of its JSON.
+// What --format can show: Docker's names and Type, in the order of its JSON.
 const std::vector<FormatColumn>& ListColumns() {
   static const auto& columns = *new std::vector<FormatColumn>{
       {"Containers", "CONTAINERS"},
@@ -63,6 +71,7 @@ const std::vector<FormatColumn>& ListColumns() {
       {"SharedSize", "SHARED SIZE"},
       {"Size", "SIZE"},
       {"Tag", "TAG"},
+      {"Type", "TYPE"},
       {"UniqueSize", "UNIQUE SIZE"},
       {"VirtualSize", "SIZE"},
   };
@@ -71,27 +80,27 @@ const std::vector<FormatColumn>& ListColumns() {
 
 FormatValue FormatRow(const ImageInfo& image, bool no_trunc, int64_t now_nanos) {
   constexpr char kUnknown[] = "N/A";
-  const Digest& id = ImageId(image.manifest);
+  const Digest& id = image.manifest.digest;
   const std::optional<int64_t> created = image.created_nanos;
   const std::string size = HumanSize(image.total_bytes);
   return FormatValue::Object({{"Containers", kUnknown},
                               {"CreatedAt", created ? DockerTimeText(*created) : kUnknown},
                               {"CreatedSince", created ? HumanAge(*created, now_nanos) : kUnknown},
-                              {"Digest", image.manifest.digest.ToString()},
+                              {"Digest", id.ToString()},
                               {"ID", no_trunc ? id.ToString() : ShortId(id)},
                               {"Repository", image.repository},
                               {"SharedSize", kUnknown},
                               {"Size", size},
                               {"Tag", image.tag.empty() ? "<none>" : image.tag},
+                              {"Type", TypeOf(image)},
                               {"UniqueSize", kUnknown},
                               {"VirtualSize", size}});
 }
 
-absl::StatusOr<FormattedListing> MakeListing(const ListArguments& arguments) {
-  const std::string_view table =
-      arguments.digests
-          ? "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}"
-          : "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
+absl::StatusOr<FormattedListing> MakeListing(const ListArguments& arguments, bool with_types) {
+  const std::string table =
+      StrCat("{{.Repository}}\t{{.Tag}}\t", arguments.digests ? "{{.Digest}}\t" : "",
+             "{{.ID}}\t{{.CreatedSince}}\t{{.Size}}", with_types ? "\t{{.Type}}" : "");
   const std::string format = arguments.quiet ? "{{.ID}}" : arguments.format;
   return FormattedListing::Create(format, ListColumns(), table);
 }
@@ -143,11 +152,11 @@ bool CanExist(const ListName& name) {
 // Prints the pages as they come, or, while they are few, holds them back to sort them.
 class ImagePrinter {
  public:
-  ImagePrinter(const ListArguments& arguments, FormattedListing& listing)
-      : arguments_(arguments), listing_(listing) {}
+  explicit ImagePrinter(const ListArguments& arguments) : arguments_(arguments) {}
 
   // False when nobody reads any more.
   absl::StatusOr<bool> Take(std::vector<ImageInfo> images) {
+    if (arguments_.quiet) RemoveSeen(&images);
     std::move(images.begin(), images.end(), std::back_inserter(held_));
     if (held_.size() <= kMaxSorted && !streaming_) return true;
     streaming_ = true;
@@ -163,25 +172,42 @@ class ImagePrinter {
   // More images are listed by name, so that a list of any length needs little memory.
   static constexpr size_t kMaxSorted = 10'000;
 
+  // An id stands for one image, whatever names it has.
+  void RemoveSeen(std::vector<ImageInfo>* images) {
+    const auto is_seen = [this](const ImageInfo& image) {
+      return !seen_.insert(image.manifest.digest).second;
+    };
+    images->erase(std::remove_if(images->begin(), images->end(), is_seen), images->end());
+  }
+
   absl::StatusOr<bool> PrintHeld() {
-    ASSIGN_OR_RETURN(const std::string text, FormatImages(arguments_, held_, listing_));
+    if (!listing_.has_value()) {
+      // While there are only images, the table is Docker's.
+      const bool with_types = std::any_of(held_.begin(), held_.end(), [](const auto& image) {
+        return TypeOf(image) != kPlainImage;
+      });
+      ASSIGN_OR_RETURN(listing_, MakeListing(arguments_, with_types));
+    }
+    ASSIGN_OR_RETURN(const std::string text, FormatImages(arguments_, held_, *listing_));
     held_.clear();
     return Print(text);
   }
 
   const ListArguments& arguments_;
-  FormattedListing& listing_;
+  std::optional<FormattedListing> listing_;  // from the first images on
   std::vector<ImageInfo> held_;
+  absl::flat_hash_set<Digest> seen_;  // ids, when only these are printed
   bool streaming_ = false;
 };
 
 absl::Status List(Session& session, const ListArguments& arguments) {
-  ASSIGN_OR_RETURN(FormattedListing listing, MakeListing(arguments));
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
   const ListName name = SplitName(arguments.name);
   ImageQuery query{name.repository, arguments.filters, arguments.all};
+  // Asked for by its name, a signature is shown.
+  query.all = query.all || SubjectOfTag(name.tag).has_value();
   if (!name.pattern.empty()) query.filters.push_back("reference=" + name.pattern);
-  ImagePrinter printer(arguments, listing);
+  ImagePrinter printer(arguments);
   std::string page_token;
   while (CanExist(name)) {
     absl::StatusOr<ImagePage> page = client->ListImages(query, page_token, kMaxPageRows);
@@ -208,7 +234,7 @@ void AddImageListing(CLI::App& group, const std::string& name, Session& session)
   command->add_option("NAME", arguments->name,
                       "Only this REPOSITORY[:TAG], or those that match a pattern: 'team/*:v1*'");
   command->add_flag("-a,--all", arguments->all,
-                    "Also untagged images that an index or a referrer belongs to");
+                    "Also what belongs to other images: their platforms, signatures, attestations");
   command
       ->add_option("-f,--filter", arguments->filters,
                    "Only images that match: dangling=BOOL, label=KEY[=VALUE], before=IMAGE, "
@@ -218,7 +244,7 @@ void AddImageListing(CLI::App& group, const std::string& name, Session& session)
   command->add_flag("--digests", arguments->digests, "Show the digest of each manifest");
   command->add_flag("--no-trunc", arguments->no_trunc, "Show image ids in full");
   CLI::Option* const quiet =
-      command->add_flag("-q,--quiet", arguments->quiet, "Show image ids only");
+      command->add_flag("-q,--quiet", arguments->quiet, "Show image ids only, each once");
   CLI::Option* const json = command->add_flag("--json", arguments->json, "One JSON object a line");
   command
       ->add_option("--format", arguments->format,
@@ -227,7 +253,7 @@ void AddImageListing(CLI::App& group, const std::string& name, Session& session)
       ->excludes(quiet)
       ->excludes(json);
   command->callback([&session, arguments] {
-    const absl::Status format = MakeListing(*arguments).status();
+    const absl::Status format = MakeListing(*arguments, true).status();
     if (!format.ok()) throw CLI::ValidationError(std::string(format.message()));
     session.action = [&session, arguments] { return List(session, *arguments); };
   });

@@ -113,13 +113,13 @@ absl::StatusOr<ImportOptions> OptionsOf(const ImportArguments& arguments) {
 
 void PrintImage(const ImportArguments& arguments, const ImportOptions& options,
                 const ImportedImage& image) {
-  const std::string id = image.image_id.ToString();
+  const std::string id = image.manifest.digest.ToString();
   if (arguments.json) {
     Print(JsonObject()
               .Add("image_id", id)
               .Add("repository", options.repository)
               .Add("tag", options.tag)
-              .Add("digest", image.manifest.digest.ToString())
+              .Add("digest", id)
               .Add("layer", image.layer.digest.ToString())
               .Add("layer_bytes", image.layer.size_bytes)
               .Add("diff_id", image.diff_id.ToString())

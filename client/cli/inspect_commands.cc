@@ -23,6 +23,7 @@ struct InspectArguments {
   std::string platform;
   std::string format;
   bool json = false;
+  bool raw = false;
 };
 
 struct HistoryArguments {
@@ -84,6 +85,31 @@ absl::Status Inspect(Session& session, const InspectArguments& arguments) {
   const bool as_array = !arguments.json && arguments.format.empty();
   if (as_array) Print(IndentJson(StrCat("[", all, "]")) + "\n");
   return first_error;
+}
+
+// The manifest as it was put: read as a blob, for looking at an image is no pull of it.
+absl::Status PrintManifest(Session& session, const InspectArguments& arguments) {
+  ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  ASSIGN_OR_RETURN(const ImageMatch match, client->FindImage(arguments.names[0]));
+  Digest manifest = match.manifest;
+  if (!arguments.platform.empty()) {
+    ASSIGN_OR_RETURN(
+        const ImageDetails details,
+        client->InspectImage(match.places[0].repository, manifest, arguments.platform));
+    if (!details.described) {
+      return absl::NotFoundError(StrCat(arguments.names[0], ": the image for ", arguments.platform,
+                                        " is listed by the index, but is not here; push it"));
+    }
+    manifest = *details.described;
+  }
+  std::string bytes;
+  const ByteSink sink = [&bytes](std::string_view piece) {
+    bytes.append(piece);
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(client->GetBlob(manifest, sink, GetBlobOptions()).status());
+  Print(bytes);
+  return absl::OkStatus();
 }
 
 std::string CreatedSince(const HistoryEntry& entry, bool human, int64_t now_nanos) {
@@ -156,7 +182,7 @@ absl::Status History(Session& session, const HistoryArguments& arguments) {
   for (auto entry = history.rbegin(); entry != history.rend(); ++entry) {
     // Only the newest step has an image of its own; the others came with it.
     const bool newest = entry == history.rbegin();
-    const Digest& id = ImageId(manifest);
+    const Digest& id = manifest.digest;
     const std::string shown = !newest                                ? "<missing>"
                               : arguments.no_trunc || arguments.json ? id.ToString()
                                                                      : ShortId(id);
@@ -184,10 +210,18 @@ void AddInspect(CLI::App& group, const std::string& name, Session& session) {
   command->add_option("-f,--format", arguments->format, "For instance '{{json .Config.Env}}'")
       ->type_name("TEMPLATE")
       ->excludes(json);
+  command->add_flag("--raw", arguments->raw, "Print the manifest of one image, byte for byte")
+      ->excludes("--json")
+      ->excludes("--format");
   command->callback([&session, arguments] {
     const absl::Status format = FormatTemplate::ParseRow(arguments->format).status();
     if (!format.ok()) throw CLI::ValidationError(std::string(format.message()));
-    session.action = [&session, arguments] { return Inspect(session, *arguments); };
+    if (arguments->raw && arguments->names.size() > 1) {
+      throw CLI::ValidationError("--raw", "prints the manifest of one image at a time");
+    }
+    session.action = [&session, arguments] {
+      return arguments->raw ? PrintManifest(session, *arguments) : Inspect(session, *arguments);
+    };
   });
 }
 

@@ -14,11 +14,11 @@ using Names = std::vector<std::string>;
 // What a description may have: Docker's fields, and Varve's that not every image has.
 const Names& ImageFields() {
   static const auto& names = *new Names{
-      "Architecture", "ArtifactType", "Author",    "Comment",       "Config",      "Created",
-      "Described",    "Descriptor",   "Digest",    "DockerVersion", "GraphDriver", "Id",
-      "LastPulled",   "Layers",       "Manifests", "MediaType",     "Metadata",    "MoreRepoTags",
-      "Os",           "OsVersion",    "Parent",    "Pushed",        "RepoDigests", "RepoTags",
-      "RootFS",       "Size",         "Subject",   "Variant",       "VirtualSize"};
+      "Architecture", "ArtifactType", "Author",     "Comment",   "Config",        "ConfigDigest",
+      "Created",      "Described",    "Descriptor", "Digest",    "DockerVersion", "GraphDriver",
+      "Id",           "LastPulled",   "Layers",     "Manifests", "MediaType",     "Metadata",
+      "MoreRepoTags", "Os",           "OsVersion",  "Parent",    "Pushed",        "RepoDigests",
+      "RepoTags",     "RootFS",       "Size",       "Subject",   "Variant",       "VirtualSize"};
   return names;
 }
 

@@ -52,22 +52,22 @@ class LoadDisplay final : public LoadObserver {
   }
 
   void ImageLoaded(const LoadedImage& image) override {
-    const std::string id = image.id.ToString();
+    const std::string id = image.manifest.ToString();
     if (json_) {
       JsonObject object;
       object.Add("repository", image.repository)
           .Add("tag", image.tag)
           .Add("image_id", id)
-          .Add("digest", image.manifest.ToString());
-      if (image.replaced_id) object.Add("replaced_image_id", image.replaced_id->ToString());
+          .Add("digest", id);
+      if (image.replaced) object.Add("replaced_image_id", image.replaced->ToString());
       said_.append(object.Line());
     } else if (image.tag.empty()) {
       said_.append(StrCat("Loaded image ID: ", id, "\n"));
     } else {
       const std::string name = StrCat(image.repository, ":", image.tag);
-      if (image.replaced_id) {
+      if (image.replaced) {
         said_.append(StrCat("The image ", name, " already exists, renaming the old one with ID ",
-                            image.replaced_id->ToString(), " to empty string\n"));
+                            image.replaced->ToString(), " to empty string\n"));
       }
       said_.append(StrCat("Loaded image: ", name, "\n"));
     }

@@ -124,7 +124,7 @@ std::string StepJson(const PruneStep& step, bool dry_run) {
   JsonObject object;
   if (step.kind == PruneStep::Kind::kRemoved) {
     object.Add(dry_run ? "would_delete" : "deleted", name)
-        .Add("image_id", ImageId(step.image.manifest).ToString())
+        .Add("image_id", step.image.manifest.digest.ToString())
         .Add("size_bytes", step.image.total_bytes)
         .Add(dry_run ? "would_untag" : "untagged", step.untagged);
     return object.Line();

@@ -37,12 +37,6 @@
 
 namespace varve {
 
-// What FindImage of Store answers, with what only the engine asks for.
-struct FoundImage {
-  ImageMatch match;
-  Digest id;  // what the name names: a manifest, or the config that an image id is
-};
-
 class Catalog final : public CommitObserver {
  public:
   struct Parts {
@@ -80,8 +74,9 @@ class Catalog final : public CommitObserver {
                        std::string_view tag);
 
   // find_image.cc
-  absl::StatusOr<FoundImage> FindImage(std::string_view name);
-  // Store::FindImage: the same, and the answer is a promise wherever the image is.
+  // Store::FindImage, but no promise.
+  absl::StatusOr<ImageMatch> FindImage(std::string_view name);
+  // The same, and the answer is a promise wherever the image is.
   absl::StatusOr<ImageMatch> ResolveImage(std::string_view name);
 
   // listings.cc
@@ -248,15 +243,16 @@ class Catalog final : public CommitObserver {
                             const std::vector<std::string>& tags, size_t depth);
 
   // find_image.cc
-  struct IdMatch {
-    Digest id;  // of the config or of the manifest itself
-    Digest manifest;
-  };
-  absl::StatusOr<std::optional<FoundImage>> FindByReference(const ImageReference& reference);
-  absl::StatusOr<FoundImage> FindById(std::string_view name);
-  absl::Status MatchId(const Digest& candidate, std::vector<IdMatch>* matches);
-  absl::StatusOr<IdMatch> ChooseMatch(std::string_view name, const std::vector<IdMatch>& matches);
-  absl::StatusOr<std::string> ShowMatch(const IdMatch& match);
+  absl::StatusOr<std::optional<ImageMatch>> FindByReference(const ImageReference& reference);
+  absl::StatusOr<ImageMatch> FindById(std::string_view name);
+  // Those whose digests begin as `name` says; FailedPrecondition when they are too many.
+  absl::StatusOr<std::vector<Digest>> BlobsLike(std::string_view name);
+  // Those of them that a repository lists.
+  absl::StatusOr<std::vector<Digest>> ManifestsAmong(const std::vector<Digest>& blobs);
+  // Each once, and no more than an error shows.
+  absl::Status AddImagesOfConfig(const Digest& config, std::vector<Digest>* images);
+  // Their ids, with a name for each.
+  absl::StatusOr<std::string> ShowImages(const std::vector<Digest>& images);
   absl::StatusOr<std::vector<ImageMatch::Place>> PlacesOf(const Digest& manifest);
 
   // delete_manifest.cc

@@ -67,6 +67,9 @@ class ImageWalk {
   absl::StatusOr<bool> Add(RepositoryId id, const Digest& digest, std::string_view tag,
                            int64_t tagged_nanos);
 
+  // Whether the tag only attaches its manifest to another one of the repository, and the listing
+  // is not of those too.
+  absl::StatusOr<bool> IsAttached(RepositoryId id, std::string_view tag);
   // Whether the listing shows this manifest, which has no tag in its repository.
   absl::StatusOr<bool> ShowsUntagged(RepositoryId id, const Digest& digest);
   bool MatchesName(std::string_view reference) {
@@ -129,7 +132,8 @@ absl::StatusOr<bool> ImageWalk::WalkTags(RepositoryId id) {
       const std::string tag = row.key.substr(prefix.size());
       ASSIGN_OR_RETURN(const TagRow tagged, TagRow::Decode(row.value));
       budget_.Spend(1);
-      if (MatchesName(StrCat(position_.repository, ":", tag))) {
+      ASSIGN_OR_RETURN(const bool attached, IsAttached(id, tag));
+      if (!attached && MatchesName(StrCat(position_.repository, ":", tag))) {
         ASSIGN_OR_RETURN(const bool more, Add(id, tagged.digest, tag, tagged.tagged_nanos));
         if (!more) return false;
       }
@@ -168,6 +172,16 @@ absl::StatusOr<bool> ImageWalk::WalkUntagged(RepositoryId id) {
     }
     if (rows.size() < rows_per_scan_) return true;
   }
+}
+
+absl::StatusOr<bool> ImageWalk::IsAttached(RepositoryId id, std::string_view tag) {
+  if (query_.all) return false;
+  const std::optional<Digest> subject = SubjectOfTag(tag);
+  if (!subject.has_value()) return false;
+  budget_.Spend(1);
+  ASSIGN_OR_RETURN(const std::optional<std::string> member,
+                   parts_.index.Get(MemberKey(id, *subject)));
+  return member.has_value();
 }
 
 absl::StatusOr<bool> ImageWalk::ShowsUntagged(RepositoryId id, const Digest& digest) {

@@ -79,7 +79,7 @@ TEST(DockerOutputTest, PrintsTheSameLines) {
     ScenarioStore store;
     store.SetUp(scenario.at("setup").as_array());
     store.Act(scenario);
-    const std::vector<std::string> expected = DockersLines(store, Text(scenario.at("output")));
+    const std::vector<std::string> expected = DockersLines(store, RecordedOutput(scenario));
     const std::vector<std::string> lines = OurLines(store);
     if (different.contains(id)) {
       EXPECT_NE(lines, expected) << "this is no difference any more";

@@ -62,7 +62,7 @@ class LoadDockerTest : public LoadTest {
     for (const From from : {From::kPipe, From::kFile}) {
       ASSERT_EQ(Load(Tar(entries), from), absl::OkStatus());
       EXPECT_THAT(observer_.loaded, ElementsAre("app:1"));
-      EXPECT_EQ(observer_.images[0].id, image.id());
+      EXPECT_EQ(client_->StatManifest("app", "1")->config, image.id());
       ASSERT_TRUE(client_->Untag("app", "1").ok());
     }
   }

@@ -37,7 +37,7 @@ std::vector<TestEntry> OldDockerArchive(const TestImage& one, const TestImage& t
                     "\",\"RepoTags\":null,\"Layers\":[\"bb/layer.tar\",\"cc/layer.tar\"]}]"}};
 }
 
-TEST_F(LoadFormsTest, AnOldDockerArchiveKeepsItsImageIds) {
+TEST_F(LoadFormsTest, AnOldDockerArchiveKeepsItsConfigs) {
   const TestImage one({TestBytes(70'000, 1)});
   const TestImage two({TestBytes(70'000, 1), TestBytes(300, 2)});
   std::vector<TestEntry> entries = OldDockerArchive(one, two);
@@ -45,8 +45,8 @@ TEST_F(LoadFormsTest, AnOldDockerArchiveKeepsItsImageIds) {
   for (const From from : {From::kPipe, From::kFile}) {
     ASSERT_EQ(Load(Tar(entries), from), absl::OkStatus());
     EXPECT_THAT(observer_.loaded, ElementsAre("one:1", "one:2", "untagged"));
-    EXPECT_EQ(observer_.images[0].id, one.id());
-    EXPECT_EQ(observer_.images[2].id, two.id());
+    EXPECT_EQ(client_->StatManifest("one", "1")->config, one.id());
+    EXPECT_EQ(client_->StatManifest("untagged", observer_.images[2].manifest)->config, two.id());
     EXPECT_EQ(Tagged("one", "1"), observer_.images[0].manifest);
     manifests.push_back(observer_.images[2].manifest);
     std::reverse(entries.begin(), entries.end());
@@ -172,7 +172,7 @@ TEST_F(LoadIndexTest, NestedIndexesComeWithAllTheirChildren) {
   for (const From from : {From::kFile, From::kPipe}) {
     ASSERT_EQ(Load(Archive(), from), absl::OkStatus());
     EXPECT_THAT(observer_.loaded, ElementsAre("me/multi:1"));
-    EXPECT_EQ(observer_.images[0].id, Sha256Of(outer_));
+    EXPECT_EQ(observer_.images[0].manifest, Sha256Of(outer_));
     EXPECT_EQ(Tagged("me/multi", "1"), Sha256Of(outer_));
     for (const TestImage* image : {&amd64_, &arm64_}) {
       EXPECT_TRUE(client_->StatManifest("me/multi", image->digest()).ok());
@@ -185,7 +185,7 @@ TEST_F(LoadIndexTest, OnePlatformCanBeLoadedAlone) {
   load_options_.platform = Platform{.os = "linux", .architecture = "arm64", .variant = "v8"};
   ASSERT_EQ(Load(Archive()), absl::OkStatus());
   EXPECT_EQ(Tagged("me/multi", "1"), arm64_.digest());
-  EXPECT_EQ(observer_.images[0].id, arm64_.id());
+  EXPECT_EQ(observer_.images[0].manifest, arm64_.digest());
   EXPECT_FALSE(InStore(amd64_.layers[0]));
   load_options_.platform->architecture = "s390x";
   EXPECT_EQ(Load(Archive()).code(), absl::StatusCode::kFailedPrecondition);
@@ -242,7 +242,7 @@ TEST_F(LoadFormsTest, ATagThatNamedAnotherImageMoves) {
   ASSERT_EQ(Load(Tar(LayoutOf(first, "app:1"))), absl::OkStatus());
   EXPECT_THAT(observer_.moved, IsEmpty());
   ASSERT_EQ(Load(Tar(LayoutOf(second, "app:1"))), absl::OkStatus());
-  EXPECT_THAT(observer_.moved, ElementsAre("app:1 from " + first.id().ToString()));
+  EXPECT_THAT(observer_.moved, ElementsAre("app:1 from " + first.digest().ToString()));
   EXPECT_EQ(Tagged("app", "1"), second.digest());
 }
 
