@@ -60,6 +60,7 @@ struct ConfigSources {
   std::string file;                    // of --config; empty: VARVE_CONFIG, else no file
   std::vector<NameValue> environment;  // all variables; those that are not ours are passed over
   std::vector<NameValue> flags;        // {"--data-dir", "/var/lib/varve"}
+  std::string system_socket_directory = {};  // empty: as storage/base/default_socket.h says
 };
 
 absl::StatusOr<Config> LoadConfig(const ConfigSources& sources);
