@@ -19,8 +19,8 @@ constexpr size_t kEdgePageRows = 256;
 
 absl::Status UnknownBlob(std::string_view repository, const Digest& digest) {
   if (repository.empty()) return absl::NotFoundError(StrCat("no such blob: ", digest.ToString()));
-  return absl::NotFoundError(StrCat("blob ", digest.ToString(), " is not known in repository ",
-                                    repository, "; push or mount it"));
+  return absl::NotFoundError(
+      StrCat("blob ", digest.ToString(), " is not known in repository ", repository));
 }
 
 absl::Status UnknownManifest(std::string_view repository, const ManifestReference& reference) {

@@ -31,7 +31,7 @@ absl::StatusOr<RepositoryId> Catalog::FindRepository(std::string_view name) {
   RETURN_IF_ERROR(ValidateRepositoryName(name));
   ASSIGN_OR_RETURN(const std::optional<std::string> value, parts_.index.Get(RepositoryKey(name)));
   if (!value.has_value()) {
-    return absl::NotFoundError(StrCat("repository ", name, " does not exist; push to it first"));
+    return absl::NotFoundError(StrCat("there is no repository ", name));
   }
   ASSIGN_OR_RETURN(const RepositoryRow row, RepositoryRow::Decode(*value));
   return row.id;
