@@ -23,12 +23,6 @@
 
 namespace varve {
 
-// Where a daemon listens when nobody says otherwise.
-inline constexpr char kDefaultAddress[] = "unix:///run/varve/varve.sock";
-
-// InvalidArgument unless `address` is "unix:///PATH" or "HOST:PORT".
-absl::Status ValidateAddress(const std::string& address);
-
 struct ClientOptions {
   // Everything that calls add or ask for is attached to the lease of this id; empty: to none.
   std::string lease;
@@ -110,7 +104,8 @@ class Client {
  public:
   virtual ~Client() = default;
 
-  // Does not wait for the daemon. InvalidArgument for an address or a lease that cannot be one.
+  // Does not wait for the daemon. InvalidArgument for an address (client/daemon_address.h) or a
+  // lease that cannot be one.
   static absl::StatusOr<std::unique_ptr<Client>> Connect(const std::string& address,
                                                          const ClientOptions& options = {});
 

@@ -2,6 +2,7 @@
 #include <optional>
 #include <utility>
 
+#include "client/error_details.h"
 #include "client/grpc_client.h"
 #include "client/messages.h"
 #include "storage/base/status.h"
@@ -103,7 +104,7 @@ absl::StatusOr<CheckReport> GrpcClient::RunCheck(const v1::CheckRequest& request
     wanted = observer == nullptr || observer(step);
     if (!wanted) context.TryCancel();
   }
-  RETURN_IF_ERROR(FromGrpc(stream->Finish()));
+  RETURN_IF_ERROR(FromGrpc(stream->Finish(), context));
   if (!report.has_value()) return absl::UnavailableError("the daemon ended without a report");
   return *report;
 }

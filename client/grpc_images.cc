@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "client/error_details.h"
 #include "client/grpc_client.h"
 #include "client/messages.h"
 #include "storage/base/status.h"
@@ -57,7 +58,7 @@ absl::StatusOr<PruneReport> ReadPrune(grpc::ClientContext& context,
       if (!wanted) context.TryCancel();
     }
   }
-  RETURN_IF_ERROR(FromGrpc(stream.Finish()));
+  RETURN_IF_ERROR(FromGrpc(stream.Finish(), context));
   if (!report.has_value()) return absl::UnavailableError("the daemon ended without a report");
   return *report;
 }
@@ -181,7 +182,7 @@ absl::StatusOr<std::string> GrpcClient::StartPrune(const PruneRequest& prune) {
   for (v1::PruneResponse message; stream->Read(&message);) {
     if (!message.job().empty()) job = message.job();
   }
-  RETURN_IF_ERROR(FromGrpc(stream->Finish()));
+  RETURN_IF_ERROR(FromGrpc(stream->Finish(), context));
   if (job.empty()) return absl::UnavailableError("the daemon named no job");
   return job;
 }

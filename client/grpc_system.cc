@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "client/error_details.h"
 #include "client/grpc_client.h"
 #include "client/messages.h"
 #include "storage/base/status.h"
@@ -85,7 +86,7 @@ absl::Status WatchOnce(v1::System::Stub& system, const EventSink& sink, v1::Even
     request->set_token(response.token());
   }
   if (watch->enough || !malformed.ok()) context.TryCancel();
-  const absl::Status status = FromGrpc(stream->Finish());
+  const absl::Status status = FromGrpc(stream->Finish(), context);
   return malformed.ok() ? status : malformed;
 }
 

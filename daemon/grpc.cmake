@@ -8,6 +8,7 @@ add_library(varve_grpc STATIC
   grpc/call_record.cc
   grpc/check_stream.cc
   grpc/claims_service.cc
+  grpc/error_details.cc
   grpc/event_feed.cc
   grpc/event_stream.cc
   grpc/image_messages.cc

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "client/client.h"
+#include "client/daemon_address.h"
 #include "storage/catalog/claim_names.h"
 #include "storage/catalog/names.h"
 #include "storage/digest/digest.h"
@@ -12,7 +12,7 @@
 namespace varve {
 
 inline std::string CheckAddress(const std::string& text) {
-  return std::string(ValidateAddress(text).message());
+  return std::string(ParseDaemonAddress(text).status().message());
 }
 
 inline std::string CheckDigest(const std::string& text) {

@@ -43,12 +43,13 @@ int Finish(const Session& session, const absl::Status& status) {
 int Main(int argc, char** argv) {
   // The library's own notes on connections are not for the person at the terminal.
   setenv("GRPC_VERBOSITY", "NONE", 0);
-  CLI::App app("Varve keeps container images, each byte once. This is its command line.", "varve");
+  CLI::App app("Varve keeps container images, each blob once. This is its command line.", "varve");
   Session session;
   app.set_version_flag("--version", "varve " VARVE_VERSION, "Print the version");
-  app.add_option("--address", session.address, "The daemon: unix:///PATH or HOST:PORT")
+  app.add_option("--address", session.address,
+                 "The daemon: unix:///PATH or HOST:PORT (default: unix:///run/varve/varve.sock, or "
+                 "$XDG_RUNTIME_DIR/varve.sock of a varved that you run yourself)")
       ->envname("VARVE_ADDRESS")
-      ->capture_default_str()
       ->check(CheckAddress);
   app.require_subcommand(0, 1);
   app.fallthrough();

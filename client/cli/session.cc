@@ -7,6 +7,8 @@
 
 #include "client/cli/terminal.h"
 #include "client/cli/text.h"
+#include "client/cli/unreachable.h"
+#include "client/daemon_address.h"
 #include "client/file_error.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
@@ -16,19 +18,17 @@ namespace varve {
 absl::StatusOr<Client*> Session::Connect() {
   ClientOptions options;
   options.lease = lease;
+  if (address.empty()) address = DefaultDaemonAddress();
   ASSIGN_OR_RETURN(client, Client::Connect(address, options));
   return client.get();
 }
 
 std::string Session::Explain(const absl::Status& status) const {
   if (absl::IsUnavailable(status) && client != nullptr && !client->connected()) {
-    return StrCat("cannot reach the daemon at ", address,
-                  "; start varved, or name another address with --address or VARVE_ADDRESS (",
-                  ToStd(status.message()), ")");
+    return StrCat("cannot reach the daemon at ", address, ": ", WhyUnreachable(address));
   }
   if (absl::IsDeadlineExceeded(status)) {
-    return StrCat("the daemon at ", address, " does not answer in time (", ToStd(status.message()),
-                  ")");
+    return StrCat("the daemon at ", address, ": ", ToStd(status.message()));
   }
   return std::string(status.message());
 }

@@ -14,7 +14,7 @@
 namespace varve {
 
 struct Session {
-  std::string address = kDefaultAddress;
+  std::string address;                   // empty until Connect: DefaultDaemonAddress
   std::string lease;                     // that the command works for; empty: none
   std::unique_ptr<Client> client;        // made by Connect
   std::function<absl::Status()> action;  // of the command that was chosen

@@ -130,9 +130,7 @@ absl::StatusOr<std::unique_ptr<Ingest>> GrpcStore::ResumeIngest(std::string_view
 
 absl::StatusOr<ManifestInfo> GrpcStore::PutManifest(std::string_view repository,
                                                     const PutManifestRequest& request) {
-  absl::StatusOr<ManifestInfo> info = client_->PutManifest(repository, request);
-  if (!info.ok()) return WithMissingDigest(info.status(), ToStd(info.status().message()));
-  return info;
+  return client_->PutManifest(repository, request);
 }
 
 absl::StatusOr<Manifest> GrpcStore::GetManifest(std::string_view repository,
