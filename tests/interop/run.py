@@ -14,7 +14,7 @@ from harness import CASES, Context, run_cases, scratch_folder
 
 MODULES = ["protocol", "restart", "cli", "native", "skopeo", "buildah", "podman", "docker",
            "containerd", "archives", "go_clients", "conformance", "killed",
-           "pruned", "proxied", "served"]
+           "pruned", "proxied", "mirrored", "served"]
 
 
 def main():
