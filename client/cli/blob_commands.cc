@@ -11,6 +11,7 @@
 #include "client/byte_source.h"
 #include "client/cli/arguments.h"
 #include "client/cli/commands.h"
+#include "client/cli/interrupt_note.h"
 #include "client/cli/listing.h"
 #include "client/cli/output_file.h"
 #include "client/cli/progress.h"
@@ -54,6 +55,10 @@ absl::Status Put(Session& session, const BlobArguments& arguments) {
   PutBlobOptions options;
   options.repository = arguments.repository;
   options.upload_id = UploadIdOfFile(fd, arguments.repository);
+  const InterruptNote note(
+      options.upload_id.empty()
+          ? "an upload from a pipe begins anew; from a file it goes on where it stopped"
+          : "what arrived is kept, for a day by default: the same command goes on from there");
   Progress progress(ProgressOnStandardError(arguments.quiet));
   const Progress::Row row =
       progress.Add(NameOfFile(arguments.file), source.size_bytes(), "uploading");
@@ -105,10 +110,11 @@ absl::Status Stat(Session& session, const BlobArguments& arguments) {
   ASSIGN_OR_RETURN(const Digest digest, Digest::Parse(arguments.digest));
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
   ASSIGN_OR_RETURN(const BlobInfo info, client->StatBlob(arguments.repository, digest));
-  Print(arguments.json ? JsonLine(info)
-                       : StrCat("Digest:  ", info.digest.ToString(),
-                                "\nSize:    ", HumanSize(info.size_bytes), " (", info.size_bytes,
-                                " bytes)\nCreated: ", TimeText(info.created_nanos), "\n"));
+  Print(arguments.json
+            ? JsonLine(info)
+            : StrCat("Digest:  ", info.digest.ToString(), "\nSize:    ", HumanSize(info.size_bytes),
+                     " (", info.size_bytes, " bytes)\nCreated: ",
+                     AgeAndTime(info.created_nanos, SystemClock().WallNanos()), "\n"));
   return absl::OkStatus();
 }
 
@@ -181,12 +187,12 @@ std::string JsonRow(const BlobDetails& details) {
       .Line();
 }
 
-std::vector<std::string> TableRow(const BlobDetails& details) {
+std::vector<std::string> TableRow(const BlobDetails& details, const TimeWords& times) {
   std::string state = details.referenced ? "referenced" : "unreferenced";
   if (details.quarantined) state += ", damaged";
   return {details.blob.digest.ToString(), HumanSize(details.blob.size_bytes),
-          HumanAge(details.blob.created_nanos, SystemClock().WallNanos()),
-          details.inlined ? "index" : "file", std::move(state)};
+          times.Past(details.blob.created_nanos), details.inlined ? "index" : "file",
+          std::move(state)};
 }
 
 RowForms<BlobDetails> Forms() {

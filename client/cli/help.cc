@@ -248,7 +248,7 @@ const std::vector<HelpEntry>& ExitCodeEntries() {
       {"1", "Failed; the reason is on standard error."},
       {"2", "Wrong usage; nothing was done."},
       {"3", "Corruption found: bytes are not what they were, or fsck has findings."},
-      {"130", "Interrupted with Ctrl-C; an upload can be resumed."},
+      {"130", "Interrupted with Ctrl-C; an upload says how it goes on."},
   };
   return entries;
 }

@@ -7,7 +7,6 @@
 #include "client/cli/commands.h"
 #include "client/cli/listing.h"
 #include "client/cli/text.h"
-#include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/catalog/time_text.h"
@@ -71,9 +70,9 @@ absl::Status Release(Session& session, const ReleaseArguments& arguments) {
                        [&](const std::string& name) { return client->ReleaseHold(name); });
 }
 
-std::vector<std::string> TableRow(const HoldInfo& hold) {
-  return {hold.name, ImageName(hold), HumanAge(hold.created_nanos, SystemClock().WallNanos()),
-          hold.expires_nanos == 0 ? "" : TimeText(hold.expires_nanos)};
+std::vector<std::string> TableRow(const HoldInfo& hold, const TimeWords& times) {
+  return {hold.name, ImageName(hold), times.Past(hold.created_nanos),
+          hold.expires_nanos == 0 ? "" : times.Future(hold.expires_nanos)};
 }
 
 RowForms<HoldInfo> Forms() {

@@ -10,7 +10,6 @@
 #include "client/cli/commands.h"
 #include "client/cli/listing.h"
 #include "client/cli/text.h"
-#include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/catalog/time_text.h"
@@ -112,9 +111,9 @@ absl::Status Delete(Session& session, const DeleteArguments& arguments) {
                        [&](const std::string& name) { return client->DeleteLease(name); });
 }
 
-std::vector<std::string> TableRow(const LeaseInfo& lease) {
-  return {lease.id, lease.owner, StrCat(lease.contents),
-          HumanAge(lease.created_nanos, SystemClock().WallNanos()), TimeText(lease.deadline_nanos)};
+std::vector<std::string> TableRow(const LeaseInfo& lease, const TimeWords& times) {
+  return {lease.id, lease.owner, StrCat(lease.contents), times.Past(lease.created_nanos),
+          times.Future(lease.deadline_nanos)};
 }
 
 RowForms<LeaseInfo> Forms() {
@@ -122,7 +121,7 @@ RowForms<LeaseInfo> Forms() {
            {"Owner", "OWNER"},
            {"Contents", "CONTENTS"},
            {"CreatedSince", "CREATED"},
-           {"Deadline", "DEADLINE"}},
+           {"Deadline", "EXPIRES"}},
           TableRow,
           [](const LeaseInfo& lease) { return lease.id; },
           JsonRow};

@@ -29,6 +29,7 @@ void AddListingCommand(CLI::App& group, Session& session, const ListingWords& wo
   CLI::App* const command = group.add_subcommand("ls", words.description);
   CLI::Option* const quiet = command->add_flag("-q,--quiet", arguments->quiet, words.quiet);
   CLI::Option* const json = command->add_flag("--json", arguments->json, words.json);
+  command->add_flag("--no-trunc", arguments->no_trunc, "Show times in full");
   AddFormatOption(*command, "--format", arguments->format, /*table=*/true)
       ->excludes(quiet)
       ->excludes(json);

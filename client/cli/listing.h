@@ -11,6 +11,8 @@
 #include "absl/status/statusor.h"
 #include "client/cli/format_template.h"
 #include "client/cli/session.h"
+#include "client/cli/text.h"
+#include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/limits.h"
 
@@ -37,6 +39,7 @@ FormatValue RowValue(const std::vector<FormatColumn>& columns, std::vector<std::
 struct ListingArguments {
   bool quiet = false;
   bool json = false;
+  bool no_trunc = false;
   std::string format;
 };
 
@@ -56,9 +59,9 @@ void AddListingCommand(CLI::App& group, Session& session, const ListingWords& wo
 template <typename Row>
 struct RowForms {
   std::vector<FormatColumn> columns;
-  std::function<std::vector<std::string>(const Row&)> cells;  // one a column
-  std::function<std::string(const Row&)> name;                // all that --quiet shows
-  std::function<std::string(const Row&)> json;                // an object, one line
+  std::function<std::vector<std::string>(const Row&, const TimeWords&)> cells;  // one a column
+  std::function<std::string(const Row&)> name;  // all that --quiet shows
+  std::function<std::string(const Row&)> json;  // an object, one line
 };
 
 // Prints all pages that `read` gives for their tokens, from the first ("") on; `rows` is where a
@@ -67,6 +70,7 @@ template <typename Page, typename Row, typename ReadPage>
 absl::Status PrintListing(const ListingArguments& arguments, const ReadPage& read,
                           std::vector<Row> Page::*rows, const RowForms<Row>& forms) {
   ASSIGN_OR_RETURN(FormattedListing listing, CreateListing(arguments.format, forms.columns));
+  const TimeWords times(arguments.no_trunc, SystemClock().WallNanos());
   std::string page_token;
   do {
     ASSIGN_OR_RETURN(const Page page, read(page_token));
@@ -78,7 +82,7 @@ absl::Status PrintListing(const ListingArguments& arguments, const ReadPage& rea
       } else if (arguments.quiet) {
         text += forms.name(row) + "\n";
       } else {
-        values.push_back(RowValue(forms.columns, forms.cells(row)));
+        values.push_back(RowValue(forms.columns, forms.cells(row, times)));
       }
     }
     if (!arguments.json && !arguments.quiet) {

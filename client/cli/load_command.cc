@@ -13,6 +13,7 @@
 #include "client/archive/load.h"
 #include "client/cli/arguments.h"
 #include "client/cli/commands.h"
+#include "client/cli/interrupt_note.h"
 #include "client/cli/progress.h"
 #include "client/cli/text.h"
 #include "client/file_error.h"
@@ -115,6 +116,12 @@ absl::Status Load(Session& session, const LoadArguments& arguments) {
   const int fd = from_stdin ? STDIN_FILENO : open(arguments.file.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return FileError(errno, "open " + arguments.file);
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  const InterruptNote note(
+      from_stdin
+          ? "the same command begins anew; from a file (--input) what has arrived is not sent "
+            "again, if it follows soon"
+          : "the same command goes on, and what has arrived is not sent again, if it follows "
+            "soon");
   LoadDisplay display(arguments);
   const absl::Status status = LoadImages(*client, fd, options, display);
   if (!from_stdin) close(fd);

@@ -21,6 +21,7 @@
 #include "client/cli/removal_text.h"
 #include "client/cli/terminal.h"
 #include "client/cli/text.h"
+#include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 
@@ -265,7 +266,8 @@ absl::Status ListJobs(Client& client, const PruneArguments& arguments) {
       filters += StrCat(filters.empty() ? "" : " ", filter);
     }
     rows.push_back(RowValue(JobColumns(), {job.id, std::string(StateName(job.state)), filters,
-                                           StrCat(job.report.images), TimeText(job.queued_nanos)}));
+                                           StrCat(job.report.images),
+                                           HumanAge(job.queued_nanos, SystemClock().WallNanos())}));
   }
   if (!arguments.json) {
     ASSIGN_OR_RETURN(text, listing.Format(rows));
@@ -285,7 +287,7 @@ absl::Status Prune(Session& session, const PruneArguments& arguments) {
   }
   if (arguments.now && !arguments.dry_run) {
     ASSIGN_OR_RETURN(const RecentActivity activity, client->ListActivity());
-    PrintWarning(EarlyEndText(activity));
+    PrintWarning(EarlyEndText(activity, SystemClock().WallNanos()));
   }
   if (!arguments.force && !arguments.dry_run) {
     ASSIGN_OR_RETURN(const bool agreed, Confirm(*client, arguments));

@@ -7,6 +7,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/removal_text.h"
 #include "client/cli/text.h"
+#include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 
@@ -42,7 +43,7 @@ absl::Status Remove(Session& session, const RemoveArguments& arguments) {
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
   if (arguments.now) {
     ASSIGN_OR_RETURN(const RecentActivity activity, client->ListActivity());
-    PrintWarning(EarlyEndText(activity));
+    PrintWarning(EarlyEndText(activity, SystemClock().WallNanos()));
   }
   return ForEachName(session, arguments.names, [&](const std::string& name) -> absl::Status {
     const absl::StatusOr<RemovedImage> removed =
@@ -52,7 +53,8 @@ absl::Status Remove(Session& session, const RemoveArguments& arguments) {
       return absl::OkStatus();
     }
     RETURN_IF_ERROR(removed.status());
-    Print(arguments.json ? RemovedJson(*removed) : RemovedText(*removed));
+    Print(arguments.json ? RemovedJson(*removed)
+                         : RemovedText(*removed, SystemClock().WallNanos()));
     return absl::OkStatus();
   });
 }

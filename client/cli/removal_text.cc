@@ -8,13 +8,13 @@
 namespace varve {
 namespace {
 
-std::string StepText(const PruneStep& step, bool dry_run) {
+std::string StepText(const PruneStep& step, bool dry_run, int64_t now_nanos) {
   const std::string name =
       StrCat(step.image.repository, "@", step.image.manifest.digest.ToString());
   if (step.kind != PruneStep::Kind::kRemoved) {
     if (!dry_run) return {};  // the report counts them
     const std::string until =
-        step.until_nanos == 0 ? "" : StrCat(", until ", TimeText(step.until_nanos));
+        step.until_nanos == 0 ? "" : StrCat(", can go ", HumanWait(step.until_nanos, now_nanos));
     return StrCat("would keep: ", name, " (", step.reason, until, ")\n");
   }
   std::string text;
@@ -52,7 +52,7 @@ std::string Plural(uint64_t count, std::string_view noun) {
 
 std::string PruneText::Step(const PruneStep& step) {
   if (step.kind == PruneStep::Kind::kStarted || step.kind == PruneStep::Kind::kQueued) return {};
-  std::string text = StepText(step, dry_run_);
+  std::string text = StepText(step, dry_run_, clock_.WallNanos());
   if (text.empty()) return text;
   if (first_ && !dry_run_) text = "Deleted Images:\n" + text;
   first_ = false;
@@ -69,19 +69,19 @@ std::string PruneText::Report(const PruneReport& report) const {
                    " stayed: tagged, listed or held since the prune looked at them\n");
   }
   if (report.deferred > 0) {
-    text += StrCat(
-        Plural(report.deferred, "image or blob"),
-        report.deferred_bytes == 0
-            ? ""
-            : StrCat(", ", HumanSize(report.deferred_bytes), " of them of removed images,"),
-        " may still be needed by a client that pushed, pulled, asked for or leased them, the last "
-        "until ",
-        TimeText(report.deferred_until_nanos), "\n");
+    text += StrCat(Plural(report.deferred, "image or blob"),
+                   report.deferred_bytes == 0 ? ""
+                                              : StrCat(", ", HumanSize(report.deferred_bytes),
+                                                       " of them of removed images,"),
+                   " may still be needed by a client that pushed, pulled, asked for or leased "
+                   "them; the last can "
+                   "go ",
+                   HumanWait(report.deferred_until_nanos, clock_.WallNanos()), "\n");
   }
   return text;
 }
 
-std::string RemovedText(const RemovedImage& removed) {
+std::string RemovedText(const RemovedImage& removed, int64_t now_nanos) {
   std::string text;
   for (const std::string& name : removed.untagged) text += StrCat("Untagged: ", name, "\n");
   text += MoreText("untagged", removed.more_untagged);
@@ -92,20 +92,22 @@ std::string RemovedText(const RemovedImage& removed) {
       removed.promised_images == 0
           ? ""
           : StrCat(Plural(removed.promised_images, "image"), " that belonged to it and ");
-  return StrCat(text, images, HumanSize(removed.promised_bytes),
-                " may still be needed by a client that pushed, pulled or asked for them, the last "
-                "until ",
-                TimeText(removed.promised_until_nanos), "\n");
+  return StrCat(
+      text, images, HumanSize(removed.promised_bytes),
+      " may still be needed by a client that pushed, pulled or asked for them; the last can "
+      "go ",
+      HumanWait(removed.promised_until_nanos, now_nanos), "\n");
 }
 
-std::string EarlyEndText(const RecentActivity& activity) {
+std::string EarlyEndText(const RecentActivity& activity, int64_t now_nanos) {
   std::string text =
       "WARNING! --now ends what clients were promised. Whoever pushes or pulls at this moment may "
       "have to begin again.\n";
   for (const RecentActivity::Upload& upload : activity.uploads) {
-    text += StrCat(
-        "  open upload: ", upload.repository.empty() ? "(no repository)" : upload.repository, ", ",
-        HumanSize(upload.received_bytes), ", last bytes ", TimeText(upload.updated_nanos), "\n");
+    text +=
+        StrCat("  open upload: ", upload.repository.empty() ? "(no repository)" : upload.repository,
+               ", ", HumanSize(upload.received_bytes), ", last bytes ",
+               MidSentence(HumanAge(upload.updated_nanos, now_nanos)), "\n");
   }
   text += Indented(MoreText("open uploads", activity.more_uploads));
   for (const std::string& repository : activity.repositories) {

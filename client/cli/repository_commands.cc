@@ -6,7 +6,6 @@
 #include "client/cli/commands.h"
 #include "client/cli/listing.h"
 #include "client/cli/text.h"
-#include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -23,9 +22,9 @@ std::string JsonRow(const RepositoryInfo& repository) {
       .Line();
 }
 
-std::vector<std::string> TableRow(const RepositoryInfo& repository) {
+std::vector<std::string> TableRow(const RepositoryInfo& repository, const TimeWords& times) {
   return {repository.name, StrCat(repository.tags), StrCat(repository.manifests),
-          HumanAge(repository.created_nanos, SystemClock().WallNanos())};
+          times.Past(repository.created_nanos)};
 }
 
 RowForms<RepositoryInfo> Forms() {

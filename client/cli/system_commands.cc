@@ -10,6 +10,7 @@
 #include "client/cli/listing.h"
 #include "client/cli/terminal.h"
 #include "client/cli/text.h"
+#include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 
@@ -71,10 +72,11 @@ absl::Status ShowInfo(Session& session, const InfoArguments& arguments) {
   }
   const std::string limit =
       store.max_bytes == 0 ? "no limit but the disk" : "of " + HumanSize(store.max_bytes);
+  const int64_t now = SystemClock().WallNanos();
   std::string text = StrCat("Version:  ", Printable(info.version), "\n");
-  text += StrCat("Started:  ", TimeText(info.started_nanos), "\n");
+  text += StrCat("Started:  ", AgeAndTime(info.started_nanos, now), "\n");
   text += StrCat("Store:    ", Printable(store.uuid), "\n");
-  text += StrCat("Created:  ", TimeText(store.created_nanos), "\n");
+  text += StrCat("Created:  ", AgeAndTime(store.created_nanos, now), "\n");
   text += StrCat("Format:   ", store.format_version, "\n");
   text += StrCat("Blobs:    ", HumanSize(store.blob_bytes), " (", limit, ")\n");
   text += StrCat("Disk:     ", HumanSize(store.disk_free_bytes), " free of ",

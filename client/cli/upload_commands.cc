@@ -8,7 +8,6 @@
 #include "client/cli/commands.h"
 #include "client/cli/listing.h"
 #include "client/cli/text.h"
-#include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/catalog/time_text.h"
@@ -35,14 +34,14 @@ std::string JsonRow(const UploadInfo& upload) {
       .Line();
 }
 
-std::vector<std::string> TableRow(const UploadInfo& upload) {
-  const int64_t now = SystemClock().WallNanos();
+std::vector<std::string> TableRow(const UploadInfo& upload, const TimeWords& times) {
   return {upload.id,
           upload.repository,
           upload.client.empty() ? "-" : upload.client,
           HumanSize(upload.received_bytes),
-          HumanAge(upload.started_nanos, now),
-          upload.in_request ? "now" : HumanAge(upload.updated_nanos, now)};
+          times.Past(upload.started_nanos),
+          upload.in_request ? "now" : times.Past(upload.updated_nanos),
+          times.Future(upload.expires_nanos)};
 }
 
 RowForms<UploadInfo> Forms() {
@@ -51,7 +50,8 @@ RowForms<UploadInfo> Forms() {
            {"Client", "CLIENT"},
            {"Received", "RECEIVED"},
            {"StartedSince", "STARTED"},
-           {"UpdatedSince", "UPDATED"}},
+           {"UpdatedSince", "UPDATED"},
+           {"Expires", "EXPIRES"}},
           TableRow,
           [](const UploadInfo& upload) { return upload.id; },
           JsonRow};

@@ -8,6 +8,7 @@
 
 #include "client/cli/commands.h"
 #include "client/cli/text.h"
+#include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/catalog/names.h"
@@ -17,6 +18,7 @@ namespace {
 
 struct WhyArguments {
   std::string name;
+  bool no_trunc = false;
   bool json = false;
 };
 
@@ -64,7 +66,7 @@ std::string Sentence(const Keeper& keeper) {
 }
 
 // What a prune and one of all images would do.
-std::string PruneSentence(const KeeperReport& report) {
+std::string PruneSentence(const KeeperReport& report, const TimeWords& times) {
   constexpr std::string_view kPrune = "`varve image prune`";
   int64_t until_nanos = 0;
   bool only_claims = true;  // of clients, which end by themselves
@@ -75,8 +77,9 @@ std::string PruneSentence(const KeeperReport& report) {
   }
   if (only_claims) return "No image needs it: it goes by itself when these end.\n";
   const std::string later =
-      until_nanos == 0 ? ""
-                       : StrCat("; promises and leases put that off until ", TimeText(until_nanos));
+      until_nanos == 0
+          ? ""
+          : StrCat("; promises and leases put that off, and end ", times.Future(until_nanos));
   if (report.prune_takes) return StrCat(kPrune, " takes it", later, ".\n");
   if (report.prune_all_takes) {
     return StrCat(kPrune, " leaves it; with -a it takes it, and its tags, for no hold is on it",
@@ -85,10 +88,11 @@ std::string PruneSentence(const KeeperReport& report) {
   return StrCat(kPrune, " leaves it, also with -a.\n");
 }
 
-std::string Line(const Keeper& keeper) {
+std::string Line(const Keeper& keeper, const TimeWords& times) {
   std::string line = StrCat(std::string(2 * (keeper.depth + 1), ' '), Sentence(keeper));
-  if (keeper.since_nanos != 0) line += StrCat(", since ", TimeText(keeper.since_nanos));
-  if (keeper.until_nanos != 0) line += StrCat(", until ", TimeText(keeper.until_nanos));
+  if (keeper.since_nanos != 0)
+    line += StrCat(", since ", MidSentence(times.Past(keeper.since_nanos)));
+  if (keeper.until_nanos != 0) line += StrCat(", ends ", times.Future(keeper.until_nanos));
   return line + "\n";
 }
 
@@ -108,6 +112,7 @@ std::string JsonLine(const Keeper& keeper) {
 absl::Status Why(Session& session, const WhyArguments& arguments) {
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
   ASSIGN_OR_RETURN(const KeeperReport report, client->ExplainKept(arguments.name));
+  const TimeWords times(arguments.no_trunc, SystemClock().WallNanos());
   std::string text;
   if (arguments.json) {
     for (const Keeper& keeper : report.keepers) text += JsonLine(keeper);
@@ -120,12 +125,12 @@ absl::Status Why(Session& session, const WhyArguments& arguments) {
     text = StrCat("nothing keeps ", report.digest.ToString(), "; it goes in a moment\n");
   } else {
     text = StrCat(report.digest.ToString(), " is kept by\n");
-    for (const Keeper& keeper : report.keepers) text += Line(keeper);
+    for (const Keeper& keeper : report.keepers) text += Line(keeper, times);
     if (!report.complete) text += "  and more\n";
     if (report.dangling) {
       text += "No tag, hold, lease or promise reaches any of these: the next prune takes them.\n";
     } else {
-      text += PruneSentence(report);
+      text += PruneSentence(report, times);
     }
   }
   Print(text);
@@ -142,6 +147,7 @@ void AddWhyCommand(CLI::App& app, Session& session) {
       ->add_option("NAME", arguments->name,
                    "REPOSITORY[:TAG], REPOSITORY@DIGEST, image id, or the digest of any blob")
       ->required();
+  command->add_flag("--no-trunc", arguments->no_trunc, "Show times in full");
   command->add_flag("--json", arguments->json, "One JSON object a line for each thing");
   command->callback([&session, arguments] {
     session.action = [&session, arguments] { return Why(session, *arguments); };
