@@ -37,6 +37,8 @@ CheckFinding::Kind FromMessage(v1::CheckResponse::Finding::Kind kind) {
       return CheckFinding::Kind::kStrayFile;
     case Message::WRONG_STATISTICS:
       return CheckFinding::Kind::kWrongStatistics;
+    case Message::TWO_NAMES:
+      return CheckFinding::Kind::kTwoNames;
     default:
       return CheckFinding::Kind::kDamagedRow;  // also what a newer daemon tells apart
   }
@@ -97,7 +99,7 @@ absl::StatusOr<CheckReport> GrpcClient::RunCheck(const v1::CheckRequest& request
         return finding.status();
       }
       step.finding = *std::move(finding);
-      ++step.so_far.findings;
+      if (step.finding->kind != CheckFinding::Kind::kTwoNames) ++step.so_far.findings;
     } else {
       step.so_far = FromMessage(message.so_far());
     }

@@ -88,6 +88,8 @@ class GrpcClient final : public Client {
   absl::StatusOr<BlobPage> ListBlobs(const std::string& page_token, size_t limit) override;
   absl::StatusOr<RepositoryPage> ListRepositories(const std::string& page_token,
                                                   size_t limit) override;
+  absl::StatusOr<RepositoryMerge> MergeRepositories(std::string_view from, std::string_view into,
+                                                    bool force) override;
   absl::StatusOr<DaemonInfo> Info() override;
   absl::StatusOr<RecentActivity> ListActivity() override;
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override;

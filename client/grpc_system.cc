@@ -129,6 +129,35 @@ absl::StatusOr<RepositoryPage> GrpcClient::ListRepositories(const std::string& p
   return page;
 }
 
+absl::StatusOr<RepositoryMerge> GrpcClient::MergeRepositories(std::string_view from,
+                                                              std::string_view into, bool force) {
+  v1::MergeRepositoriesRequest request;
+  request.set_from(std::string(from));
+  request.set_into(std::string(into));
+  request.set_force(force);
+  v1::MergeRepositoriesResponse response;
+  // No deadline: it takes as long as the repository is large.
+  RETURN_IF_ERROR(Unary(
+      [&](grpc::ClientContext* context) {
+        return repositories_->Merge(context, request, &response);
+      },
+      Deadline::kNone));
+  RepositoryMerge merge;
+  merge.from = response.from();
+  merge.into = response.into();
+  merge.merged = response.merged();
+  for (const auto& message : response.collisions()) {
+    RepositoryMerge::Collision& collision = merge.collisions.emplace_back();
+    collision.tag = message.tag();
+    ASSIGN_OR_RETURN(collision.from, Digest::Parse(message.from_digest()));
+    ASSIGN_OR_RETURN(collision.into, Digest::Parse(message.into_digest()));
+    collision.from_stays = message.from_stays();
+  }
+  merge.more_collisions = response.more_collisions();
+  merge.manifests = response.manifests();
+  return merge;
+}
+
 absl::StatusOr<DaemonInfo> GrpcClient::Info() {
   v1::InfoResponse response;
   RETURN_IF_ERROR(Unary([&](grpc::ClientContext* context) {
@@ -137,11 +166,18 @@ absl::StatusOr<DaemonInfo> GrpcClient::Info() {
   DaemonInfo info;
   info.version = response.version();
   info.started_nanos = Nanos(response.started());
-  info.store = {response.store_uuid(),          Nanos(response.store_created()),
-                response.format_version(),      response.blob_bytes(),
-                response.max_bytes(),           response.disk_total_bytes(),
-                response.disk_free_bytes(),     DurationNanos(response.promise()),
-                DurationNanos(response.renew())};
+  info.store = {response.store_uuid(),
+                Nanos(response.store_created()),
+                response.format_version(),
+                response.blob_bytes(),
+                response.max_bytes(),
+                response.disk_total_bytes(),
+                response.disk_free_bytes(),
+                DurationNanos(response.promise()),
+                DurationNanos(response.renew()),
+                {}};
+  info.store.names.canonical = response.canonical_names();
+  info.store.names.own_hosts.assign(response.own_hosts().begin(), response.own_hosts().end());
   return info;
 }
 

@@ -27,6 +27,7 @@ struct Config {
   uint64_t max_bytes = 0;
   uint64_t min_free_bytes = 0;
   uint64_t reserve_bytes = 0;
+  bool canonical_names = true;
   std::string socket_path;
   std::optional<ListenAddress> grpc;  // TCP beside the socket
   bool grpc_allow_remote = false;

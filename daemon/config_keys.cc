@@ -202,6 +202,11 @@ const ConfigKey kKeys[] = {
      "Preallocated space that only deletions may use, so that they work on a full disk; at least\n"
      "96MiB.",
      SetReserve},
+    {"store", "canonical_names", ConfigKind::kBool, "true", "", "", "",
+     "Take docker.io/library/debian, library/debian, localhost/debian and the registry's own\n"
+     "address before a name for debian, unless there is a repository of exactly that name;\n"
+     "false: every name is a repository of its own.",
+     [](Config& c, std::string_view v) { return SetBool(c.canonical_names, v); }},
     {"grpc", "socket", ConfigKind::kText, "", "--socket", "PATH", "VARVE_SOCKET",
      "Unix socket of the gRPC API, for its owner and the group \"varve\"; its directory is made\n"
      "when it does not exist. Empty = where varve looks for it: /run/varve/varve.sock, or\n"

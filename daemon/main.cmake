@@ -7,6 +7,7 @@ add_library(varve_daemon_base STATIC
   ${CMAKE_CURRENT_LIST_DIR}/health_watch.cc
   ${CMAKE_CURRENT_LIST_DIR}/log.cc
   ${CMAKE_CURRENT_LIST_DIR}/maintenance.cc
+  ${CMAKE_CURRENT_LIST_DIR}/own_hosts.cc
   ${CMAKE_CURRENT_LIST_DIR}/periodic_thread.cc
   ${CMAKE_CURRENT_LIST_DIR}/scheduled_prune.cc
   ${CMAKE_CURRENT_LIST_DIR}/service_manager.cc

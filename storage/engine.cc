@@ -89,7 +89,7 @@ class Engine final : public Store {
         pull_times_(*options.clock),
         events_(*options.clock, options.random->Next()),
         catalog_({*index_, blobs_, ids_, promises_, pull_times_, *options.clock,
-                  options.accept_sparse_index, events_}),
+                  options.accept_sparse_index, options_.names, events_}),
         images_({*index_, blobs_, catalog_, *options.clock,
                  [this](std::string_view name) { return catalog_.FindImage(name); }}),
         holds_({*index_, blobs_, catalog_, *options.clock}),
@@ -250,6 +250,10 @@ class Engine final : public Store {
   absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view repository) override {
     return images_.DescribeRepository(repository);
   }
+  absl::StatusOr<RepositoryMerge> MergeRepositories(std::string_view from, std::string_view into,
+                                                    bool force) override {
+    return catalog_.MergeRepositories(from, into, force);
+  }
   absl::StatusOr<StoreInfo> Info() override;
   absl::StatusOr<RecentActivity> ListActivity() override;
   void EndPromises() override {
@@ -259,7 +263,7 @@ class Engine final : public Store {
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override;
   absl::StatusOr<CheckReport> Check(const CheckObserver& observer) override {
     return ReferenceCheck({*index_, blobs_, files_, unnamed_, removals_, ingests_, reclaimer_,
-                           holds_.changes(), leases_.changes()},
+                           holds_.changes(), leases_.changes(), options_.names},
                           observer)
         .Run();
   }
@@ -393,6 +397,7 @@ absl::StatusOr<StoreInfo> Engine::Info() {
   info.max_bytes = options_.max_bytes;
   info.promise_nanos = options_.promise_nanos;
   info.renew_nanos = options_.renew_nanos;
+  info.names = options_.names;
   ASSIGN_OR_RETURN(info.disk_total_bytes, options_.file_system->TotalBytes(directory_));
   ASSIGN_OR_RETURN(info.disk_free_bytes, options_.file_system->FreeBytes(directory_));
   return info;

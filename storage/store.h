@@ -1,8 +1,10 @@
 // The seam between the doors (gRPC, OCI HTTP) and the engine. Doors know this header, the digest
 // and the status codes, nothing below. Thread-safe; calls block on the disk.
 //
-// `repository` is a name such as "library/debian". Where a blob call says so, the empty name means
-// the whole store: only doors for trusted local clients may pass it.
+// `repository` is a name such as "team/app": the repository of exactly that name if there is one,
+// else the one of its canonical name, under which new ones are made (catalog/canonical_name.h).
+// Answers that name a repository say what the store calls it. Where a blob call says so, the empty
+// name means the whole store: only doors for trusted local clients may pass it.
 //
 // Every *exists* answer (StatBlob, FindMissing, MountBlob, a commit) and every answer with the
 // digest of a manifest (PutManifest, GetManifest, StatManifest, FindImage) is a promise: the
@@ -80,9 +82,10 @@ class Store {
   // FailedPrecondition while a manifest of the repository names it.
   virtual absl::Status DeleteBlob(std::string_view repository, const Digest& digest) = 0;
 
-  // Uploads. Another holder of the same id: waits up to a second, then Aborted. "" = whole store.
-  // When there are kMaxOpenIngests already, the client with most of them loses its idlest empty
-  // one; ResourceExhausted with kRetryAfterPayload when that does not help.
+  // Uploads, which may be resumed by another name of their repository; a commit is to the one of
+  // the last name. Another holder of the same id: waits up to a second, then Aborted. "" = whole
+  // store. When there are kMaxOpenIngests already, the client with most of them loses its idlest
+  // empty one; ResourceExhausted with kRetryAfterPayload when that does not help.
   virtual absl::StatusOr<std::unique_ptr<Ingest>> BeginIngest(std::string_view repository,
                                                               IngestOptions options) = 0;
   virtual absl::StatusOr<std::unique_ptr<Ingest>> ResumeIngest(std::string_view repository,
@@ -184,6 +187,15 @@ class Store {
   // The store as a whole.
   virtual absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest& page) = 0;  // by digest
   virtual absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view repository) = 0;
+  // Makes everything of `from` part of `into`: images with their tags, holds and times, and what
+  // was pushed and not named yet; then `from` is gone. When there is no `into`, `from` is called so
+  // from then on. Of tags that both have for different images the one that was set last stays; with
+  // such tags, and without `force`, nothing is done. Pushes and pulls go on meanwhile. Broken off,
+  // the same call, or what the error says, goes on. FailedPrecondition: they are one already, or an
+  // image of `from` cannot be read; Aborted: somebody else changed one of them. Time in proportion
+  // to `from`.
+  virtual absl::StatusOr<RepositoryMerge> MergeRepositories(std::string_view from,
+                                                            std::string_view into, bool force) = 0;
   virtual absl::StatusOr<StoreInfo> Info() = 0;
   virtual absl::StatusOr<RecentActivity> ListActivity() = 0;
   // Ends what was promised so far, and the wait after a start: then what nothing keeps goes with

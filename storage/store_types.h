@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "storage/catalog/canonical_name.h"
 #include "storage/digest/digest.h"
 
 namespace varve {
@@ -371,6 +372,24 @@ struct StoreInfo {
   uint64_t disk_free_bytes = 0;
   int64_t promise_nanos = 0;  // as EngineOptions has them
   int64_t renew_nanos = 0;
+  NameRule names;
+};
+
+// What making one repository of two came to.
+struct RepositoryMerge {
+  // A tag that both have, of different images. The one that was set last stays, or would.
+  struct Collision {
+    std::string tag;
+    Digest from;
+    Digest into;
+    bool from_stays = false;
+  };
+  std::string from;  // both as the store has them
+  std::string into;
+  bool merged = false;  // false: tags collide, and it was not forced; nothing has changed
+  std::vector<Collision> collisions;  // by tag, the first kMaxMergeCollisions
+  uint64_t more_collisions = 0;
+  uint64_t manifests = 0;  // that moved
 };
 
 // Who works with the store: whom it hits when promises end early.
@@ -430,6 +449,7 @@ struct CheckFinding {
     kNeverReclaimed,     // a blob that nothing keeps, and at which the reclaimer will never look
     kStrayFile,          // a file under blobs/ that nothing names
     kWrongStatistics,    // a counter that differs from what it counts
+    kTwoNames,           // no defect: two repositories whose names mean the same today
   };
   Kind kind = Kind::kDamagedRow;
   std::optional<Digest> digest;  // what it is about, when that has one
@@ -438,10 +458,10 @@ struct CheckFinding {
 };
 
 struct CheckReport {
-  uint64_t rows = 0;       // of the index, looked at
-  uint64_t manifests = 0;  // read, once for each repository that lists one
-  uint64_t files = 0;      // under blobs/, looked at
-  uint64_t findings = 0;
+  uint64_t rows = 0;          // of the index, looked at
+  uint64_t manifests = 0;     // read, once for each repository that lists one
+  uint64_t files = 0;         // under blobs/, looked at
+  uint64_t findings = 0;      // defects: without kTwoNames
   uint64_t hashed_blobs = 0;  // read back from the disk and hashed
   uint64_t hashed_bytes = 0;
 };

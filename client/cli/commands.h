@@ -40,7 +40,7 @@ void AddLeaseOption(CLI::App& command, Session& session);
 // `blob put`, `blob get`, `blob stat`, `blob ls`.
 void AddBlobCommands(CLI::App& app, Session& session);
 
-// `repo ls`.
+// `repo ls`, `repo merge`.
 void AddRepositoryCommands(CLI::App& app, Session& session);
 
 // `system info`, and its short form `info`.

@@ -77,6 +77,8 @@ template <typename Request>
 std::string_view RepositoryOf(const Request& request) {
   if constexpr (requires { request.repository(); }) {
     return request.repository();
+  } else if constexpr (requires { request.into(); }) {
+    return request.into();
   } else {
     return {};
   }

@@ -18,6 +18,7 @@ namespace varve {
 namespace {
 
 constexpr CallKind kListRepositories{"Repositories.List", Subject::kName, false};
+constexpr CallKind kMergeRepositories{"Repositories.Merge", Subject::kName, true};
 constexpr CallKind kInfo{"System.Info", Subject::kName, false};
 constexpr CallKind kListActivity{"System.ListActivity", Subject::kName, false};
 constexpr CallKind kDiskUsage{"System.DiskUsage", Subject::kName, false};
@@ -46,6 +47,25 @@ absl::Status ListRepositories(Store& store, const v1::ListRepositoriesRequest& r
   return absl::OkStatus();
 }
 
+absl::Status MergeRepositories(Store& store, const v1::MergeRepositoriesRequest& request,
+                               v1::MergeRepositoriesResponse* response) {
+  ASSIGN_OR_RETURN(const RepositoryMerge merge,
+                   store.MergeRepositories(request.from(), request.into(), request.force()));
+  response->set_from(merge.from);
+  response->set_into(merge.into);
+  response->set_merged(merge.merged);
+  for (const RepositoryMerge::Collision& collision : merge.collisions) {
+    v1::MergeRepositoriesResponse::Collision* const message = response->add_collisions();
+    message->set_tag(collision.tag);
+    message->set_from_digest(collision.from.ToString());
+    message->set_into_digest(collision.into.ToString());
+    message->set_from_stays(collision.from_stays);
+  }
+  response->set_more_collisions(merge.more_collisions);
+  response->set_manifests(merge.manifests);
+  return absl::OkStatus();
+}
+
 void SetDuration(int64_t nanos, google::protobuf::Duration* message) {
   message->set_seconds(nanos / kNanosPerSecond);
   message->set_nanos(static_cast<int32_t>(nanos % kNanosPerSecond));
@@ -63,6 +83,8 @@ absl::Status DescribeStore(Store& store, v1::InfoResponse* response) {
   response->set_disk_free_bytes(info.disk_free_bytes);
   SetDuration(info.promise_nanos, response->mutable_promise());
   SetDuration(info.renew_nanos, response->mutable_renew());
+  response->set_canonical_names(info.names.canonical);
+  for (const std::string& host : info.names.own_hosts) response->add_own_hosts(host);
   return absl::OkStatus();
 }
 
@@ -150,6 +172,15 @@ class RepositoriesService final : public v1::Repositories::CallbackService {
     return AnswerUnary(door_, kListRepositories, context, request, response,
                        [&store = door_.store](const auto& in, auto* out) {
                          return ListRepositories(store, in, out);
+                       });
+  }
+
+  grpc::ServerUnaryReactor* Merge(grpc::CallbackServerContext* context,
+                                  const v1::MergeRepositoriesRequest* request,
+                                  v1::MergeRepositoriesResponse* response) override {
+    return AnswerUnary(door_, kMergeRepositories, context, request, response,
+                       [&store = door_.store](const auto& in, auto* out) {
+                         return MergeRepositories(store, in, out);
                        });
   }
 

@@ -75,23 +75,23 @@ KeyRange BlobsWith(DigestAlgorithm algorithm, const std::string& digits) {
 
 absl::StatusOr<std::optional<ImageMatch>> Catalog::FindByReference(
     const ImageReference& reference) {
-  const absl::StatusOr<RepositoryId> repository = FindRepository(reference.repository);
+  const absl::StatusOr<NamedRepository> repository = FindNamed(reference.repository);
   if (absl::IsNotFound(repository.status())) return std::nullopt;
   RETURN_IF_ERROR(repository.status());
   ImageMatch found;
   if (reference.digest.has_value()) {
     found.manifest = *reference.digest;
   } else {
-    const absl::StatusOr<Digest> tagged = Resolve(*repository, reference.tag);
+    const absl::StatusOr<Digest> tagged = Resolve(repository->id, reference.tag);
     if (absl::IsNotFound(tagged.status())) return std::nullopt;
     RETURN_IF_ERROR(tagged.status());
     found.manifest = *tagged;
     found.tag = reference.tag;
   }
-  ASSIGN_OR_RETURN(const bool is_member, IsMember(*repository, found.manifest));
+  ASSIGN_OR_RETURN(const bool is_member, IsMember(repository->id, found.manifest));
   if (!is_member) return std::nullopt;
-  ASSIGN_OR_RETURN(std::vector<std::string> tags, TagsOf(*repository, found.manifest));
-  found.places.push_back({reference.repository, std::move(tags)});
+  ASSIGN_OR_RETURN(std::vector<std::string> tags, TagsOf(repository->id, found.manifest));
+  found.places.push_back({std::string(repository->name), std::move(tags)});
   return found;
 }
 

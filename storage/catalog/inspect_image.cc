@@ -130,11 +130,12 @@ void Images::InspectLeaf(const ManifestInfo& manifest, ReadBudget* budget, Image
   details->labels = std::move(config->labels);
 }
 
-absl::StatusOr<ImageDetails> Images::InspectImage(std::string_view repository,
+absl::StatusOr<ImageDetails> Images::InspectImage(std::string_view name,
                                                   const ManifestReference& reference,
                                                   std::string_view platform) {
-  RETURN_IF_ERROR(ValidateRepositoryName(repository));
-  ASSIGN_OR_RETURN(const RepositoryId id, parts_.catalog.FindRepository(repository));
+  RETURN_IF_ERROR(ValidateRepositoryName(name));
+  ASSIGN_OR_RETURN(const NamedRepository found, parts_.catalog.FindNamed(name));
+  const auto& [id, repository] = found;
   std::optional<Platform> wanted;
   if (!platform.empty()) {
     ASSIGN_OR_RETURN(wanted, PlatformFromText(platform));

@@ -240,11 +240,11 @@ absl::Status Images::ResolveTimeBounds(ImageFilter* filter) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<ImagePage> Images::ListImages(const ImageQuery& query, const std::string& page_token,
+absl::StatusOr<ImagePage> Images::ListImages(const ImageQuery& asked, const std::string& page_token,
                                              size_t limit) {
-  if (!query.repository.empty()) {
-    RETURN_IF_ERROR(parts_.catalog.FindRepository(query.repository).status());
-  }
+  ImageQuery query = asked;
+  ASSIGN_OR_RETURN(const NamedRepository found, parts_.catalog.FindNamed(asked.repository));
+  query.repository = std::string(found.name);
   ASSIGN_OR_RETURN(const Position start, ParsePosition(page_token, query.repository));
   ASSIGN_OR_RETURN(ImageFilter filter, ParseImageFilter(query.filters, ListFilterKeys(),
                                                         LocalTimeReference(parts_.clock)));

@@ -71,7 +71,7 @@ absl::StatusOr<CheckReport> ReferenceCheck::Run() {
 }
 
 absl::Status ReferenceCheck::Tell(CheckFinding finding) {
-  ++report_.findings;
+  if (finding.kind != Kind::kTwoNames) ++report_.findings;
   if (finding.kind == Kind::kMissingContent) missing_target_ = finding.digest;
   return Say(std::move(finding));
 }
@@ -343,7 +343,7 @@ absl::Status ReferenceCheck::VisitName(const KeyValue& row) {
       });
     case 'r':
       return Apply([&](RowReads& reads, CheckFindings* findings) {
-        return CheckRepository(reads, name, findings);
+        return CheckRepository(reads, name, parts_.names.CanonicalOf(name), findings);
       });
     case 'g': {
       const absl::Status status = IngestRow::Decode(row.value).status();

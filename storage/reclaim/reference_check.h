@@ -49,6 +49,7 @@ class ReferenceCheck {
     Reclaimer& reclaimer;
     const CountedChanges& hold_changes;
     const CountedChanges& lease_changes;
+    const NameRule& names;
   };
 
   ReferenceCheck(const Parts& parts, const CheckObserver& observer)

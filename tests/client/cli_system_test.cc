@@ -194,17 +194,17 @@ TEST_F(CliSystemTest, DiskUsageCountsTheReserveAndSaysWhatItIs) {
 }
 
 TEST_F(CliSystemTest, EventsThatAreKept) {
-  const ManifestInfo app = PutImage("library/debian", {"12"}, 1);
+  const ManifestInfo app = PutImage("mirror/debian", {"12"}, 1);
   const std::string digest = " \\(digest=" + app.digest.ToString() + "\\)";
   EXPECT_THAT(OutputOf({"system", "events", "--no-follow"}),
-              ElementsAre(MatchesRegex(kTime + (" image push library/debian:12" + digest)),
-                          MatchesRegex(kTime + (" image tag library/debian:12" + digest))));
-  ASSERT_TRUE(store_->Untag("library/debian", "12").ok());
-  ASSERT_TRUE(store_->DeleteManifest("library/debian", app.digest).ok());
+              ElementsAre(MatchesRegex(kTime + (" image push mirror/debian:12" + digest)),
+                          MatchesRegex(kTime + (" image tag mirror/debian:12" + digest))));
+  ASSERT_TRUE(store_->Untag("mirror/debian", "12").ok());
+  ASSERT_TRUE(store_->DeleteManifest("mirror/debian", app.digest).ok());
   EXPECT_THAT(OutputOf({"system", "events", "--no-follow", "--filter", "type=delete"}),
-              ElementsAre(MatchesRegex(kTime + (" image delete library/debian" + digest))));
+              ElementsAre(MatchesRegex(kTime + (" image delete mirror/debian" + digest))));
   EXPECT_THAT(OutputOf({"system", "events", "--no-follow", "-f", "event=untag", "-f",
-                        "event=delete", "-f", "repository=library/debian"}),
+                        "event=delete", "-f", "repository=mirror/debian"}),
               SizeIs(2));
   EXPECT_THAT(OutputOf({"system", "events", "--no-follow", "-f", "repository=other"}), IsEmpty());
   EXPECT_EQ(OutputOf({"events", "--no-follow"}), OutputOf({"system", "events", "--no-follow"}));
@@ -289,15 +289,15 @@ TEST_F(CliSystemTest, RepositoriesAreListed) {
               ElementsAre(MatchesRegex("REPOSITORY +TAGS +MANIFESTS +CREATED")));
   PutImage("app", {"v1", "v2"}, 1);
   PutImage("app", {}, 2);
-  PutImage("library/debian", {"12"}, 3);
+  PutImage("mirror/debian", {"12"}, 3);
   EXPECT_THAT(OutputOf({"repo", "ls"}),
               ElementsAre(StartsWith("REPOSITORY"), MatchesRegex("app +2 +2 +.* ago"),
-                          MatchesRegex("library/debian +1 +1 +.* ago")));
-  EXPECT_THAT(OutputOf({"repo", "ls", "-q"}), ElementsAre("app", "library/debian"));
+                          MatchesRegex("mirror/debian +1 +1 +.* ago")));
+  EXPECT_THAT(OutputOf({"repo", "ls", "-q"}), ElementsAre("app", "mirror/debian"));
   EXPECT_THAT(OutputOf({"repo", "ls", "--json"}),
               ElementsAre(MatchesRegex("\\{\"repository\":\"app\",\"tags\":2,\"manifests\":2,"
                                        "\"created\":\".*Z\"\\}"),
-                          HasSubstr("library/debian")));
+                          HasSubstr("mirror/debian")));
 }
 
 TEST_F(CliSystemTest, BlobsAreListed) {

@@ -181,7 +181,7 @@ TEST_F(CliTest, AFullOutputIsAnError) {
 }
 
 TEST_F(CliTest, ImagesAreListedInDockersLayout) {
-  const ManifestInfo app = PutImage("library/a-rather-long-name", {"latest", "v1"}, 2);
+  const ManifestInfo app = PutImage("company/a-rather-long-name", {"latest", "v1"}, 2);
   PutImage("b", {"v1"}, 3);
   const std::vector<std::string> lines = Lines(Run({"image", "ls"}).out);
   ASSERT_EQ(lines.size(), 4u);
@@ -194,11 +194,11 @@ TEST_F(CliTest, ImagesAreListedInDockersLayout) {
       EXPECT_NE(line[at], ' ') << line;
     }
   }
-  EXPECT_THAT(Lines(Run({"image", "ls", "library/a-rather-long-name:v1"}).out),
+  EXPECT_THAT(Lines(Run({"image", "ls", "company/a-rather-long-name:v1"}).out),
               ElementsAre(StartsWith("REPOSITORY"),
-                          MatchesRegex("library/a-rather-long-name +v1 +" + id + " +N/A +5.01kB")));
-  EXPECT_THAT(Lines(Run({"image", "ls", "-q", "library/a-rather-long-name"}).out), ElementsAre(id));
-  EXPECT_THAT(Lines(Run({"image", "ls", "-q", "--no-trunc", "library/a-rather-long-name:v1"}).out),
+                          MatchesRegex("company/a-rather-long-name +v1 +" + id + " +N/A +5.01kB")));
+  EXPECT_THAT(Lines(Run({"image", "ls", "-q", "company/a-rather-long-name"}).out), ElementsAre(id));
+  EXPECT_THAT(Lines(Run({"image", "ls", "-q", "--no-trunc", "company/a-rather-long-name:v1"}).out),
               ElementsAre(app.digest.ToString()));
   EXPECT_THAT(Run({"image", "ls", "--digests"}).out, HasSubstr(app.digest.ToString()));
   const Outcome nothing = Run({"image", "ls", "absent"});

@@ -60,6 +60,7 @@ TEST_F(ConfigTest, EveryDefaultIsValidAndTheSafeOne) {
   EXPECT_FALSE(config->read_only);
   EXPECT_EQ(config->log_file, "");
   EXPECT_FALSE(config->accept_sparse_index);
+  EXPECT_TRUE(config->canonical_names);
   EXPECT_EQ(config->promise, std::chrono::minutes(10));
   EXPECT_EQ(config->upload_expiry, std::chrono::hours(24));
   EXPECT_EQ(config->reclaim_interval, std::chrono::seconds(10));

@@ -105,6 +105,10 @@ class FakeStore : public Store {
   absl::StatusOr<Page<LeaseInfo>> ListLeases(const PageRequest&) override { return NotUsed(); }
   absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest&) override { return NotUsed(); }
   absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view) override { return NotUsed(); }
+  absl::StatusOr<RepositoryMerge> MergeRepositories(std::string_view, std::string_view,
+                                                    bool) override {
+    return NotUsed();
+  }
   absl::StatusOr<StoreInfo> Info() override { return NotUsed(); }
   absl::StatusOr<RecentActivity> ListActivity() override { return NotUsed(); }
   void EndPromises() override {}

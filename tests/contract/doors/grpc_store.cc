@@ -278,6 +278,11 @@ absl::StatusOr<Page<LeaseInfo>> GrpcStore::ListLeases(const PageRequest& page) {
   return Page<LeaseInfo>{std::move(found.leases), !found.next_page_token.empty(), {}};
 }
 
+absl::StatusOr<RepositoryMerge> GrpcStore::MergeRepositories(std::string_view from,
+                                                             std::string_view into, bool force) {
+  return client_->MergeRepositories(from, into, force);
+}
+
 absl::StatusOr<StoreInfo> GrpcStore::Info() {
   ASSIGN_OR_RETURN(DaemonInfo daemon, client_->Info());
   return std::move(daemon.store);

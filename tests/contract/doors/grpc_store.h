@@ -72,6 +72,8 @@ class GrpcStore final : public DoorStore {
   absl::StatusOr<Page<LeaseInfo>> ListLeases(const PageRequest& page) override;
   absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest& page) override;
   absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view repository) override;
+  absl::StatusOr<RepositoryMerge> MergeRepositories(std::string_view from, std::string_view into,
+                                                    bool force) override;
   absl::StatusOr<StoreInfo> Info() override;
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override;
   absl::StatusOr<CheckReport> Check(const CheckObserver& observer) override;
