@@ -68,6 +68,16 @@ struct BlobPage {
   std::string next_page_token;  // empty after the last page
 };
 
+struct Referrer {
+  ReferrerInfo info;
+  std::string tag;  // that makes it a referrer; empty when it names its subject itself
+};
+
+struct ReferrerPage {
+  std::vector<Referrer> referrers;
+  std::string next_page_token;  // empty after the last page
+};
+
 struct HoldPage {
   std::vector<HoldInfo> holds;
   std::string next_page_token;  // empty after the last page
@@ -141,6 +151,12 @@ class Client {
   virtual absl::StatusOr<ImageMatch> FindImage(std::string_view name) = 0;
   virtual absl::StatusOr<ImagePage> ListImages(const ImageQuery& query,
                                                const std::string& page_token, size_t limit) = 0;
+  // What refers to `subject`, by tags such as cosign's and then by its own word.
+  virtual absl::StatusOr<ReferrerPage> ListReferrers(std::string_view repository,
+                                                     const Digest& subject,
+                                                     std::string_view artifact_type,
+                                                     const std::string& page_token,
+                                                     size_t limit) = 0;
   // Without its history.
   virtual absl::StatusOr<ImageDetails> InspectImage(std::string_view repository,
                                                     const ManifestReference& reference,

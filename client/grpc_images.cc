@@ -94,6 +94,32 @@ absl::StatusOr<ImagePage> GrpcClient::ListImages(const ImageQuery& query,
   return page;
 }
 
+absl::StatusOr<ReferrerPage> GrpcClient::ListReferrers(std::string_view repository,
+                                                       const Digest& subject,
+                                                       std::string_view artifact_type,
+                                                       const std::string& page_token,
+                                                       size_t limit) {
+  v1::ListReferrersRequest request;
+  request.set_repository(std::string(repository));
+  request.set_digest(subject.ToString());
+  request.set_artifact_type(std::string(artifact_type));
+  request.set_page_token(page_token);
+  request.set_page_size(static_cast<uint32_t>(limit));
+  v1::ListReferrersResponse response;
+  RETURN_IF_ERROR(Unary([&](grpc::ClientContext* context) {
+    return images_->ListReferrers(context, request, &response);
+  }));
+  ReferrerPage page;
+  for (v1::ListReferrersResponse::Referrer& message : *response.mutable_referrers()) {
+    Referrer& referrer = page.referrers.emplace_back();
+    ASSIGN_OR_RETURN(referrer.info.manifest, FromMessage(message.manifest()));
+    referrer.info.annotations_json = std::move(*message.mutable_annotations_json());
+    referrer.tag = std::move(*message.mutable_tag());
+  }
+  page.next_page_token = response.next_page_token();
+  return page;
+}
+
 absl::StatusOr<ImageDetails> GrpcClient::InspectImage(std::string_view repository,
                                                       const ManifestReference& reference,
                                                       std::string_view platform) {

@@ -16,6 +16,7 @@ add_library(varve_grpc STATIC
   grpc/message_memory.cc
   grpc/messages.cc
   grpc/prune_stream.cc
+  grpc/referrer_listing.cc
   grpc/server.cc
   grpc/stream_watch.cc
   grpc/system_service.cc

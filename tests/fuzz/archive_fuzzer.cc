@@ -108,6 +108,10 @@ class MapClient final : public Client {
   absl::StatusOr<ImagePage> ListImages(const ImageQuery&, const std::string&, size_t) override {
     return Unused();
   }
+  absl::StatusOr<ReferrerPage> ListReferrers(std::string_view, const Digest&, std::string_view,
+                                             const std::string&, size_t) override {
+    return Unused();
+  }
   absl::StatusOr<ImageDetails> InspectImage(std::string_view, const ManifestReference&,
                                             std::string_view) override {
     return Unused();

@@ -45,6 +45,10 @@ class GrpcStore final : public DoorStore {
   absl::StatusOr<Page<TagInfo>> ListTags(std::string_view repository,
                                          const PageRequest& page) override;
   absl::StatusOr<Page<std::string>> ListRepositories(const PageRequest& page) override;
+  absl::StatusOr<Page<ReferrerInfo>> ListReferrers(std::string_view repository,
+                                                   const Digest& subject,
+                                                   std::string_view artifact_type,
+                                                   const PageRequest& page) override;
   absl::StatusOr<ImageMatch> FindImage(std::string_view name) override;
   absl::StatusOr<ImagePage> ListImages(const ImageQuery& query, const std::string& page_token,
                                        size_t limit) override;
