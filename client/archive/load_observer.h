@@ -18,6 +18,7 @@ struct LoadedImage {
   std::string tag;                 // or empty
   Digest manifest;                 // or index: the image id
   std::optional<Digest> replaced;  // what the tag named before
+  std::optional<Digest> subject;   // what it refers to, by its own word
 };
 
 class LoadObserver {

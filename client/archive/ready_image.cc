@@ -63,6 +63,7 @@ absl::StatusOr<ReadyImage> ImageMaker::MakeReady(
                                .bytes = "",
                                .has_gaps = manifest.has_gaps});
   }
+  ready.subject = plan.subject;
   if (ready.manifests.back().has_gaps) ready.stand_in = StandIn(plan, docker_configs);
   return ready;
 }

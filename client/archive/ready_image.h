@@ -34,6 +34,7 @@ bool IsLayerCompression(Compression compression);
 struct ReadyImage {
   std::vector<ReadyManifest> manifests;  // children first; the last one is the image
   std::optional<size_t> stand_in;        // of them, for an index that the store may refuse
+  std::optional<Digest> subject;         // what it refers to
 };
 
 class ImageMaker {

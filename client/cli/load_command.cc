@@ -61,7 +61,11 @@ class LoadDisplay final : public LoadObserver {
           .Add("image_id", id)
           .Add("digest", id);
       if (image.replaced) object.Add("replaced_image_id", image.replaced->ToString());
+      if (image.subject) object.Add("subject", image.subject->ToString());
       said_.append(object.Line());
+    } else if (image.tag.empty() && image.subject) {
+      said_.append(
+          StrCat("Loaded referrer: ", image.repository, "@", image.manifest.ToString(), "\n"));
     } else if (image.tag.empty()) {
       said_.append(StrCat("Loaded image ID: ", id, "\n"));
     } else {
