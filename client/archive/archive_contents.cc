@@ -213,21 +213,27 @@ absl::StatusOr<Digest> ArchiveContents::Store(std::string_view name,
   const std::optional<Digest>& wanted = named ? named : expected;
   if (!entry->digest) RETURN_IF_ERROR(TakeByName(*entry).status());
   if (!entry->digest && wanted) {
-    ASSIGN_OR_RETURN(const bool there, uploader_.Has(*wanted, entry->size_bytes));
+    ASSIGN_OR_RETURN(bool there, uploader_.Has(*wanted, entry->size_bytes));
+    // What has another name must be read: a stream was in the store before anybody said what it
+    // should be.
+    if (there && !named) {
+      ASSIGN_OR_RETURN(const Digest digest, Hash(*entry, wanted->algorithm()));
+      there = digest == *wanted;
+    }
     if (there) entry->digest = *wanted;
   }
   if (!entry->digest) {
-    const absl::StatusOr<Digest> uploaded = Upload(*entry, wanted);
+    const absl::StatusOr<Digest> uploaded = Upload(*entry, named);
     if (absl::IsDataLoss(uploaded.status())) entry->problem = uploaded.status();
     RETURN_IF_ERROR(uploaded.status());
     entry->digest = *uploaded;
   }
-  if (expected && !(*entry->digest == *expected)) {
-    return absl::DataLossError(StrCat("the archive is damaged: ", Quoted(entry->name),
-                                      " has the digest ", entry->digest->ToString(), ", not ",
-                                      expected->ToString()));
-  }
-  return *entry->digest;
+  const Digest& digest = *entry->digest;
+  const bool as_named = !named || digest == *named;
+  if (as_named && (!expected || digest == *expected)) return digest;
+  return absl::DataLossError(StrCat("the archive is damaged: ", Quoted(entry->name),
+                                    " has the digest ", digest.ToString(), ", not ",
+                                    as_named ? expected->ToString() : named->ToString()));
 }
 
 absl::StatusOr<uint64_t> ArchiveContents::SizeOfBlob(const Digest& digest) {

@@ -55,8 +55,9 @@ class ArchiveContents {
   absl::StatusOr<Compression> CompressionOf(std::string_view name);
   // All bytes. InvalidArgument when there are more than kMaxDocumentBytes.
   absl::StatusOr<std::string> ReadDocument(std::string_view name);
-  // Makes the file a blob of the store and gives its digest. When `expected` is named and the store
-  // has that blob in this size, the file is not read. DataLoss when it has another digest.
+  // Makes the file a blob of the store and gives its digest. What the store has in this size is not
+  // uploaded; when it is also what the file is called, it is not read. DataLoss when it has another
+  // digest than it is called or expected to have.
   absl::StatusOr<Digest> Store(std::string_view name, const std::optional<Digest>& expected);
 
   // The same of blobs of a layout. What the archive leaves out may be in the store already.
@@ -103,6 +104,7 @@ class ArchiveContents {
   // Each for an entry of the kind kFile.
   virtual absl::Status Look(Entry& entry) = 0;  // judges it, unless that is done
   virtual absl::StatusOr<std::string> ReadAll(const Entry& entry) = 0;
+  virtual absl::StatusOr<Digest> Hash(const Entry& entry, DigestAlgorithm algorithm) = 0;
   virtual absl::StatusOr<Digest> Upload(const Entry& entry,
                                         const std::optional<Digest>& expected) = 0;
 

@@ -25,6 +25,7 @@ class SeekableContents : public ArchiveContents {
 
  private:
   absl::StatusOr<std::string> ReadAll(const Entry& entry) final;
+  absl::StatusOr<Digest> Hash(const Entry& entry, DigestAlgorithm algorithm) final;
   absl::StatusOr<Digest> Upload(const Entry& entry, const std::optional<Digest>& expected) final;
   absl::StatusOr<std::string> ReadFirst(const Entry& entry, size_t limit);
 };

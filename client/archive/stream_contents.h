@@ -25,6 +25,7 @@ class StreamContents final : public ArchiveContents {
   // Every file is judged as it comes.
   absl::Status Look(Entry&) override { return absl::OkStatus(); }
   absl::StatusOr<std::string> ReadAll(const Entry& entry) override;
+  absl::StatusOr<Digest> Hash(const Entry& entry, DigestAlgorithm algorithm) override;
   absl::StatusOr<Digest> Upload(const Entry& entry, const std::optional<Digest>& expected) override;
 
   // Keeps, uploads or passes over the file at which `reader` stands.

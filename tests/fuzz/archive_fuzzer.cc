@@ -1,5 +1,5 @@
 // Loading an image archive. Input: the bytes of the archive, loaded once as a file and once as a
-// stream into a store of maps; its first line is also taken as names.
+// stream into a store of maps, with the same outcome; its first line is also taken as names.
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -175,31 +175,46 @@ class MapClient final : public Client {
   std::set<std::pair<std::string, Digest>> manifests_;
 };
 
-void Load(int fd) {
+class SayingObserver final : public LoadObserver {
+ public:
+  void ImageLoaded(const LoadedImage& image) override {
+    said += StrCat(image.repository, ":", image.tag, " ", image.manifest.ToString(), "\n");
+  }
+  void ImageFailed(const std::string& name, const absl::Status& status) override {
+    said += StrCat(name, " ", status.ToString(), "\n");
+  }
+  std::string said;
+};
+
+// What it said.
+std::string Load(int fd) {
   MapClient client;
-  LoadObserver observer;
+  SayingObserver observer;
   LoadOptions options;
   options.limits.reader.free_bytes = 4 * kMiB;  // so that a bomb ends soon
   const absl::Status status = LoadImages(client, fd, options, observer);
   FUZZ_INVARIANT(status.ok() || !status.message().empty());
   FUZZ_INVARIANT(!absl::IsUnimplemented(status) && !absl::IsUnavailable(status));
+  return observer.said + status.ToString();
 }
 
-void LoadAsFile(std::string_view bytes) {
+std::string LoadAsFile(std::string_view bytes) {
   const int fd = memfd_create("archive", MFD_CLOEXEC);
   FUZZ_INVARIANT(fd >= 0);
   FUZZ_INVARIANT(write(fd, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
-  Load(fd);
+  std::string said = Load(fd);
   close(fd);
+  return said;
 }
 
-void LoadAsStream(std::string_view bytes) {
+std::string LoadAsStream(std::string_view bytes) {
   int ends[2] = {-1, -1};
   FUZZ_INVARIANT(pipe(ends) == 0);
   FUZZ_INVARIANT(write(ends[1], bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
   close(ends[1]);
-  Load(ends[0]);
+  std::string said = Load(ends[0]);
   close(ends[0]);
+  return said;
 }
 
 bool IsNormal(std::string_view name) {
@@ -236,7 +251,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size > varve::kMaxPipeBytes) return 0;
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   varve::CheckNames(input.substr(0, input.find('\n')));
-  varve::LoadAsFile(input);
-  varve::LoadAsStream(input);
+  FUZZ_INVARIANT(varve::LoadAsFile(input) == varve::LoadAsStream(input));
   return 0;
 }
