@@ -201,7 +201,7 @@ class Client {
   virtual absl::StatusOr<DiskUsage> MeasureDiskUsage() = 0;
   virtual absl::StatusOr<CheckReport> Check(const CheckObserver& observer) = 0;
   virtual absl::StatusOr<CheckReport> CheckContent(const CheckObserver& observer) = 0;
-  // See Store. Adopting takes as long as the files are large.
+  // See Store. Both take as long as the files are large.
   virtual absl::StatusOr<OrphanReport> DropOrphans() = 0;
   virtual absl::StatusOr<OrphanReport> AdoptOrphans() = 0;
   // Until the sink has enough, or there are no more. When the connection breaks, goes on after the

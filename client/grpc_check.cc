@@ -62,7 +62,8 @@ CheckReport FromMessage(const v1::CheckResponse::Report& message) {
 
 OrphanReport FromMessage(const v1::OrphansResponse& message) {
   return {message.adopted(),    message.adopted_bytes(), message.kept(),
-          message.kept_bytes(), message.removed(),       message.removed_bytes()};
+          message.kept_bytes(), message.removed(),       message.removed_bytes(),
+          message.failed(),     message.failed_bytes(),  message.problem()};
 }
 
 }  // namespace

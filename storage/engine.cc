@@ -263,11 +263,11 @@ class Engine final : public Store {
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override;
   absl::StatusOr<CheckReport> Check(const CheckObserver& observer) override {
     return ReferenceCheck({*index_, blobs_, files_, unnamed_, removals_, ingests_, reclaimer_,
-                           holds_.changes(), leases_.changes(), options_.names},
+                           holds_.changes(), leases_.changes(), options_.names, orphans_},
                           observer)
         .Run();
   }
-  absl::StatusOr<OrphanReport> DropOrphans() override;
+  absl::StatusOr<OrphanReport> DropOrphans(const std::function<bool()>& go_on) override;
   absl::StatusOr<OrphanReport> AdoptOrphans(const std::function<bool()>& go_on) override {
     return orphans_.Adopt(go_on);
   }
@@ -451,10 +451,10 @@ absl::Status Engine::SettleUnnamedFiles(FileId reserved) {
   return SaveLowWater();
 }
 
-absl::StatusOr<OrphanReport> Engine::DropOrphans() {
+absl::StatusOr<OrphanReport> Engine::DropOrphans(const std::function<bool()>& go_on) {
   OrphanReport report;
   RETURN_IF_ERROR(WithReserve([&]() -> absl::Status {
-    ASSIGN_OR_RETURN(report, orphans_.Drop());
+    ASSIGN_OR_RETURN(report, orphans_.Drop(go_on));
     return removals_.Finish();
   }));
   return report;

@@ -214,10 +214,12 @@ class Store {
   // pushed again. Broken off, or stopped with the daemon, the next call goes on where it was.
   // Cancelled when the observer says no.
   virtual absl::StatusOr<CheckReport> CheckContent(const CheckObserver& observer) = 0;
-  // Files that lost their rows because the index was damaged or replaced, kept for a week. Drop
-  // removes them all. Adopt reads and hashes each, and makes those blobs again that something
-  // needs; it takes time in proportion to their bytes, and is cancelled when `go_on` says no.
-  virtual absl::StatusOr<OrphanReport> DropOrphans() = 0;
+  // Files that lost their rows because the index was damaged or replaced, kept for a week. Adopt
+  // reads and hashes each, and makes those blobs again that something needs. Drop does the same and
+  // removes the rest. One that cannot be read or made a blob again stays, and the others go on.
+  // Both take time in proportion to the bytes, and are cancelled when `go_on` says no, between two
+  // files.
+  virtual absl::StatusOr<OrphanReport> DropOrphans(const std::function<bool()>& go_on) = 0;
   virtual absl::StatusOr<OrphanReport> AdoptOrphans(const std::function<bool()>& go_on) = 0;
   // Costs no more than a look at the disk's free space, and waits for nobody.
   virtual StoreHealth Health() = 0;

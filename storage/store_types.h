@@ -483,6 +483,9 @@ struct OrphanReport {
   uint64_t kept_bytes = 0;
   uint64_t removed = 0;
   uint64_t removed_bytes = 0;
+  uint64_t failed = 0;  // they could not be read or made blobs again, and stay
+  uint64_t failed_bytes = 0;
+  std::string problem;  // what was wrong with the first of these
 };
 
 // How the store is, for those who watch the daemon; from good to bad.

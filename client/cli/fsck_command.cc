@@ -98,13 +98,17 @@ std::string OrphansText(const OrphanReport& report, const FsckArguments& argumen
         .Add("kept_bytes", report.kept_bytes)
         .Add("removed", report.removed)
         .Add("removed_bytes", report.removed_bytes)
+        .Add("failed", report.failed)
+        .Add("failed_bytes", report.failed_bytes)
         .Line();
   }
+  const std::string adopted = FilesText(report.adopted, report.adopted_bytes);
   if (arguments.drop_orphans) {
-    return StrCat("Removed ", FilesText(report.removed, report.removed_bytes), "\n");
+    return StrCat("Adopted ", adopted, "; removed ",
+                  FilesText(report.removed, report.removed_bytes), " that nothing needs\n");
   }
-  return StrCat("Adopted ", FilesText(report.adopted, report.adopted_bytes), "; nothing needs ",
-                FilesText(report.kept, report.kept_bytes), ", kept until a week old\n");
+  return StrCat("Adopted ", adopted, "; nothing needs ", FilesText(report.kept, report.kept_bytes),
+                ", kept until a week old\n");
 }
 
 // Files that lost their rows to damage of the index.
@@ -113,7 +117,10 @@ absl::Status SettleOrphans(Session& session, const FsckArguments& arguments) {
   ASSIGN_OR_RETURN(const OrphanReport report,
                    arguments.adopt ? client->AdoptOrphans() : client->DropOrphans());
   Print(OrphansText(report, arguments));
-  return absl::OkStatus();
+  if (report.failed == 0) return absl::OkStatus();
+  return absl::UnavailableError(
+      StrCat(FilesText(report.failed, report.failed_bytes), " could not be read or adopted, and ",
+             report.failed == 1 ? "stays" : "stay", " until a week old; blobs/", report.problem));
 }
 
 std::string Hashed(const CheckReport& report) {
@@ -203,7 +210,7 @@ void AddFsck(CLI::App& group, Session& session) {
       "that an image, a hold or a lease needs");
   command
       ->add_flag("--drop-orphans", arguments->drop_orphans,
-                 "Remove the files that damage of the index left without a name")
+                 "As --adopt, and remove those of the files that nothing needs")
       ->excludes(adopt);
   command->callback([&session, arguments] {
     session.action = [&session, arguments] { return Fsck(session, *arguments); };

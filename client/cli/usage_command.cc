@@ -93,11 +93,10 @@ Rows UsageRows(const DiskUsage& usage) {
   if (usage.reserve_disk_bytes > 0) {
     rows.push_back({"Reserve", "-", "-", "-", HumanSize(usage.reserve_disk_bytes), "-", "-"});
   }
-  // Only after damage of the index.
+  // Only after damage of the index. How much of it nothing needs is known once it is hashed.
   if (usage.orphans.count > 0) {
     rows.push_back({"Orphans", StrCat(usage.orphans.count), "-", "-",
-                    HumanSize(usage.orphans.disk_bytes), "-",
-                    Reclaimable(usage.orphans.disk_bytes, usage.orphans.disk_bytes)});
+                    HumanSize(usage.orphans.disk_bytes), "-", "-"});
   }
   return rows;
 }
@@ -150,7 +149,11 @@ std::string UsageSummary(const DiskUsage& usage, int64_t promise_nanos) {
                                  "part of the index's.\n",
       usage.reserve_disk_bytes == 0
           ? ""
-          : "The reserve is set aside, so that deletions work on a full disk.\n");
+          : "The reserve is set aside, so that deletions work on a full disk.\n",
+      usage.orphans.count == 0
+          ? ""
+          : "Orphans are files that the index lost: `varve fsck --adopt` gives "
+            "back what is needed, --drop-orphans then removes the rest.\n");
 }
 
 const std::vector<FormatColumn>& ColumnsOf(const UsageArguments& arguments) {

@@ -137,6 +137,9 @@ absl::Status FillOrphans(const absl::StatusOr<OrphanReport>& report,
   response->set_kept_bytes(report->kept_bytes);
   response->set_removed(report->removed);
   response->set_removed_bytes(report->removed_bytes);
+  response->set_failed(report->failed);
+  response->set_failed_bytes(report->failed_bytes);
+  response->set_problem(report->problem);
   return absl::OkStatus();
 }
 
@@ -238,8 +241,9 @@ class SystemService final : public v1::System::CallbackService {
                                         const v1::DropOrphansRequest* request,
                                         v1::OrphansResponse* response) override {
     return AnswerUnary(door_, kDropOrphans, context, request, response,
-                       [&store = door_.store](const auto&, auto* out) {
-                         return FillOrphans(store.DropOrphans(), out);
+                       [&store = door_.store, context](const auto&, auto* out) {
+                         const auto go_on = [context] { return !context->IsCancelled(); };
+                         return FillOrphans(store.DropOrphans(go_on), out);
                        });
   }
 

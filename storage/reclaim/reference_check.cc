@@ -73,7 +73,18 @@ absl::StatusOr<CheckReport> ReferenceCheck::Run() {
 absl::Status ReferenceCheck::Tell(CheckFinding finding) {
   if (finding.kind != Kind::kTwoNames) ++report_.findings;
   if (finding.kind == Kind::kMissingContent) missing_target_ = finding.digest;
+  if (finding.kind == Kind::kMissingContent || finding.kind == Kind::kBadContent) {
+    finding.text += OrphanAdvice();
+  }
   return Say(std::move(finding));
+}
+
+std::string ReferenceCheck::OrphanAdvice() const {
+  const uint64_t count = parts_.orphans.Usage().count;
+  if (count == 0) return "";
+  return StrCat("; `varve fsck --adopt` gives its bytes back if ",
+                count == 1 ? "the one file" : StrCat("one of the ", count, " files"),
+                " that the index lost has them");
 }
 
 absl::Status ReferenceCheck::Damaged(std::string text) {

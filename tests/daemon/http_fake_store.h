@@ -115,7 +115,9 @@ class FakeStore : public Store {
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override { return NotUsed(); }
   absl::StatusOr<CheckReport> Check(const CheckObserver&) override { return NotUsed(); }
   absl::StatusOr<CheckReport> CheckContent(const CheckObserver&) override { return NotUsed(); }
-  absl::StatusOr<OrphanReport> DropOrphans() override { return NotUsed(); }
+  absl::StatusOr<OrphanReport> DropOrphans(const std::function<bool()>&) override {
+    return NotUsed();
+  }
   absl::StatusOr<OrphanReport> AdoptOrphans(const std::function<bool()>&) override {
     return NotUsed();
   }

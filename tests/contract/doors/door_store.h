@@ -121,7 +121,9 @@ class DoorStore : public Store {
   absl::StatusOr<CheckReport> CheckContent(const CheckObserver&) override {
     return NoWordsFor("CheckContent");
   }
-  absl::StatusOr<OrphanReport> DropOrphans() override { return NoWordsFor("DropOrphans"); }
+  absl::StatusOr<OrphanReport> DropOrphans(const std::function<bool()>&) override {
+    return NoWordsFor("DropOrphans");
+  }
   absl::StatusOr<OrphanReport> AdoptOrphans(const std::function<bool()>&) override {
     return NoWordsFor("AdoptOrphans");
   }

@@ -313,7 +313,9 @@ absl::StatusOr<CheckReport> GrpcStore::CheckContent(const CheckObserver& observe
   return client_->CheckContent(observer);
 }
 
-absl::StatusOr<OrphanReport> GrpcStore::DropOrphans() { return client_->DropOrphans(); }
+absl::StatusOr<OrphanReport> GrpcStore::DropOrphans(const std::function<bool()>& /*go_on*/) {
+  return client_->DropOrphans();
+}
 
 absl::StatusOr<OrphanReport> GrpcStore::AdoptOrphans(const std::function<bool()>& /*go_on*/) {
   return client_->AdoptOrphans();

@@ -82,7 +82,7 @@ class GrpcStore final : public DoorStore {
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override;
   absl::StatusOr<CheckReport> Check(const CheckObserver& observer) override;
   absl::StatusOr<CheckReport> CheckContent(const CheckObserver& observer) override;
-  absl::StatusOr<OrphanReport> DropOrphans() override;
+  absl::StatusOr<OrphanReport> DropOrphans(const std::function<bool()>& go_on) override;
   absl::StatusOr<OrphanReport> AdoptOrphans(const std::function<bool()>& go_on) override;
 
  private:
