@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "client/archive/entry_name.h"
 #include "client/archive/gap_note.h"
 #include "client/archive/listed_images.h"
@@ -13,6 +14,7 @@
 #include "client/archive/stored_layers.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -51,6 +53,10 @@ class Loader {
                                               const std::vector<std::string>& tags);
   absl::Status Put(const ReadyManifest& manifest, const std::string& repository,
                    const std::vector<std::string>& tags);
+  // What the store has under a name, and what it calls that; nullopt when there is nothing.
+  absl::StatusOr<std::optional<ImageMatch>> FindNamed(const ArchiveImageName& name);
+  // InvalidArgument when another image of this archive was loaded under the name.
+  absl::Status CheckUntaken(const ArchiveImageName& name, const ReadyImage& ready);
   // The manifest that the tag names.
   absl::StatusOr<std::optional<Digest>> Tagged(const std::string& repository,
                                                const std::string& tag);
@@ -63,6 +69,7 @@ class Loader {
   std::unique_ptr<ArchiveContents> contents_;
   ImageList list_;
   std::unique_ptr<LoadOrder> order_;
+  absl::flat_hash_set<std::string> taken_;  // names of loaded images, as the store has them
 };
 
 absl::Status Loader::Load(int fd) {
@@ -115,7 +122,9 @@ absl::Status Loader::LoadOne(size_t number) {
   ASSIGN_OR_RETURN(std::vector<ArchiveImageName> names, NamesOf(number));
   if (names.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const ReadyImage ready, MakeReady(image));
-  const std::string label = image.names.empty() ? image.label : FormatName(names.front());
+  for (const ArchiveImageName& name : names) RETURN_IF_ERROR(CheckUntaken(name, ready));
+  const std::string label =
+      image.names.empty() ? image.label : ShownName(FormatName(names.front()));
   const ReadyManifest* named = nullptr;
   while (!names.empty()) {
     const std::string repository = names.front().repository;
@@ -163,6 +172,30 @@ bool Loader::HasDockerLayer(const ImagePlan& plan) {
   });
 }
 
+absl::StatusOr<std::optional<ImageMatch>> Loader::FindNamed(const ArchiveImageName& name) {
+  absl::StatusOr<ImageMatch> match = client_.FindImage(FormatName(name));
+  // "sha256:0a" may be a name or the beginning of an id.
+  if (absl::IsNotFound(match.status()) || absl::IsFailedPrecondition(match.status()) ||
+      (match.ok() && match->by_id)) {
+    return std::nullopt;
+  }
+  RETURN_IF_ERROR(match.status());
+  return *std::move(match);
+}
+
+absl::Status Loader::CheckUntaken(const ArchiveImageName& name, const ReadyImage& ready) {
+  if (name.tag.empty() || taken_.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::optional<ImageMatch> there, FindNamed(name));
+  if (!there) return absl::OkStatus();
+  const std::string stored = FormatName({there->places.front().repository, there->tag});
+  const bool same = std::any_of(ready.manifests.begin(), ready.manifests.end(),
+                                [&](const auto& one) { return one.digest == there->manifest; });
+  if (same || !taken_.contains(stored)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      StrCat("the archive has another image that ends under its name, ", ShownName(stored),
+             "; that one is loaded, this one is not: save it under another name"));
+}
+
 absl::StatusOr<std::optional<Digest>> Loader::Tagged(const std::string& repository,
                                                      const std::string& tag) {
   const absl::StatusOr<ManifestInfo> info = client_.StatManifest(repository, tag);
@@ -188,6 +221,9 @@ absl::StatusOr<const ReadyManifest*> Loader::Publish(const ReadyImage& ready,
   for (size_t i = 0; i < tags.size(); ++i) {
     loaded.tag = tags[i];
     loaded.replaced = tagged[i] == named->digest ? std::nullopt : tagged[i];
+    ASSIGN_OR_RETURN(const std::optional<ImageMatch> there, FindNamed({repository, tags[i]}));
+    if (there) loaded.repository = there->places.front().repository;
+    taken_.insert(FormatName({loaded.repository, loaded.tag}));
     observer_.ImageLoaded(loaded);
   }
   return named;

@@ -14,7 +14,7 @@ namespace varve {
 
 // One tag that names a loaded image, or an image without a tag.
 struct LoadedImage {
-  std::string repository;
+  std::string repository;          // as the store has it
   std::string tag;                 // or empty
   Digest manifest;                 // or index: the image id
   std::optional<Digest> replaced;  // what the tag named before

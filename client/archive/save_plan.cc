@@ -7,6 +7,7 @@
 #include "client/archive/image_layout.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/names.h"
 #include "storage/limits.h"
 
@@ -71,7 +72,8 @@ absl::Status ValidateSaveName(const std::string& name) {
   return ParseImageReference(name).status();
 }
 
-std::string FullImageName(const std::string& repository, const std::string& tag) {
+std::string FullImageName(const std::string& stored, const std::string& tag) {
+  const std::string repository = ShownName(stored);
   const std::string first = repository.substr(0, repository.find('/'));
   const bool has_path = first.size() < repository.size();
   const bool is_host =
@@ -83,25 +85,16 @@ std::string FullImageName(const std::string& repository, const std::string& tag)
 }
 
 absl::Status SavePlan::Add(const std::string& name) {
-  absl::Status status = absl::NotFoundError("there is no such image");
-  if (!Digest::Parse(name).ok()) {
-    ASSIGN_OR_RETURN(const ImageReference reference, ParseImageReference(name));
-    if (reference.digest) {
-      status = AddImage(reference.repository, "", *reference.digest);
-    } else if (name == reference.repository) {
-      status = AddTags(reference.repository);
-    } else {
-      status = AddImage(reference.repository, reference.tag, reference.tag);
-    }
+  absl::Status status;
+  if (const absl::StatusOr<std::string> repository = StoredName(name); repository.ok()) {
+    status = AddTags(*repository);
+    if (!absl::IsNotFound(status)) return Annotate(status, name);
   }
-  if (!absl::IsNotFound(status)) return Annotate(status, name);
-  // "sha256:0a1b" is a repository and a tag, or the beginning of an image id.
+  // The beginning of an image id looks like a repository, or like one with a tag.
   const absl::StatusOr<ImageMatch> match = client_.FindImage(name);
-  if (absl::IsNotFound(match.status()) || (match.ok() && !match->by_id)) {
-    return Annotate(status, name);
-  }
-  if (!match.ok()) return Annotate(match.status(), name);
-  return Annotate(AddImage(match->places.front().repository, "", match->manifest), name);
+  if (absl::IsNotFound(match.status()) && !status.ok()) return Annotate(status, name);
+  RETURN_IF_ERROR(match.status());
+  return Annotate(AddImage(match->places.front().repository, match->tag, match->manifest), name);
 }
 
 absl::Status SavePlan::AddTags(const std::string& repository) {
@@ -109,29 +102,29 @@ absl::Status SavePlan::AddTags(const std::string& repository) {
   query.repository = repository;
   query.all = true;  // also the tags of signatures
   std::string page_token;
-  bool found = false;
+  std::string stored;                                    // what the store calls the repository
   std::vector<std::pair<std::string, Digest>> attached;  // tags that make referrers, their subjects
   do {
     ASSIGN_OR_RETURN(const ImagePage page, client_.ListImages(query, page_token, kMaxPageRows));
     for (const ImageInfo& image : page.images) {
-      if (image.repository != repository || image.tag.empty()) continue;
-      found = true;
+      if (image.tag.empty()) continue;
+      stored = image.repository;
       if (const std::optional<Digest> subject = SubjectOfTag(image.tag)) {
         attached.emplace_back(image.tag, *subject);
         continue;
       }
-      const absl::Status status = AddImage(repository, image.tag, image.tag);
+      const absl::Status status = AddImage(stored, image.tag, image.tag);
       if (!status.ok()) return Annotate(status, image.tag);
     }
     page_token = page.next_page_token;
   } while (!page_token.empty());
-  if (!found) {
+  if (stored.empty()) {
     return absl::NotFoundError("there is no repository with a tag and no image id of this name");
   }
   for (const auto& [tag, subject] : attached) {
     // Those of what is saved came with it, or are not wanted.
     if (blobs_.contains(subject)) continue;
-    const absl::Status status = AddImage(repository, tag, tag);
+    const absl::Status status = AddImage(stored, tag, tag);
     if (!status.ok()) return Annotate(status, tag);
   }
   return absl::OkStatus();
@@ -156,7 +149,7 @@ absl::Status SavePlan::AddImage(const std::string& repository, const std::string
     }
     RETURN_IF_ERROR(AddReferrers(repository, std::move(subjects)));
   }
-  const std::string name = tag.empty() ? "" : StrCat(repository, ":", tag);
+  const std::string name = tag.empty() ? "" : StrCat(ShownName(repository), ":", tag);
   if (chosen != nullptr) {
     AddDockerImage(name, *chosen);
   } else {
@@ -181,7 +174,7 @@ LayoutImage SavePlan::EntryOf(const Descriptor& manifest, const std::string& rep
   return {.media_type = manifest.media_type,
           .digest = manifest.digest,
           .size_bytes = manifest.size_bytes,
-          .name = tag.empty() ? "" : StrCat(repository, ":", tag),
+          .name = tag.empty() ? "" : StrCat(ShownName(repository), ":", tag),
           .full_name = tag.empty() ? "" : FullImageName(repository, tag),
           .tag = tag};
 }

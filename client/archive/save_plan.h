@@ -20,8 +20,9 @@
 
 namespace varve {
 
-// "docker.io/library/app:v1" for app:v1: how programs name images in annotations.
-std::string FullImageName(const std::string& repository, const std::string& tag);
+// "docker.io/library/app:v1" for app:v1, "reg:5000/app:v1" for reg__5000/app:v1: how programs name
+// images in annotations. `stored` is a repository.
+std::string FullImageName(const std::string& stored, const std::string& tag);
 
 // Of one image, with what refers to it: x ~1 KiB of descriptors = 10 MiB.
 inline constexpr size_t kMaxTreeManifests = 10'000;

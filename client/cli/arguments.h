@@ -5,6 +5,7 @@
 #include <string>
 
 #include "client/daemon_address.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/claim_names.h"
 #include "storage/catalog/names.h"
 #include "storage/digest/digest.h"
@@ -20,7 +21,7 @@ inline std::string CheckDigest(const std::string& text) {
 }
 
 inline std::string CheckRepository(const std::string& text) {
-  return std::string(ValidateRepositoryName(text).message());
+  return std::string(StoredName(text).status().message());
 }
 
 inline std::string CheckReference(const std::string& text) {

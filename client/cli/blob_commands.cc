@@ -20,6 +20,7 @@
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -129,6 +130,8 @@ void SetAction(CLI::App* command, Session& session, const std::shared_ptr<BlobAr
       ->check(CheckRepository);
   command->callback([&session, arguments, action, check] {
     if (check != nullptr) check(*arguments);
+    std::string& repository = arguments->repository;
+    if (!repository.empty()) repository = *StoredName(repository);  // checked already
     session.action = [&session, arguments, action] { return action(session, *arguments); };
   });
 }

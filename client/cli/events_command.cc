@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "client/cli/commands.h"
@@ -16,7 +17,7 @@
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/names.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/time_text.h"
 
 namespace varve {
@@ -62,12 +63,18 @@ absl::Status AddFilter(const std::string& filter, WatchOptions* options) {
     return absl::InvalidArgumentError(
         StrCat("the filter \"", filter, "\" is neither type=TYPE nor repository=NAME"));
   }
-  RETURN_IF_ERROR(ValidateRepositoryName(value));
-  if (!options->repository.empty() && options->repository != value) {
+  ASSIGN_OR_RETURN(std::string repository, StoredName(value));
+  if (!options->repository.empty() && options->repository != repository) {
     return absl::InvalidArgumentError("only one repository can be watched at a time");
   }
-  options->repository = value;
+  options->repository = std::move(repository);
   return absl::OkStatus();
+}
+
+// "repository:tag" as people see it, or the repository alone.
+std::string NameOf(const Event& event) {
+  const std::string repository = ShownName(event.repository);
+  return event.tag.empty() ? repository : StrCat(repository, ":", event.tag);
 }
 
 std::string EventJson(const Event& event, const std::string& token) {
@@ -82,7 +89,7 @@ std::string EventJson(const Event& event, const std::string& token) {
   return JsonObject()
       .Add("time", TimeText(event.time_nanos))
       .Add("type", EventTypeName(event.type))
-      .Add("repository", event.repository)
+      .Add("repository", ShownName(event.repository))
       .Add("tag", event.tag)
       .Add("digest", event.digest.ToString())
       .Add("token", token)
@@ -95,8 +102,7 @@ std::string EventLine(const Event& event) {
     return StrCat(TimeText(event.time_nanos), " image prune  (reclaimed=", event.freed_bytes,
                   ")\n");
   }
-  const std::string name =
-      event.tag.empty() ? event.repository : StrCat(event.repository, ":", event.tag);
+  const std::string name = NameOf(event);
   return StrCat(TimeText(event.time_nanos), " image ", EventTypeName(event.type), " ",
                 Printable(name), " (digest=", event.digest.ToString(), ")\n");
 }
@@ -111,8 +117,7 @@ const std::vector<std::string>& EventFields() {
 
 FormatValue EventValue(const Event& event, const std::string& token) {
   const bool of_image = event.type != Event::Type::kPrune;
-  const std::string name =
-      event.tag.empty() ? event.repository : StrCat(event.repository, ":", event.tag);
+  const std::string name = NameOf(event);
   const std::string digest = of_image ? event.digest.ToString() : "";
   const std::string freed = StrCat(event.freed_bytes);
   FormatValue::Members attributes;
@@ -128,7 +133,7 @@ FormatValue EventValue(const Event& event, const std::string& token) {
        {"Digest", digest},
        {"FreedBytes", FormatValue::Number(static_cast<int64_t>(event.freed_bytes))},
        {"ID", name},
-       {"Repository", event.repository},
+       {"Repository", ShownName(event.repository)},
        {"Scope", "local"},
        {"Status", EventTypeName(event.type)},
        {"Tag", event.tag},

@@ -12,6 +12,7 @@
 #include "client/cli/text.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 
 namespace varve {
 namespace {
@@ -63,7 +64,7 @@ std::string FindingText(const CheckFinding& finding, bool json) {
   JsonObject object;
   object.Add("finding", KindName(finding.kind));
   if (finding.digest.has_value()) object.Add("digest", finding.digest->ToString());
-  if (!finding.repository.empty()) object.Add("repository", finding.repository);
+  if (!finding.repository.empty()) object.Add("repository", ShownName(finding.repository));
   return object.Add("text", finding.text).Line();
 }
 

@@ -14,6 +14,7 @@ const ExampleMap& ImageExamples() {
         {"varve images", "List what is there"}}},
       {"image ls",
        {{"varve images team/app", "All tags of one repository"},
+        {"varve images 'reg:5000/*/*'", "What came from another registry"},
         {"varve images --format '{{.Repository}}:{{.Tag}} {{.Size}}'", "For a script"}}},
       {"image inspect",
        {{"varve image inspect app:v1", "All that is known about an image, as JSON"},

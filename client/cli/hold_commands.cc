@@ -9,6 +9,7 @@
 #include "client/cli/text.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/time_text.h"
 #include "storage/limits.h"
 
@@ -35,13 +36,13 @@ std::string CheckTtl(const std::string& text) {
 
 std::string ImageName(const HoldInfo& hold) {
   const std::string digest = hold.manifest.ToString();
-  return hold.repository.empty() ? digest : StrCat(hold.repository, "@", digest);
+  return hold.repository.empty() ? digest : StrCat(ShownName(hold.repository), "@", digest);
 }
 
 std::string JsonRow(const HoldInfo& hold) {
   JsonObject object;
   object.Add("name", hold.name)
-      .Add("repository", hold.repository)
+      .Add("repository", ShownName(hold.repository))
       .Add("digest", hold.manifest.ToString())
       .Add("created", TimeText(hold.created_nanos));
   if (hold.expires_nanos != 0) object.Add("expires", TimeText(hold.expires_nanos));

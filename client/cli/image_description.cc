@@ -55,7 +55,7 @@ std::vector<std::string> RepositoryDigests(const ImageDetails& details) {
     if (repository != names.back() && repository != names.front()) names.push_back(repository);
   }
   for (std::string& name : names) name += StrCat("@", details.image.manifest.digest.ToString());
-  return names;
+  return ShownNames(names);
 }
 
 std::string RootFsJson(const std::vector<LayerInfo>& layers) {
@@ -85,7 +85,7 @@ std::string DescribeImageJson(const ImageDetails& details) {
   const ImageInfo& image = details.image;
   const ManifestInfo& manifest = image.manifest;
   JsonObject object;
-  object.Add("Id", manifest.digest.ToString()).Add("RepoTags", details.references);
+  object.Add("Id", manifest.digest.ToString()).Add("RepoTags", ShownNames(details.references));
   if (details.more_references > 0) object.Add("MoreRepoTags", details.more_references);
   object.Add("RepoDigests", RepositoryDigests(details))
       .Add("Digest", manifest.digest.ToString())

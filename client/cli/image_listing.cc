@@ -16,6 +16,7 @@
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/names.h"
 #include "storage/limits.h"
 
@@ -42,7 +43,7 @@ std::string TypeOf(const ImageInfo& image) {
 std::string JsonRow(const ImageInfo& image) {
   const ManifestInfo& manifest = image.manifest;
   return JsonObject()
-      .Add("repository", image.repository)
+      .Add("repository", ShownName(image.repository))
       .Add("tag", image.tag)
       .Add("digest", manifest.digest.ToString())
       .Add("image_id", manifest.digest.ToString())
@@ -88,7 +89,7 @@ FormatValue FormatRow(const ImageInfo& image, bool no_trunc, int64_t now_nanos) 
                               {"CreatedSince", created ? HumanAge(*created, now_nanos) : kUnknown},
                               {"Digest", id.ToString()},
                               {"ID", no_trunc ? id.ToString() : ShortId(id)},
-                              {"Repository", image.repository},
+                              {"Repository", ShownName(image.repository)},
                               {"SharedSize", kUnknown},
                               {"Size", size},
                               {"Tag", image.tag.empty() ? "<none>" : image.tag},
@@ -129,24 +130,44 @@ void SortNewestFirst(std::vector<ImageInfo>* images) {
                    [](const auto& a, const auto& b) { return a.created_nanos > b.created_nanos; });
 }
 
-// REPOSITORY[:TAG], or a pattern; unlike a reference, no tag means all of them.
+// What is listed. Unlike with a reference, no tag means all of them.
 struct ListName {
   std::string repository;
   std::string tag;
+  std::optional<Digest> digest;
   std::string pattern;
+
+  bool Takes(const ImageInfo& image) const {
+    return (tag.empty() || image.tag == tag) && (!digest || image.manifest.digest == *digest);
+  }
 };
 
-ListName SplitName(const std::string& name) {
-  if (name.find_first_of("*?[\\") != std::string::npos) return {"", "", name};
-  const size_t colon = name.find(':');
-  if (colon == std::string::npos) return {name, "", ""};
-  return {name.substr(0, colon), name.substr(colon + 1), ""};
+bool IsPattern(std::string_view name) {
+  // "[::1]:5000/app" begins with an address: no class of characters has a use for a colon.
+  const bool address = name.substr(0, 1) == "[" && name.find(':') < name.find(']');
+  return !address && name.find_first_of("*?[\\") != std::string_view::npos;
 }
 
-// As with Docker, a name that cannot exist matches nothing, and silently.
-bool CanExist(const ListName& name) {
-  return (name.repository.empty() || ValidateRepositoryName(name.repository).ok()) &&
-         (name.tag.empty() || ValidateTag(name.tag).ok());
+// Of REPOSITORY[:TAG][@DIGEST] or a pattern. InvalidArgument for a name that nothing can have.
+absl::StatusOr<ListName> ParseListName(std::string_view name) {
+  ListName parsed;
+  if (name.empty()) return parsed;
+  if (IsPattern(name)) {
+    parsed.pattern = std::string(name);
+    return parsed;
+  }
+  if (const size_t at = name.find('@'); at != std::string_view::npos) {
+    ASSIGN_OR_RETURN(parsed.digest, Digest::Parse(name.substr(at + 1)));
+    name = name.substr(0, at);
+  }
+  const size_t slash = name.rfind('/');
+  const size_t colon = name.find(':', slash == std::string_view::npos ? 0 : slash);
+  if (colon != std::string_view::npos) {
+    parsed.tag = std::string(name.substr(colon + 1));
+    RETURN_IF_ERROR(ValidateTag(parsed.tag));
+  }
+  ASSIGN_OR_RETURN(parsed.repository, StoredName(name.substr(0, colon)));
+  return parsed;
 }
 
 // Prints the pages as they come, or, while they are few, holds them back to sort them.
@@ -200,28 +221,37 @@ class ImagePrinter {
   bool streaming_ = false;
 };
 
-absl::Status List(Session& session, const ListArguments& arguments) {
-  ASSIGN_OR_RETURN(Client* const client, session.Connect());
-  const ListName name = SplitName(arguments.name);
+absl::Status PrintImages(Client& client, const ListArguments& arguments, const ListName& name,
+                         ImagePrinter& printer) {
   ImageQuery query{name.repository, arguments.filters, arguments.all};
   // Asked for by its name, a signature is shown.
   query.all = query.all || SubjectOfTag(name.tag).has_value();
   if (!name.pattern.empty()) query.filters.push_back("reference=" + name.pattern);
-  ImagePrinter printer(arguments);
   std::string page_token;
-  while (CanExist(name)) {
-    absl::StatusOr<ImagePage> page = client->ListImages(query, page_token, kMaxPageRows);
-    if (absl::IsNotFound(page.status())) break;
+  do {
+    absl::StatusOr<ImagePage> page = client.ListImages(query, page_token, kMaxPageRows);
+    if (absl::IsNotFound(page.status())) return absl::OkStatus();
     RETURN_IF_ERROR(page.status());
     std::vector<ImageInfo>& images = page->images;
-    if (!name.tag.empty()) {
-      images.erase(std::remove_if(images.begin(), images.end(),
-                                  [&name](const auto& image) { return image.tag != name.tag; }),
-                   images.end());
-    }
+    images.erase(std::remove_if(images.begin(), images.end(),
+                                [&name](const auto& image) { return !name.Takes(image); }),
+                 images.end());
     ASSIGN_OR_RETURN(const bool wanted, printer.Take(std::move(images)));
-    page_token = page->next_page_token;
-    if (!wanted || page_token.empty()) break;
+    page_token = wanted ? page->next_page_token : "";
+  } while (!page_token.empty());
+  return absl::OkStatus();
+}
+
+absl::Status List(Session& session, const ListArguments& arguments) {
+  ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  ImagePrinter printer(arguments);
+  const absl::StatusOr<ListName> name = ParseListName(arguments.name);
+  if (name.ok()) {
+    RETURN_IF_ERROR(PrintImages(*client, arguments, *name, printer));
+  } else {
+    // As with Docker no failure, but nobody shall wonder where the images are.
+    PrintError(StrCat("no image can be called \"", arguments.name,
+                      "\": ", ToStd(name.status().message())));
   }
   return printer.Finish();
 }

@@ -21,6 +21,7 @@
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/names.h"
 
 namespace varve {
@@ -117,7 +118,7 @@ void PrintImage(const ImportArguments& arguments, const ImportOptions& options,
   if (arguments.json) {
     Print(JsonObject()
               .Add("image_id", id)
-              .Add("repository", options.repository)
+              .Add("repository", ShownName(options.repository))
               .Add("tag", options.tag)
               .Add("digest", id)
               .Add("layer", image.layer.digest.ToString())
@@ -128,7 +129,7 @@ void PrintImage(const ImportArguments& arguments, const ImportOptions& options,
   }
   Print(id + "\n");
   if (options.tag.empty() && !arguments.quiet) {
-    std::fprintf(stderr, "stored as %s@%s\n", options.repository.c_str(),
+    std::fprintf(stderr, "stored as %s@%s\n", ShownName(options.repository).c_str(),
                  image.manifest.digest.ToString().c_str());
   }
 }

@@ -19,6 +19,7 @@
 #include "client/file_error.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 
 namespace varve {
 namespace {
@@ -56,7 +57,7 @@ class LoadDisplay final : public LoadObserver {
     const std::string id = image.manifest.ToString();
     if (json_) {
       JsonObject object;
-      object.Add("repository", image.repository)
+      object.Add("repository", ShownName(image.repository))
           .Add("tag", image.tag)
           .Add("image_id", id)
           .Add("digest", id);
@@ -69,7 +70,7 @@ class LoadDisplay final : public LoadObserver {
     } else if (image.tag.empty()) {
       said_.append(StrCat("Loaded image ID: ", id, "\n"));
     } else {
-      const std::string name = StrCat(image.repository, ":", image.tag);
+      const std::string name = StrCat(ShownName(image.repository), ":", image.tag);
       if (image.replaced) {
         said_.append(StrCat("The image ", name, " already exists, renaming the old one with ID ",
                             image.replaced->ToString(), " to empty string\n"));
@@ -112,7 +113,9 @@ class LoadDisplay final : public LoadObserver {
 
 absl::Status Load(Session& session, const LoadArguments& arguments) {
   LoadOptions options;
-  options.repository = arguments.repository;
+  if (!arguments.repository.empty()) {
+    ASSIGN_OR_RETURN(options.repository, StoredName(arguments.repository));
+  }
   if (!arguments.platform.empty()) {
     ASSIGN_OR_RETURN(options.platform, ParsePlatform(arguments.platform));
   }

@@ -24,6 +24,7 @@
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 
 namespace varve {
 namespace {
@@ -121,13 +122,13 @@ absl::StatusOr<bool> Confirm(Client& client, const PruneArguments& arguments) {
 std::string StepJson(const PruneStep& step, bool dry_run) {
   if (step.kind == PruneStep::Kind::kStarted || step.kind == PruneStep::Kind::kQueued) return {};
   const std::string name =
-      StrCat(step.image.repository, "@", step.image.manifest.digest.ToString());
+      StrCat(ShownName(step.image.repository), "@", step.image.manifest.digest.ToString());
   JsonObject object;
   if (step.kind == PruneStep::Kind::kRemoved) {
     object.Add(dry_run ? "would_delete" : "deleted", name)
         .Add("image_id", step.image.manifest.digest.ToString())
         .Add("size_bytes", step.image.total_bytes)
-        .Add(dry_run ? "would_untag" : "untagged", step.untagged);
+        .Add(dry_run ? "would_untag" : "untagged", ShownNames(step.untagged));
     return object.Line();
   }
   object.Add(step.kind == PruneStep::Kind::kSkipped ? "skipped" : "deferred", name)

@@ -10,6 +10,7 @@
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 
 namespace varve {
 namespace {
@@ -24,8 +25,9 @@ struct RemoveArguments {
 std::string RemovedJson(const RemovedImage& removed) {
   std::string text;
   for (const std::string& name : removed.untagged)
-    text += JsonObject().Add("untagged", name).Line();
-  for (const std::string& name : removed.deleted) text += JsonObject().Add("deleted", name).Line();
+    text += JsonObject().Add("untagged", ShownName(name)).Line();
+  for (const std::string& name : removed.deleted)
+    text += JsonObject().Add("deleted", ShownName(name)).Line();
   // What the daemon counts and does not name.
   const uint64_t untagged = removed.more_untagged;
   const uint64_t deleted = removed.more_deleted;

@@ -4,13 +4,14 @@
 
 #include "client/cli/text.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 
 namespace varve {
 namespace {
 
 std::string StepText(const PruneStep& step, bool dry_run, int64_t now_nanos) {
   const std::string name =
-      StrCat(step.image.repository, "@", step.image.manifest.digest.ToString());
+      StrCat(ShownName(step.image.repository), "@", step.image.manifest.digest.ToString());
   if (step.kind != PruneStep::Kind::kRemoved) {
     if (!dry_run) return {};  // the report counts them
     const std::string until =
@@ -19,7 +20,7 @@ std::string StepText(const PruneStep& step, bool dry_run, int64_t now_nanos) {
   }
   std::string text;
   for (const std::string& tag : step.untagged) {
-    text += StrCat(dry_run ? "would untag: " : "untagged: ", tag, "\n");
+    text += StrCat(dry_run ? "would untag: " : "untagged: ", ShownName(tag), "\n");
   }
   return text + StrCat(dry_run ? "would delete: " : "deleted: ", name, "\n");
 }
@@ -83,9 +84,11 @@ std::string PruneText::Report(const PruneReport& report) const {
 
 std::string RemovedText(const RemovedImage& removed, int64_t now_nanos) {
   std::string text;
-  for (const std::string& name : removed.untagged) text += StrCat("Untagged: ", name, "\n");
+  for (const std::string& name : removed.untagged)
+    text += StrCat("Untagged: ", ShownName(name), "\n");
   text += MoreText("untagged", removed.more_untagged);
-  for (const std::string& name : removed.deleted) text += StrCat("Deleted: ", name, "\n");
+  for (const std::string& name : removed.deleted)
+    text += StrCat("Deleted: ", ShownName(name), "\n");
   text += MoreText("deleted", removed.more_deleted);
   if (removed.promised_until_nanos == 0) return text;
   const std::string images =
@@ -104,14 +107,14 @@ std::string EarlyEndText(const RecentActivity& activity, int64_t now_nanos) {
       "WARNING! --now ends what clients were promised. Whoever pushes or pulls at this moment may "
       "have to begin again.\n";
   for (const RecentActivity::Upload& upload : activity.uploads) {
-    text +=
-        StrCat("  open upload: ", upload.repository.empty() ? "(no repository)" : upload.repository,
-               ", ", HumanSize(upload.received_bytes), ", last bytes ",
-               MidSentence(HumanAge(upload.updated_nanos, now_nanos)), "\n");
+    text += StrCat("  open upload: ",
+                   upload.repository.empty() ? "(no repository)" : ShownName(upload.repository),
+                   ", ", HumanSize(upload.received_bytes), ", last bytes ",
+                   MidSentence(HumanAge(upload.updated_nanos, now_nanos)), "\n");
   }
   text += Indented(MoreText("open uploads", activity.more_uploads));
   for (const std::string& repository : activity.repositories) {
-    text += StrCat("  in use in the last minute: ", repository, "\n");
+    text += StrCat("  in use in the last minute: ", ShownName(repository), "\n");
   }
   text += Indented(MoreText("repositories in use", activity.more_repositories));
   if (activity.uploads.empty() && activity.repositories.empty()) {

@@ -16,7 +16,7 @@ namespace {
 
 std::string JsonRow(const RepositoryInfo& repository) {
   return JsonObject()
-      .Add("repository", repository.name)
+      .Add("repository", ShownName(repository.name))
       .Add("tags", repository.tags)
       .Add("manifests", repository.manifests)
       .Add("created", TimeText(repository.created_nanos))
@@ -24,7 +24,7 @@ std::string JsonRow(const RepositoryInfo& repository) {
 }
 
 std::vector<std::string> TableRow(const RepositoryInfo& repository, const TimeWords& times) {
-  return {repository.name, StrCat(repository.tags), StrCat(repository.manifests),
+  return {ShownName(repository.name), StrCat(repository.tags), StrCat(repository.manifests),
           times.Past(repository.created_nanos)};
 }
 
@@ -34,7 +34,7 @@ RowForms<RepositoryInfo> Forms() {
            {"Manifests", "MANIFESTS"},
            {"CreatedSince", "CREATED"}},
           TableRow,
-          [](const RepositoryInfo& repository) { return repository.name; },
+          [](const RepositoryInfo& repository) { return ShownName(repository.name); },
           JsonRow};
 }
 

@@ -8,6 +8,7 @@
 #include "client/cli/terminal.h"
 #include "storage/base/clock.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 
 namespace varve {
 namespace {
@@ -16,6 +17,11 @@ constexpr size_t kMinColumnWidth = 10;
 constexpr size_t kColumnGap = 3;
 
 }  // namespace
+
+std::vector<std::string> ShownNames(std::vector<std::string> stored) {
+  for (std::string& name : stored) name = ShownName(name);
+  return stored;
+}
 
 void AppendJsonString(std::string_view text, std::string* out) {
   out->push_back('"');

@@ -57,6 +57,9 @@ std::string DockerTimeText(int64_t nanos);
 // The first 12 hexadecimal digits.
 std::string ShortId(const Digest& digest);
 
+// ShownName of each: names of repositories, or of images in them.
+std::vector<std::string> ShownNames(std::vector<std::string> stored);
+
 // `text` as a JSON string, quotes included.
 void AppendJsonString(std::string_view text, std::string* out);
 

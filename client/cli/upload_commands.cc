@@ -10,6 +10,7 @@
 #include "client/cli/text.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/time_text.h"
 #include "storage/limits.h"
 
@@ -24,7 +25,7 @@ struct RemoveArguments {
 std::string JsonRow(const UploadInfo& upload) {
   return JsonObject()
       .Add("id", upload.id)
-      .Add("repository", upload.repository)
+      .Add("repository", ShownName(upload.repository))
       .Add("client", upload.client)
       .Add("received_bytes", upload.received_bytes)
       .Add("started", TimeText(upload.started_nanos))
@@ -36,7 +37,7 @@ std::string JsonRow(const UploadInfo& upload) {
 
 std::vector<std::string> TableRow(const UploadInfo& upload, const TimeWords& times) {
   return {upload.id,
-          upload.repository,
+          ShownName(upload.repository),
           upload.client.empty() ? "-" : upload.client,
           HumanSize(upload.received_bytes),
           times.Past(upload.started_nanos),

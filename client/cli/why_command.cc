@@ -11,6 +11,7 @@
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/names.h"
 
 namespace varve {
@@ -43,10 +44,11 @@ std::string_view KindName(Keeper::Kind kind) {
 }
 
 std::string Sentence(const Keeper& keeper) {
-  const std::string manifest = StrCat(keeper.repository, "@", keeper.manifest.ToString());
+  const std::string repository = ShownName(keeper.repository);
+  const std::string manifest = StrCat(repository, "@", keeper.manifest.ToString());
   switch (keeper.kind) {
     case Keeper::Kind::kTag: {
-      const std::string tag = StrCat("tag ", keeper.repository, ":", keeper.name);
+      const std::string tag = StrCat("tag ", repository, ":", keeper.name);
       const std::optional<Digest> subject = SubjectOfTag(keeper.name);
       return subject ? StrCat(tag, ", which attaches it to ", subject->ToString()) : tag;
     }
@@ -58,7 +60,7 @@ std::string Sentence(const Keeper& keeper) {
     case Keeper::Kind::kSubject:
       return StrCat("it belongs to ", manifest, ", as a signature does: it goes when that goes");
     case Keeper::Kind::kMember:
-      return StrCat("an image of ", keeper.repository, ", until a prune");
+      return StrCat("an image of ", repository, ", until a prune");
     case Keeper::Kind::kPromise:
       return "a client was told that it is here";
   }
@@ -99,7 +101,7 @@ std::string Line(const Keeper& keeper, const TimeWords& times) {
 std::string JsonLine(const Keeper& keeper) {
   JsonObject object;
   object.Add("kind", KindName(keeper.kind)).Add("depth", uint64_t{keeper.depth});
-  if (!keeper.repository.empty()) object.Add("repository", keeper.repository);
+  if (!keeper.repository.empty()) object.Add("repository", ShownName(keeper.repository));
   if (!keeper.name.empty()) object.Add("name", keeper.name);
   if (keeper.kind == Keeper::Kind::kManifest || keeper.kind == Keeper::Kind::kSubject) {
     object.Add("digest", keeper.manifest.ToString());

@@ -181,6 +181,10 @@ TEST_F(CompletionTest, Images) {
   // Behind a colon readline replaces only the rest, unless the user took it out of COMP_WORDBREAKS.
   EXPECT_EQ(Complete(" tag app:v", "COMP_WORDBREAKS=\" :\""), "v1\nv2\n");
   EXPECT_EQ(Complete(" tag app:v", "COMP_WORDBREAKS=\" \""), "app:v1\napp:v2\n");
+  PutImage("reg__5000/a", {"v1"}, 3);
+  EXPECT_EQ(Complete(" tag reg"), "reg:5000/a:v1\n");
+  EXPECT_EQ(Complete(" tag reg:5000/a:", "COMP_WORDBREAKS=\" :\""), "v1\n");
+  EXPECT_EQ(Complete(" tag reg:5", "COMP_WORDBREAKS=\" :\""), "5000/a:v1\n");
   EXPECT_EQ(Complete(" --address unix:///nowhere tag "), "");
   EXPECT_EQ(Complete(" --address=unix:///nowhere tag "), "");
 }

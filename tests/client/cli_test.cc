@@ -238,6 +238,7 @@ TEST_F(CliTest, AListTakesPatternsAndNamesThatCannotExist) {
   const Outcome upper = Run({"images", "-q", "UPPER"});
   EXPECT_EQ(upper.exit_code, 0);
   EXPECT_EQ(upper.out, "");
+  EXPECT_THAT(upper.err, StartsWith("varve: no image can be called \"UPPER\": "));
 }
 
 TEST_F(CliTest, InspectShowsWhatAFormatAsksFor) {

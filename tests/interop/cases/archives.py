@@ -63,6 +63,26 @@ def docker_save_to_varve_and_back(context):
 
 
 @case
+def names_of_other_registries_come_and_go_with_docker(context):
+    context.need_root()
+    daemon = need_daemon(context)
+    docker = client(context)
+    names = ("reg.test:5000/team/app:v1", "reg.test:5001/team/app:v1", "quay.test/app:v1", "app:v1")
+    with context.background(*daemon_command(context), ready=answers(docker)):
+        for name in names:
+            seed = name.replace("/", "-")
+            context.run(*docker, "import", write_rootfs(context, seed), name)
+        said = pipe((*docker, "save", *names), varve(daemon, "load"))
+        for name in names:
+            assert f"Loaded image: {name}\n" in said, said
+            assert daemon.cli("images", "--format", "{{.Repository}}:{{.Tag}}", name) == name + "\n"
+        context.run(*docker, "image", "prune", "--all", "--force")
+        pipe(varve(daemon, "save", *names), (*docker, "load"))
+        listed = context.run(*docker, "images", "--format", "{{.Repository}}:{{.Tag}}").split()
+        assert sorted(listed) == sorted(names), listed
+
+
+@case
 def gzip_layers_go_to_docker(context):
     """An image that was pushed with compressed layers loads into docker as the same image."""
     context.need_root()
@@ -101,6 +121,29 @@ def podman_save_and_load(context):
         context.run(*command, "rmi", "--all", "--force")
         context.run(*command, "import", write_rootfs(context, "podman"), name)
         identity = "sha256:" + json.loads(context.run(*command, "image", "inspect", name))[0]["Id"]
+
+
+@case
+def names_of_other_registries_come_and_go_with_podman(context):
+    context.need("podman")
+    context.need_root()
+    daemon = need_daemon(context)
+    command = podman(context)
+    names = ("reg.test:5000/team/pod:v1", "reg.test:5001/team/pod:v1")
+    for form in ("docker-archive", "oci-archive"):
+        for name in names:
+            seed = name.replace("/", "-")
+            context.run(*command, "import", write_rootfs(context, seed), name)
+            path = f"{context.folder}/{seed}.{form}.tar"
+            context.run(*command, "save", "--format", form, "--output", path, name)
+            said = daemon.cli("load", "--input", path)
+            assert f"Loaded image: {name}\n" in said, said
+        context.run(*command, "rmi", "--all", "--force")
+        for name in names:
+            pipe(varve(daemon, "save", name), (*command, "load"))
+        listed = context.run(*command, "images", "--format", "{{.Repository}}:{{.Tag}}").split()
+        assert sorted(listed) == sorted(names), listed
+        context.run(*command, "rmi", "--all", "--force")
 
 
 @case
