@@ -87,8 +87,32 @@ TEST_F(CliNamesTest, ANameThatNothingCanHaveIsExplained) {
   EXPECT_THAT(Run({"rmi", "[::1]:5000/app"}).err, HasSubstr("an IPv6 address"));
 }
 
+TEST_F(CliNamesTest, NamesOfDockerHubMeanTheCanonicalOne) {
+  for (const char* const name :
+       {"debian:12", "library/debian:12", "docker.io/library/debian:12",
+        "index.docker.io/library/debian:12", "docker.io/debian:12", "localhost/debian:12"}) {
+    EXPECT_EQ(Listed({name}), "debian:12\n") << name;
+    EXPECT_EQ(OutputOf({"inspect", "--format", "{{.RepoTags}}", name}), "[debian:12]\n") << name;
+    EXPECT_THAT(OutputOf({"image", "why", name}), HasSubstr("tag debian:12")) << name;
+  }
+  OutputOf({"tag", "docker.io/library/debian:12", "localhost/mine:1"});
+  EXPECT_EQ(Listed({"mine"}), "mine:1\n");
+}
+
+TEST_F(CliNamesTest, TheDaemonsOwnAddressIsNoPartOfAName) {
+  StopDaemon();
+  EngineOptions options;
+  options.names.own_hosts = {"127.0.0.1__5000"};
+  ASSERT_NO_FATAL_FAILURE(StartDaemon(options));
+  EXPECT_EQ(Listed({"127.0.0.1:5000/library/debian"}), "debian:12\n");
+  EXPECT_EQ(OutputOf({"untag", "127.0.0.1:5000/debian:12"}),
+            "Untagged: 127.0.0.1:5000/debian:12\n");
+  EXPECT_EQ(Listed({"debian:12"}), "");
+}
+
 TEST_F(CliNamesTest, ASavedImageHasTheNamesThatOthersGiveIt) {
-  const std::string archive = OutputOf({"save", "-q", "reg:5000/team/app", "debian:12"});
+  const std::string archive =
+      OutputOf({"save", "-q", "reg:5000/team/app", "docker.io/library/debian:12"});
   EXPECT_THAT(archive,
               AllOf(HasSubstr("\"RepoTags\":[\"debian:12\"]"),
                     HasSubstr("\"RepoTags\":[\"reg:5000/team/app:v1\"]"),

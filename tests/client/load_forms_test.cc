@@ -89,7 +89,8 @@ TEST_F(LoadFormsTest, TheNewDockerFormIsALayoutWithNamesInBothDocuments) {
                      .bytes = "[{\"Config\":\"blobs/sha256/" + Sha256Hex(other.config) +
                               "\",\"RepoTags\":[\"localhost:5000/other:5\"],\"Layers\":[]}]"});
   ASSERT_EQ(Load(Tar(entries)), absl::OkStatus());
-  EXPECT_THAT(observer_.loaded, ElementsAre("debian:12", "quay.io/x/y:z", "localhost__5000/other:5"));
+  EXPECT_THAT(observer_.loaded,
+              ElementsAre("debian:12", "quay.io/x/y:z", "localhost__5000/other:5"));
   EXPECT_EQ(Tagged("debian", "12"), image.digest());
   EXPECT_EQ(Tagged("quay.io/x/y", "z"), image.digest());
   EXPECT_EQ(Tagged("localhost__5000/other", "5"), other.digest());

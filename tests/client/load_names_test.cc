@@ -90,6 +90,32 @@ TEST_F(LoadNamesTest, AnAddressThatNoNameCanHoldIsRefusedAndTheRestLoads) {
   EXPECT_THAT(observer_.loaded, ElementsAre("app:2"));
 }
 
+TEST_F(LoadNamesTest, TheDaemonsOwnAddressIsLeftOut) {
+  StopDaemon();
+  EngineOptions options;
+  options.names.own_hosts = {"127.0.0.1__5000", "registry.example.com"};
+  ASSERT_NO_FATAL_FAILURE(StartDaemon(options));
+  ASSERT_EQ(Load(DockerArchive({{one_, {"127.0.0.1:5000/library/app:1"}},
+                                {two_, {"Registry.Example.com/team/app:1"}},
+                                {three_, {"127.0.0.1:5001/app:1"}}})),
+            absl::OkStatus());
+  EXPECT_THAT(observer_.loaded, ElementsAre("app:1", "team/app:1", "127.0.0.1__5001/app:1"));
+  EXPECT_EQ(Tagged("app", "1"), one_.digest());
+}
+
+TEST_F(LoadNamesTest, ARepositoryOfExactlyTheNameIsToldAsItIs) {
+  StopDaemon();
+  EngineOptions options;
+  options.names.canonical = false;
+  ASSERT_NO_FATAL_FAILURE(StartDaemon(options));
+  PutImage("library/app", {"old"}, 7);
+  const std::string own = Annotated("io.varve.image.name", "library/app:1");
+  ASSERT_EQ(Load(Tar(Layout(BlobEntries(one_), {Described(kManifestType, one_.manifest, own)}))),
+            absl::OkStatus());
+  EXPECT_THAT(observer_.loaded, ElementsAre("library/app:1"));
+  EXPECT_EQ(Tagged("library/app", "1"), one_.digest());
+}
+
 TEST(FamiliarNameTest, IsTheCanonicalOne) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"debian:12", "debian:12"},
