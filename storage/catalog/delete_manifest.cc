@@ -221,6 +221,9 @@ absl::Status Catalog::Unlink(RepositoryId repository, const Digest& manifest,
       targets.push_back(reference.descriptor.digest);
     }
   }
+  // Whoever pulls the image at this moment goes on with what it names.
+  const int64_t held_nanos = parts_.promises.HeldNanos(manifest);
+  for (const Digest& target : targets) parts_.promises.HoldFor(target, held_nanos);
   RETURN_IF_ERROR(Unlist({repository, manifest}, note));
   for (size_t begin = 0;; begin += kTargetPageRows) {
     ASSIGN_OR_RETURN(const bool done, UnlinkPage(repository, manifest, note, targets, begin));

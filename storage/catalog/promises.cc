@@ -132,6 +132,13 @@ int64_t Promises::NanosSincePush() const {
   return clock_.MonotonicNanos() - last_push_.load(std::memory_order_relaxed);
 }
 
+void Promises::HoldFor(const Digest& digest, int64_t nanos) {
+  if (nanos <= 0) return;
+  Shard& shard = ShardOf(digest);
+  const MutexLock lock(shard.mutex);
+  HoldUntil(shard, digest, clock_.MonotonicNanos() + nanos);
+}
+
 absl::StatusOr<bool> Promises::Grant(RepositoryId repository, const Digest& digest, Answer answer,
                                      int64_t read_nanos) {
   Shard& shard = ShardOf(digest);

@@ -5,6 +5,7 @@
 //     there, after a blob of it was being sent, at most the renewal time after that answer,
 //   * or one promise time after the last bytes of an upload of the repository that began before
 //     either end, at most kLongestPromiseNanos after that answer.
+// What a manifest names stays as long as the manifest, when that is deleted by name.
 // Promises delay prune and the reclaimer; no deletion that somebody asks for is refused for them.
 //
 // They live in memory: after a start nothing is reclaimed for one promise time instead. Times are
@@ -55,6 +56,8 @@ class Promises {
   // promised, when that takes over a second.
   absl::StatusOr<bool> Grant(RepositoryId repository, const Digest& digest,
                              Answer answer = Answer::kContent, int64_t read_nanos = 0);
+  // The bytes of `digest` stay at least for so long from now.
+  void HoldFor(const Digest& digest, int64_t nanos);
   // Whether the repository's clients were told that `digest` is there.
   bool Holds(RepositoryId repository, const Digest& digest);
 

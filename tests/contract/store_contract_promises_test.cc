@@ -116,6 +116,22 @@ TEST_P(StorePromisesTest, AManifestPutLeavesThePromisesOfWhatItNames) {
   EXPECT_EQ(StatCode("", layer), Code::kNotFound);
 }
 
+// A client reads a manifest, somebody deletes it by name, and the client goes on with its layers.
+TEST_P(StorePromisesTest, WhatADeletedManifestNamesStaysForWhoeverReadIt) {
+  const Digest layer = Push("app", MakeBytes(70'000, 1));
+  const Digest config = Push("app", "{}");
+  const Digest manifest = PutManifest("app", ImageJson(config, {layer}), {"v1"});
+  PassTime(2 * kPromise);
+  ASSERT_TRUE(store().GetManifest("app", std::string("v1")).ok());
+  DeleteManifest("app", manifest);
+  PassTime(kPromise - 2 * kSecond);
+  EXPECT_EQ(OpenCode("app", layer), Code::kOk);
+  EXPECT_EQ(OpenCode("app", config), Code::kOk);
+  PassTime(4 * kSecond);
+  EXPECT_EQ(OpenCode("", layer), Code::kNotFound);
+  EXPECT_THAT(under_test().BlobFiles(), IsEmpty());
+}
+
 TEST_P(StorePromisesTest, AManifestPutFromTheWholeStoreLeavesPromisesToo) {
   VARVE_NEEDS(kWholeStore);
   const Digest layer = Push("", MakeBytes(70'000, 1));
