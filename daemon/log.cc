@@ -9,7 +9,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 
+#include "daemon/second_text.h"
 #include "storage/base/mutex.h"
 #include "storage/base/str_cat.h"
 
@@ -139,30 +141,14 @@ std::string_view Cut(std::string_view value, std::string& storage) {
   return storage;
 }
 
-// "2026-11-23T18:00:00", which a thread writes once a second.
-std::string_view Second(time_t second) {
-  struct Text {
-    time_t second = -1;
-    std::array<char, 80> bytes;
-    size_t length = 0;
-  };
-  thread_local Text text;
-  if (text.second != second) {
-    tm utc{};
-    gmtime_r(&second, &utc);
-    text.length = static_cast<size_t>(std::snprintf(
-        text.bytes.data(), text.bytes.size(), "%04d-%02d-%02dT%02d:%02d:%02d", utc.tm_year + 1900,
-        utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec));
-    text.second = second;
-  }
-  return {text.bytes.data(), text.length};
-}
-
 void AppendNow(std::string& out) {
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
   const auto ms = static_cast<int>(now.tv_nsec / 1'000'000);
-  out.append(Second(now.tv_sec));
+  thread_local SecondText text([](char* buffer, size_t size, const std::tm& utc) {
+    return std::strftime(buffer, size, "%Y-%m-%dT%H:%M:%S", &utc);
+  });
+  out.append(text.At(now.tv_sec));
   out += '.';
   for (const int digit : {ms / 100, ms / 10 % 10, ms % 10}) out += static_cast<char>('0' + digit);
   out += 'Z';

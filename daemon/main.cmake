@@ -10,6 +10,7 @@ add_library(varve_daemon_base STATIC
   ${CMAKE_CURRENT_LIST_DIR}/own_hosts.cc
   ${CMAKE_CURRENT_LIST_DIR}/periodic_thread.cc
   ${CMAKE_CURRENT_LIST_DIR}/scheduled_prune.cc
+  ${CMAKE_CURRENT_LIST_DIR}/second_text.cc
   ${CMAKE_CURRENT_LIST_DIR}/service_manager.cc
   ${CMAKE_CURRENT_LIST_DIR}/unix_socket.cc)
 target_compile_definitions(varve_daemon_base PUBLIC VARVE_VERSION="${PROJECT_VERSION}")

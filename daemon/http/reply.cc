@@ -3,13 +3,13 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <ctime>
 #include <utility>
 #include <vector>
 
 #include "daemon/http/socket.h"
+#include "daemon/second_text.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 
@@ -23,6 +23,8 @@ constexpr size_t kLongStepBytes = 1 << 20;
 constexpr uint64_t kJudgedBytes = 4 << 20;
 constexpr std::chrono::milliseconds kJudgedTime{100};
 constexpr int kFastReaders = 64;
+// What they may make the kernel hold in all, beside what everybody may.
+static_assert(kFastReaders * kMaxUnsentBytesOfFast == 128 << 20);
 
 std::atomic<int> g_fast_readers{0};
 
@@ -81,23 +83,11 @@ std::string_view Reason(int status) {
   }
 }
 
-// A thread writes it once a second.
 std::string_view HttpDate() {
-  struct Text {
-    std::time_t second = -1;
-    std::array<char, 64> bytes;
-    size_t length = 0;
-  };
-  thread_local Text text;
-  const std::time_t now = std::time(nullptr);
-  if (text.second != now) {
-    std::tm parts{};
-    gmtime_r(&now, &parts);
-    text.length =
-        std::strftime(text.bytes.data(), text.bytes.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
-    text.second = now;
-  }
-  return {text.bytes.data(), text.length};
+  thread_local SecondText text([](char* buffer, size_t size, const std::tm& utc) {
+    return std::strftime(buffer, size, "%a, %d %b %Y %H:%M:%S GMT", &utc);
+  });
+  return text.At(std::time(nullptr));
 }
 
 // Length of the UTF-8 sequence at the front of `text`, or 0 when there is none.
