@@ -99,6 +99,17 @@ std::string GoArchitecture(const std::string& name) {
 
 }  // namespace
 
+std::string OciLayerType(Compression compression) {
+  switch (compression) {
+    case Compression::kGzip:
+      return StrCat(kOciLayerType, "+gzip");
+    case Compression::kZstd:
+      return StrCat(kOciLayerType, "+zstd");
+    default:
+      return kOciLayerType;
+  }
+}
+
 absl::StatusOr<Platform> ParsePlatform(std::string_view text) {
   std::vector<std::string> parts(1);
   for (const char c : text) {

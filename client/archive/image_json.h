@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "client/archive/inflated_digest.h"
 #include "client/client.h"
 #include "storage/digest/digest.h"
 
@@ -23,6 +24,8 @@ namespace varve {
 inline constexpr char kOciManifestType[] = "application/vnd.oci.image.manifest.v1+json";
 inline constexpr char kOciConfigType[] = "application/vnd.oci.image.config.v1+json";
 inline constexpr char kOciLayerType[] = "application/vnd.oci.image.layer.v1.tar";
+// The same with what it is compressed with; as if with nothing for what OCI layers cannot have.
+std::string OciLayerType(Compression compression);
 inline constexpr char kDockerConfigType[] = "application/vnd.docker.container.image.v1+json";
 
 // "os/architecture[/variant]" in lower case, with the names that other systems use for an

@@ -123,31 +123,14 @@ class InflatingReader : public LayerReader {
   }
 
   absl::StatusOr<size_t> Read(uint64_t /*offset*/, char* out, size_t limit) override {
-    if (rest_.empty()) {
-      ASSIGN_OR_RETURN(rest_, stream_.Next());
-    }
-    const size_t got = rest_.copy(out, limit);
-    rest_.remove_prefix(got);
-    return got;
+    return stream_.Read(out, limit);
   }
 
   const Input& input_;
   std::string piece_;
   uint64_t read_bytes_ = 0;
   InflatedStream stream_;
-  std::string_view rest_;
 };
-
-std::string LayerType(Compression compression) {
-  switch (compression) {
-    case Compression::kGzip:
-      return StrCat(kOciLayerType, "+gzip");
-    case Compression::kZstd:
-      return StrCat(kOciLayerType, "+zstd");
-    default:
-      return kOciLayerType;
-  }
-}
 
 absl::StatusOr<BlobInfo> PutText(Client& client, const std::string& text) {
   ByteSource source(
@@ -209,7 +192,7 @@ absl::StatusOr<ImportedImage> ImportImage(Client& client, int fd, const ImportOp
   ASSIGN_OR_RETURN(const BlobInfo config_blob, PutText(client, ImageConfigJson(config)));
   const std::string manifest =
       BuildImageManifest(Describe(kOciConfigType, config_blob),
-                         {Describe(LayerType(checked.compression), image.layer)});
+                         {Describe(OciLayerType(checked.compression), image.layer)});
   PutManifestRequest request;
   request.bytes = manifest;
   request.media_type = kOciManifestType;

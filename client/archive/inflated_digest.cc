@@ -148,6 +148,15 @@ absl::StatusOr<std::string_view> InflatedStream::Next() {
   return bytes;
 }
 
+absl::StatusOr<size_t> InflatedStream::Read(char* out, size_t limit) {
+  if (unread_.empty()) {
+    ASSIGN_OR_RETURN(unread_, Next());
+  }
+  const size_t size = unread_.copy(out, limit);
+  unread_.remove_prefix(size);
+  return size;
+}
+
 absl::Status InflatedStream::Open() {
   open_ = true;
   while (head_.size() < kMagicBytes) {

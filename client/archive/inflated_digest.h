@@ -53,6 +53,9 @@ class InflatedStream {
   // past the limits; and the errors of the reader.
   absl::StatusOr<std::string_view> Next();
 
+  // The same into `out`: at most `limit` bytes, 0 only at the end. Errors of Next.
+  absl::StatusOr<size_t> Read(char* out, size_t limit);
+
   // Known after the first Next.
   Compression compression() const { return compression_; }
 
@@ -77,6 +80,7 @@ class InflatedStream {
   bool ended_ = false;
   uint64_t compressed_bytes_ = 0;
   uint64_t inflated_bytes_ = 0;
+  std::string_view unread_;  // of what Next gave to Read
 };
 
 struct InflatedDigest {

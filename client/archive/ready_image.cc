@@ -12,17 +12,6 @@
 namespace varve {
 namespace {
 
-std::string LayerType(Compression compression) {
-  switch (compression) {
-    case Compression::kGzip:
-      return StrCat(kOciLayerType, "+gzip");
-    case Compression::kZstd:
-      return StrCat(kOciLayerType, "+zstd");
-    default:
-      return kOciLayerType;
-  }
-}
-
 absl::Status CheckConfig(const DockerArchiveImage& image, const ArchiveImageConfig& config,
                          const Digest& digest, const std::optional<Platform>& platform) {
   std::optional<Digest> named = DigestOfBlobEntry(image.config);
@@ -164,7 +153,7 @@ absl::StatusOr<std::optional<ImageMaker::Layer>> ImageMaker::FindStoredLayer(
 
 absl::StatusOr<Descriptor> ImageMaker::StoreLayer(const Layer& layer) {
   Descriptor stored;
-  stored.media_type = LayerType(layer.compression);
+  stored.media_type = OciLayerType(layer.compression);
   const bool unpack = !IsLayerCompression(layer.compression);
   if (unpack) {
     ASSIGN_OR_RETURN(const std::optional<uint64_t> size_bytes, uploader_.Find(layer.diff_id));

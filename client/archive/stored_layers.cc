@@ -84,16 +84,10 @@ absl::StatusOr<Compression> StoredLayers::CompressionOf(const Digest& digest) {
 absl::StatusOr<uint64_t> StoredLayers::Unpack(const UploadedLayer& layer) {
   BlobStream blob(client_, layer.digest);
   InflatedStream inflated([&blob] { return blob.Next(); });
-  std::string_view waiting;
   absl::Status inflate_status;
-  const auto read = [&](uint64_t, char* out, size_t limit) -> absl::StatusOr<size_t> {
-    if (waiting.empty()) {
-      const absl::StatusOr<std::string_view> next = inflated.Next();
-      if (!next.ok()) return inflate_status = Blame(next.status(), layer);
-      waiting = *next;
-    }
-    const size_t size = waiting.copy(out, limit);
-    waiting.remove_prefix(size);
+  const auto read = [&](uint64_t, char* out, size_t limit) {
+    absl::StatusOr<size_t> size = inflated.Read(out, limit);
+    if (!size.ok()) size = inflate_status = Blame(size.status(), layer);
     return size;
   };
   ByteSource source(read, std::nullopt, layer.diff_id.algorithm());
