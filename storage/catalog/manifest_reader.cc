@@ -212,7 +212,7 @@ absl::Status ManifestReader::Key(std::string_view key) {
     return FieldKey(kPlatformFields, key, StrCat(descriptor_path_, ".platform"), &platform_field_,
                     &platform_seen_);
   }
-  if (scope == Scope::kStrings) annotation_name_ = key;
+  if (scope == Scope::kStrings && IsNoted()) annotation_name_ = key;
   if (scope != Scope::kDescriptor) return absl::OkStatus();
   absl::Span<const ManifestField> fields = kDescriptorFields;
   if (rules_ == ManifestRules::kStored) fields = fields.first(kDescriptorAnnotations);
@@ -295,6 +295,7 @@ absl::Status ManifestReader::DescriptorValue(const JsonScalar& scalar) {
 absl::Status ManifestReader::PlatformValue(const JsonScalar& scalar) {
   if (platform_field_ == kPlatformFields.size()) return absl::OkStatus();
   RETURN_IF_ERROR(CheckShape(scalar.shape));
+  if (!IsNoted()) return absl::OkStatus();
   if (platform_field_ == kOs) notes_.platform.os = scalar.text;
   if (platform_field_ == kArchitecture) notes_.platform.architecture = scalar.text;
   if (platform_field_ == kVariant) notes_.platform.variant = scalar.text;
@@ -304,8 +305,7 @@ absl::Status ManifestReader::PlatformValue(const JsonScalar& scalar) {
 absl::Status ManifestReader::StringsValue(const JsonScalar& scalar) {
   RETURN_IF_ERROR(CheckShape(scalar.shape));
   if (descriptor_field_ == kUrls) descriptor_.foreign = true;
-  const bool noted = rules_ == ManifestRules::kNoted && top_field_ == kManifests;
-  if (noted && descriptor_field_ == kDescriptorAnnotations) {
+  if (IsNoted() && descriptor_field_ == kDescriptorAnnotations) {
     notes_.annotations.emplace_back(annotation_name_, scalar.text);
   }
   return absl::OkStatus();
@@ -336,7 +336,7 @@ absl::Status ManifestReader::FinishDescriptor() {
   descriptor_.foreign = false;  // only a layer may lie elsewhere
   if (top_field_ == kManifests) {
     manifest_.children.push_back(std::move(descriptor_));
-    if (rules_ == ManifestRules::kNoted) manifest_.notes.push_back(std::move(notes_));
+    if (IsNoted()) manifest_.notes.push_back(std::move(notes_));
   } else {
     (top_field_ == kConfig ? manifest_.config : manifest_.subject) = std::move(descriptor_);
   }

@@ -63,6 +63,8 @@ class ManifestReader {
                         std::string_view path, size_t* field, uint32_t* seen) const;
   absl::Status TopValue(const JsonScalar& scalar);
   absl::Status DescriptorValue(const JsonScalar& scalar);
+  // Whether the notes of the present descriptor are wanted.
+  bool IsNoted() const { return rules_ == ManifestRules::kNoted && top_field_ == kManifests; }
   absl::Status PlatformValue(const JsonScalar& scalar);
   absl::Status StringsValue(const JsonScalar& scalar);
   absl::Status AnnotationValue(const JsonScalar& scalar);
