@@ -39,9 +39,16 @@ int Option(int fd, int name) {
   return value;
 }
 
-// Connects to `address`, which `listener` is bound to, and gives the accepted end; -1 on failure.
-int Accepted(int listener, const sockaddr* address, socklen_t size, int client) {
-  if (connect(client, address, size) != 0) return -1;
+// Connects to the loopback address that `listener` is bound to, and gives the accepted end; -1 on
+// failure.
+int Accepted(int listener, int client) {
+  const auto port = LocalPort(listener);
+  if (!port.ok()) return -1;
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(*port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (connect(client, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) return -1;
   EXPECT_TRUE(PollOne(listener, POLLIN, std::chrono::seconds(10)));
   return accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
 }
@@ -50,15 +57,8 @@ TEST(SocketTest, AConnectionOfThisMachineIsNotPaced) {
   const auto listening = Listen("127.0.0.1", 0);
   ASSERT_TRUE(listening.ok()) << listening.status();
   const Descriptor listener(*listening);
-  const auto port = LocalPort(listener.get());
-  ASSERT_TRUE(port.ok());
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(*port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const Descriptor client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const Descriptor accepted(Accepted(listener.get(), reinterpret_cast<sockaddr*>(&address),
-                                     sizeof(address), client.get()));
+  const Descriptor accepted(Accepted(listener.get(), client.get()));
   ASSERT_GE(accepted.get(), 0);
   EXPECT_EQ(Option(accepted.get(), TCP_NODELAY), 0);
   TuneConnection(accepted.get());
@@ -86,13 +86,8 @@ TEST(SocketTest, TheEndsOfAConnectionAreNamed) {
     if (!listening.ok() && std::string(host) == "::") continue;  // a machine without IPv6
     ASSERT_TRUE(listening.ok()) << listening.status();
     const Descriptor listener(*listening);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(*LocalPort(listener.get()));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     const Descriptor client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    const Descriptor accepted(Accepted(listener.get(), reinterpret_cast<sockaddr*>(&address),
-                                       sizeof(address), client.get()));
+    const Descriptor accepted(Accepted(listener.get(), client.get()));
     ASSERT_GE(accepted.get(), 0);
     const ConnectionEnds ends = DescribeEnds(accepted.get());
     EXPECT_EQ(ends.client, "127.0.0.1") << host;
@@ -130,13 +125,8 @@ TEST(FastReaderTest, RoomAndPlaceGoWithTheReply) {
   const auto listening = Listen("127.0.0.1", 0);
   ASSERT_TRUE(listening.ok()) << listening.status();
   const Descriptor listener(*listening);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(*LocalPort(listener.get()));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const Descriptor client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const Descriptor accepted(Accepted(listener.get(), reinterpret_cast<sockaddr*>(&address),
-                                     sizeof(address), client.get()));
+  const Descriptor accepted(Accepted(listener.get(), client.get()));
   ASSERT_GE(accepted.get(), 0);
   ASSERT_EQ(Option(accepted.get(), TCP_NOTSENT_LOWAT), kMaxUnsentBytes);
   std::thread reader([&client] {
