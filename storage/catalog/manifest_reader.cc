@@ -61,7 +61,7 @@ void AppendJsonString(std::string* out, std::string_view text) {
       out->push_back('\\');
       out->push_back(kShortEscapes[i]);
     } else if (static_cast<unsigned char>(c) < 0x20) {
-      const auto code = static_cast<size_t>(c);
+      const size_t code = static_cast<unsigned char>(c);
       out->append("\\u00");
       out->push_back(kHexDigits[code >> 4]);
       out->push_back(kHexDigits[code & 15]);
