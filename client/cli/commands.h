@@ -23,6 +23,9 @@ void AddRemovalCommands(CLI::App& app, Session& session);
 // `image prune`, `system prune` and `prune`; after AddImageCommands and AddSystemCommands.
 void AddPruneCommand(CLI::App& app, Session& session);
 
+// `image tree`; after AddImageCommands.
+void AddTreeCommand(CLI::App& app, Session& session);
+
 // `image why`; after AddImageCommands.
 void AddWhyCommand(CLI::App& app, Session& session);
 

@@ -37,6 +37,7 @@ const ExampleMap& ImageExamples() {
         {"varve image prune --filter until=24h", "Only what is older than a day"},
         {"varve image prune --attach 01234567…", "Follow one that runs; Ctrl-C leaves it"},
         {"varve image prune --now", "The disk is full and nobody pushes or pulls"}}},
+      {"image tree", {{"varve image tree app:v1", "Its platforms, signatures and SBOMs"}}},
       {"image why", {{"varve image why app:v1", "The tags, holds, leases and promises on it"}}},
       {"image load",
        {{"docker save app:v1 | varve load", "Straight from Docker"},

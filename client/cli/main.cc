@@ -56,6 +56,7 @@ int Main(int argc, char** argv) {
   AddImageCommands(app, session);
   AddInspectCommands(app, session);
   AddRemovalCommands(app, session);
+  AddTreeCommand(app, session);
   AddWhyCommand(app, session);
   AddHoldCommands(app, session);
   AddLeaseCommands(app, session);

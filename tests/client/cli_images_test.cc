@@ -255,5 +255,31 @@ TEST_F(CliImagesTest, TheConfigOfOneImageStillFindsIt) {
   EXPECT_THAT(OutputOf({"rmi", dangling_[0]}), StartsWith("Deleted: app@sha256:"));
 }
 
+TEST_F(CliImagesTest, ATreeShowsWhatBelongsToAnImage) {
+  FillStore();
+  const std::vector<std::string> lines = Lines(OutputOf({"image", "tree", "multi:v1"}));
+  const auto row = [](const std::string& name, const Digest& digest, const std::string& type) {
+    return MatchesRegex(
+        StrCat(name, " +", Short(digest), " +[0-9.]+k?B", type.empty() ? " *" : " +", type));
+  };
+  EXPECT_THAT(
+      lines,
+      ElementsAre(MatchesRegex("IMAGE +IMAGE ID +SIZE +ARTIFACT TYPE"), row("multi:v1", index_, ""),
+                  row("  linux/amd64", amd_, ""), row("    SBOM", sbom_, "application/spdx.json"),
+                  row("      signature", sbom_signature_, "application/vnd.cncf.notary.signature"),
+                  row("  linux/arm64", arm_, ""), row("  attestation", attestation_, ""),
+                  row("  signature", signature_, "")));
+  const std::vector<std::string> json =
+      Lines(OutputOf({"image", "tree", "--json", "multi:v1", "charts/web:1.0"}));
+  ASSERT_THAT(json, SizeIs(8));
+  EXPECT_THAT(json[2], HasSubstr(StrCat("{\"depth\":2,\"digest\":\"", sbom_.ToString(),
+                                        "\",\"present\":true,\"type\":\"SBOM\"")));
+  EXPECT_THAT(json[6], HasSubstr(StrCat("\"tag\":\"", SubjectTagPrefix(index_), ".sig\"")));
+  EXPECT_THAT(json[7], HasSubstr("\"name\":\"charts/web:1.0\""));
+  const CommandOutcome some = Run({"image", "tree", "absent:v1", "charts/web:1.0"});
+  EXPECT_EQ(some.exit_code, 1);
+  EXPECT_THAT(some.out, HasSubstr("charts/web:1.0"));
+}
+
 }  // namespace
 }  // namespace varve
