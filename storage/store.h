@@ -147,8 +147,8 @@ class Store {
   // Docker's `rmi`: a tag loses its name, and the image goes with its last tag of the repository;
   // an id goes from every repository; untagged and without `force`, it is left to those where it
   // refers to an image, unless it does in all. FailedPrecondition, unless `force`, when an id or a
-  // digest has tags that the name does not imply. What an index lists stays, and what loses its last tag
-  // while the image it refers to is there.
+  // digest has tags that the name does not imply. What an index lists stays, and what loses its
+  // last tag while the image it refers to is there.
   virtual absl::StatusOr<RemovedImage> RemoveImage(std::string_view name, bool force) = 0;
   // Removes the dangling images that match, or all that are not in use, and reclaims what only they
   // kept.

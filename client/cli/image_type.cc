@@ -3,7 +3,6 @@
 #include <array>
 #include <utility>
 
-#include "storage/catalog/image_config.h"
 #include "storage/catalog/manifest.h"
 #include "storage/catalog/names.h"
 #include "storage/catalog/platform.h"

@@ -13,7 +13,6 @@
 #include "client/cli/text.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/image_config.h"
 #include "storage/catalog/manifest.h"
 #include "storage/catalog/platform.h"
 #include "storage/limits.h"

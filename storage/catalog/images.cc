@@ -4,6 +4,7 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/manifest.h"
 #include "storage/catalog/names.h"
 #include "storage/catalog/platform.h"
 #include "storage/index/rows.h"
