@@ -111,6 +111,7 @@ absl::StatusOr<bool> Confirm(Client& client, const PruneArguments& arguments) {
   std::string answer;
   if (!std::getline(std::cin, answer) && answer.empty()) {
     Print("\n");
+    if (IsTerminal(STDIN_FILENO)) return false;
     return absl::InvalidArgumentError(
         "there is nobody to ask, so nothing was removed: use --force, or --dry-run to look");
   }

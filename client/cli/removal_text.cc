@@ -70,13 +70,12 @@ std::string PruneText::Report(const PruneReport& report) const {
                    " stayed: tagged, listed or held since the prune looked at them\n");
   }
   if (report.deferred > 0) {
-    text += StrCat(Plural(report.deferred, "image or blob"),
+    text += StrCat(report.deferred, report.deferred == 1 ? " image or blob" : " images or blobs",
                    report.deferred_bytes == 0 ? ""
                                               : StrCat(", ", HumanSize(report.deferred_bytes),
                                                        " of them of removed images,"),
                    " may still be needed by a client that pushed, pulled, asked for or leased "
-                   "them; the last can "
-                   "go ",
+                   "them; the last can go ",
                    HumanWait(report.deferred_until_nanos, clock_.WallNanos()), "\n");
   }
   return text;

@@ -104,7 +104,7 @@ TEST_F(CliOrphansTest, FindingsNameTheAdoptionAndADropAdoptsFirst) {
                                    "its bytes back if one of the 2 files that the index lost has "
                                    "them\n"));
   EXPECT_THAT(Run({"system", "df"}).out,
-              testing::AllOf(testing::ContainsRegex("Orphans +2 +- +[0-9.]+kB +-\n"),
+              testing::AllOf(testing::ContainsRegex("Orphans +2 +- +- +[0-9.]+kB +- +-\n"),
                              HasSubstr("`varve fsck --adopt` gives back what is needed")));
   const CommandOutcome drop = Run({"fsck", "--drop-orphans"});
   EXPECT_EQ(drop.exit_code, 0) << drop.err;

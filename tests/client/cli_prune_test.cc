@@ -187,7 +187,7 @@ TEST_F(CutShortPruneTest, WhoLeavesWithCtrlCIsToldToo) {
   int status = 0;
   ASSERT_EQ(waitpid(follower_, &status, 0), follower_);
   EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
-  EXPECT_THAT(ReadFile(Path("out")), HasSubstr("\nTotal reclaimed space: 0B of disk, 10.8"))
+  EXPECT_THAT(ReadFile(Path("out")), HasSubstr("Total reclaimed space: 0B of disk, 10.8"))
       << "of both images: another caller followed the prune to its end";
 }
 

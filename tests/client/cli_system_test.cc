@@ -103,10 +103,10 @@ TEST_F(CliSystemTest, ListsTakeTemplates) {
   PutImage("app", {"v1"}, 1);
   PutImage("library/debian", {"12", "stable"}, 2);
   EXPECT_THAT(OutputOf({"repo", "ls", "--format", "{{.Name}} has {{.Tags}}"}),
-              ElementsAre("app has 1", "library/debian has 2"));
+              ElementsAre("app has 1", "debian has 2"));
   EXPECT_THAT(OutputOf({"repo", "list", "--format", "table {{.Name}}\t{{.Manifests}}"}),
               ElementsAre(MatchesRegex("REPOSITORY +MANIFESTS"), MatchesRegex("app +1"),
-                          MatchesRegex("library/debian +1")));
+                          MatchesRegex("debian +1")));
   EXPECT_EQ(OutputOf({"repo", "ls", "--format", "table"}), OutputOf({"repo", "ls"}));
   EXPECT_THAT(OutputOf({"repo", "ls", "--format", "json"}),
               Contains(StartsWith("{\"Name\":\"app\",\"Tags\":\"1\",")));

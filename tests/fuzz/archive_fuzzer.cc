@@ -155,6 +155,10 @@ class MapClient final : public Client {
   absl::StatusOr<RepositoryPage> ListRepositories(const std::string&, size_t) override {
     return Unused();
   }
+  absl::StatusOr<RepositoryMerge> MergeRepositories(std::string_view, std::string_view,
+                                                    bool) override {
+    return Unused();
+  }
   absl::StatusOr<DaemonInfo> Info() override { return Unused(); }
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override { return Unused(); }
   absl::StatusOr<CheckReport> Check(const CheckObserver&) override { return Unused(); }
