@@ -92,6 +92,9 @@ class MapClient final : public Client {
   absl::StatusOr<ManifestInfo> StatManifest(std::string_view, const ManifestReference&) override {
     return absl::NotFoundError("no such manifest");
   }
+  absl::StatusOr<ImageMatch> FindImage(std::string_view) override {
+    return absl::NotFoundError("no such image");
+  }
   absl::Status Tag(std::string_view repository, std::string_view tag,
                    const Digest& digest) override {
     FUZZ_INVARIANT(ValidateTag(tag).ok());
@@ -104,7 +107,6 @@ class MapClient final : public Client {
     return Unused();
   }
   absl::Status Untag(std::string_view, std::string_view) override { return Unused(); }
-  absl::StatusOr<ImageMatch> FindImage(std::string_view) override { return Unused(); }
   absl::StatusOr<ImagePage> ListImages(const ImageQuery&, const std::string&, size_t) override {
     return Unused();
   }

@@ -132,7 +132,8 @@ def names_of_other_registries_come_and_go_with_podman(context):
     names = ("reg.test:5000/team/pod:v1", "reg.test:5001/team/pod:v1")
     for form in ("docker-archive", "oci-archive"):
         for name in names:
-            seed = name.replace("/", "-")
+            # podman takes no ':' in a path.
+            seed = name.replace("/", "-").replace(":", "-")
             context.run(*command, "import", write_rootfs(context, seed), name)
             path = f"{context.folder}/{seed}.{form}.tar"
             context.run(*command, "save", "--format", form, "--output", path, name)
