@@ -236,10 +236,27 @@ absl::StatusOr<Digest> ArchiveContents::Store(std::string_view name,
                                     as_named ? expected->ToString() : named->ToString()));
 }
 
+absl::StatusOr<std::vector<const ArchiveContents::Entry*>> ArchiveContents::UnnamedBlobs() {
+  std::vector<const Entry*> blobs;
+  for (const auto& [name, entry] : entries_) {
+    if (entry->kind != Entry::Kind::kFile || DigestOfBlobEntry(name)) continue;
+    RETURN_IF_ERROR(Look(*entry));
+    if (entry->problem.ok() && !entry->is_document) blobs.push_back(entry.get());
+  }
+  return blobs;
+}
+
+absl::StatusOr<std::optional<uint64_t>> ArchiveContents::FindBlob(const Digest& digest) {
+  ASSIGN_OR_RETURN(const std::optional<uint64_t> size_bytes, uploader_.Find(digest));
+  if (size_bytes) return size_bytes;
+  ASSIGN_OR_RETURN(const bool stored, StoreUnnamed(digest));
+  return stored ? uploader_.Find(digest) : std::optional<uint64_t>();
+}
+
 absl::StatusOr<uint64_t> ArchiveContents::SizeOfBlob(const Digest& digest) {
   const absl::StatusOr<uint64_t> size_bytes = SizeOf(BlobEntryName(digest));
   if (!absl::IsNotFound(size_bytes.status())) return size_bytes;
-  ASSIGN_OR_RETURN(const std::optional<uint64_t> stored_bytes, uploader_.Find(digest));
+  ASSIGN_OR_RETURN(const std::optional<uint64_t> stored_bytes, FindBlob(digest));
   if (stored_bytes) return *stored_bytes;
   return absl::NotFoundError(
       StrCat(ToStd(size_bytes.status().message()), ", and the store does not have it"));

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
@@ -60,6 +61,10 @@ class ArchiveContents {
   // digest than it is called or expected to have.
   absl::StatusOr<Digest> Store(std::string_view name, const std::optional<Digest>& expected);
 
+  // The size of a blob that the store has; what the archive holds under another name is stored for
+  // that. Nothing when both lack it.
+  absl::StatusOr<std::optional<uint64_t>> FindBlob(const Digest& digest);
+
   // The same of blobs of a layout. What the archive leaves out may be in the store already.
   absl::StatusOr<uint64_t> SizeOfBlob(const Digest& digest);
   absl::StatusOr<std::string> ReadBlobDocument(const Digest& digest);
@@ -100,6 +105,11 @@ class ArchiveContents {
   // Whether the store has the blob that an uncompressed "<digest>.tar" claims to be; then it is
   // taken for that one. Whoever uses it compares the digest with what the config says.
   absl::StatusOr<bool> TakeByName(Entry& entry);
+
+  // All files that can be blobs and are not called so.
+  absl::StatusOr<std::vector<const Entry*>> UnnamedBlobs();
+  // Stores the file of the archive that is this blob without being called so; whether there is one.
+  virtual absl::StatusOr<bool> StoreUnnamed(const Digest& digest) = 0;
 
   // Each for an entry of the kind kFile.
   virtual absl::Status Look(Entry& entry) = 0;  // judges it, unless that is done

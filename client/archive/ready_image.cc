@@ -135,7 +135,7 @@ absl::StatusOr<std::optional<ImageMaker::Layer>> ImageMaker::FindStoredLayer(
   if (!named) named = DigestInName(name);
   for (const std::optional<Digest>& digest : {std::optional<Digest>(diff_id), named}) {
     if (!digest) continue;
-    ASSIGN_OR_RETURN(const std::optional<uint64_t> size_bytes, uploader_.Find(*digest));
+    ASSIGN_OR_RETURN(const std::optional<uint64_t> size_bytes, contents_.FindBlob(*digest));
     if (!size_bytes) continue;
     Layer layer{
         .name = name,

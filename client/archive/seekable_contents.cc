@@ -145,6 +145,22 @@ absl::Status FileContents::CheckSame(const Entry& entry, uint64_t again) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<bool> FileContents::StoreUnnamed(const Digest& digest) {
+  if (!unnamed_) {
+    ASSIGN_OR_RETURN(const std::vector<const Entry*> blobs, UnnamedBlobs());
+    unnamed_.emplace();
+    for (const Entry* const blob : blobs) {
+      uploader_.RenewPromises();
+      ASSIGN_OR_RETURN(const Digest found, Hash(*blob, DigestAlgorithm::kSha256));
+      unnamed_->try_emplace(found, blob->name);
+    }
+  }
+  const auto found = unnamed_->find(digest);
+  if (found == unnamed_->end()) return false;
+  RETURN_IF_ERROR(Store(found->second, digest).status());
+  return true;
+}
+
 absl::StatusOr<SeekableContents::OpenFile> FileContents::OpenEntry(const Entry& entry) {
   OpenFile file;
   file.read = [fd = fd_, begin = entry.data_offset, size = entry.size_bytes](

@@ -198,6 +198,18 @@ TEST_F(LoadDockerTest, AnEntryThatComesAgainWithTheSameBytesIsHarmless) {
   }
 }
 
+TEST_F(LoadDockerTest, ALayerThatOnlyAnotherNameHasIsFound) {
+  uint32_t seed = 440;  // another image each time, for the store keeps the layer
+  for (const From from : {From::kFile, From::kPipe}) {
+    const TestImage image({LayerOf(++seed)});
+    const TestEntry moved = {.name = "moved.tar", .bytes = image.layers[0]};
+    std::vector<TestEntry> entries = Archive(image, {.name = "l.tar", .bytes = "not this one"});
+    entries[0] = moved;
+    ASSERT_EQ(Load(Tar(entries), from), absl::OkStatus());
+    EXPECT_EQ(client_->StatManifest("app", "1")->config, image.id());
+  }
+}
+
 TEST_F(LoadDockerTest, ABaseThatIsHereMayBeAbsent) {
   const std::string base = LayerOf(440);
   const std::string top = LayerOf(441);
