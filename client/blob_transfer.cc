@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "absl/strings/str_format.h"
+#include "client/error_details.h"
 #include "client/grpc_client.h"
 #include "client/messages.h"
 #include "storage/base/clock.h"
@@ -76,7 +77,7 @@ absl::StatusOr<uint64_t> GrpcClient::UploadOffset(const std::string& repository,
   request.set_repository(repository);
   request.set_upload_id(upload_id);
   v1::WriteStatusResponse response;
-  const absl::Status status = FromGrpc(blobs_->WriteStatus(&context, request, &response));
+  const absl::Status status = FromGrpc(blobs_->WriteStatus(&context, request, &response), context);
   if (absl::IsNotFound(status)) return 0;
   RETURN_IF_ERROR(status);
   return response.offset();
@@ -162,7 +163,7 @@ absl::StatusOr<BlobInfo> GrpcClient::PutOnce(ByteSource& source, const PutBlobOp
     stream->Write(message);
     stream->WritesDone();
   }
-  RETURN_IF_ERROR(FromGrpc(stream->Finish()));
+  RETURN_IF_ERROR(FromGrpc(stream->Finish(), context));
   return FromMessage(response.blob());
 }
 
@@ -190,7 +191,7 @@ absl::StatusOr<BlobInfo> GrpcClient::GetBlob(const Digest& digest, const ByteSin
       report.Reached(hasher.bytes_hashed());
     }
     if (!taken.ok()) context.TryCancel();
-    const absl::Status status = FromGrpc(stream->Finish());
+    const absl::Status status = FromGrpc(stream->Finish(), context);
     RETURN_IF_ERROR(taken);
     if (status.ok()) break;
     if (!retries.Again(status, hasher.bytes_hashed(), hasher.bytes_hashed() != 0)) return status;

@@ -23,12 +23,6 @@
 
 namespace varve {
 
-// Where a daemon listens when nobody says otherwise.
-inline constexpr char kDefaultAddress[] = "unix:///run/varve/varve.sock";
-
-// InvalidArgument unless `address` is "unix:///PATH" or "HOST:PORT".
-absl::Status ValidateAddress(const std::string& address);
-
 struct ClientOptions {
   // Everything that calls add or ask for is attached to the lease of this id; empty: to none.
   std::string lease;
@@ -74,6 +68,16 @@ struct BlobPage {
   std::string next_page_token;  // empty after the last page
 };
 
+struct Referrer {
+  ReferrerInfo info;
+  std::string tag;  // that makes it a referrer; empty when it names its subject itself
+};
+
+struct ReferrerPage {
+  std::vector<Referrer> referrers;
+  std::string next_page_token;  // empty after the last page
+};
+
 struct HoldPage {
   std::vector<HoldInfo> holds;
   std::string next_page_token;  // empty after the last page
@@ -110,7 +114,8 @@ class Client {
  public:
   virtual ~Client() = default;
 
-  // Does not wait for the daemon. InvalidArgument for an address or a lease that cannot be one.
+  // Does not wait for the daemon. InvalidArgument for an address (client/daemon_address.h) or a
+  // lease that cannot be one.
   static absl::StatusOr<std::unique_ptr<Client>> Connect(const std::string& address,
                                                          const ClientOptions& options = {});
 
@@ -146,6 +151,12 @@ class Client {
   virtual absl::StatusOr<ImageMatch> FindImage(std::string_view name) = 0;
   virtual absl::StatusOr<ImagePage> ListImages(const ImageQuery& query,
                                                const std::string& page_token, size_t limit) = 0;
+  // What refers to `subject`, by tags such as cosign's and then by its own word.
+  virtual absl::StatusOr<ReferrerPage> ListReferrers(std::string_view repository,
+                                                     const Digest& subject,
+                                                     std::string_view artifact_type,
+                                                     const std::string& page_token,
+                                                     size_t limit) = 0;
   // Without its history.
   virtual absl::StatusOr<ImageDetails> InspectImage(std::string_view repository,
                                                     const ManifestReference& reference,
@@ -183,12 +194,14 @@ class Client {
   virtual absl::StatusOr<BlobPage> ListBlobs(const std::string& page_token, size_t limit) = 0;
   virtual absl::StatusOr<RepositoryPage> ListRepositories(const std::string& page_token,
                                                           size_t limit) = 0;
+  virtual absl::StatusOr<RepositoryMerge> MergeRepositories(std::string_view from,
+                                                            std::string_view into, bool force) = 0;
   virtual absl::StatusOr<DaemonInfo> Info() = 0;
   virtual absl::StatusOr<RecentActivity> ListActivity() = 0;
   virtual absl::StatusOr<DiskUsage> MeasureDiskUsage() = 0;
   virtual absl::StatusOr<CheckReport> Check(const CheckObserver& observer) = 0;
   virtual absl::StatusOr<CheckReport> CheckContent(const CheckObserver& observer) = 0;
-  // See Store. Adopting takes as long as the files are large.
+  // See Store. Both take as long as the files are large.
   virtual absl::StatusOr<OrphanReport> DropOrphans() = 0;
   virtual absl::StatusOr<OrphanReport> AdoptOrphans() = 0;
   // Until the sink has enough, or there are no more. When the connection breaks, goes on after the

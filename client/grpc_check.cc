@@ -2,6 +2,7 @@
 #include <optional>
 #include <utility>
 
+#include "client/error_details.h"
 #include "client/grpc_client.h"
 #include "client/messages.h"
 #include "storage/base/status.h"
@@ -36,6 +37,8 @@ CheckFinding::Kind FromMessage(v1::CheckResponse::Finding::Kind kind) {
       return CheckFinding::Kind::kStrayFile;
     case Message::WRONG_STATISTICS:
       return CheckFinding::Kind::kWrongStatistics;
+    case Message::TWO_NAMES:
+      return CheckFinding::Kind::kTwoNames;
     default:
       return CheckFinding::Kind::kDamagedRow;  // also what a newer daemon tells apart
   }
@@ -59,7 +62,8 @@ CheckReport FromMessage(const v1::CheckResponse::Report& message) {
 
 OrphanReport FromMessage(const v1::OrphansResponse& message) {
   return {message.adopted(),    message.adopted_bytes(), message.kept(),
-          message.kept_bytes(), message.removed(),       message.removed_bytes()};
+          message.kept_bytes(), message.removed(),       message.removed_bytes(),
+          message.failed(),     message.failed_bytes(),  message.problem()};
 }
 
 }  // namespace
@@ -96,14 +100,14 @@ absl::StatusOr<CheckReport> GrpcClient::RunCheck(const v1::CheckRequest& request
         return finding.status();
       }
       step.finding = *std::move(finding);
-      ++step.so_far.findings;
+      if (step.finding->kind != CheckFinding::Kind::kTwoNames) ++step.so_far.findings;
     } else {
       step.so_far = FromMessage(message.so_far());
     }
     wanted = observer == nullptr || observer(step);
     if (!wanted) context.TryCancel();
   }
-  RETURN_IF_ERROR(FromGrpc(stream->Finish()));
+  RETURN_IF_ERROR(FromGrpc(stream->Finish(), context));
   if (!report.has_value()) return absl::UnavailableError("the daemon ended without a report");
   return *report;
 }

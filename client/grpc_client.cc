@@ -3,6 +3,8 @@
 #include <thread>
 #include <utility>
 
+#include "client/daemon_address.h"
+#include "client/error_details.h"
 #include "client/messages.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
@@ -13,27 +15,13 @@ namespace varve {
 namespace {
 
 constexpr char kLeaseKey[] = "varve-lease";  // as claims.proto says
-constexpr char kUnixPrefix[] = "unix://";
 constexpr int kMaxMessageBytes = static_cast<int>(16 * kMiB);
 
 }  // namespace
 
-absl::Status ValidateAddress(const std::string& address) {
-  const bool is_unix = address.rfind(kUnixPrefix, 0) == 0;
-  const size_t colon = address.rfind(':');
-  const bool is_tcp = !is_unix && address.find('/') == std::string::npos && colon != 0 &&
-                      colon != std::string::npos && colon + 1 < address.size();
-  if (is_unix ? address.size() < sizeof(kUnixPrefix) || address[sizeof(kUnixPrefix) - 1] != '/'
-              : !is_tcp) {
-    return absl::InvalidArgumentError(
-        StrCat("the address \"", address, "\" is neither unix:///PATH nor HOST:PORT"));
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const std::string& address,
                                                         const ClientOptions& options) {
-  RETURN_IF_ERROR(ValidateAddress(address));
+  ASSIGN_OR_RETURN(const DaemonAddress target, ParseDaemonAddress(address));
   // Metadata takes no other text than this; the library would end the program.
   if (!options.lease.empty()) {
     RETURN_IF_ERROR(ValidateClaimName("the id of a lease", options.lease));
@@ -47,7 +35,8 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const std::string& addre
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   return std::make_unique<GrpcClient>(
-      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments), options);
+      grpc::CreateCustomChannel(ToString(target), grpc::InsecureChannelCredentials(), arguments),
+      options);
 }
 
 void GrpcClient::SetDeadline(grpc::ClientContext& context) const {
@@ -64,10 +53,9 @@ absl::Status GrpcClient::Unary(const std::function<grpc::Status(grpc::ClientCont
     grpc::ClientContext context;
     if (deadline == Deadline::kUsual) SetDeadline(context);
     NameLease(context);
-    const absl::Status status = FromGrpc(call(&context));
+    const absl::Status status = FromGrpc(call(&context), context);
     // A daemon that has no time for the request now says so, and names the request.
-    const bool from_daemon = !context.GetServerTrailingMetadata().empty();
-    if (!absl::IsUnavailable(status) || from_daemon) answered_ = true;
+    if (!absl::IsUnavailable(status) || EndedByDaemon(context)) answered_ = true;
     if (!absl::IsUnavailable(status) || !answered_ || failures >= options_.attempts) return status;
     std::this_thread::sleep_for(options_.WaitAfter(failures));
   }

@@ -53,6 +53,9 @@ class GrpcClient final : public Client {
   absl::StatusOr<ImageMatch> FindImage(std::string_view name) override;
   absl::StatusOr<ImagePage> ListImages(const ImageQuery& query, const std::string& page_token,
                                        size_t limit) override;
+  absl::StatusOr<ReferrerPage> ListReferrers(std::string_view repository, const Digest& subject,
+                                             std::string_view artifact_type,
+                                             const std::string& page_token, size_t limit) override;
   absl::StatusOr<ImageDetails> InspectImage(std::string_view repository,
                                             const ManifestReference& reference,
                                             std::string_view platform) override;
@@ -88,6 +91,8 @@ class GrpcClient final : public Client {
   absl::StatusOr<BlobPage> ListBlobs(const std::string& page_token, size_t limit) override;
   absl::StatusOr<RepositoryPage> ListRepositories(const std::string& page_token,
                                                   size_t limit) override;
+  absl::StatusOr<RepositoryMerge> MergeRepositories(std::string_view from, std::string_view into,
+                                                    bool force) override;
   absl::StatusOr<DaemonInfo> Info() override;
   absl::StatusOr<RecentActivity> ListActivity() override;
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override;

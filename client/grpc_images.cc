@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "client/error_details.h"
 #include "client/grpc_client.h"
 #include "client/messages.h"
 #include "storage/base/status.h"
@@ -57,7 +58,7 @@ absl::StatusOr<PruneReport> ReadPrune(grpc::ClientContext& context,
       if (!wanted) context.TryCancel();
     }
   }
-  RETURN_IF_ERROR(FromGrpc(stream.Finish()));
+  RETURN_IF_ERROR(FromGrpc(stream.Finish(), context));
   if (!report.has_value()) return absl::UnavailableError("the daemon ended without a report");
   return *report;
 }
@@ -88,6 +89,32 @@ absl::StatusOr<ImagePage> GrpcClient::ListImages(const ImageQuery& query,
   for (const v1::Image& message : response.images()) {
     ASSIGN_OR_RETURN(ImageInfo image, FromMessage(message));
     page.images.push_back(std::move(image));
+  }
+  page.next_page_token = response.next_page_token();
+  return page;
+}
+
+absl::StatusOr<ReferrerPage> GrpcClient::ListReferrers(std::string_view repository,
+                                                       const Digest& subject,
+                                                       std::string_view artifact_type,
+                                                       const std::string& page_token,
+                                                       size_t limit) {
+  v1::ListReferrersRequest request;
+  request.set_repository(std::string(repository));
+  request.set_digest(subject.ToString());
+  request.set_artifact_type(std::string(artifact_type));
+  request.set_page_token(page_token);
+  request.set_page_size(static_cast<uint32_t>(limit));
+  v1::ListReferrersResponse response;
+  RETURN_IF_ERROR(Unary([&](grpc::ClientContext* context) {
+    return images_->ListReferrers(context, request, &response);
+  }));
+  ReferrerPage page;
+  for (v1::ListReferrersResponse::Referrer& message : *response.mutable_referrers()) {
+    Referrer& referrer = page.referrers.emplace_back();
+    ASSIGN_OR_RETURN(referrer.info.manifest, FromMessage(message.manifest()));
+    referrer.info.annotations_json = std::move(*message.mutable_annotations_json());
+    referrer.tag = std::move(*message.mutable_tag());
   }
   page.next_page_token = response.next_page_token();
   return page;
@@ -181,7 +208,7 @@ absl::StatusOr<std::string> GrpcClient::StartPrune(const PruneRequest& prune) {
   for (v1::PruneResponse message; stream->Read(&message);) {
     if (!message.job().empty()) job = message.job();
   }
-  RETURN_IF_ERROR(FromGrpc(stream->Finish()));
+  RETURN_IF_ERROR(FromGrpc(stream->Finish(), context));
   if (job.empty()) return absl::UnavailableError("the daemon named no job");
   return job;
 }

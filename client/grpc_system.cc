@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "client/error_details.h"
 #include "client/grpc_client.h"
 #include "client/messages.h"
 #include "storage/base/status.h"
@@ -85,7 +86,7 @@ absl::Status WatchOnce(v1::System::Stub& system, const EventSink& sink, v1::Even
     request->set_token(response.token());
   }
   if (watch->enough || !malformed.ok()) context.TryCancel();
-  const absl::Status status = FromGrpc(stream->Finish());
+  const absl::Status status = FromGrpc(stream->Finish(), context);
   return malformed.ok() ? status : malformed;
 }
 
@@ -128,6 +129,35 @@ absl::StatusOr<RepositoryPage> GrpcClient::ListRepositories(const std::string& p
   return page;
 }
 
+absl::StatusOr<RepositoryMerge> GrpcClient::MergeRepositories(std::string_view from,
+                                                              std::string_view into, bool force) {
+  v1::MergeRepositoriesRequest request;
+  request.set_from(std::string(from));
+  request.set_into(std::string(into));
+  request.set_force(force);
+  v1::MergeRepositoriesResponse response;
+  // No deadline: it takes as long as the repository is large.
+  RETURN_IF_ERROR(Unary(
+      [&](grpc::ClientContext* context) {
+        return repositories_->Merge(context, request, &response);
+      },
+      Deadline::kNone));
+  RepositoryMerge merge;
+  merge.from = response.from();
+  merge.into = response.into();
+  merge.merged = response.merged();
+  for (const auto& message : response.collisions()) {
+    RepositoryMerge::Collision& collision = merge.collisions.emplace_back();
+    collision.tag = message.tag();
+    ASSIGN_OR_RETURN(collision.from, Digest::Parse(message.from_digest()));
+    ASSIGN_OR_RETURN(collision.into, Digest::Parse(message.into_digest()));
+    collision.from_stays = message.from_stays();
+  }
+  merge.more_collisions = response.more_collisions();
+  merge.manifests = response.manifests();
+  return merge;
+}
+
 absl::StatusOr<DaemonInfo> GrpcClient::Info() {
   v1::InfoResponse response;
   RETURN_IF_ERROR(Unary([&](grpc::ClientContext* context) {
@@ -136,11 +166,18 @@ absl::StatusOr<DaemonInfo> GrpcClient::Info() {
   DaemonInfo info;
   info.version = response.version();
   info.started_nanos = Nanos(response.started());
-  info.store = {response.store_uuid(),          Nanos(response.store_created()),
-                response.format_version(),      response.blob_bytes(),
-                response.max_bytes(),           response.disk_total_bytes(),
-                response.disk_free_bytes(),     DurationNanos(response.promise()),
-                DurationNanos(response.renew())};
+  info.store = {response.store_uuid(),
+                Nanos(response.store_created()),
+                response.format_version(),
+                response.blob_bytes(),
+                response.max_bytes(),
+                response.disk_total_bytes(),
+                response.disk_free_bytes(),
+                DurationNanos(response.promise()),
+                DurationNanos(response.renew()),
+                {}};
+  info.store.names.canonical = response.canonical_names();
+  info.store.names.own_hosts.assign(response.own_hosts().begin(), response.own_hosts().end());
   return info;
 }
 
@@ -171,8 +208,11 @@ absl::StatusOr<DiskUsage> GrpcClient::MeasureDiskUsage() {
   DiskUsage usage;
   usage.repositories = response.repositories();
   usage.tags = response.tags();
+  usage.images = response.images();
   usage.tagged = FromMessage(response.tagged());
   usage.dangling = FromMessage(response.dangling());
+  usage.in_use = FromMessage(response.in_use());
+  usage.unused = FromMessage(response.unused());
   usage.loose = FromMessage(response.loose());
   usage.inlined = FromMessage(response.inlined());
   usage.unreferenced = FromMessage(response.unreferenced());

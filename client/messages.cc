@@ -42,12 +42,6 @@ absl::StatusOr<LayerInfo> FromMessage(const v1::ImageDetails::Layer& message) {
 
 }  // namespace
 
-absl::Status FromGrpc(const grpc::Status& status) {
-  if (status.ok()) return absl::OkStatus();
-  // The codes have the same numbers.
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
-}
-
 int64_t Nanos(const google::protobuf::Timestamp& time) {
   return time.seconds() * kNanosPerSecond + time.nanos();
 }

@@ -3,8 +3,6 @@
 #ifndef VARVE_CLIENT_MESSAGES_H_
 #define VARVE_CLIENT_MESSAGES_H_
 
-#include <grpcpp/support/status.h>
-
 #include <cstdint>
 #include <vector>
 
@@ -17,7 +15,6 @@
 
 namespace varve {
 
-absl::Status FromGrpc(const grpc::Status& status);
 int64_t Nanos(const google::protobuf::Timestamp& time);
 
 absl::StatusOr<BlobInfo> FromMessage(const v1::BlobInfo& message);

@@ -82,6 +82,9 @@ absl::StatusOr<PruneStep> FromMessage(const v1::PruneResponse& message) {
     ASSIGN_OR_RETURN(step.image, FromMessage(kept.image()));
     step.reason = kept.reason();
     step.until_nanos = NanosOrZero(kept.has_until(), kept.until());
+  } else if (message.has_looked_at()) {
+    step.kind = PruneStep::Kind::kQueued;
+    step.looked_at = message.looked_at();
   } else {
     step.kind = message.job().empty() ? PruneStep::Kind::kQueued : PruneStep::Kind::kStarted;
     step.job = message.job();
@@ -128,6 +131,8 @@ absl::StatusOr<KeeperReport> FromMessage(const v1::ExplainResponse& message) {
   ASSIGN_OR_RETURN(report.digest, Digest::Parse(message.digest()));
   report.complete = !message.truncated();
   report.dangling = message.dangling();
+  report.prune_takes = message.prune_takes();
+  report.prune_all_takes = message.prune_all_takes();
   for (const v1::ExplainResponse::Keeper& in : message.keepers()) {
     const std::optional<Keeper::Kind> kind = FromMessage(in.kind());
     if (!kind.has_value()) continue;

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "daemon/config_keys.h"
+#include "storage/base/default_socket.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 
@@ -56,7 +57,8 @@ class Loader {
   absl::Status ReadFile(const std::string& path);
   absl::Status ReadEnvironment(const std::vector<NameValue>& environment);
   absl::Status ReadFlags(const std::vector<NameValue>& flags);
-  absl::StatusOr<Config> Finish();
+  // `places` for the socket, when nothing names it.
+  absl::StatusOr<Config> Finish(const SocketPlaces& places);
 
  private:
   struct Value {
@@ -283,7 +285,7 @@ absl::Status Loader::CheckSocket(const std::string& path, const Value& from,
              kMaxSocketPath, " bytes); set a shorter one with ", flag));
 }
 
-absl::StatusOr<Config> Loader::Finish() {
+absl::StatusOr<Config> Loader::Finish(const SocketPlaces& places) {
   RETURN_IF_ERROR(CheckPrune());
   if (config_.registry) {
     RETURN_IF_ERROR(CheckReach("registry", *config_.registry, config_.allow_remote));
@@ -291,7 +293,7 @@ absl::StatusOr<Config> Loader::Finish() {
   if (config_.grpc) RETURN_IF_ERROR(CheckReach("grpc", *config_.grpc, config_.grpc_allow_remote));
   Value& socket = value(*FindConfigKey("grpc", "socket"));
   if (config_.socket_path.empty()) {
-    config_.socket_path = StrCat(config_.data_dir, "/varve.sock");
+    config_.socket_path = SocketToServe(places, config_.data_dir);
     socket.text = config_.socket_path;
   }
   RETURN_IF_ERROR(CheckSocket(config_.socket_path, socket, "--socket"));
@@ -310,13 +312,18 @@ absl::StatusOr<Config> Loader::Finish() {
 absl::StatusOr<Config> LoadConfig(const ConfigSources& sources) {
   Loader loader;
   std::string file = sources.file;
+  SocketPlaces places;
+  if (!sources.system_socket_directory.empty()) {
+    places.system_directory = sources.system_socket_directory;
+  }
   for (const auto& [name, text] : sources.environment) {
     if (name == "VARVE_CONFIG" && file.empty()) file = text;
+    if (name == "XDG_RUNTIME_DIR") places.user_directory = text;
   }
   if (!file.empty()) RETURN_IF_ERROR(loader.ReadFile(file));
   RETURN_IF_ERROR(loader.ReadEnvironment(sources.environment));
   RETURN_IF_ERROR(loader.ReadFlags(sources.flags));
-  return loader.Finish();
+  return loader.Finish(places);
 }
 
 std::vector<NameValue> ProcessEnvironment() {

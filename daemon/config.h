@@ -27,6 +27,7 @@ struct Config {
   uint64_t max_bytes = 0;
   uint64_t min_free_bytes = 0;
   uint64_t reserve_bytes = 0;
+  bool canonical_names = true;
   std::string socket_path;
   std::optional<ListenAddress> grpc;  // TCP beside the socket
   bool grpc_allow_remote = false;
@@ -60,6 +61,7 @@ struct ConfigSources {
   std::string file;                    // of --config; empty: VARVE_CONFIG, else no file
   std::vector<NameValue> environment;  // all variables; those that are not ours are passed over
   std::vector<NameValue> flags;        // {"--data-dir", "/var/lib/varve"}
+  std::string system_socket_directory = {};  // empty: as storage/base/default_socket.h says
 };
 
 absl::StatusOr<Config> LoadConfig(const ConfigSources& sources);

@@ -154,7 +154,7 @@ absl::Status SetGrpcListen(Config& config, std::string_view text) {
 }
 
 absl::Status SetSocket(Config& config, std::string_view text) {
-  config.socket_path = std::string(text);  // empty: in the data directory, known at the end
+  config.socket_path = std::string(text);  // empty: known at the end
   return absl::OkStatus();
 }
 
@@ -202,10 +202,16 @@ const ConfigKey kKeys[] = {
      "Preallocated space that only deletions may use, so that they work on a full disk; at least\n"
      "96MiB.",
      SetReserve},
-    {"grpc", "socket", ConfigKind::kText, "/run/varve/varve.sock", "--socket", "PATH",
-     "VARVE_SOCKET",
+    {"store", "canonical_names", ConfigKind::kBool, "true", "", "", "",
+     "Take docker.io/library/debian, library/debian, localhost/debian and the registry's own\n"
+     "address before a name for debian, unless there is a repository of exactly that name;\n"
+     "false: every name is a repository of its own.",
+     [](Config& c, std::string_view v) { return SetBool(c.canonical_names, v); }},
+    {"grpc", "socket", ConfigKind::kText, "", "--socket", "PATH", "VARVE_SOCKET",
      "Unix socket of the gRPC API, for its owner and the group \"varve\"; its directory is made\n"
-     "when it does not exist. Empty = varve.sock in the data directory.",
+     "when it does not exist. Empty = where varve looks for it: /run/varve/varve.sock, or\n"
+     "$XDG_RUNTIME_DIR/varve.sock for a user who may not write there; without that directory\n"
+     "varve.sock beside the store.",
      SetSocket},
     {"grpc", "listen", ConfigKind::kText, "", "--grpc", "HOST:PORT", "VARVE_GRPC",
      "IP:PORT of the gRPC API beside the socket; empty = none, port 0 = any free one.",
@@ -231,8 +237,9 @@ const ConfigKey kKeys[] = {
      SetHostnames},
     {"registry", "trusted_proxies", ConfigKind::kText, "", "", "", "",
      "IP addresses of proxies, with spaces between, whose X-Forwarded-For header says who sends;\n"
-     "\"unix\" = whoever is behind a unix socket. So that uploads of one client do not shut out\n"
-     "those of others behind the same proxy.",
+     "\"unix\" = whoever is behind a unix socket. So that the log names the client, and uploads "
+     "of\n"
+     "one client do not shut out those of others behind the same proxy.",
      SetTrustedProxies},
     {"registry", "read_only", ConfigKind::kBool, "false", "", "", "",
      "The registry answers only GET and HEAD; pushes and deletions are for the gRPC API.",

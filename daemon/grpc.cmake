@@ -8,6 +8,7 @@ add_library(varve_grpc STATIC
   grpc/call_record.cc
   grpc/check_stream.cc
   grpc/claims_service.cc
+  grpc/error_details.cc
   grpc/event_feed.cc
   grpc/event_stream.cc
   grpc/image_messages.cc
@@ -15,6 +16,7 @@ add_library(varve_grpc STATIC
   grpc/message_memory.cc
   grpc/messages.cc
   grpc/prune_stream.cc
+  grpc/referrer_listing.cc
   grpc/server.cc
   grpc/stream_watch.cc
   grpc/system_service.cc

@@ -23,6 +23,7 @@
 #include "daemon/http/server.h"
 #include "daemon/log.h"
 #include "daemon/maintenance.h"
+#include "daemon/own_hosts.h"
 #include "daemon/scheduled_prune.h"
 #include "daemon/service_manager.h"
 #include "storage/base/status.h"
@@ -103,6 +104,8 @@ EngineOptions EngineOptionsOf(const Config& config, const std::string& accept_lo
   options.renew_nanos = config.renew.count();
   options.ingest_expiry_nanos = config.upload_expiry.count();
   options.accept_sparse_index = config.accept_sparse_index;
+  options.names = {config.canonical_names,
+                   OwnHosts(config.registry, config.hostnames, MachineName())};
   options.accept_loss = accept_loss;
   options.warn = [](std::string_view sentence) {
     Log(LogLevel::kWarning, "store", {{"message", std::string(sentence)}});

@@ -7,6 +7,7 @@ add_library(varve_daemon_base STATIC
   ${CMAKE_CURRENT_LIST_DIR}/health_watch.cc
   ${CMAKE_CURRENT_LIST_DIR}/log.cc
   ${CMAKE_CURRENT_LIST_DIR}/maintenance.cc
+  ${CMAKE_CURRENT_LIST_DIR}/own_hosts.cc
   ${CMAKE_CURRENT_LIST_DIR}/periodic_thread.cc
   ${CMAKE_CURRENT_LIST_DIR}/scheduled_prune.cc
   ${CMAKE_CURRENT_LIST_DIR}/second_text.cc
@@ -22,3 +23,4 @@ target_link_libraries(varve_daemon_base
 add_executable(varved ${CMAKE_CURRENT_LIST_DIR}/main.cc)
 target_link_libraries(varved PRIVATE varve_daemon_base varve_http varve_grpc varve_storage
                       varve_warnings)
+install(TARGETS varved RUNTIME)

@@ -117,6 +117,9 @@ DoorError MapCode(const absl::Status& status, Subject subject) {
 DoorError MapStatus(const absl::Status& status, Subject subject) {
   DoorError error = MapCode(status, subject);
   error.detail_is_private = error.detail_is_private || IsPrivate(status);
+  if (const auto missing = status.GetPayload(kMissingDigestPayload)) {
+    error.missing_digest = std::string(*missing);
+  }
   return error;
 }
 

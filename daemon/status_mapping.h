@@ -1,5 +1,6 @@
 // The one table that turns the engine's status codes into what clients of each door see: HTTP
-// status and OCI error code, and the gRPC code. Pure; thread-safe.
+// status and OCI error code, the gRPC code, and what a program can do about it, which is the
+// detail and the header Retry-After of the one, the error details of the other. Pure; thread-safe.
 #ifndef VARVE_DAEMON_STATUS_MAPPING_H_
 #define VARVE_DAEMON_STATUS_MAPPING_H_
 
@@ -15,10 +16,11 @@ enum class Subject { kBlob, kUpload, kManifest, kName, kTag };
 
 struct DoorError {
   int http_status = 500;
-  std::string_view oci_code;       // e.g. "BLOB_UNKNOWN"; static storage
-  int grpc_code = 2;               // grpc::StatusCode as a number
-  bool detail_is_private = false;  // the message may name files or devices: log it, do not send it
-  int retry_after_seconds = 0;     // 0: repeating the same request does not help
+  std::string_view oci_code;        // e.g. "BLOB_UNKNOWN"; static storage
+  int grpc_code = 2;                // grpc::StatusCode as a number
+  bool detail_is_private = false;   // the message may name files or devices: log it, do not send it
+  int retry_after_seconds = 0;      // 0: repeating the same request does not help
+  std::string missing_digest = {};  // of the content to be pushed first; empty: none
 };
 
 // `status` must not be OK.

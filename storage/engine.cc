@@ -31,6 +31,7 @@
 #include "storage/index_opening.h"
 #include "storage/limits.h"
 #include "storage/reclaim/content_check.h"
+#include "storage/reclaim/dangling_search.h"
 #include "storage/reclaim/disk_usage.h"
 #include "storage/reclaim/image_removal.h"
 #include "storage/reclaim/prune.h"
@@ -88,12 +89,9 @@ class Engine final : public Store {
         pull_times_(*options.clock),
         events_(*options.clock, options.random->Next()),
         catalog_({*index_, blobs_, ids_, promises_, pull_times_, *options.clock,
-                  options.accept_sparse_index, events_}),
+                  options.accept_sparse_index, options_.names, events_}),
         images_({*index_, blobs_, catalog_, *options.clock,
-                 [this](std::string_view name) -> absl::StatusOr<ImageMatch> {
-                   ASSIGN_OR_RETURN(FoundImage found, catalog_.FindImage(name));
-                   return std::move(found.match);
-                 }}),
+                 [this](std::string_view name) { return catalog_.FindImage(name); }}),
         holds_({*index_, blobs_, catalog_, *options.clock}),
         leases_({*index_, blobs_, *options.clock, *options.random}),
         ingests_({*index_, blobs_, files_, unnamed_, space_, *options.clock, *options.random,
@@ -211,7 +209,13 @@ class Engine final : public Store {
   absl::StatusOr<std::vector<PruneJob>> ListPrunes() override { return prunes_.List(); }
 
   absl::StatusOr<KeeperReport> ExplainKept(std::string_view name) override {
-    return varve::ExplainKept({*index_, catalog_, promises_, *options_.clock}, name);
+    ASSIGN_OR_RETURN(KeeperReport report,
+                     varve::ExplainKept({*index_, catalog_, promises_, *options_.clock}, name));
+    ASSIGN_OR_RETURN(report.prune_takes,
+                     IsKeptByGoing(*index_, DanglingScope::kDangling, report.digest));
+    ASSIGN_OR_RETURN(report.prune_all_takes,
+                     IsKeptByGoing(*index_, DanglingScope::kUnused, report.digest));
+    return report;
   }
 
   absl::StatusOr<HoldInfo> CreateHold(const HoldRequest& request) override {
@@ -246,6 +250,10 @@ class Engine final : public Store {
   absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view repository) override {
     return images_.DescribeRepository(repository);
   }
+  absl::StatusOr<RepositoryMerge> MergeRepositories(std::string_view from, std::string_view into,
+                                                    bool force) override {
+    return catalog_.MergeRepositories(from, into, force);
+  }
   absl::StatusOr<StoreInfo> Info() override;
   absl::StatusOr<RecentActivity> ListActivity() override;
   void EndPromises() override {
@@ -255,11 +263,11 @@ class Engine final : public Store {
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override;
   absl::StatusOr<CheckReport> Check(const CheckObserver& observer) override {
     return ReferenceCheck({*index_, blobs_, files_, unnamed_, removals_, ingests_, reclaimer_,
-                           holds_.changes(), leases_.changes()},
+                           holds_.changes(), leases_.changes(), options_.names, orphans_},
                           observer)
         .Run();
   }
-  absl::StatusOr<OrphanReport> DropOrphans() override;
+  absl::StatusOr<OrphanReport> DropOrphans(const std::function<bool()>& go_on) override;
   absl::StatusOr<OrphanReport> AdoptOrphans(const std::function<bool()>& go_on) override {
     return orphans_.Adopt(go_on);
   }
@@ -389,6 +397,7 @@ absl::StatusOr<StoreInfo> Engine::Info() {
   info.max_bytes = options_.max_bytes;
   info.promise_nanos = options_.promise_nanos;
   info.renew_nanos = options_.renew_nanos;
+  info.names = options_.names;
   ASSIGN_OR_RETURN(info.disk_total_bytes, options_.file_system->TotalBytes(directory_));
   ASSIGN_OR_RETURN(info.disk_free_bytes, options_.file_system->FreeBytes(directory_));
   return info;
@@ -442,10 +451,10 @@ absl::Status Engine::SettleUnnamedFiles(FileId reserved) {
   return SaveLowWater();
 }
 
-absl::StatusOr<OrphanReport> Engine::DropOrphans() {
+absl::StatusOr<OrphanReport> Engine::DropOrphans(const std::function<bool()>& go_on) {
   OrphanReport report;
   RETURN_IF_ERROR(WithReserve([&]() -> absl::Status {
-    ASSIGN_OR_RETURN(report, orphans_.Drop());
+    ASSIGN_OR_RETURN(report, orphans_.Drop(go_on));
     return removals_.Finish();
   }));
   return report;

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "storage/base/clock.h"
 #include "storage/base/file_system.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/index/index.h"
 #include "storage/index/rocksdb_index.h"
 #include "storage/limits.h"
@@ -30,6 +31,7 @@ struct EngineOptions {
   size_t max_uploads = kMaxOpenIngests;         // unfinished ones
   // An index may name children, and an image layers, that are not there (yet).
   bool accept_sparse_index = false;
+  NameRule names;
 
   FileSystem* file_system = &PosixFileSystem();
   Clock* clock = &SystemClock();

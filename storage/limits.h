@@ -157,6 +157,8 @@ inline constexpr size_t kUploadsPerPlace = 8;
 
 // Uploads, and repositories, that the warning before promises end early names.
 inline constexpr size_t kMaxNamedActivity = 100;
+// Colliding tags that a merge of repositories names: 1,000 x (128 B + two digests) = 300 kB.
+inline constexpr size_t kMaxMergeCollisions = 1000;
 
 // A check of the store: blobs that nothing keeps, noted until the condemned queue is walked, 65,536
 // x ~150 B = 10 MB; and what manifests name, remembered so that few are parsed twice, 1,048,576 x

@@ -1,8 +1,10 @@
 // The seam between the doors (gRPC, OCI HTTP) and the engine. Doors know this header, the digest
 // and the status codes, nothing below. Thread-safe; calls block on the disk.
 //
-// `repository` is a name such as "library/debian". Where a blob call says so, the empty name means
-// the whole store: only doors for trusted local clients may pass it.
+// `repository` is a name such as "team/app": the repository of exactly that name if there is one,
+// else the one of its canonical name, under which new ones are made (catalog/canonical_name.h).
+// Answers that name a repository say what the store calls it. Where a blob call says so, the empty
+// name means the whole store: only doors for trusted local clients may pass it.
 //
 // Every *exists* answer (StatBlob, FindMissing, MountBlob, a commit) and every answer with the
 // digest of a manifest (PutManifest, GetManifest, StatManifest, FindImage) is a promise: the
@@ -80,9 +82,10 @@ class Store {
   // FailedPrecondition while a manifest of the repository names it.
   virtual absl::Status DeleteBlob(std::string_view repository, const Digest& digest) = 0;
 
-  // Uploads. Another holder of the same id: waits up to a second, then Aborted. "" = whole store.
-  // When there are kMaxOpenIngests already, the client with most of them loses its idlest empty
-  // one; ResourceExhausted with kRetryAfterPayload when that does not help.
+  // Uploads, which may be resumed by another name of their repository; a commit is to the one of
+  // the last name. Another holder of the same id: waits up to a second, then Aborted. "" = whole
+  // store. When there are kMaxOpenIngests already, the client with most of them loses its idlest
+  // empty one; ResourceExhausted with kRetryAfterPayload when that does not help.
   virtual absl::StatusOr<std::unique_ptr<Ingest>> BeginIngest(std::string_view repository,
                                                               IngestOptions options) = 0;
   virtual absl::StatusOr<std::unique_ptr<Ingest>> ResumeIngest(std::string_view repository,
@@ -123,8 +126,10 @@ class Store {
 
   // Images as people see them.
   // Docker's rules: `name` is a reference, "REPOSITORY[:TAG][@DIGEST]", if there is such an image;
-  // else an image id (digest of the config, of the manifest or of the index), or so many of its
-  // leading hexadecimal digits that it is the only one. NotFound; FailedPrecondition: ambiguous.
+  // else an image id, which is the digest of the manifest or index, or so many of its leading
+  // hexadecimal digits that it is the only one; where no id begins so, the digest of a config that
+  // just one image has, likewise. NotFound; FailedPrecondition: ambiguous, with the images it may
+  // be.
   // A promise.
   virtual absl::StatusOr<ImageMatch> FindImage(std::string_view name) = 0;
   // By repository in byte order: first its tags, then its manifests without a tag. At most
@@ -140,9 +145,10 @@ class Store {
   virtual absl::Status TagFrom(std::string_view from, const Digest& digest,
                                std::string_view repository, std::string_view tag) = 0;
   // Docker's `rmi`: a tag loses its name, and the image goes with its last tag of the repository;
-  // an id goes from every repository. FailedPrecondition, unless `force`, when an id or a digest
-  // has tags that the name does not imply. What an index lists stays, and what loses its last tag
-  // while the image it refers to is there.
+  // an id goes from every repository; untagged and without `force`, it is left to those where it
+  // refers to an image, unless it does in all. FailedPrecondition, unless `force`, when an id or a
+  // digest has tags that the name does not imply. What an index lists stays, and what loses its
+  // last tag while the image it refers to is there.
   virtual absl::StatusOr<RemovedImage> RemoveImage(std::string_view name, bool force) = 0;
   // Removes the dangling images that match, or all that are not in use, and reclaims what only they
   // kept.
@@ -181,6 +187,15 @@ class Store {
   // The store as a whole.
   virtual absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest& page) = 0;  // by digest
   virtual absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view repository) = 0;
+  // Makes everything of `from` part of `into`: images with their tags, holds and times, and what
+  // was pushed and not named yet; then `from` is gone. When there is no `into`, `from` is called so
+  // from then on. Of tags that both have for different images the one that was set last stays; with
+  // such tags, and without `force`, nothing is done. Pushes and pulls go on meanwhile. Broken off,
+  // the same call, or what the error says, goes on. FailedPrecondition: they are one already, or an
+  // image of `from` cannot be read; Aborted: somebody else changed one of them. Time in proportion
+  // to `from`.
+  virtual absl::StatusOr<RepositoryMerge> MergeRepositories(std::string_view from,
+                                                            std::string_view into, bool force) = 0;
   virtual absl::StatusOr<StoreInfo> Info() = 0;
   virtual absl::StatusOr<RecentActivity> ListActivity() = 0;
   // Ends what was promised so far, and the wait after a start: then what nothing keeps goes with
@@ -199,10 +214,12 @@ class Store {
   // pushed again. Broken off, or stopped with the daemon, the next call goes on where it was.
   // Cancelled when the observer says no.
   virtual absl::StatusOr<CheckReport> CheckContent(const CheckObserver& observer) = 0;
-  // Files that lost their rows because the index was damaged or replaced, kept for a week. Drop
-  // removes them all. Adopt reads and hashes each, and makes those blobs again that something
-  // needs; it takes time in proportion to their bytes, and is cancelled when `go_on` says no.
-  virtual absl::StatusOr<OrphanReport> DropOrphans() = 0;
+  // Files that lost their rows because the index was damaged or replaced, kept for a week. Adopt
+  // reads and hashes each, and makes those blobs again that something needs. Drop does the same and
+  // removes the rest. One that cannot be read or made a blob again stays, and the others go on.
+  // Both take time in proportion to the bytes, and are cancelled when `go_on` says no, between two
+  // files.
+  virtual absl::StatusOr<OrphanReport> DropOrphans(const std::function<bool()>& go_on) = 0;
   virtual absl::StatusOr<OrphanReport> AdoptOrphans(const std::function<bool()>& go_on) = 0;
   // Costs no more than a look at the disk's free space, and waits for nobody.
   virtual StoreHealth Health() = 0;

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "storage/catalog/canonical_name.h"
 #include "storage/digest/digest.h"
 
 namespace varve {
@@ -131,8 +132,9 @@ struct ImageQuery {
   std::string repository;  // only this one; empty: all
   // "key=value" in Docker's grammar (storage/catalog/image_filter.h); images that match all.
   std::vector<std::string> filters;
-  // Also manifests without a tag that an index lists or that refer to another one; otherwise only
-  // those of them that are dangling.
+  // Also what belongs to other images: manifests without a tag that an index lists or that refer to
+  // another one, and those whose tag "sha256-<hex>[.suffix]" attaches them to an image that the
+  // repository lists. Otherwise, of those without a tag, only the dangling ones.
   bool all = false;
 };
 
@@ -144,7 +146,7 @@ struct ImagePage {
 // What the name that a person typed stands for.
 struct ImageMatch {
   Digest manifest;
-  bool by_id = false;  // the name was an image id, a digest or a prefix of one
+  bool by_id = false;  // the name was an image id, the digest of a config, or a prefix of one
   // Where it is: the repository of the name; for an id, every repository that lists the manifest.
   struct Place {
     std::string repository;
@@ -189,8 +191,8 @@ struct ImageDetails {
   uint64_t more_references = 0;     // how many more there are
   std::vector<ChildInfo> children;  // of an index, in its order
   std::string annotations_json;     // the manifest's own; "" when there are none
-  // The image manifest that the rest describes: the image itself, or the chosen child of an index.
-  // Absent when that is not here or has no image config (an artifact): then the rest is empty.
+  // The manifest that the rest describes: the image itself, or the chosen child of an index. Absent
+  // when that is not here: then the rest is empty. An artifact has no more than config and layers.
   std::optional<Digest> described;
   std::optional<Digest> config;
   std::string author;
@@ -253,6 +255,7 @@ struct PruneStep {
   std::string reason;                 // of kDeferred and kSkipped, for people
   int64_t until_nanos = 0;            // of kDeferred: when it may go
   std::string job;                    // of kStarted and kQueued
+  uint64_t looked_at = 0;             // of kQueued: images so far
 };
 
 // Called for each image as it is removed, or why it is not; false ends the prune after it.
@@ -305,6 +308,10 @@ struct KeeperReport {
   // What keeps it is reached by no tag, hold, lease or promise, so that the next prune takes all of
   // it: a manifest that nothing needs, or several that need each other.
   bool dangling = false;
+  // Whether a prune without filters takes it, and one of all images; what promises and leases put
+  // off counts as taken.
+  bool prune_takes = false;
+  bool prune_all_takes = false;
 };
 
 // "A container uses this image": while it is there, the image, and what it lists, stays.
@@ -365,6 +372,24 @@ struct StoreInfo {
   uint64_t disk_free_bytes = 0;
   int64_t promise_nanos = 0;  // as EngineOptions has them
   int64_t renew_nanos = 0;
+  NameRule names;
+};
+
+// What making one repository of two came to.
+struct RepositoryMerge {
+  // A tag that both have, of different images. The one that was set last stays, or would.
+  struct Collision {
+    std::string tag;
+    Digest from;
+    Digest into;
+    bool from_stays = false;
+  };
+  std::string from;  // both as the store has them
+  std::string into;
+  bool merged = false;  // false: tags collide, and it was not forced; nothing has changed
+  std::vector<Collision> collisions;  // by tag, the first kMaxMergeCollisions
+  uint64_t more_collisions = 0;
+  uint64_t manifests = 0;  // that moved
 };
 
 // Who works with the store: whom it hits when promises end early.
@@ -392,8 +417,13 @@ struct DiskUsage {
   };
   uint64_t repositories = 0;
   uint64_t tags = 0;
-  Part tagged;        // images that a tag names, each manifest once, and all blobs they need
-  Part dangling;      // images that prune would remove, and the blobs that only they keep
+  uint64_t images = 0;  // that are tagged, dangling or held themselves
+  Part tagged;          // images that a tag names, each manifest once, and all blobs they need
+  Part dangling;        // images that prune would remove, and the blobs that only they keep
+  // Of those with a tag, or with a hold on themselves: the ones that a hold keeps, directly or
+  // through an index, each manifest once; and all blobs that holds, or leases alone, keep.
+  Part in_use;
+  Part unused;        // what prune of all images would remove, the dangling ones among them
   Part loose;         // blobs in files
   Part inlined;       // blobs in the index
   Part unreferenced;  // of both: blobs that nothing keeps, waiting for the reclaimer
@@ -419,6 +449,7 @@ struct CheckFinding {
     kNeverReclaimed,     // a blob that nothing keeps, and at which the reclaimer will never look
     kStrayFile,          // a file under blobs/ that nothing names
     kWrongStatistics,    // a counter that differs from what it counts
+    kTwoNames,           // no defect: two repositories whose names mean the same today
   };
   Kind kind = Kind::kDamagedRow;
   std::optional<Digest> digest;  // what it is about, when that has one
@@ -427,10 +458,10 @@ struct CheckFinding {
 };
 
 struct CheckReport {
-  uint64_t rows = 0;       // of the index, looked at
-  uint64_t manifests = 0;  // read, once for each repository that lists one
-  uint64_t files = 0;      // under blobs/, looked at
-  uint64_t findings = 0;
+  uint64_t rows = 0;          // of the index, looked at
+  uint64_t manifests = 0;     // read, once for each repository that lists one
+  uint64_t files = 0;         // under blobs/, looked at
+  uint64_t findings = 0;      // defects: without kTwoNames
   uint64_t hashed_blobs = 0;  // read back from the disk and hashed
   uint64_t hashed_bytes = 0;
 };
@@ -452,6 +483,9 @@ struct OrphanReport {
   uint64_t kept_bytes = 0;
   uint64_t removed = 0;
   uint64_t removed_bytes = 0;
+  uint64_t failed = 0;  // they could not be read or made blobs again, and stay
+  uint64_t failed_bytes = 0;
+  std::string problem;  // what was wrong with the first of these
 };
 
 // How the store is, for those who watch the daemon; from good to bad.

@@ -213,27 +213,50 @@ absl::StatusOr<Digest> ArchiveContents::Store(std::string_view name,
   const std::optional<Digest>& wanted = named ? named : expected;
   if (!entry->digest) RETURN_IF_ERROR(TakeByName(*entry).status());
   if (!entry->digest && wanted) {
-    ASSIGN_OR_RETURN(const bool there, uploader_.Has(*wanted, entry->size_bytes));
+    ASSIGN_OR_RETURN(bool there, uploader_.Has(*wanted, entry->size_bytes));
+    // What has another name must be read: a stream was in the store before anybody said what it
+    // should be.
+    if (there && !named) {
+      ASSIGN_OR_RETURN(const Digest digest, Hash(*entry, wanted->algorithm()));
+      there = digest == *wanted;
+    }
     if (there) entry->digest = *wanted;
   }
   if (!entry->digest) {
-    const absl::StatusOr<Digest> uploaded = Upload(*entry, wanted);
+    const absl::StatusOr<Digest> uploaded = Upload(*entry, named);
     if (absl::IsDataLoss(uploaded.status())) entry->problem = uploaded.status();
     RETURN_IF_ERROR(uploaded.status());
     entry->digest = *uploaded;
   }
-  if (expected && !(*entry->digest == *expected)) {
-    return absl::DataLossError(StrCat("the archive is damaged: ", Quoted(entry->name),
-                                      " has the digest ", entry->digest->ToString(), ", not ",
-                                      expected->ToString()));
+  const Digest& digest = *entry->digest;
+  const bool as_named = !named || digest == *named;
+  if (as_named && (!expected || digest == *expected)) return digest;
+  return absl::DataLossError(StrCat("the archive is damaged: ", Quoted(entry->name),
+                                    " has the digest ", digest.ToString(), ", not ",
+                                    as_named ? expected->ToString() : named->ToString()));
+}
+
+absl::StatusOr<std::vector<const ArchiveContents::Entry*>> ArchiveContents::UnnamedBlobs() {
+  std::vector<const Entry*> blobs;
+  for (const auto& [name, entry] : entries_) {
+    if (entry->kind != Entry::Kind::kFile || DigestOfBlobEntry(name)) continue;
+    RETURN_IF_ERROR(Look(*entry));
+    if (entry->problem.ok() && !entry->is_document) blobs.push_back(entry.get());
   }
-  return *entry->digest;
+  return blobs;
+}
+
+absl::StatusOr<std::optional<uint64_t>> ArchiveContents::FindBlob(const Digest& digest) {
+  ASSIGN_OR_RETURN(const std::optional<uint64_t> size_bytes, uploader_.Find(digest));
+  if (size_bytes) return size_bytes;
+  ASSIGN_OR_RETURN(const bool stored, StoreUnnamed(digest));
+  return stored ? uploader_.Find(digest) : std::optional<uint64_t>();
 }
 
 absl::StatusOr<uint64_t> ArchiveContents::SizeOfBlob(const Digest& digest) {
   const absl::StatusOr<uint64_t> size_bytes = SizeOf(BlobEntryName(digest));
   if (!absl::IsNotFound(size_bytes.status())) return size_bytes;
-  ASSIGN_OR_RETURN(const std::optional<uint64_t> stored_bytes, uploader_.Find(digest));
+  ASSIGN_OR_RETURN(const std::optional<uint64_t> stored_bytes, FindBlob(digest));
   if (stored_bytes) return *stored_bytes;
   return absl::NotFoundError(
       StrCat(ToStd(size_bytes.status().message()), ", and the store does not have it"));

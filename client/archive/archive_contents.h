@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
@@ -55,9 +56,14 @@ class ArchiveContents {
   absl::StatusOr<Compression> CompressionOf(std::string_view name);
   // All bytes. InvalidArgument when there are more than kMaxDocumentBytes.
   absl::StatusOr<std::string> ReadDocument(std::string_view name);
-  // Makes the file a blob of the store and gives its digest. When `expected` is named and the store
-  // has that blob in this size, the file is not read. DataLoss when it has another digest.
+  // Makes the file a blob of the store and gives its digest. What the store has in this size is not
+  // uploaded; when it is also what the file is called, it is not read. DataLoss when it has another
+  // digest than it is called or expected to have.
   absl::StatusOr<Digest> Store(std::string_view name, const std::optional<Digest>& expected);
+
+  // The size of a blob that the store has; what the archive holds under another name is stored for
+  // that. Nothing when both lack it.
+  absl::StatusOr<std::optional<uint64_t>> FindBlob(const Digest& digest);
 
   // The same of blobs of a layout. What the archive leaves out may be in the store already.
   absl::StatusOr<uint64_t> SizeOfBlob(const Digest& digest);
@@ -100,9 +106,15 @@ class ArchiveContents {
   // taken for that one. Whoever uses it compares the digest with what the config says.
   absl::StatusOr<bool> TakeByName(Entry& entry);
 
+  // All files that can be blobs and are not called so.
+  absl::StatusOr<std::vector<const Entry*>> UnnamedBlobs();
+  // Stores the file of the archive that is this blob without being called so; whether there is one.
+  virtual absl::StatusOr<bool> StoreUnnamed(const Digest& digest) = 0;
+
   // Each for an entry of the kind kFile.
   virtual absl::Status Look(Entry& entry) = 0;  // judges it, unless that is done
   virtual absl::StatusOr<std::string> ReadAll(const Entry& entry) = 0;
+  virtual absl::StatusOr<Digest> Hash(const Entry& entry, DigestAlgorithm algorithm) = 0;
   virtual absl::StatusOr<Digest> Upload(const Entry& entry,
                                         const std::optional<Digest>& expected) = 0;
 

@@ -8,9 +8,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "client/archive/entry_name.h"
+#include "client/archive/inflated_digest.h"
 #include "client/file_error.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
@@ -29,18 +31,38 @@ struct ArchiveReader::Input {
 
   static la_ssize_t Read(struct archive* archive, void* self, const void** bytes) {
     auto* const input = static_cast<Input*>(self);
-    for (;;) {
-      const ssize_t got = read(input->fd, input->buffer.data(), input->buffer.size());
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) {
-        input->status = FileError(errno, "read the archive");
-        archive_set_error(archive, errno, "read failed");
-        return ARCHIVE_FATAL;
-      }
-      input->bytes_read += static_cast<uint64_t>(got);
-      *bytes = input->buffer.data();
-      return got;
+    if (input->looked_at == 0) input->Fill();
+    if (!input->status.ok()) {
+      archive_set_error(archive, EIO, "read failed");
+      return ARCHIVE_FATAL;
     }
+    *bytes = input->buffer.data();
+    return static_cast<la_ssize_t>(std::exchange(input->looked_at, 0));
+  }
+
+  // The first bytes, which Read gives again: at least four, unless there are no more.
+  std::string_view Look() {
+    constexpr size_t kMagicBytes = 4;
+    size_t before = 1;
+    while (looked_at < kMagicBytes && looked_at != before) {
+      before = looked_at;
+      Fill();
+    }
+    return {buffer.data(), looked_at};
+  }
+
+  // Reads more into the buffer, behind what is in it.
+  void Fill() {
+    ssize_t got = -1;
+    do {
+      got = read(fd, buffer.data() + looked_at, buffer.size() - looked_at);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) {
+      status = FileError(errno, "read the archive");
+      return;
+    }
+    looked_at += static_cast<size_t>(got);
+    bytes_read += static_cast<uint64_t>(got);
   }
 
   // At most to the end, so that a file that is cut off is noticed as a pipe would be.
@@ -58,6 +80,7 @@ struct ArchiveReader::Input {
   bool regular = false;
   off_t file_bytes = 0;  // of a regular file
   std::vector<char> buffer;
+  size_t looked_at = 0;  // bytes of the buffer that the library did not get yet
   uint64_t bytes_read = 0;
   absl::Status status;
 };
@@ -112,6 +135,9 @@ absl::Status ArchiveReader::Start() {
   archive_read_set_read_callback(archive_, &Input::Read);
   archive_read_set_skip_callback(archive_, &Input::Skip);
   archive_read_set_callback_data(archive_, input_.get());
+  if (BeginsWithSkippableFrame(input_->Look())) {
+    archive_read_append_filter(archive_, ARCHIVE_FILTER_ZSTD);
+  }
   if (archive_read_open1(archive_) != ARCHIVE_OK) return Failure();
   // Its own entry for "none" is counted too.
   const int filters = archive_filter_count(archive_);

@@ -46,7 +46,7 @@ struct LayoutImage {
   std::string media_type;
   Digest digest;
   uint64_t size_bytes = 0;
-  std::string name;       // "app:v1", as the store has it; empty when the image has no name
+  std::string name;       // "app:v1", as people see it; empty when the image has no name
   std::string full_name;  // "docker.io/library/app:v1", as others call it; or empty
   std::string tag;
 };

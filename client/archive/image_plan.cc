@@ -85,6 +85,7 @@ absl::StatusOr<bool> LayoutPlanner::PlanNew(const ListedManifest& listed, size_t
     return absl::InvalidArgumentError(StrCat("the images of the archive are made of more than ",
                                              kMaxPlannedContents, " pieces, the limit"));
   }
+  if (depth == 0 && manifest->subject) plan_.subject = manifest->subject->digest;
   PlannedManifest planned;
   planned.digest = listed.content.digest;
   planned.media_type = manifest->media_type;

@@ -39,6 +39,7 @@ struct ImagePlan {
   std::vector<PlannedManifest> manifests;  // whole ones, children first; the last is the image
   std::vector<MissingChild> missing;
   std::optional<Digest> top_config;  // of an image without an index, whole or not
+  std::optional<Digest> subject;     // what the image or index refers to, whole or not
   // Why the image cannot be loaded; NotFound: it is not whole. `manifests` are right all the same,
   // but for the last one.
   absl::Status problem;

@@ -190,7 +190,6 @@ absl::StatusOr<ImportedImage> ImportImage(Client& client, int fd, const ImportOp
                               .diff_id = image.diff_id,
                               .comment = options.comment};
   ASSIGN_OR_RETURN(const BlobInfo config_blob, PutText(client, ImageConfigJson(config)));
-  image.image_id = config_blob.digest;
   const std::string manifest =
       BuildImageManifest(Describe(kOciConfigType, config_blob),
                          {Describe(OciLayerType(checked.compression), image.layer)});

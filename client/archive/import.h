@@ -38,7 +38,6 @@ struct ImportOptions {
 };
 
 struct ImportedImage {
-  Digest image_id;  // of the config
   ManifestInfo manifest;
   BlobInfo layer;
   Digest diff_id;

@@ -25,12 +25,6 @@ std::string ReasonOf(archive* handle) {
   return reason == nullptr ? "no reason given" : reason;
 }
 
-// What zstd passes over may come first, too: pzstd writes such frames.
-bool BeginsWithSkippableFrame(std::string_view first_bytes) {
-  return first_bytes.size() >= 4 && (static_cast<unsigned char>(first_bytes[0]) & 0xf0) == 0x50 &&
-         first_bytes.substr(1, 3) == "\x2a\x4d\x18";
-}
-
 Compression CompressionOf(int filter) {
   switch (filter) {
     case ARCHIVE_FILTER_ZSTD:
@@ -109,6 +103,11 @@ absl::StatusOr<InflatedDigest> ReadAll(StreamReader compressed, const InflateLim
 
 }  // namespace
 
+bool BeginsWithSkippableFrame(std::string_view first_bytes) {
+  return first_bytes.size() >= 4 && (static_cast<unsigned char>(first_bytes[0]) & 0xf0) == 0x50 &&
+         first_bytes.substr(1, 3) == "\x2a\x4d\x18";
+}
+
 Compression DetectCompression(std::string_view first_bytes) {
   const auto begins = [first_bytes](std::string_view magic) {
     return first_bytes.substr(0, magic.size()) == magic;
@@ -176,7 +175,6 @@ absl::Status InflatedStream::Open() {
 
 absl::Status InflatedStream::OpenArchive() {
   archive_entry* entry = nullptr;
-  // The library would not recognise it by itself.
   if (BeginsWithSkippableFrame(head_)) archive_read_append_filter(archive_, ARCHIVE_FILTER_ZSTD);
   int result = archive_read_open(archive_, this, nullptr, ReadCompressed, nullptr);
   if (result == ARCHIVE_OK) result = archive_read_next_header(archive_, &entry);

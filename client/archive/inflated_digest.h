@@ -24,6 +24,10 @@ enum class Compression { kNone, kGzip, kZstd, kXz, kBzip2 };
 // By the first bytes of a stream, of which at least 6 should be given.
 Compression DetectCompression(std::string_view first_bytes);
 
+// Whether a zstd stream begins with what is passed over, as pzstd writes it; libarchive recognises
+// only one that does not.
+bool BeginsWithSkippableFrame(std::string_view first_bytes);
+
 // The next bytes of a stream; none at its end, however often it is asked. They stay until the next
 // call.
 using StreamReader = std::function<absl::StatusOr<std::string_view>()>;

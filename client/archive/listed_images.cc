@@ -6,6 +6,7 @@
 #include "client/archive/entry_name.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/names.h"
 #include "storage/digest/hasher.h"
 
 namespace varve {
@@ -13,6 +14,18 @@ namespace {
 
 constexpr char kIndexName[] = "index.json";
 constexpr char kDockerManifestName[] = "manifest.json";
+constexpr char kRefName[] = "org.opencontainers.image.ref.name";
+
+// Some call what has no name by its digest.
+bool IsName(std::string_view text) { return !text.empty() && !Digest::Parse(text).ok(); }
+
+// `cosign save` says of each entry what it is, and gives signatures the name of their image. What
+// their tags end with; "" of anything else.
+std::string_view CosignSuffix(std::string_view kind) {
+  if (kind == "dev.cosignproject.cosign/sigs") return ".sig";
+  if (kind == "dev.cosignproject.cosign/atts") return ".att";
+  return "";
+}
 
 bool IsFullName(std::string_view ref_name) {
   return ref_name.find_first_of(":/") != std::string_view::npos;
@@ -49,14 +62,18 @@ class ImageLister {
   // What else is known of the names of an image, by its place in the list.
   struct Names {
     size_t image;
-    std::string tag;   // when index.json gives it only this
     bool own = false;  // they are those that `varve save` wrote, and complete
   };
 
   absl::Status ListLayout();
   absl::Status ListDockerArchive();
   void AddNames(const ListedManifest& listed, ListedImage* image, Names* names);
-  void AddName(const absl::StatusOr<ArchiveImageName>& name, ListedImage* image);
+  void AttachCosigns(const std::vector<ListedManifest>& listed,
+                     const absl::flat_hash_map<Digest, size_t>& places);
+  static void AddName(const absl::StatusOr<ArchiveImageName>& name, ListedImage* image);
+  // Of a tag such as cosign's.
+  static void AddAttachment(std::string_view tag, ListedImage* image);
+  void MarkParts(const absl::flat_hash_map<Digest, size_t>& places);
   void SettleNames(const Names& names);
   // The place of the image of index.json that has this config in it.
   std::optional<size_t> FindByConfig(const DockerArchiveImage& docker);
@@ -75,35 +92,68 @@ void ImageLister::AddName(const absl::StatusOr<ArchiveImageName>& name, ListedIm
     image->problem.Update(name.status());
   } else if (std::find(image->names.begin(), image->names.end(), *name) == image->names.end()) {
     image->names.push_back(*name);
+    AddAttachment(name->tag, image);
   }
+}
+
+void ImageLister::AddAttachment(std::string_view tag, ListedImage* image) {
+  const std::optional<Digest> subject = SubjectOfTag(tag);
+  if (!subject) return;
+  const Attachment attachment{.subject = *subject, .tag = std::string(tag)};
+  std::vector<Attachment>& known = image->relations.attachments;
+  if (std::find(known.begin(), known.end(), attachment) == known.end()) known.push_back(attachment);
 }
 
 void ImageLister::AddNames(const ListedManifest& listed, ListedImage* image, Names* names) {
   const std::string_view own_name = listed.notes.Annotation(kNameAnnotation);
   const std::string_view image_name = listed.notes.Annotation("io.containerd.image.name");
-  const std::string_view ref_name = listed.notes.Annotation("org.opencontainers.image.ref.name");
+  const std::string_view ref_name = listed.notes.Annotation(kRefName);
+  if (!CosignSuffix(listed.notes.Annotation("kind")).empty()) return;
   if (!own_name.empty()) {
     AddName(ExactName(own_name), image);
     names->own = true;
-  } else if (!image_name.empty()) {
+  } else if (IsName(image_name)) {
     AddName(FamiliarName(image_name), image);
-  } else if (IsFullName(ref_name)) {
+  } else if (IsName(ref_name) && IsFullName(ref_name)) {
     AddName(FamiliarName(ref_name), image);
-  } else if (!ref_name.empty()) {
-    names->tag = ref_name;
+  } else if (IsName(ref_name)) {
+    image->lone_tag = ref_name;
+    AddAttachment(ref_name, image);
   }
 }
 
 void ImageLister::SettleNames(const Names& names) {
   ListedImage& image = list_.images[names.image];
-  if (!image.names.empty() || !image.problem.ok() || names.tag.empty()) return;
-  if (!repository_.empty()) {
-    AddName(FamiliarName(StrCat(repository_, ":", names.tag)), &image);
-    return;
+  if (!image.names.empty()) image.lone_tag.clear();
+  if (image.lone_tag.empty() || repository_.empty() || !image.problem.ok()) return;
+  AddName(FamiliarName(StrCat(repository_, ":", image.lone_tag)), &image);
+}
+
+void ImageLister::AttachCosigns(const std::vector<ListedManifest>& listed,
+                                const absl::flat_hash_map<Digest, size_t>& places) {
+  absl::flat_hash_map<std::string, Digest> images;  // by their names
+  for (const ListedManifest& image : listed) {
+    if (!image.notes.Annotation("kind").starts_with("dev.cosignproject.cosign/image")) continue;
+    images.emplace(image.notes.Annotation(kRefName), image.content.digest);
   }
-  image.problem =
-      absl::FailedPreconditionError(StrCat("the archive gives it only the tag ", Quoted(names.tag),
-                                           "; name its repository with --repository"));
+  for (const ListedManifest& signature : listed) {
+    const std::string_view suffix = CosignSuffix(signature.notes.Annotation("kind"));
+    const auto image = images.find(ToAbsl(signature.notes.Annotation(kRefName)));
+    if (suffix.empty() || image == images.end()) continue;
+    AddAttachment(StrCat(SubjectTagPrefix(image->second), suffix),
+                  &list_.images[places.at(signature.content.digest)]);
+  }
+}
+
+void ImageLister::MarkParts(const absl::flat_hash_map<Digest, size_t>& places) {
+  for (size_t i = 0; i < list_.images.size(); ++i) {
+    for (const PlannedManifest& manifest : list_.images[i].plan->manifests) {
+      const auto place = places.find(manifest.digest);
+      if (place == places.end() || place->second == i) continue;
+      ListedImage& part = list_.images[place->second];
+      part.relations.part = part.names.empty() && part.lone_tag.empty();
+    }
+  }
 }
 
 absl::Status ImageLister::ListLayout() {
@@ -115,13 +165,18 @@ absl::Status ImageLister::ListLayout() {
   if (!few.ok()) return Annotate(few, kIndexName);
   absl::flat_hash_map<Digest, size_t> places;
   LayoutPlanner planner(contents_);
-  for (const ListedManifest& listed : ChildrenOf(*std::move(index))) {
+  const std::vector<ListedManifest> children = ChildrenOf(*std::move(index));
+  for (const ListedManifest& listed : children) {
     const auto [place, added] = places.try_emplace(listed.content.digest, list_.images.size());
     if (added) {
       ListedImage image;
       image.label = listed.content.digest.ToString();
       image.plan = planner.Plan(listed);
-      names_.push_back({.image = place->second, .tag = "", .own = false});
+      image.relations.digest = listed.content.digest;
+      if (image.plan->subject) {
+        image.relations.attachments.push_back({.subject = *image.plan->subject, .tag = ""});
+      }
+      names_.push_back({.image = place->second, .own = false});
       if (image.plan->top_config) by_config_.try_emplace(*image.plan->top_config, place->second);
       for (const PlannedManifest& manifest : image.plan->manifests) {
         if (manifest.config) by_config_.try_emplace(*manifest.config, place->second);
@@ -130,6 +185,8 @@ absl::Status ImageLister::ListLayout() {
     }
     AddNames(listed, &list_.images[place->second], &names_[place->second]);
   }
+  AttachCosigns(children, places);
+  MarkParts(places);
   return absl::OkStatus();
 }
 

@@ -17,6 +17,7 @@
 #include "client/archive/image_layout.h"
 #include "client/archive/image_names.h"
 #include "client/archive/image_plan.h"
+#include "client/archive/load_order.h"
 
 namespace varve {
 
@@ -24,8 +25,10 @@ struct ListedImage {
   std::optional<ImagePlan> plan;             // of an image of index.json
   std::optional<DockerArchiveImage> docker;  // of manifest.json, when plan is absent or not whole
   std::vector<ArchiveImageName> names;       // each once
-  std::string label;                         // for sentences
-  absl::Status problem;                      // with its names
+  std::string lone_tag;                      // that the archive gives it without a repository
+  ImageRelations relations;
+  std::string label;     // for sentences
+  absl::Status problem;  // with its names
 };
 
 struct ImageList {

@@ -5,13 +5,16 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "client/archive/entry_name.h"
 #include "client/archive/gap_note.h"
 #include "client/archive/listed_images.h"
+#include "client/archive/load_order.h"
 #include "client/archive/ready_image.h"
 #include "client/archive/stored_layers.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -35,7 +38,9 @@ class Loader {
   absl::Status Load(int fd);
 
  private:
-  absl::Status LoadOne(const ListedImage& image);
+  absl::Status LoadOne(size_t number);
+  // Where the image of that number goes; nowhere when what it refers to was not wanted.
+  absl::StatusOr<std::vector<ArchiveImageName>> NamesOf(size_t number) const;
   absl::StatusOr<ReadyImage> MakeReady(const ListedImage& image);
   // Whether it has a layer that is compressed as those of OCI images cannot be.
   bool HasDockerLayer(const ImagePlan& plan);
@@ -48,9 +53,13 @@ class Loader {
                                               const std::vector<std::string>& tags);
   absl::Status Put(const ReadyManifest& manifest, const std::string& repository,
                    const std::vector<std::string>& tags);
-  // The id of the image that the tag names.
-  absl::StatusOr<std::optional<Digest>> TaggedId(const std::string& repository,
-                                                 const std::string& tag);
+  // What the store has under a name, and what it calls that; nullopt when there is nothing.
+  absl::StatusOr<std::optional<ImageMatch>> FindNamed(const ArchiveImageName& name);
+  // InvalidArgument when another image of this archive was loaded under the name.
+  absl::Status CheckUntaken(const ArchiveImageName& name, const ReadyImage& ready);
+  // The manifest that the tag names.
+  absl::StatusOr<std::optional<Digest>> Tagged(const std::string& repository,
+                                               const std::string& tag);
 
   Client& client_;
   const LoadOptions& options_;
@@ -59,14 +68,20 @@ class Loader {
   StoredLayers layers_;
   std::unique_ptr<ArchiveContents> contents_;
   ImageList list_;
+  std::unique_ptr<LoadOrder> order_;
+  absl::flat_hash_set<std::string> taken_;  // names of loaded images, as the store has them
 };
 
 absl::Status Loader::Load(int fd) {
   ASSIGN_OR_RETURN(contents_, ArchiveContents::Open(fd, options_.limits, uploader_));
   ASSIGN_OR_RETURN(list_, ListImages(*contents_, options_.repository));
+  std::vector<ImageRelations> relations;
+  for (const ListedImage& image : list_.images) relations.push_back(image.relations);
+  order_ = std::make_unique<LoadOrder>(std::move(relations));
   absl::Status first;
-  for (const ListedImage& image : list_.images) {
-    absl::Status status = image.problem.ok() ? LoadOne(image) : image.problem;
+  while (const std::optional<size_t> number = order_->Next()) {
+    const ListedImage& image = list_.images[*number];
+    absl::Status status = image.problem.ok() ? LoadOne(*number) : image.problem;
     if (status.ok()) continue;
     status = Annotate(status, StrCat("image ", image.label));
     if (!ConcernsOneImage(status)) return status;
@@ -76,14 +91,40 @@ absl::Status Loader::Load(int fd) {
   return first;
 }
 
-absl::Status Loader::LoadOne(const ListedImage& image) {
-  ASSIGN_OR_RETURN(const ReadyImage ready, MakeReady(image));
+absl::StatusOr<std::vector<ArchiveImageName>> Loader::NamesOf(size_t number) const {
+  const ListedImage& image = list_.images[number];
   std::vector<ArchiveImageName> names = image.names;
-  if (names.empty()) {
-    const bool chosen = !options_.repository.empty();
-    names.push_back({.repository = chosen ? options_.repository : kUntaggedRepository, .tag = ""});
+  for (ArchiveImageName& place : order_->PlacesOf(number)) {
+    if (std::find(names.begin(), names.end(), place) == names.end()) {
+      names.push_back(std::move(place));
+    }
   }
-  const std::string label = image.names.empty() ? image.label : FormatName(names.front());
+  if (!names.empty()) return names;
+  for (const Attachment& attachment : image.relations.attachments) {
+    if (!contents_->Holds(BlobEntryName(attachment.subject))) continue;
+    // Of an index, one image was wanted, and what refers to that.
+    if (options_.platform) return names;
+    return absl::FailedPreconditionError(
+        StrCat("it refers to ", attachment.subject.ToString(), ", which was not loaded"));
+  }
+  if (!image.lone_tag.empty()) {
+    return absl::FailedPreconditionError(StrCat("the archive gives it only the tag ",
+                                                Quoted(image.lone_tag),
+                                                "; name its repository with --repository"));
+  }
+  const bool chosen = !options_.repository.empty();
+  names.push_back({.repository = chosen ? options_.repository : kUntaggedRepository, .tag = ""});
+  return names;
+}
+
+absl::Status Loader::LoadOne(size_t number) {
+  const ListedImage& image = list_.images[number];
+  ASSIGN_OR_RETURN(std::vector<ArchiveImageName> names, NamesOf(number));
+  if (names.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const ReadyImage ready, MakeReady(image));
+  for (const ArchiveImageName& name : names) RETURN_IF_ERROR(CheckUntaken(name, ready));
+  const std::string label =
+      image.names.empty() ? image.label : ShownName(FormatName(names.front()));
   const ReadyManifest* named = nullptr;
   while (!names.empty()) {
     const std::string repository = names.front().repository;
@@ -92,6 +133,12 @@ absl::Status Loader::LoadOne(const ListedImage& image) {
       if (name.repository == repository && !name.tag.empty()) tags.push_back(name.tag);
     }
     ASSIGN_OR_RETURN(named, Publish(ready, repository, tags));
+    // Also of an image of which only a part is there, or another form: what refers to it is kept.
+    const std::optional<Digest>& digest = image.relations.digest;
+    if (digest && !options_.platform) order_->Place(*digest, repository);
+    for (const ReadyManifest& manifest : ready.manifests) {
+      order_->Place(manifest.digest, repository);
+    }
     const auto done = [&](const ArchiveImageName& name) { return name.repository == repository; };
     names.erase(std::remove_if(names.begin(), names.end(), done), names.end());
   }
@@ -104,7 +151,10 @@ absl::Status Loader::LoadOne(const ListedImage& image) {
 absl::StatusOr<ReadyImage> Loader::MakeReady(const ListedImage& image) {
   ImageMaker maker(*contents_, uploader_, layers_);
   if (!image.plan) return maker.MakeReady(*image.docker, options_.platform);
-  const ImagePlan plan = options_.platform ? OnlyFor(*options_.platform, *image.plan) : *image.plan;
+  // What refers to an image is for no platform.
+  const bool refers = !image.relations.attachments.empty();
+  const ImagePlan plan =
+      options_.platform && !refers ? OnlyFor(*options_.platform, *image.plan) : *image.plan;
   if (image.docker && (absl::IsNotFound(plan.problem) || HasDockerLayer(plan))) {
     return maker.MakeReady(*image.docker, options_.platform);
   }
@@ -122,12 +172,36 @@ bool Loader::HasDockerLayer(const ImagePlan& plan) {
   });
 }
 
-absl::StatusOr<std::optional<Digest>> Loader::TaggedId(const std::string& repository,
-                                                       const std::string& tag) {
+absl::StatusOr<std::optional<ImageMatch>> Loader::FindNamed(const ArchiveImageName& name) {
+  absl::StatusOr<ImageMatch> match = client_.FindImage(FormatName(name));
+  // "sha256:0a" may be a name or the beginning of an id.
+  if (absl::IsNotFound(match.status()) || absl::IsFailedPrecondition(match.status()) ||
+      (match.ok() && match->by_id)) {
+    return std::nullopt;
+  }
+  RETURN_IF_ERROR(match.status());
+  return *std::move(match);
+}
+
+absl::Status Loader::CheckUntaken(const ArchiveImageName& name, const ReadyImage& ready) {
+  if (name.tag.empty() || taken_.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::optional<ImageMatch> there, FindNamed(name));
+  if (!there) return absl::OkStatus();
+  const std::string stored = FormatName({there->places.front().repository, there->tag});
+  const bool same = std::any_of(ready.manifests.begin(), ready.manifests.end(),
+                                [&](const auto& one) { return one.digest == there->manifest; });
+  if (same || !taken_.contains(stored)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      StrCat("the archive has another image that ends under its name, ", ShownName(stored),
+             "; that one is loaded, this one is not: save it under another name"));
+}
+
+absl::StatusOr<std::optional<Digest>> Loader::Tagged(const std::string& repository,
+                                                     const std::string& tag) {
   const absl::StatusOr<ManifestInfo> info = client_.StatManifest(repository, tag);
   if (absl::IsNotFound(info.status())) return std::nullopt;
   RETURN_IF_ERROR(info.status());
-  return info->config ? *info->config : info->digest;
+  return info->digest;
 }
 
 absl::StatusOr<const ReadyManifest*> Loader::Publish(const ReadyImage& ready,
@@ -135,18 +209,21 @@ absl::StatusOr<const ReadyManifest*> Loader::Publish(const ReadyImage& ready,
                                                      const std::vector<std::string>& tags) {
   std::vector<std::optional<Digest>> tagged;
   for (const std::string& tag : tags) {
-    ASSIGN_OR_RETURN(tagged.emplace_back(), TaggedId(repository, tag));
+    ASSIGN_OR_RETURN(tagged.emplace_back(), Tagged(repository, tag));
   }
   ASSIGN_OR_RETURN(const ReadyManifest* const named, PutAll(ready, repository, tags));
   LoadedImage loaded{.repository = repository,
                      .tag = "",
                      .manifest = named->digest,
-                     .id = named->id,
-                     .replaced_id = std::nullopt};
+                     .replaced = std::nullopt,
+                     .subject = ready.subject};
   if (tags.empty()) observer_.ImageLoaded(loaded);
   for (size_t i = 0; i < tags.size(); ++i) {
     loaded.tag = tags[i];
-    loaded.replaced_id = tagged[i] == named->id ? std::nullopt : tagged[i];
+    loaded.replaced = tagged[i] == named->digest ? std::nullopt : tagged[i];
+    ASSIGN_OR_RETURN(const std::optional<ImageMatch> there, FindNamed({repository, tags[i]}));
+    if (there) loaded.repository = there->places.front().repository;
+    taken_.insert(FormatName({loaded.repository, loaded.tag}));
     observer_.ImageLoaded(loaded);
   }
   return named;

@@ -2,9 +2,10 @@
 // skopeo, buildah and buildkit write, OCI layouts and Docker archives.
 //
 // Blobs arrive byte for byte. A manifest of an OCI layout keeps its digest; an image of a Docker
-// archive gets an OCI manifest, the same for the same archive, under the config that Docker calls
-// the image id. All content of an image is checked before anything names it; what the store has
-// already under the same digest and size is taken from there and not read.
+// archive gets an OCI manifest, the same for the same archive; its digest is the image's id here,
+// while Docker's classic store takes the config's. All content of an image is checked before
+// anything names it; what the store has already under the same digest and size is not uploaded, and
+// under the name of its digest not read.
 #ifndef VARVE_CLIENT_ARCHIVE_LOAD_H_
 #define VARVE_CLIENT_ARCHIVE_LOAD_H_
 

@@ -14,11 +14,11 @@ namespace varve {
 
 // One tag that names a loaded image, or an image without a tag.
 struct LoadedImage {
-  std::string repository;
-  std::string tag;  // or empty
-  Digest manifest;
-  Digest id;  // what Docker calls the image id: of the config, or of the index
-  std::optional<Digest> replaced_id;  // of the image that the tag named before
+  std::string repository;          // as the store has it
+  std::string tag;                 // or empty
+  Digest manifest;                 // or index: the image id
+  std::optional<Digest> replaced;  // what the tag named before
+  std::optional<Digest> subject;   // what it refers to, by its own word
 };
 
 class LoadObserver {

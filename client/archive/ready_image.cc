@@ -50,9 +50,9 @@ absl::StatusOr<ReadyImage> ImageMaker::MakeReady(
     ready.manifests.push_back({.digest = manifest.digest,
                                .media_type = manifest.media_type,
                                .bytes = "",
-                               .id = manifest.config ? *manifest.config : manifest.digest,
                                .has_gaps = manifest.has_gaps});
   }
+  ready.subject = plan.subject;
   if (ready.manifests.back().has_gaps) ready.stand_in = StandIn(plan, docker_configs);
   return ready;
 }
@@ -103,7 +103,6 @@ absl::StatusOr<ReadyImage> ImageMaker::MakeReady(const DockerArchiveImage& image
   manifest.bytes = BuildImageManifest(config, stored);
   manifest.media_type = kOciManifestType;
   manifest.digest = HashBytes(DigestAlgorithm::kSha256, manifest.bytes);
-  manifest.id = config.digest;
   ASSIGN_OR_RETURN(const std::optional<uint64_t> known, uploader_.Find(manifest.digest));
   for (size_t i = 0; i < layers.size() && !known; ++i) {
     RETURN_IF_ERROR(layers_.Check({.name = layers[i].name,
@@ -136,7 +135,7 @@ absl::StatusOr<std::optional<ImageMaker::Layer>> ImageMaker::FindStoredLayer(
   if (!named) named = DigestInName(name);
   for (const std::optional<Digest>& digest : {std::optional<Digest>(diff_id), named}) {
     if (!digest) continue;
-    ASSIGN_OR_RETURN(const std::optional<uint64_t> size_bytes, uploader_.Find(*digest));
+    ASSIGN_OR_RETURN(const std::optional<uint64_t> size_bytes, contents_.FindBlob(*digest));
     if (!size_bytes) continue;
     Layer layer{
         .name = name,

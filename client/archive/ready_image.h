@@ -24,7 +24,6 @@ struct ReadyManifest {
   Digest digest;
   std::string media_type;
   std::string bytes;  // of one that was built; else ArchiveContents has them
-  Digest id;          // what Docker calls the image id: of the config, or of the index
   bool has_gaps = false;
 };
 
@@ -35,6 +34,7 @@ bool IsLayerCompression(Compression compression);
 struct ReadyImage {
   std::vector<ReadyManifest> manifests;  // children first; the last one is the image
   std::optional<size_t> stand_in;        // of them, for an index that the store may refuse
+  std::optional<Digest> subject;         // what it refers to
 };
 
 class ImageMaker {

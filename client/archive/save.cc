@@ -93,7 +93,7 @@ absl::Status SaveImages(Client& client, const std::vector<std::string>& names,
   uint64_t bytes = 0;
   for (const auto& [digest, blob] : plan.blobs()) bytes += blob.size_bytes;
   observer.OnStart(plan.blobs().size(), bytes);
-  for (const std::string& note : plan.notes()) observer.OnNote(note);
+  for (const std::string& note : plan.Notes()) observer.OnNote(note);
   return Save(client, observer, sink).Write(plan);
 }
 

@@ -37,6 +37,9 @@ struct SaveOptions {
   // saved whole, and manifest.json, which can name one child only, names that for this machine's
   // platform, or else the first.
   std::optional<Platform> platform;
+  // Take along what refers to the manifests that are saved (signatures, attestations, SBOMs), by
+  // its own word or by a tag as cosign's, and what refers to that, in any depth.
+  bool referrers = true;
   SaveObserver* observer = nullptr;
 };
 
@@ -49,6 +52,9 @@ absl::Status ValidateSaveName(const std::string& name);
 //   REPOSITORY:TAG      that image, under this name
 //   REPOSITORY@DIGEST   that manifest, without a name
 //   an image id, or its beginning, where no repository has that name: without a name
+//
+// In index.json referrers come after the images, without a name unless a tag makes them referrers;
+// manifest.json does not name them.
 //
 // The whole tree is looked up before the first byte goes to `sink`. Every blob is verified while it
 // is written; when the call fails, what the sink got is worthless.

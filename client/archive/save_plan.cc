@@ -4,15 +4,16 @@
 #include <set>
 #include <utility>
 
+#include "client/archive/image_layout.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/names.h"
 #include "storage/limits.h"
 
 namespace varve {
 namespace {
 
-constexpr size_t kMaxTreeManifests = 10'000;  // of one image: x ~1 KiB of descriptors = 10 MiB
 constexpr size_t kMaxNamedInError = 5;
 
 // Older versions stored manifests in which what is said of children has other types than clients
@@ -27,6 +28,16 @@ absl::StatusOr<ParsedManifest> ParseStored(const std::string& bytes, std::string
 
 bool EndsWith(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+// Whether it is an image to run. A signature of cosign has the config of one, too.
+bool IsImage(const ParsedManifest& manifest) {
+  const auto is_layer = [](const Descriptor& layer) {
+    return layer.media_type.starts_with("application/vnd.oci.image.layer.") ||
+           layer.media_type.starts_with("application/vnd.docker.image.rootfs.");
+  };
+  return HasImageConfig(manifest) &&
+         std::all_of(manifest.layers.begin(), manifest.layers.end(), is_layer);
 }
 
 // How well `offered` serves `wanted`: 0 not at all, 2 exactly.
@@ -61,7 +72,8 @@ absl::Status ValidateSaveName(const std::string& name) {
   return ParseImageReference(name).status();
 }
 
-std::string FullImageName(const std::string& repository, const std::string& tag) {
+std::string FullImageName(const std::string& stored, const std::string& tag) {
+  const std::string repository = ShownName(stored);
   const std::string first = repository.substr(0, repository.find('/'));
   const bool has_path = first.size() < repository.size();
   const bool is_host =
@@ -73,44 +85,49 @@ std::string FullImageName(const std::string& repository, const std::string& tag)
 }
 
 absl::Status SavePlan::Add(const std::string& name) {
-  absl::Status status = absl::NotFoundError("there is no such image");
-  if (!Digest::Parse(name).ok()) {
-    ASSIGN_OR_RETURN(const ImageReference reference, ParseImageReference(name));
-    if (reference.digest) {
-      status = AddImage(reference.repository, "", *reference.digest);
-    } else if (name == reference.repository) {
-      status = AddTags(reference.repository);
-    } else {
-      status = AddImage(reference.repository, reference.tag, reference.tag);
-    }
+  absl::Status status;
+  if (const absl::StatusOr<std::string> repository = StoredName(name); repository.ok()) {
+    status = AddTags(*repository);
+    if (!absl::IsNotFound(status)) return Annotate(status, name);
   }
-  if (!absl::IsNotFound(status)) return Annotate(status, name);
-  // "sha256:0a1b" is a repository and a tag, or the beginning of an image id.
+  // The beginning of an image id looks like a repository, or like one with a tag.
   const absl::StatusOr<ImageMatch> match = client_.FindImage(name);
-  if (absl::IsNotFound(match.status()) || (match.ok() && !match->by_id)) {
-    return Annotate(status, name);
-  }
-  if (!match.ok()) return Annotate(match.status(), name);
-  return Annotate(AddImage(match->places.front().repository, "", match->manifest), name);
+  if (absl::IsNotFound(match.status()) && !status.ok()) return Annotate(status, name);
+  RETURN_IF_ERROR(match.status());
+  return Annotate(AddImage(match->places.front().repository, match->tag, match->manifest), name);
 }
 
 absl::Status SavePlan::AddTags(const std::string& repository) {
   ImageQuery query;
   query.repository = repository;
+  query.all = true;  // also the tags of signatures
   std::string page_token;
-  bool found = false;
+  std::string stored;                                    // what the store calls the repository
+  std::vector<std::pair<std::string, Digest>> attached;  // tags that make referrers, their subjects
   do {
     ASSIGN_OR_RETURN(const ImagePage page, client_.ListImages(query, page_token, kMaxPageRows));
     for (const ImageInfo& image : page.images) {
-      if (image.repository != repository || image.tag.empty()) continue;
-      found = true;
-      const absl::Status status = AddImage(repository, image.tag, image.tag);
+      if (image.tag.empty()) continue;
+      stored = image.repository;
+      if (const std::optional<Digest> subject = SubjectOfTag(image.tag)) {
+        attached.emplace_back(image.tag, *subject);
+        continue;
+      }
+      const absl::Status status = AddImage(stored, image.tag, image.tag);
       if (!status.ok()) return Annotate(status, image.tag);
     }
     page_token = page.next_page_token;
   } while (!page_token.empty());
-  if (found) return absl::OkStatus();
-  return absl::NotFoundError("there is no repository with a tag and no image id of this name");
+  if (stored.empty()) {
+    return absl::NotFoundError("there is no repository with a tag and no image id of this name");
+  }
+  for (const auto& [tag, subject] : attached) {
+    // Those of what is saved came with it, or are not wanted.
+    if (blobs_.contains(subject)) continue;
+    const absl::Status status = AddImage(stored, tag, tag);
+    if (!status.ok()) return Annotate(status, tag);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status SavePlan::AddImage(const std::string& repository, const std::string& tag,
@@ -122,24 +139,17 @@ absl::Status SavePlan::AddImage(const std::string& repository, const std::string
   if (options_.platform) {
     RETURN_IF_ERROR(AddNode(repository, root));
   } else {
-    std::vector<std::string> absent;
-    for (const Node& node : tree) {
-      if (node.present) continue;
-      const std::string digest = node.self.digest.ToString();
-      absent.push_back(node.platform ? StrCat(digest, " (", FormatPlatform(*node.platform), ")")
-                                     : digest);
-    }
-    if (!absent.empty()) return AbsentChildren(absent);
-    for (const Node& node : tree) RETURN_IF_ERROR(AddNode(repository, node));
+    RETURN_IF_ERROR(AddWholeTree(repository, tree));
   }
-  LayoutImage& entry = images_[{repository, tag, root.self.digest}];
-  entry = {.media_type = root.self.media_type,
-           .digest = root.self.digest,
-           .size_bytes = root.self.size_bytes,
-           .name = tag.empty() ? "" : StrCat(repository, ":", tag),
-           .full_name = tag.empty() ? "" : FullImageName(repository, tag),
-           .tag = tag};
-  const std::string name = tag.empty() ? "" : StrCat(repository, ":", tag);
+  images_[{repository, tag, root.self.digest}] = EntryOf(root.self, repository, tag);
+  if (options_.referrers) {
+    std::vector<Digest> subjects = {root.self.digest};
+    for (const Node& node : tree) {
+      if (!options_.platform) subjects.push_back(node.self.digest);
+    }
+    RETURN_IF_ERROR(AddReferrers(repository, std::move(subjects)));
+  }
+  const std::string name = tag.empty() ? "" : StrCat(ShownName(repository), ":", tag);
   if (chosen != nullptr) {
     AddDockerImage(name, *chosen);
   } else {
@@ -157,6 +167,29 @@ SavePlan::Node SavePlan::NodeOf(const ListedManifest& child) {
     node.platform = child.notes.platform;
   }
   return node;
+}
+
+LayoutImage SavePlan::EntryOf(const Descriptor& manifest, const std::string& repository,
+                              const std::string& tag) {
+  return {.media_type = manifest.media_type,
+          .digest = manifest.digest,
+          .size_bytes = manifest.size_bytes,
+          .name = tag.empty() ? "" : StrCat(ShownName(repository), ":", tag),
+          .full_name = tag.empty() ? "" : FullImageName(repository, tag),
+          .tag = tag};
+}
+
+absl::Status SavePlan::AddWholeTree(const std::string& repository, const std::vector<Node>& tree) {
+  std::vector<std::string> absent;
+  for (const Node& node : tree) {
+    if (node.present) continue;
+    const std::string digest = node.self.digest.ToString();
+    absent.push_back(node.platform ? StrCat(digest, " (", FormatPlatform(*node.platform), ")")
+                                   : digest);
+  }
+  if (!absent.empty()) return AbsentChildren(absent);
+  for (const Node& node : tree) RETURN_IF_ERROR(AddNode(repository, node));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<SavePlan::Node>> SavePlan::ReadTree(const std::string& repository,
@@ -205,7 +238,7 @@ absl::StatusOr<const SavePlan::Node*> SavePlan::Choose(const std::string& reposi
   int best_match = 0;
   std::string offers;
   for (const Node& node : tree) {
-    if (node.attestation || (node.present && !HasImageConfig(node.content))) continue;
+    if (node.attestation || (node.present && !IsImage(node.content))) continue;
     if (first == nullptr) first = &node;
     if (!options_.platform && tree.size() == 1) return first;
     ASSIGN_OR_RETURN(const std::optional<Platform> platform, PlatformOf(repository, node));
@@ -318,8 +351,33 @@ void SavePlan::AddDockerImage(const std::string& name, const Node& node) {
 
 std::vector<LayoutImage> SavePlan::LayoutImages() const {
   std::vector<LayoutImage> images;
-  for (const auto& [name, image] : images_) images.push_back(image);
+  std::set<Digest> listed;
+  for (const auto& [name, image] : images_) {
+    images.push_back(image);
+    listed.insert(image.digest);
+  }
+  for (const auto& [name, referrer] : referrers_) {
+    if (!referrer.name.empty()) listed.insert(referrer.digest);
+  }
+  for (const auto& [name, referrer] : referrers_) {
+    if (!referrer.name.empty() || !listed.contains(referrer.digest)) images.push_back(referrer);
+  }
   return images;
+}
+
+std::vector<std::string> SavePlan::Notes() const {
+  std::vector<std::string> notes = notes_;
+  if (!referrers_.empty()) {
+    notes.push_back(StrCat(
+        referrers_.size(),
+        " signatures, attestations or other referrers are saved too (--no-referrers leaves them "
+        "out); skopeo then needs the tag of the image, as in oci-archive:FILE:TAG"));
+  }
+  if (LayoutImages().size() > kMaxArchiveImages) {
+    notes.push_back(StrCat("the archive lists more than ", kMaxArchiveImages,
+                           " images, the most that varve load takes"));
+  }
+  return notes;
 }
 
 std::vector<DockerImage> SavePlan::DockerImages() const {

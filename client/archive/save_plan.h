@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -18,8 +20,12 @@
 
 namespace varve {
 
-// "docker.io/library/app:v1" for app:v1: how programs name images in annotations.
-std::string FullImageName(const std::string& repository, const std::string& tag);
+// "docker.io/library/app:v1" for app:v1, "reg:5000/app:v1" for reg__5000/app:v1: how programs name
+// images in annotations. `stored` is a repository.
+std::string FullImageName(const std::string& stored, const std::string& tag);
+
+// Of one image, with what refers to it: x ~1 KiB of descriptors = 10 MiB.
+inline constexpr size_t kMaxTreeManifests = 10'000;
 
 // In the order in which they are written. Content that is two of them is the first.
 enum class SavedKind { kManifest, kConfig, kLayer };
@@ -38,11 +44,11 @@ class SavePlan {
   absl::Status Add(const std::string& name);
 
   const std::map<Digest, SavedBlob>& blobs() const { return blobs_; }
-  // Entries of index.json and of manifest.json, in byte order of the names.
+  // Entries of index.json and of manifest.json, in byte order of the names; referrers come last.
   std::vector<LayoutImage> LayoutImages() const;
   std::vector<DockerImage> DockerImages() const;
   // Sentences for the person about what not everybody can read.
-  const std::vector<std::string>& notes() const { return notes_; }
+  std::vector<std::string> Notes() const;
 
  private:
   // One manifest of an image: itself, or one that its index lists.
@@ -64,6 +70,14 @@ class SavePlan {
                                      const Platform& wanted);
   absl::StatusOr<std::optional<Platform>> PlatformOf(const std::string& repository,
                                                      const Node& node);
+  static LayoutImage EntryOf(const Descriptor& manifest, const std::string& repository,
+                             const std::string& tag);
+  // save_referrers.cc. What refers to the manifests, which grow by what is found.
+  absl::Status AddReferrers(const std::string& repository, std::vector<Digest> subjects);
+  absl::Status AddReferrer(const std::string& repository, const Referrer& referrer,
+                           std::vector<Digest>* subjects);
+  // Adds the nodes; FailedPrecondition when some are absent.
+  absl::Status AddWholeTree(const std::string& repository, const std::vector<Node>& tree);
   absl::Status AddNode(const std::string& repository, const Node& node);
   absl::Status AddBlob(const std::string& repository, SavedKind kind, const Descriptor& content);
   void AddDockerImage(const std::string& name, const Node& node);
@@ -71,8 +85,11 @@ class SavePlan {
   Client& client_;
   const SaveOptions& options_;
   std::map<Digest, SavedBlob> blobs_;
-  std::map<Digest, DockerImage> docker_images_;                                 // by manifest
-  std::map<std::tuple<std::string, std::string, Digest>, LayoutImage> images_;  // by name
+  std::map<Digest, DockerImage> docker_images_;  // by manifest
+  using Entries = std::map<std::tuple<std::string, std::string, Digest>, LayoutImage>;  // by name
+  Entries images_;
+  Entries referrers_;
+  std::set<std::pair<std::string, Digest>> subjects_;  // whose referrers were added
   std::vector<std::string> notes_;
 };
 

@@ -14,6 +14,7 @@
 #include "client/file_error.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/digest/hasher.h"
 
 namespace varve {
 namespace {
@@ -88,6 +89,19 @@ absl::StatusOr<std::string> SeekableContents::ReadAll(const Entry& entry) {
   return ReadFirst(entry, static_cast<size_t>(entry.size_bytes));
 }
 
+absl::StatusOr<Digest> SeekableContents::Hash(const Entry& entry, DigestAlgorithm algorithm) {
+  ASSIGN_OR_RETURN(const OpenFile file, OpenEntry(entry));
+  Hasher hasher(algorithm);
+  std::string buffer(kCompareBytes, '\0');
+  for (uint64_t at = 0; at < entry.size_bytes;) {
+    ASSIGN_OR_RETURN(const size_t got, file.read(at, buffer.data(), buffer.size()));
+    if (got == 0) return absl::DataLossError(StrCat(Quoted(entry.name), " is cut off"));
+    hasher.Update(std::string_view(buffer).substr(0, got));
+    at += got;
+  }
+  return hasher.Current();
+}
+
 absl::StatusOr<Digest> SeekableContents::Upload(const Entry& entry,
                                                 const std::optional<Digest>& expected) {
   ASSIGN_OR_RETURN(OpenFile file, OpenEntry(entry));
@@ -115,6 +129,10 @@ absl::StatusOr<std::unique_ptr<ArchiveContents>> FileContents::Open(int fd, Arch
 absl::Status FileContents::CheckSame(const Entry& entry, uint64_t again) {
   std::string first(kCompareBytes, '\0');
   std::string second(kCompareBytes, '\0');
+  if (entry.size_bytes > 0) {
+    ASSIGN_OR_RETURN(const size_t last, ReadAt(fd_, again + entry.size_bytes - 1, first.data(), 1));
+    if (last == 0) return absl::OkStatus();  // it is cut off, which the reader will find
+  }
   for (uint64_t at = 0; at < entry.size_bytes;) {
     const auto wanted = static_cast<size_t>(std::min(kCompareBytes, entry.size_bytes - at));
     ASSIGN_OR_RETURN(const size_t got, ReadAt(fd_, entry.data_offset + at, first.data(), wanted));
@@ -125,6 +143,22 @@ absl::Status FileContents::CheckSame(const Entry& entry, uint64_t again) {
     at += got;
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<bool> FileContents::StoreUnnamed(const Digest& digest) {
+  if (!unnamed_) {
+    ASSIGN_OR_RETURN(const std::vector<const Entry*> blobs, UnnamedBlobs());
+    unnamed_.emplace();
+    for (const Entry* const blob : blobs) {
+      uploader_.RenewPromises();
+      ASSIGN_OR_RETURN(const Digest found, Hash(*blob, DigestAlgorithm::kSha256));
+      unnamed_->try_emplace(found, blob->name);
+    }
+  }
+  const auto found = unnamed_->find(digest);
+  if (found == unnamed_->end()) return false;
+  RETURN_IF_ERROR(Store(found->second, digest).status());
+  return true;
 }
 
 absl::StatusOr<SeekableContents::OpenFile> FileContents::OpenEntry(const Entry& entry) {

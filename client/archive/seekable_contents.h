@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/container/flat_hash_map.h"
 #include "client/archive/archive_contents.h"
 
 namespace varve {
@@ -22,6 +23,7 @@ class SeekableContents : public ArchiveContents {
 
   virtual absl::StatusOr<OpenFile> OpenEntry(const Entry& entry) = 0;
   absl::Status Look(Entry& entry) override;
+  absl::StatusOr<Digest> Hash(const Entry& entry, DigestAlgorithm algorithm) final;
 
  private:
   absl::StatusOr<std::string> ReadAll(const Entry& entry) final;
@@ -40,10 +42,13 @@ class FileContents final : public SeekableContents {
   FileContents(int fd, const ContentLimits& limits, BlobUploader& uploader)
       : SeekableContents(limits, uploader), fd_(fd) {}
   absl::StatusOr<OpenFile> OpenEntry(const Entry& entry) override;
+  absl::StatusOr<bool> StoreUnnamed(const Digest& digest) override;
   // InvalidArgument unless the file at `again` has the same bytes.
   absl::Status CheckSame(const Entry& entry, uint64_t again);
 
   const int fd_;
+  // Made when something is missing: it takes a read of all that is not called by its digest.
+  std::optional<absl::flat_hash_map<Digest, std::string>> unnamed_;
 };
 
 // A directory. No symbolic link is ever followed by the system: each is read, and what it names is
@@ -57,6 +62,8 @@ class DirectoryContents final : public SeekableContents {
   DirectoryContents(int fd, const ContentLimits& limits, BlobUploader& uploader)
       : SeekableContents(limits, uploader), fd_(fd) {}
   absl::StatusOr<OpenFile> OpenEntry(const Entry& entry) override;
+  // It is no archive that could come through a pipe.
+  absl::StatusOr<bool> StoreUnnamed(const Digest&) override { return false; }
   // What nothing names is not read, so any file may be a blob.
   absl::Status Look(Entry& entry) override;
 

@@ -123,8 +123,15 @@ absl::Status StreamContents::TakeBlob(Entry& entry, const std::string& first_byt
       {.name = entry.name, .expected = expected, .size_bytes = entry.size_bytes, .upload_id = ""},
       source);
   RETURN_IF_ERROR(read_status);
-  if (absl::IsDataLoss(uploaded.status())) {  // matters only to the images that need it
-    entry.problem = uploaded.status();
+  if (absl::IsDataLoss(uploaded.status())) {
+    // The bytes are another blob now. It matters only to those who need the file, and say so.
+    const Digest digest = source.HashedDigest();
+    ASSIGN_OR_RETURN(const std::optional<uint64_t> stored_bytes, uploader_.Find(digest));
+    if (stored_bytes) {
+      entry.digest = digest;
+    } else {
+      entry.problem = uploaded.status();
+    }
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(uploaded.status());
@@ -136,6 +143,10 @@ absl::StatusOr<std::string> StreamContents::ReadAll(const Entry& entry) {
   if (entry.document) return *entry.document;
   // A document that came when memory was used up, or a file that is none.
   return uploader_.Download(*entry.digest, kMaxDocumentBytes);
+}
+
+absl::StatusOr<Digest> StreamContents::Hash(const Entry& entry, DigestAlgorithm algorithm) {
+  return HashBytes(algorithm, *entry.document);
 }
 
 absl::StatusOr<Digest> StreamContents::Upload(const Entry& entry,

@@ -24,7 +24,10 @@ class StreamContents final : public ArchiveContents {
 
   // Every file is judged as it comes.
   absl::Status Look(Entry&) override { return absl::OkStatus(); }
+  // All were stored as they came.
+  absl::StatusOr<bool> StoreUnnamed(const Digest&) override { return false; }
   absl::StatusOr<std::string> ReadAll(const Entry& entry) override;
+  absl::StatusOr<Digest> Hash(const Entry& entry, DigestAlgorithm algorithm) override;
   absl::StatusOr<Digest> Upload(const Entry& entry, const std::optional<Digest>& expected) override;
 
   // Keeps, uploads or passes over the file at which `reader` stands.

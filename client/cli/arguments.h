@@ -4,7 +4,8 @@
 
 #include <string>
 
-#include "client/client.h"
+#include "client/daemon_address.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/claim_names.h"
 #include "storage/catalog/names.h"
 #include "storage/digest/digest.h"
@@ -12,7 +13,7 @@
 namespace varve {
 
 inline std::string CheckAddress(const std::string& text) {
-  return std::string(ValidateAddress(text).message());
+  return std::string(ParseDaemonAddress(text).status().message());
 }
 
 inline std::string CheckDigest(const std::string& text) {
@@ -20,7 +21,7 @@ inline std::string CheckDigest(const std::string& text) {
 }
 
 inline std::string CheckRepository(const std::string& text) {
-  return std::string(ValidateRepositoryName(text).message());
+  return std::string(StoredName(text).status().message());
 }
 
 inline std::string CheckReference(const std::string& text) {

@@ -11,6 +11,7 @@
 #include "client/byte_source.h"
 #include "client/cli/arguments.h"
 #include "client/cli/commands.h"
+#include "client/cli/interrupt_note.h"
 #include "client/cli/listing.h"
 #include "client/cli/output_file.h"
 #include "client/cli/progress.h"
@@ -19,6 +20,7 @@
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -54,6 +56,10 @@ absl::Status Put(Session& session, const BlobArguments& arguments) {
   PutBlobOptions options;
   options.repository = arguments.repository;
   options.upload_id = UploadIdOfFile(fd, arguments.repository);
+  const InterruptNote note(
+      options.upload_id.empty()
+          ? "an upload from a pipe begins anew; from a file it goes on where it stopped"
+          : "what arrived is kept, for a day by default: the same command goes on from there");
   Progress progress(ProgressOnStandardError(arguments.quiet));
   const Progress::Row row =
       progress.Add(NameOfFile(arguments.file), source.size_bytes(), "uploading");
@@ -105,10 +111,11 @@ absl::Status Stat(Session& session, const BlobArguments& arguments) {
   ASSIGN_OR_RETURN(const Digest digest, Digest::Parse(arguments.digest));
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
   ASSIGN_OR_RETURN(const BlobInfo info, client->StatBlob(arguments.repository, digest));
-  Print(arguments.json ? JsonLine(info)
-                       : StrCat("Digest:  ", info.digest.ToString(),
-                                "\nSize:    ", HumanSize(info.size_bytes), " (", info.size_bytes,
-                                " bytes)\nCreated: ", TimeText(info.created_nanos), "\n"));
+  Print(arguments.json
+            ? JsonLine(info)
+            : StrCat("Digest:  ", info.digest.ToString(), "\nSize:    ", HumanSize(info.size_bytes),
+                     " (", info.size_bytes, " bytes)\nCreated: ",
+                     AgeAndTime(info.created_nanos, SystemClock().WallNanos()), "\n"));
   return absl::OkStatus();
 }
 
@@ -123,6 +130,8 @@ void SetAction(CLI::App* command, Session& session, const std::shared_ptr<BlobAr
       ->check(CheckRepository);
   command->callback([&session, arguments, action, check] {
     if (check != nullptr) check(*arguments);
+    std::string& repository = arguments->repository;
+    if (!repository.empty()) repository = *StoredName(repository);  // checked already
     session.action = [&session, arguments, action] { return action(session, *arguments); };
   });
 }
@@ -181,46 +190,37 @@ std::string JsonRow(const BlobDetails& details) {
       .Line();
 }
 
-std::vector<std::string> TableRow(const BlobDetails& details) {
+std::vector<std::string> TableRow(const BlobDetails& details, const TimeWords& times) {
   std::string state = details.referenced ? "referenced" : "unreferenced";
   if (details.quarantined) state += ", damaged";
   return {details.blob.digest.ToString(), HumanSize(details.blob.size_bytes),
-          HumanAge(details.blob.created_nanos, SystemClock().WallNanos()),
-          details.inlined ? "index" : "file", std::move(state)};
+          times.Past(details.blob.created_nanos), details.inlined ? "index" : "file",
+          std::move(state)};
 }
 
-absl::Status List(Session& session, const ListingArguments& arguments) {
-  ASSIGN_OR_RETURN(Client* const client, session.Connect());
-  const RowForms<BlobDetails> forms = {
-      {"DIGEST", "SIZE", "CREATED", "KEPT IN", "STATE"},
-      TableRow,
-      [](const BlobDetails& details) { return details.blob.digest.ToString(); },
-      JsonRow,
-  };
-  return PrintListing(
-      arguments, [&](const std::string& token) { return client->ListBlobs(token, kMaxPageRows); },
-      &BlobPage::blobs, forms);
-}
-
-void AddList(CLI::App& group, Session& session) {
-  auto arguments = std::make_shared<ListingArguments>();
-  CLI::App* const command = group.add_subcommand("ls", "List all blobs of the store");
-  command->add_flag("-q,--quiet", arguments->quiet, "Show digests only");
-  command->add_flag("--json", arguments->json, "One JSON object a blob, one a line");
-  command->callback([&session, arguments] {
-    session.action = [&session, arguments] { return List(session, *arguments); };
-  });
+RowForms<BlobDetails> Forms() {
+  return {{{"Digest", "DIGEST"},
+           {"Size", "SIZE"},
+           {"CreatedSince", "CREATED"},
+           {"KeptIn", "KEPT IN"},
+           {"State", "STATE"}},
+          TableRow,
+          [](const BlobDetails& details) { return details.blob.digest.ToString(); },
+          JsonRow};
 }
 
 }  // namespace
 
 void AddBlobCommands(CLI::App& app, Session& session) {
   CLI::App* const group = app.add_subcommand("blob", "Upload, download and look up blobs");
-  group->require_subcommand(1);
+  group->require_subcommand(0, 1);
   AddPut(*group, session);
   AddGet(*group, session);
   AddStat(*group, session);
-  AddList(*group, session);
+  AddListing(
+      *group, session,
+      {"List all blobs of the store", "Show digests only", "One JSON object a blob, one a line"},
+      Forms(), &Client::ListBlobs, &BlobPage::blobs);
 }
 
 }  // namespace varve

@@ -20,8 +20,11 @@ void AddInspectCommands(CLI::App& app, Session& session);
 // `image rm` and `rmi`; after AddImageCommands.
 void AddRemovalCommands(CLI::App& app, Session& session);
 
-// `image prune`; after AddImageCommands.
+// `image prune`, `system prune` and `prune`; after AddImageCommands and AddSystemCommands.
 void AddPruneCommand(CLI::App& app, Session& session);
+
+// `image tree`; after AddImageCommands.
+void AddTreeCommand(CLI::App& app, Session& session);
 
 // `image why`; after AddImageCommands.
 void AddWhyCommand(CLI::App& app, Session& session);
@@ -40,11 +43,18 @@ void AddLeaseOption(CLI::App& command, Session& session);
 // `blob put`, `blob get`, `blob stat`, `blob ls`.
 void AddBlobCommands(CLI::App& app, Session& session);
 
-// `repo ls`.
+// `repo ls`, `repo merge`.
 void AddRepositoryCommands(CLI::App& app, Session& session);
 
-// `system info`, `system df`, `system events`.
+// `system info`, and its short form `info`.
 void AddSystemCommands(CLI::App& app, Session& session);
+
+// `system df` and `system events`, and their short forms `df`, `events`; after AddSystemCommands.
+void AddUsageCommand(CLI::App& app, Session& session);
+void AddEventsCommand(CLI::App& app, Session& session);
+
+// `version`; after the version of `app` is set.
+void AddVersionCommand(CLI::App& app, Session& session);
 
 // `system fsck` and its short form `fsck`; after AddSystemCommands.
 void AddFsckCommand(CLI::App& app, Session& session);

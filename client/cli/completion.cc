@@ -25,7 +25,8 @@ constexpr char kTail[] = R"bash(  esac
 _varve_images() {
   local name
   while IFS= read -r name; do
-    [[ $name == "$2"* && $name =~ ^[A-Za-z0-9._/-]+:[A-Za-z0-9._-]+$ ]] && COMPREPLY+=("$name")
+    [[ $name == "$2"* && $name =~ ^[a-z0-9._-]+(:[0-9]+/)?[a-z0-9._/-]*:[A-Za-z0-9._-]+$ ]] &&
+      COMPREPLY+=("$name")
   done < <(VARVE_ADDRESS=${3:-$VARVE_ADDRESS} timeout 2 "$1" images \
     --format '{{.Repository}}:{{.Tag}}' 2>/dev/null </dev/null)
 }
@@ -47,9 +48,15 @@ _varve() {
       address=${word#*=}
     elif [[ $word == -* ]]; then
       [[ " $values " == *" $word "* ]] && previous=$word
-    elif [[ " $commands " == *" $word "* ]]; then
-      path=${path:+$path }$word
-      _varve_describe "$path"
+    else
+      case $word in
+        list) word=ls ;;
+        remove) word=rm ;;
+      esac
+      if [[ " $commands " == *" $word "* ]]; then
+        path=${path:+$path }$word
+        _varve_describe "$path"
+      fi
     fi
   done
   if [[ -n $previous ]]; then

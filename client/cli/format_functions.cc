@@ -149,6 +149,18 @@ absl::StatusOr<FormatValue> PrintLine(Arguments arguments) {
   return text;
 }
 
+// Spaces before and after, unless there is nothing to pad.
+absl::StatusOr<FormatValue> Pad(Arguments arguments) {
+  ASSIGN_OR_RETURN(const std::string text, TextArgument(arguments[0]));
+  ASSIGN_OR_RETURN(const size_t before, SizeArgument(arguments[1]));
+  ASSIGN_OR_RETURN(const size_t after, SizeArgument(arguments[2]));
+  if (before > kMaxResultBytes || after > kMaxResultBytes) {
+    return absl::InvalidArgumentError("gives too much text");
+  }
+  if (text.empty()) return text;
+  return StrCat(std::string(before, ' '), text, std::string(after, ' '));
+}
+
 absl::StatusOr<FormatValue> Index(Arguments arguments) {
   FormatValue value = arguments[0];
   for (const FormatValue& key : arguments.subspan(1)) {
@@ -183,6 +195,37 @@ absl::StatusOr<FormatValue> NotEqual(Arguments arguments) {
   return FormatValue::Boolean(TextOf(arguments[0]) != TextOf(arguments[1]));
 }
 
+// Below 0, 0 or above, as the first is less than, equal to or greater than the second.
+absl::StatusOr<int> Compare(Arguments arguments) {
+  const FormatValue& a = arguments[0];
+  const FormatValue& b = arguments[1];
+  if (a.number() != nullptr && b.number() != nullptr) {
+    return *a.number() < *b.number() ? -1 : *a.number() > *b.number() ? 1 : 0;
+  }
+  if (a.text() != nullptr && b.text() != nullptr) return a.text()->compare(*b.text());
+  return absl::InvalidArgumentError("takes two numbers or two texts");
+}
+
+absl::StatusOr<FormatValue> Less(Arguments arguments) {
+  ASSIGN_OR_RETURN(const int order, Compare(arguments));
+  return FormatValue::Boolean(order < 0);
+}
+
+absl::StatusOr<FormatValue> LessOrEqual(Arguments arguments) {
+  ASSIGN_OR_RETURN(const int order, Compare(arguments));
+  return FormatValue::Boolean(order <= 0);
+}
+
+absl::StatusOr<FormatValue> Greater(Arguments arguments) {
+  ASSIGN_OR_RETURN(const int order, Compare(arguments));
+  return FormatValue::Boolean(order > 0);
+}
+
+absl::StatusOr<FormatValue> GreaterOrEqual(Arguments arguments) {
+  ASSIGN_OR_RETURN(const int order, Compare(arguments));
+  return FormatValue::Boolean(order >= 0);
+}
+
 absl::StatusOr<FormatValue> Not(Arguments arguments) {
   return FormatValue::Boolean(!arguments[0].IsTrue());
 }
@@ -202,19 +245,25 @@ absl::StatusOr<FormatValue> Or(Arguments arguments) {
 }
 
 constexpr size_t kAny = 64;
-constexpr std::array<Function, 17> kFunctions = {{
+constexpr std::array<Function, 23> kFunctions = {{
     {"and", 1, kAny, And},
     {"eq", 2, kAny, Equal},
+    {"ge", 2, 2, GreaterOrEqual},
+    {"gt", 2, 2, Greater},
     {"index", 1, kAny, Index},
     {"join", 2, 2, Join},
     {"json", 1, 1, Json},
+    {"le", 2, 2, LessOrEqual},
     {"len", 1, 1, Length},
     {"lower", 1, 1, Lower},
+    {"lt", 2, 2, Less},
     {"ne", 2, 2, NotEqual},
     {"not", 1, 1, Not},
     {"or", 1, kAny, Or},
-    {"print", 0, kAny, Print},
-    {"println", 0, kAny, PrintLine},
+    {"pad", 3, 3, Pad},
+    {"print", 0, kAny, Print, /*on_heads=*/true},
+    {"printf", 1, kAny, Printf, /*on_heads=*/true},
+    {"println", 0, kAny, PrintLine, /*on_heads=*/true},
     {"slice", 1, 3, Slice},
     {"split", 2, 2, Split},
     {"title", 1, 1, Title},

@@ -16,6 +16,7 @@ namespace varve::format {
 
 // How deep blocks and parentheses may nest, how long templates and results may become.
 inline constexpr size_t kMaxDepth = 32;
+inline constexpr size_t kMaxVariables = 32;
 inline constexpr size_t kMaxTemplateBytes = size_t{64} << 10;
 inline constexpr size_t kMaxResultBytes = size_t{16} << 20;
 
@@ -24,6 +25,8 @@ struct Function {
   size_t min_arguments;
   size_t max_arguments;
   absl::StatusOr<FormatValue> (*call)(absl::Span<const FormatValue> arguments);
+  // Called for the heads of a table too; the others leave a head as it is.
+  bool on_heads = false;
 };
 
 // nullptr when there is none of that name.
@@ -33,11 +36,11 @@ std::string FunctionNames();
 
 struct Pipeline;
 
-// ".Labels.team", "$.Name", "text", 7 or (pipeline).
+// ".Labels.team", "$.Name", "$x.Name", "text", 7 or (pipeline).
 struct Operand {
   size_t position = 0;
   bool is_path = false;
-  bool from_root = false;  // begins with "$": at the row, also inside a range
+  std::string variable;  // that it begins with: "$" is the row, also inside a range; or empty
   std::vector<std::string> path;
   FormatValue literal;
   std::shared_ptr<const Pipeline> nested;
@@ -52,10 +55,13 @@ struct Command {
 
 struct Pipeline {
   std::vector<Command> commands;
+  // "$x :=" or "$x =" before it; of a range, also "$i, $x :=".
+  std::vector<std::string> variables;
+  bool declares = false;
 };
 
 struct Node {
-  enum class Kind { kText, kOutput, kIf, kRange };
+  enum class Kind { kText, kOutput, kIf, kWith, kRange, kBreak, kContinue };
 
   Kind kind = Kind::kText;
   size_t position = 0;
@@ -64,6 +70,10 @@ struct Node {
   std::vector<Node> body;
   std::vector<Node> otherwise;
 };
+
+// Go's fmt.Sprintf for what a template has: the verbs v, s, q, d, t, x, X, o, b, c, f and %%,
+// with flags, width and precision. InvalidArgument for others and for values that do not fit.
+absl::StatusOr<FormatValue> Printf(absl::Span<const FormatValue> arguments);
 
 // `fields` are those of a row; a path that begins with another one is refused.
 absl::StatusOr<std::vector<Node>> ParseTemplate(std::string_view text,

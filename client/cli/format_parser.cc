@@ -1,6 +1,7 @@
 // From the text of a --format template to its nodes: recursive descent, one character at a time.
 #include <algorithm>
 #include <cctype>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -17,7 +18,14 @@ bool IsWordStart(char c) { return std::isalpha(static_cast<unsigned char>(c)) !=
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 // What ended a block.
-enum class BlockEnd { kText, kEnd, kElse, kElseIf };
+enum class BlockEnd { kText, kEnd, kElse, kElseIf, kElseWith };
+
+std::optional<Node::Kind> ControlOf(std::string_view word) {
+  if (word == "if") return Node::Kind::kIf;
+  if (word == "with") return Node::Kind::kWith;
+  if (word == "range") return Node::Kind::kRange;
+  return std::nullopt;
+}
 
 class Parser {
  public:
@@ -108,13 +116,17 @@ class Parser {
       }
       Node node;
       node.position = start;
-      if (word == "if" || word == "range") {
-        node.kind = word == "if" ? Node::Kind::kIf : Node::Kind::kRange;
+      if (const std::optional<Node::Kind> control = ControlOf(word)) {
+        node.kind = *control;
         RETURN_IF_ERROR(ParseControl(&node));
+      } else if (word == "break" || word == "continue") {
+        if (ranges_ == 0) return ErrorAt(before_word, StrCat(word, " is for a range"));
+        node.kind = word == "break" ? Node::Kind::kBreak : Node::Kind::kContinue;
+        RETURN_IF_ERROR(Close());
       } else {
         at_ = before_word;
         node.kind = Node::Kind::kOutput;
-        ASSIGN_OR_RETURN(node.pipeline, ParsePipeline());
+        ASSIGN_OR_RETURN(node.pipeline, ParseActionPipeline(/*range=*/false));
         RETURN_IF_ERROR(Close());
       }
       nodes->push_back(std::move(node));
@@ -126,27 +138,42 @@ class Parser {
   absl::StatusOr<BlockEnd> ParseBlockEnd(bool end) {
     SkipSpace();
     if (!end && IsWordStart(Current())) {
-      if (TakeWord() != "if") return Error("after else, only if may follow");
-      return BlockEnd::kElseIf;
+      const std::string word = TakeWord();
+      if (word == "if") return BlockEnd::kElseIf;
+      if (word == "with") return BlockEnd::kElseWith;
+      return Error("after else, only if or with may follow");
     }
     RETURN_IF_ERROR(Close());
     return end ? BlockEnd::kEnd : BlockEnd::kElse;
   }
 
-  // The rest of an if or a range, with its {{end}}.
+  // The rest of an if, a with or a range, with its {{end}}, where its variables end too.
   absl::Status ParseControl(Node* node) {
-    ASSIGN_OR_RETURN(node->pipeline, ParsePipeline());
-    RETURN_IF_ERROR(Close());
+    const size_t variables_before = variables_.size();
+    const absl::Status parsed = ParseControlInScope(node);
+    variables_.resize(variables_before);
+    return parsed;
+  }
+
+  absl::Status ParseControlInScope(Node* node) {
     const bool range = node->kind == Node::Kind::kRange;
+    ASSIGN_OR_RETURN(node->pipeline, ParseActionPipeline(range));
+    RETURN_IF_ERROR(Close());
+    const size_t variables_of_body = variables_.size();
+    const size_t ranges_before = ranges_;
+    const size_t other_dots_before = other_dots_;
     if (range) ++ranges_;
+    if (node->kind != Node::Kind::kIf) ++other_dots_;
     absl::StatusOr<BlockEnd> end = ParseBlock(&node->body);
-    if (range) --ranges_;
+    ranges_ = ranges_before;
+    other_dots_ = other_dots_before;
+    variables_.resize(variables_of_body);
     RETURN_IF_ERROR(end.status());
-    if (*end == BlockEnd::kElseIf) {
+    if (*end == BlockEnd::kElseIf || *end == BlockEnd::kElseWith) {
       // The condition and all that follows, up to the one {{end}}, as a block of its own.
       if (++depth_ > kMaxDepth) return Error("blocks are nested too deeply");
       Node inner;
-      inner.kind = Node::Kind::kIf;
+      inner.kind = *end == BlockEnd::kElseIf ? Node::Kind::kIf : Node::Kind::kWith;
       inner.position = at_;
       RETURN_IF_ERROR(ParseControl(&inner));
       --depth_;
@@ -159,6 +186,46 @@ class Parser {
     }
     if (*end == BlockEnd::kEnd) return absl::OkStatus();
     return ErrorAt(node->position, "{{end}} is missing");
+  }
+
+  // A pipeline of an action, which may set a variable; that of a range may set two.
+  absl::StatusOr<Pipeline> ParseActionPipeline(bool range) {
+    SkipSpace();
+    const size_t start = at_;
+    std::vector<std::string> names;
+    do {
+      SkipSpace();
+      if (!Take("$")) break;
+      names.push_back("$" + TakeWord());
+      SkipSpace();
+    } while (names.size() < (range ? 2u : 1u) && Take(","));
+    const bool declares = !names.empty() && Take(":=");
+    if (!declares && (names.empty() || !Take("="))) {
+      at_ = start;  // no variable is set
+      return ParsePipeline();
+    }
+    for (const std::string& name : names) {
+      if (name == "$") return ErrorAt(start, "the name of a variable is missing");
+      if (!declares && !IsVariable(name)) return ErrorAt(start, NoSuchVariable(name));
+    }
+    ASSIGN_OR_RETURN(Pipeline pipeline, ParsePipeline());
+    if (declares) {
+      if (variables_.size() + names.size() > kMaxVariables) {
+        return ErrorAt(start, "there are too many variables");
+      }
+      variables_.insert(variables_.end(), names.begin(), names.end());
+    }
+    pipeline.variables = std::move(names);
+    pipeline.declares = declares;
+    return pipeline;
+  }
+
+  bool IsVariable(const std::string& name) const {
+    return std::find(variables_.begin(), variables_.end(), name) != variables_.end();
+  }
+
+  static std::string NoSuchVariable(std::string_view name) {
+    return StrCat("there is no variable ", name, "; {{", name, " := …}} makes one");
   }
 
   absl::StatusOr<Pipeline> ParsePipeline() {
@@ -239,20 +306,24 @@ class Parser {
     return operand;
   }
 
-  // ".", ".Name.Inner", "$" or "$.Name".
+  // ".", ".Name.Inner", "$", "$.Name" or "$x.Name".
   absl::Status ParsePath(Operand* operand) {
     operand->is_path = true;
-    operand->from_root = Take("$");
-    if (operand->from_root && IsWordStart(Current())) return Error("there are no variables");
+    if (Take("$")) {
+      operand->variable = "$" + TakeWord();
+      if (!IsVariable(operand->variable)) {
+        return ErrorAt(operand->position, NoSuchVariable(operand->variable));
+      }
+    }
     if (!Take(".")) return absl::OkStatus();
     if (!IsWordStart(Current())) {
-      return operand->from_root ? Error("the name of a field is missing") : absl::OkStatus();
+      return operand->variable.empty() ? absl::OkStatus() : Error("the name of a field is missing");
     }
     do {
       operand->path.push_back(TakeWord());
       if (operand->path.back().empty()) return Error("the name of a field is missing");
     } while (Take("."));
-    const bool of_row = operand->from_root || ranges_ == 0;
+    const bool of_row = operand->variable == "$" || (operand->variable.empty() && other_dots_ == 0);
     if (of_row && !fields_.empty() &&
         std::find(fields_.begin(), fields_.end(), operand->path[0]) == fields_.end()) {
       return ErrorAt(operand->position, UnknownField(operand->path[0], fields_));
@@ -284,7 +355,9 @@ class Parser {
   const absl::Span<const std::string> fields_;
   size_t at_ = 0;
   size_t depth_ = 0;
-  size_t ranges_ = 0;  // around the current position
+  size_t ranges_ = 0;                           // around the current position
+  size_t other_dots_ = 0;                       // ranges and withs around it: dot is not the row
+  std::vector<std::string> variables_ = {"$"};  // that are in scope
 };
 
 }  // namespace

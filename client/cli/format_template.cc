@@ -1,5 +1,6 @@
 #include "client/cli/format_template.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "client/cli/format_nodes.h"
@@ -21,7 +22,9 @@ constexpr size_t kBytesPerStep = 64;
 
 class Evaluator {
  public:
-  Evaluator(const FormatValue& row, bool heads) : row_(row), heads_(heads) {}
+  Evaluator(const FormatValue& row, bool heads) : row_(row), heads_(heads) {
+    variables_.emplace_back("$", row);
+  }
 
   absl::StatusOr<std::string> Run(const std::vector<Node>& nodes) {
     RETURN_IF_ERROR(Render(nodes, row_));
@@ -29,13 +32,19 @@ class Evaluator {
   }
 
  private:
+  // What comes next in the ranges around.
+  enum class Flow { kOn, kBreak, kContinue };
+
   absl::Status Render(const std::vector<Node>& nodes, const FormatValue& dot) {
+    const size_t variables_before = variables_.size();
     for (const Node& node : nodes) {
       RETURN_IF_ERROR(Render(node, dot));
       if (out_.size() > format::kMaxResultBytes) {
         return ErrorAt(node.position, "the output for one row is too long");
       }
+      if (flow_ != Flow::kOn) break;
     }
+    variables_.resize(variables_before);
     return absl::OkStatus();
   }
 
@@ -45,26 +54,74 @@ class Evaluator {
       out_.append(node.text);
       return absl::OkStatus();
     }
-    ASSIGN_OR_RETURN(const FormatValue value, Evaluate(node.pipeline, dot));
-    if (node.kind == Node::Kind::kOutput) {
-      value.AppendText(&out_);
+    if (node.kind == Node::Kind::kBreak || node.kind == Node::Kind::kContinue) {
+      flow_ = node.kind == Node::Kind::kBreak ? Flow::kBreak : Flow::kContinue;
       return absl::OkStatus();
     }
-    if (node.kind == Node::Kind::kIf) {
-      return Render(value.IsTrue() ? node.body : node.otherwise, dot);
+    const size_t variables_before = variables_.size();
+    ASSIGN_OR_RETURN(const FormatValue value, Evaluate(node.pipeline, dot));
+    // Those of a plain action live on to the end of the block around it.
+    if (node.kind == Node::Kind::kOutput) {
+      if (node.pipeline.variables.empty()) value.AppendText(&out_);
+      Set(node.pipeline, value);
+      return absl::OkStatus();
     }
-    return RenderRange(node, value, dot);
+    absl::Status rendered;
+    if (node.kind == Node::Kind::kRange) {
+      rendered = RenderRange(node, value, dot);
+    } else {
+      Set(node.pipeline, value);
+      const bool with = node.kind == Node::Kind::kWith;
+      rendered =
+          value.IsTrue() ? Render(node.body, with ? value : dot) : Render(node.otherwise, dot);
+    }
+    variables_.resize(variables_before);
+    return rendered;
+  }
+
+  // Gives the variables of a pipeline their value; of two, the second one. The caller ends their
+  // life.
+  void Set(const Pipeline& pipeline, const FormatValue& value, const FormatValue& key = {}) {
+    for (const std::string& name : pipeline.variables) {
+      const bool is_value = &name == &pipeline.variables.back();
+      if (pipeline.declares) variables_.emplace_back(name, FormatValue());
+      *Variable(name) = is_value ? value : key;
+    }
+  }
+
+  // The innermost of that name, which the parser has seen.
+  FormatValue* Variable(const std::string& name) {
+    const auto found = std::find_if(variables_.rbegin(), variables_.rend(),
+                                    [&](const auto& variable) { return variable.first == name; });
+    return &found->second;
+  }
+
+  // False when the range is over.
+  absl::StatusOr<bool> RenderElement(const Node& node, const FormatValue& key,
+                                     const FormatValue& element) {
+    RETURN_IF_ERROR(Spend(1, node.position));
+    const size_t variables_before = variables_.size();
+    Set(node.pipeline, element, key);
+    RETURN_IF_ERROR(Render(node.body, element));
+    variables_.resize(variables_before);
+    return std::exchange(flow_, Flow::kOn) != Flow::kBreak;
   }
 
   absl::Status RenderRange(const Node& node, const FormatValue& value, const FormatValue& dot) {
-    if (heads_) return Render(node.body, value);
+    if (heads_) return RenderElement(node, value, value).status();
     if (value.list() != nullptr && !value.list()->empty()) {
-      for (const FormatValue& element : *value.list()) RETURN_IF_ERROR(Render(node.body, element));
+      int64_t index = 0;
+      for (const FormatValue& element : *value.list()) {
+        ASSIGN_OR_RETURN(const bool goes_on,
+                         RenderElement(node, FormatValue::Number(index++), element));
+        if (!goes_on) break;
+      }
       return absl::OkStatus();
     }
     if (value.members() != nullptr && !value.members()->empty()) {
       for (const auto& [name, member] : *value.members()) {
-        RETURN_IF_ERROR(Render(node.body, member));
+        ASSIGN_OR_RETURN(const bool goes_on, RenderElement(node, name, member));
+        if (!goes_on) break;
       }
       return absl::OkStatus();
     }
@@ -96,8 +153,10 @@ class Evaluator {
       return ErrorAt(command.position,
                      StrCat(function.name, " does not take ", arguments.size(), " values"));
     }
-    if (heads_) return arguments.empty() ? FormatValue("") : arguments[0];
+    if (heads_ && !function.on_heads) return arguments.empty() ? FormatValue("") : arguments[0];
     absl::StatusOr<FormatValue> result = function.call(arguments);
+    // A head is no number, whatever printf makes of its column.
+    if (heads_ && !result.ok()) return arguments.back();
     if (result.ok()) {
       RETURN_IF_ERROR(SpendOn(*result, command.position));
       return result;
@@ -109,14 +168,14 @@ class Evaluator {
     RETURN_IF_ERROR(Spend(1, operand.position));
     if (operand.nested != nullptr) return Evaluate(*operand.nested, dot);
     if (!operand.is_path) return operand.literal;
-    const FormatValue* value = operand.from_root ? &row_ : &dot;
+    const FormatValue* value = operand.variable.empty() ? &dot : Variable(operand.variable);
     for (const std::string& name : operand.path) {
       if (value->is_null() || (heads_ && value->text() != nullptr)) break;
       if (value->members() == nullptr) {
         return ErrorAt(operand.position, StrCat(".", name, " is asked of what has no fields"));
       }
       const FormatValue* const member = value->Find(name);
-      if (member == nullptr && value->is_map()) return FormatValue();
+      if (member == nullptr && value->MayLack(name)) return FormatValue();
       if (member == nullptr) {
         std::vector<std::string> fields;
         for (const auto& [field, ignored] : *value->members()) fields.push_back(field);
@@ -140,6 +199,8 @@ class Evaluator {
 
   const FormatValue& row_;
   const bool heads_;
+  std::vector<std::pair<std::string, FormatValue>> variables_;  // the innermost last
+  Flow flow_ = Flow::kOn;
   std::string out_;
   size_t steps_ = 0;
 };
@@ -178,6 +239,11 @@ absl::StatusOr<FormatTemplate> FormatTemplate::Parse(std::string_view text,
   return FormatTemplate(std::move(nodes));
 }
 
+absl::StatusOr<FormatTemplate> FormatTemplate::ParseRow(std::string_view format,
+                                                        absl::Span<const std::string> fields) {
+  return Parse(format == "json" ? "{{json .}}" : format, fields);
+}
+
 absl::StatusOr<std::string> FormatTemplate::Render(const FormatValue& row) const {
   return Evaluator(row, false).Run(*nodes_);
 }
@@ -197,8 +263,7 @@ absl::StatusOr<FormattedListing> FormattedListing::Create(std::string_view forma
   }
   std::optional<std::string_view> table = TableTemplate(format);
   if (!table) {
-    ASSIGN_OR_RETURN(FormatTemplate row,
-                     FormatTemplate::Parse(format == "json" ? "{{json .}}" : format, fields));
+    ASSIGN_OR_RETURN(FormatTemplate row, FormatTemplate::ParseRow(format, fields));
     return FormattedListing(std::move(row), std::nullopt);
   }
   if (table->empty()) table = default_table;

@@ -1,7 +1,8 @@
 // What --format asks for, in the language that Docker's users know from there: a subset of Go's
 // templates. {{.Field.Inner}}, {{json .}}, functions (client/cli/format_functions.cc), pipes, ( ),
-// {{if}}…{{else if}}…{{else}}…{{end}}, {{range}}…{{end}}, $ for the row, {{/* */}}, {{- -}}.
-// There are no variables. Nesting, time and output are bounded. Immutable once made; any thread.
+// {{if}}, {{with}} and {{range}} with {{else}}, {{else if}} and {{end}}, {{break}}, {{continue}},
+// variables ({{$x := .Name}}), $ for the row, {{/* */}}, {{- -}}. There are no templates inside a
+// template. Nesting, time and output are bounded. Immutable once made; any thread.
 #ifndef VARVE_CLIENT_CLI_FORMAT_TEMPLATE_H_
 #define VARVE_CLIENT_CLI_FORMAT_TEMPLATE_H_
 
@@ -29,6 +30,10 @@ class FormatTemplate {
   // from 1, and what is possible there.
   static absl::StatusOr<FormatTemplate> Parse(std::string_view text,
                                               absl::Span<const std::string> fields = {});
+
+  // A --format of single rows, without a table: "json" stands for "{{json .}}".
+  static absl::StatusOr<FormatTemplate> ParseRow(std::string_view format,
+                                                 absl::Span<const std::string> fields = {});
 
   // The text of one row. InvalidArgument when the row does not have what the template asks for.
   absl::StatusOr<std::string> Render(const FormatValue& row) const;

@@ -11,8 +11,12 @@ FormatValue FormatValue::ListOf(List list) {
   return FormatValue(Content(std::make_shared<const List>(std::move(list))));
 }
 
-FormatValue FormatValue::Object(Members members) {
-  return FormatValue(Content(std::make_shared<const Members>(std::move(members))));
+FormatValue FormatValue::Object(Members members, std::vector<std::string> optional) {
+  FormatValue object(Content(std::make_shared<const Members>(std::move(members))));
+  if (!optional.empty()) {
+    object.optional_ = std::make_shared<const std::vector<std::string>>(std::move(optional));
+  }
+  return object;
 }
 
 FormatValue FormatValue::Map(Members members) {
@@ -26,6 +30,11 @@ const FormatValue* FormatValue::Find(std::string_view name) const {
   const auto found = std::find_if(members()->begin(), members()->end(),
                                   [name](const auto& member) { return member.first == name; });
   return found == members()->end() ? nullptr : &found->second;
+}
+
+bool FormatValue::MayLack(std::string_view name) const {
+  return is_map_ || (optional_ != nullptr &&
+                     std::find(optional_->begin(), optional_->end(), name) != optional_->end());
 }
 
 bool FormatValue::IsTrue() const {

@@ -27,8 +27,9 @@ class FormatValue {
   static FormatValue Boolean(bool value) { return FormatValue(Content(value)); }
   static FormatValue Number(int64_t value) { return FormatValue(Content(value)); }
   static FormatValue ListOf(List list);
-  // With the fields that its kind always has: to ask for another one is a mistake.
-  static FormatValue Object(Members members);
+  // With the fields that its kind has; of `optional` ones it may lack some, which have no value. To
+  // ask for another one is a mistake.
+  static FormatValue Object(Members members, std::vector<std::string> optional = {});
   // With keys that come from outside, e.g. labels: to ask for an absent one gives no value. In the
   // order given, which for people is that of the keys.
   static FormatValue Map(Members members);
@@ -38,11 +39,12 @@ class FormatValue {
   const std::string* text() const { return std::get_if<std::string>(&value_); }
   const List* list() const { return Pointee<List>(); }
   const Members* members() const { return Pointee<Members>(); }
-  bool is_map() const { return is_map_; }
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
 
   // The member `name` of an object or a map, else nullptr.
   const FormatValue* Find(std::string_view name) const;
+  // Whether an absent member `name` is no mistake.
+  bool MayLack(std::string_view name) const;
   // By the rules of Go's templates: not false, 0, empty or no value.
   bool IsTrue() const;
 
@@ -65,6 +67,7 @@ class FormatValue {
 
   Content value_;
   bool is_map_ = false;
+  std::shared_ptr<const std::vector<std::string>> optional_;  // of an object; null: none
 };
 
 }  // namespace varve

@@ -12,6 +12,7 @@
 #include "client/cli/text.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 
 namespace varve {
 namespace {
@@ -52,6 +53,8 @@ std::string_view KindName(CheckFinding::Kind kind) {
       return "stray-file";
     case CheckFinding::Kind::kWrongStatistics:
       return "wrong-statistics";
+    case CheckFinding::Kind::kTwoNames:
+      return "two-names";
   }
   return "unknown";
 }
@@ -61,7 +64,7 @@ std::string FindingText(const CheckFinding& finding, bool json) {
   JsonObject object;
   object.Add("finding", KindName(finding.kind));
   if (finding.digest.has_value()) object.Add("digest", finding.digest->ToString());
-  if (!finding.repository.empty()) object.Add("repository", finding.repository);
+  if (!finding.repository.empty()) object.Add("repository", ShownName(finding.repository));
   return object.Add("text", finding.text).Line();
 }
 
@@ -96,13 +99,17 @@ std::string OrphansText(const OrphanReport& report, const FsckArguments& argumen
         .Add("kept_bytes", report.kept_bytes)
         .Add("removed", report.removed)
         .Add("removed_bytes", report.removed_bytes)
+        .Add("failed", report.failed)
+        .Add("failed_bytes", report.failed_bytes)
         .Line();
   }
+  const std::string adopted = FilesText(report.adopted, report.adopted_bytes);
   if (arguments.drop_orphans) {
-    return StrCat("Removed ", FilesText(report.removed, report.removed_bytes), "\n");
+    return StrCat("Adopted ", adopted, "; removed ",
+                  FilesText(report.removed, report.removed_bytes), " that nothing needs\n");
   }
-  return StrCat("Adopted ", FilesText(report.adopted, report.adopted_bytes), "; nothing needs ",
-                FilesText(report.kept, report.kept_bytes), ", kept until a week old\n");
+  return StrCat("Adopted ", adopted, "; nothing needs ", FilesText(report.kept, report.kept_bytes),
+                ", kept until a week old\n");
 }
 
 // Files that lost their rows to damage of the index.
@@ -111,7 +118,10 @@ absl::Status SettleOrphans(Session& session, const FsckArguments& arguments) {
   ASSIGN_OR_RETURN(const OrphanReport report,
                    arguments.adopt ? client->AdoptOrphans() : client->DropOrphans());
   Print(OrphansText(report, arguments));
-  return absl::OkStatus();
+  if (report.failed == 0) return absl::OkStatus();
+  return absl::UnavailableError(
+      StrCat(FilesText(report.failed, report.failed_bytes), " could not be read or adopted, and ",
+             report.failed == 1 ? "stays" : "stay", " until a week old; blobs/", report.problem));
 }
 
 std::string Hashed(const CheckReport& report) {
@@ -185,7 +195,9 @@ void AddFsck(CLI::App& group, Session& session) {
       "Look for what is wrong in the store, while the daemon serves: whether all that tags, "
       "images, holds and leases need is there and kept, and nothing else is kept for ever. "
       "Repairs nothing, and does not read the bytes of layers, unless --content says so. Exit code "
-      "3 when there are findings. After damage of the index, --adopt and --drop-orphans settle the "
+      "3 when there are findings; two repositories that would have one name today are told, and "
+      "are "
+      "none. After damage of the index, --adopt and --drop-orphans settle the "
       "files that it left without a name, and check nothing");
   command->add_flag("--content", arguments->content,
                     "Then read every blob back from the disk and hash it. One that is not what its "
@@ -199,7 +211,7 @@ void AddFsck(CLI::App& group, Session& session) {
       "that an image, a hold or a lease needs");
   command
       ->add_flag("--drop-orphans", arguments->drop_orphans,
-                 "Remove the files that damage of the index left without a name")
+                 "As --adopt, and remove those of the files that nothing needs")
       ->excludes(adopt);
   command->callback([&session, arguments] {
     session.action = [&session, arguments] { return Fsck(session, *arguments); };

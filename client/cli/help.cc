@@ -2,11 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <numeric>
 #include <sstream>
 
 #include "client/cli/help_examples.h"
+#include "client/cli/session.h"
 #include "storage/base/str_cat.h"
 
 namespace varve {
@@ -14,6 +16,8 @@ namespace {
 
 constexpr size_t kColumns = 80;
 constexpr size_t kTextColumn = 24;
+// At the root, and short for nothing.
+constexpr std::array<std::string_view, 3> kOwnCommands = {"completion", "help", "version"};
 
 std::string UpperCase(std::string_view text) {
   std::string upper;
@@ -63,6 +67,15 @@ void AppendExamples(const std::vector<HelpEntry>& examples, std::string* out) {
   }
 }
 
+void AppendAliases(const CLI::App& command, std::string* out) {
+  if (command.get_aliases().empty()) return;
+  out->append("\nAliases:\n");
+  const std::string group = CommandPath(*command.get_parent());
+  for (const std::string& alias : command.get_aliases()) {
+    out->append(StrCat("  ", group, " ", alias, "\n"));
+  }
+}
+
 std::vector<HelpEntry> Entries(const std::vector<const CLI::Option*>& options) {
   std::vector<HelpEntry> entries;
   for (const CLI::Option* option : options) entries.push_back(OptionEntry(*option));
@@ -76,6 +89,7 @@ class HelpFormatter : public CLI::FormatterBase {
     std::string text;
     AppendFolded("", 0, app->get_description(), &text);
     text.append(StrCat("\nUsage: ", UsageLine(*app), "\n"));
+    AppendAliases(*app, &text);
     std::vector<std::string> groups;
     for (const CLI::App* command : Subcommands(*app)) {
       if (std::find(groups.begin(), groups.end(), command->get_group()) == groups.end()) {
@@ -107,6 +121,8 @@ void Dress(CLI::App& command, const std::shared_ptr<CLI::FormatterBase>& formatt
   if (CLI::Option* const help = command.get_help_ptr()) help->description("Print this help");
   for (CLI::App* const inner : command.get_subcommands({})) {
     if (inner->get_group() == "Subcommands") inner->group("Commands");
+    if (inner->get_name() == "ls") inner->alias("list");
+    if (inner->get_name() == "rm") inner->alias("remove");
     Dress(*inner, formatter);
   }
 }
@@ -128,12 +144,28 @@ size_t EditDistance(std::string_view from, std::string_view to) {
   return steps[from.size()][to.size()];
 }
 
+std::string Unknown(std::string_view what, const std::string& word,
+                    const std::vector<std::string>& candidates) {
+  const std::string nearest = NearestWord(word, candidates);
+  return StrCat("there is no ", what, " \"", word, "\"",
+                nearest.empty() ? "" : StrCat("; did you mean ", nearest, "?"));
+}
+
+// In place of a command of `group`.
+std::string UnknownCommand(const CLI::App& group, const std::string& word) {
+  std::vector<std::string> candidates;
+  for (const CLI::App* inner : Subcommands(group)) candidates.push_back(inner->get_name());
+  return Unknown("command", word, candidates);
+}
+
 }  // namespace
 
 void DressCommands(CLI::App& app) {
   Dress(app, std::make_shared<HelpFormatter>());
   for (CLI::App* const command : app.get_subcommands({})) {
-    const bool is_long = !Subcommands(*command).empty() || command->get_name() == "completion";
+    const bool is_long = !Subcommands(*command).empty() ||
+                         std::find(kOwnCommands.begin(), kOwnCommands.end(), command->get_name()) !=
+                             kOwnCommands.end();
     if (!is_long && !command->get_group().empty()) {
       command->group(kShortForms);
     }
@@ -216,7 +248,7 @@ const std::vector<HelpEntry>& ExitCodeEntries() {
       {"1", "Failed; the reason is on standard error."},
       {"2", "Wrong usage; nothing was done."},
       {"3", "Corruption found: bytes are not what they were, or fsck has findings."},
-      {"130", "Interrupted with Ctrl-C; an upload can be resumed."},
+      {"130", "Interrupted with Ctrl-C; an upload says how it goes on."},
   };
   return entries;
 }
@@ -238,10 +270,20 @@ std::string NearestWord(std::string_view word, const std::vector<std::string>& c
   return found;
 }
 
-std::string ExplainUnknown(const CLI::App& app, const std::string& word) {
-  // Where the parser had got to: options are looked up there and, as a last resort, at the root.
+const CLI::App& ChosenCommand(const CLI::App& app) {
   const CLI::App* command = &app;
   while (!command->get_subcommands().empty()) command = command->get_subcommands().back();
+  return *command;
+}
+
+// CLI11's own help() goes on to the command that was chosen.
+std::string HelpText(const CLI::App& command) {
+  return command.get_formatter()->make_help(&command, "", CLI::AppFormatMode::Normal);
+}
+
+std::string ExplainUnknown(const CLI::App& app, const std::string& word) {
+  // Where the parser had got to: options are looked up there and, as a last resort, at the root.
+  const CLI::App* const command = &ChosenCommand(app);
   const bool is_option = word.rfind('-', 0) == 0;
   std::vector<std::string> candidates;
   if (is_option) {
@@ -250,16 +292,31 @@ std::string ExplainUnknown(const CLI::App& app, const std::string& word) {
         for (const std::string& name : option->get_lnames()) candidates.push_back("--" + name);
       }
     }
-  } else {
-    for (const CLI::App* inner : Subcommands(*command)) candidates.push_back(inner->get_name());
+    return Unknown("option", word, candidates);
   }
-  const bool is_operand = !is_option && candidates.empty();
-  std::string sentence =
-      is_operand ? StrCat(CommandPath(*command), " does not take \"", word, "\"")
-                 : StrCat("there is no ", is_option ? "option" : "command", " \"", word, "\"");
-  const std::string nearest = NearestWord(word, candidates);
-  if (!nearest.empty()) sentence.append(StrCat("; did you mean ", nearest, "?"));
-  return sentence;
+  if (Subcommands(*command).empty()) {
+    return StrCat(CommandPath(*command), " does not take \"", word, "\"");
+  }
+  return UnknownCommand(*command, word);
+}
+
+void AddHelpCommand(CLI::App& app, Session& session) {
+  auto words = std::make_shared<std::vector<std::string>>();
+  CLI::App* const command = app.add_subcommand("help", "Explain a command, as its --help does");
+  command->add_option("COMMAND", *words, "The words of the command (default: all of varve)");
+  command->callback([&app, &session, words] {
+    const CLI::App* explained = &app;
+    for (const std::string& word : *words) {
+      const std::vector<const CLI::App*> inner = explained->get_subcommands(
+          [&word](const CLI::App* one) { return one->check_name(word); });
+      if (inner.empty()) throw CLI::ValidationError(UnknownCommand(*explained, word));
+      explained = inner[0];
+    }
+    session.action = [explained] {
+      Print(HelpText(*explained));
+      return absl::OkStatus();
+    };
+  });
 }
 
 }  // namespace varve

@@ -15,6 +15,8 @@ class Option;
 
 namespace varve {
 
+struct Session;
+
 struct HelpEntry {
   std::string name;
   std::string text;
@@ -23,8 +25,18 @@ struct HelpEntry {
 // The group of commands at the root that stand for a longer one.
 inline constexpr char kShortForms[] = "Short forms";
 
-// Gives all commands of `app`, once they are there, their groups, examples and form of help.
+// Gives all commands of `app`, once they are there, their groups, examples, form of help, and the
+// aliases that Docker has: `list` for `ls`, `remove` for `rm`.
 void DressCommands(CLI::App& app);
+
+// `help [COMMAND...]`.
+void AddHelpCommand(CLI::App& app, Session& session);
+
+// The innermost command that the command line named; `app` itself when it named none.
+const CLI::App& ChosenCommand(const CLI::App& app);
+
+// What --help prints about `command`, whatever the command line named.
+std::string HelpText(const CLI::App& command);
 
 // "varve image ls".
 std::string CommandPath(const CLI::App& command);

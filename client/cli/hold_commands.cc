@@ -7,9 +7,9 @@
 #include "client/cli/commands.h"
 #include "client/cli/listing.h"
 #include "client/cli/text.h"
-#include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/time_text.h"
 #include "storage/limits.h"
 
@@ -36,13 +36,13 @@ std::string CheckTtl(const std::string& text) {
 
 std::string ImageName(const HoldInfo& hold) {
   const std::string digest = hold.manifest.ToString();
-  return hold.repository.empty() ? digest : StrCat(hold.repository, "@", digest);
+  return hold.repository.empty() ? digest : StrCat(ShownName(hold.repository), "@", digest);
 }
 
 std::string JsonRow(const HoldInfo& hold) {
   JsonObject object;
   object.Add("name", hold.name)
-      .Add("repository", hold.repository)
+      .Add("repository", ShownName(hold.repository))
       .Add("digest", hold.manifest.ToString())
       .Add("created", TimeText(hold.created_nanos));
   if (hold.expires_nanos != 0) object.Add("expires", TimeText(hold.expires_nanos));
@@ -67,26 +67,21 @@ absl::Status Create(Session& session, const CreateArguments& arguments) {
 
 absl::Status Release(Session& session, const ReleaseArguments& arguments) {
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
-  return ForEachName(session, arguments.names, arguments.json ? "released" : "",
-                     [&](const std::string& name) { return client->ReleaseHold(name); });
+  return PrintEachName(session, arguments.names, arguments.json ? "released" : "",
+                       [&](const std::string& name) { return client->ReleaseHold(name); });
 }
 
-std::vector<std::string> TableRow(const HoldInfo& hold) {
-  return {hold.name, ImageName(hold), HumanAge(hold.created_nanos, SystemClock().WallNanos()),
-          hold.expires_nanos == 0 ? "" : TimeText(hold.expires_nanos)};
+std::vector<std::string> TableRow(const HoldInfo& hold, const TimeWords& times) {
+  return {hold.name, ImageName(hold), times.Past(hold.created_nanos),
+          hold.expires_nanos == 0 ? "" : times.Future(hold.expires_nanos)};
 }
 
-absl::Status List(Session& session, const ListingArguments& arguments) {
-  ASSIGN_OR_RETURN(Client* const client, session.Connect());
-  const RowForms<HoldInfo> forms = {
-      {"NAME", "IMAGE", "CREATED", "EXPIRES"},
+RowForms<HoldInfo> Forms() {
+  return {
+      {{"Name", "NAME"}, {"Image", "IMAGE"}, {"CreatedSince", "CREATED"}, {"Expires", "EXPIRES"}},
       TableRow,
       [](const HoldInfo& hold) { return hold.name; },
-      JsonRow,
-  };
-  return PrintListing(
-      arguments, [&](const std::string& token) { return client->ListHolds(token, kMaxPageRows); },
-      &HoldPage::holds, forms);
+      JsonRow};
 }
 
 void AddCreate(CLI::App& group, Session& session) {
@@ -115,24 +110,16 @@ void AddRelease(CLI::App& group, Session& session) {
   });
 }
 
-void AddList(CLI::App& group, Session& session) {
-  auto arguments = std::make_shared<ListingArguments>();
-  CLI::App* const command = group.add_subcommand("ls", "List the holds");
-  command->add_flag("-q,--quiet", arguments->quiet, "Show names only");
-  command->add_flag("--json", arguments->json, "One JSON object a hold, one a line");
-  command->callback([&session, arguments] {
-    session.action = [&session, arguments] { return List(session, *arguments); };
-  });
-}
-
 }  // namespace
 
 void AddHoldCommands(CLI::App& app, Session& session) {
   CLI::App* const group = app.add_subcommand("hold", "Say which images are in use");
-  group->require_subcommand(1);
+  group->require_subcommand(0, 1);
   AddCreate(*group, session);
   AddRelease(*group, session);
-  AddList(*group, session);
+  AddListing(*group, session,
+             {"List the holds", "Show names only", "One JSON object a hold, one a line"}, Forms(),
+             &Client::ListHolds, &HoldPage::holds);
 }
 
 }  // namespace varve

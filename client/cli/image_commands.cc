@@ -9,6 +9,7 @@
 #include "client/cli/text.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/names.h"
 
 namespace varve {
@@ -40,7 +41,7 @@ absl::Status Tag(Session& session, const TagArguments& arguments) {
   RETURN_IF_ERROR(client->TagFrom(from, source.manifest, target.repository, target.tag));
   if (arguments.json) {
     Print(JsonObject()
-              .Add("repository", target.repository)
+              .Add("repository", ShownName(target.repository))
               .Add("tag", target.tag)
               .Add("digest", source.manifest.ToString())
               .Line());
@@ -57,11 +58,12 @@ absl::Status Untag(Session& session, const UntagArguments& arguments) {
     }
     const absl::Status status = client->Untag(reference.repository, reference.tag);
     if (!status.ok()) return Annotate(status, name);
-    Print(arguments.json ? JsonObject()
-                               .Add("repository", reference.repository)
-                               .Add("untagged", reference.tag)
-                               .Line()
-                         : StrCat("Untagged: ", reference.repository, ":", reference.tag, "\n"));
+    Print(arguments.json
+              ? JsonObject()
+                    .Add("repository", ShownName(reference.repository))
+                    .Add("untagged", reference.tag)
+                    .Line()
+              : StrCat("Untagged: ", ShownName(reference.repository), ":", reference.tag, "\n"));
   }
   return absl::OkStatus();
 }
@@ -99,7 +101,7 @@ void AddUntag(CLI::App& group, Session& session) {
 void AddImageCommands(CLI::App& app, Session& session) {
   CLI::App* const group =
       app.add_subcommand("image", "List, inspect, tag, load, save and remove images");
-  group->require_subcommand(1);
+  group->require_subcommand(0, 1);
   AddImageListing(*group, "ls", session);
   AddTag(*group, session);
   AddUntag(*group, session);

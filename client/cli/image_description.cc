@@ -55,7 +55,7 @@ std::vector<std::string> RepositoryDigests(const ImageDetails& details) {
     if (repository != names.back() && repository != names.front()) names.push_back(repository);
   }
   for (std::string& name : names) name += StrCat("@", details.image.manifest.digest.ToString());
-  return names;
+  return ShownNames(names);
 }
 
 std::string RootFsJson(const std::vector<LayerInfo>& layers) {
@@ -74,10 +74,6 @@ void AddIndexFields(const ImageDetails& details, JsonObject* object) {
 
 }  // namespace
 
-const Digest& ImageId(const ManifestInfo& manifest) {
-  return manifest.config ? *manifest.config : manifest.digest;
-}
-
 std::string PlatformText(const Platform& platform) {
   if (platform.os.empty() && platform.architecture.empty()) return "";
   std::string text = StrCat(platform.os, "/", platform.architecture);
@@ -89,11 +85,12 @@ std::string DescribeImageJson(const ImageDetails& details) {
   const ImageInfo& image = details.image;
   const ManifestInfo& manifest = image.manifest;
   JsonObject object;
-  object.Add("Id", ImageId(manifest).ToString()).Add("RepoTags", details.references);
+  object.Add("Id", manifest.digest.ToString()).Add("RepoTags", ShownNames(details.references));
   if (details.more_references > 0) object.Add("MoreRepoTags", details.more_references);
   object.Add("RepoDigests", RepositoryDigests(details))
       .Add("Digest", manifest.digest.ToString())
       .Add("MediaType", manifest.media_type);
+  if (details.config) object.Add("ConfigDigest", details.config->ToString());
   if (!manifest.artifact_type.empty()) object.Add("ArtifactType", manifest.artifact_type);
   if (manifest.subject) object.Add("Subject", manifest.subject->ToString());
   if (image.created_nanos) object.Add("Created", TimeText(*image.created_nanos));

@@ -8,14 +8,11 @@
 
 namespace varve {
 
-// What Docker calls the image id: the digest of the config, or of the index, which has none.
-const Digest& ImageId(const ManifestInfo& manifest);
-
 // "linux/arm64/v8", "linux/amd64", or "" when nothing states it.
 std::string PlatformText(const Platform& platform);
 
 // A JSON object with the field names of `docker image inspect`, and Varve's own: Digest, MediaType,
-// ArtifactType, Pushed, LastPulled, Layers, Manifests, Annotations, Described.
+// ConfigDigest, ArtifactType, Pushed, LastPulled, Layers, Manifests, Annotations, Described.
 std::string DescribeImageJson(const ImageDetails& details);
 
 }  // namespace varve

@@ -21,6 +21,7 @@
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/names.h"
 
 namespace varve {
@@ -113,13 +114,13 @@ absl::StatusOr<ImportOptions> OptionsOf(const ImportArguments& arguments) {
 
 void PrintImage(const ImportArguments& arguments, const ImportOptions& options,
                 const ImportedImage& image) {
-  const std::string id = image.image_id.ToString();
+  const std::string id = image.manifest.digest.ToString();
   if (arguments.json) {
     Print(JsonObject()
               .Add("image_id", id)
-              .Add("repository", options.repository)
+              .Add("repository", ShownName(options.repository))
               .Add("tag", options.tag)
-              .Add("digest", image.manifest.digest.ToString())
+              .Add("digest", id)
               .Add("layer", image.layer.digest.ToString())
               .Add("layer_bytes", image.layer.size_bytes)
               .Add("diff_id", image.diff_id.ToString())
@@ -128,7 +129,7 @@ void PrintImage(const ImportArguments& arguments, const ImportOptions& options,
   }
   Print(id + "\n");
   if (options.tag.empty() && !arguments.quiet) {
-    std::fprintf(stderr, "stored as %s@%s\n", options.repository.c_str(),
+    std::fprintf(stderr, "stored as %s@%s\n", ShownName(options.repository).c_str(),
                  image.manifest.digest.ToString().c_str());
   }
 }

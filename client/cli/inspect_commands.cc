@@ -8,7 +8,8 @@
 #include "client/cli/commands.h"
 #include "client/cli/format_template.h"
 #include "client/cli/image_description.h"
-#include "client/cli/json_value.h"
+#include "client/cli/inspect_value.h"
+#include "client/cli/listing.h"
 #include "client/cli/text.h"
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
@@ -22,6 +23,7 @@ struct InspectArguments {
   std::string platform;
   std::string format;
   bool json = false;
+  bool raw = false;
 };
 
 struct HistoryArguments {
@@ -31,6 +33,7 @@ struct HistoryArguments {
   bool no_trunc = false;
   bool quiet = false;
   bool json = false;
+  std::string format;
 };
 
 // Where an image that was found by name is, and by what to ask for it.
@@ -52,13 +55,13 @@ absl::StatusOr<ImageDetails> Details(Client& client, const std::string& name,
 }
 
 absl::StatusOr<std::string> Render(const FormatTemplate& wanted, const std::string& json) {
-  ASSIGN_OR_RETURN(const FormatValue value, ParseJsonValue(json));
+  ASSIGN_OR_RETURN(const FormatValue value, InspectValue(json));
   ASSIGN_OR_RETURN(std::string line, wanted.Render(value));
   return line + "\n";
 }
 
 absl::Status Inspect(Session& session, const InspectArguments& arguments) {
-  ASSIGN_OR_RETURN(const FormatTemplate wanted, FormatTemplate::Parse(arguments.format));
+  ASSIGN_OR_RETURN(const FormatTemplate wanted, FormatTemplate::ParseRow(arguments.format));
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
   std::string all;
   absl::Status first_error;
@@ -82,6 +85,31 @@ absl::Status Inspect(Session& session, const InspectArguments& arguments) {
   const bool as_array = !arguments.json && arguments.format.empty();
   if (as_array) Print(IndentJson(StrCat("[", all, "]")) + "\n");
   return first_error;
+}
+
+// The manifest as it was put: read as a blob, for looking at an image is no pull of it.
+absl::Status PrintManifest(Session& session, const InspectArguments& arguments) {
+  ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  ASSIGN_OR_RETURN(const ImageMatch match, client->FindImage(arguments.names[0]));
+  Digest manifest = match.manifest;
+  if (!arguments.platform.empty()) {
+    ASSIGN_OR_RETURN(
+        const ImageDetails details,
+        client->InspectImage(match.places[0].repository, manifest, arguments.platform));
+    if (!details.described) {
+      return absl::NotFoundError(StrCat(arguments.names[0], ": the image for ", arguments.platform,
+                                        " is listed by the index, but is not here; push it"));
+    }
+    manifest = *details.described;
+  }
+  std::string bytes;
+  const ByteSink sink = [&bytes](std::string_view piece) {
+    bytes.append(piece);
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(client->GetBlob(manifest, sink, GetBlobOptions()).status());
+  Print(bytes);
+  return absl::OkStatus();
 }
 
 std::string CreatedSince(const HistoryEntry& entry, bool human, int64_t now_nanos) {
@@ -111,15 +139,37 @@ std::string OneLine(const std::string& text, size_t limit) {
   return line.substr(0, end) + "…";
 }
 
-std::vector<std::string> HistoryRow(const std::string& id, const HistoryEntry& entry,
-                                    const HistoryArguments& arguments, int64_t now_nanos) {
+// What --format can show: Docker's names.
+const std::vector<FormatColumn>& HistoryColumns() {
+  static const auto& columns = *new std::vector<FormatColumn>{{"ID", "IMAGE"},
+                                                              {"CreatedSince", "CREATED"},
+                                                              {"CreatedAt", "CREATED AT"},
+                                                              {"CreatedBy", "CREATED BY"},
+                                                              {"Size", "SIZE"},
+                                                              {"Comment", "COMMENT"}};
+  return columns;
+}
+
+FormatValue HistoryRow(const std::string& id, const HistoryEntry& entry,
+                       const HistoryArguments& arguments, int64_t now_nanos) {
   constexpr size_t kCommandBytes = 45;  // as wide as Docker's column
   const size_t limit = arguments.no_trunc ? std::string::npos : kCommandBytes;
-  return {id, CreatedSince(entry, arguments.human, now_nanos), OneLine(entry.created_by, limit),
-          arguments.human ? HumanSize(entry.size_bytes) : StrCat(entry.size_bytes), entry.comment};
+  return RowValue(
+      HistoryColumns(),
+      {id, CreatedSince(entry, arguments.human, now_nanos),
+       entry.created_nanos ? TimeText(*entry.created_nanos) : "N/A",
+       OneLine(entry.created_by, limit),
+       arguments.human ? HumanSize(entry.size_bytes) : StrCat(entry.size_bytes), entry.comment});
+}
+
+absl::StatusOr<FormattedListing> HistoryListing(const HistoryArguments& arguments) {
+  return FormattedListing::Create(
+      arguments.quiet ? "{{.ID}}" : arguments.format, HistoryColumns(),
+      "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}");
 }
 
 absl::Status History(Session& session, const HistoryArguments& arguments) {
+  ASSIGN_OR_RETURN(FormattedListing listing, HistoryListing(arguments));
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
   ASSIGN_OR_RETURN(const Place place, FindPlace(*client, arguments.name));
   ASSIGN_OR_RETURN(const ManifestInfo manifest,
@@ -127,25 +177,25 @@ absl::Status History(Session& session, const HistoryArguments& arguments) {
   ASSIGN_OR_RETURN(const std::vector<HistoryEntry> history,
                    client->ImageHistory(place.repository, place.reference, arguments.platform));
   const int64_t now_nanos = SystemClock().WallNanos();
-  Table table({"IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"});
-  std::vector<std::vector<std::string>> rows;
+  std::vector<FormatValue> rows;
   std::string text;
   for (auto entry = history.rbegin(); entry != history.rend(); ++entry) {
     // Only the newest step has an image of its own; the others came with it.
     const bool newest = entry == history.rbegin();
-    const Digest& id = ImageId(manifest);
+    const Digest& id = manifest.digest;
     const std::string shown = !newest                                ? "<missing>"
                               : arguments.no_trunc || arguments.json ? id.ToString()
                                                                      : ShortId(id);
     if (arguments.json) {
       text += JsonRow(shown, *entry);
-    } else if (arguments.quiet) {
-      text += shown + "\n";
     } else {
       rows.push_back(HistoryRow(shown, *entry, arguments, now_nanos));
     }
   }
-  Print(arguments.json || arguments.quiet ? text : table.Format(rows));
+  if (!arguments.json) {
+    ASSIGN_OR_RETURN(text, listing.Format(rows));
+  }
+  Print(text);
   return absl::OkStatus();
 }
 
@@ -160,10 +210,18 @@ void AddInspect(CLI::App& group, const std::string& name, Session& session) {
   command->add_option("-f,--format", arguments->format, "For instance '{{json .Config.Env}}'")
       ->type_name("TEMPLATE")
       ->excludes(json);
+  command->add_flag("--raw", arguments->raw, "Print the manifest of one image, byte for byte")
+      ->excludes("--json")
+      ->excludes("--format");
   command->callback([&session, arguments] {
-    const absl::Status format = FormatTemplate::Parse(arguments->format).status();
+    const absl::Status format = FormatTemplate::ParseRow(arguments->format).status();
     if (!format.ok()) throw CLI::ValidationError(std::string(format.message()));
-    session.action = [&session, arguments] { return Inspect(session, *arguments); };
+    if (arguments->raw && arguments->names.size() > 1) {
+      throw CLI::ValidationError("--raw", "prints the manifest of one image at a time");
+    }
+    session.action = [&session, arguments] {
+      return arguments->raw ? PrintManifest(session, *arguments) : Inspect(session, *arguments);
+    };
   });
 }
 
@@ -176,9 +234,13 @@ void AddHistory(CLI::App& group, Session& session) {
                       "Of a multi-platform image: which one, OS/ARCH[/VARIANT]");
   command->add_flag("-H,--human,!--no-human", arguments->human, "Sizes and times for people");
   command->add_flag("--no-trunc", arguments->no_trunc, "Show commands and ids in full");
-  command->add_flag("-q,--quiet", arguments->quiet, "Show ids only");
-  command->add_flag("--json", arguments->json, "One JSON object a line");
+  CLI::Option* const quiet = command->add_flag("-q,--quiet", arguments->quiet, "Show ids only");
+  CLI::Option* const json = command->add_flag("--json", arguments->json, "One JSON object a line");
+  AddFormatOption(*command, "--format", arguments->format, /*table=*/true)
+      ->excludes(quiet)
+      ->excludes(json);
   command->callback([&session, arguments] {
+    CheckUsage(HistoryListing(*arguments).status());
     session.action = [&session, arguments] { return History(session, *arguments); };
   });
 }

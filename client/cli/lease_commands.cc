@@ -10,7 +10,6 @@
 #include "client/cli/commands.h"
 #include "client/cli/listing.h"
 #include "client/cli/text.h"
-#include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/catalog/time_text.h"
@@ -108,26 +107,24 @@ absl::Status Renew(Session& session, const RenewArguments& arguments) {
 
 absl::Status Delete(Session& session, const DeleteArguments& arguments) {
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
-  return ForEachName(session, arguments.ids, arguments.json ? "removed" : "",
-                     [&](const std::string& name) { return client->DeleteLease(name); });
+  return PrintEachName(session, arguments.ids, arguments.json ? "removed" : "",
+                       [&](const std::string& name) { return client->DeleteLease(name); });
 }
 
-std::vector<std::string> TableRow(const LeaseInfo& lease) {
-  return {lease.id, lease.owner, StrCat(lease.contents),
-          HumanAge(lease.created_nanos, SystemClock().WallNanos()), TimeText(lease.deadline_nanos)};
+std::vector<std::string> TableRow(const LeaseInfo& lease, const TimeWords& times) {
+  return {lease.id, lease.owner, StrCat(lease.contents), times.Past(lease.created_nanos),
+          times.Future(lease.deadline_nanos)};
 }
 
-absl::Status List(Session& session, const ListingArguments& arguments) {
-  ASSIGN_OR_RETURN(Client* const client, session.Connect());
-  const RowForms<LeaseInfo> forms = {
-      {"LEASE", "OWNER", "CONTENTS", "CREATED", "DEADLINE"},
-      TableRow,
-      [](const LeaseInfo& lease) { return lease.id; },
-      JsonRow,
-  };
-  return PrintListing(
-      arguments, [&](const std::string& token) { return client->ListLeases(token, kMaxPageRows); },
-      &LeasePage::leases, forms);
+RowForms<LeaseInfo> Forms() {
+  return {{{"ID", "LEASE"},
+           {"Owner", "OWNER"},
+           {"Contents", "CONTENTS"},
+           {"CreatedSince", "CREATED"},
+           {"Deadline", "EXPIRES"}},
+          TableRow,
+          [](const LeaseInfo& lease) { return lease.id; },
+          JsonRow};
 }
 
 void AddCreate(CLI::App& group, Session& session) {
@@ -183,27 +180,19 @@ void AddDelete(CLI::App& group, Session& session) {
   });
 }
 
-void AddList(CLI::App& group, Session& session) {
-  auto arguments = std::make_shared<ListingArguments>();
-  CLI::App* const command = group.add_subcommand("ls", "List the leases");
-  command->add_flag("-q,--quiet", arguments->quiet, "Show ids only");
-  command->add_flag("--json", arguments->json, "One JSON object a lease, one a line");
-  command->callback([&session, arguments] {
-    session.action = [&session, arguments] { return List(session, *arguments); };
-  });
-}
-
 }  // namespace
 
 void AddLeaseCommands(CLI::App& app, Session& session) {
   CLI::App* const group =
       app.add_subcommand("lease", "Keep content while a build, push or pull goes on");
-  group->require_subcommand(1);
+  group->require_subcommand(0, 1);
   AddCreate(*group, session);
   AddAttach(*group, session);
   AddRenew(*group, session);
   AddDelete(*group, session);
-  AddList(*group, session);
+  AddListing(*group, session,
+             {"List the leases", "Show ids only", "One JSON object a lease, one a line"}, Forms(),
+             &Client::ListLeases, &LeasePage::leases);
 }
 
 void AddLeaseOption(CLI::App& command, Session& session) {

@@ -13,11 +13,13 @@
 #include "client/archive/load.h"
 #include "client/cli/arguments.h"
 #include "client/cli/commands.h"
+#include "client/cli/interrupt_note.h"
 #include "client/cli/progress.h"
 #include "client/cli/text.h"
 #include "client/file_error.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 
 namespace varve {
 namespace {
@@ -52,22 +54,26 @@ class LoadDisplay final : public LoadObserver {
   }
 
   void ImageLoaded(const LoadedImage& image) override {
-    const std::string id = image.id.ToString();
+    const std::string id = image.manifest.ToString();
     if (json_) {
       JsonObject object;
-      object.Add("repository", image.repository)
+      object.Add("repository", ShownName(image.repository))
           .Add("tag", image.tag)
           .Add("image_id", id)
-          .Add("digest", image.manifest.ToString());
-      if (image.replaced_id) object.Add("replaced_image_id", image.replaced_id->ToString());
+          .Add("digest", id);
+      if (image.replaced) object.Add("replaced_image_id", image.replaced->ToString());
+      if (image.subject) object.Add("subject", image.subject->ToString());
       said_.append(object.Line());
+    } else if (image.tag.empty() && image.subject) {
+      said_.append(
+          StrCat("Loaded referrer: ", image.repository, "@", image.manifest.ToString(), "\n"));
     } else if (image.tag.empty()) {
       said_.append(StrCat("Loaded image ID: ", id, "\n"));
     } else {
-      const std::string name = StrCat(image.repository, ":", image.tag);
-      if (image.replaced_id) {
+      const std::string name = StrCat(ShownName(image.repository), ":", image.tag);
+      if (image.replaced) {
         said_.append(StrCat("The image ", name, " already exists, renaming the old one with ID ",
-                            image.replaced_id->ToString(), " to empty string\n"));
+                            image.replaced->ToString(), " to empty string\n"));
       }
       said_.append(StrCat("Loaded image: ", name, "\n"));
     }
@@ -107,7 +113,9 @@ class LoadDisplay final : public LoadObserver {
 
 absl::Status Load(Session& session, const LoadArguments& arguments) {
   LoadOptions options;
-  options.repository = arguments.repository;
+  if (!arguments.repository.empty()) {
+    ASSIGN_OR_RETURN(options.repository, StoredName(arguments.repository));
+  }
   if (!arguments.platform.empty()) {
     ASSIGN_OR_RETURN(options.platform, ParsePlatform(arguments.platform));
   }
@@ -115,6 +123,12 @@ absl::Status Load(Session& session, const LoadArguments& arguments) {
   const int fd = from_stdin ? STDIN_FILENO : open(arguments.file.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return FileError(errno, "open " + arguments.file);
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  const InterruptNote note(
+      from_stdin
+          ? "the same command begins anew; from a file (--input) what has arrived is not sent "
+            "again, if it follows soon"
+          : "the same command goes on, and what has arrived is not sent again, if it follows "
+            "soon");
   LoadDisplay display(arguments);
   const absl::Status status = LoadImages(*client, fd, options, display);
   if (!from_stdin) close(fd);

@@ -36,26 +36,27 @@ int Finish(const Session& session, const absl::Status& status) {
     std::signal(SIGPIPE, SIG_DFL);
     std::raise(SIGPIPE);
   }
-  PrintError(session.Explain(status));
+  if (!session.told) PrintError(session.Explain(status));
   return absl::IsDataLoss(status) ? kExitCorrupt : kExitFailed;
 }
 
 int Main(int argc, char** argv) {
   // The library's own notes on connections are not for the person at the terminal.
   setenv("GRPC_VERBOSITY", "NONE", 0);
-  CLI::App app("Varve keeps container images, each byte once. This is its command line.", "varve");
+  CLI::App app("Varve keeps container images, each blob once. This is its command line.", "varve");
   Session session;
   app.set_version_flag("--version", "varve " VARVE_VERSION, "Print the version");
-  app.add_option("--address", session.address, "The daemon: unix:///PATH or HOST:PORT")
+  app.add_option("--address", session.address,
+                 "The daemon: unix:///PATH or HOST:PORT (default: unix:///run/varve/varve.sock, or "
+                 "$XDG_RUNTIME_DIR/varve.sock of a varved that you run yourself)")
       ->envname("VARVE_ADDRESS")
-      ->capture_default_str()
       ->check(CheckAddress);
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
   app.fallthrough();
   AddImageCommands(app, session);
   AddInspectCommands(app, session);
   AddRemovalCommands(app, session);
-  AddPruneCommand(app, session);
+  AddTreeCommand(app, session);
   AddWhyCommand(app, session);
   AddHoldCommands(app, session);
   AddLeaseCommands(app, session);
@@ -66,7 +67,12 @@ int Main(int argc, char** argv) {
   AddUploadCommands(app, session);
   AddRepositoryCommands(app, session);
   AddSystemCommands(app, session);
+  AddUsageCommand(app, session);
+  AddEventsCommand(app, session);
+  AddPruneCommand(app, session);
   AddFsckCommand(app, session);
+  AddVersionCommand(app, session);
+  AddHelpCommand(app, session);
   AddCompletionCommand(app, session);
   AddManCommand(app, session);
   DressCommands(app);
@@ -82,7 +88,12 @@ int Main(int argc, char** argv) {
   }
   absl::Status status;
   try {
-    status = session.action();
+    // A group of commands that is named alone tells what it has, as Docker's do.
+    if (session.action == nullptr) {
+      Print(HelpText(ChosenCommand(app)));
+    } else {
+      status = session.action();
+    }
   } catch (const std::exception& error) {
     // Only what no function here expects: no memory, no threads. Unwinding has cleaned up.
     status = absl::InternalError(error.what());

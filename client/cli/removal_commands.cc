@@ -7,8 +7,10 @@
 #include "client/cli/commands.h"
 #include "client/cli/removal_text.h"
 #include "client/cli/text.h"
+#include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 
 namespace varve {
 namespace {
@@ -23,8 +25,9 @@ struct RemoveArguments {
 std::string RemovedJson(const RemovedImage& removed) {
   std::string text;
   for (const std::string& name : removed.untagged)
-    text += JsonObject().Add("untagged", name).Line();
-  for (const std::string& name : removed.deleted) text += JsonObject().Add("deleted", name).Line();
+    text += JsonObject().Add("untagged", ShownName(name)).Line();
+  for (const std::string& name : removed.deleted)
+    text += JsonObject().Add("deleted", ShownName(name)).Line();
   // What the daemon counts and does not name.
   const uint64_t untagged = removed.more_untagged;
   const uint64_t deleted = removed.more_deleted;
@@ -42,26 +45,20 @@ absl::Status Remove(Session& session, const RemoveArguments& arguments) {
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
   if (arguments.now) {
     ASSIGN_OR_RETURN(const RecentActivity activity, client->ListActivity());
-    PrintWarning(EarlyEndText(activity));
+    PrintWarning(EarlyEndText(activity, SystemClock().WallNanos()));
   }
-  absl::Status first_error;
-  // Every name is tried, as Docker does, and the first failure decides about the exit code.
-  for (const std::string& name : arguments.names) {
+  return ForEachName(session, arguments.names, [&](const std::string& name) -> absl::Status {
     const absl::StatusOr<RemovedImage> removed =
         client->RemoveImage(name, arguments.force, arguments.now);
-    if (removed.ok()) {
-      Print(arguments.json ? RemovedJson(*removed) : RemovedText(*removed));
-      continue;
-    }
     if (absl::IsNotFound(removed.status()) && arguments.force) {
-      PrintError(session.Explain(removed.status()));
-    } else if (first_error.ok()) {
-      first_error = removed.status();
-    } else {
-      PrintError(session.Explain(removed.status()));
+      session.Tell(removed.status());
+      return absl::OkStatus();
     }
-  }
-  return first_error;
+    RETURN_IF_ERROR(removed.status());
+    Print(arguments.json ? RemovedJson(*removed)
+                         : RemovedText(*removed, SystemClock().WallNanos()));
+    return absl::OkStatus();
+  });
 }
 
 void AddRemove(CLI::App& group, const std::string& name, Session& session) {

@@ -1,4 +1,5 @@
-// What `image prune` and `rmi` print for people: Docker's lines. Pure; one thread.
+// What `image prune` and `rmi` print for people: Docker's lines. Pure, but for
+// the clock that tells how long something stays; one thread.
 #ifndef VARVE_CLIENT_CLI_REMOVAL_TEXT_H_
 #define VARVE_CLIENT_CLI_REMOVAL_TEXT_H_
 
@@ -6,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "storage/base/clock.h"
 #include "storage/store_types.h"
 
 namespace varve {
@@ -16,7 +18,8 @@ std::string Plural(uint64_t count, std::string_view noun);
 // The lines of one prune, or of a dry run: those of each step, then those of the report.
 class PruneText {
  public:
-  explicit PruneText(bool dry_run) : dry_run_(dry_run) {}
+  explicit PruneText(bool dry_run, Clock& clock = SystemClock())
+      : dry_run_(dry_run), clock_(clock) {}
 
   // Empty when the step is only counted by the report.
   std::string Step(const PruneStep& step);
@@ -24,13 +27,14 @@ class PruneText {
 
  private:
   const bool dry_run_;
+  Clock& clock_;
   bool first_ = true;  // nothing was printed yet
 };
 
-std::string RemovedText(const RemovedImage& removed);
+std::string RemovedText(const RemovedImage& removed, int64_t now_nanos);
 
 // The warning of --now: whom it hits.
-std::string EarlyEndText(const RecentActivity& activity);
+std::string EarlyEndText(const RecentActivity& activity, int64_t now_nanos);
 
 }  // namespace varve
 

@@ -6,9 +6,9 @@
 #include "client/cli/commands.h"
 #include "client/cli/listing.h"
 #include "client/cli/text.h"
-#include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -16,44 +16,130 @@ namespace {
 
 std::string JsonRow(const RepositoryInfo& repository) {
   return JsonObject()
-      .Add("repository", repository.name)
+      .Add("repository", ShownName(repository.name))
       .Add("tags", repository.tags)
       .Add("manifests", repository.manifests)
       .Add("created", TimeText(repository.created_nanos))
       .Line();
 }
 
-std::vector<std::string> TableRow(const RepositoryInfo& repository) {
-  return {repository.name, StrCat(repository.tags), StrCat(repository.manifests),
-          HumanAge(repository.created_nanos, SystemClock().WallNanos())};
+std::vector<std::string> TableRow(const RepositoryInfo& repository, const TimeWords& times) {
+  return {ShownName(repository.name), StrCat(repository.tags), StrCat(repository.manifests),
+          times.Past(repository.created_nanos)};
 }
 
-absl::Status List(Session& session, const ListingArguments& arguments) {
+RowForms<RepositoryInfo> Forms() {
+  return {{{"Name", "REPOSITORY"},
+           {"Tags", "TAGS"},
+           {"Manifests", "MANIFESTS"},
+           {"CreatedSince", "CREATED"}},
+          TableRow,
+          [](const RepositoryInfo& repository) { return ShownName(repository.name); },
+          JsonRow};
+}
+
+struct MergeArguments {
+  std::string from;
+  std::string into;
+  bool force = false;
+  bool json = false;
+};
+
+std::string CollisionsJson(const std::vector<RepositoryMerge::Collision>& collisions) {
+  std::string list;
+  for (const RepositoryMerge::Collision& collision : collisions) {
+    list += StrCat(list.empty() ? "" : ",", JsonObject()
+                                                .Add("tag", collision.tag)
+                                                .Add("from", collision.from.ToString())
+                                                .Add("into", collision.into.ToString())
+                                                .Add("from_stays", collision.from_stays)
+                                                .Text());
+  }
+  return StrCat("[", list, "]");
+}
+
+std::string MergeJson(const RepositoryMerge& merge) {
+  return JsonObject()
+      .Add("from", merge.from)
+      .Add("into", merge.into)
+      .Add("merged", merge.merged)
+      .Add("manifests", merge.manifests)
+      .AddJson("collisions", CollisionsJson(merge.collisions))
+      .Add("more_collisions", merge.more_collisions)
+      .Line();
+}
+
+std::string CollisionTable(const RepositoryMerge& merge) {
+  if (merge.collisions.empty()) return {};
+  const std::string from = ShownName(merge.from);
+  const std::string into = ShownName(merge.into);
+  std::vector<std::vector<std::string>> rows;
+  for (const RepositoryMerge::Collision& collision : merge.collisions) {
+    rows.push_back({collision.tag, ShortId(collision.from), ShortId(collision.into),
+                    collision.from_stays ? from : into});
+  }
+  std::string text = Table({"TAG", from, into, "SET LAST IN"}).Format(rows);
+  if (merge.more_collisions > 0) text += StrCat("and ", merge.more_collisions, " more tags\n");
+  return text;
+}
+
+absl::Status Merge(Session& session, const MergeArguments& arguments) {
+  ASSIGN_OR_RETURN(const std::string from, StoredName(arguments.from));
+  ASSIGN_OR_RETURN(const std::string into, StoredName(arguments.into));
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
-  const RowForms<RepositoryInfo> forms = {
-      {"REPOSITORY", "TAGS", "MANIFESTS", "CREATED"},
-      TableRow,
-      [](const RepositoryInfo& repository) { return repository.name; },
-      JsonRow,
-  };
-  return PrintListing(
-      arguments,
-      [&](const std::string& token) { return client->ListRepositories(token, kMaxPageRows); },
-      &RepositoryPage::repositories, forms);
+  ASSIGN_OR_RETURN(const RepositoryMerge merge,
+                   client->MergeRepositories(from, into, arguments.force));
+  Print(arguments.json ? MergeJson(merge) : CollisionTable(merge));
+  const std::string names = StrCat(ShownName(merge.from), " into ", ShownName(merge.into));
+  if (merge.merged) {
+    if (!arguments.json) Print(StrCat("Merged ", names, "\n"));
+    return absl::OkStatus();
+  }
+  const uint64_t collisions = merge.collisions.size() + merge.more_collisions;
+  return absl::FailedPreconditionError(
+      StrCat(collisions, collisions == 1 ? " tag names" : " tags name",
+             " another image in each of the two; nothing was changed. --force merges ", names,
+             " so that each tag names the image that got it last, and the other image has no such "
+             "tag any more"));
+}
+
+std::string CheckTypedName(const std::string& text) {
+  return std::string(StoredName(text).status().message());
+}
+
+void AddMerge(CLI::App& group, Session& session) {
+  auto arguments = std::make_shared<MergeArguments>();
+  CLI::App* const command = group.add_subcommand(
+      "merge",
+      "Make all of one repository part of another: images with their tags, holds and times. The "
+      "first is gone then, and its name means what is canonical, such as debian for "
+      "library/debian. When there is no other, the first gets its name. Pushes and pulls go on "
+      "meanwhile; interrupted, the same command goes on. Tags that name another image in each are "
+      "shown, and nothing is changed without --force");
+  command->add_option("FROM", arguments->from, "The repository that goes")
+      ->required()
+      ->check(CheckTypedName);
+  command->add_option("INTO", arguments->into, "The repository that stays")
+      ->required()
+      ->check(CheckTypedName);
+  command->add_flag("-f,--force", arguments->force,
+                    "Of each tag that both have, what was set last stays");
+  command->add_flag("--json", arguments->json, "One JSON object");
+  command->callback([&session, arguments] {
+    session.action = [&session, arguments] { return Merge(session, *arguments); };
+  });
 }
 
 }  // namespace
 
 void AddRepositoryCommands(CLI::App& app, Session& session) {
-  CLI::App* const group = app.add_subcommand("repo", "List repositories");
-  group->require_subcommand(1);
-  auto arguments = std::make_shared<ListingArguments>();
-  CLI::App* const command = group->add_subcommand("ls", "List the repositories that have images");
-  command->add_flag("-q,--quiet", arguments->quiet, "Show names only");
-  command->add_flag("--json", arguments->json, "One JSON object a repository, one a line");
-  command->callback([&session, arguments] {
-    session.action = [&session, arguments] { return List(session, *arguments); };
-  });
+  CLI::App* const group = app.add_subcommand("repo", "List and merge repositories");
+  group->require_subcommand(0, 1);
+  AddListing(*group, session,
+             {"List the repositories that have images", "Show names only",
+              "One JSON object a repository, one a line"},
+             Forms(), &Client::ListRepositories, &RepositoryPage::repositories);
+  AddMerge(*group, session);
 }
 
 }  // namespace varve

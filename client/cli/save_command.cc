@@ -23,6 +23,7 @@ struct SaveArguments {
   std::vector<std::string> names;
   std::string file = "-";  // "-" is standard output
   std::string platform;
+  bool no_referrers = false;
   bool quiet = false;
   bool json = false;
 };
@@ -69,6 +70,7 @@ absl::Status Save(Session& session, const SaveArguments& arguments) {
   SaveProgress progress(arguments.quiet);
   SaveOptions options;
   options.observer = &progress;
+  options.referrers = !arguments.no_referrers;
   if (!arguments.platform.empty()) {
     ASSIGN_OR_RETURN(options.platform, ParsePlatform(arguments.platform));
   }
@@ -106,6 +108,8 @@ void AddSave(CLI::App& group, Session& session) {
       ->add_option("--platform", arguments->platform,
                    "Of images for several platforms, save only the one for OS/ARCH[/VARIANT]")
       ->check(CheckPlatform);
+  command->add_flag("--no-referrers", arguments->no_referrers,
+                    "Leave out signatures, attestations and what else refers to the images");
   AddLeaseOption(*command, session);
   command->add_flag("-q,--quiet", arguments->quiet, "Show no progress");
   command->add_flag("--json", arguments->json, "Print what was written as a JSON object");

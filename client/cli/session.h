@@ -14,28 +14,35 @@
 namespace varve {
 
 struct Session {
-  std::string address = kDefaultAddress;
+  std::string address;                   // empty until Connect: DefaultDaemonAddress
   std::string lease;                     // that the command works for; empty: none
   std::unique_ptr<Client> client;        // made by Connect
   std::function<absl::Status()> action;  // of the command that was chosen
+  bool told = false;                     // why it failed: the person knows it when the action ends
 
   // The client for `address`; does not wait for the daemon.
   absl::StatusOr<Client*> Connect();
 
   // The sentence for the person about why the command failed, with what to do about it.
   std::string Explain(const absl::Status& status) const;
+  // Tells it at once, after what was printed so far, and not again when the command ends.
+  void Tell(const absl::Status& status);
 };
 
 // Writes to standard output; to a terminal, without what could command it. False once writing has
 // failed: then there is nobody to go on for.
 bool Print(const std::string& text);
 
-// Does `action` to every name, and prints those that worked, one a line; as JSON objects with
-// `json_key`, unless that is empty. All are tried; the first failure is the result, others are
-// told.
-absl::Status ForEachName(const Session& session, const std::vector<std::string>& names,
-                         std::string_view json_key,
+// Does `action` to every name in order, also after one that failed, and tells each failure at once.
+// The first failure is the result.
+absl::Status ForEachName(Session& session, const std::vector<std::string>& names,
                          const std::function<absl::Status(const std::string&)>& action);
+
+// The same, and prints the names for which it worked, one a line; as JSON objects with `json_key`,
+// unless that is empty.
+absl::Status PrintEachName(Session& session, const std::vector<std::string>& names,
+                           std::string_view json_key,
+                           const std::function<absl::Status(const std::string&)>& action);
 
 // Writes lines to standard error; to a terminal, without what could command it.
 void PrintWarning(const std::string& text);

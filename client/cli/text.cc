@@ -8,6 +8,7 @@
 #include "client/cli/terminal.h"
 #include "storage/base/clock.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 
 namespace varve {
 namespace {
@@ -16,6 +17,11 @@ constexpr size_t kMinColumnWidth = 10;
 constexpr size_t kColumnGap = 3;
 
 }  // namespace
+
+std::vector<std::string> ShownNames(std::vector<std::string> stored) {
+  for (std::string& name : stored) name = ShownName(name);
+  return stored;
+}
 
 void AppendJsonString(std::string_view text, std::string* out) {
   out->push_back('"');
@@ -66,6 +72,19 @@ std::string HumanAge(int64_t then_nanos, int64_t now_nanos) {
   return HumanDuration(age_nanos) + " ago";
 }
 
+std::string HumanWait(int64_t then_nanos, int64_t now_nanos) {
+  int64_t wait_nanos = 0;
+  if (__builtin_sub_overflow(then_nanos, now_nanos, &wait_nanos)) {
+    wait_nanos = then_nanos < now_nanos ? 0 : INT64_MAX;
+  }
+  if (wait_nanos <= 0) return "now";
+  // So that what was just given for ten minutes does not end "in 9 minutes".
+  int64_t seconds = (wait_nanos - 1) / kNanosPerSecond + 1;
+  if (seconds > 60) seconds = (seconds + 59) / 60 * 60;
+  seconds = std::min(seconds, INT64_MAX / kNanosPerSecond);
+  return StrCat("in ", MidSentence(HumanDuration(seconds * kNanosPerSecond)));
+}
+
 std::string TimeText(int64_t nanos) {
   const int64_t fraction = (nanos % kNanosPerSecond + kNanosPerSecond) % kNanosPerSecond;
   const time_t seconds = nanos / kNanosPerSecond - (nanos % kNanosPerSecond < 0 ? 1 : 0);
@@ -79,6 +98,16 @@ std::string TimeText(int64_t nanos) {
 std::string DockerTimeText(int64_t nanos) {
   const std::string text = TimeText(nanos);
   return StrCat(text.substr(0, 10), " ", text.substr(11, 8), " +0000 UTC");
+}
+
+std::string MidSentence(std::string words) {
+  if (!words.empty() && words[0] >= 'A' && words[0] <= 'Z')
+    words[0] = static_cast<char>(words[0] - 'A' + 'a');
+  return words;
+}
+
+std::string AgeAndTime(int64_t then_nanos, int64_t now_nanos) {
+  return StrCat(HumanAge(then_nanos, now_nanos), " (", DockerTimeText(then_nanos), ")");
 }
 
 std::string ShortId(const Digest& digest) {

@@ -22,14 +22,43 @@ std::string HumanDuration(int64_t nanos);
 // How long ago `then_nanos`, any number, was: "3 weeks ago".
 std::string HumanAge(int64_t then_nanos, int64_t now_nanos);
 
+// How long it is until `then_nanos`, rounded up: "in 7 minutes", "in about an hour"; "now" when it
+// has passed.
+std::string HumanWait(int64_t then_nanos, int64_t now_nanos);
+
 // "2026-11-23T18:00:00.123456789Z".
 std::string TimeText(int64_t nanos);
+
+// "3 weeks ago (2026-11-23 18:00:00 +0000 UTC)".
+std::string AgeAndTime(int64_t then_nanos, int64_t now_nanos);
+
+// Words that begin a cell, within a sentence: "less than a second ago".
+std::string MidSentence(std::string words);
+
+// Times as one command shows them: as people say them, or, with --no-trunc, in full.
+class TimeWords {
+ public:
+  TimeWords(bool in_full, int64_t now_nanos) : in_full_(in_full), now_nanos_(now_nanos) {}
+  std::string Past(int64_t nanos) const {
+    return in_full_ ? TimeText(nanos) : HumanAge(nanos, now_nanos_);
+  }
+  std::string Future(int64_t nanos) const {
+    return in_full_ ? TimeText(nanos) : HumanWait(nanos, now_nanos_);
+  }
+
+ private:
+  bool in_full_;
+  int64_t now_nanos_;
+};
 
 // "2026-11-23 18:00:00 +0000 UTC", as Docker lists times.
 std::string DockerTimeText(int64_t nanos);
 
 // The first 12 hexadecimal digits.
 std::string ShortId(const Digest& digest);
+
+// ShownName of each: names of repositories, or of images in them.
+std::vector<std::string> ShownNames(std::vector<std::string> stored);
 
 // `text` as a JSON string, quotes included.
 void AppendJsonString(std::string_view text, std::string* out);

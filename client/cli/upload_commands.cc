@@ -8,9 +8,9 @@
 #include "client/cli/commands.h"
 #include "client/cli/listing.h"
 #include "client/cli/text.h"
-#include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/time_text.h"
 #include "storage/limits.h"
 
@@ -25,7 +25,7 @@ struct RemoveArguments {
 std::string JsonRow(const UploadInfo& upload) {
   return JsonObject()
       .Add("id", upload.id)
-      .Add("repository", upload.repository)
+      .Add("repository", ShownName(upload.repository))
       .Add("client", upload.client)
       .Add("received_bytes", upload.received_bytes)
       .Add("started", TimeText(upload.started_nanos))
@@ -35,43 +35,33 @@ std::string JsonRow(const UploadInfo& upload) {
       .Line();
 }
 
-std::vector<std::string> TableRow(const UploadInfo& upload) {
-  const int64_t now = SystemClock().WallNanos();
+std::vector<std::string> TableRow(const UploadInfo& upload, const TimeWords& times) {
   return {upload.id,
-          upload.repository,
+          ShownName(upload.repository),
           upload.client.empty() ? "-" : upload.client,
           HumanSize(upload.received_bytes),
-          HumanAge(upload.started_nanos, now),
-          upload.in_request ? "now" : HumanAge(upload.updated_nanos, now)};
+          times.Past(upload.started_nanos),
+          upload.in_request ? "now" : times.Past(upload.updated_nanos),
+          times.Future(upload.expires_nanos)};
 }
 
-absl::Status List(Session& session, const ListingArguments& arguments) {
-  ASSIGN_OR_RETURN(Client* const client, session.Connect());
-  const RowForms<UploadInfo> forms = {
-      {"UPLOAD", "REPOSITORY", "CLIENT", "RECEIVED", "STARTED", "UPDATED"},
-      TableRow,
-      [](const UploadInfo& upload) { return upload.id; },
-      JsonRow,
-  };
-  return PrintListing(
-      arguments, [&](const std::string& token) { return client->ListUploads(token, kMaxPageRows); },
-      &UploadPage::uploads, forms);
+RowForms<UploadInfo> Forms() {
+  return {{{"ID", "UPLOAD"},
+           {"Repository", "REPOSITORY"},
+           {"Client", "CLIENT"},
+           {"Received", "RECEIVED"},
+           {"StartedSince", "STARTED"},
+           {"UpdatedSince", "UPDATED"},
+           {"Expires", "EXPIRES"}},
+          TableRow,
+          [](const UploadInfo& upload) { return upload.id; },
+          JsonRow};
 }
 
 absl::Status Remove(Session& session, const RemoveArguments& arguments) {
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
-  return ForEachName(session, arguments.ids, arguments.json ? "removed" : "",
-                     [&](const std::string& id) { return client->AbortUpload(id); });
-}
-
-void AddList(CLI::App& group, Session& session) {
-  auto arguments = std::make_shared<ListingArguments>();
-  CLI::App* const command = group.add_subcommand("ls", "List the unfinished uploads");
-  command->add_flag("-q,--quiet", arguments->quiet, "Show ids only");
-  command->add_flag("--json", arguments->json, "One JSON object an upload, one a line");
-  command->callback([&session, arguments] {
-    session.action = [&session, arguments] { return List(session, *arguments); };
-  });
+  return PrintEachName(session, arguments.ids, arguments.json ? "removed" : "",
+                       [&](const std::string& id) { return client->AbortUpload(id); });
 }
 
 void AddRemove(CLI::App& group, Session& session) {
@@ -89,8 +79,11 @@ void AddRemove(CLI::App& group, Session& session) {
 
 void AddUploadCommands(CLI::App& app, Session& session) {
   CLI::App* const group = app.add_subcommand("upload", "Unfinished uploads of all clients");
-  group->require_subcommand(1);
-  AddList(*group, session);
+  group->require_subcommand(0, 1);
+  AddListing(
+      *group, session,
+      {"List the unfinished uploads", "Show ids only", "One JSON object an upload, one a line"},
+      Forms(), &Client::ListUploads, &UploadPage::uploads);
   AddRemove(*group, session);
 }
 

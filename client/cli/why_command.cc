@@ -1,18 +1,25 @@
 // `image why`: what keeps an image or a blob alive.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "client/cli/commands.h"
 #include "client/cli/text.h"
+#include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
+#include "storage/catalog/names.h"
 
 namespace varve {
 namespace {
 
 struct WhyArguments {
   std::string name;
+  bool no_trunc = false;
   bool json = false;
 };
 
@@ -37,36 +44,64 @@ std::string_view KindName(Keeper::Kind kind) {
 }
 
 std::string Sentence(const Keeper& keeper) {
-  const std::string manifest = StrCat(keeper.repository, "@", keeper.manifest.ToString());
+  const std::string repository = ShownName(keeper.repository);
+  const std::string manifest = StrCat(repository, "@", keeper.manifest.ToString());
   switch (keeper.kind) {
-    case Keeper::Kind::kTag:
-      return StrCat("tag ", keeper.repository, ":", keeper.name);
+    case Keeper::Kind::kTag: {
+      const std::string tag = StrCat("tag ", repository, ":", keeper.name);
+      const std::optional<Digest> subject = SubjectOfTag(keeper.name);
+      return subject ? StrCat(tag, ", which attaches it to ", subject->ToString()) : tag;
+    }
     case Keeper::Kind::kHold:
     case Keeper::Kind::kLease:
       return StrCat(KindName(keeper.kind), " ", keeper.name);
     case Keeper::Kind::kManifest:
       return StrCat("manifest ", manifest, " names it");
     case Keeper::Kind::kSubject:
-      return StrCat("it refers to ", manifest);
+      return StrCat("it belongs to ", manifest, ", as a signature does: it goes when that goes");
     case Keeper::Kind::kMember:
-      return StrCat("an image of ", keeper.repository, ", until a prune");
+      return StrCat("an image of ", repository, ", until a prune");
     case Keeper::Kind::kPromise:
       return "a client was told that it is here";
   }
   return "something that this version does not know";
 }
 
-std::string Line(const Keeper& keeper) {
+// What a prune and one of all images would do.
+std::string PruneSentence(const KeeperReport& report, const TimeWords& times) {
+  constexpr std::string_view kPrune = "`varve image prune`";
+  int64_t until_nanos = 0;
+  bool only_claims = true;  // of clients, which end by themselves
+  for (const Keeper& keeper : report.keepers) {
+    const bool claim = keeper.kind == Keeper::Kind::kPromise || keeper.kind == Keeper::Kind::kLease;
+    only_claims = only_claims && claim;
+    if (claim) until_nanos = std::max(until_nanos, keeper.until_nanos);
+  }
+  if (only_claims) return "No image needs it: it goes by itself when these end.\n";
+  const std::string later =
+      until_nanos == 0
+          ? ""
+          : StrCat("; promises and leases put that off, and end ", times.Future(until_nanos));
+  if (report.prune_takes) return StrCat(kPrune, " takes it", later, ".\n");
+  if (report.prune_all_takes) {
+    return StrCat(kPrune, " leaves it; with -a it takes it, and its tags, for no hold is on it",
+                  later, ".\n");
+  }
+  return StrCat(kPrune, " leaves it, also with -a.\n");
+}
+
+std::string Line(const Keeper& keeper, const TimeWords& times) {
   std::string line = StrCat(std::string(2 * (keeper.depth + 1), ' '), Sentence(keeper));
-  if (keeper.since_nanos != 0) line += StrCat(", since ", TimeText(keeper.since_nanos));
-  if (keeper.until_nanos != 0) line += StrCat(", until ", TimeText(keeper.until_nanos));
+  if (keeper.since_nanos != 0)
+    line += StrCat(", since ", MidSentence(times.Past(keeper.since_nanos)));
+  if (keeper.until_nanos != 0) line += StrCat(", ends ", times.Future(keeper.until_nanos));
   return line + "\n";
 }
 
 std::string JsonLine(const Keeper& keeper) {
   JsonObject object;
   object.Add("kind", KindName(keeper.kind)).Add("depth", uint64_t{keeper.depth});
-  if (!keeper.repository.empty()) object.Add("repository", keeper.repository);
+  if (!keeper.repository.empty()) object.Add("repository", ShownName(keeper.repository));
   if (!keeper.name.empty()) object.Add("name", keeper.name);
   if (keeper.kind == Keeper::Kind::kManifest || keeper.kind == Keeper::Kind::kSubject) {
     object.Add("digest", keeper.manifest.ToString());
@@ -79,18 +114,25 @@ std::string JsonLine(const Keeper& keeper) {
 absl::Status Why(Session& session, const WhyArguments& arguments) {
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
   ASSIGN_OR_RETURN(const KeeperReport report, client->ExplainKept(arguments.name));
+  const TimeWords times(arguments.no_trunc, SystemClock().WallNanos());
   std::string text;
   if (arguments.json) {
     for (const Keeper& keeper : report.keepers) text += JsonLine(keeper);
     if (report.dangling) text += JsonObject().Add("dangling", true).Line();
+    text += JsonObject()
+                .Add("prune_takes", report.prune_takes)
+                .Add("prune_all_takes", report.prune_all_takes)
+                .Line();
   } else if (report.keepers.empty()) {
     text = StrCat("nothing keeps ", report.digest.ToString(), "; it goes in a moment\n");
   } else {
     text = StrCat(report.digest.ToString(), " is kept by\n");
-    for (const Keeper& keeper : report.keepers) text += Line(keeper);
+    for (const Keeper& keeper : report.keepers) text += Line(keeper, times);
     if (!report.complete) text += "  and more\n";
     if (report.dangling) {
       text += "No tag, hold, lease or promise reaches any of these: the next prune takes them.\n";
+    } else {
+      text += PruneSentence(report, times);
     }
   }
   Print(text);
@@ -107,6 +149,7 @@ void AddWhyCommand(CLI::App& app, Session& session) {
       ->add_option("NAME", arguments->name,
                    "REPOSITORY[:TAG], REPOSITORY@DIGEST, image id, or the digest of any blob")
       ->required();
+  command->add_flag("--no-trunc", arguments->no_trunc, "Show times in full");
   command->add_flag("--json", arguments->json, "One JSON object a line for each thing");
   command->callback([&session, arguments] {
     session.action = [&session, arguments] { return Why(session, *arguments); };

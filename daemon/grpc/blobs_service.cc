@@ -57,18 +57,40 @@ absl::StatusOr<std::unique_ptr<Ingest>> ResumeUpload(Store& store, const std::st
   return store.ResumeIngest(repository, id);
 }
 
+// Where the upload of that id was begun; "" when there is none.
+absl::StatusOr<std::string> RepositoryOfUpload(Store& store, const std::string& id) {
+  if (!ValidateUploadId(id).ok()) return std::string();
+  // Uploads are listed in byte order, and no id has a byte past '~': this page begins with the id.
+  PageRequest page;
+  page.after = id;
+  --page.after.back();
+  page.after += '\x7f';
+  page.limit = 1;
+  ASSIGN_OR_RETURN(const Page<UploadInfo> found, store.ListUploads(page));
+  if (found.rows.empty() || found.rows[0].id != id) return std::string();
+  return found.rows[0].repository;
+}
+
 absl::Status StatUpload(Store& store, const v1::WriteStatusRequest& request,
                         v1::WriteStatusResponse* response) {
+  std::string repository = request.repository();
+  if (repository.empty()) {
+    ASSIGN_OR_RETURN(repository, RepositoryOfUpload(store, request.upload_id()));
+  }
   ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest,
-                   ResumeUpload(store, request.repository(), request.upload_id()));
+                   ResumeUpload(store, repository, request.upload_id()));
   const IngestStatus status = ingest->status();
   response->set_offset(status.offset_bytes);
+  response->set_repository(repository);
   ToMessage(status.started_nanos, response->mutable_started());
   ToMessage(status.updated_nanos, response->mutable_updated());
   return absl::OkStatus();
 }
 
 absl::Status AbortUpload(Store& store, const v1::AbortWriteRequest& request) {
+  if (request.repository().empty() && ValidateUploadId(request.upload_id()).ok()) {
+    return store.AbortUpload(request.upload_id());
+  }
   ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest,
                    ResumeUpload(store, request.repository(), request.upload_id()));
   return ingest->Abort();

@@ -14,9 +14,11 @@
 #include "absl/status/status.h"
 #include "daemon/grpc/call_record.h"
 #include "daemon/grpc/call_workers.h"
+#include "daemon/grpc/error_details.h"
 #include "daemon/grpc/event_feed.h"
 #include "daemon/grpc/message_memory.h"
 #include "daemon/grpc/stream_watch.h"
+#include "storage/base/str_cat.h"
 #include "storage/store.h"
 
 namespace varve {
@@ -59,7 +61,15 @@ inline std::string_view LeaseOf(const grpc::CallbackServerContext& context) {
 inline grpc::Status EndCall(CallRecord& record, const absl::Status& status,
                             std::string_view repository, uint64_t bytes) {
   const CallOutcome outcome = record.End(status, repository, bytes);
-  return {static_cast<grpc::StatusCode>(outcome.grpc_code), outcome.message};
+  return {static_cast<grpc::StatusCode>(outcome.grpc_code), outcome.message,
+          EncodeErrorDetails(outcome.error, outcome.message)};
+}
+
+// For a call that finds no place now: its client is told to come back soon.
+inline absl::Status Busy(std::string_view sentence) {
+  absl::Status status = absl::ResourceExhaustedError(ToAbsl(sentence));
+  status.SetPayload(kRetryAfterPayload, absl::Cord("1"));
+  return status;
 }
 
 // What the log names as the repository of a request; empty for those that are about no repository.
@@ -67,6 +77,8 @@ template <typename Request>
 std::string_view RepositoryOf(const Request& request) {
   if constexpr (requires { request.repository(); }) {
     return request.repository();
+  } else if constexpr (requires { request.into(); }) {
+    return request.into();
   } else {
     return {};
   }
@@ -92,8 +104,8 @@ grpc::ServerUnaryReactor* AnswerUnary(GrpcDoor& door, const CallKind& kind,
     reactor->Finish(EndCall(record, status, RepositoryOf(*request), request->ByteSizeLong()));
   });
   if (!taken) {
-    reactor->Finish(EndCall(record, absl::ResourceExhaustedError("too many calls wait; try again"),
-                            RepositoryOf(*request), 0));
+    reactor->Finish(
+        EndCall(record, Busy("too many calls wait; try again"), RepositoryOf(*request), 0));
   }
   return reactor;
 }

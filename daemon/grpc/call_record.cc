@@ -89,10 +89,10 @@ CallOutcome CallRecord::End(const absl::Status& status, std::string_view reposit
        {"user_agent", caller_.user_agent},
        {"code", absl::StatusCodeToString(status.code())},
        {"error", std::string(status.message())}});
-  const DoorError error = MapStatus(status, kind_.subject);
+  DoorError error = MapStatus(status, kind_.subject);
   std::string message = ClientMessage(status, error, request_id_);
   if (message.size() > kMaxMessageBytes) message.resize(kMaxMessageBytes);
-  return {.grpc_code = error.grpc_code, .message = std::move(message)};
+  return {.grpc_code = error.grpc_code, .message = std::move(message), .error = std::move(error)};
 }
 
 }  // namespace varve

@@ -27,6 +27,7 @@ struct CallKind {
 struct CallOutcome {
   int grpc_code = 0;
   std::string message;
+  DoorError error;  // when it is one
 };
 
 // Who calls, for the log.

@@ -49,6 +49,8 @@ v1::CheckResponse::Finding::Kind ToMessage(CheckFinding::Kind kind) {
       return Message::STRAY_FILE;
     case CheckFinding::Kind::kWrongStatistics:
       return Message::WRONG_STATISTICS;
+    case CheckFinding::Kind::kTwoNames:
+      return Message::TWO_NAMES;
   }
   return Message::KIND_UNSPECIFIED;
 }

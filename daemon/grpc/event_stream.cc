@@ -110,6 +110,9 @@ class EventStream final : public grpc::ServerWriteReactor<v1::EventsResponse>,
         return absl::InvalidArgumentError(StrCat("types: there is no type ", type));
       }
     }
+    // What the store calls it, whatever the watcher does.
+    const absl::StatusOr<StoreInfo> info = door_.store.Info();
+    canonical_ = info.ok() ? info->names.CanonicalOf(request_.repository()) : request_.repository();
     position_ = request_.token();
     if (position_.empty()) position_ = request_.from_oldest() ? Log().Oldest() : Log().Latest();
     return Log().After(position_, 0).status();
@@ -152,7 +155,8 @@ class EventStream final : public grpc::ServerWriteReactor<v1::EventsResponse>,
   }
 
   bool Wants(const Event& event) const {
-    if (!request_.repository().empty() && request_.repository() != event.repository) return false;
+    const std::string& name = request_.repository();
+    if (!name.empty() && event.repository != name && event.repository != canonical_) return false;
     const auto& types = request_.types();
     return types.empty() ||
            std::find(types.begin(), types.end(), TypeOf(event.type)) != types.end();
@@ -178,6 +182,7 @@ class EventStream final : public grpc::ServerWriteReactor<v1::EventsResponse>,
   grpc::CallbackServerContext& context_;
   CallRecord record_;
   const v1::EventsRequest& request_;  // lives as long as the call
+  std::string canonical_;             // name of the repository asked for
   std::string position_;              // the token of the last event looked at
   std::deque<Event> page_;            // taken from the log after it
   size_t skipped_ = 0;

@@ -147,8 +147,10 @@ std::vector<v1::PruneResponse> ToMessages(const PruneStep& step) {
       }
       break;
     case PruneStep::Kind::kStarted:
-    case PruneStep::Kind::kQueued:
       message->set_job(step.job);
+      break;
+    case PruneStep::Kind::kQueued:
+      message->set_looked_at(step.looked_at);
       break;
   }
   return messages;
@@ -222,6 +224,8 @@ void ToMessage(const KeeperReport& report, v1::ExplainResponse* message) {
   message->set_digest(report.digest.ToString());
   message->set_truncated(!report.complete);
   message->set_dangling(report.dangling);
+  message->set_prune_takes(report.prune_takes);
+  message->set_prune_all_takes(report.prune_all_takes);
   for (const Keeper& keeper : report.keepers) {
     v1::ExplainResponse::Keeper* const out = message->add_keepers();
     out->set_kind(KindOf(keeper.kind));

@@ -4,6 +4,7 @@
 
 #include "daemon/grpc/messages.h"
 #include "daemon/grpc/prune_stream.h"
+#include "daemon/grpc/referrer_listing.h"
 #include "daemon/grpc/services.h"
 #include "daemon/leased_call.h"
 #include "storage/base/status.h"
@@ -19,6 +20,7 @@ constexpr CallKind kResolve{"Images.Resolve", Subject::kManifest, false};
 constexpr CallKind kFind{"Images.Find", Subject::kManifest, false};
 constexpr CallKind kList{"Images.List", Subject::kName, false};
 constexpr CallKind kInspect{"Images.Inspect", Subject::kManifest, false};
+constexpr CallKind kListReferrers{"Images.ListReferrers", Subject::kManifest, false};
 constexpr CallKind kHistory{"Images.History", Subject::kManifest, false};
 constexpr CallKind kTag{"Images.Tag", Subject::kManifest, true};
 constexpr CallKind kUntag{"Images.Untag", Subject::kTag, true};
@@ -203,6 +205,15 @@ class ImagesService final : public v1::Images::CallbackService {
     return AnswerUnary(
         door_, kInspect, context, request, response,
         [&store = door_.store](const auto& in, auto* out) { return InspectImage(store, in, out); });
+  }
+
+  grpc::ServerUnaryReactor* ListReferrers(grpc::CallbackServerContext* context,
+                                          const v1::ListReferrersRequest* request,
+                                          v1::ListReferrersResponse* response) override {
+    return AnswerUnary(door_, kListReferrers, context, request, response,
+                       [&store = door_.store](const auto& in, auto* out) {
+                         return varve::ListReferrers(store, in, out);
+                       });
   }
 
   grpc::ServerUnaryReactor* History(grpc::CallbackServerContext* context,

@@ -1,5 +1,6 @@
 #include "daemon/grpc/prune_stream.h"
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -15,6 +16,7 @@ constexpr CallKind kPrune{"Images.Prune", Subject::kManifest, true};
 constexpr CallKind kAttachPrune{"Images.AttachPrune", Subject::kManifest, true};
 
 constexpr int kMaxPrunes = 4;
+constexpr std::chrono::milliseconds kProgressInterval{500};
 
 class PruneStream final : public WorkStream<v1::PruneResponse> {
  public:
@@ -37,15 +39,24 @@ class PruneStream final : public WorkStream<v1::PruneResponse> {
   bool Tell(const PruneStep& step) {
     // Its call is over; the daemon is not.
     if (detached()) return !door().feed.stopping();
-    if (step.kind == PruneStep::Kind::kQueued) return !cancelled();
+    if (step.kind == PruneStep::Kind::kQueued && !IsTimeForProgress()) return !cancelled();
     bool taken = true;
     for (v1::PruneResponse& message : ToMessages(step)) taken = taken && Send(std::move(message));
     if (taken && detach_) Detach();
     return taken;
   }
 
+  bool IsTimeForProgress() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - told_ < kProgressInterval) return false;
+    told_ = now;
+    return true;
+  }
+
   const bool detach_;
   const Prune prune_;
+  // How far it was; a short prune need not say.
+  std::chrono::steady_clock::time_point told_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace

@@ -18,6 +18,7 @@ namespace varve {
 namespace {
 
 constexpr CallKind kListRepositories{"Repositories.List", Subject::kName, false};
+constexpr CallKind kMergeRepositories{"Repositories.Merge", Subject::kName, true};
 constexpr CallKind kInfo{"System.Info", Subject::kName, false};
 constexpr CallKind kListActivity{"System.ListActivity", Subject::kName, false};
 constexpr CallKind kDiskUsage{"System.DiskUsage", Subject::kName, false};
@@ -46,6 +47,25 @@ absl::Status ListRepositories(Store& store, const v1::ListRepositoriesRequest& r
   return absl::OkStatus();
 }
 
+absl::Status MergeRepositories(Store& store, const v1::MergeRepositoriesRequest& request,
+                               v1::MergeRepositoriesResponse* response) {
+  ASSIGN_OR_RETURN(const RepositoryMerge merge,
+                   store.MergeRepositories(request.from(), request.into(), request.force()));
+  response->set_from(merge.from);
+  response->set_into(merge.into);
+  response->set_merged(merge.merged);
+  for (const RepositoryMerge::Collision& collision : merge.collisions) {
+    v1::MergeRepositoriesResponse::Collision* const message = response->add_collisions();
+    message->set_tag(collision.tag);
+    message->set_from_digest(collision.from.ToString());
+    message->set_into_digest(collision.into.ToString());
+    message->set_from_stays(collision.from_stays);
+  }
+  response->set_more_collisions(merge.more_collisions);
+  response->set_manifests(merge.manifests);
+  return absl::OkStatus();
+}
+
 void SetDuration(int64_t nanos, google::protobuf::Duration* message) {
   message->set_seconds(nanos / kNanosPerSecond);
   message->set_nanos(static_cast<int32_t>(nanos % kNanosPerSecond));
@@ -63,6 +83,8 @@ absl::Status DescribeStore(Store& store, v1::InfoResponse* response) {
   response->set_disk_free_bytes(info.disk_free_bytes);
   SetDuration(info.promise_nanos, response->mutable_promise());
   SetDuration(info.renew_nanos, response->mutable_renew());
+  response->set_canonical_names(info.names.canonical);
+  for (const std::string& host : info.names.own_hosts) response->add_own_hosts(host);
   return absl::OkStatus();
 }
 
@@ -91,8 +113,11 @@ absl::Status MeasureDiskUsage(Store& store, v1::DiskUsageResponse* response) {
   ASSIGN_OR_RETURN(const DiskUsage usage, store.MeasureDiskUsage());
   response->set_repositories(usage.repositories);
   response->set_tags(usage.tags);
+  response->set_images(usage.images);
   FillPart(usage.tagged, response->mutable_tagged());
   FillPart(usage.dangling, response->mutable_dangling());
+  FillPart(usage.in_use, response->mutable_in_use());
+  FillPart(usage.unused, response->mutable_unused());
   FillPart(usage.loose, response->mutable_loose());
   FillPart(usage.inlined, response->mutable_inlined());
   FillPart(usage.unreferenced, response->mutable_unreferenced());
@@ -112,6 +137,9 @@ absl::Status FillOrphans(const absl::StatusOr<OrphanReport>& report,
   response->set_kept_bytes(report->kept_bytes);
   response->set_removed(report->removed);
   response->set_removed_bytes(report->removed_bytes);
+  response->set_failed(report->failed);
+  response->set_failed_bytes(report->failed_bytes);
+  response->set_problem(report->problem);
   return absl::OkStatus();
 }
 
@@ -147,6 +175,15 @@ class RepositoriesService final : public v1::Repositories::CallbackService {
     return AnswerUnary(door_, kListRepositories, context, request, response,
                        [&store = door_.store](const auto& in, auto* out) {
                          return ListRepositories(store, in, out);
+                       });
+  }
+
+  grpc::ServerUnaryReactor* Merge(grpc::CallbackServerContext* context,
+                                  const v1::MergeRepositoriesRequest* request,
+                                  v1::MergeRepositoriesResponse* response) override {
+    return AnswerUnary(door_, kMergeRepositories, context, request, response,
+                       [&store = door_.store](const auto& in, auto* out) {
+                         return MergeRepositories(store, in, out);
                        });
   }
 
@@ -204,8 +241,9 @@ class SystemService final : public v1::System::CallbackService {
                                         const v1::DropOrphansRequest* request,
                                         v1::OrphansResponse* response) override {
     return AnswerUnary(door_, kDropOrphans, context, request, response,
-                       [&store = door_.store](const auto&, auto* out) {
-                         return FillOrphans(store.DropOrphans(), out);
+                       [&store = door_.store, context](const auto&, auto* out) {
+                         const auto go_on = [context] { return !context->IsCancelled(); };
+                         return FillOrphans(store.DropOrphans(go_on), out);
                        });
   }
 

@@ -33,7 +33,7 @@ class WorkStream : public MessageStream<Response> {
     if (!room || !started->door().workers.TrySubmit([stream] { stream->Run(); })) {
       started->running_.fetch_sub(1);
       MutexLock lock(started->mutex_);
-      started->Close(absl::ResourceExhaustedError("other calls are running; try again"));
+      started->Close(Busy("other calls are running; try again"));
     }
     return stream.get();
   }

@@ -62,6 +62,23 @@ void AddParts(Reply* reply, const std::vector<Extent>& parts, BlobReader blob) {
   reply->file = std::move(blob.file);
 }
 
+// Why no such ranges are given; "" when they are.
+std::string RangeFault(RangeKind kind, uint64_t size_bytes) {
+  switch (kind) {
+    case RangeKind::kUnsatisfiable:
+      return StrCat("the range lies outside the ", size_bytes, " bytes of this blob");
+    case RangeKind::kTooMany:
+      return StrCat("more ranges than ", kMaxRanges, " at once; ask for fewer");
+    case RangeKind::kTooLong:
+      return StrCat("the ranges overlap: together they are longer than the ", size_bytes,
+                    " bytes of this blob; ask for fewer");
+    case RangeKind::kWhole:
+    case RangeKind::kParts:
+      break;
+  }
+  return "";
+}
+
 }  // namespace
 
 Reply GetBlob(const Exchange& exchange) {
@@ -74,9 +91,8 @@ Reply GetBlob(const Exchange& exchange) {
   if (std::optional<Reply> same = NotModified(exchange, *digest)) return *std::move(same);
   const uint64_t size = blob->info.size_bytes;
   const ResolvedRange range = RequestedRange(exchange.request, blob->info);
-  if (range.kind == RangeKind::kUnsatisfiable) {
-    Reply reply = ErrorReply(416, "SIZE_INVALID",
-                             StrCat("the range lies outside the ", size, " bytes of this blob"));
+  if (const std::string fault = RangeFault(range.kind, size); !fault.empty()) {
+    Reply reply = ErrorReply(416, "SIZE_INVALID", fault);
     reply.AddHeader("Content-Range", StrCat("bytes */", size));
     return reply;
   }

@@ -38,7 +38,6 @@ std::optional<Extent> ResolveOne(std::string_view text, uint64_t size_bytes) {
 
 ResolvedRange ResolveRange(std::string_view header, uint64_t size_bytes) {
   const ResolvedRange whole;
-  const ResolvedRange unsatisfiable{RangeKind::kUnsatisfiable, {}};
   constexpr std::string_view kUnit = "bytes=";
   std::string_view rest = TrimSpaces(header);
   if (size_bytes == 0 || rest.substr(0, kUnit.size()) != kUnit) return whole;
@@ -53,14 +52,15 @@ ResolvedRange ResolveRange(std::string_view header, uint64_t size_bytes) {
     if (text.empty()) continue;
     const std::optional<Extent> part = ResolveOne(text, size_bytes);
     if (!part.has_value()) return whole;
-    if (++asked > kMaxRanges) return unsatisfiable;
+    if (++asked > kMaxRanges) return {RangeKind::kTooMany, {}};
     if (part->length_bytes == 0) continue;
-    if (part->length_bytes > size_bytes - total_bytes) return unsatisfiable;
+    if (part->length_bytes > size_bytes - total_bytes) return {RangeKind::kTooLong, {}};
     total_bytes += part->length_bytes;
     result.parts.push_back(*part);
   }
   if (asked == 0) return whole;
-  return result.parts.empty() ? unsatisfiable : result;
+  if (result.parts.empty()) return {RangeKind::kUnsatisfiable, {}};
+  return result;
 }
 
 std::string ContentRange(const Extent& part, uint64_t size_bytes) {

@@ -17,7 +17,13 @@ namespace varve {
 // bytes each in a blob of terabytes, fits into a request header.
 inline constexpr size_t kMaxRanges = 1024;
 
-enum class RangeKind { kWhole, kParts, kUnsatisfiable };
+enum class RangeKind {
+  kWhole,
+  kParts,
+  kUnsatisfiable,  // no range has a byte of the blob
+  kTooMany,        // more than kMaxRanges
+  kTooLong,        // they overlap so much that they are longer than the blob
+};
 struct ResolvedRange {
   RangeKind kind = RangeKind::kWhole;
   // Of kParts: one or more, in the order asked for, none empty or past the end; together no longer
@@ -27,9 +33,8 @@ struct ResolvedRange {
 
 // `header` is the value of Range, or empty. Other units and malformed text ask for the whole blob,
 // as RFC 9110 allows; so does every range of an empty blob, which has no other part. Of several
-// ranges those that lie outside are left out. Unsatisfiable are "bytes=5-2", ranges of which none
-// is left, more than kMaxRanges, and ranges that overlap so much that they are longer than the
-// blob.
+// ranges those that lie outside are left out. Unsatisfiable are "bytes=5-2" and ranges of which
+// none is left.
 ResolvedRange ResolveRange(std::string_view header, uint64_t size_bytes);
 
 // Value of Content-Range: "bytes <first>-<last>/<size>".

@@ -163,9 +163,9 @@ Answer Dispatch(const Exchange& exchange) {
 Reply StoreError(const Exchange& exchange, const absl::Status& status, Subject subject) {
   const DoorError error = MapStatus(status, subject);
   std::string detail;
-  if (const auto missing = status.GetPayload(kMissingDigestPayload); missing.has_value()) {
+  if (!error.missing_digest.empty()) {
     detail = R"({"digest":)";
-    AppendJsonString(&detail, std::string(*missing));
+    AppendJsonString(&detail, error.missing_digest);
     detail += "}";
   }
   Reply reply = ErrorReply(error.http_status, error.oci_code,

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/http/handlers.h"
 #include "daemon/http/socket.h"
+#include "daemon/http/upload_client.h"
 #include "daemon/log.h"
 #include "storage/base/clock.h"
 #include "storage/base/str_cat.h"
@@ -75,7 +76,8 @@ Event EventOf(const Route& route, const Request& request, const Reply& reply) {
 }
 
 // One line for one request. `sent`: why the reply did not get out whole.
-void LogEnd(const Conversation& talk, const absl::Status& sent) {
+void LogEnd(const Conversation& talk, const absl::Status& sent,
+            const std::vector<std::string>& trusted_proxies) {
   const Route& route = talk.route;
   const Request& request = talk.reader.request();
   const Reply& reply = talk.sender->reply();
@@ -99,7 +101,9 @@ void LogEnd(const Conversation& talk, const absl::Status& sent) {
   const LogField received{"received", talk.reader.body_bytes()};
   const LogField sent_bytes{"sent", talk.sender->body_bytes_sent()};
   const LogField ms{"ms", spent.count()};
-  const LogField client{"client", talk.connection.ends().client};
+  const std::string from =
+      ClientAddress(talk.connection.ends().client, request.forwarded_for, trusted_proxies);
+  const LogField client{"client", from};
   const LogField agent{"user_agent", request.user_agent};
   if (sent.ok() && reply.cause.ok()) {
     Log(event.level, event.name,
@@ -198,7 +202,7 @@ HttpSession::Next HttpSession::Resume(Conversation& talk) const {
                 "the client was too slow: send or read faster, then try again")
           : absl::UnavailableError("too many connections are open, and this one waited longest");
   if (talk.phase == Phase::kBody) return StartReply(talk, talk.sink->Fail(reason));
-  if (talk.phase == Phase::kReply) LogEnd(talk, reason);
+  if (talk.phase == Phase::kReply) LogEnd(talk, reason, options_.trusted_proxies);
   return Next::kClose;
 }
 
@@ -295,19 +299,19 @@ HttpSession::Next HttpSession::StartReply(Conversation& talk, Reply reply) const
                       Pace(options_.stall_timeout, options_.min_bytes_per_second));
   talk.phase = Conversation::Phase::kReply;
   if (!abandoned) return Next::kStep;
-  LogEnd(talk, absl::OkStatus());
+  LogEnd(talk, absl::OkStatus(), options_.trusted_proxies);
   return Next::kClose;
 }
 
 HttpSession::Next HttpSession::Send(Conversation& talk, Patience& patience) const {
   const auto progress = talk.sender->Send(talk.connection.fd(), patience);
   if (!progress.ok()) {
-    LogEnd(talk, progress.status());
+    LogEnd(talk, progress.status(), options_.trusted_proxies);
     return Next::kClose;
   }
   if (*progress == ReplySender::Progress::kNoRoom) return Next::kRoom;
   if (*progress == ReplySender::Progress::kPart) return Next::kStep;
-  LogEnd(talk, absl::OkStatus());
+  LogEnd(talk, absl::OkStatus(), options_.trusted_proxies);
   talk.sender.reset();
   talk.exchange.reset();
   patience.Renew();

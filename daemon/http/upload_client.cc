@@ -50,10 +50,9 @@ std::string_view Trimmed(std::string_view text) {
   return text;
 }
 
-}  // namespace
-
-std::string UploadClient(std::string_view peer, std::string_view forwarded_for,
-                         const std::vector<std::string>& trusted_proxies) {
+// The last address that no trusted proxy vouches for.
+Address FindClient(std::string_view peer, std::string_view forwarded_for,
+                   const std::vector<std::string>& trusted_proxies) {
   std::optional<Address> client = ParseAddress(peer);
   if (!client.has_value()) client = Address{std::string(kUnixPeer), std::string(peer)};
   const auto is_trusted = [&](const Address& address) {
@@ -72,7 +71,22 @@ std::string UploadClient(std::string_view peer, std::string_view forwarded_for,
     client = next;
     forwarded_for = last ? std::string_view() : forwarded_for.substr(0, comma);
   }
-  return client->network;
+  return *client;
+}
+
+}  // namespace
+
+std::string ClientAddress(std::string_view peer, std::string_view forwarded_for,
+                          const std::vector<std::string>& trusted_proxies) {
+  // Nearly every request: nothing is parsed.
+  if (forwarded_for.empty() || trusted_proxies.empty()) return std::string(peer);
+  Address client = FindClient(peer, forwarded_for, trusted_proxies);
+  return client.text == kUnixPeer ? std::string(peer) : client.text;
+}
+
+std::string UploadClient(std::string_view peer, std::string_view forwarded_for,
+                         const std::vector<std::string>& trusted_proxies) {
+  return FindClient(peer, forwarded_for, trusted_proxies).network;
 }
 
 }  // namespace varve

@@ -20,7 +20,7 @@ constexpr char kBlobCountCounter[] = "blobs";
 constexpr char kBlobBytesCounter[] = "blob_bytes";
 
 absl::Status Absent(const Digest& digest) {
-  return absl::NotFoundError(StrCat("blob ", digest.ToString(), " is not here; push it"));
+  return absl::NotFoundError(StrCat("blob ", digest.ToString(), " is not here"));
 }
 
 struct FreeMemory {

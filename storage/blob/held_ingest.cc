@@ -81,7 +81,7 @@ absl::Status HeldIngest::Append(uint64_t offset, std::string_view bytes) {
   const int64_t now = table_.parts_.clock.MonotonicNanos();
   if (now - upload_->announced_nanos >= kAnnounceNanos) {
     upload_->announced_nanos = now;
-    table_.parts_.observer.WhileUploading(upload_->repository, upload_->began_nanos);
+    table_.parts_.observer.WhileUploading(repository_, upload_->began_nanos);
   }
   const bool is_due = received.size_bytes() - upload_->checkpoint_bytes >= kIngestCheckpointBytes ||
                       now - upload_->checkpoint_nanos >= kIngestCheckpointNanos;
@@ -125,18 +125,18 @@ absl::Status HeldIngest::CheckContent(const Digest& expected, std::optional<uint
 
 absl::Status HeldIngest::CommitBytes(const Digest& expected, BlobInfo* info) {
   CommitObserver& observer = table_.parts_.observer;
-  RETURN_IF_ERROR(observer.BeforeCommit(upload_->repository, expected));
+  RETURN_IF_ERROR(observer.BeforeCommit(repository_, expected));
   RETURN_IF_ERROR(upload_->bytes->Sync(/*final=*/true));
   const IngestBytes& bytes = *upload_->bytes;
   const BlobStore::NewBlob blob{expected, bytes.size_bytes(), bytes.file(), bytes.buffered()};
   const bool saved = upload_->saved;
   const auto also = [&](Transaction& txn) -> absl::Status {
     if (saved) RETURN_IF_ERROR(txn.Delete(IngestKey(upload_->id)));
-    return observer.InCommit(txn, upload_->repository, expected);
+    return observer.InCommit(txn, repository_, expected);
   };
   absl::StatusOr<BlobInfo> committed = table_.parts_.blobs.Commit(blob, also);
   while (absl::IsOutOfRange(committed.status())) {
-    RETURN_IF_ERROR(observer.BeforeCommit(upload_->repository, expected));
+    RETURN_IF_ERROR(observer.BeforeCommit(repository_, expected));
     committed = table_.parts_.blobs.Commit(blob, also);
   }
   ASSIGN_OR_RETURN(*info, committed);

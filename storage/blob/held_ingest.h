@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "storage/blob/ingest_table.h"
@@ -12,8 +13,9 @@ namespace varve {
 
 class HeldIngest final : public Ingest {
  public:
-  HeldIngest(IngestTable& table, IngestTable::UploadPtr upload)
-      : table_(table), upload_(std::move(upload)) {}
+  // `repository`: as its holder calls it, for whom a commit makes the blob visible there.
+  HeldIngest(IngestTable& table, IngestTable::UploadPtr upload, std::string_view repository)
+      : table_(table), upload_(std::move(upload)), repository_(repository) {}
   ~HeldIngest() override;
 
   IngestStatus status() const override;
@@ -40,6 +42,7 @@ class HeldIngest final : public Ingest {
 
   IngestTable& table_;
   const IngestTable::UploadPtr upload_;
+  const std::string repository_;
 };
 
 }  // namespace varve

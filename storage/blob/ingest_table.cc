@@ -191,7 +191,7 @@ absl::StatusOr<std::unique_ptr<Ingest>> IngestTable::Begin(std::string_view repo
   upload->checkpoint_nanos = parts_.clock.MonotonicNanos();
   upload->bytes = std::make_unique<IngestBytes>(BytesParts(), options.algorithm);
   RETURN_IF_ERROR(Insert(upload));
-  auto ingest = std::make_unique<HeldIngest>(*this, upload);
+  auto ingest = std::make_unique<HeldIngest>(*this, upload, repository);
   if (options.size_bytes.has_value()) {
     const absl::Status room = ingest->Expect(*options.size_bytes);
     if (!room.ok()) {
@@ -249,9 +249,10 @@ absl::StatusOr<IngestTable::UploadPtr> IngestTable::Hold(
 absl::StatusOr<std::unique_ptr<Ingest>> IngestTable::Resume(std::string_view repository,
                                                             std::string_view id) {
   ASSIGN_OR_RETURN(UploadPtr upload, Hold(id, [&](const Upload& candidate) {
-                     return candidate.repository == repository;
+                     return parts_.observer.CanonicalOf(candidate.repository) ==
+                            parts_.observer.CanonicalOf(repository);
                    }));
-  return std::make_unique<HeldIngest>(*this, std::move(upload));
+  return std::make_unique<HeldIngest>(*this, std::move(upload), repository);
 }
 
 absl::Status IngestTable::Abort(std::string_view id) {

@@ -41,6 +41,8 @@ class CommitObserver {
   // because it had been empty for long; begin again with that.
   virtual absl::Status InCommit(Transaction& txn, std::string_view repository,
                                 const Digest& digest) = 0;
+  // Two names of one repository have the same.
+  virtual std::string_view CanonicalOf(std::string_view repository) const = 0;
 };
 
 class IngestTable {
@@ -72,6 +74,7 @@ class IngestTable {
 
   absl::StatusOr<std::unique_ptr<Ingest>> Begin(std::string_view repository,
                                                 const IngestOptions& options);
+  // The repository may be called by another of its names than at the beginning.
   absl::StatusOr<std::unique_ptr<Ingest>> Resume(std::string_view repository, std::string_view id);
 
   Page<UploadInfo> List(const PageRequest& page) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -104,7 +107,7 @@ class IngestTable {
   // Everything but the atomics, `held`, `gone` and the base belongs to the holder.
   struct Upload : IdleUpload {
     std::string id;
-    std::string repository;
+    std::string repository;  // as it was begun
     DigestAlgorithm algorithm = DigestAlgorithm::kSha256;
     int64_t started_nanos = 0;
     std::atomic<int64_t> updated_nanos = 0;

@@ -181,21 +181,45 @@ absl::Status Orphans::Expire() {
   return absl::IsAborted(status) ? absl::OkStatus() : status;
 }
 
-absl::StatusOr<OrphanReport> Orphans::Drop() {
-  return Alone([&](const Orphan& orphan, OrphanReport* report) -> absl::Status {
-    RETURN_IF_ERROR(Remove(orphan));
-    ++report->removed;
-    report->removed_bytes += orphan.row.size_bytes;
-    return absl::OkStatus();
-  });
+absl::StatusOr<OrphanReport> Orphans::Adopt(const std::function<bool()>& go_on) {
+  return AdoptOr(
+      [](const Orphan& orphan, OrphanReport* report) {
+        ++report->kept;
+        report->kept_bytes += orphan.row.size_bytes;
+        return absl::OkStatus();
+      },
+      go_on);
 }
 
-absl::StatusOr<OrphanReport> Orphans::Adopt(const std::function<bool()>& go_on) {
+absl::StatusOr<OrphanReport> Orphans::Drop(const std::function<bool()>& go_on) {
+  return AdoptOr(
+      [this](const Orphan& orphan, OrphanReport* report) -> absl::Status {
+        RETURN_IF_ERROR(Remove(orphan));
+        ++report->removed;
+        report->removed_bytes += orphan.row.size_bytes;
+        return absl::OkStatus();
+      },
+      go_on);
+}
+
+absl::StatusOr<OrphanReport> Orphans::AdoptOr(
+    const std::function<absl::Status(const Orphan&, OrphanReport*)>& otherwise,
+    const std::function<bool()>& go_on) {
   return Alone([&](const Orphan& orphan, OrphanReport* report) -> absl::Status {
-    if (!go_on()) return absl::CancelledError("the adoption was stopped");
-    ASSIGN_OR_RETURN(const bool adopted, AdoptOne(orphan));
-    ++(adopted ? report->adopted : report->kept);
-    (adopted ? report->adopted_bytes : report->kept_bytes) += orphan.row.size_bytes;
+    if (!go_on()) return absl::CancelledError("stopped; what was done so far stays done");
+    const absl::StatusOr<bool> adopted = AdoptOne(orphan);
+    if (absl::IsResourceExhausted(adopted.status())) return adopted.status();  // so would the next
+    if (!adopted.ok()) {
+      if (report->failed == 0) {
+        report->problem = StrCat(BlobFiles::Name(orphan.file), ": ", adopted.status().message());
+      }
+      ++report->failed;
+      report->failed_bytes += orphan.row.size_bytes;
+      return absl::OkStatus();
+    }
+    if (!*adopted) return otherwise(orphan, report);
+    ++report->adopted;
+    report->adopted_bytes += orphan.row.size_bytes;
     return absl::OkStatus();
   });
 }
@@ -208,12 +232,16 @@ absl::Status Orphans::MakeDurable(FileId file) {
 }
 
 absl::StatusOr<bool> Orphans::AdoptOne(const Orphan& orphan) {
-  ASSIGN_OR_RETURN(const std::vector<Digest> digests,
-                   HashFile(parts_.files, orphan.file, orphan.row.size_bytes));
-  for (const Digest& digest : digests) {
+  const absl::StatusOr<std::vector<Digest>> digests =
+      HashFile(parts_.files, orphan.file, orphan.row.size_bytes);
+  if (absl::IsNotFound(digests.status())) return false;  // there are no bytes to give back
+  RETURN_IF_ERROR(digests.status());
+  for (const Digest& digest : *digests) {
     ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
                      parts_.index.Scan(PrefixRange(EdgePrefix(digest)), 1));
-    if (edges.empty()) continue;
+    // A blob that was pushed anew after the index was copied: its row names the file of before.
+    ASSIGN_OR_RETURN(const bool listed, HasRow(parts_.index, BlobKey(digest)));
+    if (edges.empty() && !listed) continue;
     ASSIGN_OR_RETURN(const std::optional<BlobRow> there, parts_.blobs.Find(digest));
     if (there.has_value()) continue;
     RETURN_IF_ERROR(MakeDurable(orphan.file));

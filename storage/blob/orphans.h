@@ -66,11 +66,14 @@ class Orphans {
 
   // Removes those that are kept for longer than kOrphanNanos; not now when Drop or Adopt works.
   absl::Status Expire();
-  // Removes all. Aborted, as Adopt, when another call of these works already.
-  absl::StatusOr<OrphanReport> Drop();
-  // Hashes each, and gives those a blob row that an edge needs and the store does not have. Takes
-  // time in proportion to their bytes. Cancelled when `go_on` says no, between two files.
+  // Hashes each, and gives those a blob row whose bytes an edge needs, or a blob row has lost, and
+  // the store does not have. One for which that fails stays, and the others go on. Takes time in
+  // proportion to their bytes.
+  // Cancelled when `go_on` says no, between two files; Aborted when another call of Adopt or Drop
+  // works already; ResourceExhausted when the index has no room to write.
   absl::StatusOr<OrphanReport> Adopt(const std::function<bool()>& go_on);
+  // The same, and removes those that nothing needs.
+  absl::StatusOr<OrphanReport> Drop(const std::function<bool()>& go_on);
 
  private:
   struct Orphan {
@@ -85,6 +88,10 @@ class Orphans {
   absl::Status Keep(const std::vector<FileId>& files);
   absl::Status Visit(const std::function<absl::StatusOr<bool>(const Orphan&)>& visit);
   absl::Status Remove(const Orphan& orphan);
+  // Adopts each that is needed, and does `otherwise` to the others.
+  absl::StatusOr<OrphanReport> AdoptOr(
+      const std::function<absl::Status(const Orphan&, OrphanReport*)>& otherwise,
+      const std::function<bool()>& go_on);
   absl::StatusOr<bool> AdoptOne(const Orphan& orphan);
   absl::Status MakeDurable(FileId file);
   void Count(const OrphanRow& row, int sign) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -9,8 +9,8 @@ std::string Space::Advice() const {
   const uint64_t bytes = orphan_bytes_.load(std::memory_order_relaxed);
   if (bytes == 0) return "";
   return StrCat("; ", bytes,
-                " bytes are files that damage of the index left without a name, which ",
-                "`varve fsck --drop-orphans` removes");
+                " bytes are files that damage of the index left without a name, of which ",
+                "`varve fsck --drop-orphans` removes those that nothing needs");
 }
 
 absl::Status Space::Take(uint64_t bytes) {

@@ -7,13 +7,14 @@
 //   canonical  stored, without what does not tell images apart: "docker.io/library/debian" and
 //              "localhost/debian" are "debian"
 //
-// The command line and the native API take the typed form and store the stored one. Nothing asks
-// for the canonical form yet: a stored name means the repository of exactly that name.
+// What a name means is decided in one place, Catalog::FindRepository: the repository of exactly
+// that stored name if there is one, else the one of its canonical name.
 #ifndef VARVE_STORAGE_CATALOG_CANONICAL_NAME_H_
 #define VARVE_STORAGE_CATALOG_CANONICAL_NAME_H_
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -21,10 +22,11 @@
 namespace varve {
 
 // The stored form of a repository name that a person typed, without tag and digest. Before the
-// first '/', what has a dot or a colon, or is "localhost", is a registry's host, which may be in
-// upper case. A name that is stored already is its own stored form. InvalidArgument, with a
-// sentence for the person: an IPv6 address as the host, a port that is none, and what
-// ValidateRepositoryName refuses.
+// first
+// '/', what has a dot or a colon, or is "localhost", is a registry's host, which may be in upper
+// case. A name that is stored already is its own stored form. InvalidArgument, with a sentence for
+// the person: an IPv6 address as the host, a port that is none, and what ValidateRepositoryName
+// refuses.
 absl::StatusOr<std::string> StoredName(std::string_view typed);
 
 // The stored form of a registry's host alone: "reg:5000" is "reg__5000". Errors as StoredName's.
@@ -39,6 +41,16 @@ std::string ShownName(std::string_view stored);
 // before the last component. What is canonical stays as it is.
 std::string_view CanonicalName(std::string_view stored,
                                absl::Span<const std::string> own_hosts = {});
+
+// How one store takes names.
+struct NameRule {
+  bool canonical = true;               // else every name means itself and nothing else
+  std::vector<std::string> own_hosts;  // under which its registry is known, as StoredHost has them
+
+  std::string_view CanonicalOf(std::string_view stored) const {
+    return canonical ? CanonicalName(stored, own_hosts) : stored;
+  }
+};
 
 }  // namespace varve
 

@@ -19,8 +19,8 @@ constexpr size_t kEdgePageRows = 256;
 
 absl::Status UnknownBlob(std::string_view repository, const Digest& digest) {
   if (repository.empty()) return absl::NotFoundError(StrCat("no such blob: ", digest.ToString()));
-  return absl::NotFoundError(StrCat("blob ", digest.ToString(), " is not known in repository ",
-                                    repository, "; push or mount it"));
+  return absl::NotFoundError(
+      StrCat("blob ", digest.ToString(), " is not known in repository ", repository));
 }
 
 absl::Status UnknownManifest(std::string_view repository, const ManifestReference& reference) {
@@ -141,10 +141,10 @@ absl::Status Catalog::ActivatePendingEdges(Transaction& txn, RepositoryId reposi
 }
 
 absl::Status Catalog::BeforeCommit(std::string_view repository, const Digest& digest) {
-  ASSIGN_OR_RETURN(const RepositoryId id, FindOrMakeRepository(repository));
+  ASSIGN_OR_RETURN(const NamedRepository found, FindOrMakeRepository(repository));
   parts_.promises.NotePush();
-  parts_.promises.RenewRepository(id);
-  return parts_.promises.Grant(id, digest).status();
+  parts_.promises.RenewRepository(found.id);
+  return parts_.promises.Grant(found.id, digest).status();
 }
 
 void Catalog::WhileUploading(std::string_view repository, int64_t began_nanos) {
@@ -210,17 +210,19 @@ absl::StatusOr<std::vector<Digest>> Catalog::FindMissing(std::string_view reposi
 }
 
 absl::StatusOr<BlobReader> Catalog::OpenBlob(std::string_view repository, const Digest& digest) {
-  ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
-  ASSIGN_OR_RETURN(const bool visible, IsVisible(id, digest));
-  if (!visible) return UnknownBlob(repository, digest);
-  ASSIGN_OR_RETURN(BlobReader reader, parts_.blobs.Open(digest));
-  RepositoryActivity& activity = parts_.promises.activity();
-  if (reader.file == nullptr) {
-    activity.NoteRead(id);
-  } else {
-    reader.file = std::make_unique<FileBeingSent>(std::move(reader.file), activity.BeginRead(id));
-  }
-  return reader;
+  return InRepository(repository, [&](const NamedRepository& found) -> absl::StatusOr<BlobReader> {
+    ASSIGN_OR_RETURN(const bool visible, IsVisible(found.id, digest));
+    if (!visible) return UnknownBlob(repository, digest);
+    ASSIGN_OR_RETURN(BlobReader reader, parts_.blobs.Open(digest));
+    RepositoryActivity& activity = parts_.promises.activity();
+    if (reader.file == nullptr) {
+      activity.NoteRead(found.id);
+    } else {
+      reader.file =
+          std::make_unique<FileBeingSent>(std::move(reader.file), activity.BeginRead(found.id));
+    }
+    return reader;
+  });
 }
 
 absl::StatusOr<BlobInfo> Catalog::MountBlob(std::string_view repository, const Digest& digest,
@@ -341,11 +343,12 @@ absl::StatusOr<ManifestInfo> Catalog::ReadManifestInfo(RepositoryId repository,
 absl::StatusOr<Manifest> Catalog::GetManifest(std::string_view repository,
                                               const ManifestReference& reference) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
-  ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
-  absl::StatusOr<Manifest> manifest = ReadManifest(id, reference);
-  if (absl::IsNotFound(manifest.status())) return UnknownManifest(repository, reference);
-  if (manifest.ok()) TellPull(repository, id, reference, manifest->info.digest);
-  return manifest;
+  return InRepository(repository, [&](const NamedRepository& found) -> absl::StatusOr<Manifest> {
+    absl::StatusOr<Manifest> manifest = ReadManifest(found.id, reference);
+    if (absl::IsNotFound(manifest.status())) return UnknownManifest(repository, reference);
+    if (manifest.ok()) TellPull(found, reference, manifest->info.digest);
+    return manifest;
+  });
 }
 
 void Catalog::Tell(Event::Type type, std::string_view repository, std::string_view tag,
@@ -358,13 +361,13 @@ void Catalog::Tell(Event::Type type, std::string_view repository, std::string_vi
   parts_.events.Add(std::move(event));
 }
 
-void Catalog::TellPull(std::string_view repository, RepositoryId id,
-                       const ManifestReference& reference, const Digest& manifest) {
+void Catalog::TellPull(const NamedRepository& repository, const ManifestReference& reference,
+                       const Digest& manifest) {
   const auto* const named = std::get_if<std::string>(&reference);
   const std::string_view tag = named != nullptr ? std::string_view(*named) : std::string_view();
-  if (!recent_pulls_.Begins(id, manifest, tag)) return;
-  if (tag.empty() && IsPartOfPull(id, manifest)) return;
-  Tell(Event::Type::kPull, repository, tag, manifest);
+  if (!recent_pulls_.Begins(repository.id, manifest, tag)) return;
+  if (tag.empty() && IsPartOfPull(repository.id, manifest)) return;
+  Tell(Event::Type::kPull, repository.name, tag, manifest);
 }
 
 bool Catalog::IsPartOfPull(RepositoryId repository, const Digest& manifest) {
@@ -383,10 +386,12 @@ bool Catalog::IsPartOfPull(RepositoryId repository, const Digest& manifest) {
 absl::StatusOr<ManifestInfo> Catalog::StatManifest(std::string_view repository,
                                                    const ManifestReference& reference) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
-  ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
-  absl::StatusOr<ManifestInfo> info = ReadManifestInfo(id, reference);
-  if (absl::IsNotFound(info.status())) return UnknownManifest(repository, reference);
-  return info;
+  return InRepository(repository,
+                      [&](const NamedRepository& found) -> absl::StatusOr<ManifestInfo> {
+                        absl::StatusOr<ManifestInfo> info = ReadManifestInfo(found.id, reference);
+                        if (!absl::IsNotFound(info.status())) return info;
+                        return UnknownManifest(repository, reference);
+                      });
 }
 
 }  // namespace varve

@@ -21,8 +21,10 @@
 #include "absl/types/span.h"
 #include "storage/base/clock.h"
 #include "storage/base/mutex.h"
+#include "storage/base/status.h"
 #include "storage/blob/blob_store.h"
 #include "storage/blob/ingest_table.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/image_keepers.h"
 #include "storage/catalog/manifest.h"
 #include "storage/catalog/names.h"
@@ -33,14 +35,15 @@
 #include "storage/event_log.h"
 #include "storage/index/due_queue.h"
 #include "storage/index/index.h"
+#include "storage/index/rows.h"
 #include "storage/store.h"
 
 namespace varve {
 
-// What FindImage of Store answers, with what only the engine asks for.
-struct FoundImage {
-  ImageMatch match;
-  Digest id;  // what the name names: a manifest, or the config that an image id is
+// What a name means.
+struct NamedRepository {
+  RepositoryId id = 0;    // 0: the whole store
+  std::string_view name;  // as the store has it: a part of the text that was asked for
 };
 
 class Catalog final : public CommitObserver {
@@ -53,6 +56,7 @@ class Catalog final : public CommitObserver {
     PullTimes& pull_times;
     Clock& clock;
     bool accept_sparse_index;
+    const NameRule& names;
     EventLog& events;
   };
 
@@ -80,8 +84,9 @@ class Catalog final : public CommitObserver {
                        std::string_view tag);
 
   // find_image.cc
-  absl::StatusOr<FoundImage> FindImage(std::string_view name);
-  // Store::FindImage: the same, and the answer is a promise wherever the image is.
+  // Store::FindImage, but no promise.
+  absl::StatusOr<ImageMatch> FindImage(std::string_view name);
+  // The same, and the answer is a promise wherever the image is.
   absl::StatusOr<ImageMatch> ResolveImage(std::string_view name);
 
   // listings.cc
@@ -93,6 +98,10 @@ class Catalog final : public CommitObserver {
                                                    std::string_view artifact_type,
                                                    const PageRequest& page);
 
+  // merge_repositories.cc
+  absl::StatusOr<RepositoryMerge> MergeRepositories(std::string_view from, std::string_view into,
+                                                    bool force);
+
   // blob_listing.cc
   absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest& page);
 
@@ -101,6 +110,9 @@ class Catalog final : public CommitObserver {
   void WhileUploading(std::string_view repository, int64_t began_nanos) override;
   absl::Status InCommit(Transaction& txn, std::string_view repository,
                         const Digest& digest) override;
+  std::string_view CanonicalOf(std::string_view repository) const override {
+    return parts_.names.CanonicalOf(repository);
+  }
 
   // Background work, called by Engine::Reclaim and at open: finishes deletions of manifests that a
   // crash or an error interrupted; drops links that have expired.
@@ -150,24 +162,50 @@ class Catalog final : public CommitObserver {
   // Tags of the repository that name a manifest, in byte order.
   absl::StatusOr<std::vector<std::string>> TagsOf(RepositoryId repository, const Digest& manifest);
 
-  // The repository's id; NotFound when nothing was committed to it, or nothing is left of that.
+  // The one place where it is decided what a name means: the repository of exactly this name, else
+  // the one of its canonical name. NotFound when nothing was committed to either, or nothing is
+  // left of that. "" is the whole store.
+  absl::StatusOr<NamedRepository> FindNamed(std::string_view name);
   absl::StatusOr<RepositoryId> FindRepository(std::string_view name);
   // What a repository lists about a manifest; NotFound when it does not list it. Grants nothing.
   absl::StatusOr<ManifestInfo> ReadMember(RepositoryId repository, const Digest& digest);
 
  private:
   // repositories.cc
-  // The repository's id; it is made when it is absent. In transactions of their own.
-  absl::StatusOr<RepositoryId> FindOrMakeRepository(std::string_view name);
-  absl::StatusOr<RepositoryId> MakeRepository(std::string_view name);
+  // FindNamed's rule over rows that `read` gives.
+  using ReadRow =
+      std::function<absl::StatusOr<std::optional<std::string>>(std::string_view stored)>;
+  absl::StatusOr<std::optional<NamedRepository>> ResolveName(std::string_view name,
+                                                             const ReadRow& read);
+  // As FindNamed; made under its canonical name when it is absent. In transactions of their own.
+  absl::StatusOr<NamedRepository> FindOrMakeRepository(std::string_view name);
+  absl::StatusOr<NamedRepository> MakeRepository(std::string_view name);
   // Its id, guarded against its removal; OutOfRange when it was removed since it was found.
   absl::StatusOr<RepositoryId> GuardRepository(Transaction& txn, std::string_view name);
   // Its last member or link may have gone.
   void NoteMaybeEmpty(RepositoryId repository) ABSL_LOCKS_EXCLUDED(empty_mutex_);
   absl::Status NoteOlderRepositories() ABSL_LOCKS_EXCLUDED(empty_mutex_);
   bool IsEmptyForLong(RepositoryId repository, int64_t now_nanos) ABSL_LOCKS_EXCLUDED(empty_mutex_);
-  absl::Status RemoveIfEmpty(RepositoryId repository, const std::string& name)
-      ABSL_LOCKS_EXCLUDED(empty_mutex_);
+  absl::Status RemoveIfEmpty(RepositoryId repository, const std::string& name,
+                             Durability durability) ABSL_LOCKS_EXCLUDED(empty_mutex_);
+
+  // What `request` answers for the repository that the name means. When it finds nothing, and a
+  // repository was merged meanwhile, it is asked once more: what was there is in the other one.
+  template <typename Request>
+  auto InRepository(std::string_view name, const Request& request)
+      -> decltype(request(NamedRepository())) {
+    for (;;) {
+      const uint64_t renames = renames_;
+      ASSIGN_OR_RETURN(const NamedRepository found, FindNamed(name));
+      auto answer = request(found);
+      if (!absl::IsNotFound(StatusOf(answer)) || renames_ == renames) return answer;
+    }
+  }
+  static const absl::Status& StatusOf(const absl::Status& status) { return status; }
+  template <typename T>
+  static const absl::Status& StatusOf(const absl::StatusOr<T>& answer) {
+    return answer.status();
+  }
 
   absl::StatusOr<bool> IsVisible(RepositoryId repository, const Digest& digest);
   // The same of many, in their order, with few reads of the index.
@@ -202,10 +240,16 @@ class Catalog final : public CommitObserver {
   struct Sources {
     bool whole_store = false;
     std::optional<RepositoryId> repository;
+    // Of that repository, when all of it moves: whatever the manifest lacks, with its time.
+    bool as_it_is = false;
   };
-  absl::StatusOr<ManifestInfo> PutManifestFrom(std::string_view repository,
-                                               const PutManifestRequest& request,
-                                               const Sources& sources);
+  struct PlacedManifest {
+    ManifestInfo info;
+    std::string_view repository;  // as the store has it
+  };
+  absl::StatusOr<PlacedManifest> PutManifestFrom(std::string_view repository,
+                                                 const PutManifestRequest& request,
+                                                 const Sources& sources);
   absl::StatusOr<std::vector<ResolvedReference>> ResolveReferences(std::string_view repository,
                                                                    const ParsedManifest& manifest,
                                                                    const Sources& sources);
@@ -213,10 +257,11 @@ class Catalog final : public CommitObserver {
   absl::Status ResolveVisibility(std::optional<RepositoryId> repository, const Sources& sources,
                                  std::vector<ResolvedReference>& references);
   absl::Status ShowBlobs(RepositoryId repository, std::vector<ResolvedReference*>& references);
-  // Guards what the references name; OutOfRange when that is not what was resolved any more.
+  absl::StatusOr<int64_t> PushedNanos(RepositoryId from, std::string_view into,
+                                      const Digest& digest);
   // One on its way: what its transactions write.
   struct Put {
-    std::string_view repository;
+    std::string_view repository;  // as the store has it
     RepositoryId id = 0;
     Digest digest;
     const PutManifestRequest& request;
@@ -235,8 +280,9 @@ class Catalog final : public CommitObserver {
                           absl::Span<const ResolvedReference> references);
   // Makes it visible, with its tags; its edges are written, and its bytes committed.
   absl::Status ShowManifest(Transaction& txn, const Put& put);
+  absl::Status TagIn(const NamedRepository& repository, std::string_view tag, const Digest& digest);
   absl::Status SetTag(Transaction& txn, RepositoryId repository, std::string_view tag,
-                      const Digest& digest);
+                      const TagRow& row);
 
   // put_in_pages.cc
   absl::Status GuardNote(Transaction& txn, const Put& put, const std::string& note);
@@ -247,16 +293,35 @@ class Catalog final : public CommitObserver {
   absl::Status CopyManifest(Copying& copying, const Digest& digest,
                             const std::vector<std::string>& tags, size_t depth);
 
+  // merge_repositories.cc
+  struct Merging;
+  absl::Status FindCollisions(const Merging& merging, RepositoryMerge* report);
+  absl::Status Rename(RepositoryId repository, const std::string& from, const std::string& to);
+  absl::Status CopyRepository(const Merging& merging);
+  absl::Status CopyManifestOf(const Merging& merging, const Digest& manifest);
+  // Tags, holds and the time of the last pull; the tags that it had.
+  absl::StatusOr<std::vector<std::string>> CopyClaims(const Merging& merging,
+                                                      const Digest& manifest);
+  // A tag that the other repository has set later stays there.
+  absl::Status CopyTags(const Merging& merging, const Digest& manifest,
+                        absl::Span<const std::string> tags);
+  absl::Status MoveHolds(const Merging& merging, const Digest& manifest);
+  absl::Status CopyPullTime(const Merging& merging, const Digest& manifest);
+  absl::Status MoveRest(const Merging& merging, const std::string& rest, uint64_t* manifests);
+  absl::Status MoveMember(const Merging& merging, const Digest& manifest);
+  absl::Status MoveLinks(const Merging& merging);
+
   // find_image.cc
-  struct IdMatch {
-    Digest id;  // of the config or of the manifest itself
-    Digest manifest;
-  };
-  absl::StatusOr<std::optional<FoundImage>> FindByReference(const ImageReference& reference);
-  absl::StatusOr<FoundImage> FindById(std::string_view name);
-  absl::Status MatchId(const Digest& candidate, std::vector<IdMatch>* matches);
-  absl::StatusOr<IdMatch> ChooseMatch(std::string_view name, const std::vector<IdMatch>& matches);
-  absl::StatusOr<std::string> ShowMatch(const IdMatch& match);
+  absl::StatusOr<std::optional<ImageMatch>> FindByReference(const ImageReference& reference);
+  absl::StatusOr<ImageMatch> FindById(std::string_view name);
+  // Those whose digests begin as `name` says; FailedPrecondition when they are too many.
+  absl::StatusOr<std::vector<Digest>> BlobsLike(std::string_view name);
+  // Those of them that a repository lists.
+  absl::StatusOr<std::vector<Digest>> ManifestsAmong(const std::vector<Digest>& blobs);
+  // Each once, and no more than an error shows.
+  absl::Status AddImagesOfConfig(const Digest& config, std::vector<Digest>* images);
+  // Their ids, with a name for each.
+  absl::StatusOr<std::string> ShowImages(const std::vector<Digest>& images);
   absl::StatusOr<std::vector<ImageMatch::Place>> PlacesOf(const Digest& manifest);
 
   // delete_manifest.cc
@@ -268,8 +333,12 @@ class Catalog final : public CommitObserver {
   // it finds of tags and of manifests that list this one holds until the commit. It may write a few
   // rows, also when it says no. The transaction may run several times.
   using MayGo = std::function<absl::StatusOr<bool>(Transaction&, const MemberRow&)>;
+  // Those who watch are told the repository's name, or `told_name`.
   absl::StatusOr<Deletion> DeleteManifestIf(RepositoryId repository, const Digest& digest,
-                                            const MayGo& may_go);
+                                            const MayGo& may_go, std::string_view told_name = {});
+  // remove_image.cc. Inside it: whether no tag of the repository but these names the manifest.
+  absl::StatusOr<bool> HasNoOtherTags(Transaction& txn, const Member& manifest,
+                                      const std::vector<std::string>& tags);
   absl::Status TakeOverUnlinking(RepositoryId repository, const Digest& manifest,
                                  const std::string& note);
   absl::Status Unlink(RepositoryId repository, const Digest& manifest, const std::string& note);
@@ -286,10 +355,10 @@ class Catalog final : public CommitObserver {
             const Digest& manifest);
   // That a manifest left the repository, with its tags: those of `untagged` and those that have
   // edges yet.
-  void TellDeleted(RepositoryId repository, const Digest& manifest,
+  void TellDeleted(RepositoryId repository, std::string_view told_name, const Digest& manifest,
                    const std::vector<std::string>& untagged);
   // That a manifest was read, unless that belongs to a pull that was told.
-  void TellPull(std::string_view repository, RepositoryId id, const ManifestReference& reference,
+  void TellPull(const NamedRepository& repository, const ManifestReference& reference,
                 const Digest& manifest);
   // Whether an index of the repository that lists the manifest was pulled just now.
   bool IsPartOfPull(RepositoryId repository, const Digest& manifest);
@@ -315,7 +384,8 @@ class Catalog final : public CommitObserver {
   TagVersions tag_versions_;
   DueQueue link_expiries_;
 
-  const int64_t started_nanos_;  // monotonic
+  std::atomic<uint64_t> renames_ = 0;  // of repositories
+  const int64_t started_nanos_;        // monotonic
   // Two puts of one manifest in pages would each undo what the other has noted.
   Mutex paged_put_mutex_;
   std::atomic<uint64_t> put_in_pages_ = 0;  // the number in the note of the one that runs

@@ -137,7 +137,8 @@ absl::Status Catalog::DeleteManifest(std::string_view repository, const Digest& 
 
 absl::StatusOr<Catalog::Deletion> Catalog::DeleteManifestIf(RepositoryId repository,
                                                             const Digest& digest,
-                                                            const MayGo& may_go) {
+                                                            const MayGo& may_go,
+                                                            std::string_view told_name) {
   // Tells this deletion from a later one of the same manifest, pushed again in between.
   ASSIGN_OR_RETURN(const uint64_t number, parts_.ids.Next());
   const std::string note = EncodeNumber(number);
@@ -176,14 +177,16 @@ absl::StatusOr<Catalog::Deletion> Catalog::DeleteManifestIf(RepositoryId reposit
       },
       Durability::kSynced, Patience::kShort));
   if (outcome != Deletion::kDeleted) return outcome;
-  TellDeleted(repository, digest, untagged);
+  TellDeleted(repository, told_name, digest, untagged);
   RETURN_IF_ERROR(Unlink(repository, digest, note));
   return outcome;
 }
 
-void Catalog::TellDeleted(RepositoryId repository, const Digest& manifest,
-                          const std::vector<std::string>& untagged) {
-  const absl::StatusOr<std::string> name = RepositoryName(repository);
+void Catalog::TellDeleted(RepositoryId repository, std::string_view told_name,
+                          const Digest& manifest, const std::vector<std::string>& untagged) {
+  const absl::StatusOr<std::string> name =
+      told_name.empty() ? RepositoryName(repository)
+                        : absl::StatusOr<std::string>(std::string(told_name));
   if (!name.ok()) return;  // the deletion stands all the same
   for (const std::string& tag : untagged) Tell(Event::Type::kUntag, *name, tag, manifest);
   // The tags whose rows Unlink removes: without their manifest they are gone already.
@@ -360,7 +363,8 @@ absl::Status Catalog::FinishUnlinking() {
 absl::Status Catalog::Untag(std::string_view repository, std::string_view tag) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
   RETURN_IF_ERROR(ValidateTag(tag));
-  ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
+  ASSIGN_OR_RETURN(const NamedRepository found, FindNamed(repository));
+  const RepositoryId id = found.id;
   const std::string key = TagKey(id, tag);
   Digest digest;
   const TagVersions::Change change(tag_versions_, id);
@@ -376,7 +380,7 @@ absl::Status Catalog::Untag(std::string_view repository, std::string_view tag) {
     return txn.Delete(key);
   }));
   parts_.promises.RenewRepository(id);
-  Tell(Event::Type::kUntag, repository, tag, digest);
+  Tell(Event::Type::kUntag, found.name, tag, digest);
   return absl::OkStatus();
 }
 

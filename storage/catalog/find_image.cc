@@ -1,13 +1,14 @@
 // What a name that a person typed stands for: a reference if there is such an image, else an image
-// id or the leading digits of one, as Docker has it.
+// id or the leading digits of one, as Docker has it. An id is the digest of a manifest or index;
+// where none begins so, the digest of a config that just one image has.
 #include <algorithm>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/escaping.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/catalog/catalog.h"
+#include "storage/index/batch_reads.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -19,8 +20,8 @@ constexpr size_t kMaxIdCandidates = 1024;
 constexpr size_t kCandidatePageRows = 256;
 // Manifests looked at that name a candidate: a layer that many images share is no config.
 constexpr size_t kMaxNamers = 256;
-// Candidates that an ambiguous name is answered with.
-constexpr size_t kMaxShownMatches = 4;
+// Images that an ambiguous name is answered with.
+constexpr size_t kMaxShownMatches = 8;
 
 constexpr size_t kShortIdDigits = 12;
 
@@ -30,11 +31,13 @@ absl::Status NoSuchImage(std::string_view name) {
 
 // The leading digits of a digest.
 struct IdPrefix {
-  DigestAlgorithm algorithm = DigestAlgorithm::kSha256;
-  std::string digits;  // 1 to all of them, lower-case hexadecimal
+  std::vector<DigestAlgorithm> algorithms;  // of which the digest may be
+  std::string digits;                       // 1 to all of them, lower-case hexadecimal
 
-  bool IsWhole() const { return digits.size() == 2 * DigestSizeBytes(algorithm); }
+  bool IsWhole() const { return digits.size() == 2 * DigestSizeBytes(algorithms.front()); }
 };
+
+bool IsHexDigit(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
 
 // nullopt when `name` cannot be an id.
 std::optional<IdPrefix> ParseIdPrefix(std::string_view name) {
@@ -42,72 +45,110 @@ std::optional<IdPrefix> ParseIdPrefix(std::string_view name) {
   for (const DigestAlgorithm algorithm : {DigestAlgorithm::kSha256, DigestAlgorithm::kSha512}) {
     const std::string prefix = StrCat(DigestAlgorithmName(algorithm), ":");
     if (name.substr(0, prefix.size()) != prefix) continue;
-    id.algorithm = algorithm;
+    id.algorithms = {algorithm};
     name.remove_prefix(prefix.size());
     break;
   }
-  if (name.empty() || name.size() > 2 * DigestSizeBytes(id.algorithm)) return std::nullopt;
-  for (const char c : name) {
-    if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f')) return std::nullopt;
-  }
+  if (name.empty() || !std::all_of(name.begin(), name.end(), IsHexDigit)) return std::nullopt;
+  if (id.algorithms.empty()) id.algorithms = {DigestAlgorithm::kSha256, DigestAlgorithm::kSha512};
+  const auto too_short_for = [&](DigestAlgorithm algorithm) {
+    return name.size() > 2 * DigestSizeBytes(algorithm);
+  };
+  id.algorithms.erase(std::remove_if(id.algorithms.begin(), id.algorithms.end(), too_short_for),
+                      id.algorithms.end());
+  if (id.algorithms.empty()) return std::nullopt;
   id.digits = name;
   return id;
 }
 
 // The rows of blobs whose digests begin so.
-KeyRange BlobsWith(const IdPrefix& id) {
-  const bool odd = id.digits.size() % 2 == 1;
-  const std::string prefix = StrCat(BlobPrefix(), std::string(1, static_cast<char>(id.algorithm)));
+KeyRange BlobsWith(DigestAlgorithm algorithm, const std::string& digits) {
+  const bool odd = digits.size() % 2 == 1;
+  const std::string prefix = StrCat(BlobPrefix(), std::string(1, static_cast<char>(algorithm)));
   // Half a byte is a range of 16 bytes.
-  const std::string first = prefix + absl::HexStringToBytes(ToAbsl(id.digits + (odd ? "0" : "")));
-  const std::string last = prefix + absl::HexStringToBytes(ToAbsl(id.digits + (odd ? "f" : "")));
+  const std::string first = prefix + absl::HexStringToBytes(ToAbsl(digits + (odd ? "0" : "")));
+  const std::string last = prefix + absl::HexStringToBytes(ToAbsl(digits + (odd ? "f" : "")));
   return {first, PrefixRange(last).end};
 }
 
 }  // namespace
 
-absl::StatusOr<std::optional<FoundImage>> Catalog::FindByReference(
+absl::StatusOr<std::optional<ImageMatch>> Catalog::FindByReference(
     const ImageReference& reference) {
-  const absl::StatusOr<RepositoryId> repository = FindRepository(reference.repository);
+  const absl::StatusOr<NamedRepository> repository = FindNamed(reference.repository);
   if (absl::IsNotFound(repository.status())) return std::nullopt;
   RETURN_IF_ERROR(repository.status());
-  FoundImage found;
+  ImageMatch found;
   if (reference.digest.has_value()) {
-    found.match.manifest = *reference.digest;
+    found.manifest = *reference.digest;
   } else {
-    const absl::StatusOr<Digest> tagged = Resolve(*repository, reference.tag);
+    const absl::StatusOr<Digest> tagged = Resolve(repository->id, reference.tag);
     if (absl::IsNotFound(tagged.status())) return std::nullopt;
     RETURN_IF_ERROR(tagged.status());
-    found.match.manifest = *tagged;
-    found.match.tag = reference.tag;
+    found.manifest = *tagged;
+    found.tag = reference.tag;
   }
-  ASSIGN_OR_RETURN(const bool is_member, IsMember(*repository, found.match.manifest));
+  ASSIGN_OR_RETURN(const bool is_member, IsMember(repository->id, found.manifest));
   if (!is_member) return std::nullopt;
-  found.id = found.match.manifest;
-  ASSIGN_OR_RETURN(std::vector<std::string> tags, TagsOf(*repository, found.match.manifest));
-  found.match.places.push_back({reference.repository, std::move(tags)});
+  ASSIGN_OR_RETURN(std::vector<std::string> tags, TagsOf(repository->id, found.manifest));
+  found.places.push_back({std::string(repository->name), std::move(tags)});
   return found;
 }
 
-absl::Status Catalog::MatchId(const Digest& candidate, std::vector<IdMatch>* matches) {
-  ASSIGN_OR_RETURN(const std::vector<RepositoryId> repositories, RepositoriesOf(candidate));
-  if (!repositories.empty()) {
-    matches->push_back({candidate, candidate});
-    return absl::OkStatus();
+absl::StatusOr<std::vector<Digest>> Catalog::BlobsLike(std::string_view name) {
+  std::vector<Digest> blobs;
+  const std::optional<IdPrefix> id = ParseIdPrefix(name);
+  if (!id.has_value()) return blobs;
+  for (const DigestAlgorithm algorithm : id->algorithms) {
+    KeyRange range = BlobsWith(algorithm, id->digits);
+    for (size_t found = kCandidatePageRows; found == kCandidatePageRows;) {
+      ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
+                       parts_.index.Scan(range, kCandidatePageRows));
+      for (const KeyValue& row : rows) {
+        if (!ParseBlobKey(row.key, &blobs.emplace_back())) {
+          return absl::DataLossError("a blob row of the index is damaged");
+        }
+      }
+      found = rows.size();
+      if (blobs.size() >= kMaxIdCandidates) {
+        return absl::FailedPreconditionError(
+            StrCat(name, " is ambiguous: too many digests begin with it; type more digits"));
+      }
+      if (!rows.empty()) range.begin = StrCat(rows.back().key, std::string_view("\0", 1));
+    }
   }
+  return blobs;
+}
+
+absl::StatusOr<std::vector<Digest>> Catalog::ManifestsAmong(const std::vector<Digest>& blobs) {
+  std::vector<KeyRange> members;
+  members.reserve(blobs.size());
+  for (const Digest& blob : blobs) {
+    members.push_back(PrefixRange(EdgePrefix(blob, EdgeKind::kMember)));
+  }
+  ASSIGN_OR_RETURN(const FirstRows first, FirstOfAll(parts_.index, members));
+  std::vector<Digest> manifests;
+  for (size_t i = 0; i < blobs.size(); ++i) {
+    if (!first[i].has_value()) continue;
+    // The edge outlives the membership while a deletion is under way.
+    ASSIGN_OR_RETURN(const std::vector<RepositoryId> repositories, RepositoriesOf(blobs[i]));
+    if (!repositories.empty()) manifests.push_back(blobs[i]);
+  }
+  return manifests;
+}
+
+absl::Status Catalog::AddImagesOfConfig(const Digest& config, std::vector<Digest>* images) {
   ASSIGN_OR_RETURN(
       const std::vector<KeyValue> edges,
-      parts_.index.Scan(PrefixRange(EdgePrefix(candidate, EdgeKind::kReference)), kMaxNamers));
-  absl::flat_hash_set<Digest> namers;
+      parts_.index.Scan(PrefixRange(EdgePrefix(config, EdgeKind::kReference)), kMaxNamers));
   for (const KeyValue& edge : edges) {
+    if (images->size() > kMaxShownMatches) return absl::OkStatus();
     ASSIGN_OR_RETURN(const EdgeSource source, EdgeSourceOf(edge.key));
-    if (namers.contains(source.manifest)) continue;
+    if (std::find(images->begin(), images->end(), source.manifest) != images->end()) continue;
     const absl::StatusOr<ManifestInfo> member = ReadMember(source.repository, source.manifest);
     if (absl::IsNotFound(member.status())) continue;  // being deleted
     RETURN_IF_ERROR(member.status());
-    if (member->config != candidate) continue;
-    namers.insert(source.manifest);
-    matches->push_back({candidate, source.manifest});
+    if (member->config == config) images->push_back(source.manifest);
   }
   return absl::OkStatus();
 }
@@ -126,91 +167,56 @@ absl::StatusOr<std::vector<ImageMatch::Place>> Catalog::PlacesOf(const Digest& m
   return places;
 }
 
-absl::StatusOr<std::string> Catalog::ShowMatch(const IdMatch& match) {
-  const std::string id = match.id.ToString();
-  const size_t digits = id.find(':') + 1;
-  std::string shown = id.substr(digits, kShortIdDigits);
-  ASSIGN_OR_RETURN(const std::vector<ImageMatch::Place> places, PlacesOf(match.manifest));
-  for (const ImageMatch::Place& place : places) {
-    const std::string name =
-        place.tags.empty() ? StrCat("@", match.manifest.ToString()) : StrCat(":", place.tags[0]);
-    return StrCat(shown, " (", place.repository, name, ")");
-  }
-  return shown;
-}
-
-// Several manifests may name one config (the same image pushed in another media type, or compressed
-// otherwise): the one that has a tag is meant, if there is just one such.
-absl::StatusOr<Catalog::IdMatch> Catalog::ChooseMatch(std::string_view name,
-                                                      const std::vector<IdMatch>& matches) {
-  if (matches.empty()) return NoSuchImage(name);
-  if (matches.size() == 1) return matches[0];
-  bool same_image = true;
-  bool same_id = true;
-  for (const IdMatch& match : matches) {
-    same_image = same_image && match.manifest == matches[0].manifest;
-    same_id = same_id && match.id == matches[0].id;
-  }
-  if (same_image) return matches[0];
-  std::vector<IdMatch> tagged;
-  for (size_t i = 0; same_id && i < matches.size() && tagged.size() < 2; ++i) {
-    ASSIGN_OR_RETURN(
-        const std::vector<KeyValue> tags,
-        parts_.index.Scan(PrefixRange(EdgePrefix(matches[i].manifest, EdgeKind::kTag)), 1));
-    if (!tags.empty()) tagged.push_back(matches[i]);
-  }
-  if (tagged.size() == 1) return tagged[0];
+absl::StatusOr<std::string> Catalog::ShowImages(const std::vector<Digest>& images) {
   std::string shown;
-  for (size_t i = 0; i < std::min(matches.size(), kMaxShownMatches); ++i) {
-    ASSIGN_OR_RETURN(const std::string one, ShowMatch(matches[i]));
-    shown += StrCat(i == 0 ? "" : ", ", one);
+  for (size_t i = 0; i < std::min(images.size(), kMaxShownMatches); ++i) {
+    const std::string id = images[i].ToString();
+    shown += StrCat(i == 0 ? "" : ", ", id.substr(id.find(':') + 1, kShortIdDigits));
+    ASSIGN_OR_RETURN(const std::vector<ImageMatch::Place> places, PlacesOf(images[i]));
+    if (places.empty()) continue;  // deleted meanwhile
+    // Rather a place where it has a tag.
+    const auto tagged = std::find_if(places.begin(), places.end(),
+                                     [](const auto& place) { return !place.tags.empty(); });
+    shown += tagged == places.end() ? StrCat(" (", places[0].repository, "@", id, ")")
+                                    : StrCat(" (", tagged->repository, ":", tagged->tags[0], ")");
   }
-  return absl::FailedPreconditionError(
-      StrCat(name, " is ambiguous: it may be ", shown,
-             matches.size() > kMaxShownMatches ? " or others" : "",
-             same_id ? "; name one by its tag or manifest digest" : "; type more digits"));
+  return StrCat(shown, images.size() > kMaxShownMatches ? " or others" : "");
 }
 
-absl::StatusOr<FoundImage> Catalog::FindById(std::string_view name) {
-  const std::optional<IdPrefix> id = ParseIdPrefix(name);
-  if (!id.has_value()) return NoSuchImage(name);
-  std::vector<IdMatch> matches;
-  KeyRange range = BlobsWith(*id);
-  for (size_t candidates = 0; candidates < kMaxIdCandidates;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
-                     parts_.index.Scan(range, kCandidatePageRows));
-    for (const KeyValue& row : rows) {
-      Digest candidate;
-      if (!ParseBlobKey(row.key, &candidate)) {
-        return absl::DataLossError("a blob row of the index is damaged");
-      }
-      RETURN_IF_ERROR(MatchId(candidate, &matches));
-    }
-    candidates += rows.size();
-    if (rows.size() < kCandidatePageRows) {
-      ASSIGN_OR_RETURN(const IdMatch chosen, ChooseMatch(name, matches));
-      FoundImage found;
-      found.id = chosen.id;
-      found.match.manifest = chosen.manifest;
-      found.match.by_id = true;
-      ASSIGN_OR_RETURN(found.match.places, PlacesOf(chosen.manifest));
-      if (found.match.places.empty()) return NoSuchImage(name);  // deleted meanwhile
-      return found;
-    }
-    range.begin = StrCat(rows.back().key, std::string_view("\0", 1));
+absl::StatusOr<ImageMatch> Catalog::FindById(std::string_view name) {
+  ASSIGN_OR_RETURN(const std::vector<Digest> blobs, BlobsLike(name));
+  ASSIGN_OR_RETURN(std::vector<Digest> images, ManifestsAmong(blobs));
+  if (images.size() > 1) {
+    ASSIGN_OR_RETURN(const std::string shown, ShowImages(images));
+    return absl::FailedPreconditionError(
+        StrCat(name, " is ambiguous: it may be ", shown, "; type more digits"));
   }
-  return absl::FailedPreconditionError(
-      StrCat(name, " is ambiguous: too many digests begin with it; type more digits"));
+  if (images.empty()) {
+    // What was an image id before ids were digests of manifests.
+    for (const Digest& blob : blobs) RETURN_IF_ERROR(AddImagesOfConfig(blob, &images));
+    if (images.size() > 1) {
+      ASSIGN_OR_RETURN(const std::string shown, ShowImages(images));
+      return absl::FailedPreconditionError(
+          StrCat(name, " is ambiguous: it may be the config of ", shown, "; name one by its id"));
+    }
+  }
+  if (images.empty()) return NoSuchImage(name);
+  ImageMatch found;
+  found.manifest = images[0];
+  found.by_id = true;
+  ASSIGN_OR_RETURN(found.places, PlacesOf(found.manifest));
+  if (found.places.empty()) return NoSuchImage(name);  // deleted meanwhile
+  return found;
 }
 
-absl::StatusOr<FoundImage> Catalog::FindImage(std::string_view name) {
+absl::StatusOr<ImageMatch> Catalog::FindImage(std::string_view name) {
   const std::optional<IdPrefix> id = ParseIdPrefix(name);
   // A whole id is never a reference.
   if (id.has_value() && id->IsWhole()) return FindById(name);
   const absl::StatusOr<ImageReference> reference = ParseImageReference(name);
   if (!reference.ok() && !id.has_value()) return reference.status();
   if (reference.ok()) {
-    ASSIGN_OR_RETURN(std::optional<FoundImage> found, FindByReference(*reference));
+    ASSIGN_OR_RETURN(std::optional<ImageMatch> found, FindByReference(*reference));
     if (found.has_value()) return *std::move(found);
   }
   return FindById(name);
@@ -218,21 +224,21 @@ absl::StatusOr<FoundImage> Catalog::FindImage(std::string_view name) {
 
 absl::StatusOr<ImageMatch> Catalog::ResolveImage(std::string_view name) {
   const int64_t began = parts_.clock.MonotonicNanos();
-  ASSIGN_OR_RETURN(FoundImage found, FindImage(name));
+  ASSIGN_OR_RETURN(ImageMatch found, FindImage(name));
   // Granted first, read after: see Promises.
   bool was_promised = true;
-  for (const ImageMatch::Place& place : found.match.places) {
+  for (const ImageMatch::Place& place : found.places) {
     ASSIGN_OR_RETURN(const RepositoryId repository, FindRepository(place.repository));
-    ASSIGN_OR_RETURN(const bool before,
-                     parts_.promises.Grant(repository, found.match.manifest,
-                                           Promises::Answer::kManifestRead, began));
+    ASSIGN_OR_RETURN(
+        const bool before,
+        parts_.promises.Grant(repository, found.manifest, Promises::Answer::kManifestRead, began));
     was_promised = was_promised && before;
   }
-  if (was_promised) return std::move(found.match);
-  ASSIGN_OR_RETURN(FoundImage again, FindImage(name));
+  if (was_promised) return found;
+  ASSIGN_OR_RETURN(ImageMatch again, FindImage(name));
   // Another image took the name just now: as if it had been asked for a moment before.
-  if (again.match.manifest != found.match.manifest) return std::move(found.match);
-  return std::move(again.match);
+  if (again.manifest != found.manifest) return found;
+  return again;
 }
 
 }  // namespace varve

@@ -220,10 +220,6 @@ Platform PlatformOfChild(const json::value& child) {
 
 }  // namespace
 
-bool IsImageConfigType(std::string_view media_type) {
-  return media_type == kMediaTypeOciConfig || media_type == kMediaTypeDockerConfig;
-}
-
 absl::StatusOr<ParsedImageConfig> ParseImageConfig(std::string_view bytes) {
   if (bytes.size() > kMaxConfigBytes) {
     return Malformed("the config", StrCat("is larger than ", kMaxConfigBytes, " bytes"));

@@ -15,9 +15,6 @@
 
 namespace varve {
 
-inline constexpr char kMediaTypeOciConfig[] = "application/vnd.oci.image.config.v1+json";
-inline constexpr char kMediaTypeDockerConfig[] = "application/vnd.docker.container.image.v1+json";
-
 // A field that the config does not have, or has as null, is empty here.
 struct ParsedImageConfig {
   // Absent also when it is before 1678 or after 2261: tools that want reproducible images write the
@@ -31,9 +28,6 @@ struct ParsedImageConfig {
   std::vector<std::string> diff_ids;
   std::vector<HistoryEntry> history;  // oldest first; sizes are 0
 };
-
-// Whether a config of this media type is one of an image, rather than of another artifact.
-bool IsImageConfigType(std::string_view media_type);
 
 // InvalidArgument, naming the field, when the bytes are no JSON object, a field read here has
 // another shape, or a limit is passed. Of a field that appears twice the last one counts, as in

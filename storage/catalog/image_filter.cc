@@ -92,8 +92,31 @@ absl::Status ParseKeepLast(std::string_view value, std::optional<size_t>* keep_l
   return absl::OkStatus();
 }
 
+// A host without wildcards as the store has it: "Reg:5000/team/*" is "reg__5000/team/*".
+std::string StoredPattern(std::string_view pattern) {
+  const size_t slash = pattern.find('/');
+  const std::string_view first = pattern.substr(0, slash);
+  const bool host = slash != std::string_view::npos &&
+                    first.find_first_of(".:") != std::string_view::npos &&
+                    first.find_first_of("*?[\\") == std::string_view::npos;
+  if (!host) return std::string(pattern);
+  const absl::StatusOr<std::string> stored = StoredHost(first);
+  return stored.ok() ? StrCat(*stored, pattern.substr(slash)) : std::string(pattern);
+}
+
+absl::Status AddReference(std::string_view value, const NameRule& names, ImageFilter* filter) {
+  ASSIGN_OR_RETURN(GlobPattern pattern, GlobPattern::Parse(value));
+  filter->references.push_back(std::move(pattern));
+  const std::string stored = StoredPattern(value);
+  const std::string_view canonical = names.CanonicalOf(stored);
+  if (canonical == value) return absl::OkStatus();
+  ASSIGN_OR_RETURN(pattern, GlobPattern::Parse(canonical));
+  filter->references.push_back(std::move(pattern));
+  return absl::OkStatus();
+}
+
 absl::Status AddFilter(std::string_view key, std::string_view value, const TimeReference& reference,
-                       ImageFilter* filter) {
+                       const NameRule& names, ImageFilter* filter) {
   if (key == "dangling") return ParseDangling(value, &filter->dangling);
   if (key == "unused-for") return ParseUnusedFor(value, reference, &filter->unused_since_nanos);
   if (key == "keep-last") return ParseKeepLast(value, &filter->keep_last);
@@ -107,8 +130,7 @@ absl::Status AddFilter(std::string_view key, std::string_view value, const TimeR
   } else if (key == "since") {
     filter->since.emplace_back(value);
   } else {
-    ASSIGN_OR_RETURN(GlobPattern pattern, GlobPattern::Parse(value));
-    filter->references.push_back(std::move(pattern));
+    return AddReference(value, names, filter);
   }
   return absl::OkStatus();
 }
@@ -216,9 +238,14 @@ bool GlobPattern::Matches(std::string_view text) const {
 
 bool ImageFilter::MatchesName(std::string_view repository, std::string_view reference) const {
   if (references.empty()) return true;
-  return std::any_of(references.begin(), references.end(), [&](const GlobPattern& pattern) {
-    return pattern.Matches(reference) || pattern.Matches(repository);
-  });
+  const auto matches = [this](std::string_view text) {
+    return std::any_of(references.begin(), references.end(),
+                       [text](const GlobPattern& pattern) { return pattern.Matches(text); });
+  };
+  if (matches(reference) || matches(repository)) return true;
+  const std::string shown = ShownName(repository);
+  if (shown == repository) return false;
+  return matches(StrCat(shown, reference.substr(repository.size()))) || matches(shown);
 }
 
 bool ImageFilter::MatchesTime(int64_t created_nanos) const {
@@ -235,7 +262,8 @@ bool ImageFilter::MatchesLabels(const ImageLabels& image_labels) const {
 
 absl::StatusOr<ImageFilter> ParseImageFilter(absl::Span<const std::string> filters,
                                              absl::Span<const std::string_view> allowed_keys,
-                                             const TimeReference& reference) {
+                                             const TimeReference& reference,
+                                             const NameRule& names) {
   if (filters.size() > kMaxFilters) {
     return absl::InvalidArgumentError(StrCat("at most ", kMaxFilters, " filters"));
   }
@@ -259,7 +287,7 @@ absl::StatusOr<ImageFilter> ParseImageFilter(absl::Span<const std::string> filte
     }
     // The same filter twice is one.
     if (std::find(seen.begin(), seen.end(), pair) != seen.end()) continue;
-    RETURN_IF_ERROR(AddFilter(pair.first, pair.second, reference, &parsed));
+    RETURN_IF_ERROR(AddFilter(pair.first, pair.second, reference, names, &parsed));
     seen.push_back(std::move(pair));
   }
   return parsed;

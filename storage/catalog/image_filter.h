@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/time_text.h"
 
 namespace varve {
@@ -80,7 +81,8 @@ struct ImageFilter {
   bool MatchesDangling(bool is_dangling) const {
     return dangling.value_or(is_dangling) == is_dangling;
   }
-  // `reference` is the repository with ":tag" or "@digest"; the bare repository may match too.
+  // `reference` is the repository, as the store has it, with ":tag" or "@digest"; the bare
+  // repository may match too, and both as they are shown.
   bool MatchesName(std::string_view repository, std::string_view reference) const;
   // When the image was made: until includes its instant, before and since do not.
   bool MatchesTime(int64_t created_nanos) const;
@@ -91,9 +93,12 @@ struct ImageFilter {
 // Keys are taken without regard to case and to spaces around key and value, as Docker's client
 // does. InvalidArgument, in Docker's words where it has some: a filter without '=', a key that is
 // not in `allowed_keys`, a malformed value, more than kMaxFilters, one over kMaxFilterBytes.
+// A `reference` matches as it is written, and as `names` has it: "docker.io/library/deb*" is
+// "deb*".
 absl::StatusOr<ImageFilter> ParseImageFilter(absl::Span<const std::string> filters,
                                              absl::Span<const std::string_view> allowed_keys,
-                                             const TimeReference& reference);
+                                             const TimeReference& reference,
+                                             const NameRule& names = {});
 
 }  // namespace varve
 

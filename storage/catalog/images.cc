@@ -4,6 +4,7 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/manifest.h"
 #include "storage/catalog/names.h"
 #include "storage/catalog/platform.h"
 #include "storage/index/rows.h"
@@ -181,11 +182,12 @@ const Images::Leaf* Images::ChooseLeaf(const std::vector<Leaf>& leaves, ReadBudg
 
 absl::StatusOr<RepositoryInfo> Images::DescribeRepository(std::string_view repository) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
-  ASSIGN_OR_RETURN(const RepositoryId id, parts_.catalog.FindRepository(repository));
+  ASSIGN_OR_RETURN(const NamedRepository found, parts_.catalog.FindNamed(repository));
+  const RepositoryId id = found.id;
   ASSIGN_OR_RETURN(const std::optional<std::string> value,
-                   parts_.index.Get(RepositoryKey(repository)));
+                   parts_.index.Get(RepositoryKey(found.name)));
   RepositoryInfo info;
-  info.name = std::string(repository);
+  info.name = std::string(found.name);
   if (value.has_value()) {
     ASSIGN_OR_RETURN(const RepositoryRow row, RepositoryRow::Decode(*value));
     info.created_nanos = row.created_nanos;

@@ -71,7 +71,7 @@ class Images {
 
   // The calls of Store, with the same contracts. A page of images costs about kMaxListingReads and
   // is shorter than wanted when that is used up. (list_images.cc, inspect_image.cc)
-  absl::StatusOr<ImagePage> ListImages(const ImageQuery& query, const std::string& page_token,
+  absl::StatusOr<ImagePage> ListImages(const ImageQuery& asked, const std::string& page_token,
                                        size_t limit);
   absl::StatusOr<ImageDetails> InspectImage(std::string_view repository,
                                             const ManifestReference& reference,

@@ -112,12 +112,13 @@ absl::Status Images::InspectChildren(RepositoryId id, const OpenManifest& index,
 }
 
 void Images::InspectLeaf(const ManifestInfo& manifest, ReadBudget* budget, ImageDetails* details) {
-  const std::optional<Digest> config_digest = ImageConfigOf(manifest, budget);
-  if (!config_digest.has_value()) return;
   details->described = manifest.digest;
-  details->config = config_digest;
-  std::optional<ParsedImageConfig> config = ReadConfig(*config_digest, budget);
-  if (!config.has_value()) config.emplace();
+  details->config = manifest.config;
+  std::optional<ParsedImageConfig> config;
+  if (const std::optional<Digest> digest = ImageConfigOf(manifest, budget)) {
+    config = ReadConfig(*digest, budget);
+  }
+  if (!config.has_value()) config.emplace();  // lost, or of an artifact
   const std::optional<OpenManifest> open =
       OpenForDescription(manifest.digest, manifest.media_type, budget);
   if (open.has_value()) details->layers = LayersOf(open->parsed, config->diff_ids);
@@ -129,11 +130,12 @@ void Images::InspectLeaf(const ManifestInfo& manifest, ReadBudget* budget, Image
   details->labels = std::move(config->labels);
 }
 
-absl::StatusOr<ImageDetails> Images::InspectImage(std::string_view repository,
+absl::StatusOr<ImageDetails> Images::InspectImage(std::string_view name,
                                                   const ManifestReference& reference,
                                                   std::string_view platform) {
-  RETURN_IF_ERROR(ValidateRepositoryName(repository));
-  ASSIGN_OR_RETURN(const RepositoryId id, parts_.catalog.FindRepository(repository));
+  RETURN_IF_ERROR(ValidateRepositoryName(name));
+  ASSIGN_OR_RETURN(const NamedRepository found, parts_.catalog.FindNamed(name));
+  const auto& [id, repository] = found;
   std::optional<Platform> wanted;
   if (!platform.empty()) {
     ASSIGN_OR_RETURN(wanted, PlatformFromText(platform));

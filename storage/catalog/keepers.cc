@@ -177,8 +177,8 @@ absl::StatusOr<KeeperReport> ExplainKept(const KeeperParts& parts, std::string_v
       return absl::NotFoundError(StrCat("no content has the digest ", digest.ToString()));
     }
   } else {
-    ASSIGN_OR_RETURN(const FoundImage found, parts.catalog.FindImage(name));
-    digest = found.match.manifest;
+    ASSIGN_OR_RETURN(const ImageMatch found, parts.catalog.FindImage(name));
+    digest = found.manifest;
   }
   return KeeperWalk(parts).Run(digest);
 }

@@ -67,6 +67,9 @@ class ImageWalk {
   absl::StatusOr<bool> Add(RepositoryId id, const Digest& digest, std::string_view tag,
                            int64_t tagged_nanos);
 
+  // Whether the tag only attaches its manifest to another one of the repository, and the listing
+  // is not of those too.
+  absl::StatusOr<bool> IsAttached(RepositoryId id, std::string_view tag);
   // Whether the listing shows this manifest, which has no tag in its repository.
   absl::StatusOr<bool> ShowsUntagged(RepositoryId id, const Digest& digest);
   bool MatchesName(std::string_view reference) {
@@ -129,7 +132,8 @@ absl::StatusOr<bool> ImageWalk::WalkTags(RepositoryId id) {
       const std::string tag = row.key.substr(prefix.size());
       ASSIGN_OR_RETURN(const TagRow tagged, TagRow::Decode(row.value));
       budget_.Spend(1);
-      if (MatchesName(StrCat(position_.repository, ":", tag))) {
+      ASSIGN_OR_RETURN(const bool attached, IsAttached(id, tag));
+      if (!attached && MatchesName(StrCat(position_.repository, ":", tag))) {
         ASSIGN_OR_RETURN(const bool more, Add(id, tagged.digest, tag, tagged.tagged_nanos));
         if (!more) return false;
       }
@@ -170,6 +174,16 @@ absl::StatusOr<bool> ImageWalk::WalkUntagged(RepositoryId id) {
   }
 }
 
+absl::StatusOr<bool> ImageWalk::IsAttached(RepositoryId id, std::string_view tag) {
+  if (query_.all) return false;
+  const std::optional<Digest> subject = SubjectOfTag(tag);
+  if (!subject.has_value()) return false;
+  budget_.Spend(1);
+  ASSIGN_OR_RETURN(const std::optional<std::string> member,
+                   parts_.index.Get(MemberKey(id, *subject)));
+  return member.has_value();
+}
+
 absl::StatusOr<bool> ImageWalk::ShowsUntagged(RepositoryId id, const Digest& digest) {
   if (!MatchesName(StrCat(position_.repository, "@", digest.ToString()))) return false;
   budget_.Spend(1);
@@ -202,7 +216,14 @@ absl::StatusOr<bool> ImageWalk::Add(RepositoryId id, const Digest& digest, std::
 
 absl::Status Images::ResolveTimeBounds(ImageFilter* filter) {
   const auto created = [this](const std::string& name) -> absl::StatusOr<int64_t> {
-    ASSIGN_OR_RETURN(const ImageMatch match, parts_.find_image(name));
+    const absl::StatusOr<ImageMatch> found = parts_.find_image(name);
+    // Of a repository that does not exist a listing is empty; of a filter it is a mistake.
+    if (absl::IsNotFound(found.status())) {
+      return absl::InvalidArgumentError(
+          StrCat("before and since take an image: ", ToStd(found.status().message())));
+    }
+    RETURN_IF_ERROR(found.status());
+    const ImageMatch& match = *found;
     const std::string& repository = match.places.front().repository;
     ASSIGN_OR_RETURN(const RepositoryId id, parts_.catalog.FindRepository(repository));
     ASSIGN_OR_RETURN(const ImageDescription image, Describe(id, repository, match.manifest));
@@ -219,11 +240,11 @@ absl::Status Images::ResolveTimeBounds(ImageFilter* filter) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<ImagePage> Images::ListImages(const ImageQuery& query, const std::string& page_token,
+absl::StatusOr<ImagePage> Images::ListImages(const ImageQuery& asked, const std::string& page_token,
                                              size_t limit) {
-  if (!query.repository.empty()) {
-    RETURN_IF_ERROR(parts_.catalog.FindRepository(query.repository).status());
-  }
+  ImageQuery query = asked;
+  ASSIGN_OR_RETURN(const NamedRepository found, parts_.catalog.FindNamed(asked.repository));
+  query.repository = std::string(found.name);
   ASSIGN_OR_RETURN(const Position start, ParsePosition(page_token, query.repository));
   ASSIGN_OR_RETURN(ImageFilter filter, ParseImageFilter(query.filters, ListFilterKeys(),
                                                         LocalTimeReference(parts_.clock)));

@@ -23,6 +23,8 @@ inline constexpr char kMediaTypeDockerManifest[] =
     "application/vnd.docker.distribution.manifest.v2+json";
 inline constexpr char kMediaTypeDockerList[] =
     "application/vnd.docker.distribution.manifest.list.v2+json";
+inline constexpr char kMediaTypeOciConfig[] = "application/vnd.oci.image.config.v1+json";
+inline constexpr char kMediaTypeDockerConfig[] = "application/vnd.docker.container.image.v1+json";
 inline constexpr char kMediaTypeOciEmpty[] = "application/vnd.oci.empty.v1+json";
 
 // Whether content of this type is a manifest that the store takes.
@@ -31,6 +33,11 @@ bool IsManifestType(std::string_view media_type);
 // Whether a manifest of this type is an image index, whose children are manifests.
 inline bool IsIndexType(std::string_view media_type) {
   return media_type == kMediaTypeOciIndex || media_type == kMediaTypeDockerList;
+}
+
+// Whether a config of this media type is one of an image, rather than of another artifact.
+inline bool IsImageConfigType(std::string_view media_type) {
+  return media_type == kMediaTypeOciConfig || media_type == kMediaTypeDockerConfig;
 }
 
 struct Descriptor {

@@ -77,7 +77,7 @@ absl::StatusOr<std::vector<Catalog::ResolvedReference>> Catalog::ResolveReferenc
   for (size_t i = 0; i < resolved.size(); ++i) {
     const bool is_config = references[i].role == ContentReference::Role::kConfig;
     const bool may_be_absent = parts_.accept_sparse_index || references[i].descriptor.foreign;
-    const bool required = is_config || !may_be_absent;
+    const bool required = !sources.as_it_is && (is_config || !may_be_absent);
     if (references[i].role == ContentReference::Role::kEntry && !resolved[i].visible &&
         resolved[i].stored_bytes.has_value() && id.has_value()) {
       // It may be a manifest of which the index says that it is something else.
@@ -146,17 +146,18 @@ absl::Status Catalog::ShowBlobs(RepositoryId repository,
 
 absl::StatusOr<ManifestInfo> Catalog::PutManifest(std::string_view repository,
                                                   const PutManifestRequest& request) {
-  ASSIGN_OR_RETURN(ManifestInfo info,
-                   PutManifestFrom(repository, request, {request.whole_store, std::nullopt}));
+  ASSIGN_OR_RETURN(PlacedManifest put, PutManifestFrom(repository, request,
+                                                       {request.whole_store, std::nullopt, false}));
   const std::vector<std::string>& tags = request.tags;
-  Tell(Event::Type::kPush, repository, tags.empty() ? "" : tags.front(), info.digest);
-  for (const std::string& tag : tags) Tell(Event::Type::kTag, repository, tag, info.digest);
-  return info;
+  const Digest& digest = put.info.digest;
+  Tell(Event::Type::kPush, put.repository, tags.empty() ? "" : tags.front(), digest);
+  for (const std::string& tag : tags) Tell(Event::Type::kTag, put.repository, tag, digest);
+  return std::move(put.info);
 }
 
-absl::StatusOr<ManifestInfo> Catalog::PutManifestFrom(std::string_view repository,
-                                                      const PutManifestRequest& request,
-                                                      const Sources& sources) {
+absl::StatusOr<Catalog::PlacedManifest> Catalog::PutManifestFrom(std::string_view repository,
+                                                                 const PutManifestRequest& request,
+                                                                 const Sources& sources) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
   if (request.tags.size() > kMaxTagsPerPut) {
     return absl::InvalidArgumentError(StrCat("at most ", kMaxTagsPerPut, " tags at once"));
@@ -182,23 +183,39 @@ absl::StatusOr<ManifestInfo> Catalog::PutManifestFrom(std::string_view repositor
           DescribeMember(manifest, request.bytes.size(), parts_.clock.WallNanos()),
           {}};
   ASSIGN_OR_RETURN(put.references, ResolveReferences(repository, manifest, sources));
-  RETURN_IF_ERROR(BeforeCommit(repository, digest));
+  if (sources.as_it_is) {
+    ASSIGN_OR_RETURN(put.member.pushed_nanos, PushedNanos(*sources.repository, repository, digest));
+  }
   for (int attempt = 0; attempt < kMaxPutAttempts; ++attempt) {
     if (attempt > 0) {
       ASSIGN_OR_RETURN(put.references, ResolveReferences(repository, manifest, sources));
     }
-    ASSIGN_OR_RETURN(put.id, FindOrMakeRepository(repository));
+    RETURN_IF_ERROR(BeforeCommit(repository, digest));
+    ASSIGN_OR_RETURN(const NamedRepository found, FindOrMakeRepository(repository));
+    put.id = found.id;
+    put.repository = found.name;
     const TagVersions::Change change(tag_versions_, put.id);
     const absl::Status status =
         put.references.size() <= kReferencesAtOnce ? PutAtOnce(put) : PutInPages(put);
     if (absl::IsOutOfRange(status)) continue;
     RETURN_IF_ERROR(status);
     const MemberRow& member = put.member;
-    return ManifestInfo{
-        digest,        member.media_type, member.artifact_type, member.subject,
-        member.config, member.size_bytes, member.content_bytes, member.pushed_nanos};
+    ManifestInfo info{digest,        member.media_type, member.artifact_type, member.subject,
+                      member.config, member.size_bytes, member.content_bytes, member.pushed_nanos};
+    return PlacedManifest{std::move(info), put.repository};
   }
   return absl::UnavailableError("what the manifest names keeps changing; try again");
+}
+
+// When it was pushed, of both repositories the last time.
+absl::StatusOr<int64_t> Catalog::PushedNanos(RepositoryId from, std::string_view into,
+                                             const Digest& digest) {
+  ASSIGN_OR_RETURN(const ManifestInfo ours, ReadMember(from, digest));
+  ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(into));
+  const absl::StatusOr<ManifestInfo> theirs = ReadMember(id, digest);
+  if (absl::IsNotFound(theirs.status())) return ours.pushed_nanos;
+  RETURN_IF_ERROR(theirs.status());
+  return std::max(ours.pushed_nanos, theirs->pushed_nanos);
 }
 
 absl::Status Catalog::PutAtOnce(const Put& put) {
@@ -271,49 +288,51 @@ absl::Status Catalog::ShowManifest(Transaction& txn, const Put& put) {
   }
   RETURN_IF_ERROR(ActivatePendingEdges(txn, put.id, put.digest, kPendingRows));
   for (const std::string& tag : put.request.tags) {
-    RETURN_IF_ERROR(SetTag(txn, put.id, tag, put.digest));
+    RETURN_IF_ERROR(SetTag(txn, put.id, tag, {put.digest, parts_.clock.WallNanos()}));
   }
   return absl::OkStatus();
 }
 
 absl::Status Catalog::SetTag(Transaction& txn, RepositoryId repository, std::string_view tag,
-                             const Digest& digest) {
+                             const TagRow& row) {
   const std::string key = TagKey(repository, tag);
   ASSIGN_OR_RETURN(const std::optional<std::string> value,
                    txn.GetForUpdate(key, Guard::kExclusive));
   if (value.has_value()) {
     ASSIGN_OR_RETURN(const TagRow old, TagRow::Decode(*value));
-    if (old.digest != digest) {
+    if (old.digest != row.digest) {
       RETURN_IF_ERROR(txn.Delete(TagEdgeKey(old.digest, repository, tag)));
     }
   }
-  RETURN_IF_ERROR(txn.Put(key, TagRow{digest, parts_.clock.WallNanos()}.Encode()));
-  return txn.Put(TagEdgeKey(digest, repository, tag), "");
+  RETURN_IF_ERROR(txn.Put(key, row.Encode()));
+  return txn.Put(TagEdgeKey(row.digest, repository, tag), "");
 }
 
 absl::Status Catalog::Tag(std::string_view repository, std::string_view tag, const Digest& digest) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
   RETURN_IF_ERROR(ValidateTag(tag));
-  ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
+  return InRepository(repository,
+                      [&](const NamedRepository& found) { return TagIn(found, tag, digest); });
+}
+
+absl::Status Catalog::TagIn(const NamedRepository& repository, std::string_view tag,
+                            const Digest& digest) {
+  const absl::Status unknown = absl::NotFoundError(
+      StrCat("manifest ", digest.ToString(), " is not known in repository ", repository.name));
   // One whose bytes are lost answers absent here too; pushing it again heals it.
   ASSIGN_OR_RETURN(const std::optional<BlobRow> blob, parts_.blobs.Find(digest));
-  if (!blob.has_value()) {
-    return absl::NotFoundError(
-        StrCat("manifest ", digest.ToString(), " is not known in repository ", repository));
-  }
-  const TagVersions::Change change(tag_versions_, id);
+  if (!blob.has_value()) return unknown;
+  const TagVersions::Change change(tag_versions_, repository.id);
   RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
     // Guards against a deletion of the manifest, which guards the same row exclusively.
     RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(digest), Guard::kShared).status());
-    ASSIGN_OR_RETURN(const std::optional<std::string> member, txn.Get(MemberKey(id, digest)));
-    if (!member.has_value()) {
-      return absl::NotFoundError(
-          StrCat("manifest ", digest.ToString(), " is not known in repository ", repository));
-    }
-    return SetTag(txn, id, tag, digest);
+    ASSIGN_OR_RETURN(const std::optional<std::string> member,
+                     txn.Get(MemberKey(repository.id, digest)));
+    if (!member.has_value()) return unknown;
+    return SetTag(txn, repository.id, tag, {digest, parts_.clock.WallNanos()});
   }));
-  parts_.promises.RenewRepository(id);
-  Tell(Event::Type::kTag, repository, tag, digest);
+  parts_.promises.RenewRepository(repository.id);
+  Tell(Event::Type::kTag, repository.name, tag, digest);
   return absl::OkStatus();
 }
 

@@ -163,17 +163,18 @@ absl::StatusOr<Catalog::Deletion> Catalog::DeleteUnlisted(
         if (claim.has_value()) return false;
         ASSIGN_OR_RETURN(const bool listed, IsListedIn(txn, repository, manifest));
         if (listed || only_tags == nullptr) return !listed;
-        const std::string prefix = EdgePrefix(manifest, EdgeKind::kTag, repository);
-        ASSIGN_OR_RETURN(const std::vector<KeyValue> tags,
-                         txn.Scan(PrefixRange(prefix), only_tags->size() + 1));
-        for (const KeyValue& tag : tags) {
-          const std::string name = tag.key.substr(prefix.size());
-          if (std::find(only_tags->begin(), only_tags->end(), name) == only_tags->end()) {
-            return false;
-          }
-        }
-        return true;
+        return HasNoOtherTags(txn, {repository, manifest}, *only_tags);
       });
+}
+
+absl::StatusOr<bool> Catalog::HasNoOtherTags(Transaction& txn, const Member& manifest,
+                                             const std::vector<std::string>& tags) {
+  const std::string prefix = EdgePrefix(manifest.manifest, EdgeKind::kTag, manifest.repository);
+  ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
+                   txn.Scan(PrefixRange(prefix), tags.size() + 1));
+  return std::all_of(edges.begin(), edges.end(), [&](const KeyValue& edge) {
+    return std::find(tags.begin(), tags.end(), edge.key.substr(prefix.size())) != tags.end();
+  });
 }
 
 absl::StatusOr<Catalog::Deletion> Catalog::RemoveTag(RepositoryId repository, std::string_view tag,

@@ -26,49 +26,72 @@ std::array<KeyRange, 3> ContentOf(RepositoryId repository) {
 
 }  // namespace
 
-absl::StatusOr<RepositoryId> Catalog::FindRepository(std::string_view name) {
-  if (name.empty()) return RepositoryId{0};
+absl::StatusOr<NamedRepository> Catalog::FindNamed(std::string_view name) {
+  if (name.empty()) return NamedRepository{};
   RETURN_IF_ERROR(ValidateRepositoryName(name));
-  ASSIGN_OR_RETURN(const std::optional<std::string> value, parts_.index.Get(RepositoryKey(name)));
-  if (!value.has_value()) {
-    return absl::NotFoundError(StrCat("repository ", name, " does not exist; push to it first"));
-  }
-  ASSIGN_OR_RETURN(const RepositoryRow row, RepositoryRow::Decode(*value));
-  return row.id;
+  const auto read = [this](std::string_view stored) {
+    return parts_.index.Get(RepositoryKey(stored));
+  };
+  ASSIGN_OR_RETURN(const std::optional<NamedRepository> found, ResolveName(name, read));
+  if (found.has_value()) return *found;
+  return absl::NotFoundError(StrCat("there is no repository ", name));
 }
 
-absl::StatusOr<RepositoryId> Catalog::MakeRepository(std::string_view name) {
+absl::StatusOr<RepositoryId> Catalog::FindRepository(std::string_view name) {
+  ASSIGN_OR_RETURN(const NamedRepository repository, FindNamed(name));
+  return repository.id;
+}
+
+absl::StatusOr<std::optional<NamedRepository>> Catalog::ResolveName(std::string_view name,
+                                                                    const ReadRow& read) {
+  // Nothing is read twice for a name that is there, or that is canonical.
+  std::string_view stored = name;
+  ASSIGN_OR_RETURN(std::optional<std::string> value, read(stored));
+  if (!value.has_value()) {
+    stored = CanonicalOf(name);
+    if (stored.size() == name.size()) return std::nullopt;
+    ASSIGN_OR_RETURN(value, read(stored));
+    if (!value.has_value()) return std::nullopt;
+  }
+  ASSIGN_OR_RETURN(const RepositoryRow row, RepositoryRow::Decode(*value));
+  return NamedRepository{row.id, stored};
+}
+
+absl::StatusOr<NamedRepository> Catalog::MakeRepository(std::string_view name) {
   RETURN_IF_ERROR(ValidateRepositoryName(name));
   // Before the transaction: a new block of ids is one of its own.
   ASSIGN_OR_RETURN(const RepositoryId fresh, parts_.ids.Next());
-  RepositoryRow row;
+  NamedRepository made;
   RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
-    const std::string key = RepositoryKey(name);
-    ASSIGN_OR_RETURN(const std::optional<std::string> value,
-                     txn.GetForUpdate(key, Guard::kExclusive));
-    if (value.has_value()) {
-      ASSIGN_OR_RETURN(row, RepositoryRow::Decode(*value));
+    ASSIGN_OR_RETURN(const std::optional<NamedRepository> found,
+                     ResolveName(name, [&txn](std::string_view stored) {
+                       return txn.GetForUpdate(RepositoryKey(stored), Guard::kExclusive);
+                     }));
+    if (found.has_value()) {
+      made = *found;
       return absl::OkStatus();
     }
-    row = {fresh, parts_.clock.WallNanos()};
-    RETURN_IF_ERROR(txn.Put(key, row.Encode()));
-    return txn.Put(RepositoryNameKey(row.id), name);
+    made = {fresh, CanonicalOf(name)};
+    const RepositoryRow row{made.id, parts_.clock.WallNanos()};
+    RETURN_IF_ERROR(txn.Put(RepositoryKey(made.name), row.Encode()));
+    return txn.Put(RepositoryNameKey(made.id), made.name);
   }));
-  return row.id;
+  return made;
 }
 
-absl::StatusOr<RepositoryId> Catalog::FindOrMakeRepository(std::string_view name) {
-  const absl::StatusOr<RepositoryId> found = FindRepository(name);
+absl::StatusOr<NamedRepository> Catalog::FindOrMakeRepository(std::string_view name) {
+  const absl::StatusOr<NamedRepository> found = FindNamed(name);
   return absl::IsNotFound(found.status()) ? MakeRepository(name) : found;
 }
 
 absl::StatusOr<RepositoryId> Catalog::GuardRepository(Transaction& txn, std::string_view name) {
   if (name.empty()) return RepositoryId{0};
-  ASSIGN_OR_RETURN(const std::optional<std::string> value,
-                   txn.GetForUpdate(RepositoryKey(name), Guard::kShared));
-  if (!value.has_value()) return absl::OutOfRangeError("the repository was removed just now");
-  ASSIGN_OR_RETURN(const RepositoryRow row, RepositoryRow::Decode(*value));
-  return row.id;
+  ASSIGN_OR_RETURN(const std::optional<NamedRepository> found,
+                   ResolveName(name, [&txn](std::string_view stored) {
+                     return txn.GetForUpdate(RepositoryKey(stored), Guard::kShared);
+                   }));
+  if (!found.has_value()) return absl::OutOfRangeError("the repository was removed just now");
+  return found->id;
 }
 
 absl::StatusOr<std::string> Catalog::RepositoryName(RepositoryId repository) {
@@ -110,7 +133,7 @@ absl::Status Catalog::RemoveEmptyRepositories() {
       MutexLock lock(empty_mutex_);
       maybe_empty_.erase(due[i]);
     } else if (IsEmptyForLong(due[i], now)) {
-      RETURN_IF_ERROR(RemoveIfEmpty(due[i], *found[i]));
+      RETURN_IF_ERROR(RemoveIfEmpty(due[i], *found[i], Durability::kBuffered));
     }
   }
   return absl::OkStatus();
@@ -128,7 +151,8 @@ bool Catalog::IsEmptyForLong(RepositoryId repository, int64_t now_nanos) {
   return false;
 }
 
-absl::Status Catalog::RemoveIfEmpty(RepositoryId repository, const std::string& name) {
+absl::Status Catalog::RemoveIfEmpty(RepositoryId repository, const std::string& name,
+                                    Durability durability) {
   RETURN_IF_ERROR(parts_.index.Run(
       [&](Transaction& txn) -> absl::Status {
         const std::string key = RepositoryKey(name);
@@ -145,7 +169,7 @@ absl::Status Catalog::RemoveIfEmpty(RepositoryId repository, const std::string& 
         RETURN_IF_ERROR(txn.Delete(key));
         return txn.Delete(RepositoryNameKey(repository));
       },
-      Durability::kBuffered));
+      durability));
   MutexLock lock(empty_mutex_);
   maybe_empty_.erase(repository);
   return absl::OkStatus();

@@ -2,19 +2,13 @@
 // of the other repository; the tag is set together with the last of them.
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/catalog/catalog.h"
+#include "storage/catalog/copying.h"
 #include "storage/limits.h"
 
 namespace varve {
-struct Catalog::Copying {
-  RepositoryId from = 0;
-  std::string_view to_name;
-  // A manifest that several indexes list is copied once.
-  absl::flat_hash_set<Digest> done;
-};
 
 absl::Status Catalog::CopyManifest(Copying& copying, const Digest& digest,
                                    const std::vector<std::string>& tags, size_t depth) {
@@ -28,6 +22,10 @@ absl::Status Catalog::CopyManifest(Copying& copying, const Digest& digest,
                    ParseManifest(bytes, info.media_type, ManifestRules::kStored));
   for (const Descriptor& child : parsed.children) {
     if (!copying.done.insert(child.digest).second) continue;
+    if (copying.whole_repository) {
+      ASSIGN_OR_RETURN(const bool there, IsMember(copying.to, child.digest));
+      if (there) continue;
+    }
     const absl::Status copied = CopyManifest(copying, child.digest, {}, depth + 1);
     // One that is not there either: the put of the index says whether it may be absent.
     if (!absl::IsNotFound(copied)) RETURN_IF_ERROR(copied);
@@ -37,7 +35,8 @@ absl::Status Catalog::CopyManifest(Copying& copying, const Digest& digest,
   request.media_type = info.media_type;
   request.expected = digest;
   request.tags = tags;
-  return PutManifestFrom(copying.to_name, request, {false, copying.from}).status();
+  const Sources sources = {false, copying.from, copying.whole_repository};
+  return PutManifestFrom(copying.to_name, request, sources).status();
 }
 
 absl::Status Catalog::TagFrom(std::string_view from, const Digest& digest,
@@ -45,12 +44,13 @@ absl::Status Catalog::TagFrom(std::string_view from, const Digest& digest,
   RETURN_IF_ERROR(ValidateRepositoryName(from));
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
   RETURN_IF_ERROR(ValidateTag(tag));
-  if (from == repository) return Tag(repository, tag, digest);
   Copying copying;
   ASSIGN_OR_RETURN(copying.from, FindRepository(from));
-  copying.to_name = repository;
+  const absl::StatusOr<NamedRepository> to = FindNamed(repository);
+  if (to.ok() && to->id == copying.from) return Tag(repository, tag, digest);
+  copying.to_name = to.ok() ? to->name : CanonicalOf(repository);
   const absl::Status copied = CopyManifest(copying, digest, {std::string(tag)}, 0);
-  if (copied.ok()) Tell(Event::Type::kTag, repository, tag, digest);
+  if (copied.ok()) Tell(Event::Type::kTag, copying.to_name, tag, digest);
   if (!absl::IsNotFound(copied)) return copied;
   return absl::NotFoundError(
       StrCat("manifest ", digest.ToString(), " is not known in repository ", from));

@@ -15,9 +15,11 @@ namespace varve {
 class TagVersions {
  public:
   // Read it before the tags: while it stays the same, so do they. A new number may be wrong alarm,
-  // since many repositories share one. Numbers mean nothing to another run of the daemon.
+  // since many repositories share one. Numbers mean nothing to another run of the daemon. That of
+  // another repository is another one, because a name may come to mean it.
   uint64_t Of(RepositoryId repository) const {
-    return counters_[repository % kCounters].load(std::memory_order_acquire);
+    const uint64_t changes = counters_[repository % kCounters].load(std::memory_order_acquire);
+    return changes + repository * kSpread;
   }
 
   // Lives around a transaction that may change tags of `repository`, and ends before the change is
@@ -36,6 +38,8 @@ class TagVersions {
 
  private:
   static constexpr size_t kCounters = 1024;
+  // An odd number near 2^64 / 1.618: multiples of it lie far apart.
+  static constexpr uint64_t kSpread = 0x9e3779b97f4a7c15;
   std::array<std::atomic<uint64_t>, kCounters> counters_{};
 };
 

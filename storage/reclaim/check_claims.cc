@@ -105,10 +105,32 @@ absl::Status CheckLink(RowReads& reads, RepositoryId repository, const Digest& b
   return absl::OkStatus();
 }
 
-absl::Status CheckRepository(RowReads& reads, const std::string& name, CheckFindings* findings) {
+// Of repositories that have images; one that has none goes by itself.
+absl::Status CheckOneName(RowReads& reads, const std::string& name, RepositoryId repository,
+                          std::string_view canonical, CheckFindings* findings) {
+  if (canonical == name) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::optional<std::string> value, reads.Guarded(RepositoryKey(canonical)));
+  if (!value.has_value()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const RepositoryRow other, RepositoryRow::Decode(*value));
+  for (const RepositoryId one : {repository, other.id}) {
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> first,
+                     reads.Scan(PrefixRange(MemberPrefix(one)), 1));
+    if (first.empty()) return absl::OkStatus();
+  }
+  findings->push_back({Kind::kTwoNames, std::nullopt, name,
+                       StrCat(name, " and ", canonical,
+                              " are two repositories, and would be one "
+                              "today: varve repo merge ",
+                              name, " ", canonical)});
+  return absl::OkStatus();
+}
+
+absl::Status CheckRepository(RowReads& reads, const std::string& name, std::string_view canonical,
+                             CheckFindings* findings) {
   ASSIGN_OR_RETURN(const std::optional<std::string> value, reads.Guarded(RepositoryKey(name)));
   if (!value.has_value()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const RepositoryRow row, RepositoryRow::Decode(*value));
+  RETURN_IF_ERROR(CheckOneName(reads, name, row.id, canonical, findings));
   ASSIGN_OR_RETURN(const std::optional<std::string> named, reads.Get(RepositoryNameKey(row.id)));
   if (named == name) return absl::OkStatus();
   findings->push_back({Kind::kMissingRow, std::nullopt, name,

@@ -56,7 +56,9 @@ absl::Status CheckLeaseContent(RowReads& reads, const std::string& lease, const 
                                CheckFindings* findings);
 absl::Status CheckLink(RowReads& reads, RepositoryId repository, const Digest& blob,
                        CheckFindings* findings);
-absl::Status CheckRepository(RowReads& reads, const std::string& name, CheckFindings* findings);
+// `canonical`: its canonical name; another repository of that name is told as kTwoNames.
+absl::Status CheckRepository(RowReads& reads, const std::string& name, std::string_view canonical,
+                             CheckFindings* findings);
 absl::Status CheckRepositoryName(RowReads& reads, RepositoryId repository, CheckFindings* findings);
 absl::Status CheckPulled(RowReads& reads, RepositoryId repository, const Digest& manifest,
                          CheckFindings* findings);

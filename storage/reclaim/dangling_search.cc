@@ -167,6 +167,12 @@ absl::StatusOr<DanglingSearch::Owners> DanglingSearch::OwnersOf(const Digest& bl
   return has_edges ? Owners::kOthers : Owners::kNone;
 }
 
+absl::StatusOr<bool> IsKeptByGoing(Index& index, DanglingScope scope, const Digest& blob) {
+  DanglingSearch search(index, scope, /*may_go=*/nullptr);
+  ASSIGN_OR_RETURN(const DanglingSearch::Owners owners, search.OwnersOf(blob));
+  return owners == DanglingSearch::Owners::kGoing;
+}
+
 std::optional<bool> DanglingSearch::Known(const Member& image) const {
   if (known_ == nullptr) return std::nullopt;
   const Fingerprint print = FingerprintOf(image);

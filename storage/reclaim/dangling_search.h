@@ -81,6 +81,9 @@ class DanglingSearch {
   std::unique_ptr<uint64_t[]> known_;  // kMaxKnownImages; made when there is something to remember
 };
 
+// Whether images need the blob, and all of them go.
+absl::StatusOr<bool> IsKeptByGoing(Index& index, DanglingScope scope, const Digest& blob);
+
 }  // namespace varve
 
 #endif  // VARVE_STORAGE_RECLAIM_DANGLING_SEARCH_H_

@@ -27,10 +27,14 @@ absl::StatusOr<bool> HasRow(Index& index, const std::string& prefix) {
   return !rows.empty();
 }
 
-void AddTo(DiskUsage::Part& part, uint64_t logical_bytes, uint64_t disk_bytes) {
-  ++part.count;
+void AddBytes(DiskUsage::Part& part, uint64_t logical_bytes, uint64_t disk_bytes) {
   part.logical_bytes += logical_bytes;
   part.disk_bytes += disk_bytes;
+}
+
+void AddTo(DiskUsage::Part& part, uint64_t logical_bytes, uint64_t disk_bytes) {
+  ++part.count;
+  AddBytes(part, logical_bytes, disk_bytes);
 }
 
 class UsageWalk {
@@ -38,13 +42,19 @@ class UsageWalk {
   explicit UsageWalk(const DiskUsageParts& parts)
       : parts_(parts),
         index_(parts.images.index),
-        search_(index_, DanglingScope::kDangling, /*may_go=*/nullptr) {}
+        dangling_(index_, DanglingScope::kDangling, /*may_go=*/nullptr),
+        unused_(index_, DanglingScope::kUnused, /*may_go=*/nullptr) {}
 
   absl::StatusOr<DiskUsage> Run() {
     RETURN_IF_ERROR(CountNames());
+    // Without them nothing is in use, and need not be looked for.
+    ASSIGN_OR_RETURN(has_holds_, HasRow(index_, HoldPrefix()));
     RETURN_IF_ERROR(VisitMembers(index_, [&](const Member& member) -> absl::Status {
-      ASSIGN_OR_RETURN(const bool dangling, search_.Goes(member));
+      ASSIGN_OR_RETURN(const bool dangling, dangling_.Goes(member));
       if (dangling) ++usage_.dangling.count;
+      if (dangling) ++usage_.images;
+      ASSIGN_OR_RETURN(const bool unused, dangling || !has_holds_ ? true : unused_.Goes(member));
+      if (unused) ++usage_.unused.count;
       return absl::OkStatus();
     }));
     RETURN_IF_ERROR(
@@ -87,22 +97,46 @@ class UsageWalk {
     }
     AddTo(blob.tier == BlobRow::Tier::kLoose ? usage_.loose : usage_.inlined, blob.size_bytes,
           disk_bytes);
-    ASSIGN_OR_RETURN(const DanglingSearch::Owners owners, search_.OwnersOf(digest));
+    ASSIGN_OR_RETURN(const DanglingSearch::Owners owners, dangling_.OwnersOf(digest));
     switch (owners) {
       case DanglingSearch::Owners::kNone:
         AddTo(usage_.unreferenced, blob.size_bytes, disk_bytes);
         return absl::OkStatus();
       case DanglingSearch::Owners::kGoing:
-        usage_.dangling.logical_bytes += blob.size_bytes;
-        usage_.dangling.disk_bytes += disk_bytes;
+        AddBytes(usage_.dangling, blob.size_bytes, disk_bytes);
+        AddBytes(usage_.unused, blob.size_bytes, disk_bytes);
         return absl::OkStatus();
       case DanglingSearch::Owners::kOthers:
         break;
     }
+    AddBytes(usage_.tagged, blob.size_bytes, disk_bytes);
+    ASSIGN_OR_RETURN(const bool unused, IsUnused(digest));
+    AddBytes(unused ? usage_.unused : usage_.in_use, blob.size_bytes, disk_bytes);
+    return CountImage(digest, unused);
+  }
+
+  // Whether images need the blob, and none of them is in use.
+  absl::StatusOr<bool> IsUnused(const Digest& digest) {
+    if (has_holds_) {
+      ASSIGN_OR_RETURN(const DanglingSearch::Owners owners, unused_.OwnersOf(digest));
+      return owners == DanglingSearch::Owners::kGoing;
+    }
+    for (const EdgeKind kind : {EdgeKind::kReference, EdgeKind::kMember, EdgeKind::kPending}) {
+      ASSIGN_OR_RETURN(const bool needed, HasRow(index_, EdgePrefix(digest, kind)));
+      if (needed) return true;
+    }
+    return false;
+  }
+
+  // The blob is an image with a name or a hold of its own, or none.
+  absl::Status CountImage(const Digest& digest, bool unused) {
     ASSIGN_OR_RETURN(const bool tagged, HasRow(index_, EdgePrefix(digest, EdgeKind::kTag)));
     if (tagged) ++usage_.tagged.count;
-    usage_.tagged.logical_bytes += blob.size_bytes;
-    usage_.tagged.disk_bytes += disk_bytes;
+    ASSIGN_OR_RETURN(const bool named,
+                     tagged ? true : HasRow(index_, EdgePrefix(digest, EdgeKind::kHold)));
+    if (!named) return absl::OkStatus();
+    ++usage_.images;
+    if (!unused) ++usage_.in_use.count;
     return absl::OkStatus();
   }
 
@@ -121,7 +155,9 @@ class UsageWalk {
 
   const DiskUsageParts& parts_;
   Index& index_;
-  DanglingSearch search_;
+  DanglingSearch dangling_;
+  DanglingSearch unused_;
+  bool has_holds_ = false;
   DiskUsage usage_;
 };
 

@@ -26,7 +26,8 @@ struct DiskUsageParts {
 
 // Store::MeasureDiskUsage. Blobs in the index have no disk bytes of their own: those are part of
 // index_disk_bytes. What is neither unreferenced nor kept by dangling images alone is kept by a
-// tag, directly, through an index or as what refers to such an image: it counts as tagged.
+// tag, directly, through an index or as what refers to such an image: it counts as tagged. What is
+// neither unreferenced nor unused counts as in use.
 absl::StatusOr<DiskUsage> MeasureDiskUsage(const DiskUsageParts& parts);
 
 }  // namespace varve

@@ -19,12 +19,12 @@ std::string ShortId(const Digest& digest) {
   return text.substr(text.find(':') + 1, kShortIdDigits);
 }
 
-absl::Status Conflict(const FoundImage& found, std::string_view how, std::string_view why) {
+absl::Status Conflict(const ImageMatch& found, std::string_view how, std::string_view why) {
   return absl::FailedPreconditionError(
-      StrCat("conflict: unable to delete ", ShortId(found.id), " (", how, ") - ", why));
+      StrCat("conflict: unable to delete ", ShortId(found.manifest), " (", how, ") - ", why));
 }
 
-absl::Status ListedConflict(const FoundImage& found, std::string_view repository) {
+absl::Status ListedConflict(const ImageMatch& found, std::string_view repository) {
   return Conflict(found, "cannot be forced",
                   StrCat("an image index in repository ", repository,
                          " lists the image; remove the index instead"));
@@ -35,9 +35,10 @@ absl::Status ListedConflict(const FoundImage& found, std::string_view repository
 absl::StatusOr<RemovedImage> ImageRemoval::Remove(std::string_view name, bool force) {
   RemovedImage removed;
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
-    ASSIGN_OR_RETURN(const FoundImage found, parts_.images.catalog.FindImage(name));
+    ASSIGN_OR_RETURN(ImageMatch found, parts_.images.catalog.FindImage(name));
+    if (found.by_id && !force) RETURN_IF_ERROR(LeaveToSubjects(&found));
     RETURN_IF_ERROR(CheckClaims(found, force));
-    if (found.match.tag.empty()) {
+    if (found.tag.empty()) {
       RETURN_IF_ERROR(CheckConflicts(found, force));
       RETURN_IF_ERROR(RemoveFromPlaces(found, force, &removed));
       return removed;
@@ -58,10 +59,10 @@ absl::StatusOr<Catalog::Deletion> ImageRemoval::Delete(
   return outcome;
 }
 
-absl::StatusOr<bool> ImageRemoval::RemoveTag(const FoundImage& found, RemovedImage* removed) {
-  const std::string& repository = found.match.places[0].repository;
-  const std::string& tag = found.match.tag;
-  const Digest& manifest = found.match.manifest;
+absl::StatusOr<bool> ImageRemoval::RemoveTag(const ImageMatch& found, RemovedImage* removed) {
+  const std::string& repository = found.places[0].repository;
+  const std::string& tag = found.tag;
+  const Digest& manifest = found.manifest;
   ASSIGN_OR_RETURN(const RepositoryId id, parts_.images.catalog.FindRepository(repository));
   // Read before it goes: afterwards nobody may know what it listed.
   ASSIGN_OR_RETURN(const ImageContent content, ReadContent(parts_.images, {id, manifest}));
@@ -75,14 +76,36 @@ absl::StatusOr<bool> ImageRemoval::RemoveTag(const FoundImage& found, RemovedIma
   return true;
 }
 
-absl::Status ImageRemoval::CheckClaims(const FoundImage& found, bool force) {
-  const bool by_tag = !found.match.tag.empty();
+absl::Status ImageRemoval::LeaveToSubjects(ImageMatch* found) {
+  Catalog& catalog = parts_.images.catalog;
+  std::vector<ImageMatch::Place> loose;
+  for (const ImageMatch::Place& place : found->places) {
+    if (found->places.size() == 1 || !place.tags.empty()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const RepositoryId id, catalog.FindRepository(place.repository));
+    const absl::StatusOr<ManifestInfo> member = catalog.ReadMember(id, found->manifest);
+    if (absl::IsNotFound(member.status())) continue;  // somebody else deleted it
+    RETURN_IF_ERROR(member.status());
+    const absl::Status subject = member->subject.has_value()
+                                     ? catalog.ReadMember(id, *member->subject).status()
+                                     : absl::NotFoundError("");
+    if (absl::IsNotFound(subject)) {
+      loose.push_back(place);
+    } else {
+      RETURN_IF_ERROR(subject);
+    }
+  }
+  if (!loose.empty()) found->places = std::move(loose);
+  return absl::OkStatus();
+}
+
+absl::Status ImageRemoval::CheckClaims(const ImageMatch& found, bool force) {
+  const bool by_tag = !found.tag.empty();
   // A tag goes while the image has others, or by force: the image stays as long as it is claimed.
   if (by_tag && force) return absl::OkStatus();
-  for (const ImageMatch::Place& place : found.match.places) {
+  for (const ImageMatch::Place& place : found.places) {
     ASSIGN_OR_RETURN(const RepositoryId id, parts_.images.catalog.FindRepository(place.repository));
     ASSIGN_OR_RETURN(const std::optional<Claim> claim,
-                     FindClaimIn(parts_.images.index, id, found.match.manifest));
+                     FindClaimIn(parts_.images.index, id, found.manifest));
     if (!claim.has_value()) continue;
     if (!by_tag) {
       return Conflict(found, "cannot be forced", StrCat("image is being used by ", claim->Text()));
@@ -90,23 +113,22 @@ absl::Status ImageRemoval::CheckClaims(const FoundImage& found, bool force) {
     if (claim->kind != EdgeKind::kHold) continue;
     ASSIGN_OR_RETURN(
         const std::vector<KeyValue> tags,
-        parts_.images.index.Scan(PrefixRange(EdgePrefix(found.match.manifest, EdgeKind::kTag)), 2));
+        parts_.images.index.Scan(PrefixRange(EdgePrefix(found.manifest, EdgeKind::kTag)), 2));
     if (tags.size() > 1) continue;
-    return absl::FailedPreconditionError(
-        StrCat("conflict: unable to remove repository reference \"", place.repository, ":",
-               found.match.tag, "\" (must force) - ", claim->Text(), " is using its image ",
-               ShortId(found.id)));
+    return absl::FailedPreconditionError(StrCat(
+        "conflict: unable to remove repository reference \"", place.repository, ":", found.tag,
+        "\" (must force) - ", claim->Text(), " is using its image ", ShortId(found.manifest)));
   }
   return absl::OkStatus();
 }
 
-absl::Status ImageRemoval::CheckConflicts(const FoundImage& found, bool force) {
+absl::Status ImageRemoval::CheckConflicts(const ImageMatch& found, bool force) {
   size_t tags = 0;
   size_t tagged_places = 0;
-  for (const ImageMatch::Place& place : found.match.places) {
+  for (const ImageMatch::Place& place : found.places) {
     const absl::StatusOr<RepositoryId> id = parts_.images.catalog.FindRepository(place.repository);
     RETURN_IF_ERROR(id.status());
-    ASSIGN_OR_RETURN(const bool listed, parts_.images.catalog.IsListed(*id, found.match.manifest));
+    ASSIGN_OR_RETURN(const bool listed, parts_.images.catalog.IsListed(*id, found.manifest));
     if (listed) return ListedConflict(found, place.repository);
     tags += place.tags.size();
     if (!place.tags.empty()) ++tagged_places;
@@ -117,14 +139,13 @@ absl::Status ImageRemoval::CheckConflicts(const FoundImage& found, bool force) {
                                     : "image is referenced by several tags");
 }
 
-absl::Status ImageRemoval::RemoveFromPlaces(const FoundImage& found, bool force,
+absl::Status ImageRemoval::RemoveFromPlaces(const ImageMatch& found, bool force,
                                             RemovedImage* removed) {
-  for (const ImageMatch::Place& place : found.match.places) {
+  for (const ImageMatch::Place& place : found.places) {
     ASSIGN_OR_RETURN(const RepositoryId id, parts_.images.catalog.FindRepository(place.repository));
-    ASSIGN_OR_RETURN(const ImageContent content,
-                     ReadContent(parts_.images, {id, found.match.manifest}));
+    ASSIGN_OR_RETURN(const ImageContent content, ReadContent(parts_.images, {id, found.manifest}));
     ASSIGN_OR_RETURN(const Deletion outcome, Delete([&] {
-                       return parts_.images.catalog.DeleteUnlisted(id, found.match.manifest,
+                       return parts_.images.catalog.DeleteUnlisted(id, found.manifest,
                                                                    force ? nullptr : &place.tags);
                      }));
     if (outcome == Deletion::kKept) {

@@ -4,7 +4,8 @@
 //
 // A tag loses its name; its image goes with the last tag of the repository, unless an index of the
 // repository lists it or it refers to a subject that is there: then it stays, untagged. An id goes
-// from every repository, a digest from its own, with all tags: more than one only with `force`, and
+// from every repository (a referrer rather from those without its subject, unless there are none or
+// by `force`), a digest from its own, with all tags: more than one only with `force`, and
 // never what an index there lists, or a hold or a lease claims. A tag of an image in use goes only
 // while there are others, or with `force`; the image stays. Each step is one transaction, and each
 // decides again inside it.
@@ -45,12 +46,15 @@ class ImageRemoval {
   using Deletion = Catalog::Deletion;
 
   // False when the tag names another manifest by now.
-  absl::StatusOr<bool> RemoveTag(const FoundImage& found, RemovedImage* removed);
-  absl::Status RemoveFromPlaces(const FoundImage& found, bool force, RemovedImage* removed);
+  absl::StatusOr<bool> RemoveTag(const ImageMatch& found, RemovedImage* removed);
+  absl::Status RemoveFromPlaces(const ImageMatch& found, bool force, RemovedImage* removed);
+  // An untagged referrer whose subject only some of its repositories have is left to those: else
+  // `rmi` of what is dangling in one would take the signature of an image that another keeps.
+  absl::Status LeaveToSubjects(ImageMatch* found);
   // FailedPrecondition when a hold or a lease forbids it.
-  absl::Status CheckClaims(const FoundImage& found, bool force);
+  absl::Status CheckClaims(const ImageMatch& found, bool force);
   // FailedPrecondition when the image may not go as it is asked for.
-  absl::Status CheckConflicts(const FoundImage& found, bool force);
+  absl::Status CheckConflicts(const ImageMatch& found, bool force);
   // Notes a deletion, and deletes what nothing needs any more.
   absl::Status AfterDeletion(const ImageContent& content, const std::string& repository,
                              RemovedImage* removed);

@@ -106,6 +106,7 @@ absl::Status Prune::Walk() {
     if (++looked_at_ % kMembersBetweenQuestions == 0) {
       PruneStep nothing_new;
       nothing_new.kind = PruneStep::Kind::kQueued;
+      nothing_new.looked_at = looked_at_;
       Tell(std::move(nothing_new));
     }
     return stopped_ ? absl::CancelledError("the observer has seen enough") : absl::OkStatus();

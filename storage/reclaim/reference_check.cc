@@ -71,9 +71,20 @@ absl::StatusOr<CheckReport> ReferenceCheck::Run() {
 }
 
 absl::Status ReferenceCheck::Tell(CheckFinding finding) {
-  ++report_.findings;
+  if (finding.kind != Kind::kTwoNames) ++report_.findings;
   if (finding.kind == Kind::kMissingContent) missing_target_ = finding.digest;
+  if (finding.kind == Kind::kMissingContent || finding.kind == Kind::kBadContent) {
+    finding.text += OrphanAdvice();
+  }
   return Say(std::move(finding));
+}
+
+std::string ReferenceCheck::OrphanAdvice() const {
+  const uint64_t count = parts_.orphans.Usage().count;
+  if (count == 0) return "";
+  return StrCat("; `varve fsck --adopt` gives its bytes back if ",
+                count == 1 ? "the one file" : StrCat("one of the ", count, " files"),
+                " that the index lost has them");
 }
 
 absl::Status ReferenceCheck::Damaged(std::string text) {
@@ -343,7 +354,7 @@ absl::Status ReferenceCheck::VisitName(const KeyValue& row) {
       });
     case 'r':
       return Apply([&](RowReads& reads, CheckFindings* findings) {
-        return CheckRepository(reads, name, findings);
+        return CheckRepository(reads, name, parts_.names.CanonicalOf(name), findings);
       });
     case 'g': {
       const absl::Status status = IngestRow::Decode(row.value).status();

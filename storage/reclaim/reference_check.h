@@ -26,6 +26,7 @@
 #include "absl/status/statusor.h"
 #include "storage/blob/blob_files.h"
 #include "storage/blob/blob_store.h"
+#include "storage/blob/orphans.h"
 #include "storage/blob/unnamed_files.h"
 #include "storage/catalog/holds.h"
 #include "storage/catalog/leases.h"
@@ -49,6 +50,8 @@ class ReferenceCheck {
     Reclaimer& reclaimer;
     const CountedChanges& hold_changes;
     const CountedChanges& lease_changes;
+    const NameRule& names;
+    const Orphans& orphans;
   };
 
   ReferenceCheck(const Parts& parts, const CheckObserver& observer)
@@ -63,6 +66,8 @@ class ReferenceCheck {
   // Applies a rule in passing, and once more with guards if that finds something.
   absl::Status Apply(const Rule& rule);
   absl::Status Tell(CheckFinding finding);
+  // What to say of bytes that are not here: where they may be. "" when there are no orphans.
+  std::string OrphanAdvice() const;
   absl::Status Damaged(std::string text);
   // How far it is, with what was found if that is new.
   absl::Status Say(std::optional<CheckFinding> finding);

@@ -1,5 +1,6 @@
 // --format as Docker's users know it, and templates that nobody should write.
 #include "client/cli/format_template.h"
+#include "client/cli/inspect_value.h"
 #include "gmock/gmock.h"
 
 namespace varve {
@@ -86,6 +87,62 @@ TEST(FormatTemplateTest, Ranges) {
   EXPECT_EQ(Render("{{range .Empty}}x{{else}}none{{end}}{{range .Nothing}}x{{end}}"), "none");
 }
 
+TEST(FormatTemplateTest, With) {
+  EXPECT_EQ(Render("{{with .Platform}}{{.OS}} {{$.Size}}{{end}}"), "linux 1234");
+  EXPECT_EQ(Render("{{with .Nothing}}x{{else}}{{.Size}}{{end}}"), "1234");
+  EXPECT_EQ(Render("{{with .Nothing}}x{{else with .Tags}}{{len .}}{{else}}y{{end}}"), "2");
+  EXPECT_EQ(Render("{{with .Nothing}}x{{else if .Used}}{{.Size}}{{end}}"), "1234");
+  EXPECT_EQ(Render("{{with $x := .Platform.OS}}{{$x}} {{.}}{{end}}"), "linux linux");
+  EXPECT_EQ(Render("{{range .Tags}}{{with $.Labels}}{{.team}}{{end}}{{.}} {{end}}"),
+            "Corev1 Corev2 ");
+}
+
+TEST(FormatTemplateTest, Variables) {
+  EXPECT_EQ(Render("{{$x := .Size}}{{$y:=upper .Platform.OS}}{{$y}}={{$x}}"), "LINUX=1234");
+  EXPECT_EQ(Render("{{$p := .Platform}}{{$p.OS}} {{$ | len}}"), "linux 8");
+  EXPECT_EQ(Render("{{$n := 0}}{{range .Tags}}{{$n = .}}{{end}}{{$n}}"), "v2");
+  EXPECT_EQ(Render("{{$n := 1}}{{if .Used}}{{$n := 2}}{{$n}}{{end}}{{$n}}"), "21");
+  EXPECT_EQ(Render("{{if $x := .Nothing}}a{{else}}{{$x}}{{end}}"), "<no value>");
+  EXPECT_EQ(Render("{{range $tag := .Tags}}{{$tag}};{{end}}"), "v1;v2;");
+  EXPECT_EQ(Render("{{range $i, $tag := .Tags}}{{if $i}}, {{end}}{{$i}}:{{$tag}}{{end}}"),
+            "0:v1, 1:v2");
+  EXPECT_EQ(Render("{{range $key, $value := .Labels}}{{$key}}={{$value}} {{end}}"),
+            "a.b=dotted team=Core ");
+  EXPECT_EQ(Render("{{range $i, $tag := .Empty}}x{{else}}none{{end}}"), "none");
+  EXPECT_EQ(Render("{{range .Tags}}{{.}}{{break}}{{end}}|{{range .Tags}}{{if eq . \"v1\"}}"
+                   "{{continue}}{{end}}{{.}}{{end}}"),
+            "v1|v2");
+}
+
+TEST(FormatTemplateTest, Printf) {
+  EXPECT_EQ(Render("{{printf \"%s has %d tags, %v, %t\" .Platform.OS (len .Tags) .Tags .Used}}"),
+            "linux has 2 tags, [v1 v2], true");
+  EXPECT_EQ(Render("{{printf \"%-8s|%8s|%.3s|%q\" .Platform.OS .Platform.OS .ID .Platform.OS}}"),
+            "linux   |   linux|sha|\"linux\"");
+  EXPECT_EQ(Render("{{printf \"%06d|%+d|%-6d|%x|%X|%#x|%o|%b|%c\" .Size .Size .Size .Size .Size "
+                   ".Size 8 5 65}}"),
+            "001234|+1234|1234  |4d2|4D2|0x4d2|10|101|A");
+  EXPECT_EQ(Render("{{printf \"%.1f|%6.2f|100%%|%x\" .Size 1 \"hi\"}}"), "1234.0|  1.00|100%|6869");
+  EXPECT_EQ(Render("{{printf \"%*d\" 6 .Size}}|{{.Size | printf \"%5d\"}}"), "  1234| 1234");
+  EXPECT_EQ(Render("{{printf \"%4s|%.2s\" \"\u00f6\" \"\u00f6\u00f6\u00f6\"}}"),
+            "   \u00f6|\u00f6\u00f6");
+  EXPECT_EQ(Render("{{printf \"%d\" -9223372036854775808}}"), "-9223372036854775808");
+  for (const char* mistake :
+       {"{{printf \"%d\" .ID}}", "{{printf \"%s\"}}", "{{printf \"x\" 1}}", "{{printf \"%z\" 1}}",
+        "{{printf \"%\" 1}}", "{{printf \"%9999999999d\" 1}}", "{{printf \"%.2000f\" 1}}",
+        "{{printf 1}}", "{{printf \"%t\" 1}}", "{{printf \"%*d\" .ID 1}}"}) {
+    EXPECT_THAT(Render(mistake), StartsWith("--format, character 3: printf ")) << mistake;
+  }
+}
+
+TEST(FormatTemplateTest, PadAndComparisons) {
+  EXPECT_EQ(Render("[{{pad .Platform.OS 2 3}}][{{pad .Platform.Variant 2 3}}]"), "[  linux   ][]");
+  EXPECT_THAT(Render("{{pad .ID 1 99999999999}}"), HasSubstr("too much text"));
+  EXPECT_EQ(Render("{{lt 1 2}} {{le 2 2}} {{gt .Size 99}} {{ge \"a\" \"b\"}}"),
+            "true true true false");
+  EXPECT_THAT(Render("{{lt .Size \"9\"}}"), HasSubstr("two numbers or two texts"));
+}
+
 TEST(FormatTemplateTest, CommentsAndTrimming) {
   EXPECT_EQ(Render("a {{- /* why */ -}} b"), "ab");
   EXPECT_EQ(Render("a  {{- .Size -}}\n b {{.Size}} c"), "a1234b 1234 c");
@@ -119,7 +176,17 @@ TEST(FormatTemplateTest, MistakesAreNamedWithTheirPlace) {
       {"{{\"\\x\"}}", "only \\n"},
       {"{{99999999999999999999}}", "64 bits"},
       {"{{-}}", "a value is missing"},
-      {"{{$x}}", "no variables"},
+      {"{{$x}}", "there is no variable $x"},
+      {"{{$x = 1}}", "there is no variable $x"},
+      {"{{$x := $x}}", "there is no variable $x"},
+      {"{{$ := 1}}", "the name of a variable"},
+      {"{{$x := }}", "a value is missing"},
+      {"{{if $x := 1}}{{end}}{{$x}}", "there is no variable $x"},
+      {"{{range $x := .Tags}}{{else}}{{end}}{{$x}}", "there is no variable $x"},
+      {"{{$a, $b := .Tags}}", "there is no variable $a"},
+      {"{{break}}", "break is for a range"},
+      {"{{if .ID}}{{continue}}{{end}}", "continue is for a range"},
+      {"{{with .ID}}x", "{{end}} is missing"},
       {"{{$.}}", "the name of a field"},
       {"{{.ID.}}", "the name of a field"},
       {"{{..}}", "a space is missing"},
@@ -130,7 +197,7 @@ TEST(FormatTemplateTest, MistakesAreNamedWithTheirPlace) {
       {"{{if .ID}}x{{else}}y", "{{end}} is missing"},
       {"{{if .ID}}x{{else}}y{{else}}z{{end}}", "{{end}} is missing"},
       {"{{if}}{{end}}", "a value is missing"},
-      {"{{else with}}", "only if may follow"},
+      {"{{else range}}", "only if or with may follow"},
       {"{{/* x", "comment"},
       {"{{template \"x\"}}", "no function template"},
       {"{{json upper}}", "a function stands first"},
@@ -148,6 +215,32 @@ TEST(FormatTemplateTest, FieldsThatRowsLackAreRefusedBeforeAnyRow) {
   EXPECT_FALSE(FormatTemplate::Parse("{{if .ID}}{{else}}{{.Name}}{{end}}", fields).ok());
   EXPECT_FALSE(FormatTemplate::Parse("{{range .Tags}}{{$.Name}}{{end}}", fields).ok());
   EXPECT_FALSE(FormatTemplate::Parse("{{range .Tags}}{{end}}{{json (upper .Name)}}", fields).ok());
+  EXPECT_TRUE(FormatTemplate::Parse("{{with .ID}}{{.Name}}{{end}}", fields).ok());
+  EXPECT_FALSE(FormatTemplate::Parse("{{with .ID}}{{else}}{{.Name}}{{end}}", fields).ok());
+  EXPECT_TRUE(FormatTemplate::Parse("{{$x := .ID}}{{$x.Name}}", fields).ok());
+}
+
+TEST(InspectValueTest, OnlyWhatComesFromOutsideMayBeUnknown) {
+  const absl::StatusOr<FormatValue> value =
+      InspectValue(R"({"Id":"sha256:1","Config":{"User":"me","Labels":{"a":"b"}},)"
+                   R"("RootFS":{"Type":"layers","Layers":["x"]},"Manifests":[{"Digest":"d"}]})");
+  ASSERT_TRUE(value.ok()) << value.status();
+  const auto render = [&](std::string_view text) {
+    const absl::StatusOr<FormatTemplate> parsed = FormatTemplate::Parse(text);
+    const absl::StatusOr<std::string> rendered =
+        parsed.ok() ? parsed->Render(*value) : parsed.status();
+    return rendered.ok() ? *rendered : std::string(rendered.status().message());
+  };
+  EXPECT_EQ(render("{{.Id}} {{.Config.User}} {{.Config.Labels.a}} {{.RootFS.Type}}"),
+            "sha256:1 me b layers");
+  EXPECT_EQ(render("{{.Config.Labels.c}} {{.Config.Healthcheck}} {{.GraphDriver}} {{.Os}}"),
+            "<no value> <no value> <no value> <no value>");
+  EXPECT_EQ(render("{{json .Config}}"), R"({"User":"me","Labels":{"a":"b"}})");
+  for (const char* field :
+       {"{{.ID}}", "{{.Config.user}}", "{{.RootFS.Size}}", "{{range .Manifests}}{{.Bogus}}{{end}}",
+        "{{with .Config}}{{.Bogus}}{{end}}", "{{$c := .Config}}{{$c.Bogus}}"}) {
+    EXPECT_THAT(render(field), HasSubstr("there is no field .")) << field;
+  }
 }
 
 std::string Repeat(const std::string& text, size_t times) {
@@ -218,6 +311,22 @@ TEST(FormattedListingTest, Tables) {
             "IMAGE ID   TAGS      REPOSITORY\n"
             "1          v1        \"app\"\n"
             "2          v1        \"b\"\n");
+}
+
+TEST(FormattedListingTest, FunctionsThatMakeTextMakeHeadsToo) {
+  EXPECT_EQ(List("table {{printf \"%s:%s\" .Repository .ID}}\t{{print .ID \"-\" .ID}}"),
+            "REPOSITORY:IMAGE ID   IMAGE ID-IMAGE ID\n"
+            "app:1                 1-1\n"
+            "b:2                   2-2\n");
+  EXPECT_EQ(
+      List("table {{printf \"%d\" (len .ID)}}\t{{range $i, $t := .Tags}}{{pad $t 1 1}}{{end}}"),
+      "IMAGE ID   TAGS\n"
+      "1           v1 \n"
+      "1           v1 \n");
+  EXPECT_EQ(List("table {{$x := .ID}}{{with .Repository}}{{.}}{{$x}}{{end}}"),
+            "REPOSITORYIMAGE ID\n"
+            "app1\n"
+            "b2\n");
 }
 
 TEST(FormattedListingTest, LinesAndJson) {

@@ -11,6 +11,7 @@ namespace {
 
 using testing::HasSubstr;
 using testing::MatchesRegex;
+using testing::Not;
 
 using CliFsckTest = CommandTest;
 
@@ -67,6 +68,70 @@ TEST_F(CliFsckTest, ContentIsHashedOnRequest) {
             "varve: the store has 1 finding; blobs whose bytes are bad answer absent\n");
   // From now on it is known.
   EXPECT_EQ(Run({"fsck", "-q"}).exit_code, 3);
+}
+
+class CliOrphansTest : public CliFsckTest {
+ protected:
+  // An index from before a blob was pushed anew and another one came.
+  void RestoreOlderIndex() {
+    const std::string index = Path("data/index");
+    ASSERT_NO_FATAL_FAILURE(Push(layer_));
+    StopDaemon();
+    std::filesystem::copy(index, Path("backup"), std::filesystem::copy_options::recursive);
+    ASSERT_NO_FATAL_FAILURE(StartDaemon());
+    ASSERT_NO_FATAL_FAILURE(Push(layer_));
+    ASSERT_NO_FATAL_FAILURE(Push(std::string(100'000, 'n')));
+    StopDaemon();
+    std::filesystem::remove_all(index);
+    std::filesystem::rename(Path("backup"), index);
+    ASSERT_NO_FATAL_FAILURE(StartDaemon());
+  }
+  void Push(const std::string& bytes) {
+    absl::StatusOr<std::unique_ptr<Ingest>> ingest = store_->BeginIngest("", {});
+    ASSERT_TRUE(ingest.ok()) << ingest.status();
+    ASSERT_TRUE((*ingest)->Append(0, bytes).ok());
+    ASSERT_TRUE((*ingest)->Commit(Sha256Of(bytes), bytes.size()).ok());
+  }
+
+  const std::string layer_ = std::string(100'000, 'l');
+};
+
+TEST_F(CliOrphansTest, FindingsNameTheAdoptionAndADropAdoptsFirst) {
+  ASSERT_NO_FATAL_FAILURE(RestoreOlderIndex());
+  const CommandOutcome check = Run({"fsck", "-q"});
+  EXPECT_EQ(check.exit_code, 3);
+  EXPECT_THAT(check.out, HasSubstr("is gone; a push of it heals that; `varve fsck --adopt` gives "
+                                   "its bytes back if one of the 2 files that the index lost has "
+                                   "them\n"));
+  EXPECT_THAT(Run({"system", "df"}).out,
+              testing::AllOf(testing::ContainsRegex("Orphans +2 +- +- +[0-9.]+kB +- +-\n"),
+                             HasSubstr("`varve fsck --adopt` gives back what is needed")));
+  const CommandOutcome drop = Run({"fsck", "--drop-orphans"});
+  EXPECT_EQ(drop.exit_code, 0) << drop.err;
+  EXPECT_EQ(drop.out, "Adopted 1 file (100kB); removed 1 file (100kB) that nothing needs\n");
+  EXPECT_EQ(Run({"blob", "get", "-q", Sha256Of(layer_).ToString()}).out, layer_);
+  EXPECT_EQ(Run({"fsck", "-q"}).exit_code, 0);
+  EXPECT_THAT(Run({"system", "df"}).out, Not(HasSubstr("Orphans")));
+}
+
+TEST_F(CliOrphansTest, WhatCannotBeAdoptedStaysAndIsTold) {
+  ASSERT_NO_FATAL_FAILURE(RestoreOlderIndex());
+  // Something else is in the place of the file, which is no file.
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(directory_ + "/data/blobs")) {
+    if (!entry.is_regular_file() || ReadFile(entry.path()) != layer_) continue;
+    const std::filesystem::path path = entry.path();
+    std::filesystem::remove(path);
+    std::filesystem::create_directory(path);
+    break;
+  }
+  const CommandOutcome drop = Run({"fsck", "--drop-orphans"});
+  EXPECT_EQ(drop.exit_code, 1);
+  EXPECT_EQ(drop.out, "Adopted 0 files (0B); removed 1 file (100kB) that nothing needs\n");
+  EXPECT_THAT(drop.err, HasSubstr("1 file (100kB) could not be read or adopted, and stays until a "
+                                  "week old; blobs/0000"));
+  EXPECT_THAT(Run({"fsck", "--drop-orphans", "--json"}).out,
+              HasSubstr("\"failed\":1,\"failed_bytes\":100000}\n"));
 }
 
 TEST_F(CliFsckTest, AStoppedDaemonIsNoFinding) {

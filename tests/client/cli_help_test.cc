@@ -59,6 +59,41 @@ TEST(CliHelpTest, AMistypedCommandOrOptionIsRecognised) {
   EXPECT_THAT(Varve("$(printf \"\\033[2J\")"), Not(HasSubstr("\033")));
 }
 
+TEST(CliHelpTest, ACommandThatOthersFollowPrintsItsHelpWhenItStandsAlone) {
+  EXPECT_EQ(Varve(""), Varve("--help"));
+  for (const char* group : {"image", "system", "repo", "hold", "lease", "blob", "upload"}) {
+    const std::string help = Varve(group);
+    EXPECT_THAT(help, AllOf(HasSubstr(std::string("Usage: varve ") + group + " [OPTIONS] COMMAND"),
+                            HasSubstr("\nexit 0\n")));
+    EXPECT_EQ(help, Varve(std::string(group) + " --help"));
+  }
+}
+
+TEST(CliHelpTest, HelpIsACommandToo) {
+  EXPECT_EQ(Varve("help"), Varve("--help"));
+  EXPECT_EQ(Varve("help image"), Varve("image --help"));
+  EXPECT_EQ(Varve("help image ls"), Varve("image ls --help"));
+  EXPECT_EQ(Varve("help image list"), Varve("image ls --help"));
+  EXPECT_EQ(Varve("help imagse"),
+            "varve: there is no command \"imagse\"; did you mean images? (see varve --help)\n"
+            "exit 2\n");
+  EXPECT_THAT(Varve("help images x"), HasSubstr("there is no command \"x\""));
+}
+
+TEST(CliHelpTest, DockersOtherNamesAndShortForms) {
+  for (const char* command : {"image list", "image remove", "hold list", "hold remove",
+                              "lease remove", "upload list", "repo list", "blob list"}) {
+    EXPECT_THAT(Varve(std::string(command) + " --help"),
+                AllOf(HasSubstr("\nAliases:\n  varve " + std::string(command) + "\n"),
+                      HasSubstr("\nexit 0\n")));
+  }
+  for (const char* command : {"info", "df", "events", "prune", "system prune", "version"}) {
+    EXPECT_THAT(Varve(std::string(command) + " --help"),
+                AllOf(HasSubstr("Usage: varve " + std::string(command)), HasSubstr("Examples:\n"),
+                      HasSubstr("\nexit 0\n")));
+  }
+}
+
 TEST(CliHelpTest, TheRootTellsWhatPeopleNeed) {
   const std::string help = Varve("--help");
   for (const char* part : {"Usage: varve [OPTIONS] COMMAND", "Commands:\n", "Short forms:\n",
@@ -132,6 +167,8 @@ TEST_F(CompletionTest, CommandsAndOptions) {
   EXPECT_EQ(Complete(" --address x blob "), "put\nget\nstat\nls\n");
   EXPECT_EQ(Complete(" images --for"), "--format\n");
   EXPECT_EQ(Complete(" images --a"), "--all\n--address\n");
+  EXPECT_EQ(Complete(" image list --for"), "--format\n");
+  EXPECT_EQ(Complete(" lease remove --js"), "--json\n");
   EXPECT_EQ(Complete(" xyzzy z"), "");
   EXPECT_EQ(Complete(" blob put "), "");  // readline's own file names
 }
@@ -144,6 +181,10 @@ TEST_F(CompletionTest, Images) {
   // Behind a colon readline replaces only the rest, unless the user took it out of COMP_WORDBREAKS.
   EXPECT_EQ(Complete(" tag app:v", "COMP_WORDBREAKS=\" :\""), "v1\nv2\n");
   EXPECT_EQ(Complete(" tag app:v", "COMP_WORDBREAKS=\" \""), "app:v1\napp:v2\n");
+  PutImage("reg__5000/a", {"v1"}, 3);
+  EXPECT_EQ(Complete(" tag reg"), "reg:5000/a:v1\n");
+  EXPECT_EQ(Complete(" tag reg:5000/a:", "COMP_WORDBREAKS=\" :\""), "v1\n");
+  EXPECT_EQ(Complete(" tag reg:5", "COMP_WORDBREAKS=\" :\""), "5000/a:v1\n");
   EXPECT_EQ(Complete(" --address unix:///nowhere tag "), "");
   EXPECT_EQ(Complete(" --address=unix:///nowhere tag "), "");
 }

@@ -7,6 +7,7 @@ namespace varve {
 namespace {
 
 using testing::AllOf;
+using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::MatchesRegex;
 using testing::Not;
@@ -93,7 +94,9 @@ TEST_F(CliLeaseTest, LeasesAreListedRenewedAndRemoved) {
   EXPECT_EQ(OutputOf({"lease", "renew", "a", "--ttl", "24h"}), "a\n");
   EXPECT_THAT(OutputOf({"lease", "renew", "a", "--json"}), HasSubstr("{\"id\":\"a\""));
   EXPECT_THAT(OutputOf({"lease", "ls", "-q"}), AllOf(HasSubstr("a\n"), HasSubstr(random)));
-  EXPECT_THAT(OutputOf({"lease", "ls"}), AllOf(StartsWith("LEASE "), HasSubstr("ci ")));
+  EXPECT_THAT(OutputOf({"lease", "ls"}),
+              AllOf(StartsWith("LEASE "), HasSubstr("ci "), ContainsRegex("in [a-z0-9 ]+\n")));
+  EXPECT_THAT(OutputOf({"lease", "ls", "--no-trunc"}), ContainsRegex("20[-0-9]+T[0-9:.]+Z\n"));
   EXPECT_THAT(OutputOf({"lease", "ls", "--json"}), HasSubstr("{\"id\":\"a\",\"owner\":\"ci\""));
   const CommandOutcome removed = Run({"lease", "rm", "--json", "a", "none"});
   EXPECT_EQ(removed.exit_code, 1);

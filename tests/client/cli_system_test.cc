@@ -65,15 +65,16 @@ class CliSystemTest : public CommandTest {
 };
 
 constexpr char kTime[] = "20[0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9:.]+Z";
+constexpr char kAgo[] = "[A-Za-z0-9 ]+ ago .20[0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9:]+ .0000 UTC.";
 
 TEST_F(CliSystemTest, InfoForPeopleAndForScripts) {
-  EXPECT_THAT(OutputOf({"system", "info"}),
-              ElementsAre(MatchesRegex("Version:  [0-9.]+"),
-                          MatchesRegex(std::string("Started:  ") + kTime),
-                          MatchesRegex("Store:    [-0-9a-f]+"),
-                          MatchesRegex(std::string("Created:  ") + kTime), "Format:   2",
-                          "Blobs:    0B (no limit but the disk)",
-                          MatchesRegex("Disk:     [0-9.]+[kMGTP]?B free of [0-9.]+[kMGTP]?B")));
+  EXPECT_THAT(
+      OutputOf({"system", "info"}),
+      ElementsAre(MatchesRegex("Version:  [0-9.]+"), MatchesRegex(std::string("Started:  ") + kAgo),
+                  MatchesRegex("Store:    [-0-9a-f]+"),
+                  MatchesRegex(std::string("Created:  ") + kAgo), "Format:   2",
+                  "Blobs:    0B (no limit but the disk)",
+                  MatchesRegex("Disk:     [0-9.]+[kMGTP]?B free of [0-9.]+[kMGTP]?B")));
   EXPECT_THAT(OutputOf({"system", "info", "--json"}),
               ElementsAre(MatchesRegex(
                   "\\{\"version\":\"[0-9.]+\",\"started\":\".+\",\"store_uuid\":\".+\","
@@ -81,26 +82,76 @@ TEST_F(CliSystemTest, InfoForPeopleAndForScripts) {
                   "\"disk_total_bytes\":[0-9]+,\"disk_free_bytes\":[0-9]+\\}")));
 }
 
-TEST_F(CliSystemTest, DiskUsageInDockersTable) {
+TEST_F(CliSystemTest, InfoAndVersionTakeTemplates) {
+  EXPECT_THAT(OutputOf({"info", "-f", "{{.ServerVersion}} {{.FormatVersion}} {{.BlobBytes}}"}),
+              ElementsAre(MatchesRegex("[0-9.]+ 2 0")));
+  EXPECT_EQ(OutputOf({"info"}), OutputOf({"system", "info"}));
+  EXPECT_THAT(OutputOf({"version"}), ElementsAre("Client:", MatchesRegex(" Version:  [0-9.]+"), "",
+                                                 "Server:", MatchesRegex(" Version:  [0-9.]+"),
+                                                 MatchesRegex(" Started:  .*Z"),
+                                                 MatchesRegex(" Store:    [-0-9a-f]+ .format 2.")));
+  EXPECT_THAT(OutputOf({"version", "--format", "{{.Client.Version}}={{.Server.Version}}"}),
+              ElementsAre(MatchesRegex("[0-9.]+=[0-9.]+")));
+  StopDaemon();
+  const CommandOutcome alone = Run({"version"});
+  EXPECT_EQ(alone.exit_code, 1);
+  EXPECT_THAT(alone.out, StartsWith("Client:\n Version:  "));
+  EXPECT_THAT(alone.err, HasSubstr("cannot reach the daemon"));
+}
+
+TEST_F(CliSystemTest, ListsTakeTemplates) {
+  PutImage("app", {"v1"}, 1);
+  PutImage("library/debian", {"12", "stable"}, 2);
+  EXPECT_THAT(OutputOf({"repo", "ls", "--format", "{{.Name}} has {{.Tags}}"}),
+              ElementsAre("app has 1", "debian has 2"));
+  EXPECT_THAT(OutputOf({"repo", "list", "--format", "table {{.Name}}\t{{.Manifests}}"}),
+              ElementsAre(MatchesRegex("REPOSITORY +MANIFESTS"), MatchesRegex("app +1"),
+                          MatchesRegex("debian +1")));
+  EXPECT_EQ(OutputOf({"repo", "ls", "--format", "table"}), OutputOf({"repo", "ls"}));
+  EXPECT_THAT(OutputOf({"repo", "ls", "--format", "json"}),
+              Contains(StartsWith("{\"Name\":\"app\",\"Tags\":\"1\",")));
+  EXPECT_THAT(OutputOf({"blob", "ls", "--format", "{{.KeptIn}}"}), Contains("index"));
+  ASSERT_EQ(Run({"lease", "create", "--id", "l1", "--owner", "a\tb"}).exit_code, 0);
+  EXPECT_THAT(OutputOf({"lease", "ls", "--format", "table {{.ID}}\t{{.Owner}}\t{{.Contents}}"}),
+              ElementsAre(StartsWith("LEASE"), MatchesRegex("l1 +a b +0")));
+  EXPECT_THAT(OutputOf({"upload", "ls", "--format", "{{.ID}}"}), IsEmpty());
+  EXPECT_THAT(OutputOf({"hold", "ls", "--format", "{{.Name}}"}), IsEmpty());
+  EXPECT_THAT(OutputOf({"history", "--format", "{{.ID}} {{.CreatedBy}}", "app:v1"}), IsEmpty())
+      << "its config tells no step";
+}
+
+TEST_F(CliSystemTest, DiskUsageInATableAsDockers) {
   const std::vector<std::string> empty = OutputOf({"system", "df"});
-  ASSERT_THAT(empty, SizeIs(7));
-  EXPECT_THAT(empty[0], MatchesRegex("TYPE +TOTAL +ACTIVE +SIZE +RECLAIMABLE"));
-  EXPECT_THAT(empty[1], MatchesRegex("Images +0 +0 +0B +0B"));
+  ASSERT_THAT(empty, SizeIs(8));
+  EXPECT_THAT(empty[0], MatchesRegex("TYPE +TOTAL +TAGGED +ACTIVE +SIZE +DANGLING +RECLAIMABLE"));
+  EXPECT_THAT(empty[1], MatchesRegex("Images +0 +0 +0 +0B +0B +0B"));
   PutImage("app", {"v1"}, 1);
   PutImage("app", {}, 2);
   ASSERT_EQ(Run({"blob", "put", WriteFile("loose", TestBytes(200'000, 7)), "-q"}).exit_code, 0);
-  const std::vector<std::string> lines = OutputOf({"system", "df"});
-  ASSERT_THAT(lines, SizeIs(7));
-  EXPECT_THAT(lines[1], MatchesRegex("Images +2 +1 +.*B +.*B( .[0-9]+%.)?"));
-  EXPECT_THAT(lines[2], MatchesRegex("Blobs .files. +1 +- +2[0-9.]+kB +2[0-9.]+kB .[0-9]+%."));
-  EXPECT_THAT(lines[3], MatchesRegex("Blobs .index. +6 +- +[0-9.]+[kM]?B +-"));
-  EXPECT_THAT(lines[4], MatchesRegex("Uploads +0 +0 +0B +-"));
-  EXPECT_EQ(lines[5], "");
+  ASSERT_EQ(Run({"hold", "create", "app:v1", "--name", "web"}).exit_code, 0);
+  const std::vector<std::string> lines = OutputOf({"df"});
+  ASSERT_THAT(lines, SizeIs(9));
+  EXPECT_THAT(lines[1], MatchesRegex("Images +2 +1 +1 +0B +0B +0B"));
+  EXPECT_THAT(lines[2], MatchesRegex("Blobs .files. +1 +- +- +2[0-9.]+kB +2[0-9.]+kB .100%. +"
+                                     "2[0-9.]+kB .100%."));
+  // As pushed; the index's own row is of the files of the index.
+  EXPECT_THAT(lines[3], MatchesRegex("Blobs .small. +6 +- +- +10.[0-9]+kB +- +-"));
+  EXPECT_THAT(lines[4], MatchesRegex("Index +- +- +- +[0-9.]+[kM]?B +- +-"));
+  EXPECT_THAT(lines[5], MatchesRegex("Uploads +0 +- +0 +0B +- +-"));
+  EXPECT_EQ(lines[6], "");
   EXPECT_THAT(
-      lines[6],
-      MatchesRegex(
-          "`varve image prune` would remove 1 image and give back .*B\\. "
-          "1 blob of 2[0-9.]+kB on disk waits for the reclaimer\\. Both leave for later .*"));
+      lines[7],
+      MatchesRegex("`varve image prune` would remove 1 image and give back 0B, `varve image prune "
+                   "-a` 1 image and 0B\\. 1 blob of 2[0-9.]+kB on disk waits for the reclaimer\\. "
+                   "All leave for later .*"));
+  EXPECT_THAT(lines[8], StartsWith("Small blobs are kept in the index"));
+  ASSERT_EQ(Run({"hold", "rm", "web"}).exit_code, 0);
+  EXPECT_THAT(OutputOf({"df"}), Contains(HasSubstr("`varve image prune -a` 2 images and 0B.")));
+  EXPECT_THAT(OutputOf({"df", "--format", "{{.Type}}={{.TotalCount}},{{.Active}}"}),
+              ElementsAre("Images=2,0", "Blobs (files)=1,-", "Blobs (small)=6,-", "Index=-,-",
+                          "Uploads=0,0"));
+  EXPECT_THAT(OutputOf({"df", "-v", "--format", "table {{.Part}}\t{{.Count}}"}),
+              Contains(MatchesRegex("Unused images +2")));
 }
 
 TEST_F(CliSystemTest, DiskUsageInDetailAndAsJson) {
@@ -108,18 +159,20 @@ TEST_F(CliSystemTest, DiskUsageInDetailAndAsJson) {
   const std::vector<std::string> lines = OutputOf({"system", "df", "-v"});
   EXPECT_THAT(
       lines,
-      ElementsAre("1 repository, 2 tags", "", MatchesRegex("PART +COUNT +AS PUSHED +ON DISK"),
-                  MatchesRegex("Tagged images +1 +.*B +.*B"),
-                  MatchesRegex("Dangling images +0 +0B +0B"),
-                  MatchesRegex("Blobs .files. +0 +0B +0B"),
-                  MatchesRegex("Blobs .index. +3 +[0-9.]+kB +.*B"),
-                  MatchesRegex("Unreferenced blobs +0 +0B +0B"), MatchesRegex("Uploads +0 +0B +0B"),
-                  MatchesRegex("Index +- +- +[0-9.]+[kM]?B"), "",
-                  StartsWith("`varve image prune` would remove 0 images")));
+      ElementsAre(
+          "1 repository, 2 tags", "", MatchesRegex("PART +COUNT +AS PUSHED +ON DISK"),
+          MatchesRegex("Tagged images +1 +.*B +.*B"), MatchesRegex("Images in use +0 +0B +0B"),
+          MatchesRegex("Dangling images +0 +0B +0B"), MatchesRegex("Unused images +1 +.*B +.*B"),
+          MatchesRegex("Blobs .files. +0 +0B +0B"),
+          MatchesRegex("Blobs .small. +3 +[0-9.]+kB +in the index"),
+          MatchesRegex("Unreferenced blobs +0 +0B +0B"), MatchesRegex("Uploads +0 +0B +0B"),
+          MatchesRegex("Index +- +- +[0-9.]+[kM]?B"), "",
+          StartsWith("`varve image prune` would remove 0 images"), StartsWith("Small blobs")));
   const std::string part = "\\{\"count\":[0-9]+,\"logical_bytes\":[0-9]+,\"disk_bytes\":[0-9]+\\}";
   EXPECT_THAT(OutputOf({"system", "df", "--json"}),
               ElementsAre(MatchesRegex(
-                  "\\{\"repositories\":1,\"tags\":2,\"tagged\":" + part + ",\"dangling\":" + part +
+                  "\\{\"repositories\":1,\"tags\":2,\"images\":1,\"tagged\":" + part +
+                  ",\"in_use\":" + part + ",\"dangling\":" + part + ",\"unused\":" + part +
                   ",\"loose\":" + part + ",\"inlined\":" + part + ",\"unreferenced\":" + part +
                   ",\"uploads\":" + part + ",\"orphans\":" + part +
                   ",\"index_disk_bytes\":[0-9]+,\"reserve_disk_bytes\":0\\}")));
@@ -131,9 +184,9 @@ TEST_F(CliSystemTest, DiskUsageCountsTheReserveAndSaysWhatItIs) {
   options.reserve_bytes = kMinReserveBytes;
   ASSERT_NO_FATAL_FAILURE(StartDaemon(options));
   const std::vector<std::string> lines = OutputOf({"system", "df"});
-  ASSERT_THAT(lines, SizeIs(9));
-  EXPECT_THAT(lines[5], MatchesRegex("Reserve +- +- +1[0-9.]+MB +-"));
-  EXPECT_EQ(lines[8], "The reserve is set aside, so that deletions work on a full disk.");
+  ASSERT_THAT(lines, SizeIs(10));
+  EXPECT_THAT(lines[6], MatchesRegex("Reserve +- +- +- +1[0-9.]+MB +- +-"));
+  EXPECT_EQ(lines[9], "The reserve is set aside, so that deletions work on a full disk.");
   EXPECT_THAT(OutputOf({"system", "df", "-v"}),
               Contains(MatchesRegex("Reserve +- +- +1[0-9.]+MB")));
   EXPECT_THAT(OutputOf({"system", "df", "--json"}),
@@ -141,19 +194,35 @@ TEST_F(CliSystemTest, DiskUsageCountsTheReserveAndSaysWhatItIs) {
 }
 
 TEST_F(CliSystemTest, EventsThatAreKept) {
-  const ManifestInfo app = PutImage("library/debian", {"12"}, 1);
+  const ManifestInfo app = PutImage("mirror/debian", {"12"}, 1);
   const std::string digest = " \\(digest=" + app.digest.ToString() + "\\)";
   EXPECT_THAT(OutputOf({"system", "events", "--no-follow"}),
-              ElementsAre(MatchesRegex(kTime + (" image push library/debian:12" + digest)),
-                          MatchesRegex(kTime + (" image tag library/debian:12" + digest))));
-  ASSERT_TRUE(store_->Untag("library/debian", "12").ok());
-  ASSERT_TRUE(store_->DeleteManifest("library/debian", app.digest).ok());
+              ElementsAre(MatchesRegex(kTime + (" image push mirror/debian:12" + digest)),
+                          MatchesRegex(kTime + (" image tag mirror/debian:12" + digest))));
+  ASSERT_TRUE(store_->Untag("mirror/debian", "12").ok());
+  ASSERT_TRUE(store_->DeleteManifest("mirror/debian", app.digest).ok());
   EXPECT_THAT(OutputOf({"system", "events", "--no-follow", "--filter", "type=delete"}),
-              ElementsAre(MatchesRegex(kTime + (" image delete library/debian" + digest))));
+              ElementsAre(MatchesRegex(kTime + (" image delete mirror/debian" + digest))));
   EXPECT_THAT(OutputOf({"system", "events", "--no-follow", "-f", "event=untag", "-f",
-                        "event=delete", "-f", "repository=library/debian"}),
+                        "event=delete", "-f", "repository=mirror/debian"}),
               SizeIs(2));
   EXPECT_THAT(OutputOf({"system", "events", "--no-follow", "-f", "repository=other"}), IsEmpty());
+  EXPECT_EQ(OutputOf({"events", "--no-follow"}), OutputOf({"system", "events", "--no-follow"}));
+}
+
+TEST_F(CliSystemTest, EventsOfATimeAndInATemplate) {
+  const ManifestInfo app = PutImage("app", {"v1"}, 1);
+  EXPECT_THAT(OutputOf({"events", "--since", "1h", "--until", "0s"}), SizeIs(2));
+  EXPECT_THAT(OutputOf({"events", "--since", "2038-01-01", "--no-follow"}), IsEmpty());
+  EXPECT_THAT(OutputOf({"events", "--until", "2020-01-01T00:00:00Z"}), IsEmpty());
+  EXPECT_EQ(Run({"events", "--until", "2238-01-01"}).exit_code, 1);
+  EXPECT_THAT(
+      OutputOf({"events", "--until", "0s", "--format",
+                "{{.Type}} {{.Action}} {{.Actor.ID}} {{index .Actor.Attributes \"name\"}}"}),
+      ElementsAre("image push app:v1 app:v1", "image tag app:v1 app:v1"));
+  EXPECT_THAT(OutputOf({"events", "--until", "0s", "-f", "type=tag", "--format", "json"}),
+              ElementsAre(MatchesRegex("\\{\"Action\":\"tag\",\"Actor\":\\{.*\"Digest\":\"" +
+                                       app.digest.ToString() + "\".*")));
 }
 
 TEST_F(CliSystemTest, AScriptGoesOnAfterTheTokenOfAnEvent) {
@@ -198,9 +267,13 @@ TEST_F(CliSystemTest, EventsAsTheyHappen) {
 
 TEST_F(CliSystemTest, WrongUsageIsSaidSo) {
   for (const std::vector<std::string>& arguments :
-       std::vector<std::vector<std::string>>{{"system"},
-                                             {"repo"},
-                                             {"system", "events", "--filter", "type=bogus"},
+       std::vector<std::vector<std::string>>{{"system", "events", "--filter", "type=bogus"},
+                                             {"system", "events", "--format", "{{.Bogus}}"},
+                                             {"system", "df", "--format", "{{.Bogus}}"},
+                                             {"info", "--format", "{{.Bogus}}"},
+                                             {"version", "--format", "{{"},
+                                             {"repo", "ls", "--format", "{{.Bogus}}"},
+                                             {"repo", "ls", "--format", "json", "--quiet"},
                                              {"system", "events", "--filter", "bogus"},
                                              {"system", "events", "--filter", "repository=UPPER"},
                                              {"system", "df", "--bogus"}}) {
@@ -216,15 +289,15 @@ TEST_F(CliSystemTest, RepositoriesAreListed) {
               ElementsAre(MatchesRegex("REPOSITORY +TAGS +MANIFESTS +CREATED")));
   PutImage("app", {"v1", "v2"}, 1);
   PutImage("app", {}, 2);
-  PutImage("library/debian", {"12"}, 3);
+  PutImage("mirror/debian", {"12"}, 3);
   EXPECT_THAT(OutputOf({"repo", "ls"}),
               ElementsAre(StartsWith("REPOSITORY"), MatchesRegex("app +2 +2 +.* ago"),
-                          MatchesRegex("library/debian +1 +1 +.* ago")));
-  EXPECT_THAT(OutputOf({"repo", "ls", "-q"}), ElementsAre("app", "library/debian"));
+                          MatchesRegex("mirror/debian +1 +1 +.* ago")));
+  EXPECT_THAT(OutputOf({"repo", "ls", "-q"}), ElementsAre("app", "mirror/debian"));
   EXPECT_THAT(OutputOf({"repo", "ls", "--json"}),
               ElementsAre(MatchesRegex("\\{\"repository\":\"app\",\"tags\":2,\"manifests\":2,"
                                        "\"created\":\".*Z\"\\}"),
-                          HasSubstr("library/debian")));
+                          HasSubstr("mirror/debian")));
 }
 
 TEST_F(CliSystemTest, BlobsAreListed) {

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <thread>
 
+#include "client/daemon_address.h"
 #include "gmock/gmock.h"
 #include "storage/limits.h"
 #include "tests/client/daemon_fixture.h"
@@ -39,12 +40,20 @@ class ClientTest : public DaemonTest {
 };
 
 TEST_F(ClientTest, AddressesAreChecked) {
-  for (const char* good : {"unix:///run/s", "localhost:1234", "127.0.0.1:5", "[::1]:50"}) {
-    EXPECT_TRUE(ValidateAddress(good).ok()) << good;
+  const std::vector<std::pair<std::string, std::string>> good = {
+      {"unix:///run/s", "unix:///run/s"}, {"unix:/run/s", "unix:///run/s"},
+      {"/run/s", "unix:///run/s"},        {"localhost:1234", "localhost:1234"},
+      {"127.0.0.1:5", "127.0.0.1:5"},     {"[::1]:50", "[::1]:50"}};
+  for (const auto& [text, canonical] : good) {
+    const absl::StatusOr<DaemonAddress> address = ParseDaemonAddress(text);
+    ASSERT_TRUE(address.ok()) << text;
+    EXPECT_EQ(ToString(*address), canonical);
   }
   for (const char* bad :
-       {"", "unix://", "unix://s", "/run/s", "host", "host:", ":1", "http://h:1"}) {
-    EXPECT_EQ(ValidateAddress(bad).code(), absl::StatusCode::kInvalidArgument) << bad;
+       {"", "/", "unix://", "unix://s", "unix:s", "host", "host:", ":1", "::1:5", "http://h:1"}) {
+    const absl::Status status = ParseDaemonAddress(bad).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << bad;
+    EXPECT_THAT(std::string(status.message()), testing::HasSubstr("unix:///run/varve/varve.sock"));
   }
 }
 

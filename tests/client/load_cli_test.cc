@@ -46,17 +46,18 @@ TEST_F(LoadCliTest, TheWordsOfDocker) {
   ASSERT_EQ(Load(Tar(LayoutOf(other, "app:1"))), absl::OkStatus());
   EXPECT_EQ(Run("load -q", WriteFile("a.tar", Tar(LayoutOf(image_, "app:1")))), 0) << err_;
   EXPECT_EQ(out_, "The image app:1 already exists, renaming the old one with ID " +
-                      other.id().ToString() + " to empty string\nLoaded image: app:1\n");
+                      other.digest().ToString() + " to empty string\nLoaded image: app:1\n");
   const std::string unnamed = WriteFile(
       "b.tar", Tar(Layout(BlobEntries(image_), {Described(kManifestType, image_.manifest)})));
   EXPECT_EQ(Run("load -q", unnamed), 0) << err_;
-  EXPECT_EQ(out_, "Loaded image ID: " + image_.id().ToString() + "\n");
+  EXPECT_EQ(out_, "Loaded image ID: " + image_.digest().ToString() + "\n");
 }
 
 TEST_F(LoadCliTest, JsonLines) {
   EXPECT_EQ(Run("load -q --json", WriteFile("a.tar", Tar(LayoutOf(image_, "app:1")))), 0) << err_;
-  EXPECT_EQ(out_, "{\"repository\":\"app\",\"tag\":\"1\",\"image_id\":\"" + image_.id().ToString() +
-                      "\",\"digest\":\"" + image_.digest().ToString() + "\"}\n");
+  EXPECT_EQ(out_, "{\"repository\":\"app\",\"tag\":\"1\",\"image_id\":\"" +
+                      image_.digest().ToString() + "\",\"digest\":\"" + image_.digest().ToString() +
+                      "\"}\n");
 }
 
 TEST_F(LoadCliTest, ExitCodes) {

@@ -22,9 +22,8 @@ class RecordingObserver : public LoadObserver {
   void BlobProgress(uint64_t bytes) override { progress.push_back(bytes); }
   void BlobAlreadyThere(const std::string& name, uint64_t) override { present.push_back(name); }
   void ImageLoaded(const LoadedImage& image) override {
-    if (image.replaced_id) {
-      moved.push_back(image.repository + ":" + image.tag + " from " +
-                      image.replaced_id->ToString());
+    if (image.replaced) {
+      moved.push_back(image.repository + ":" + image.tag + " from " + image.replaced->ToString());
     }
     images.push_back(image);
     loaded.push_back(image.repository + (image.tag.empty() ? "" : ":" + image.tag));

@@ -77,7 +77,7 @@ TEST_F(LoadGapsTest, TheImageOfThisMachineStandsInForTheIndex) {
   ForBoth(Archive({&here_, &s390x_}), [&](const absl::Status& status) {
     EXPECT_EQ(status, absl::OkStatus());
     EXPECT_THAT(observer_.loaded, ElementsAre("app:1"));
-    EXPECT_EQ(observer_.images[0].id, here_.id());
+    EXPECT_EQ(observer_.images[0].manifest, here_.digest());
     EXPECT_EQ(Tagged("app", "1"), here_.digest());
     EXPECT_TRUE(IsMember(s390x_.digest())) << "what is whole is loaded";
     EXPECT_FALSE(IsMember(Sha256Of(index_)));

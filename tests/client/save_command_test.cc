@@ -47,13 +47,13 @@ TEST_F(SaveCommandTest, TheFileIsThereWhenItIsComplete) {
 }
 
 TEST_F(SaveCommandTest, ASavedImageIsLoadedUnderTheNameItHad) {
-  PutImage("library/app", {"v1"}, ConfigFor("arm64"), {layer_});
-  ASSERT_EQ(Run({"save", "-q", "app:v1", "library/app:v1", "-o", Path("out.tar")}).exit_code, 0);
-  ASSERT_EQ(Run({"rmi", "app:v1", "library/app:v1"}).exit_code, 0);
+  PutImage("team/app", {"v1"}, ConfigFor("arm64"), {layer_});
+  ASSERT_EQ(Run({"save", "-q", "app:v1", "team/app:v1", "-o", Path("out.tar")}).exit_code, 0);
+  ASSERT_EQ(Run({"rmi", "app:v1", "team/app:v1"}).exit_code, 0);
   EXPECT_EQ(Run({"load", "-q", "-i", Path("out.tar")}).out,
-            "Loaded image: app:v1\nLoaded image: library/app:v1\n");
+            "Loaded image: app:v1\nLoaded image: team/app:v1\n");
   EXPECT_EQ(Run({"images", "-q", "app:v1"}).out.size(), 13u);
-  EXPECT_NE(Run({"images", "-q", "app:v1"}).out, Run({"images", "-q", "library/app:v1"}).out);
+  EXPECT_NE(Run({"images", "-q", "app:v1"}).out, Run({"images", "-q", "team/app:v1"}).out);
 }
 
 TEST_F(SaveCommandTest, AFileOfThisMachineIsNotBlamedOnTheDaemon) {

@@ -80,21 +80,21 @@ TEST_F(SaveTest, TheSameImagesGiveTheSameBytes) {
 TEST_F(SaveTest, ASharedBlobIsThereOnceAndAnImageHasAllItsNames) {
   const std::string base = TestBytes(5000, 1);
   PutImage("app", {"v1", "v2"}, ConfigFor("amd64"), {base, TestBytes(10, 2), base});
-  PutImage("localhost/tool", {"v1"}, ConfigFor("arm64"), {base});
-  const Files files = SavedFiles({"app", "localhost/tool:v1"});
+  PutImage("reg__5000/tool", {"v1"}, ConfigFor("arm64"), {base});
+  const Files files = SavedFiles({"app", "reg:5000/tool:v1"});
   EXPECT_EQ(files.size(), 3u + 2u + 2u + 2u);
   std::vector<std::string> names;
   for (const json::value& entry : IndexEntries(files)) {
     names.push_back(Text(entry.at("annotations").at("io.containerd.image.name")));
   }
   EXPECT_THAT(names, ElementsAre("docker.io/library/app:v1", "docker.io/library/app:v2",
-                                 "localhost/tool:v1"));
+                                 "reg:5000/tool:v1"));
   const json::value docker = json::parse(files.at("manifest.json"));
   ASSERT_EQ(docker.as_array().size(), 2u);
   EXPECT_EQ(json::serialize(docker.at(0).at("RepoTags")), "[\"app:v1\",\"app:v2\"]");
   EXPECT_EQ(docker.at(0).at("Layers").as_array().size(), 3u);
   EXPECT_EQ(Text(docker.at(0).at("Layers").at(2)), PathOf(base));
-  EXPECT_EQ(json::serialize(docker.at(1).at("RepoTags")), "[\"localhost/tool:v1\"]");
+  EXPECT_EQ(json::serialize(docker.at(1).at("RepoTags")), "[\"reg:5000/tool:v1\"]");
 }
 
 TEST_F(SaveTest, ADigestOrAnIdSavesWithoutAName) {
@@ -247,6 +247,7 @@ TEST(FullImageNameTest, IsTheOneThatDockerMeans) {
   EXPECT_EQ(FullImageName("docker.io/library/app", "v1"), "docker.io/library/app:v1");
   EXPECT_EQ(FullImageName("index.docker.io/app", "v1"), "docker.io/library/app:v1");
   EXPECT_EQ(FullImageName("localhost/app", "v1"), "localhost/app:v1");
+  EXPECT_EQ(FullImageName("reg__5000/app", "v1"), "reg:5000/app:v1");
   EXPECT_EQ(FullImageName("registry.example/team/app", "v1"), "registry.example/team/app:v1");
 }
 

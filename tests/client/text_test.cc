@@ -47,6 +47,32 @@ TEST(TextTest, TimesThatAConfigMakesUpDoNoHarm) {
   EXPECT_EQ(HumanAge(INT64_MAX, 0), "Less than a second ago");
 }
 
+TEST(TextTest, WhatComesIsWordedAsAWait) {
+  const auto wait = [](int64_t nanos) { return HumanWait(1000 + nanos, 1000); };
+  EXPECT_EQ(wait(-1), "now");
+  EXPECT_EQ(wait(0), "now");
+  EXPECT_EQ(wait(1), "in 1 second");
+  EXPECT_EQ(wait(59 * kNanosPerSecond), "in 59 seconds");
+  EXPECT_EQ(wait(60 * kNanosPerSecond), "in about a minute");
+  EXPECT_EQ(wait(600 * kNanosPerSecond - 1), "in 10 minutes");
+  EXPECT_EQ(wait(600 * kNanosPerSecond), "in 10 minutes");
+  EXPECT_EQ(wait(600 * kNanosPerSecond + 1), "in 11 minutes");
+  EXPECT_EQ(wait(3600 * kNanosPerSecond), "in about an hour");
+  EXPECT_EQ(wait(24 * 3600 * kNanosPerSecond), "in 24 hours");
+  EXPECT_EQ(HumanWait(INT64_MAX, INT64_MIN), "in 292 years");
+  EXPECT_EQ(HumanWait(INT64_MIN, INT64_MAX), "now");
+}
+
+TEST(TextTest, TimesAreInWordsOrInFull) {
+  const int64_t now = 1'700'000'000'000'000'000;
+  const TimeWords words(false, now);
+  EXPECT_EQ(words.Past(now - 120 * kNanosPerSecond), "2 minutes ago");
+  EXPECT_EQ(words.Future(now + 420 * kNanosPerSecond), "in 7 minutes");
+  const TimeWords in_full(true, now);
+  EXPECT_EQ(in_full.Past(now - 20 * kNanosPerSecond), "2023-11-14T22:13:00.000000000Z");
+  EXPECT_EQ(in_full.Future(now), "2023-11-14T22:13:20.000000000Z");
+}
+
 TEST(TextTest, ATableIsAlignedInBatches) {
   Table table({"NAME", "SIZE"});
   EXPECT_EQ(table.Format({{"a", "1B"}, {"a-long-name", "2B"}}),

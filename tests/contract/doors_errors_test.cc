@@ -182,6 +182,9 @@ TEST(DoorCodesTest, EveryCodeOfTheStoreComesOutAsTheTableSays) {
     store.FailNext("GetManifest", failure);
     const absl::Status told = grpc.store().GetManifest("app", digest).status();
     EXPECT_EQ(static_cast<int>(told.code()), expected.grpc_code);
+    const auto retry_after = told.GetPayload(kRetryAfterPayload);
+    EXPECT_EQ(retry_after.has_value() ? std::string(*retry_after) : "0",
+              StrCat(expected.retry_after_seconds));
 
     store.FailNext("GetManifest", failure);
     const HttpResponse response =

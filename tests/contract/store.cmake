@@ -19,6 +19,8 @@ store_contract_suite(varve_store_contract_suite
   store_contract_images_test.cc
   store_contract_listings_test.cc
   store_contract_manifests_test.cc
+  store_contract_merge_test.cc
+  store_contract_names_test.cc
   store_contract_promises_test.cc
   store_contract_prune_test.cc
   store_contract_removal_test.cc
@@ -54,6 +56,7 @@ varve_test(varve_door_contract_tests LABEL contract TIMEOUT 300
     doors/live_doors.cc
     doors_errors_test.cc
     doors_lease_test.cc
+    doors_names_test.cc
     doors_private_test.cc
     doors_test.cc
     ../daemon/http_client.cc

@@ -419,6 +419,28 @@ TEST_P(StoreClaimsTest, WhatOnlyKeepsEachOtherIsToldAsDangling) {
   EXPECT_FALSE(store().ExplainKept(index.ToString())->dangling);
 }
 
+TEST_P(StoreClaimsTest, WhatPrunesWouldTakeIsTold) {
+  const Image image = PushImage("app", 1);
+  const Digest index = PutIndex({image.manifest}, {"v1"});
+  const auto takes = [&](const Digest& digest) {
+    const auto report = store().ExplainKept(digest.ToString());
+    EXPECT_TRUE(report.ok()) << report.status();
+    if (!report.ok()) return std::string();
+    return StrCat(report->prune_takes ? "prune " : "", report->prune_all_takes ? "all" : "");
+  };
+  // Also while it is promised.
+  for (const Digest& digest : {image.layer, image.manifest, index}) EXPECT_EQ(takes(digest), "all");
+  ASSERT_TRUE(Hold("web", "app", index).ok());
+  for (const Digest& digest : {image.layer, image.manifest, index}) EXPECT_EQ(takes(digest), "");
+  ASSERT_TRUE(store().ReleaseHold("web").ok());
+  ASSERT_TRUE(store().Untag("app", "v1").ok());
+  for (const Digest& digest : {image.layer, image.manifest, index}) {
+    EXPECT_EQ(takes(digest), "prune all");
+  }
+  // Which no image needs: the reclaimer takes it, and no prune.
+  EXPECT_EQ(takes(Push("app", MakeBytes(70'000, 9))), "");
+}
+
 TEST_P(StoreClaimsTest, APromiseIsToldWithItsEnd) {
   Wait();
   const Digest blob = Push("app", MakeBytes(70'000, 9));

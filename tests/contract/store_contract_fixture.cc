@@ -31,6 +31,10 @@ class EngineUnderTest : public StoreUnderTest {
     store_.reset();
     Open();
   }
+  void ReopenWith(const NameRule& names) override {
+    options_.names = names;
+    Reopen();
+  }
   void Advance(int64_t nanos) override { clock_.Advance(nanos); }
   void JumpWall(int64_t nanos) override { clock_.JumpWall(nanos); }
   std::string blobs_directory() const override { return directory_ + "/blobs"; }

@@ -72,6 +72,8 @@ class StoreUnderTest {
   virtual std::string Lacks(Ability) const { return {}; }
   // Closes the store, as a stop of the daemon does, and opens it again.
   virtual void Reopen() = 0;
+  // The same, with another rule of names.
+  virtual void ReopenWith(const NameRule& names) = 0;
 
   // Whether the disk below can lose its power.
   virtual bool has_power_switch() const { return false; }

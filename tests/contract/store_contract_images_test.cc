@@ -241,6 +241,26 @@ TEST_P(StoreImagesTest, WhatAnIndexListsOrRefersToAnotherImageIsShownWithAllOnly
   EXPECT_THAT(Names({"", {"dangling=false"}, false}), IsEmpty());
 }
 
+TEST_P(StoreImagesTest, WhatATagAttachesToAnImageIsShownWithAllOnly) {
+  const Pushed image = PushConfig("app", ConfigJson("2020-01-01T00:00:00Z"), {"v1"});
+  std::string attached = image.manifest.ToString();
+  attached[attached.find(':')] = '-';
+  const Pushed signature =
+      PushConfig("app", "{}", {attached, StrCat(attached, ".sig"), StrCat(attached, ".x.y")});
+  for (const size_t limit : std::vector<size_t>{1, 2, 1000}) {
+    SCOPED_TRACE(limit);
+    EXPECT_THAT(Names({}, limit), ElementsAre("app:v1"));
+    EXPECT_THAT(Names({"app", {"reference=app:*"}, false}, limit), ElementsAre("app:v1"));
+    EXPECT_THAT(Names({"", {}, true}, limit),
+                ElementsAre(StrCat("app:", attached), StrCat("app:", attached, ".sig"),
+                            StrCat("app:", attached, ".x.y"), "app:v1"));
+  }
+  // A name that a person gave is shown, and so is what is attached to nothing here.
+  ASSERT_TRUE(store().Tag("app", "signed", signature.manifest).ok());
+  ASSERT_TRUE(store().TagFrom("app", signature.manifest, "copy", attached).ok());
+  EXPECT_THAT(Names({}), ElementsAre("app:signed", "app:v1", StrCat("copy:", attached)));
+}
+
 TEST_P(StoreImagesTest, ATagElsewhereKeepsAnImageFromDangling) {
   const Pushed here = PushConfig("a", ConfigJson("2020-01-01T00:00:00Z"));
   Know(here.manifest, "image");
@@ -281,7 +301,9 @@ TEST_P(StoreImagesTest, BeforeAndSinceNameAnImage) {
   EXPECT_THAT(Filtered({"since=app:a", "before=app:c"}), ElementsAre("app:b"));
   EXPECT_THAT(Filtered({"since=app:a", "since=app:b"}), ElementsAre("app:c"));
   EXPECT_THAT(Filtered({StrCat("before=", middle.config.ToString())}), ElementsAre("app:a"));
-  EXPECT_EQ(FilterCode("before=app:none"), Code::kNotFound);
+  // NotFound would say that the listing is empty.
+  EXPECT_EQ(FilterCode("before=app:none"), Code::kInvalidArgument);
+  EXPECT_EQ(FilterCode("since=none"), Code::kInvalidArgument);
 }
 
 TEST_P(StoreImagesTest, WithoutATimeOfCreationThatOfThePushCounts) {
@@ -408,7 +430,7 @@ TEST_P(StoreImagesTest, AChildThatIsNotHere) {
   EXPECT_EQ(store().InspectImage("app", "v1", "windows/amd64").status().code(), Code::kNotFound);
 }
 
-TEST_P(StoreImagesTest, AnArtifactHasNothingOfAnImage) {
+TEST_P(StoreImagesTest, AnArtifactHasLayersAndNothingElseOfAnImage) {
   const Pushed chart = PushJson("charts/x",
                                 {.config = R"({"name":"x","created":"2020-01-01T00:00:00Z"})",
                                  .config_type = "application/vnd.cncf.helm.config.v1+json"},
@@ -420,9 +442,13 @@ TEST_P(StoreImagesTest, AnArtifactHasNothingOfAnImage) {
   EXPECT_THAT(Filtered({"label=a"}), IsEmpty());
   EXPECT_THAT(Filtered({"label!=a"}), ElementsAre("charts/x:1.0"));
   const ImageDetails details = Inspect("charts/x", "1.0");
-  EXPECT_EQ(details.described, std::nullopt);
-  EXPECT_EQ(details.config, std::nullopt);
-  EXPECT_THAT(details.layers, IsEmpty());
+  EXPECT_EQ(details.described, chart.manifest);
+  EXPECT_EQ(details.config, chart.config);
+  ASSERT_THAT(details.layers, SizeIs(1));
+  EXPECT_EQ(details.layers[0].size_bytes, kLayerBytes);
+  EXPECT_EQ(details.layers[0].diff_id, "");
+  EXPECT_EQ(details.runtime_json, "");
+  EXPECT_THAT(details.history, IsEmpty());
   EXPECT_THAT(details.references, ElementsAre("charts/x:1.0"));
   // An image that also names its type is still one.
   const Pushed typed = PushJson(

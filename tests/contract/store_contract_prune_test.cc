@@ -177,6 +177,9 @@ TEST_P(StorePruneTest, ADryRunAndTheDiskUsageSayWhatAPruneFrees) {
   EXPECT_EQ(before.dangling.count, 2u);
   EXPECT_EQ(before.dangling.logical_bytes, planned.report.content_bytes);
   EXPECT_EQ(before.tagged.count, 1u);
+  EXPECT_EQ(before.images, 3u);
+  EXPECT_EQ(before.in_use.count, 0u);
+  EXPECT_EQ(before.unused.count, 3u);
   EXPECT_EQ(before.tags, 1u);
   EXPECT_EQ(before.repositories, 2u);
   EXPECT_EQ(before.unreferenced.count, 1u);
@@ -200,6 +203,45 @@ TEST_P(StorePruneTest, ADryRunAndTheDiskUsageSayWhatAPruneFrees) {
   EXPECT_EQ(after.tagged.logical_bytes, before.tagged.logical_bytes);
   EXPECT_EQ(after.tagged.disk_bytes, after.loose.disk_bytes);
   EXPECT_EQ(after.repositories, 1u);
+}
+
+TEST_P(StorePruneTest, TheDiskUsageSaysWhatIsInUseAndWhatAPruneOfAllFrees) {
+  const Image held = PushImage("app", 1, {"v1", "v2"});
+  PushImage("app", 2, {"other"});
+  const Image untagged = PushImage("app", 3);
+  PushImage("app", 4);  // dangling
+  const Image child = PushImage("app", 5);
+  ManifestParts parts;
+  parts.media_type = kMediaTypeOciIndex;
+  parts.children = {child.manifest};
+  const Digest index = PutManifest("app", ManifestJson(parts), {"multi"});
+  PutReferrer("app", index);
+  for (const Digest& image : {held.manifest, untagged.manifest, index}) {
+    HoldRequest hold;
+    hold.name = StrCat("c-", image.ToString().substr(7, 12));
+    hold.repository = "app";
+    hold.manifest = image;
+    ASSERT_TRUE(store().CreateHold(hold).ok());
+  }
+  Wait();
+  const DiskUsage usage = Usage();
+  EXPECT_EQ(usage.images, 5u);
+  EXPECT_EQ(usage.tagged.count, 3u);
+  EXPECT_EQ(usage.in_use.count, 3u);
+  EXPECT_EQ(usage.dangling.count, 1u);
+  EXPECT_EQ(usage.unused.count, 2u);
+  EXPECT_EQ(usage.in_use.logical_bytes + usage.unused.logical_bytes,
+            usage.tagged.logical_bytes + usage.dangling.logical_bytes);
+  EXPECT_EQ(usage.in_use.disk_bytes + usage.unused.disk_bytes, usage.loose.disk_bytes);
+  const Pruned planned = DryRun(/*all=*/true);
+  EXPECT_EQ(planned.report.images, usage.unused.count);
+  EXPECT_EQ(planned.report.content_bytes, usage.unused.logical_bytes);
+  const Pruned pruned = PruneUnused();
+  EXPECT_EQ(pruned.report.freed_bytes, usage.unused.disk_bytes);
+  const DiskUsage after = Usage();
+  EXPECT_EQ(after.unused.count, 0u);
+  EXPECT_EQ(after.unused.logical_bytes, 0u);
+  EXPECT_EQ(after.in_use.logical_bytes, usage.in_use.logical_bytes);
 }
 
 TEST_P(StorePruneTest, UploadsAreCountedWhileTheyArrive) {

@@ -112,16 +112,18 @@ TEST_P(StoreRemovalTest, FindsByIdAndByItsFirstDigits) {
 
 TEST_P(StoreRemovalTest, AReferenceWinsOverAnId) {
   const Image image = PushImage("app", 1, {"latest"});
-  const std::string digits = Hex(image.config).substr(0, 4);
+  const std::string digits = Hex(image.manifest).substr(0, 4);
   const Image other = PushImage(digits, 2, {"latest"});
   EXPECT_EQ(Find(digits).manifest, other.manifest);
-  EXPECT_EQ(Find(Hex(image.config).substr(0, 12)).manifest, image.manifest);
+  EXPECT_EQ(Find(Hex(image.manifest).substr(0, 12)).manifest, image.manifest);
 }
 
 TEST_P(StoreRemovalTest, AnAmbiguousIdNamesCandidates) {
-  // Of seventeen configs two begin with the same digit.
+  // Of seventeen manifests two begin with the same digit.
   std::map<char, int> first;
-  for (uint64_t seed = 0; seed < 17; ++seed) ++first[Hex(PushImage("app", seed, {}, 10).config)[0]];
+  for (uint64_t seed = 0; seed < 17; ++seed) {
+    ++first[Hex(PushImage("app", seed, {}, 10).manifest)[0]];
+  }
   const auto shared =
       std::find_if(first.begin(), first.end(), [](const auto& digit) { return digit.second > 1; });
   ASSERT_NE(shared, first.end());
@@ -131,18 +133,67 @@ TEST_P(StoreRemovalTest, AnAmbiguousIdNamesCandidates) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("(app@sha256:"));
 }
 
-TEST_P(StoreRemovalTest, OfTwoManifestsWithOneConfigTheTaggedOneIsMeant) {
+// One image in two forms: pushed as Docker's and as OCI's, or compressed otherwise.
+TEST_P(StoreRemovalTest, TheConfigOfSeveralImagesNamesThem) {
   const Image image = PushImage("app", 1);
+  const auto expect_named = [&](const std::vector<std::string>& names) {
+    for (const std::string& config : {image.config.ToString(), Hex(image.config).substr(0, 12)}) {
+      const absl::Status status = store().FindImage(config).status();
+      EXPECT_EQ(status.code(), Code::kFailedPrecondition);
+      for (const std::string& name : names) {
+        EXPECT_THAT(std::string(status.message()), HasSubstr(name));
+      }
+    }
+  };
+  EXPECT_EQ(Find(image.config.ToString()).manifest, image.manifest);
   ManifestParts parts;
   parts.config = image.config;
   const Digest other = PutManifest("app", ManifestJson(parts));
-  EXPECT_EQ(FindCode(image.config.ToString()), Code::kFailedPrecondition);
+  expect_named({Hex(image.manifest).substr(0, 12), At("app", other)});
   ASSERT_TRUE(store().Tag("app", "v1", other).ok());
+  expect_named({At("app", image.manifest), StrCat(Hex(other).substr(0, 12), " (app:v1)")});
+  // Each has its own id all the same.
+  for (const Digest& id : {image.manifest, other}) {
+    EXPECT_EQ(Find(Hex(id).substr(0, 12)).manifest, id);
+  }
+  DeleteManifest("app", image.manifest);
   EXPECT_EQ(Find(image.config.ToString()).manifest, other);
-  ASSERT_TRUE(store().Tag("app", "v2", image.manifest).ok());
-  const absl::Status status = store().FindImage(image.config.ToString()).status();
-  EXPECT_EQ(status.code(), Code::kFailedPrecondition);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("app:v1"));
+}
+
+TEST_P(StoreRemovalTest, AnIdWinsOverTheConfigOfAnotherImage) {
+  // Among so many, the only id with some digit is also how a config of another image begins.
+  std::map<char, std::vector<Digest>> ids;
+  std::map<Digest, char> configs;
+  for (uint64_t seed = 0; seed < 24; ++seed) {
+    const Image image = PushImage("app", seed, {}, 10);
+    ids[Hex(image.manifest)[0]].push_back(image.manifest);
+    configs[image.manifest] = Hex(image.config)[0];
+  }
+  int compared = 0;
+  for (const auto& [digit, images] : ids) {
+    if (images.size() != 1) continue;
+    EXPECT_EQ(Find(std::string(1, digit)).manifest, images[0]);
+    for (const auto& [image, config] : configs) compared += image != images[0] && config == digit;
+  }
+  EXPECT_GT(compared, 0);
+}
+
+TEST_P(StoreRemovalTest, FindsTheIdOfALongerDigest) {
+  const Image image = PushImage("app", 1);
+  ManifestParts parts;
+  parts.config = image.config;
+  const std::string bytes = ManifestJson(parts);
+  PutManifestRequest request;
+  request.bytes = bytes;
+  request.algorithm = DigestAlgorithm::kSha512;
+  const absl::StatusOr<ManifestInfo> put = store().PutManifest("app", request);
+  ASSERT_TRUE(put.ok()) << put.status();
+  const std::string digits = Hex(put->digest);
+  for (const std::string& name :
+       {digits, digits.substr(0, 12), digits.substr(0, 64), put->digest.ToString().substr(0, 30)}) {
+    EXPECT_EQ(Find(name).manifest, put->digest) << name;
+  }
+  EXPECT_EQ(FindCode(StrCat("sha256:", digits.substr(0, 12))), Code::kNotFound);
 }
 
 TEST_P(StoreRemovalTest, TagFromAnotherRepositoryListsTheImageThere) {
@@ -233,10 +284,41 @@ TEST_P(StoreRemovalTest, AnIdGoesFromEveryRepository) {
   EXPECT_THAT(under_test().BlobFiles(), IsEmpty());
 }
 
+TEST_P(StoreRemovalTest, AnUntaggedIdGoesFromEveryRepository) {
+  const Image image = PushImage("app", 1, {"v1"});
+  for (const char* repository : {"copy", "third"}) {
+    ASSERT_TRUE(store().TagFrom("app", image.manifest, repository, "v1").ok());
+    ASSERT_TRUE(store().Untag(repository, "v1").ok());
+  }
+  ASSERT_TRUE(store().Untag("app", "v1").ok());
+  const RemovedImage removed = Remove(Hex(image.manifest).substr(0, 12));
+  EXPECT_THAT(removed.untagged, IsEmpty());
+  EXPECT_THAT(removed.deleted, ElementsAre(At("app", image.manifest), At("copy", image.manifest),
+                                           At("third", image.manifest)));
+}
+
+TEST_P(StoreRemovalTest, AnIdIsLeftToTheImagesThatItRefersTo) {
+  const Image image = PushImage("app", 1, {"v1"});
+  const Digest signature = PutReferrer("app", image.manifest);
+  for (const char* repository : {"copy", "third"}) {
+    ASSERT_TRUE(store().TagFrom("app", signature, repository, "sig").ok());
+    ASSERT_TRUE(store().Untag(repository, "sig").ok());
+  }
+  EXPECT_THAT(Remove(signature.ToString()).deleted,
+              ElementsAre(At("copy", signature), At("third", signature)));
+  EXPECT_EQ(ManifestCode("app", signature), Code::kOk);
+  // Where it is nothing else, it goes.
+  EXPECT_THAT(Remove(signature.ToString()).deleted, ElementsAre(At("app", signature)));
+  PutReferrer("app", image.manifest);
+  ASSERT_TRUE(store().TagFrom("app", signature, "copy", "sig").ok());
+  EXPECT_THAT(Remove(signature.ToString(), true).deleted,
+              ElementsAre(At("app", signature), At("copy", signature)));
+}
+
 TEST_P(StoreRemovalTest, AnIdWithSeveralTagsMustBeForced) {
   const Image image = PushImage("app", 1, {"v1"});
   ASSERT_TRUE(store().TagFrom("app", image.manifest, "copy", "v1").ok());
-  const std::string id = Hex(image.config).substr(0, 12);
+  const std::string id = Hex(image.manifest).substr(0, 12);
   const absl::Status refused = store().RemoveImage(id, false).status();
   EXPECT_EQ(refused.code(), Code::kFailedPrecondition);
   EXPECT_THAT(std::string(refused.message()),

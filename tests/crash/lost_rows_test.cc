@@ -18,11 +18,14 @@
 namespace varve {
 namespace {
 
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 constexpr char kApp[] = "team/app";
+
+bool Always() { return true; }
 
 class LostRowsTest : public ::testing::Test {
  protected:
@@ -95,6 +98,32 @@ class LostRowsTest : public ::testing::Test {
     crashing_.options().accept_loss = RefusedId();
     ASSERT_EQ(crashing_.Open(), absl::OkStatus());
   }
+  // An index that was restored does not know that a blob was pushed anew since.
+  void RestoreIndexFromBeforeANewCopyOf(const TestBlob& blob) {
+    ASSERT_EQ(crashing_.Open(), absl::OkStatus());
+    ASSERT_EQ(PushBlob(store(), kApp, blob), absl::OkStatus());
+    crashing_.Close();
+    const auto before = ReadIndexFiles();
+    ASSERT_EQ(crashing_.Open(), absl::OkStatus());
+    ASSERT_EQ(PushBlob(store(), kApp, blob), absl::OkStatus());
+    crashing_.Close();
+    WriteIndexFiles(before);
+    ASSERT_EQ(crashing_.Open(), absl::OkStatus());
+  }
+  std::string ReadDisk(const std::string& path) {
+    std::string bytes(disk().Stat(path)->size_bytes, '\0');
+    const auto file = disk().OpenForRead(path);
+    EXPECT_TRUE((*file)->ReadAt(0, absl::MakeSpan(bytes.data(), bytes.size())).ok());
+    return bytes;
+  }
+  // The path of the file that has these bytes.
+  std::string FileOf(const TestBlob& blob) {
+    for (const std::string& path : crashing_.BlobFilesOnDisk()) {
+      if (ReadDisk(path) == blob.bytes) return path;
+    }
+    ADD_FAILURE() << "no file has the bytes of " << blob.digest.ToString();
+    return "";
+  }
   DiskUsage::Part Orphans() { return store().MeasureDiskUsage().value().orphans; }
   bool IsHere(const TestImage& image) {
     return store().GetManifest(kApp, image.tag).ok() &&
@@ -114,11 +143,7 @@ class LostRowsTest : public ::testing::Test {
   std::map<std::string, std::string> ReadIndexFiles() {
     std::map<std::string, std::string> files;
     for (const std::string& name : IndexFileNames()) {
-      const std::string path = StrCat(kIndexDirectory, "/", name);
-      std::string bytes(disk().Stat(path)->size_bytes, '\0');
-      const auto file = disk().OpenForRead(path);
-      EXPECT_TRUE((*file)->ReadAt(0, absl::MakeSpan(bytes.data(), bytes.size())).ok());
-      files[name] = bytes;
+      files[name] = ReadDisk(StrCat(kIndexDirectory, "/", name));
     }
     return files;
   }
@@ -193,14 +218,88 @@ TEST_F(LostRowsTest, APowerCutAfterTheLossWasAcceptedLosesNoFile) {
   FAIL() << "the store never opened";
 }
 
-TEST_F(LostRowsTest, OrphansAreDroppedOnRequest) {
+TEST_F(LostRowsTest, OrphansAreDroppedOnRequestButWhatSomethingNeedsIsAdopted) {
   OpenDamaged();
-  const OrphanReport report = store().DropOrphans().value();
-  EXPECT_EQ(report.removed, 2u);
-  EXPECT_EQ(report.removed_bytes, 2 * kLooseBytes);
+  const OrphanReport report = store().DropOrphans(Always).value();
+  EXPECT_EQ(report.adopted, 1u);  // the lease needs it
+  EXPECT_EQ(report.adopted_bytes, kLooseBytes);
+  EXPECT_EQ(report.removed, 1u);
+  EXPECT_EQ(report.removed_bytes, kLooseBytes);
+  EXPECT_EQ(report.failed, 0u);
   EXPECT_EQ(Orphans().count, 0u);
-  EXPECT_THAT(crashing_.BlobFilesOnDisk(), SizeIs(1));
+  EXPECT_THAT(crashing_.BlobFilesOnDisk(), SizeIs(2));
   EXPECT_TRUE(IsHere(kept_));
+  const auto adopted = store().OpenBlob("", lost_[0].layer.digest);
+  ASSERT_TRUE(adopted.ok()) << adopted.status();
+  EXPECT_EQ(ReadWhole(*adopted).value(), lost_[0].layer.bytes);
+}
+
+TEST_F(LostRowsTest, ADropCanBeStopped) {
+  OpenDamaged();
+  EXPECT_TRUE(absl::IsCancelled(store().DropOrphans([] { return false; }).status()));
+  EXPECT_EQ(Orphans().count, 2u);
+}
+
+// The row of a blob that was pushed anew after the backup names the file of its old copy.
+TEST_F(LostRowsTest, BytesThatAnOlderIndexMissesAreNotDropped) {
+  RestoreIndexFromBeforeANewCopyOf(kept_.layer);
+  EXPECT_EQ(Orphans().count, 1u);
+  EXPECT_FALSE(IsHere(kept_));
+  const std::vector<CheckFinding> findings = Findings();
+  ASSERT_THAT(findings, SizeIs(1));
+  EXPECT_EQ(findings[0].kind, CheckFinding::Kind::kBadContent);
+  EXPECT_THAT(findings[0].text, HasSubstr("is gone; a push of it heals that"));
+  EXPECT_THAT(findings[0].text, HasSubstr("`varve fsck --adopt` gives its bytes back if the one "
+                                          "file that the index lost has them"));
+  const OrphanReport report = store().DropOrphans(Always).value();
+  EXPECT_EQ(report.adopted, 1u);
+  EXPECT_EQ(report.removed, 0u);
+  EXPECT_TRUE(IsHere(kept_));
+  EXPECT_EQ(ReadWhole(*store().OpenBlob(kApp, kept_.layer.digest)).value(), kept_.layer.bytes);
+  EXPECT_THAT(Findings(), IsEmpty());
+}
+
+TEST_F(LostRowsTest, ABlobThatIsListedButNotYetNeededIsAdoptedToo) {
+  const TestBlob blob = MakeBlob(60, kLooseBytes);
+  RestoreIndexFromBeforeANewCopyOf(blob);
+  EXPECT_FALSE(store().StatBlob(kApp, blob.digest).ok());
+  EXPECT_EQ(store().DropOrphans(Always).value().adopted, 1u);
+  EXPECT_TRUE(store().StatBlob(kApp, blob.digest).ok());
+  EXPECT_THAT(Findings(), IsEmpty());
+}
+
+TEST_F(LostRowsTest, WhatCannotBeAdoptedStaysAndTheOthersGo) {
+  OpenDamaged();
+  const std::string needed = FileOf(lost_[0].layer);
+  const auto is_needed = [&](const std::string& path) { return path == needed; };
+  for (const FileCall call : {FileCall::kRead, FileCall::kSync}) {
+    disk().Inject({call, absl::UnavailableError("a bad sector"), 1, is_needed, true});
+    const OrphanReport report = store().AdoptOrphans(Always).value();
+    EXPECT_EQ(report.failed, 1u);
+    EXPECT_EQ(report.failed_bytes, kLooseBytes);
+    EXPECT_EQ(StrCat(kBlobsDirectory, "/", report.problem), StrCat(needed, ": a bad sector"));
+    EXPECT_EQ(report.adopted, 0u);
+    EXPECT_EQ(report.kept, 1u);
+    disk().ClearFaults();
+  }
+  disk().Inject({FileCall::kRead, absl::UnavailableError("a bad sector"), 1, is_needed, true});
+  const OrphanReport report = store().DropOrphans(Always).value();
+  EXPECT_EQ(report.failed, 1u);
+  EXPECT_EQ(report.removed, 1u);
+  EXPECT_EQ(Orphans().count, 1u);
+  EXPECT_THAT(crashing_.BlobFilesOnDisk(), Contains(needed));
+  disk().ClearFaults();
+  EXPECT_EQ(store().DropOrphans(Always).value().adopted, 1u);
+  EXPECT_EQ(ReadWhole(*store().OpenBlob("", lost_[0].layer.digest)).value(), lost_[0].layer.bytes);
+}
+
+TEST_F(LostRowsTest, AnOrphanWhoseFileIsGoneIsDropped) {
+  OpenDamaged();
+  ASSERT_TRUE(disk().Remove(FileOf(lost_[0].layer)).ok());
+  const OrphanReport report = store().DropOrphans(Always).value();
+  EXPECT_EQ(report.failed, 0u);
+  EXPECT_EQ(report.removed, 2u);
+  EXPECT_EQ(Orphans().count, 0u);
 }
 
 TEST_F(LostRowsTest, OrphansGoAfterAWeek) {
@@ -216,7 +315,7 @@ TEST_F(LostRowsTest, OrphansGoAfterAWeek) {
 
 TEST_F(LostRowsTest, WhatSomethingNeedsIsAdopted) {
   OpenDamaged();
-  const OrphanReport report = store().AdoptOrphans([] { return true; }).value();
+  const OrphanReport report = store().AdoptOrphans(Always).value();
   EXPECT_EQ(report.adopted, 1u);  // the lease needs it
   EXPECT_EQ(report.kept, 1u);
   EXPECT_EQ(Orphans().count, 1u);
@@ -242,7 +341,8 @@ TEST_F(LostRowsTest, AFullStoreNamesTheOrphans) {
   const absl::Status full = store().BeginIngest(kApp, {.id = "u", .size_bytes = 200'000}).status();
   EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted) << full;
   EXPECT_THAT(std::string(full.message()), HasSubstr("varve fsck --drop-orphans"));
-  ASSERT_TRUE(store().DropOrphans().ok());
+  ASSERT_TRUE(store().DeleteLease("build").ok());  // or it would be adopted
+  ASSERT_TRUE(store().DropOrphans(Always).ok());
   EXPECT_TRUE(store().BeginIngest(kApp, {.id = "u", .size_bytes = 200'000}).ok());
 }
 

@@ -6,6 +6,7 @@ varve_test(varve_config_tests LABEL unit
     ${CMAKE_CURRENT_LIST_DIR}/health_watch_test.cc
     ${CMAKE_CURRENT_LIST_DIR}/http_fake_store.cc
     ${CMAKE_CURRENT_LIST_DIR}/log_test.cc
+    ${CMAKE_CURRENT_LIST_DIR}/own_hosts_test.cc
     ${CMAKE_CURRENT_LIST_DIR}/scheduled_prune_test.cc
     ${CMAKE_CURRENT_LIST_DIR}/service_manager_test.cc
   LIBRARIES varve_daemon_base varve_test_support)

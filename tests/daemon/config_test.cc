@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -49,7 +50,6 @@ TEST_F(ConfigTest, EveryDefaultIsValidAndTheSafeOne) {
   const auto config = LoadConfig({});
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->data_dir, "./varve-data");
-  EXPECT_EQ(config->socket_path, "/run/varve/varve.sock");
   EXPECT_FALSE(config->grpc.has_value());
   ASSERT_TRUE(config->registry.has_value());
   EXPECT_EQ(config->registry->host, "127.0.0.1");
@@ -60,6 +60,7 @@ TEST_F(ConfigTest, EveryDefaultIsValidAndTheSafeOne) {
   EXPECT_FALSE(config->read_only);
   EXPECT_EQ(config->log_file, "");
   EXPECT_FALSE(config->accept_sparse_index);
+  EXPECT_TRUE(config->canonical_names);
   EXPECT_EQ(config->promise, std::chrono::minutes(10));
   EXPECT_EQ(config->upload_expiry, std::chrono::hours(24));
   EXPECT_EQ(config->reclaim_interval, std::chrono::seconds(10));
@@ -308,19 +309,34 @@ TEST_F(ConfigTest, RemoteAddressesOfTheGrpcDoorNeedAPermissionOfTheirOwn) {
   EXPECT_TRUE(LoadConfig({"", {{"VARVE_GRPC", "localhost:0"}}, {}}).ok());
 }
 
-TEST_F(ConfigTest, AnEmptySocketPathIsInTheDataDirectory) {
-  const auto config = LoadConfig({WriteFile("[grpc]\nsocket = \"\"\n"), {}, {}});
-  ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_EQ(config->socket_path, "./varve-data/varve.sock");
+TEST_F(ConfigTest, WithoutASocketPathItIsWhereClientsLook) {
+  ConfigSources sources;
+  sources.system_socket_directory = StrCat(testing::TempDir(), "varved_", getpid(), "_run");
+  EXPECT_EQ(LoadConfig(sources)->socket_path, sources.system_socket_directory + "/varve.sock");
+  sources.file = WriteFile("[grpc]\nsocket = \"\"\n");
+  EXPECT_EQ(LoadConfig(sources)->socket_path, sources.system_socket_directory + "/varve.sock");
+  sources.system_socket_directory = "/nonexistent/run/varve";
+  EXPECT_EQ(LoadConfig(sources)->socket_path, "./varve-data/varve.sock");
+  const std::string own = StrCat(testing::TempDir(), "varved_", getpid(), "_own");
+  ASSERT_EQ(mkdir(own.c_str(), 0700), 0);
+  sources.environment = {{"XDG_RUNTIME_DIR", own}};
+  EXPECT_EQ(LoadConfig(sources)->socket_path, own + "/varve.sock");
+  EXPECT_THAT(LoadConfig(sources)->effective_toml, HasSubstr(own + "/varve.sock"));
+  sources.flags = {{"--socket", "/s"}};
+  EXPECT_EQ(LoadConfig(sources)->socket_path, "/s");
+  rmdir(own.c_str());
 }
 
 TEST_F(ConfigTest, ASocketPathMustFit) {
   const std::string longest(107, 's');
   EXPECT_TRUE(LoadConfig({"", {}, {{"--socket", longest}}}).ok());
   EXPECT_THAT(ErrorOf({"", {}, {{"--socket", longest + "s"}}}), StartsWith("--socket: sss"));
-  EXPECT_THAT(
-      ErrorOf({WriteFile("[grpc]\nsocket = \"\"\n"), {}, {{"--data-dir", longest}}}),
-      AllOf(StartsWith(StrCat(path_, ":2: [grpc] socket: sss")), HasSubstr("set a shorter one")));
+  ConfigSources beside_the_store;
+  beside_the_store.system_socket_directory = "/nonexistent/run/varve";
+  beside_the_store.file = WriteFile("[grpc]\nsocket = \"\"\n");
+  beside_the_store.flags = {{"--data-dir", longest}};
+  EXPECT_THAT(ErrorOf(beside_the_store), AllOf(StartsWith(StrCat(path_, ":2: [grpc] socket: sss")),
+                                               HasSubstr("set a shorter one")));
 }
 
 TEST_F(ConfigTest, TheRegistryMayBeOffOrOnAUnixSocket) {
@@ -411,8 +427,8 @@ TEST_F(ConfigTest, TheSampleNamesEveryKeyWithItsDefaultAndIsValidUncommented) {
   ASSERT_TRUE(config.ok()) << config.status();
   for (const ConfigKey& key : ConfigKeys()) {
     EXPECT_THAT(uncommented, HasSubstr(StrCat("\n", key.name, " = "))) << key.section;
-    // The packaged sample differs from the defaults in its paths only.
-    if (key.name == "data_dir" || key.name == "socket") continue;
+    // The packaged sample differs from the defaults in its path only.
+    if (key.name == "data_dir") continue;
     const std::string quote = key.kind == ConfigKind::kBool ? "" : "\"";
     EXPECT_THAT(uncommented, HasSubstr(StrCat("\n", key.name, " = ", quote, key.default_text)));
   }

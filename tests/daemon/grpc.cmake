@@ -3,6 +3,7 @@ varve_test(grpc_door_test LABEL unit
     event_feed_test.cc
     grpc_blobs_test.cc
     grpc_cancel_test.cc
+    grpc_error_details_test.cc
     grpc_hostile_test.cc
     grpc_images_test.cc
     grpc_leases_test.cc

@@ -99,6 +99,41 @@ TEST_F(GrpcDoorTest, AWrongOffsetIsRefusedAndTheUploadKept) {
   EXPECT_EQ(Write({Header("other", 3), Data("x")}).status.error_code(), StatusCode::NOT_FOUND);
 }
 
+TEST_F(GrpcDoorTest, AnUploadIsFoundByItsIdAlone) {
+  v1::WriteRequest header = Header("up", 0);
+  header.mutable_header()->set_repository("team/app");
+  Write({header, Data("12345")});
+  grpc::ClientContext context;
+  v1::WriteStatusRequest request;
+  request.set_upload_id("up");
+  v1::WriteStatusResponse response;
+  ASSERT_TRUE(blobs_->WriteStatus(&context, request, &response).ok());
+  EXPECT_EQ(response.offset(), 5u);
+  EXPECT_EQ(response.repository(), "team/app");
+  // To go on says where the blob becomes visible, so it must be said rightly.
+  EXPECT_EQ(Write({Header("up", 5), Data("6")}).status.error_code(), StatusCode::NOT_FOUND);
+  EXPECT_EQ(Write({Header("up", 0), Data("6")}).status.error_code(), StatusCode::ALREADY_EXISTS);
+  for (const char* neighbour : {"u", "uo", "uo-z", "up-", "upp", "uq"}) {
+    EXPECT_EQ(WriteStatus(neighbour).status.error_code(), StatusCode::NOT_FOUND) << neighbour;
+    Write({Header(neighbour, 0), Data("1")});
+    EXPECT_EQ(WriteStatus(neighbour).offset, 1u) << neighbour;
+  }
+  EXPECT_EQ(WriteStatus("up").offset, 5u);
+  header.mutable_header()->set_offset(5);
+  EXPECT_TRUE(Write({header, Data("6"), Commit(Sha256Of("123456"))}).status.ok());
+  EXPECT_TRUE(Stat(Sha256Of("123456"), "team/app").ok());
+
+  header.mutable_header()->set_upload_id("down");
+  header.mutable_header()->set_offset(0);
+  Write({header, Data("12345")});
+  grpc::ClientContext abort_context;
+  v1::AbortWriteRequest abort;
+  abort.set_upload_id("down");
+  v1::AbortWriteResponse aborted;
+  EXPECT_TRUE(blobs_->Abort(&abort_context, abort, &aborted).ok());
+  EXPECT_EQ(WriteStatus("down").status.error_code(), StatusCode::NOT_FOUND);
+}
+
 TEST_F(GrpcDoorTest, AWrongDigestDropsTheUpload) {
   const WriteResult result = Write({Header("up", 0), Data("bytes"), Commit(Sha256Of("other"))});
   EXPECT_EQ(result.status.error_code(), StatusCode::INVALID_ARGUMENT);

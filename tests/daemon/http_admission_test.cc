@@ -158,6 +158,20 @@ TEST_F(HttpAdmission, TheLogSaysWhoAskedForWhatAndWhichKeyLetsHimIn) {
   EXPECT_THAT(log, HasSubstr("add registry.example.com to [registry] hostnames"));
 }
 
+TEST_F(HttpAdmission, TheLogSaysWhoIsBehindATrustedProxy) {
+  const auto log_of_a_pull = [this](std::vector<std::string> trusted_proxies) {
+    HttpServerOptions options;
+    options.trusted_proxies = std::move(trusted_proxies);
+    Start(options);
+    testing::internal::CaptureStderr();
+    Do("GET", "/v2/a/manifests/v1", {{"X-Forwarded-For", "203.0.113.5, 198.51.100.7"}});
+    server_->Stop(std::chrono::milliseconds(1000));
+    return testing::internal::GetCapturedStderr();
+  };
+  EXPECT_THAT(log_of_a_pull({"127.0.0.1"}), HasSubstr(" client=198.51.100.7 "));
+  EXPECT_THAT(log_of_a_pull({}), HasSubstr(" client=127.0.0.1 "));
+}
+
 TEST_F(HttpAdmission, AUnixSocketServesItsGroup) {
   const TemporaryDirectory directory;
   HttpServerOptions options;

@@ -60,16 +60,16 @@ TEST(ResolveRange, UnsatisfiableAndIgnored) {
   }
 }
 
-TEST(ResolveRange, FloodsAreUnsatisfiable) {
+TEST(ResolveRange, FloodsAreRefusedAndWhyIsKnown) {
   std::string most = "bytes=0-0";
   for (size_t i = 1; i < kMaxRanges; ++i) most += ",0-0";
   EXPECT_EQ(ResolveRange(most, kMaxRanges).parts.size(), kMaxRanges);
-  EXPECT_EQ(ResolveRange(most + ",1-1", 2 * kMaxRanges).kind, RangeKind::kUnsatisfiable);
-  EXPECT_EQ(ResolveRange(most, kMaxRanges - 1).kind, RangeKind::kUnsatisfiable);
-  ExpectUnsatisfiable("bytes=0-,0-");
-  ExpectUnsatisfiable("bytes=0-499,0-499,0-0");
+  EXPECT_EQ(ResolveRange(most + ",1-1", 2 * kMaxRanges).kind, RangeKind::kTooMany);
+  EXPECT_EQ(ResolveRange(most, kMaxRanges - 1).kind, RangeKind::kTooLong);
+  EXPECT_EQ(ResolveRange("bytes=0-,0-", 1000).kind, RangeKind::kTooLong);
+  EXPECT_EQ(ResolveRange("bytes=0-499,0-499,0-0", 1000).kind, RangeKind::kTooLong);
   const uint64_t huge = std::numeric_limits<uint64_t>::max();
-  EXPECT_EQ(ResolveRange("bytes=0-,0-,0-", huge).kind, RangeKind::kUnsatisfiable);
+  EXPECT_EQ(ResolveRange("bytes=0-,0-,0-", huge).kind, RangeKind::kTooLong);
 }
 
 TEST(ResolveRange, AnEmptyBlobHasNoPartButTheWhole) {

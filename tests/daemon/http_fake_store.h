@@ -105,13 +105,19 @@ class FakeStore : public Store {
   absl::StatusOr<Page<LeaseInfo>> ListLeases(const PageRequest&) override { return NotUsed(); }
   absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest&) override { return NotUsed(); }
   absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view) override { return NotUsed(); }
+  absl::StatusOr<RepositoryMerge> MergeRepositories(std::string_view, std::string_view,
+                                                    bool) override {
+    return NotUsed();
+  }
   absl::StatusOr<StoreInfo> Info() override { return NotUsed(); }
   absl::StatusOr<RecentActivity> ListActivity() override { return NotUsed(); }
   void EndPromises() override {}
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override { return NotUsed(); }
   absl::StatusOr<CheckReport> Check(const CheckObserver&) override { return NotUsed(); }
   absl::StatusOr<CheckReport> CheckContent(const CheckObserver&) override { return NotUsed(); }
-  absl::StatusOr<OrphanReport> DropOrphans() override { return NotUsed(); }
+  absl::StatusOr<OrphanReport> DropOrphans(const std::function<bool()>&) override {
+    return NotUsed();
+  }
   absl::StatusOr<OrphanReport> AdoptOrphans(const std::function<bool()>&) override {
     return NotUsed();
   }

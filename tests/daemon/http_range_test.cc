@@ -113,15 +113,23 @@ TEST_F(HttpRanges, OnePartThatIsLeftIsNoMultipart) {
   EXPECT_EQ(response.body, bytes.substr(10, 10));
 }
 
-TEST_F(HttpRanges, FloodsAreRefused) {
+TEST_F(HttpRanges, FloodsAreRefusedWithTheReason) {
   const std::string bytes = RandomBytes(1 << 20);
   ASSERT_EQ(PushBlob(client_, "a", bytes).status, 201);
   std::string many = "bytes=0-0";
   for (size_t i = 0; i < kMaxRanges; ++i) many += StrCat(",", i + 1, "-", i + 1);
-  for (const std::string& range : {many, std::string("bytes=0-,0-,0-"), std::string("bytes=0-,-1"),
-                                   std::string("bytes=2000000-,3000000-")}) {
+  std::string whole = "bytes=0-";
+  for (int i = 1; i < 100; ++i) whole += ",0-";
+  const std::string overlap = "the ranges overlap: together they are longer than the 1048576 bytes";
+  const std::pair<std::string, std::string> cases[] = {
+      {many, "more ranges than 1024 at once; ask for fewer"},
+      {whole, overlap},
+      {"bytes=0-,-1", overlap},
+      {"bytes=2000000-,3000000-", "the range lies outside the 1048576 bytes of this blob"}};
+  for (const auto& [range, why] : cases) {
     const HttpResponse refused = Get(bytes, range);
     EXPECT_EQ(refused.status, 416);
+    EXPECT_NE(refused.body.find(why), std::string::npos) << refused.body;
     EXPECT_EQ(refused.Header("content-range"), StrCat("bytes */", bytes.size()));
   }
 }

@@ -41,5 +41,18 @@ TEST(UploadClientTest, PassesWhatIsNoAddress) {
   }
 }
 
+TEST(ClientAddressTest, IsTheWholeAddressPastTrustedProxies) {
+  EXPECT_EQ(ClientAddress("127.0.0.1", "203.0.113.5, 2001:db8:1:2::7", kProxies),
+            "2001:db8:1:2::7");
+  EXPECT_EQ(ClientAddress("127.0.0.1", "203.0.113.5, 198.51.100.7, 10.0.0.9", kProxies),
+            "198.51.100.7");
+  EXPECT_EQ(ClientAddress("192.0.2.1", "198.51.100.7", kProxies), "192.0.2.1");
+  EXPECT_EQ(ClientAddress("127.0.0.1", "198.51.100.7", {}), "127.0.0.1");
+  EXPECT_EQ(ClientAddress("127.0.0.1", "junk", kProxies), "127.0.0.1");
+  EXPECT_EQ(ClientAddress("uid:33", "198.51.100.7", {"unix"}), "198.51.100.7");
+  EXPECT_EQ(ClientAddress("uid:33", "junk", {"unix"}), "uid:33");
+  EXPECT_EQ(ClientAddress("uid:33", "198.51.100.7", kProxies), "uid:33");
+}
+
 }  // namespace
 }  // namespace varve

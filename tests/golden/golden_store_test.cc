@@ -136,7 +136,7 @@ TEST_P(EveryVersionTest, IsSound) {
 TEST_P(EveryVersionTest, NamesTheRepositoriesOfAnId) {
   const absl::StatusOr<std::unique_ptr<Store>> store = Open();
   ASSERT_EQ(store.status(), absl::OkStatus());
-  const absl::StatusOr<ImageMatch> match = (*store)->FindImage(content_.config.digest.ToString());
+  const absl::StatusOr<ImageMatch> match = (*store)->FindImage(content_.image.digest.ToString());
   ASSERT_EQ(match.status(), absl::OkStatus());
   EXPECT_EQ(match->manifest, content_.image.digest);
   ASSERT_EQ(match->places.size(), 1u);

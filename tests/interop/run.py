@@ -13,8 +13,8 @@ from daemon import Daemon
 from harness import CASES, Context, run_cases, scratch_folder
 
 MODULES = ["protocol", "restart", "cli", "native", "skopeo", "buildah", "podman", "docker",
-           "containerd", "archives", "go_clients", "conformance", "killed",
-           "pruned", "proxied", "served"]
+           "containerd", "archives", "piped", "go_clients", "conformance", "killed",
+           "pruned", "proxied", "mirrored", "served"]
 
 
 def main():

@@ -109,6 +109,10 @@ class DoorStore : public Store {
   absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view) override {
     return NoWordsFor("DescribeRepository");
   }
+  absl::StatusOr<RepositoryMerge> MergeRepositories(std::string_view, std::string_view,
+                                                    bool) override {
+    return NoWordsFor("MergeRepositories");
+  }
   absl::StatusOr<StoreInfo> Info() override { return NoWordsFor("Info"); }
   absl::StatusOr<RecentActivity> ListActivity() override { return NoWordsFor("ListActivity"); }
   void EndPromises() override { engine_.EndPromises(); }
@@ -117,7 +121,9 @@ class DoorStore : public Store {
   absl::StatusOr<CheckReport> CheckContent(const CheckObserver&) override {
     return NoWordsFor("CheckContent");
   }
-  absl::StatusOr<OrphanReport> DropOrphans() override { return NoWordsFor("DropOrphans"); }
+  absl::StatusOr<OrphanReport> DropOrphans(const std::function<bool()>&) override {
+    return NoWordsFor("DropOrphans");
+  }
   absl::StatusOr<OrphanReport> AdoptOrphans(const std::function<bool()>&) override {
     return NoWordsFor("AdoptOrphans");
   }

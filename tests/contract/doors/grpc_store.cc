@@ -72,8 +72,6 @@ std::string GrpcStore::Lacks(Ability ability) const {
       return "varve.v1 has no deletion of a manifest whatever lists it";
     case Ability::kSmallUploads:
       return "between two Write streams an upload is kept so that it survives a restart";
-    case Ability::kListReferrers:
-      return "varve.v1 has no list of referrers";
     case Ability::kOpenReaders:
       return "the client has read the whole blob when OpenBlob returns (see DoorsTest)";
     case Ability::kNewUploadIds:
@@ -84,6 +82,7 @@ std::string GrpcStore::Lacks(Ability ability) const {
       return "no call tells it; what is made of it shows in listings of tags over HTTP";
     case Ability::kWholeStore:
     case Ability::kFindMissing:
+    case Ability::kListReferrers:
     case Ability::kListRepositories:
     case Ability::kListImages:
     case Ability::kClaims:
@@ -130,9 +129,7 @@ absl::StatusOr<std::unique_ptr<Ingest>> GrpcStore::ResumeIngest(std::string_view
 
 absl::StatusOr<ManifestInfo> GrpcStore::PutManifest(std::string_view repository,
                                                     const PutManifestRequest& request) {
-  absl::StatusOr<ManifestInfo> info = client_->PutManifest(repository, request);
-  if (!info.ok()) return WithMissingDigest(info.status(), ToStd(info.status().message()));
-  return info;
+  return client_->PutManifest(repository, request);
 }
 
 absl::StatusOr<Manifest> GrpcStore::GetManifest(std::string_view repository,
@@ -187,7 +184,23 @@ absl::StatusOr<Page<std::string>> GrpcStore::ListRepositories(const PageRequest&
 }
 
 // The token of a page is the digest before it. Clients must not know that; here it shows what the
-// door says to a wrong one.
+// door says to a wrong one. The store lists no referrers by tag.
+absl::StatusOr<Page<ReferrerInfo>> GrpcStore::ListReferrers(std::string_view repository,
+                                                            const Digest& subject,
+                                                            std::string_view artifact_type,
+                                                            const PageRequest& page) {
+  ASSIGN_OR_RETURN(
+      const ReferrerPage found,
+      client_->ListReferrers(repository, subject, artifact_type, page.after, page.limit));
+  Page<ReferrerInfo> result;
+  for (const Referrer& referrer : found.referrers) {
+    if (referrer.tag.empty()) result.rows.push_back(referrer.info);
+  }
+  result.more = !found.next_page_token.empty();
+  return result;
+}
+
+// As that of ListReferrers.
 absl::StatusOr<Page<BlobDetails>> GrpcStore::ListBlobs(const PageRequest& page) {
   ASSIGN_OR_RETURN(BlobPage found, client_->ListBlobs(page.after, page.limit));
   return Page<BlobDetails>{std::move(found.blobs), !found.next_page_token.empty(), {}};
@@ -280,6 +293,11 @@ absl::StatusOr<Page<LeaseInfo>> GrpcStore::ListLeases(const PageRequest& page) {
   return Page<LeaseInfo>{std::move(found.leases), !found.next_page_token.empty(), {}};
 }
 
+absl::StatusOr<RepositoryMerge> GrpcStore::MergeRepositories(std::string_view from,
+                                                             std::string_view into, bool force) {
+  return client_->MergeRepositories(from, into, force);
+}
+
 absl::StatusOr<StoreInfo> GrpcStore::Info() {
   ASSIGN_OR_RETURN(DaemonInfo daemon, client_->Info());
   return std::move(daemon.store);
@@ -295,7 +313,9 @@ absl::StatusOr<CheckReport> GrpcStore::CheckContent(const CheckObserver& observe
   return client_->CheckContent(observer);
 }
 
-absl::StatusOr<OrphanReport> GrpcStore::DropOrphans() { return client_->DropOrphans(); }
+absl::StatusOr<OrphanReport> GrpcStore::DropOrphans(const std::function<bool()>& /*go_on*/) {
+  return client_->DropOrphans();
+}
 
 absl::StatusOr<OrphanReport> GrpcStore::AdoptOrphans(const std::function<bool()>& /*go_on*/) {
   return client_->AdoptOrphans();

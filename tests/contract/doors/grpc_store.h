@@ -45,6 +45,10 @@ class GrpcStore final : public DoorStore {
   absl::StatusOr<Page<TagInfo>> ListTags(std::string_view repository,
                                          const PageRequest& page) override;
   absl::StatusOr<Page<std::string>> ListRepositories(const PageRequest& page) override;
+  absl::StatusOr<Page<ReferrerInfo>> ListReferrers(std::string_view repository,
+                                                   const Digest& subject,
+                                                   std::string_view artifact_type,
+                                                   const PageRequest& page) override;
   absl::StatusOr<ImageMatch> FindImage(std::string_view name) override;
   absl::StatusOr<ImagePage> ListImages(const ImageQuery& query, const std::string& page_token,
                                        size_t limit) override;
@@ -72,11 +76,13 @@ class GrpcStore final : public DoorStore {
   absl::StatusOr<Page<LeaseInfo>> ListLeases(const PageRequest& page) override;
   absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest& page) override;
   absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view repository) override;
+  absl::StatusOr<RepositoryMerge> MergeRepositories(std::string_view from, std::string_view into,
+                                                    bool force) override;
   absl::StatusOr<StoreInfo> Info() override;
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override;
   absl::StatusOr<CheckReport> Check(const CheckObserver& observer) override;
   absl::StatusOr<CheckReport> CheckContent(const CheckObserver& observer) override;
-  absl::StatusOr<OrphanReport> DropOrphans() override;
+  absl::StatusOr<OrphanReport> DropOrphans(const std::function<bool()>& go_on) override;
   absl::StatusOr<OrphanReport> AdoptOrphans(const std::function<bool()>& go_on) override;
 
  private:

@@ -32,6 +32,11 @@ class DoorUnderTest final : public StoreUnderTest {
     behind_->Reopen();
     door_ = open_(behind_->store());
   }
+  void ReopenWith(const NameRule& names) override {
+    door_.reset();
+    behind_->ReopenWith(names);
+    door_ = open_(behind_->store());
+  }
   void Advance(int64_t nanos) override { behind_->Advance(nanos); }
   void JumpWall(int64_t nanos) override { behind_->JumpWall(nanos); }
   FileSystem& disk() override { return behind_->disk(); }

@@ -30,7 +30,8 @@ def varve(daemon, *arguments):
 
 
 def image_id(daemon, name):
-    return daemon.cli("images", "--no-trunc", "--quiet", name).split()[0]
+    """What docker's classic store and podman call the image id."""
+    return daemon.cli("inspect", "--format", "{{.ConfigDigest}}", name).strip()
 
 
 def write_rootfs(context, seed):
@@ -59,6 +60,26 @@ def docker_save_to_varve_and_back(context):
         for name, identity in ids.items():
             found = context.run(*docker, "images", "--no-trunc", "--quiet", name).strip()
             assert found == identity, f"docker has {found} for {name}, it was {identity}"
+
+
+@case
+def names_of_other_registries_come_and_go_with_docker(context):
+    context.need_root()
+    daemon = need_daemon(context)
+    docker = client(context)
+    names = ("reg.test:5000/team/app:v1", "reg.test:5001/team/app:v1", "quay.test/app:v1", "app:v1")
+    with context.background(*daemon_command(context), ready=answers(docker)):
+        for name in names:
+            seed = name.replace("/", "-")
+            context.run(*docker, "import", write_rootfs(context, seed), name)
+        said = pipe((*docker, "save", *names), varve(daemon, "load"))
+        for name in names:
+            assert f"Loaded image: {name}\n" in said, said
+            assert daemon.cli("images", "--format", "{{.Repository}}:{{.Tag}}", name) == name + "\n"
+        context.run(*docker, "image", "prune", "--all", "--force")
+        pipe(varve(daemon, "save", *names), (*docker, "load"))
+        listed = context.run(*docker, "images", "--format", "{{.Repository}}:{{.Tag}}").split()
+        assert sorted(listed) == sorted(names), listed
 
 
 @case
@@ -100,6 +121,30 @@ def podman_save_and_load(context):
         context.run(*command, "rmi", "--all", "--force")
         context.run(*command, "import", write_rootfs(context, "podman"), name)
         identity = "sha256:" + json.loads(context.run(*command, "image", "inspect", name))[0]["Id"]
+
+
+@case
+def names_of_other_registries_come_and_go_with_podman(context):
+    context.need("podman")
+    context.need_root()
+    daemon = need_daemon(context)
+    command = podman(context)
+    names = ("reg.test:5000/team/pod:v1", "reg.test:5001/team/pod:v1")
+    for form in ("docker-archive", "oci-archive"):
+        for name in names:
+            # podman takes no ':' in a path.
+            seed = name.replace("/", "-").replace(":", "-")
+            context.run(*command, "import", write_rootfs(context, seed), name)
+            path = f"{context.folder}/{seed}.{form}.tar"
+            context.run(*command, "save", "--format", form, "--output", path, name)
+            said = daemon.cli("load", "--input", path)
+            assert f"Loaded image: {name}\n" in said, said
+        context.run(*command, "rmi", "--all", "--force")
+        for name in names:
+            pipe(varve(daemon, "save", name), (*command, "load"))
+        listed = context.run(*command, "images", "--format", "{{.Repository}}:{{.Tag}}").split()
+        assert sorted(listed) == sorted(names), listed
+        context.run(*command, "rmi", "--all", "--force")
 
 
 @case
@@ -154,9 +199,10 @@ def import_makes_an_image_that_podman_pulls(context):
     command = podman(context)
     rootfs = write_rootfs(context, "imported")
     identity = daemon.cli("import", "--change", 'CMD ["/bin/true"]', rootfs, "imported:v1").strip()
-    assert image_id(daemon, "imported:v1") == identity
+    assert daemon.cli("images", "--no-trunc", "--quiet", "imported:v1").split() == [identity]
     context.run(*command, "pull", "--tls-verify=false", f"{context.address}/imported:v1")
-    inspected = json.loads(context.run(*command, "image", "inspect", identity))[0]
+    config = image_id(daemon, "imported:v1")
+    inspected = json.loads(context.run(*command, "image", "inspect", config))[0]
     assert inspected["Config"]["Cmd"] == ["/bin/true"], inspected["Config"]
     with open(rootfs, "rb") as file:
         assert inspected["RootFS"]["Layers"] == [digest_of(file.read())]

@@ -2,6 +2,7 @@ varve_test(varve_base_tests LABEL unit
   SOURCES
     base/bytes_test.cc
     base/clock_test.cc
+    base/default_socket_test.cc
     base/mutex_test.cc
     base/status_test.cc
     base/str_cat_test.cc

@@ -46,6 +46,7 @@ class CountedStore {
     options.file_system = &disk_;
     options.clock = &clock_;
     options.random = &random_;
+    options.names = names_;
     options.open_index = [this](const std::string&) -> absl::StatusOr<std::unique_ptr<Index>> {
       return std::make_unique<SteppedIndex>(index_, &step_);
     };
@@ -114,6 +115,7 @@ class CountedStore {
   SeededRandom random_{1};
   TombstoneIndex index_{NewMemoryIndex()};
   Step step_;
+  NameRule names_;  // from the next Open on
   std::unique_ptr<Store> store_;
   Digest image_;
 };

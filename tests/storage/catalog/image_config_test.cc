@@ -9,6 +9,7 @@
 
 #include "storage/base/clock.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/manifest.h"
 #include "storage/limits.h"
 
 namespace varve {

@@ -175,6 +175,36 @@ TEST(ImageFilterTest, ReferencesAreTheRepositoryWithOrWithoutItsTag) {
   EXPECT_EQ(Refusal({"reference=[a"}), "syntax error in pattern");
 }
 
+TEST(ImageFilterTest, ReferencesMatchWhatIsStoredAndWhatIsShown) {
+  const auto matches = [](const std::string& pattern) {
+    return Parsed({"reference=" + pattern}).MatchesName("reg__5000/a/b", "reg__5000/a/b:1");
+  };
+  for (const char* const pattern : {"reg:5000/a/b", "reg:5000/*/*:1", "reg:*/a/b", "reg__5000/a/b",
+                                    "Reg:5000/a/*", "*:5000/a/b:?"}) {
+    EXPECT_TRUE(matches(pattern)) << pattern;
+  }
+  for (const char* const pattern : {"reg:5001/a/b", "reg:5000/a", "a/b", "reg/a/b", "reg:x/*/*"}) {
+    EXPECT_FALSE(matches(pattern)) << pattern;
+  }
+}
+
+TEST(ImageFilterTest, AReferenceMeansItsCanonicalNameToo) {
+  const NameRule names{.canonical = true, .own_hosts = {"127.0.0.1__5000"}};
+  const auto matches = [&](const std::string& pattern, const NameRule& rule) {
+    const std::string filters[] = {"reference=" + pattern};
+    const absl::StatusOr<ImageFilter> filter =
+        ParseImageFilter(filters, ListFilterKeys(), kReference, rule);
+    return filter.ok() && filter->MatchesName("debian", "debian:12");
+  };
+  for (const char* const pattern :
+       {"docker.io/library/deb*", "library/debian:1?", "localhost/debian", "127.0.0.1:5000/d*"}) {
+    EXPECT_TRUE(matches(pattern, names)) << pattern;
+    EXPECT_FALSE(matches(pattern, {.canonical = false, .own_hosts = {}})) << pattern;
+  }
+  EXPECT_FALSE(matches("quay.io/debian", names));
+  EXPECT_FALSE(matches("127.0.0.1:5001/debian", names));
+}
+
 // The cases of Go's own test of path.Match, and a few more.
 TEST(GlobPatternTest, MatchesAsGo) {
   const struct {

@@ -3,6 +3,7 @@ varve_test(storage_catalog_tests
   LABEL unit
   SOURCES
     catalog/canonical_name_test.cc
+    catalog/canonical_repositories_test.cc
     catalog/catalog_schedules_test.cc
     catalog/expiry_test.cc
     catalog/image_config_test.cc

@@ -1,8 +1,9 @@
 // Recorded runs of a real Docker engine (20.10.24), docker_scenarios.jsonl, one a line: reads them,
 // and plays each in a store of its own. Of tests; one thread.
 //
-// What Docker calls an image is a config here, and its tags are tags of the repository that lists
-// the manifest; a container is a hold. A layer's blob has the size that Docker gives the layer.
+// What Docker calls an image is a manifest here, whose digest is its id, and its tags are tags of
+// the repository that lists it; a container is a hold. A layer's blob has the size that Docker
+// gives the layer.
 #ifndef VARVE_TESTS_STORAGE_RECLAIM_DOCKER_SCENARIO_H_
 #define VARVE_TESTS_STORAGE_RECLAIM_DOCKER_SCENARIO_H_
 
@@ -26,6 +27,11 @@ std::string Text(const boost::json::value& value);
 std::vector<std::string> Lines(const std::string& text);
 
 std::vector<boost::json::object> LoadScenarios();
+// Whether how it ends depends on an image's id not being its digest: a command that names an image
+// by its digest. Then `containerd_store_observed` is the measure, what an engine with the
+// containerd image store (24.0.9) did, where the two are the same.
+bool DependsOnTheId(const boost::json::object& scenario);
+
 // The ids in the first column of the tables below one heading of deploy/PRUNE.md.
 std::set<std::string> ListedIds(const std::string& heading);
 
@@ -81,7 +87,6 @@ class ScenarioStore {
 
  private:
   struct Image {
-    Digest config;
     Digest manifest;
     std::vector<std::string> layers;
     uint64_t document_bytes = 0;
@@ -105,8 +110,13 @@ class ScenarioStore {
   Told told_;
 };
 
-// What Docker did.
-Outcome RecordedOutcome(const ScenarioStore& store, const boost::json::object& scenario);
+// What Docker did; with `expected` of the scenario or of one of its stores. Of its containerd store
+// no layers are recorded.
+Outcome RecordedOutcome(const ScenarioStore& store, const boost::json::object& scenario,
+                        const boost::json::object& expected);
+// By what measures the scenario, and what was printed then.
+const boost::json::object& MeasureOf(const boost::json::object& scenario);
+std::string RecordedOutput(const boost::json::object& scenario);
 
 }  // namespace varve
 

@@ -1,0 +1,328 @@
+// One repository of two, in three steps: what the first has is copied to the second while both
+// names work; one transaction takes its name from the first, so that from then on the name means
+// what the rule of names says, as a rule the second; then what came meanwhile is copied too, and
+// the first emptied and removed. Until the second step nothing is lost when it breaks off, and
+// after it the rest of the first has a name of its own to go on with.
+#include <algorithm>
+#include <utility>
+
+#include "storage/base/status.h"
+#include "storage/base/str_cat.h"
+#include "storage/catalog/catalog.h"
+#include "storage/catalog/copying.h"
+#include "storage/catalog/names.h"
+#include "storage/index/rows.h"
+#include "storage/limits.h"
+
+namespace varve {
+namespace {
+
+constexpr size_t kPageRows = 256;
+// Tags and holds of one manifest that one transaction moves: up to five operations each.
+constexpr size_t kRowsAtOnce = 100;
+static_assert(5 * kRowsAtOnce + 10 <= kMaxRunOperations);
+// How often requests that had found the first repository by its old name may get in the way.
+constexpr int kMaxRounds = 8;
+
+// What is left of a repository that is being merged is called so, followed by its number.
+constexpr std::string_view kRestPrefix = "varve-merge/";
+
+bool StaysOverFrom(const TagRow& into, const TagRow& from) {
+  return into.tagged_nanos >= from.tagged_nanos;
+}
+
+}  // namespace
+
+struct Catalog::Merging {
+  RepositoryId from = 0;
+  std::string from_name;  // that it had
+  RepositoryId into = 0;
+  std::string into_name;
+};
+
+absl::StatusOr<RepositoryMerge> Catalog::MergeRepositories(std::string_view from,
+                                                           std::string_view into, bool force) {
+  RETURN_IF_ERROR(ValidateRepositoryName(from));
+  RETURN_IF_ERROR(ValidateRepositoryName(into));
+  ASSIGN_OR_RETURN(const NamedRepository source, FindNamed(from));
+  RepositoryMerge report;
+  report.from = std::string(source.name);
+  const absl::StatusOr<NamedRepository> target = FindNamed(into);
+  if (absl::IsNotFound(target.status())) {
+    report.into = std::string(CanonicalOf(into));
+    RETURN_IF_ERROR(Rename(source.id, report.from, report.into));
+    report.merged = true;
+    return report;
+  }
+  RETURN_IF_ERROR(target.status());
+  if (target->id == source.id) {
+    return absl::FailedPreconditionError(
+        StrCat(from, " and ", into, " are one repository already, ", source.name));
+  }
+  report.into = std::string(target->name);
+  const Merging merging{source.id, report.from, target->id, report.into};
+  RETURN_IF_ERROR(FindCollisions(merging, &report));
+  if (!report.collisions.empty() && !force) return report;
+  RETURN_IF_ERROR(parts_.pull_times.Flush(parts_.index));
+  RETURN_IF_ERROR(CopyRepository(merging));
+  const std::string rest = StrCat(kRestPrefix, merging.from);
+  if (report.from != rest) RETURN_IF_ERROR(Rename(merging.from, report.from, rest));
+  const absl::Status moved = MoveRest(merging, rest, &report.manifests);
+  if (!moved.ok()) {
+    return Annotate(moved, StrCat("the rest is in repository ", rest, ", to be merged again"));
+  }
+  report.merged = true;
+  return report;
+}
+
+absl::Status Catalog::FindCollisions(const Merging& merging, RepositoryMerge* report) {
+  const std::string prefix = TagPrefix(merging.from);
+  std::string after;
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
+                     parts_.index.Scan(PrefixRange(prefix, after), kPageRows));
+    std::vector<std::string> keys;
+    for (const KeyValue& row : rows) {
+      keys.push_back(TagKey(merging.into, row.key.substr(prefix.size())));
+    }
+    ASSIGN_OR_RETURN(const OptionalValues values, parts_.index.GetMany(keys));
+    for (size_t i = 0; i < rows.size(); ++i) {
+      after = rows[i].key.substr(prefix.size());
+      if (!values[i].has_value()) continue;
+      ASSIGN_OR_RETURN(const TagRow ours, TagRow::Decode(rows[i].value));
+      ASSIGN_OR_RETURN(const TagRow theirs, TagRow::Decode(*values[i]));
+      if (ours.digest == theirs.digest) continue;
+      if (report->collisions.size() == kMaxMergeCollisions) {
+        ++report->more_collisions;
+        continue;
+      }
+      report->collisions.push_back(
+          {after, ours.digest, theirs.digest, !StaysOverFrom(theirs, ours)});
+    }
+    if (rows.size() < kPageRows) return absl::OkStatus();
+  }
+}
+
+absl::Status Catalog::Rename(RepositoryId repository, const std::string& from,
+                             const std::string& to) {
+  RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
+    // Whoever adds a member or a link guards the row of the name shared.
+    std::vector<std::string> keys = {RepositoryKey(from), RepositoryKey(to)};
+    ASSIGN_OR_RETURN(const OptionalValues values, txn.GetManyForUpdate(keys, Guard::kExclusive));
+    if (values[1].has_value()) {
+      return absl::AbortedError(StrCat("repository ", to, " was made just now; try again"));
+    }
+    const absl::Status changed =
+        absl::AbortedError(StrCat("repository ", from, " was removed or merged just now"));
+    if (!values[0].has_value()) return changed;
+    ASSIGN_OR_RETURN(const RepositoryRow row, RepositoryRow::Decode(*values[0]));
+    if (row.id != repository) return changed;
+    RETURN_IF_ERROR(txn.Delete(keys[0]));
+    RETURN_IF_ERROR(txn.Put(keys[1], *values[0]));
+    return txn.Put(RepositoryNameKey(repository), to);
+  }));
+  ++renames_;  // before anything goes from it
+  return absl::OkStatus();
+}
+
+absl::Status Catalog::CopyRepository(const Merging& merging) {
+  const std::string prefix = MemberPrefix(merging.from);
+  return VisitRows(parts_.index, prefix, kPageRows,
+                   [&](const KeyValue& row) -> absl::StatusOr<bool> {
+                     RepositoryId repository = 0;
+                     Digest manifest;
+                     if (!ParseMemberKey(row.key, &repository, &manifest)) {
+                       return absl::DataLossError("a member row of the index is damaged");
+                     }
+                     RETURN_IF_ERROR(CopyManifestOf(merging, manifest));
+                     RETURN_IF_ERROR(CopyClaims(merging, manifest).status());
+                     return true;
+                   });
+}
+
+absl::Status Catalog::CopyManifestOf(const Merging& merging, const Digest& manifest) {
+  Copying copying;
+  copying.from = merging.from;
+  copying.to_name = merging.into_name;
+  copying.to = merging.into;
+  copying.whole_repository = true;
+  const absl::Status copied = CopyManifest(copying, manifest, {}, 0);
+  if (absl::IsNotFound(copied) || absl::IsDataLoss(copied)) {
+    ASSIGN_OR_RETURN(const bool listed, IsMember(merging.from, manifest));
+    if (!listed) return absl::OkStatus();  // deleted meanwhile
+    return absl::FailedPreconditionError(
+        StrCat("the bytes of manifest ", manifest.ToString(), " of repository ", merging.from_name,
+               " are lost or damaged; push it again or delete it first"));
+  }
+  return copied;
+}
+
+absl::StatusOr<std::vector<std::string>> Catalog::CopyClaims(const Merging& merging,
+                                                             const Digest& manifest) {
+  ASSIGN_OR_RETURN(std::vector<std::string> tags, TagsOf(merging.from, manifest));
+  for (size_t begin = 0; begin < tags.size(); begin += kRowsAtOnce) {
+    const size_t count = std::min(kRowsAtOnce, tags.size() - begin);
+    RETURN_IF_ERROR(CopyTags(merging, manifest, absl::MakeConstSpan(tags).subspan(begin, count)));
+  }
+  RETURN_IF_ERROR(MoveHolds(merging, manifest));
+  RETURN_IF_ERROR(CopyPullTime(merging, manifest));
+  return tags;
+}
+
+absl::Status Catalog::CopyTags(const Merging& merging, const Digest& manifest,
+                               absl::Span<const std::string> tags) {
+  std::vector<std::string> set;
+  const TagVersions::Change change(tag_versions_, merging.into);
+  RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
+    set.clear();
+    // Guards against a deletion of the manifest, which guards the same row exclusively.
+    RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(manifest), Guard::kShared).status());
+    ASSIGN_OR_RETURN(const std::optional<std::string> member,
+                     txn.Get(MemberKey(merging.into, manifest)));
+    if (!member.has_value()) {
+      return absl::AbortedError(
+          StrCat("manifest ", manifest.ToString(), " was deleted while it was merged; try again"));
+    }
+    for (const std::string& tag : tags) {
+      ASSIGN_OR_RETURN(const std::optional<std::string> ours, txn.Get(TagKey(merging.from, tag)));
+      if (!ours.has_value()) continue;
+      ASSIGN_OR_RETURN(const TagRow from, TagRow::Decode(*ours));
+      if (from.digest != manifest) continue;
+      ASSIGN_OR_RETURN(const std::optional<std::string> theirs,
+                       txn.GetForUpdate(TagKey(merging.into, tag), Guard::kExclusive));
+      if (theirs.has_value()) {
+        ASSIGN_OR_RETURN(const TagRow into, TagRow::Decode(*theirs));
+        if (into.digest == manifest || StaysOverFrom(into, from)) continue;
+      }
+      RETURN_IF_ERROR(SetTag(txn, merging.into, tag, from));
+      set.push_back(tag);
+    }
+    return absl::OkStatus();
+  }));
+  for (const std::string& tag : set) Tell(Event::Type::kTag, merging.into_name, tag, manifest);
+  return absl::OkStatus();
+}
+
+absl::Status Catalog::MoveHolds(const Merging& merging, const Digest& manifest) {
+  const std::string prefix = EdgePrefix(manifest, EdgeKind::kHold, merging.from);
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
+                     parts_.index.Scan(PrefixRange(prefix), kRowsAtOnce));
+    if (edges.empty()) return absl::OkStatus();
+    RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
+      RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(manifest), Guard::kShared).status());
+      for (const KeyValue& edge : edges) {
+        const std::string name = edge.key.substr(prefix.size());
+        const std::string key = HoldKey(name);
+        ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                         txn.GetForUpdate(key, Guard::kExclusive));
+        RETURN_IF_ERROR(txn.Delete(edge.key));
+        if (!value.has_value()) continue;  // released meanwhile
+        ASSIGN_OR_RETURN(HoldRow hold, HoldRow::Decode(*value));
+        if (hold.manifest != manifest || hold.repository != merging.from) continue;
+        hold.repository = merging.into;
+        RETURN_IF_ERROR(txn.Put(key, hold.Encode()));
+        RETURN_IF_ERROR(txn.Put(HoldEdgeKey(manifest, merging.into, name), ""));
+      }
+      return absl::OkStatus();
+    }));
+  }
+}
+
+absl::Status Catalog::CopyPullTime(const Merging& merging, const Digest& manifest) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> pulled,
+                   parts_.index.Get(PulledKey(merging.from, manifest)));
+  if (!pulled.has_value()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const uint64_t ours, DecodeNumber(*pulled));
+  return parts_.index.Run(
+      [&](Transaction& txn) -> absl::Status {
+        RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(manifest), Guard::kShared).status());
+        ASSIGN_OR_RETURN(const std::optional<std::string> member,
+                         txn.Get(MemberKey(merging.into, manifest)));
+        if (!member.has_value()) return absl::OkStatus();
+        const std::string key = PulledKey(merging.into, manifest);
+        ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                         txn.GetForUpdate(key, Guard::kExclusive));
+        if (value.has_value()) {
+          ASSIGN_OR_RETURN(const uint64_t theirs, DecodeNumber(*value));
+          if (theirs >= ours) return absl::OkStatus();
+        }
+        return txn.Put(key, *pulled);
+      },
+      Durability::kBuffered);
+}
+
+// Requests that found the repository by its old name may still end in it: then it is looked at once
+// more.
+absl::Status Catalog::MoveRest(const Merging& merging, const std::string& rest,
+                               uint64_t* manifests) {
+  for (int round = 0; round < kMaxRounds; ++round) {
+    RETURN_IF_ERROR(VisitRows(parts_.index, MemberPrefix(merging.from), kPageRows,
+                              [&](const KeyValue& row) -> absl::StatusOr<bool> {
+                                RepositoryId repository = 0;
+                                Digest manifest;
+                                if (!ParseMemberKey(row.key, &repository, &manifest)) {
+                                  return absl::DataLossError(
+                                      "a member row of the index is damaged");
+                                }
+                                RETURN_IF_ERROR(MoveMember(merging, manifest));
+                                ++*manifests;
+                                return true;
+                              }));
+    // After the members: what these named is visible by links then.
+    RETURN_IF_ERROR(MoveLinks(merging));
+    RETURN_IF_ERROR(RemoveIfEmpty(merging.from, rest, Durability::kSynced));
+    ASSIGN_OR_RETURN(const std::optional<std::string> name,
+                     parts_.index.Get(RepositoryNameKey(merging.from)));
+    if (!name.has_value()) return absl::OkStatus();
+  }
+  return absl::UnavailableError("what is being merged keeps changing");
+}
+
+absl::Status Catalog::MoveMember(const Merging& merging, const Digest& manifest) {
+  for (int round = 0; round < kMaxRounds; ++round) {
+    ASSIGN_OR_RETURN(const bool copied, IsMember(merging.into, manifest));
+    if (!copied) RETURN_IF_ERROR(CopyManifestOf(merging, manifest));
+    ASSIGN_OR_RETURN(const std::vector<std::string> tags, CopyClaims(merging, manifest));
+    const auto all_copied = [&](Transaction& txn, const MemberRow&) -> absl::StatusOr<bool> {
+      ASSIGN_OR_RETURN(
+          const std::vector<KeyValue> holds,
+          txn.Scan(PrefixRange(EdgePrefix(manifest, EdgeKind::kHold, merging.from)), 1));
+      if (!holds.empty()) return false;
+      return HasNoOtherTags(txn, {merging.from, manifest}, tags);
+    };
+    ASSIGN_OR_RETURN(const Deletion deletion,
+                     DeleteManifestIf(merging.from, manifest, all_copied, merging.from_name));
+    if (deletion != Deletion::kKept) return absl::OkStatus();
+  }
+  return absl::UnavailableError(
+      StrCat("manifest ", manifest.ToString(), " gets new tags and holds all the time"));
+}
+
+absl::Status Catalog::MoveLinks(const Merging& merging) {
+  const std::string prefix = LinkPrefix(merging.from);
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
+                     parts_.index.Scan(PrefixRange(prefix), kRowsAtOnce));
+    if (rows.empty()) return absl::OkStatus();
+    RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
+      for (const KeyValue& row : rows) {
+        RepositoryId repository = 0;
+        Digest blob;
+        if (!ParseLinkKey(row.key, &repository, &blob)) {
+          return absl::DataLossError("a link row of the index is damaged");
+        }
+        ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                         txn.GetForUpdate(row.key, Guard::kExclusive));
+        if (!value.has_value()) continue;
+        ASSIGN_OR_RETURN(const LinkRow link, LinkRow::Decode(*value));
+        RETURN_IF_ERROR(txn.Delete(row.key));
+        RETURN_IF_ERROR(txn.Delete(LinkExpiryKey(link.expires_nanos, merging.from, blob)));
+        RETURN_IF_ERROR(Link(txn, merging.into, blob));
+      }
+      return absl::OkStatus();
+    }));
+  }
+}
+
+}  // namespace varve
