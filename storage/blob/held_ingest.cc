@@ -7,12 +7,6 @@
 #include "storage/limits.h"
 
 namespace varve {
-namespace {
-
-// Often enough for any promise worth having, too seldom to cost anything.
-constexpr int64_t kAnnounceNanos = 10 * kNanosPerSecond;
-
-}  // namespace
 
 HeldIngest::~HeldIngest() {
   if (!upload_->gone) table_.LetGo(upload_);
@@ -79,7 +73,7 @@ absl::Status HeldIngest::Append(uint64_t offset, std::string_view bytes) {
   upload_->updated_nanos = table_.parts_.clock.WallNanos();
   IngestTable::NoteReceived(*upload_);
   const int64_t now = table_.parts_.clock.MonotonicNanos();
-  if (now - upload_->announced_nanos >= kAnnounceNanos) {
+  if (now - upload_->announced_nanos >= table_.parts_.announce_nanos) {
     upload_->announced_nanos = now;
     table_.parts_.observer.WhileUploading(repository_, upload_->began_nanos);
   }

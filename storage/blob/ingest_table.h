@@ -57,6 +57,7 @@ class IngestTable {
     RandomSource& random;
     CommitObserver& observer;
     int64_t expiry_nanos;
+    int64_t announce_nanos;  // between two WhileUploading of one upload, at least
     uint64_t large_blob_bytes = kLargeBlobBytes;
     size_t max_uploads = kMaxOpenIngests;
   };

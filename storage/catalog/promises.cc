@@ -12,6 +12,9 @@ namespace {
 
 // The time of the last push is kept this exactly.
 constexpr int64_t kPushStepNanos = kNanosPerSecond / 1000;
+// To note costs a read of the index: a fast upload does not for each of its pieces.
+constexpr int64_t kShortestNoteNanos = kNanosPerSecond / 1000;
+constexpr int64_t kLongestNoteNanos = 10 * kNanosPerSecond;
 // Somebody else is removing the same; that takes one transaction.
 constexpr int64_t kOtherRemovalNanos = kNanosPerSecond;
 constexpr std::chrono::seconds kLongestGrantWait{1};
@@ -30,6 +33,10 @@ Promises::Promises(Clock& clock, int64_t promise_nanos, int64_t renew_nanos,
       hold_everything_until_(0),
       last_push_(clock.MonotonicNanos() - kLongestPromiseNanos) {
   HoldEverything();
+}
+
+int64_t Promises::note_upload_nanos() const {
+  return std::clamp(promise_nanos_ / 4, kShortestNoteNanos, kLongestNoteNanos);
 }
 
 Promises::Shard& Promises::ShardOf(const Digest& digest) {

@@ -82,6 +82,9 @@ class Promises {
 
   int64_t promise_nanos() const { return promise_nanos_; }
   int64_t renew_nanos() const { return renew_nanos_; }
+  // So often an upload has to note its bytes (RepositoryActivity::NoteUpload) for them to renew
+  // promises without a gap.
+  int64_t note_upload_nanos() const;
   // A client pushes, or asks before a push. To the millisecond, how long nobody has.
   void NotePush();
   int64_t NanosSincePush() const;

@@ -436,6 +436,29 @@ TEST_P(StorePromisesTest, BytesOfALongUploadRenewToo) {
   EXPECT_TRUE(Read("app", seen) == MakeBytes(70'000, 1));
 }
 
+TEST_P(StorePromisesTest, BytesOfAnUploadRenewThePromisesOfAnyLength) {
+  for (const int64_t promise : {10 * kSecond, 2 * kSecond, kSecond / 20}) {
+    SCOPED_TRACE(promise);
+    StoreSettings settings;
+    settings.promise_nanos = promise;
+    MakeSettled(settings);
+    const Digest seen = Push("app", MakeBytes(70'000, 1));
+    const Digest elsewhere = Push("other", MakeBytes(80'000, 2));
+    const std::string bytes = MakeBytes(90'000, 3);
+    constexpr size_t kPieceBytes = 5'000;
+    auto ingest = store().BeginIngest("app", {});
+    ASSERT_TRUE(ingest.ok()) << ingest.status();
+    for (size_t at = 0; at < bytes.size(); at += kPieceBytes) {
+      ASSERT_TRUE((*ingest)->Append(at, bytes.substr(at, kPieceBytes)).ok());
+      under_test().Advance(promise / 2);
+      Reclaim();
+      ASSERT_EQ(OpenCode("", seen), Code::kOk) << at;
+    }
+    EXPECT_EQ(OpenCode("", elsewhere), Code::kNotFound);
+    ASSERT_TRUE((*ingest)->Commit(Sha256(bytes), bytes.size()).ok());
+  }
+}
+
 TEST_P(StorePromisesTest, NothingGoesForOnePromiseTimeAfterAStart) {
   const Digest digest = Push("app", MakeBytes(70'000, 1));
   under_test().Advance(kHour);
