@@ -7,9 +7,10 @@
 // name means the whole store: only doors for trusted local clients may pass it.
 //
 // Every *exists* answer (StatBlob, FindMissing, MountBlob, a commit) and every answer with the
-// digest of a manifest (PutManifest, GetManifest, StatManifest, FindImage) is a promise: the
-// content stays at least EngineOptions::promise_nanos, whatever is pruned or reclaimed meanwhile,
-// and what was promised in a repository may be named there. A deletion that somebody asks for by
+// digest of a manifest (PutManifest, GetManifest, StatManifest, FindImage, ListReferrers) is a
+// promise: the content stays at least EngineOptions::promise_nanos, whatever is pruned or reclaimed
+// meanwhile, and what was promised in a repository may be named there. ListImages, ListTags and
+// InspectImage promise nothing: people look before they prune. A deletion that somebody asks for by
 // name takes a manifest out of its repository all the same. Errors: storage/base/status.h. On an
 // error nothing has changed, unless the code is kUnavailable, where the outcome is unknown and the
 // same call may be repeated. Durability: when a call that changes something answers OK, the change
@@ -118,7 +119,8 @@ class Store {
   // before the listing. Another run of the daemon has other numbers.
   virtual absl::StatusOr<uint64_t> TagsVersion(std::string_view repository) = 0;
   virtual absl::StatusOr<Page<std::string>> ListRepositories(const PageRequest& page) = 0;
-  // `page.after` is a digest. With `artifact_type`, only referrers of that type.
+  // `page.after` is a digest. With `artifact_type`, only referrers of that type. A promise for each
+  // one told.
   virtual absl::StatusOr<Page<ReferrerInfo>> ListReferrers(std::string_view repository,
                                                            const Digest& subject,
                                                            std::string_view artifact_type,

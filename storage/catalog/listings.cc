@@ -117,6 +117,8 @@ absl::StatusOr<Page<ReferrerInfo>> Catalog::ListReferrers(std::string_view repos
         referrers.more = true;
         return referrers;
       }
+      // Granted first, read after: see Promises.
+      RETURN_IF_ERROR(parts_.promises.Grant(id, digest, Promises::Answer::kManifestRead).status());
       absl::StatusOr<ReferrerInfo> referrer = ReadReferrer(id, digest);
       if (absl::IsNotFound(referrer.status())) continue;  // being deleted
       RETURN_IF_ERROR(referrer.status());

@@ -248,6 +248,34 @@ TEST_P(StorePromisesTest, EveryAnswerWithAManifestsDigestPromisesIt) {
   });
 }
 
+// Whoever lists what refers to an image goes on with the digests that were told, and no others.
+TEST_P(StorePromisesTest, AListOfReferrersPromisesThoseThatItTells) {
+  VARVE_NEEDS(kListReferrers);
+  const Image image = PushImage("app", 1, {"v1"});
+  const auto put_referrer = [&](const std::string& type) {
+    ManifestParts parts;
+    parts.artifact_type = type;
+    parts.config = image.config;
+    parts.subject = image.manifest;
+    return PutManifest("app", ManifestJson(parts));
+  };
+  const Digest sbom = put_referrer("application/x.sbom");
+  const Digest signature = put_referrer("application/x.signature");
+  PassTime(2 * kHour);
+  const auto page = store().ListReferrers("app", image.manifest, "application/x.sbom", {"", 10});
+  ASSERT_TRUE(page.ok()) << page.status();
+  ASSERT_EQ(page->rows.size(), 1u);
+  PruneRequest all;
+  all.all = true;
+  const auto report = Able(Ability::kListImages).Prune(all, nullptr);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->images, 2u);
+  EXPECT_EQ(ManifestCode("app", signature), Code::kNotFound);
+  EXPECT_EQ(ManifestCode("app", sbom), Code::kOk);
+  PassTime(2 * kHour);
+  EXPECT_EQ(Able(Ability::kListImages).Prune(all, nullptr)->images, 1u);
+}
+
 // A pull reads the manifest and then, one after the other, layers that take long.
 TEST_P(StorePromisesTest, APullThatLastsLongerThanThePromiseGoesOn) {
   VARVE_NEEDS(kListImages);
