@@ -130,7 +130,7 @@ std::string ClientMessage(const absl::Status& status, const DoorError& error,
   if (error.http_status == 507) {
     what = "the disk is full; prune images or add space";
   } else if (status.code() == absl::StatusCode::kDataLoss) {
-    what = "the stored content is damaged; push it again";
+    what = "the stored content is damaged; varve fsck tells what helps";
   } else if (error.retry_after_seconds > 0) {
     what = "the store cannot answer now; try again later";
   }

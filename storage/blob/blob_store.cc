@@ -113,11 +113,17 @@ absl::StatusOr<bool> BlobStore::Quarantine(const Digest& digest, const BlobRow& 
 }
 
 absl::StatusOr<BlobReader> BlobStore::Open(const Digest& digest) {
+  ASSIGN_OR_RETURN(OpenCopy copy, OpenAnyCopy(digest));
+  return std::move(copy.reader);
+}
+
+absl::StatusOr<BlobStore::OpenCopy> BlobStore::OpenAnyCopy(const Digest& digest) {
   FileId missing = 0;
   for (;;) {
     ASSIGN_OR_RETURN(const std::optional<BlobRow> row, ReadRow(digest));
     if (!row.has_value() || row->quarantined) return Absent(digest);
-    BlobReader reader;
+    OpenCopy copy{*row, {}};
+    BlobReader& reader = copy.reader;
     reader.info = {digest, row->size_bytes, row->created_nanos};
     if (row->tier == BlobRow::Tier::kInline) {
       absl::StatusOr<std::string> bytes = ReadInline(digest);
@@ -127,7 +133,7 @@ absl::StatusOr<BlobReader> BlobStore::Open(const Digest& digest) {
       }
       RETURN_IF_ERROR(bytes.status());
       reader.inline_bytes = *std::move(bytes);
-      return reader;
+      return copy;
     }
     // A file that is gone was replaced or removed after its row was read: read the row again. The
     // same row twice means that the disk lost the file; a push of the digest heals that.
@@ -142,12 +148,13 @@ absl::StatusOr<BlobReader> BlobStore::Open(const Digest& digest) {
     ASSIGN_OR_RETURN(const FileStat stat, (*file)->Stat());
     if (stat.size_bytes != row->size_bytes) return Absent(digest);
     reader.file = *std::move(file);
-    return reader;
+    return copy;
   }
 }
 
 absl::StatusOr<std::string> BlobStore::ReadAll(const Digest& digest, uint64_t limit_bytes) {
-  ASSIGN_OR_RETURN(BlobReader reader, Open(digest));
+  ASSIGN_OR_RETURN(OpenCopy copy, OpenAnyCopy(digest));
+  BlobReader& reader = copy.reader;
   if (reader.file == nullptr) return std::move(reader.inline_bytes);
   if (reader.info.size_bytes > limit_bytes) {
     return absl::ResourceExhaustedError(StrCat(digest.ToString(), " has ", reader.info.size_bytes,
@@ -157,7 +164,10 @@ absl::StatusOr<std::string> BlobStore::ReadAll(const Digest& digest, uint64_t li
   ASSIGN_OR_RETURN(const size_t read,
                    reader.file->ReadAt(0, absl::MakeSpan(bytes.data(), bytes.size())));
   if (read != bytes.size()) return Absent(digest);
-  return bytes;
+  // The index checks what it gives back; for a file that is in memory anyway this does.
+  if (HashBytes(digest.algorithm(), bytes) == digest) return bytes;
+  RETURN_IF_ERROR(Quarantine(digest, copy.row).status());
+  return Absent(digest);
 }
 
 absl::StatusOr<BlobStore::Copy> BlobStore::LookAtCopy(const NewBlob& blob) {
@@ -171,7 +181,11 @@ absl::StatusOr<BlobStore::Copy> BlobStore::LookAtCopy(const NewBlob& blob) {
   } else {
     const int64_t age = parts_.clock.WallNanos() - seen.row->proven_nanos;
     const bool trusted = age >= 0 && age < kTrustProvenNanos;
-    seen.known_good = trusted && BytesAreThere(*seen.row);
+    if (!trusted || !BytesAreThere(*seen.row)) return seen;
+    // A file without its row goes at the next start.
+    ASSIGN_OR_RETURN(const std::optional<std::string> owner,
+                     parts_.index.Get(FileKey(seen.row->file)));
+    seen.known_good = owner.has_value();
   }
   return seen;
 }
@@ -271,6 +285,11 @@ absl::StatusOr<BlobStore::Proof> BlobStore::Prove(const Digest& digest, const Bl
     matches = LooseBytesMatch(digest, row, rest);
   }
   if (absl::IsNotFound(matches.status()) || absl::IsDataLoss(matches.status())) matches = false;
+  if (absl::IsUnavailable(matches.status()) && row.proven_nanos != 0) {
+    // What the disk does not give now was not proven for a push that brings the bytes.
+    RETURN_IF_ERROR(
+        UpdateCopy(digest, row, [](BlobRow& unread) { unread.proven_nanos = 0; }).status());
+  }
   RETURN_IF_ERROR(matches.status());
   const int64_t now = parts_.clock.WallNanos();
   ASSIGN_OR_RETURN(

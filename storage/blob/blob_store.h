@@ -57,7 +57,8 @@ class BlobStore {
   // NotFound when Find says nullopt. The reader keeps the bytes whatever is removed meanwhile.
   absl::StatusOr<BlobReader> Open(const Digest& digest);
 
-  // The whole blob in memory; only for manifests. ResourceExhausted over `limit_bytes`.
+  // The whole blob in memory; for manifests and configs. ResourceExhausted over `limit_bytes`.
+  // Bytes of a file that are not those of the digest are quarantined, and NotFound.
   absl::StatusOr<std::string> ReadAll(const Digest& digest, uint64_t limit_bytes);
 
   // Makes the blob visible together with what `also` writes, in one synced transaction. Over a copy
@@ -77,7 +78,7 @@ class BlobStore {
   };
   // Reads the copy that `row` describes back from the disk and hashes it; calls `rest` after each
   // piece of kProofPieceBytes, whose error ends it. Unavailable when the disk does not give the
-  // bytes: what is wrong may pass.
+  // bytes: what is wrong may pass, so the copy stays; but it is not proven any more.
   absl::StatusOr<Proof> Prove(const Digest& digest, const BlobRow& row,
                               const std::function<absl::Status()>& rest);
 
@@ -105,6 +106,10 @@ class BlobStore {
     std::optional<BlobRow> row;
     bool known_good = false;
   };
+  struct OpenCopy {
+    BlobRow row;
+    BlobReader reader;
+  };
   // What a commit's transaction did.
   struct Visible {
     BlobRow row;
@@ -116,6 +121,7 @@ class BlobStore {
   // DataLoss when what the index gives back is damaged.
   absl::StatusOr<std::string> ReadInline(const Digest& digest);
   bool BytesAreThere(const BlobRow& row);
+  absl::StatusOr<OpenCopy> OpenAnyCopy(const Digest& digest);
   absl::StatusOr<Copy> LookAtCopy(const NewBlob& blob);
   // Changes the row of the copy that `seen` describes; false when another one is there by now.
   absl::StatusOr<bool> UpdateCopy(const Digest& digest, const BlobRow& seen,

@@ -6,6 +6,7 @@
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/index/rows.h"
+#include "storage/limits.h"
 
 namespace varve {
 namespace {
@@ -34,8 +35,11 @@ absl::StatusOr<int64_t> ContentCheck::Begin() {
   ASSIGN_OR_RETURN(const std::optional<std::string> saved, parts_.index.Get(BeganKey()));
   if (saved.has_value()) {
     ASSIGN_OR_RETURN(const uint64_t began, DecodeNumber(*saved));
-    // After a backward jump of the clock, what is proven from now on would look too old.
-    if (began <= static_cast<uint64_t>(now)) return static_cast<int64_t>(began);
+    // After a backward jump of the clock, what is proven from now on would look too old; and what a
+    // check has proven long ago may have rotted since.
+    const bool usable = began <= static_cast<uint64_t>(now) &&
+                        now - static_cast<int64_t>(began) < kTrustProvenNanos;
+    if (usable) return static_cast<int64_t>(began);
   }
   RETURN_IF_ERROR(parts_.index.Run(
       [&](Transaction& txn) {
@@ -58,21 +62,24 @@ absl::Status ContentCheck::Visit(const KeyValue& row, int64_t begun_nanos) {
     return Say();
   });
   if (absl::IsUnavailable(proof.status())) {
-    return TellBad(digest, StrCat("could not be read: ", proof.status().message()));
+    return TellBad(digest, StrCat("could not be read: ", proof.status().message(),
+                                  "; should that stay so, remove the images that need it (varve "
+                                  "image why) with varve rmi --now and push them again"));
   }
   RETURN_IF_ERROR(proof.status());
   if (*proof == BlobStore::Proof::kChanged) return absl::OkStatus();
   ++report_.hashed_blobs;
   report_.hashed_bytes += blob->size_bytes;
   if (*proof == BlobStore::Proof::kGood) return Say();
-  return TellBad(digest, "answers absent: its bytes are not those that its digest names");
+  return TellBad(digest,
+                 "answers absent: its bytes are not those that its digest names; a push of it "
+                 "heals that");
 }
 
 absl::Status ContentCheck::TellBad(const Digest& digest, std::string_view fault) {
   ++report_.findings;
-  return Say(
-      CheckFinding{CheckFinding::Kind::kBadContent, digest, "",
-                   StrCat("blob ", digest.ToString(), " ", fault, "; a push of it heals that")});
+  return Say(CheckFinding{CheckFinding::Kind::kBadContent, digest, "",
+                          StrCat("blob ", digest.ToString(), " ", fault)});
 }
 
 absl::Status ContentCheck::Say(std::optional<CheckFinding> finding) {

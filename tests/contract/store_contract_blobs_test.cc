@@ -263,6 +263,44 @@ class StoreHealingTest : public StoreContractTest {
   }
 };
 
+// That a copy was good some days ago keeps it from no push once somebody meets the damage.
+TEST_P(StoreHealingTest, AProvenCopyThatIsLostOrCutShortIsReplacedByAPush) {
+  const std::string bytes = MakeBytes(200'000, 1);
+  for (const bool lost : {true, false}) {
+    SCOPED_TRACE(lost ? "lost" : "cut short");
+    const Digest digest = PushToOneAndTwo(bytes);
+    ASSERT_EQ(under_test().engine().CheckContent(nullptr)->findings, 0u);
+    under_test().Advance(kMinute);
+    lost ? Lose(bytes.size()) : CutShort(bytes.size());
+    EXPECT_EQ(OpenCode("one", digest), Code::kNotFound);
+    EXPECT_EQ(StatCode("one", digest), Code::kNotFound);
+    Push("one", bytes);
+    EXPECT_EQ(Read("one", digest), bytes);
+    EXPECT_EQ(Read("two", digest), bytes);
+  }
+}
+
+// A manifest is read whole, so that rot of it is met by whoever asks.
+TEST_P(StoreHealingTest, AProvenLargeManifestThatRotsIsAbsentUntilItIsPushedAgain) {
+  ManifestParts parts;
+  parts.config = Push("one", "{}");
+  parts.note = std::string(100'000, 'n');
+  const std::string json = ManifestJson(parts);
+  PutManifest("one", json, {"v1"});
+  ASSERT_EQ(under_test().engine().CheckContent(nullptr)->findings, 0u);
+  under_test().Advance(kMinute);
+  const std::vector<std::string> files = under_test().BlobFiles(json.size());
+  ASSERT_THAT(files, SizeIs(1));
+  {
+    auto file = under_test().disk().OpenForWrite(files[0]);
+    ASSERT_TRUE(file.ok() && (*file)->WriteAt(json.size() / 2, "rot").ok());
+  }
+  EXPECT_EQ(ManifestCode("one", "v1"), Code::kNotFound);
+  EXPECT_EQ(store().StatManifest("one", "v1").status().code(), Code::kNotFound);
+  PutManifest("one", json, {"v1"});
+  EXPECT_EQ(store().GetManifest("one", "v1")->bytes, json);
+}
+
 TEST_P(StoreHealingTest, LostBlobIsAbsentEverywhereUntilPushedAgain) {
   const std::string bytes = MakeBytes(200'000, 1);
   for (const bool lost : {true, false}) {

@@ -217,6 +217,21 @@ TEST_F(BlobCopiesTest, AProvenCopyWhoseFileIsGoneIsReplaced) {
   EXPECT_EQ(Read(digest), bytes);
 }
 
+// What the last check has proven, the next one looks at again.
+TEST_F(BlobCopiesTest, AProvenCopyThatRotsIsReplacedOnceACheckHasFoundIt) {
+  const std::string bytes(kLooseBytes, 'a');
+  const Digest digest = Push(bytes);
+  ASSERT_THAT(CheckContent().findings, IsEmpty());
+  clock_.Advance(kDay);
+  Overwrite(digest, 4096, "rot");
+  Push(bytes);
+  EXPECT_NE(Read(digest), bytes);  // nobody has noticed, and the copy was good yesterday
+  EXPECT_EQ(CheckContent().findings.size(), 1u);
+  ExpectAbsentEverywhere(digest);
+  Push(bytes);
+  EXPECT_EQ(Read(digest), bytes);
+}
+
 TEST_F(BlobCopiesTest, SimultaneousCommitsSwitchOnce) {
   const std::string bytes(kLooseBytes, 'a');
   const Digest digest = Push(bytes);
@@ -372,6 +387,13 @@ TEST_F(BlobCopiesTest, ACheckThatWasBrokenOffGoesOnWhereItWas) {
   EXPECT_EQ(CheckContent().report.hashed_blobs, 6u);
 }
 
+TEST_F(BlobCopiesTest, ACheckThatWasBrokenOffLongAgoBeginsAgain) {
+  for (char fill = 'a'; fill < 'e'; ++fill) Push(std::string(kLooseBytes, fill));
+  EXPECT_EQ(CheckContent(/*limit=*/3).status.code(), Code::kCancelled);
+  clock_.Advance(kTrustProvenNanos);
+  EXPECT_EQ(CheckContent().report.hashed_blobs, 4u);
+}
+
 TEST_F(BlobCopiesTest, ACheckThatBeganInTheFutureBeginsAgain) {
   Push(std::string(kLooseBytes, 'a'));
   Push(std::string(kLooseBytes, 'b'));
@@ -385,6 +407,9 @@ TEST_F(BlobCopiesTest, ACheckThatBeganInTheFutureBeginsAgain) {
 TEST_F(BlobCopiesTest, ABlobThatTheDiskDoesNotGiveIsToldAndNotQuarantined) {
   const std::string bytes(kLooseBytes, 'a');
   const Digest digest = Push(bytes);
+  ASSERT_THAT(CheckContent().findings, IsEmpty());
+  const uint64_t copy = RowOf(digest).copy;
+  clock_.Advance(kDay);
   disk_.Inject({.call = FileCall::kRead,
                 .status = absl::UnavailableError("I/O error of the disk"),
                 .path = Under("/store/blobs")});
@@ -393,7 +418,11 @@ TEST_F(BlobCopiesTest, ABlobThatTheDiskDoesNotGiveIsToldAndNotQuarantined) {
   ASSERT_EQ(checked.findings.size(), 1u);
   EXPECT_THAT(checked.findings[0], HasSubstr("could not be read: I/O error of the disk"));
   EXPECT_FALSE(RowOf(digest).quarantined);
+  EXPECT_EQ(Read(digest), bytes);
+  // It is proven no more: a push takes its place.
   EXPECT_EQ(RowOf(digest).proven_nanos, 0);
+  Push(bytes);
+  EXPECT_NE(RowOf(digest).copy, copy);
   EXPECT_EQ(Read(digest), bytes);
 }
 
