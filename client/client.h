@@ -145,7 +145,7 @@ class Client {
                                                     const ManifestReference& reference) = 0;
   virtual absl::Status Tag(std::string_view repository, std::string_view tag,
                            const Digest& digest) = 0;
-  virtual absl::Status Untag(std::string_view repository, std::string_view tag) = 0;
+  virtual absl::Status Untag(std::string_view repository, std::string_view tag, bool force) = 0;
 
   // The calls of Store with the same names and contracts.
   virtual absl::StatusOr<ImageMatch> FindImage(std::string_view name) = 0;

@@ -152,10 +152,11 @@ absl::Status GrpcClient::Tag(std::string_view repository, std::string_view tag,
       [&](grpc::ClientContext* context) { return images_->Tag(context, request, &response); });
 }
 
-absl::Status GrpcClient::Untag(std::string_view repository, std::string_view tag) {
+absl::Status GrpcClient::Untag(std::string_view repository, std::string_view tag, bool force) {
   v1::UntagRequest request;
   request.set_repository(std::string(repository));
   request.set_tag(std::string(tag));
+  request.set_force(force);
   v1::UntagResponse response;
   return Unary(
       [&](grpc::ClientContext* context) { return images_->Untag(context, request, &response); });

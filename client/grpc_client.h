@@ -47,7 +47,7 @@ class GrpcClient final : public Client {
                                             const ManifestReference& reference) override;
   absl::Status Tag(std::string_view repository, std::string_view tag,
                    const Digest& digest) override;
-  absl::Status Untag(std::string_view repository, std::string_view tag) override;
+  absl::Status Untag(std::string_view repository, std::string_view tag, bool force) override;
 
   // grpc_images.cc
   absl::StatusOr<ImageMatch> FindImage(std::string_view name) override;

@@ -160,8 +160,8 @@ class Engine final : public Store {
                    const Digest& digest) override {
     return catalog_.Tag(repository, tag, digest);
   }
-  absl::Status Untag(std::string_view repository, std::string_view tag) override {
-    return WithReserve([&] { return catalog_.Untag(repository, tag); });
+  absl::Status Untag(std::string_view repository, std::string_view tag, bool force) override {
+    return WithReserve([&] { return catalog_.Untag(repository, tag, force); });
   }
 
   absl::StatusOr<Page<TagInfo>> ListTags(std::string_view repository,

@@ -109,7 +109,10 @@ class Store {
   virtual absl::Status DeleteManifest(std::string_view repository, const Digest& digest) = 0;
   virtual absl::Status Tag(std::string_view repository, std::string_view tag,
                            const Digest& digest) = 0;
-  virtual absl::Status Untag(std::string_view repository, std::string_view tag) = 0;
+  // The image stays, as a dangling one if nothing else names it. FailedPrecondition, unless
+  // `force`, when it is the last tag, of any repository, of an image with a hold: the hold keeps
+  // the image, which only its digest names from then on. A tag that moves on is never refused.
+  virtual absl::Status Untag(std::string_view repository, std::string_view tag, bool force) = 0;
 
   // Listings, in byte order of the name. NotFound when the repository does not exist.
   virtual absl::StatusOr<Page<TagInfo>> ListTags(std::string_view repository,
@@ -149,8 +152,8 @@ class Store {
   // Docker's `rmi`: a tag loses its name, and the image goes with its last tag of the repository;
   // an id goes from every repository; untagged and without `force`, it is left to those where it
   // refers to an image, unless it does in all. FailedPrecondition, unless `force`, when an id or a
-  // digest has tags that the name does not imply. What an index lists stays, and what loses its
-  // last tag while the image it refers to is there.
+  // digest has tags that the name does not imply, and for a last tag as in Untag. What an index
+  // lists stays, and what loses its last tag while the image it refers to is there.
   virtual absl::StatusOr<RemovedImage> RemoveImage(std::string_view name, bool force) = 0;
   // Removes the dangling images that match, or all that are not in use, and reclaims what only they
   // kept.

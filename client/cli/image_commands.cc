@@ -23,6 +23,7 @@ struct TagArguments {
 
 struct UntagArguments {
   std::vector<std::string> names;
+  bool force = false;
   bool json = false;
 };
 
@@ -51,12 +52,12 @@ absl::Status Tag(Session& session, const TagArguments& arguments) {
 
 absl::Status Untag(Session& session, const UntagArguments& arguments) {
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
-  for (const std::string& name : arguments.names) {
+  return ForEachName(session, arguments.names, [&](const std::string& name) -> absl::Status {
     ASSIGN_OR_RETURN(const ImageReference reference, ParseImageReference(name));
     if (reference.digest) {
       return absl::InvalidArgumentError(StrCat(name, " names a digest; only tags can be removed"));
     }
-    const absl::Status status = client->Untag(reference.repository, reference.tag);
+    const absl::Status status = client->Untag(reference.repository, reference.tag, arguments.force);
     if (!status.ok()) return Annotate(status, name);
     Print(arguments.json
               ? JsonObject()
@@ -64,8 +65,8 @@ absl::Status Untag(Session& session, const UntagArguments& arguments) {
                     .Add("untagged", reference.tag)
                     .Line()
               : StrCat("Untagged: ", ShownName(reference.repository), ":", reference.tag, "\n"));
-  }
-  return absl::OkStatus();
+    return absl::OkStatus();
+  });
 }
 
 void AddTag(CLI::App& group, Session& session) {
@@ -90,6 +91,7 @@ void AddUntag(CLI::App& group, Session& session) {
   command->add_option("NAME", arguments->names, "REPOSITORY[:TAG]")
       ->required()
       ->check(CheckReference);
+  command->add_flag("-f,--force", arguments->force, "Also the last tag of an image with a hold");
   command->add_flag("--json", arguments->json, "One JSON object a tag, one a line");
   command->callback([&session, arguments] {
     session.action = [&session, arguments] { return Untag(session, *arguments); };

@@ -66,7 +66,8 @@ void AddRemove(CLI::App& group, const std::string& name, Session& session) {
   CLI::App* const command = group.add_subcommand(name, "Remove images");
   command->add_option("IMAGE", arguments->names, "REPOSITORY[:TAG], REPOSITORY@DIGEST or image id")
       ->required();
-  command->add_flag("-f,--force", arguments->force, "Also when other tags name the image");
+  command->add_flag("-f,--force", arguments->force,
+                    "Also when other tags name the image, and the last tag of one with a hold");
   command->add_flag("--now", arguments->now,
                     "Also what clients were promised: end all promises first");
   command->add_flag("--json", arguments->json, "One JSON object a line");

@@ -110,11 +110,6 @@ std::string AgeAndTime(int64_t then_nanos, int64_t now_nanos) {
   return StrCat(HumanAge(then_nanos, now_nanos), " (", DockerTimeText(then_nanos), ")");
 }
 
-std::string ShortId(const Digest& digest) {
-  const std::string text = digest.ToString();
-  return text.substr(text.find(':') + 1, 12);
-}
-
 Table::Table(std::vector<std::string> header) : header_(std::move(header)) {
   for (std::string& head : header_) head = Printable(head);
   Widen(header_);

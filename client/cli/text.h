@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "storage/digest/digest.h"
+#include "storage/digest/short_id.h"
 
 namespace varve {
 
@@ -53,9 +53,6 @@ class TimeWords {
 
 // "2026-11-23 18:00:00 +0000 UTC", as Docker lists times.
 std::string DockerTimeText(int64_t nanos);
-
-// The first 12 hexadecimal digits.
-std::string ShortId(const Digest& digest);
 
 // ShownName of each: names of repositories, or of images in them.
 std::vector<std::string> ShownNames(std::vector<std::string> stored);

@@ -137,7 +137,7 @@ absl::Status SetTag(Store& store, const v1::TagRequest& request, std::string_vie
 
 absl::Status RemoveTag(Store& store, const v1::UntagRequest& request) {
   RETURN_IF_ERROR(RequireRepository(request.repository()));
-  return store.Untag(request.repository(), request.tag());
+  return store.Untag(request.repository(), request.tag(), request.force());
 }
 
 absl::Status RemoveImage(Store& store, const v1::RemoveImageRequest& request,

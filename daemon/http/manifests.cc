@@ -189,7 +189,8 @@ Reply DeleteManifest(const Exchange& exchange) {
   const absl::Status status =
       reference->is_digest
           ? exchange.store.DeleteManifest(repository, std::get<Digest>(reference->value))
-          : exchange.store.Untag(repository, std::get<std::string>(reference->value));
+          // The protocol has no way to ask for force, and clean-ups in CI do not ask anybody.
+          : exchange.store.Untag(repository, std::get<std::string>(reference->value), true);
   // A delete never lacks content: FailedPrecondition here means that something holds the manifest.
   if (!status.ok()) {
     return StoreError(exchange, status,

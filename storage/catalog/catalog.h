@@ -79,7 +79,7 @@ class Catalog final : public CommitObserver {
                                             const ManifestReference& reference);
   absl::Status DeleteManifest(std::string_view repository, const Digest& digest);
   absl::Status Tag(std::string_view repository, std::string_view tag, const Digest& digest);
-  absl::Status Untag(std::string_view repository, std::string_view tag);
+  absl::Status Untag(std::string_view repository, std::string_view tag, bool force);
   absl::Status TagFrom(std::string_view from, const Digest& digest, std::string_view repository,
                        std::string_view tag);
 
@@ -150,8 +150,9 @@ class Catalog final : public CommitObserver {
                                           const std::vector<std::string>* only_tags);
   // Removes a tag that names `manifest`, in one transaction with the manifest when nothing else of
   // the repository needs that. kKept: only the tag went; kAbsent: it does not name the manifest.
+  // FailedPrecondition, unless `force`, as Untag of Store.
   absl::StatusOr<Deletion> RemoveTag(RepositoryId repository, std::string_view tag,
-                                     const Digest& manifest);
+                                     const Digest& manifest, bool force);
   // Whether an index of the repository lists the manifest.
   absl::StatusOr<bool> IsListed(RepositoryId repository, const Digest& manifest);
 
@@ -336,7 +337,12 @@ class Catalog final : public CommitObserver {
   // Those who watch are told the repository's name, or `told_name`.
   absl::StatusOr<Deletion> DeleteManifestIf(RepositoryId repository, const Digest& digest,
                                             const MayGo& may_go, std::string_view told_name = {});
-  // remove_image.cc. Inside it: whether no tag of the repository but these names the manifest.
+  // remove_image.cc. FailedPrecondition when the tag is the last one, of any repository, of an
+  // image with a hold. Between two that remove tags the image's blob row decides, guarded
+  // exclusively.
+  absl::Status CheckLastTag(Transaction& txn, RepositoryId repository, std::string_view tag,
+                            const Digest& manifest);
+  // Inside it: whether no tag of the repository but these names the manifest.
   absl::StatusOr<bool> HasNoOtherTags(Transaction& txn, const Member& manifest,
                                       const std::vector<std::string>& tags);
   absl::Status TakeOverUnlinking(RepositoryId repository, const Digest& manifest,

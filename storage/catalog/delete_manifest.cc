@@ -6,6 +6,7 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/catalog.h"
 #include "storage/catalog/dangling.h"
 #include "storage/catalog/names.h"
@@ -48,14 +49,14 @@ absl::StatusOr<bool> RemoveTags(Transaction& txn, RepositoryId repository, const
 
 absl::Status InUse(std::string_view repository, const Digest& manifest, const Claim& claim) {
   return absl::FailedPreconditionError(StrCat("manifest ", manifest.ToString(), " of repository ",
-                                              repository, " is in use by ", claim.Text(),
+                                              ShownName(repository), " is in use by ", claim.Text(),
                                               "; it can be deleted when that has ended"));
 }
 
 absl::Status PartOf(std::string_view repository, const Digest& manifest, const Digest& index,
                     std::string_view keeper) {
   return absl::FailedPreconditionError(StrCat(
-      "manifest ", manifest.ToString(), " of repository ", repository,
+      "manifest ", manifest.ToString(), " of repository ", ShownName(repository),
       " is part of the image index ", index.ToString(), ", which ", keeper, "; delete that first"));
 }
 
@@ -109,10 +110,10 @@ absl::Status Catalog::CheckUnlisted(Transaction& txn, std::string_view repositor
           return seen.size() <= kMaxListingIndexes;
         }));
     if (seen.size() > kMaxListingIndexes) {
-      return absl::FailedPreconditionError(StrCat("more than ", kMaxListingIndexes,
-                                                  " image indexes of repository ", repository,
-                                                  " list manifest ", manifest.manifest.ToString(),
-                                                  "; delete those first, or let a prune do it"));
+      return absl::FailedPreconditionError(
+          StrCat("more than ", kMaxListingIndexes, " image indexes of repository ",
+                 ShownName(repository), " list manifest ", manifest.manifest.ToString(),
+                 "; delete those first, or let a prune do it"));
     }
   }
   return absl::OkStatus();
@@ -131,8 +132,8 @@ absl::Status Catalog::DeleteManifest(std::string_view repository, const Digest& 
       }));
   parts_.promises.RenewRepository(id);
   if (deletion == Deletion::kDeleted) return absl::OkStatus();
-  return absl::NotFoundError(
-      StrCat("manifest ", digest.ToString(), " is not known in repository ", repository));
+  return absl::NotFoundError(StrCat("manifest ", digest.ToString(), " is not known in repository ",
+                                    ShownName(repository)));
 }
 
 absl::StatusOr<Catalog::Deletion> Catalog::DeleteManifestIf(RepositoryId repository,
@@ -360,22 +361,33 @@ absl::Status Catalog::FinishUnlinking() {
   }
 }
 
-absl::Status Catalog::Untag(std::string_view repository, std::string_view tag) {
+absl::Status Catalog::Untag(std::string_view repository, std::string_view tag, bool force) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
   RETURN_IF_ERROR(ValidateTag(tag));
   ASSIGN_OR_RETURN(const NamedRepository found, FindNamed(repository));
   const RepositoryId id = found.id;
   const std::string key = TagKey(id, tag);
+  absl::StatusOr<Digest> named;
+  if (!force) named = Resolve(id, std::string(tag));
   Digest digest;
   const TagVersions::Change change(tag_versions_, id);
   RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
+    // Whoever removes another tag of it guards the same row.
+    if (named.ok()) RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(*named), Guard::kExclusive).status());
     ASSIGN_OR_RETURN(const std::optional<std::string> value,
                      txn.GetForUpdate(key, Guard::kExclusive));
     if (!value.has_value()) {
-      return absl::NotFoundError(StrCat("tag ", tag, " does not exist in repository ", repository));
+      return absl::NotFoundError(
+          StrCat("tag ", tag, " does not exist in repository ", ShownName(repository)));
     }
     ASSIGN_OR_RETURN(const TagRow row, TagRow::Decode(*value));
     digest = row.digest;
+    if (!force) {
+      if (!named.ok() || *named != digest) {
+        return absl::AbortedError(StrCat("tag ", tag, " moved just now; try again"));
+      }
+      RETURN_IF_ERROR(CheckLastTag(txn, id, tag, digest));
+    }
     RETURN_IF_ERROR(txn.Delete(TagEdgeKey(row.digest, id, tag)));
     return txn.Delete(key);
   }));

@@ -7,7 +7,9 @@
 #include "absl/strings/escaping.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/catalog.h"
+#include "storage/digest/short_id.h"
 #include "storage/index/batch_reads.h"
 #include "storage/limits.h"
 
@@ -22,8 +24,6 @@ constexpr size_t kCandidatePageRows = 256;
 constexpr size_t kMaxNamers = 256;
 // Images that an ambiguous name is answered with.
 constexpr size_t kMaxShownMatches = 8;
-
-constexpr size_t kShortIdDigits = 12;
 
 absl::Status NoSuchImage(std::string_view name) {
   return absl::NotFoundError(StrCat("no such image: ", name));
@@ -171,14 +171,15 @@ absl::StatusOr<std::string> Catalog::ShowImages(const std::vector<Digest>& image
   std::string shown;
   for (size_t i = 0; i < std::min(images.size(), kMaxShownMatches); ++i) {
     const std::string id = images[i].ToString();
-    shown += StrCat(i == 0 ? "" : ", ", id.substr(id.find(':') + 1, kShortIdDigits));
+    shown += StrCat(i == 0 ? "" : ", ", ShortId(images[i]));
     ASSIGN_OR_RETURN(const std::vector<ImageMatch::Place> places, PlacesOf(images[i]));
     if (places.empty()) continue;  // deleted meanwhile
     // Rather a place where it has a tag.
     const auto tagged = std::find_if(places.begin(), places.end(),
                                      [](const auto& place) { return !place.tags.empty(); });
-    shown += tagged == places.end() ? StrCat(" (", places[0].repository, "@", id, ")")
-                                    : StrCat(" (", tagged->repository, ":", tagged->tags[0], ")");
+    shown += tagged == places.end()
+                 ? StrCat(" (", ShownName(places[0].repository), "@", id, ")")
+                 : StrCat(" (", ShownName(tagged->repository), ":", tagged->tags[0], ")");
   }
   return StrCat(shown, images.size() > kMaxShownMatches ? " or others" : "");
 }

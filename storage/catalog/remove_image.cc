@@ -5,10 +5,12 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/catalog.h"
 #include "storage/catalog/dangling.h"
 #include "storage/catalog/image_keepers.h"
 #include "storage/catalog/names.h"
+#include "storage/digest/short_id.h"
 
 namespace varve {
 namespace {
@@ -177,8 +179,23 @@ absl::StatusOr<bool> Catalog::HasNoOtherTags(Transaction& txn, const Member& man
   });
 }
 
+absl::Status Catalog::CheckLastTag(Transaction& txn, RepositoryId repository, std::string_view tag,
+                                   const Digest& manifest) {
+  // In whichever repository: what it loses is the last name that people have for it.
+  ASSIGN_OR_RETURN(const std::optional<Claim> claim, FindClaim(txn, manifest));
+  // A lease is a program's, and names content by its digest: it loses nothing with a tag.
+  if (!claim.has_value() || claim->kind != EdgeKind::kHold) return absl::OkStatus();
+  const std::string prefix = EdgePrefix(manifest, EdgeKind::kTag);
+  ASSIGN_OR_RETURN(const std::vector<KeyValue> tags, txn.Scan(PrefixRange(prefix), 2));
+  if (tags.size() > 1) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::string name, RepositoryName(repository));
+  return absl::FailedPreconditionError(
+      StrCat("conflict: unable to remove repository reference \"", ShownName(name), ":", tag,
+             "\" (must force) - ", claim->Text(), " is using its image ", ShortId(manifest)));
+}
+
 absl::StatusOr<Catalog::Deletion> Catalog::RemoveTag(RepositoryId repository, std::string_view tag,
-                                                     const Digest& manifest) {
+                                                     const Digest& manifest, bool force) {
   const std::string key = TagKey(repository, tag);
   const std::string edge = TagEdgeKey(manifest, repository, tag);
   bool moved = false;
@@ -195,6 +212,7 @@ absl::StatusOr<Catalog::Deletion> Catalog::RemoveTag(RepositoryId repository, st
               moved = row.digest != manifest;
             }
             if (moved) return false;
+            if (!force) RETURN_IF_ERROR(CheckLastTag(txn, repository, tag, manifest));
             const std::string prefix = EdgePrefix(manifest, EdgeKind::kTag, repository);
             ASSIGN_OR_RETURN(const std::vector<KeyValue> tags, txn.Scan(PrefixRange(prefix), 2));
             ASSIGN_OR_RETURN(bool needed, IsNeededUntagged(txn, repository, manifest, member));

@@ -4,7 +4,9 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/dangling.h"
+#include "storage/digest/short_id.h"
 #include "storage/reclaim/announced_removal.h"
 
 namespace varve {
@@ -12,12 +14,6 @@ namespace {
 
 // A tag may move between the look and the removal; each time somebody else's tag succeeded.
 constexpr int kMaxAttempts = 8;
-constexpr size_t kShortIdDigits = 12;
-
-std::string ShortId(const Digest& digest) {
-  const std::string text = digest.ToString();
-  return text.substr(text.find(':') + 1, kShortIdDigits);
-}
 
 absl::Status Conflict(const ImageMatch& found, std::string_view how, std::string_view why) {
   return absl::FailedPreconditionError(
@@ -26,7 +22,7 @@ absl::Status Conflict(const ImageMatch& found, std::string_view how, std::string
 
 absl::Status ListedConflict(const ImageMatch& found, std::string_view repository) {
   return Conflict(found, "cannot be forced",
-                  StrCat("an image index in repository ", repository,
+                  StrCat("an image index in repository ", ShownName(repository),
                          " lists the image; remove the index instead"));
 }
 
@@ -37,13 +33,13 @@ absl::StatusOr<RemovedImage> ImageRemoval::Remove(std::string_view name, bool fo
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
     ASSIGN_OR_RETURN(ImageMatch found, parts_.images.catalog.FindImage(name));
     if (found.by_id && !force) RETURN_IF_ERROR(LeaveToSubjects(&found));
-    RETURN_IF_ERROR(CheckClaims(found, force));
     if (found.tag.empty()) {
+      RETURN_IF_ERROR(CheckUnclaimed(found));
       RETURN_IF_ERROR(CheckConflicts(found, force));
       RETURN_IF_ERROR(RemoveFromPlaces(found, force, &removed));
       return removed;
     }
-    ASSIGN_OR_RETURN(const bool done, RemoveTag(found, &removed));
+    ASSIGN_OR_RETURN(const bool done, RemoveTag(found, force, &removed));
     if (done) return removed;
   }
   return absl::UnavailableError(StrCat("the tag ", name, " keeps moving; try again"));
@@ -59,15 +55,17 @@ absl::StatusOr<Catalog::Deletion> ImageRemoval::Delete(
   return outcome;
 }
 
-absl::StatusOr<bool> ImageRemoval::RemoveTag(const ImageMatch& found, RemovedImage* removed) {
+absl::StatusOr<bool> ImageRemoval::RemoveTag(const ImageMatch& found, bool force,
+                                             RemovedImage* removed) {
   const std::string& repository = found.places[0].repository;
   const std::string& tag = found.tag;
   const Digest& manifest = found.manifest;
   ASSIGN_OR_RETURN(const RepositoryId id, parts_.images.catalog.FindRepository(repository));
   // Read before it goes: afterwards nobody may know what it listed.
   ASSIGN_OR_RETURN(const ImageContent content, ReadContent(parts_.images, {id, manifest}));
-  ASSIGN_OR_RETURN(const Deletion outcome,
-                   Delete([&] { return parts_.images.catalog.RemoveTag(id, tag, manifest); }));
+  ASSIGN_OR_RETURN(const Deletion outcome, Delete([&] {
+                     return parts_.images.catalog.RemoveTag(id, tag, manifest, force);
+                   }));
   if (outcome == Deletion::kAbsent) return false;
   removed->untagged.push_back(StrCat(repository, ":", tag));
   if (outcome == Deletion::kDeleted) {
@@ -98,26 +96,13 @@ absl::Status ImageRemoval::LeaveToSubjects(ImageMatch* found) {
   return absl::OkStatus();
 }
 
-absl::Status ImageRemoval::CheckClaims(const ImageMatch& found, bool force) {
-  const bool by_tag = !found.tag.empty();
-  // A tag goes while the image has others, or by force: the image stays as long as it is claimed.
-  if (by_tag && force) return absl::OkStatus();
+absl::Status ImageRemoval::CheckUnclaimed(const ImageMatch& found) {
   for (const ImageMatch::Place& place : found.places) {
     ASSIGN_OR_RETURN(const RepositoryId id, parts_.images.catalog.FindRepository(place.repository));
     ASSIGN_OR_RETURN(const std::optional<Claim> claim,
                      FindClaimIn(parts_.images.index, id, found.manifest));
     if (!claim.has_value()) continue;
-    if (!by_tag) {
-      return Conflict(found, "cannot be forced", StrCat("image is being used by ", claim->Text()));
-    }
-    if (claim->kind != EdgeKind::kHold) continue;
-    ASSIGN_OR_RETURN(
-        const std::vector<KeyValue> tags,
-        parts_.images.index.Scan(PrefixRange(EdgePrefix(found.manifest, EdgeKind::kTag)), 2));
-    if (tags.size() > 1) continue;
-    return absl::FailedPreconditionError(StrCat(
-        "conflict: unable to remove repository reference \"", place.repository, ":", found.tag,
-        "\" (must force) - ", claim->Text(), " is using its image ", ShortId(found.manifest)));
+    return Conflict(found, "cannot be forced", StrCat("image is being used by ", claim->Text()));
   }
   return absl::OkStatus();
 }
@@ -150,8 +135,9 @@ absl::Status ImageRemoval::RemoveFromPlaces(const ImageMatch& found, bool force,
                      }));
     if (outcome == Deletion::kKept) {
       // Somebody tagged or listed it since it was looked at.
-      return Conflict(found, "must be forced",
-                      StrCat("image has got another reference in repository ", place.repository));
+      return Conflict(
+          found, "must be forced",
+          StrCat("image has got another reference in repository ", ShownName(place.repository)));
     }
     if (outcome == Deletion::kAbsent) continue;  // somebody else deleted it
     for (const std::string& tag : place.tags) {

@@ -46,13 +46,13 @@ class ImageRemoval {
   using Deletion = Catalog::Deletion;
 
   // False when the tag names another manifest by now.
-  absl::StatusOr<bool> RemoveTag(const ImageMatch& found, RemovedImage* removed);
+  absl::StatusOr<bool> RemoveTag(const ImageMatch& found, bool force, RemovedImage* removed);
   absl::Status RemoveFromPlaces(const ImageMatch& found, bool force, RemovedImage* removed);
   // An untagged referrer whose subject only some of its repositories have is left to those: else
   // `rmi` of what is dangling in one would take the signature of an image that another keeps.
   absl::Status LeaveToSubjects(ImageMatch* found);
-  // FailedPrecondition when a hold or a lease forbids it.
-  absl::Status CheckClaims(const ImageMatch& found, bool force);
+  // FailedPrecondition when a hold or a lease is on the image.
+  absl::Status CheckUnclaimed(const ImageMatch& found);
   // FailedPrecondition when the image may not go as it is asked for.
   absl::Status CheckConflicts(const ImageMatch& found, bool force);
   // Notes a deletion, and deletes what nothing needs any more.

@@ -106,7 +106,7 @@ class CliImagesTest : public CommandTest {
     dangling_.push_back(Short(moved.digest));
     // Dangling, and in two repositories.
     ASSERT_TRUE(store_->TagFrom("app", moved.digest, "copy", "gone").ok());
-    ASSERT_TRUE(store_->Untag("copy", "gone").ok());
+    ASSERT_TRUE(store_->Untag("copy", "gone", false).ok());
     // In another form, with the same config.
     PutImage("twice", {"v1"}, 1);
     PutForm("twice");

@@ -49,7 +49,7 @@ TEST_F(CliLeaseTest, AnImportThatNothingTagsStaysWithItsLease) {
   OutputOf({"import", "-q", "--lease", "l", rootfs, "base:v1"});
   const auto image = store_->FindImage("base:v1");
   ASSERT_TRUE(image.ok()) << image.status();
-  ASSERT_TRUE(store_->Untag("base", "v1").ok());
+  ASSERT_TRUE(store_->Untag("base", "v1", false).ok());
   EXPECT_TRUE(StaysBesidePruneAndReclaim(image->manifest));
   OutputOf({"lease", "rm", "l"});
   EXPECT_FALSE(StaysBesidePruneAndReclaim(image->manifest));

@@ -59,6 +59,20 @@ TEST_F(CliPruneTest, AllKeepsWhatHasAHold) {
               HasSubstr("untagged: web:v1\nuntagged: web:v2\ndeleted: web@" + used_));
 }
 
+TEST_F(CliPruneTest, TheLastTagOfWhatHasAHoldGoesByForceOnly) {
+  OutputOf({"hold", "create", "app:latest", "--name", "web-1"});
+  for (const char* const command : {"untag", "rmi"}) {
+    const CommandOutcome refused = Run({command, "app:latest"});
+    EXPECT_EQ(refused.exit_code, 1);
+    EXPECT_EQ(refused.out, "");
+    EXPECT_THAT(refused.err, HasSubstr("unable to remove repository reference \"app:latest\" (must "
+                                       "force) - hold web-1 is using its image "));
+  }
+  EXPECT_EQ(OutputOf({"untag", "-f", "app:latest"}), "Untagged: app:latest\n");
+  EXPECT_THAT(OutputOf({"image", "prune", "-a", "-f"}), Not(HasSubstr(latest_)));
+  EXPECT_EQ(Run({"inspect", "app@" + latest_}).exit_code, 0);
+}
+
 TEST_F(CliPruneTest, WhoeverIsAtStandardInputIsAsked) {
   for (const char* no : {"n\n", "\n", "yesterday\n"}) {
     const CommandOutcome refused = Run({"image", "prune"}, no);
@@ -258,6 +272,10 @@ TEST_F(CliPruneTest, FailuresAreToldInTheOrderOfTheNames) {
   EXPECT_EQ(released.exit_code, 1);
   EXPECT_THAT(released.err, MatchesRegex("[^\n]* b\n[^\n]* a\n"));
   EXPECT_EQ(Run({"rmi", "--force", "none:1", "none:2"}).exit_code, 0);
+  const CommandOutcome untagged = Run({"untag", "none:1", "web:v2", "none:2"});
+  EXPECT_EQ(untagged.exit_code, 1);
+  EXPECT_EQ(untagged.out, "Untagged: web:v2\n");
+  EXPECT_THAT(untagged.err, MatchesRegex("varve: [^\n]*none:1[^\n]*\nvarve: [^\n]*none:2[^\n]*\n"));
 }
 
 TEST_F(CliPruneTest, AnUnknownImageInAFilterIsAMistake) {

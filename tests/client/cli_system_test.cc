@@ -199,7 +199,7 @@ TEST_F(CliSystemTest, EventsThatAreKept) {
   EXPECT_THAT(OutputOf({"system", "events", "--no-follow"}),
               ElementsAre(MatchesRegex(kTime + (" image push mirror/debian:12" + digest)),
                           MatchesRegex(kTime + (" image tag mirror/debian:12" + digest))));
-  ASSERT_TRUE(store_->Untag("mirror/debian", "12").ok());
+  ASSERT_TRUE(store_->Untag("mirror/debian", "12", false).ok());
   ASSERT_TRUE(store_->DeleteManifest("mirror/debian", app.digest).ok());
   EXPECT_THAT(OutputOf({"system", "events", "--no-follow", "--filter", "type=delete"}),
               ElementsAre(MatchesRegex(kTime + (" image delete mirror/debian" + digest))));

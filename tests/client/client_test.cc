@@ -191,8 +191,8 @@ TEST_F(ClientTest, ImagesAreFoundTaggedAndListed) {
       client_->ListImages({"app", {}, false}, page->next_page_token, 1);
   ASSERT_TRUE(next.ok() && next->images.size() == 1);
   EXPECT_EQ(next->images[0].tag, "v2");
-  EXPECT_TRUE(client_->Untag("app", "v2").ok());
-  EXPECT_EQ(client_->Untag("app", "v2").code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(client_->Untag("app", "v2", false).ok());
+  EXPECT_EQ(client_->Untag("app", "v2", false).code(), absl::StatusCode::kNotFound);
 }
 
 }  // namespace

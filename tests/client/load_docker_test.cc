@@ -62,7 +62,7 @@ class LoadDockerTest : public LoadTest {
       ASSERT_EQ(Load(Tar(entries), from), absl::OkStatus());
       EXPECT_THAT(observer_.loaded, ElementsAre("app:1"));
       EXPECT_EQ(client_->StatManifest("app", "1")->config, image.id());
-      ASSERT_TRUE(client_->Untag("app", "1").ok());
+      ASSERT_TRUE(client_->Untag("app", "1", false).ok());
     }
   }
 

@@ -132,7 +132,7 @@ TEST_F(LoadHostileTest, ContentThatIsNotWhatItsNameSays) {
         EXPECT_THAT(std::string(status.message()), HasSubstr(entries[i].name));
         EXPECT_EQ(Tagged("app", "1"), Digest());
         EXPECT_EQ(Load(Tar(whole), from), absl::OkStatus()) << "damage must not stay behind";
-        ASSERT_TRUE(client_->Untag("app", "1").ok());
+        ASSERT_TRUE(client_->Untag("app", "1", false).ok());
       }
     }
   }
@@ -234,7 +234,7 @@ TEST_F(LoadHostileTest, TooManyEntries) {
   std::vector<TestEntry> entries = LayoutOf(image_, "app:1");
   load_options_.limits.max_entries = entries.size();
   EXPECT_EQ(Load(Tar(entries)), absl::OkStatus());
-  ASSERT_TRUE(client_->Untag("app", "1").ok());
+  ASSERT_TRUE(client_->Untag("app", "1", false).ok());
   entries.push_back({.name = "one", .bytes = ""});
   ExpectRefused(entries, absl::StatusCode::kResourceExhausted, "entries");
 }

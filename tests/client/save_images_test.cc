@@ -149,7 +149,7 @@ TEST_F(SaveTest, AbsentChildrenAreNamed) {
   PutIndex("multi", "v1");
   // Before the index has its tag back: what a tagged one lists is not deleted.
   const Digest index = client_->StatManifest("multi", std::string("v1"))->digest;
-  ASSERT_TRUE(store_->Untag("multi", "v1").ok());
+  ASSERT_TRUE(store_->Untag("multi", "v1", false).ok());
   const absl::Status deleted = store_->DeleteManifest("multi", Sha256Of(other_));
   ASSERT_TRUE(deleted.ok()) << deleted;
   ASSERT_TRUE(store_->Tag("multi", "v1", index).ok());

@@ -136,11 +136,11 @@ TEST_F(DoorErrorsTest, OfManifestsAndTags) {
       {"malformed tag to be set", Code::kInvalidArgument,
        [&](Store& store) { return store.Tag("app", "v 2", image_.manifest); }},
       {"unknown tag to be removed", Code::kNotFound,
-       [&](Store& store) { return store.Untag("app", "v2"); }},
+       [&](Store& store) { return store.Untag("app", "v2", false); }},
       {"malformed tag to be removed", Code::kInvalidArgument,
-       [&](Store& store) { return store.Untag("app", "v 2"); }},
+       [&](Store& store) { return store.Untag("app", "v 2", false); }},
       {"tag of an unknown repository to be removed", Code::kNotFound,
-       [&](Store& store) { return store.Untag("none", "v1"); }},
+       [&](Store& store) { return store.Untag("none", "v1", false); }},
   });
 }
 

@@ -73,7 +73,7 @@ TEST_P(StoreArtifactsTest, AnIndexThatMissesChildrenKeepsThoseThatCome) {
   ASSERT_EQ(PutManifest("app", ImageJson(config, {})), late);
   EXPECT_THAT(Prune(), IsEmpty());
   EXPECT_TRUE(IsThere("app", late));
-  ASSERT_TRUE(store().Untag("app", "all").ok());
+  ASSERT_TRUE(store().Untag("app", "all", false).ok());
   EXPECT_THAT(Prune(), UnorderedElementsAre(index, first.manifest, late));
 }
 
@@ -95,10 +95,10 @@ TEST_P(StoreArtifactsTest, AManifestOfSeveralIndexesStaysUntilTheLastGoes) {
   const Image own = PushImage("app", 2);
   const Digest first = PutManifest("app", IndexJson({shared.manifest}), {"first"});
   const Digest second = PutManifest("app", IndexJson({shared.manifest, own.manifest}), {"second"});
-  ASSERT_TRUE(store().Untag("app", "second").ok());
+  ASSERT_TRUE(store().Untag("app", "second", false).ok());
   EXPECT_THAT(Prune(), UnorderedElementsAre(second, own.manifest));
   EXPECT_EQ(Read("app", shared.layer), MakeBytes(100'000, 1));
-  ASSERT_TRUE(store().Untag("app", "first").ok());
+  ASSERT_TRUE(store().Untag("app", "first", false).ok());
   EXPECT_THAT(Prune(), UnorderedElementsAre(first, shared.manifest));
 }
 
@@ -110,7 +110,7 @@ TEST_P(StoreArtifactsTest, TheSameBlobAsLayerAndAsConfig) {
   const Digest as_both = PutManifest("app", ImageJson(blob, {blob}));
   EXPECT_THAT(Prune(), UnorderedElementsAre(as_config, as_both));
   EXPECT_EQ(Read("app", blob), MakeBytes(70'000, 1));
-  ASSERT_TRUE(store().Untag("app", "v1").ok());
+  ASSERT_TRUE(store().Untag("app", "v1", false).ok());
   EXPECT_THAT(Prune(), ElementsAre(as_layer));
   EXPECT_THAT(under_test().BlobFiles(), IsEmpty());
 }
@@ -157,7 +157,7 @@ TEST_P(StoreArtifactsTest, AReferrerOfAHeldImageIsKeptWithIt) {
 TEST_P(StoreArtifactsTest, DeletingATagTouchesNoOther) {
   const Image image = PushImage("app", 1, {"v1", "v2"});
   ASSERT_TRUE(store().TagFrom("app", image.manifest, "copy", "v1").ok());
-  ASSERT_TRUE(store().Untag("app", "v1").ok());
+  ASSERT_TRUE(store().Untag("app", "v1", false).ok());
   EXPECT_EQ(ManifestCode("app", "v1"), Code::kNotFound);
   EXPECT_EQ(ManifestCode("app", "v2"), Code::kOk);
   EXPECT_EQ(ManifestCode("copy", "v1"), Code::kOk);

@@ -172,7 +172,7 @@ TEST_P(StoreBlobsTest, RepositoryNamesAreChecked) {
     EXPECT_EQ(store().BeginIngest(name, {}).status().code(), Code::kInvalidArgument);
     EXPECT_EQ(PutCode(name, "{}"), Code::kInvalidArgument);
     EXPECT_EQ(ManifestCode(name, digest), Code::kInvalidArgument);
-    EXPECT_EQ(store().Untag(name, "tag").code(), Code::kInvalidArgument);
+    EXPECT_EQ(store().Untag(name, "tag", false).code(), Code::kInvalidArgument);
     EXPECT_EQ(store().ListTags(name, {}).status().code(), Code::kInvalidArgument);
   }
   const std::string longest(255, 'a');

@@ -232,6 +232,61 @@ TEST_P(StoreClaimsTest, ATagOfAnImageInUseGoesWhileThereAreOthersOrByForce) {
   EXPECT_EQ(Read("app", image.layer), MakeBytes(100'000, 1));
 }
 
+TEST_P(StoreClaimsTest, TheLastTagOfAHeldImageIsRemovedByForceOnly) {
+  const Image image = PushImage("app", 1, {"v1", "v2"});
+  ASSERT_TRUE(Hold("web", "app", image.manifest).ok());
+  EXPECT_TRUE(store().Untag("app", "v1", false).ok());
+  const auto expect_refused = [&](const absl::Status& refused, const std::string& tag) {
+    EXPECT_EQ(refused.code(), Code::kFailedPrecondition);
+    EXPECT_THAT(std::string(ToStd(refused.message())), HasSubstr(tag));
+    EXPECT_THAT(std::string(ToStd(refused.message())), HasSubstr("must force"));
+    EXPECT_THAT(std::string(ToStd(refused.message())), HasSubstr("hold web"));
+  };
+  expect_refused(store().Untag("app", "v2", false), "app:v2");
+  // A tag of another repository is a name as good as this, and may be the last.
+  ASSERT_TRUE(store().TagFrom("app", image.manifest, "copy", "v1").ok());
+  EXPECT_TRUE(store().Untag("app", "v2", false).ok());
+  expect_refused(store().Untag("copy", "v1", false), "copy:v1");
+  expect_refused(store().RemoveImage("copy:v1", false).status(), "copy:v1");
+  EXPECT_TRUE(store().Untag("copy", "v1", true).ok());
+  EXPECT_EQ(store().Untag("copy", "v1", true).code(), Code::kNotFound);
+  EXPECT_EQ(store().Untag("copy", "v1", false).code(), Code::kNotFound);
+  Wait(2 * kHour);
+  Prune();
+  EXPECT_TRUE(IsThere(image.manifest));
+  EXPECT_EQ(Read("app", image.layer), MakeBytes(100'000, 1));
+}
+
+// Pushes move tags all day: those ask nobody, and lose nothing that is held.
+TEST_P(StoreClaimsTest, ATagMovesOnFromAHeldImage) {
+  const Image image = PushImage("app", 1, {"latest"});
+  ASSERT_TRUE(Hold("web", "app", image.manifest).ok());
+  const Image next = PushImage("app", 2, {"latest"});
+  Wait(2 * kHour);
+  PruneRequest all;
+  all.all = true;
+  const auto report = store().Prune(all, nullptr);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->images, 1u);
+  EXPECT_FALSE(IsThere(next.manifest));
+  EXPECT_TRUE(IsThere(image.manifest));
+  EXPECT_EQ(Read("app", image.layer), MakeBytes(100'000, 1));
+}
+
+// What it lists is kept by the index, whatever its own names; so is what a lease names.
+TEST_P(StoreClaimsTest, TagsOfWhatAnIndexInUseListsAndOfLeasedImagesGo) {
+  const Image child = PushImage("app", 1, {"amd64"});
+  ASSERT_TRUE(Hold("web", "app", PutIndex({child.manifest})).ok());
+  EXPECT_TRUE(store().Untag("app", "amd64", false).ok());
+  const Image leased = PushImage("app", 2, {"build"});
+  Lease(10 * kHour, {leased.manifest});
+  EXPECT_TRUE(store().Untag("app", "build", false).ok());
+  Wait(2 * kHour);
+  EXPECT_EQ(Prune(), 0u);
+  EXPECT_TRUE(IsThere(child.manifest));
+  EXPECT_TRUE(IsThere(leased.manifest));
+}
+
 TEST_P(StoreClaimsTest, ALeaseKeepsBlobsAndImages) {
   const Image image = PushImage("app", 1);
   const Digest blob = Push("app", MakeBytes(70'000, 9));
@@ -414,7 +469,7 @@ TEST_P(StoreClaimsTest, WhatOnlyKeepsEachOtherIsToldAsDangling) {
   }
   ASSERT_TRUE(store().Tag("app", "v1", index).ok());
   EXPECT_FALSE(store().ExplainKept(child.layer.ToString())->dangling);
-  ASSERT_TRUE(store().Untag("app", "v1").ok());
+  ASSERT_TRUE(store().Untag("app", "v1", false).ok());
   ASSERT_TRUE(Hold("web", "app", child.manifest).ok());
   EXPECT_FALSE(store().ExplainKept(index.ToString())->dangling);
 }
@@ -433,7 +488,7 @@ TEST_P(StoreClaimsTest, WhatPrunesWouldTakeIsTold) {
   ASSERT_TRUE(Hold("web", "app", index).ok());
   for (const Digest& digest : {image.layer, image.manifest, index}) EXPECT_EQ(takes(digest), "");
   ASSERT_TRUE(store().ReleaseHold("web").ok());
-  ASSERT_TRUE(store().Untag("app", "v1").ok());
+  ASSERT_TRUE(store().Untag("app", "v1", false).ok());
   for (const Digest& digest : {image.layer, image.manifest, index}) {
     EXPECT_EQ(takes(digest), "prune all");
   }

@@ -189,7 +189,7 @@ TEST_P(StoreImagesTest, RowsThatComeAndGoBetweenPagesDisturbNoOthers) {
   const Image other = PushImage("b", 2, {"x"});
   const absl::StatusOr<ImagePage> page = store().ListImages({}, "", 2);
   ASSERT_TRUE(page.ok());
-  ASSERT_TRUE(store().Untag("a", "v2").ok());
+  ASSERT_TRUE(store().Untag("a", "v2", false).ok());
   ASSERT_TRUE(store().Tag("a", "v0", image.manifest).ok());
   ASSERT_TRUE(store().Tag("a", "v3", image.manifest).ok());
   const absl::StatusOr<ImagePage> rest = store().ListImages({}, page->next_page_token, 10);
@@ -233,7 +233,7 @@ TEST_P(StoreImagesTest, WhatAnIndexListsOrRefersToAnotherImageIsShownWithAllOnly
   EXPECT_THAT(Names({}), ElementsAre("app:v1"));
   EXPECT_THAT(Names({"", {}, true}), UnorderedElementsAre("app:v1", "app@child", "app@referrer"));
   EXPECT_THAT(Filtered({"dangling=true"}), IsEmpty());
-  ASSERT_TRUE(store().Untag("app", "v1").ok());
+  ASSERT_TRUE(store().Untag("app", "v1", false).ok());
   Know(index, "index");
   EXPECT_THAT(Names({}), ElementsAre("app@index"));
   EXPECT_THAT(Filtered({"dangling=true"}), ElementsAre("app@index"));

@@ -96,7 +96,7 @@ TEST_P(StoreListingsTest, EveryChangeOfATagChangesTheVersion) {
   };
   ASSERT_TRUE(store().Tag("app", "third", image.manifest).ok());
   expect_change("tag");
-  ASSERT_TRUE(store().Untag("app", "third").ok());
+  ASSERT_TRUE(store().Untag("app", "third", false).ok());
   expect_change("untag");
   PushImage("app", 1, {"fourth"});
   expect_change("push with a tag");

@@ -355,9 +355,9 @@ TEST_P(StoreManifestsTest, TagsMoveAndGo) {
   EXPECT_EQ(store().Tag("app", "x", one.layer).code(), Code::kNotFound);
   EXPECT_EQ(store().Tag("none", "x", one.manifest).code(), Code::kNotFound);
   EXPECT_EQ(store().Tag("app", "x y", one.manifest).code(), Code::kInvalidArgument);
-  ASSERT_TRUE(store().Untag("app", "v1").ok());
-  EXPECT_EQ(store().Untag("app", "v1").code(), Code::kNotFound);
-  EXPECT_EQ(store().Untag("none", "v1").code(), Code::kNotFound);
+  ASSERT_TRUE(store().Untag("app", "v1", false).ok());
+  EXPECT_EQ(store().Untag("app", "v1", false).code(), Code::kNotFound);
+  EXPECT_EQ(store().Untag("none", "v1", false).code(), Code::kNotFound);
   EXPECT_EQ(ManifestCode("app", "v1"), Code::kNotFound);
   EXPECT_EQ(ManifestCode("app", one.manifest), Code::kOk);
 }
@@ -471,7 +471,7 @@ TEST_P(StoreManifestsTest, WhatATaggedIndexListsIsNotDeleted) {
     EXPECT_EQ(store().DeleteManifest("app", part).code(), Code::kFailedPrecondition);
     EXPECT_EQ(ManifestCode("app", part), Code::kOk);
   }
-  ASSERT_TRUE(store().Untag("app", "v1").ok());
+  ASSERT_TRUE(store().Untag("app", "v1", false).ok());
   // An index without a name keeps nothing from this.
   EXPECT_TRUE(store().DeleteManifest("app", beside.manifest).ok());
   EXPECT_EQ(ManifestCode("app", beside.manifest), Code::kNotFound);

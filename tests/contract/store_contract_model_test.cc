@@ -200,10 +200,28 @@ class StoreModelTest : public StoreModelCrashes {
     if (status.ok()) repository.tags[tag] = *digest;
   }
 
+  // Whether it is the last tag, of any repository, of an image with a hold.
+  bool IsLastOfHeld(const std::string& name, const std::string& tag) {
+    const auto found = repositories_[name].tags.find(tag);
+    if (found == repositories_[name].tags.end()) return false;
+    const Digest& digest = found->second;
+    size_t tags = 0;
+    for (const auto& repository : repositories_) {
+      for (const auto& other : repository.second.tags) tags += other.second == digest ? 1 : 0;
+    }
+    return tags == 1 && std::any_of(holds_.begin(), holds_.end(),
+                                    [&](const auto& hold) { return hold.second.second == digest; });
+  }
+
   void UntagOne() {
     const std::string name = PickRepository();
     const std::string tag = PickTag();
-    const absl::Status status = store().Untag(name, tag);
+    const bool force = Below(2) == 0;
+    const absl::Status status = store().Untag(name, tag, force);
+    if (!force && under_test().Lacks(Ability::kClaims).empty() && IsLastOfHeld(name, tag)) {
+      EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+      return;
+    }
     EXPECT_EQ(status.ok(), repositories_[name].tags.erase(tag) > 0) << status;
   }
 

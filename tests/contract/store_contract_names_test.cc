@@ -74,7 +74,7 @@ TEST_P(StoreNamesTest, WhatOneNameGotEveryOtherHas) {
   const Digest manifest = PutManifest("docker.io/library/app", json, {"v1"});
   EXPECT_EQ(DigestOf("app", "v1"), manifest);
   EXPECT_THAT(Repositories(), ElementsAre("app"));
-  ASSERT_TRUE(store().Untag("library/app", "v1").ok());
+  ASSERT_TRUE(store().Untag("library/app", "v1", false).ok());
   EXPECT_THAT(Tags("app"), IsEmpty());
 }
 
@@ -236,7 +236,7 @@ TEST_P(StoreNamesTest, EventsSayWhatTheStoreCallsARepository) {
   const Image image = PushImage("library/debian", 1, {"12"});
   ASSERT_EQ(ManifestCode("localhost/debian", "12"), Code::kOk);
   ASSERT_TRUE(store().Tag("docker.io/debian", "x", image.manifest).ok());
-  ASSERT_TRUE(store().Untag("docker.io/debian", "x").ok());
+  ASSERT_TRUE(store().Untag("docker.io/debian", "x", false).ok());
   const auto events = log.After(token, 100);
   ASSERT_TRUE(events.ok()) << events.status();
   EXPECT_GE(events->size(), 5u);

@@ -220,7 +220,7 @@ TEST_P(StorePromisesTest, EveryAnswerWithAManifestsDigestPromisesIt) {
     EXPECT_EQ(report->images, 0u);
     EXPECT_EQ(report->deferred, 1u);
     // Also when its tag has moved on.
-    ASSERT_TRUE(store().Untag("app", "v1").ok());
+    ASSERT_TRUE(store().Untag("app", "v1", false).ok());
     report = store().Prune({}, nullptr);
     ASSERT_TRUE(report.ok()) << report.status();
     EXPECT_EQ(report->images, 0u);
@@ -340,9 +340,9 @@ TEST_P(StorePromisesTest, RemovingATagOrABlobIsAWriteToo) {
     EXPECT_EQ(OpenCode("", seen), Code::kOk);
   };
   step();
-  ASSERT_TRUE(store().Untag("app", "a").ok());
+  ASSERT_TRUE(store().Untag("app", "a", false).ok());
   step();
-  ASSERT_TRUE(store().Untag("app", "b").ok());
+  ASSERT_TRUE(store().Untag("app", "b", false).ok());
   step();
   ASSERT_TRUE(Able(Ability::kDeleteBlob).DeleteBlob("app", other).ok());
   step();

@@ -121,7 +121,7 @@ TEST_P(StorePruneTest, KeepsWhatAnythingNeeds) {
   const Digest signature = PutReferrer("app", subject.manifest);
   // Untagged here, tagged elsewhere.
   ASSERT_TRUE(store().TagFrom("app", subject.manifest, "copy", "v2").ok());
-  ASSERT_TRUE(store().Untag("copy", "v2").ok());
+  ASSERT_TRUE(store().Untag("copy", "v2", false).ok());
   Wait();
   EXPECT_THAT(Prune().images, IsEmpty());
   for (const Digest& manifest : {child.manifest, index, subject.manifest, signature}) {
@@ -167,7 +167,7 @@ TEST_P(StorePruneTest, ADryRunAndTheDiskUsageSayWhatAPruneFrees) {
   const Image old = PushImage("app", 1, {"latest"});
   PushImage("app", 2, {"latest"});
   ASSERT_TRUE(store().TagFrom("app", old.manifest, "copy", "v1").ok());
-  ASSERT_TRUE(store().Untag("copy", "v1").ok());
+  ASSERT_TRUE(store().Untag("copy", "v1", false).ok());
   Push("app", MakeBytes(80'000, 9));  // for nobody
   Wait();
   const Pruned planned = DryRun();
@@ -491,7 +491,7 @@ TEST_P(StorePruneTest, SignaturesByTagFollowTheirImage) {
   ASSERT_TRUE(store().CreateHold({"web", "app", kept.manifest, 0}).ok());
   Wait();
   EXPECT_THAT(Prune().images, IsEmpty());
-  ASSERT_TRUE(store().Untag("app", "v1").ok());
+  ASSERT_TRUE(store().Untag("app", "v1", false).ok());
   const Pruned pruned = Prune();
   EXPECT_THAT(pruned.images,
               UnorderedElementsAre(image.manifest, signature.manifest, bill.manifest));
@@ -640,7 +640,7 @@ TEST_P(StorePruneTest, OneNameOrHoldKeepsAllThatKeepEachOther) {
   Wait();
   EXPECT_THAT(DryRun().images, IsEmpty());
   EXPECT_THAT(Prune().images, IsEmpty());
-  ASSERT_TRUE(store().Untag("app", "v1").ok());
+  ASSERT_TRUE(store().Untag("app", "v1", false).ok());
   ASSERT_TRUE(store().CreateHold({"web", "app", index, 0}).ok());
   EXPECT_THAT(DryRun(true).images, IsEmpty());
   EXPECT_THAT(PruneUnused().images, IsEmpty());

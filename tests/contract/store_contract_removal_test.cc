@@ -275,7 +275,7 @@ TEST_P(StoreRemovalTest, ATagLosesItsNameAndTheImageGoesWithTheLast) {
 TEST_P(StoreRemovalTest, AnIdGoesFromEveryRepository) {
   const Image image = PushImage("app", 1, {"v1"});
   ASSERT_TRUE(store().TagFrom("app", image.manifest, "copy", "v1").ok());
-  ASSERT_TRUE(store().Untag("copy", "v1").ok());
+  ASSERT_TRUE(store().Untag("copy", "v1", false).ok());
   const RemovedImage removed = Remove(Hex(image.config).substr(0, 12));
   EXPECT_THAT(removed.untagged, ElementsAre("app:v1"));
   EXPECT_THAT(removed.deleted, ElementsAre(At("app", image.manifest), At("copy", image.manifest)));
@@ -288,9 +288,9 @@ TEST_P(StoreRemovalTest, AnUntaggedIdGoesFromEveryRepository) {
   const Image image = PushImage("app", 1, {"v1"});
   for (const char* repository : {"copy", "third"}) {
     ASSERT_TRUE(store().TagFrom("app", image.manifest, repository, "v1").ok());
-    ASSERT_TRUE(store().Untag(repository, "v1").ok());
+    ASSERT_TRUE(store().Untag(repository, "v1", false).ok());
   }
-  ASSERT_TRUE(store().Untag("app", "v1").ok());
+  ASSERT_TRUE(store().Untag("app", "v1", false).ok());
   const RemovedImage removed = Remove(Hex(image.manifest).substr(0, 12));
   EXPECT_THAT(removed.untagged, IsEmpty());
   EXPECT_THAT(removed.deleted, ElementsAre(At("app", image.manifest), At("copy", image.manifest),
@@ -302,7 +302,7 @@ TEST_P(StoreRemovalTest, AnIdIsLeftToTheImagesThatItRefersTo) {
   const Digest signature = PutReferrer("app", image.manifest);
   for (const char* repository : {"copy", "third"}) {
     ASSERT_TRUE(store().TagFrom("app", signature, repository, "sig").ok());
-    ASSERT_TRUE(store().Untag(repository, "sig").ok());
+    ASSERT_TRUE(store().Untag(repository, "sig", false).ok());
   }
   EXPECT_THAT(Remove(signature.ToString()).deleted,
               ElementsAre(At("copy", signature), At("third", signature)));

@@ -158,7 +158,7 @@ TEST_P(StoreSystemTest, WhatChangesImagesIsToldInItsOrder) {
   EXPECT_THAT(News(), ElementsAre("push app"));
   ASSERT_TRUE(store().Tag("app", "v3", image.manifest).ok());
   EXPECT_THAT(News(), ElementsAre("tag app:v3"));
-  ASSERT_TRUE(store().Untag("app", "v1").ok());
+  ASSERT_TRUE(store().Untag("app", "v1", false).ok());
   EXPECT_THAT(News(), ElementsAre("untag app:v1"));
   DeleteManifest("app", image.manifest);
   const std::vector<Event> events = NewEvents();
@@ -191,7 +191,7 @@ TEST_P(StoreSystemTest, WhatFailsAndWhatOnlyAsksTellsNothing) {
   const Digest absent = Sha256("absent");
   Store& all = Able(Ability::kListImages);
   EXPECT_EQ(all.Tag("app", "v2", absent).code(), Code::kNotFound);
-  EXPECT_EQ(all.Untag("app", "v2").code(), Code::kNotFound);
+  EXPECT_EQ(all.Untag("app", "v2", false).code(), Code::kNotFound);
   EXPECT_EQ(Able(Ability::kDeleteManifest).DeleteManifest("app", absent).code(), Code::kNotFound);
   EXPECT_EQ(PutCode("app", "{}"), Code::kInvalidArgument);
   EXPECT_EQ(ManifestCode("app", "v2"), Code::kNotFound);
@@ -262,7 +262,7 @@ TEST_P(StoreSystemTest, TagsAcrossRepositoriesAndRemovalsAreTold) {
   EXPECT_THAT(News(), ElementsAre("untag app:v2"));
   ASSERT_TRUE(store().RemoveImage("app:v1", false).ok());
   EXPECT_THAT(News(), ElementsAre("untag app:v1", "delete app"));
-  ASSERT_TRUE(store().Untag("other", "v1").ok());
+  ASSERT_TRUE(store().Untag("other", "v1", false).ok());
   News();
   under_test().Advance(kHour);
   const absl::StatusOr<PruneReport> pruned =

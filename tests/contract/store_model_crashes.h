@@ -132,7 +132,7 @@ class StoreModelCrashes : public StoreModelFixture {
     const std::string name = PickRepository();
     const std::string tag = PickTag();
     if (Below(2) == 0) {
-      return Interrupt([&] { return store().Untag(name, tag); },
+      return Interrupt([&] { return store().Untag(name, tag, true); },
                        [&] { repositories_[name].tags.erase(tag); });
     }
     if (!digest.has_value()) return;

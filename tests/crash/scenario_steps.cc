@@ -128,9 +128,10 @@ void Scenario::Tag(const std::string& repository, const std::string& tag,
 }
 
 void Scenario::Untag(const std::string& repository, const std::string& tag) {
-  steps.push_back({StrCat("untag ", repository, ":", tag),
-                   [=](CrashingStore& crashing) { return crashing.store().Untag(repository, tag); },
-                   [=](Model& model) { model.Untag(repository, tag); }});
+  steps.push_back(
+      {StrCat("untag ", repository, ":", tag),
+       [=](CrashingStore& crashing) { return crashing.store().Untag(repository, tag, false); },
+       [=](Model& model) { model.Untag(repository, tag); }});
 }
 
 void Scenario::Mount(const std::string& repository, const TestBlob& blob, const std::string& from) {

@@ -289,7 +289,7 @@ absl::Status FakeStore::Tag(std::string_view repository, std::string_view tag,
   return absl::OkStatus();
 }
 
-absl::Status FakeStore::Untag(std::string_view repository, std::string_view tag) {
+absl::Status FakeStore::Untag(std::string_view repository, std::string_view tag, bool /*force*/) {
   MutexLock lock(mutex_);
   if (tags_.erase({std::string(repository), std::string(tag)}) > 0) return absl::OkStatus();
   return absl::NotFoundError("no such tag");

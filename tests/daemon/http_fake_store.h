@@ -59,7 +59,7 @@ class FakeStore : public Store {
   absl::Status DeleteManifest(std::string_view repository, const Digest& digest) override;
   absl::Status Tag(std::string_view repository, std::string_view tag,
                    const Digest& digest) override;
-  absl::Status Untag(std::string_view repository, std::string_view tag) override;
+  absl::Status Untag(std::string_view repository, std::string_view tag, bool force) override;
   absl::StatusOr<Page<TagInfo>> ListTags(std::string_view repository,
                                          const PageRequest& page) override;
   // Never the same: nothing is used again.

@@ -106,7 +106,7 @@ class MapClient final : public Client {
   absl::StatusOr<Manifest> GetManifest(std::string_view, const ManifestReference&) override {
     return Unused();
   }
-  absl::Status Untag(std::string_view, std::string_view) override { return Unused(); }
+  absl::Status Untag(std::string_view, std::string_view, bool) override { return Unused(); }
   absl::StatusOr<ImagePage> ListImages(const ImageQuery&, const std::string&, size_t) override {
     return Unused();
   }

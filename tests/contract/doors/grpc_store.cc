@@ -147,8 +147,8 @@ absl::Status GrpcStore::Tag(std::string_view repository, std::string_view tag,
   return client_->Tag(repository, tag, digest);
 }
 
-absl::Status GrpcStore::Untag(std::string_view repository, std::string_view tag) {
-  return client_->Untag(repository, tag);
+absl::Status GrpcStore::Untag(std::string_view repository, std::string_view tag, bool force) {
+  return client_->Untag(repository, tag, force);
 }
 
 absl::StatusOr<Page<TagInfo>> GrpcStore::ListTags(std::string_view repository,

@@ -41,7 +41,7 @@ class GrpcStore final : public DoorStore {
                                             const ManifestReference& reference) override;
   absl::Status Tag(std::string_view repository, std::string_view tag,
                    const Digest& digest) override;
-  absl::Status Untag(std::string_view repository, std::string_view tag) override;
+  absl::Status Untag(std::string_view repository, std::string_view tag, bool force) override;
   absl::StatusOr<Page<TagInfo>> ListTags(std::string_view repository,
                                          const PageRequest& page) override;
   absl::StatusOr<Page<std::string>> ListRepositories(const PageRequest& page) override;

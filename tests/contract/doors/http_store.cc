@@ -196,7 +196,8 @@ absl::Status HttpStore::Tag(std::string_view repository, std::string_view tag,
                   Subject::kManifest);
 }
 
-absl::Status HttpStore::Untag(std::string_view repository, std::string_view tag) {
+// The door always forces: see there.
+absl::Status HttpStore::Untag(std::string_view repository, std::string_view tag, bool /*force*/) {
   return StatusOf(http_.Do("DELETE", ManifestPath(repository, std::string(tag))), Subject::kTag);
 }
 

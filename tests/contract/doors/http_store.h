@@ -37,7 +37,7 @@ class HttpStore final : public DoorStore {
   absl::Status DeleteManifest(std::string_view repository, const Digest& digest) override;
   absl::Status Tag(std::string_view repository, std::string_view tag,
                    const Digest& digest) override;
-  absl::Status Untag(std::string_view repository, std::string_view tag) override;
+  absl::Status Untag(std::string_view repository, std::string_view tag, bool force) override;
   absl::StatusOr<Page<TagInfo>> ListTags(std::string_view repository,
                                          const PageRequest& page) override;
   absl::StatusOr<Page<std::string>> ListRepositories(const PageRequest& page) override;

@@ -260,7 +260,7 @@ TEST_F(CatalogSchedulesTest, TagOfAnIndexBesideTheDeletionOfItsChild) {
   EXPECT_EQ(schedule_.action, nullptr);
   EXPECT_TRUE(store_->GetManifest("app", child).ok());
   // And the other way round: the holder of the index's name sees that the child is gone.
-  ASSERT_TRUE(store_->Untag("app", "v1").ok());
+  ASSERT_TRUE(store_->Untag("app", "v1", false).ok());
   EXPECT_TRUE(store_->DeleteManifest("app", child).ok());
   EXPECT_TRUE(store_->Tag("app", "v1", digest).ok());
 }

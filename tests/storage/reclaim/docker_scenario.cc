@@ -304,7 +304,7 @@ void ScenarioStore::Prepare(const json::object& operation) {
     ASSERT_TRUE(done.ok()) << done;
   } else if (kind == "untag") {
     const auto name = ParseImageReference(Filled(Text(operation.at("ref"))));
-    ASSERT_TRUE(name.ok() && store_->Untag(name->repository, name->tag).ok());
+    ASSERT_TRUE(name.ok() && store_->Untag(name->repository, name->tag, true).ok());
   } else if (kind == "container") {
     const auto found = store_->FindImage(Filled(Text(operation.at("image"))));
     ASSERT_TRUE(found.ok()) << found.status();

@@ -82,7 +82,7 @@ class World {
     // A tag leaves no promise of the manifest behind.
     EXPECT_TRUE(Put("app", image_, {"first"}).ok());
     for (const std::string& tag : tags) EXPECT_TRUE(store_->Tag("app", tag, image_.digest).ok());
-    EXPECT_TRUE(store_->Untag("app", "first").ok());
+    EXPECT_TRUE(store_->Untag("app", "first", false).ok());
     Settle();
   }
   void Reclaim() {

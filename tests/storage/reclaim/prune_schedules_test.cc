@@ -44,7 +44,7 @@ class PruneSchedulesTest : public testing::Test {
     ASSERT_TRUE(PushAll("app").ok());
     // A tag leaves no promise behind.
     ASSERT_TRUE(Put("app", image_, {"first"}).ok());
-    ASSERT_TRUE(store_->Untag("app", "first").ok());
+    ASSERT_TRUE(store_->Untag("app", "first", false).ok());
     clock_.Advance(2 * kPromise);
   }
 
@@ -70,7 +70,7 @@ class PruneSchedulesTest : public testing::Test {
   // One more image without a name.
   TestManifest PutUntagged(const TestManifest& image) {
     EXPECT_TRUE(Put("app", image, {"first"}).ok());
-    EXPECT_TRUE(store_->Untag("app", "first").ok());
+    EXPECT_TRUE(store_->Untag("app", "first", false).ok());
     clock_.Advance(2 * kPromise);
     return image;
   }
@@ -151,7 +151,7 @@ TEST_F(PruneSchedulesTest, TagOfAnotherImageOfACircleJustBeforeTheRemoval) {
     EXPECT_EQ(schedule_.action, nullptr);
     ExpectKept(image_);
     ExpectKept(signature);
-    ASSERT_TRUE(store_->Untag("app", "late").ok());
+    ASSERT_TRUE(store_->Untag("app", "late", false).ok());
     clock_.Advance(2 * kPromise);
   }
   EXPECT_EQ(Prune().images, 2u);

@@ -494,7 +494,7 @@ TEST_F(ReferenceCheckTest, WhatIsRightAtTheSecondLookIsNotTold) {
                     EXPECT_FALSE(step.finding.has_value()) << step.finding->text;
                     if (!seen && step.so_far.rows > 0) {
                       seen = true;
-                      EXPECT_TRUE(store_->Untag("app", "v1").ok());
+                      EXPECT_TRUE(store_->Untag("app", "v1", false).ok());
                       EXPECT_TRUE(store_->DeleteManifest("copy", image_.digest).ok());
                       EXPECT_TRUE(store_->ReleaseHold("web").ok());
                       EXPECT_TRUE(store_->DeleteLease("build").ok());
