@@ -360,13 +360,14 @@ absl::StatusOr<RemovedImage> Engine::RemoveImage(std::string_view name, bool for
 absl::StatusOr<PruneReport> Engine::Prune(const PruneRequest& request,
                                           const PruneObserver& observer) {
   // Said at once, not when its turn has come.
-  RETURN_IF_ERROR(ParsePruneRequest(request, *options_.clock).status());
+  RETURN_IF_ERROR(ParsePruneRequest(request, *options_.clock, options_.names).status());
   return request.dry_run ? RunPrune(request, observer) : prunes_.Run(request, observer);
 }
 
 absl::StatusOr<PruneReport> Engine::RunPrune(const PruneRequest& request,
                                              const PruneObserver& observer) {
-  ASSIGN_OR_RETURN(PruneSelection selection, ParsePruneRequest(request, *options_.clock));
+  ASSIGN_OR_RETURN(PruneSelection selection,
+                   ParsePruneRequest(request, *options_.clock, options_.names));
   RETURN_IF_ERROR(pull_times_.Flush(*index_));  // what is being pulled stays
   reclaimer_.NoticeClockJump();
   if (request.now && !request.dry_run) EndPromises();

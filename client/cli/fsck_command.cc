@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/strings/str_replace.h"
 #include "client/cli/commands.h"
 #include "client/cli/progress.h"
 #include "client/cli/terminal.h"
@@ -59,13 +60,19 @@ std::string_view KindName(CheckFinding::Kind kind) {
   return "unknown";
 }
 
+// The sentence, with its repository named as people see it.
+std::string SentenceOf(const CheckFinding& finding) {
+  if (finding.repository.empty()) return finding.text;
+  return absl::StrReplaceAll(finding.text, {{finding.repository, ShownName(finding.repository)}});
+}
+
 std::string FindingText(const CheckFinding& finding, bool json) {
-  if (!json) return StrCat(KindName(finding.kind), ": ", Printable(finding.text), "\n");
+  if (!json) return StrCat(KindName(finding.kind), ": ", Printable(SentenceOf(finding)), "\n");
   JsonObject object;
   object.Add("finding", KindName(finding.kind));
   if (finding.digest.has_value()) object.Add("digest", finding.digest->ToString());
   if (!finding.repository.empty()) object.Add("repository", ShownName(finding.repository));
-  return object.Add("text", finding.text).Line();
+  return object.Add("text", SentenceOf(finding)).Line();
 }
 
 std::string Looked(const CheckReport& report) {

@@ -5,6 +5,7 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/names.h"
 #include "storage/index/batch_reads.h"
 #include "storage/limits.h"
@@ -20,14 +21,14 @@ constexpr size_t kEdgePageRows = 256;
 absl::Status UnknownBlob(std::string_view repository, const Digest& digest) {
   if (repository.empty()) return absl::NotFoundError(StrCat("no such blob: ", digest.ToString()));
   return absl::NotFoundError(
-      StrCat("blob ", digest.ToString(), " is not known in repository ", repository));
+      StrCat("blob ", digest.ToString(), " is not known in repository ", ShownName(repository)));
 }
 
 absl::Status UnknownManifest(std::string_view repository, const ManifestReference& reference) {
   const auto* digest = std::get_if<Digest>(&reference);
   return absl::NotFoundError(
       StrCat("manifest ", digest != nullptr ? digest->ToString() : std::get<std::string>(reference),
-             " is not known in repository ", repository));
+             " is not known in repository ", ShownName(repository)));
 }
 
 // The file of a blob that is being sent: as long as a door has it, its repository is being read.
@@ -265,9 +266,9 @@ absl::Status Catalog::DeleteBlob(std::string_view repository, const Digest& dige
     ASSIGN_OR_RETURN(const std::vector<KeyValue> named,
                      txn.Scan(PrefixRange(EdgePrefix(digest, EdgeKind::kReference, id)), 1));
     if (!named.empty()) {
-      return absl::FailedPreconditionError(StrCat("a manifest of repository ", repository,
-                                                  " names blob ", digest.ToString(),
-                                                  "; delete the manifest instead"));
+      return absl::FailedPreconditionError(
+          StrCat("a manifest of repository ", ShownName(repository), " names blob ",
+                 digest.ToString(), "; delete the manifest instead"));
     }
     RETURN_IF_ERROR(txn.Delete(LinkKey(id, digest)));
     return txn.Put(CondemnedKey(parts_.clock.WallNanos(), digest), "");

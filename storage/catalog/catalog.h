@@ -113,6 +113,7 @@ class Catalog final : public CommitObserver {
   std::string_view CanonicalOf(std::string_view repository) const override {
     return parts_.names.CanonicalOf(repository);
   }
+  const NameRule& names() const { return parts_.names; }
 
   // Background work, called by Engine::Reclaim and at open: finishes deletions of manifests that a
   // crash or an error interrupted; drops links that have expired.

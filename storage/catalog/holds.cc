@@ -6,6 +6,7 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/claim_names.h"
 #include "storage/index/counter.h"
 #include "storage/index/rows.h"
@@ -84,9 +85,10 @@ absl::StatusOr<HoldInfo> Holds::Create(const HoldRequest& request) {
   RETURN_IF_ERROR(CheckRequest(request));
   ASSIGN_OR_RETURN(const RepositoryId repository,
                    parts_.catalog.FindRepository(request.repository));
-  const absl::Status absent = absl::NotFoundError(StrCat(
-      "manifest ", request.manifest.ToString(), " is not known in ",
-      request.repository.empty() ? "any repository" : StrCat("repository ", request.repository)));
+  const absl::Status absent = absl::NotFoundError(
+      StrCat("manifest ", request.manifest.ToString(), " is not known in ",
+             request.repository.empty() ? "any repository"
+                                        : StrCat("repository ", ShownName(request.repository))));
   // One whose bytes are lost answers absent here too; pushing it again heals it.
   ASSIGN_OR_RETURN(const std::optional<BlobRow> blob, parts_.blobs.Find(request.manifest));
   if (!blob.has_value()) return absent;

@@ -5,6 +5,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/images.h"
 #include "storage/catalog/names.h"
 #include "storage/catalog/platform.h"
@@ -47,7 +48,8 @@ absl::StatusOr<Digest> Images::ResolveReference(RepositoryId id, std::string_vie
   RETURN_IF_ERROR(ValidateTag(tag));
   ASSIGN_OR_RETURN(const std::optional<std::string> value, parts_.index.Get(TagKey(id, tag)));
   if (!value.has_value()) {
-    return absl::NotFoundError(StrCat("tag ", tag, " does not exist in repository ", repository));
+    return absl::NotFoundError(
+        StrCat("tag ", tag, " does not exist in repository ", ShownName(repository)));
   }
   ASSIGN_OR_RETURN(const TagRow row, TagRow::Decode(*value));
   image->tag = tag;
@@ -144,8 +146,8 @@ absl::StatusOr<ImageDetails> Images::InspectImage(std::string_view name,
   ASSIGN_OR_RETURN(const Digest digest, ResolveReference(id, repository, reference, &tagged));
   absl::StatusOr<ImageDescription> image = Describe(id, repository, digest);
   if (absl::IsNotFound(image.status())) {
-    return absl::NotFoundError(
-        StrCat("manifest ", digest.ToString(), " is not known in repository ", repository));
+    return absl::NotFoundError(StrCat("manifest ", digest.ToString(),
+                                      " is not known in repository ", ShownName(repository)));
   }
   RETURN_IF_ERROR(image.status());
   ImageDetails details;
@@ -179,7 +181,8 @@ absl::StatusOr<ImageDetails> Images::InspectImage(std::string_view name,
   // One that is listed but not here has nothing to describe, but it is there.
   if (wanted.has_value() &&
       std::none_of(details.children.begin(), details.children.end(), is_wanted)) {
-    return absl::NotFoundError(StrCat("image ", digest.ToString(), " in repository ", repository,
+    return absl::NotFoundError(StrCat("image ", digest.ToString(), " in repository ",
+                                      ShownName(repository),
                                       " has no child for the platform asked for"));
   }
   return details;

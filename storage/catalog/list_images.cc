@@ -246,8 +246,9 @@ absl::StatusOr<ImagePage> Images::ListImages(const ImageQuery& asked, const std:
   ASSIGN_OR_RETURN(const NamedRepository found, parts_.catalog.FindNamed(asked.repository));
   query.repository = std::string(found.name);
   ASSIGN_OR_RETURN(const Position start, ParsePosition(page_token, query.repository));
-  ASSIGN_OR_RETURN(ImageFilter filter, ParseImageFilter(query.filters, ListFilterKeys(),
-                                                        LocalTimeReference(parts_.clock)));
+  ASSIGN_OR_RETURN(ImageFilter filter,
+                   ParseImageFilter(query.filters, ListFilterKeys(),
+                                    LocalTimeReference(parts_.clock), parts_.catalog.names()));
   RETURN_IF_ERROR(ResolveTimeBounds(&filter));
   return ImageWalk(parts_, *this, query, filter, std::clamp<size_t>(limit, 1, kMaxPageRows))
       .Run(start);

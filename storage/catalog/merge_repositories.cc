@@ -8,6 +8,7 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/catalog.h"
 #include "storage/catalog/copying.h"
 #include "storage/catalog/names.h"
@@ -56,8 +57,9 @@ absl::StatusOr<RepositoryMerge> Catalog::MergeRepositories(std::string_view from
   }
   RETURN_IF_ERROR(target.status());
   if (target->id == source.id) {
-    return absl::FailedPreconditionError(
-        StrCat(from, " and ", into, " are one repository already, ", source.name));
+    return absl::FailedPreconditionError(StrCat(ShownName(from), " and ", ShownName(into),
+                                                " are one repository already, ",
+                                                ShownName(source.name)));
   }
   report.into = std::string(target->name);
   const Merging merging{source.id, report.from, target->id, report.into};
@@ -110,10 +112,11 @@ absl::Status Catalog::Rename(RepositoryId repository, const std::string& from,
     std::vector<std::string> keys = {RepositoryKey(from), RepositoryKey(to)};
     ASSIGN_OR_RETURN(const OptionalValues values, txn.GetManyForUpdate(keys, Guard::kExclusive));
     if (values[1].has_value()) {
-      return absl::AbortedError(StrCat("repository ", to, " was made just now; try again"));
+      return absl::AbortedError(
+          StrCat("repository ", ShownName(to), " was made just now; try again"));
     }
-    const absl::Status changed =
-        absl::AbortedError(StrCat("repository ", from, " was removed or merged just now"));
+    const absl::Status changed = absl::AbortedError(
+        StrCat("repository ", ShownName(from), " was removed or merged just now"));
     if (!values[0].has_value()) return changed;
     ASSIGN_OR_RETURN(const RepositoryRow row, RepositoryRow::Decode(*values[0]));
     if (row.id != repository) return changed;
@@ -150,9 +153,9 @@ absl::Status Catalog::CopyManifestOf(const Merging& merging, const Digest& manif
   if (absl::IsNotFound(copied) || absl::IsDataLoss(copied)) {
     ASSIGN_OR_RETURN(const bool listed, IsMember(merging.from, manifest));
     if (!listed) return absl::OkStatus();  // deleted meanwhile
-    return absl::FailedPreconditionError(
-        StrCat("the bytes of manifest ", manifest.ToString(), " of repository ", merging.from_name,
-               " are lost or damaged; push it again or delete it first"));
+    return absl::FailedPreconditionError(StrCat(
+        "the bytes of manifest ", manifest.ToString(), " of repository ",
+        ShownName(merging.from_name), " are lost or damaged; push it again or delete it first"));
   }
   return copied;
 }

@@ -6,6 +6,7 @@
 #include "absl/strings/cord.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/catalog.h"
 #include "storage/catalog/names.h"
 #include "storage/index/batch_reads.h"
@@ -317,8 +318,8 @@ absl::Status Catalog::Tag(std::string_view repository, std::string_view tag, con
 
 absl::Status Catalog::TagIn(const NamedRepository& repository, std::string_view tag,
                             const Digest& digest) {
-  const absl::Status unknown = absl::NotFoundError(
-      StrCat("manifest ", digest.ToString(), " is not known in repository ", repository.name));
+  const absl::Status unknown = absl::NotFoundError(StrCat(
+      "manifest ", digest.ToString(), " is not known in repository ", ShownName(repository.name)));
   // One whose bytes are lost answers absent here too; pushing it again heals it.
   ASSIGN_OR_RETURN(const std::optional<BlobRow> blob, parts_.blobs.Find(digest));
   if (!blob.has_value()) return unknown;

@@ -5,6 +5,7 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/catalog.h"
 #include "storage/catalog/names.h"
 #include "storage/index/rows.h"
@@ -34,7 +35,7 @@ absl::StatusOr<NamedRepository> Catalog::FindNamed(std::string_view name) {
   };
   ASSIGN_OR_RETURN(const std::optional<NamedRepository> found, ResolveName(name, read));
   if (found.has_value()) return *found;
-  return absl::NotFoundError(StrCat("there is no repository ", name));
+  return absl::NotFoundError(StrCat("there is no repository ", ShownName(name)));
 }
 
 absl::StatusOr<RepositoryId> Catalog::FindRepository(std::string_view name) {

@@ -4,6 +4,7 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/catalog.h"
 #include "storage/catalog/copying.h"
 #include "storage/limits.h"
@@ -53,7 +54,7 @@ absl::Status Catalog::TagFrom(std::string_view from, const Digest& digest,
   if (copied.ok()) Tell(Event::Type::kTag, copying.to_name, tag, digest);
   if (!absl::IsNotFound(copied)) return copied;
   return absl::NotFoundError(
-      StrCat("manifest ", digest.ToString(), " is not known in repository ", from));
+      StrCat("manifest ", digest.ToString(), " is not known in repository ", ShownName(from)));
 }
 
 }  // namespace varve

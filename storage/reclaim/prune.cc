@@ -37,10 +37,11 @@ DanglingScope ScopeOf(const PruneSelection& selection) {
 
 }  // namespace
 
-absl::StatusOr<PruneSelection> ParsePruneRequest(const PruneRequest& request, Clock& clock) {
+absl::StatusOr<PruneSelection> ParsePruneRequest(const PruneRequest& request, Clock& clock,
+                                                 const NameRule& names) {
   PruneSelection selection;
-  ASSIGN_OR_RETURN(selection.filter,
-                   ParseImageFilter(request.filters, PruneFilterKeys(), LocalTimeReference(clock)));
+  ASSIGN_OR_RETURN(selection.filter, ParseImageFilter(request.filters, PruneFilterKeys(),
+                                                      LocalTimeReference(clock), names));
   const std::optional<bool>& dangling = selection.filter.dangling;
   if (request.all && dangling.value_or(false)) {
     return absl::InvalidArgumentError(

@@ -47,7 +47,8 @@ struct PruneSelection {
   bool all = false;
   bool now = false;
 };
-absl::StatusOr<PruneSelection> ParsePruneRequest(const PruneRequest& request, Clock& clock);
+absl::StatusOr<PruneSelection> ParsePruneRequest(const PruneRequest& request, Clock& clock,
+                                                 const NameRule& names);
 
 class Prune {
  public:

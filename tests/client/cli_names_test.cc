@@ -105,9 +105,48 @@ TEST_F(CliNamesTest, TheDaemonsOwnAddressIsNoPartOfAName) {
   options.names.own_hosts = {"127.0.0.1__5000"};
   ASSERT_NO_FATAL_FAILURE(StartDaemon(options));
   EXPECT_EQ(Listed({"127.0.0.1:5000/library/debian"}), "debian:12\n");
+  for (const char* const filter :
+       {"reference=127.0.0.1:5000/library/deb*", "reference=127.0.0.1:5000/debian:1?"}) {
+    EXPECT_EQ(Listed({"-f", filter}), "debian:12\n") << filter;
+    EXPECT_THAT(OutputOf({"image", "prune", "-a", "--dry-run", "--filter", filter}),
+                AllOf(HasSubstr("debian@" + debian_.digest.ToString()), Not(HasSubstr("team"))))
+        << filter;
+  }
+  EXPECT_EQ(Listed({"-f", "since=127.0.0.1:5000/debian:12"}), "");
   EXPECT_EQ(OutputOf({"untag", "127.0.0.1:5000/debian:12"}),
             "Untagged: 127.0.0.1:5000/debian:12\n");
   EXPECT_EQ(Listed({"debian:12"}), "");
+}
+
+TEST_F(CliNamesTest, ADaemonThatTakesNamesAsTheyAreFiltersByThem) {
+  StopDaemon();
+  EngineOptions options;
+  options.names.canonical = false;
+  ASSERT_NO_FATAL_FAILURE(StartDaemon(options));
+  EXPECT_EQ(Listed({"-f", "reference=docker.io/library/deb*"}), "");
+  EXPECT_EQ(Listed({"-f", "reference=deb*"}), "debian:12\n");
+}
+
+TEST_F(CliNamesTest, ErrorsNameWhatIsShown) {
+  const std::string name = "reg:5000/team/app";
+  OutputOf({"hold", "create", name + ":v1", "--name", "web"});
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{"untag", name + ":v2"},
+                                             {"untag", name + ":v1"},
+                                             {"rmi", name + ":v1"},
+                                             {"rmi", name + ":v2"},
+                                             {"inspect", name + ":v2"},
+                                             {"history", name + ":v2"},
+                                             {"tag", name + ":v2", "x"},
+                                             {"hold", "create", name + ":v2", "--name", "x"},
+                                             {"image", "why", name + ":v2"},
+                                             {"repo", "merge", name, name},
+                                             {"repo", "merge", name + "/none", "x"},
+                                             {"save", "-o", Path("archive"), name + ":v2"}}) {
+    const CommandOutcome outcome = Run(command);
+    EXPECT_EQ(outcome.exit_code, 1) << command[0] << command[1];
+    EXPECT_THAT(outcome.err, AllOf(HasSubstr(name), Not(HasSubstr("reg__")))) << outcome.err;
+  }
 }
 
 TEST_F(CliNamesTest, ASavedImageHasTheNamesThatOthersGiveIt) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "storage/base/status.h"
+#include "storage/base/str_cat.h"
 #include "tests/contract/store_contract_fixture.h"
 
 namespace varve {
@@ -10,6 +11,7 @@ namespace {
 
 using Code = absl::StatusCode;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
 const NameRule kExact = {false, {}};
@@ -193,6 +195,57 @@ TEST_P(StoreNamesTest, AnswersAboutImagesSayWhatTheStoreCallsThem) {
   ASSERT_TRUE(removed.ok()) << removed.status();
   EXPECT_THAT(removed->untagged, ElementsAre("debian:12"));
   EXPECT_THAT(removed->deleted, ElementsAre("debian@" + image.manifest.ToString()));
+}
+
+TEST_P(StoreNamesTest, FiltersTakeNamesAsOtherCallsDo) {
+  VARVE_NEEDS(kListImages);
+  const Image image = PushImage("library/debian", 1, {"12"});
+  PushImage("reg__5000/team/app", 2, {"v1"});
+  under_test().Advance(2 * kHour);
+  const auto listed = [&](const std::string& filter) {
+    const auto page = store().ListImages({"", {filter}, false}, "", 10);
+    EXPECT_TRUE(page.ok()) << filter << ": " << page.status();
+    std::vector<std::string> names;
+    if (!page.ok()) return names;
+    for (const ImageInfo& one : page->images) names.push_back(one.repository);
+    return names;
+  };
+  PruneRequest request;
+  request.dry_run = true;
+  request.all = true;
+  const auto pruned = [&](const std::string& filter) {
+    request.filters = {filter};
+    const auto report = store().Prune(request, nullptr);
+    EXPECT_TRUE(report.ok()) << filter << ": " << report.status();
+    return report.ok() ? report->images : 0;
+  };
+  for (const std::string_view name : kDebian) {
+    for (const std::string_view end : {"", ":12", ":1?"}) {
+      const std::string filter = StrCat("reference=", name, end);
+      EXPECT_THAT(listed(filter), ElementsAre("debian")) << filter;
+      EXPECT_EQ(pruned(filter), 1u) << filter;
+    }
+    EXPECT_THAT(listed(StrCat("before=", name, ":12")), IsEmpty()) << name;
+  }
+  for (const std::string filter : {"reference=reg:5000/team/*", "reference=REG:5000/team/app:v1",
+                                   "reference=reg__5000/*/app"}) {
+    EXPECT_THAT(listed(filter), ElementsAre("reg__5000/team/app")) << filter;
+    EXPECT_EQ(pruned(filter), 1u) << filter;
+  }
+  EXPECT_TRUE(store().ListImages({"", {"since=reg:5000/team/app:v1"}, false}, "", 10).ok());
+}
+
+TEST_P(StoreNamesTest, AnErrorNamesARepositoryAsPeopleDo) {
+  VARVE_NEEDS(kListImages);
+  PushImage("reg__5000/team/app", 1, {"v1"});
+  for (const absl::Status& status :
+       {store().Untag("reg__5000/team/app", "v2", false),
+        store().InspectImage("reg__5000/team/app", "v2", "").status(),
+        store().InspectImage("reg__5000/team/other", "v2", "").status(),
+        store().TagFrom("reg__5000/team/app", Sha256("none"), "copy", "v1")}) {
+    EXPECT_EQ(status.code(), Code::kNotFound);
+    EXPECT_THAT(std::string(ToStd(status.message())), HasSubstr("reg:5000/team/"));
+  }
 }
 
 TEST_P(StoreNamesTest, AListingGoesOnPageByPageUnderAnotherName) {
