@@ -103,7 +103,10 @@ absl::StatusOr<BlobInfo> GrpcClient::PutBlob(ByteSource& source, const PutBlobOp
       if (blob.ok()) return blob;
       status = blob.status();
     }
-    if (!retries.Again(status, offset.ok() ? *offset : 0, source.offset() != 0)) return status;
+    if (retries.Again(status, offset.ok() ? *offset : 0, source.offset() != 0)) continue;
+    // Nobody knows the name to go on with it.
+    if (!named && connected()) AbortUpload(upload_id).IgnoreError();
+    return status;
   }
 }
 

@@ -80,20 +80,27 @@ class LayerReader {
     const uint64_t end = offset + got;
     if (end > checked_bytes_) {
       const size_t known = static_cast<size_t>(checked_bytes_ - offset);
-      RETURN_IF_ERROR(check_.Push({out + known, got - known}));
+      RETURN_IF_ERROR(Refuse(check_.Push({out + known, got - known})));
       checked_bytes_ = end;
     }
-    if (got == 0) RETURN_IF_ERROR(check_.Finish().status());
+    if (got == 0) RETURN_IF_ERROR(Refuse(check_.Finish().status()));
     return got;
   }
 
   absl::StatusOr<InflatedDigest> Checked() { return check_.Finish(); }
+  // The input was read, and is no layer.
+  bool refused() const { return refused_; }
 
  private:
+  absl::Status Refuse(absl::Status checked) {
+    refused_ = refused_ || !checked.ok();
+    return checked;
+  }
   virtual absl::StatusOr<size_t> Read(uint64_t offset, char* out, size_t limit) = 0;
 
   LayerCheck check_;
   uint64_t checked_bytes_ = 0;
+  bool refused_ = false;
 };
 
 class PlainReader : public LayerReader {
@@ -161,7 +168,10 @@ absl::StatusOr<BlobInfo> PutLayer(Client& client, int fd, const Input& input, bo
   PutBlobOptions options;
   if (!inflate) options.upload_id = UploadIdOfFile(fd, "");
   options.progress = [&observer](uint64_t bytes) { observer.OnProgress(bytes); };
-  return client.PutBlob(source, options);
+  absl::StatusOr<BlobInfo> blob = client.PutBlob(source, options);
+  // Nobody goes on with what is no layer; the reason for that is the answer.
+  if (reader.refused() && !inflate) client.AbortUpload(options.upload_id).IgnoreError();
+  return blob;
 }
 
 }  // namespace

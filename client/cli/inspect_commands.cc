@@ -64,17 +64,18 @@ absl::Status Inspect(Session& session, const InspectArguments& arguments) {
   ASSIGN_OR_RETURN(const FormatTemplate wanted, FormatTemplate::ParseRow(arguments.format));
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
   std::string all;
-  absl::Status first_error;
+  std::vector<absl::Status> failures;
   for (const std::string& name : arguments.names) {
     const absl::StatusOr<ImageDetails> details = Details(*client, name, arguments.platform);
     if (!details.ok()) {
-      if (first_error.ok()) first_error = details.status();
+      failures.push_back(details.status());
       continue;
     }
     const std::string description = DescribeImageJson(*details);
     if (!arguments.format.empty()) {
-      ASSIGN_OR_RETURN(const std::string line, Render(wanted, description));
-      Print(line);
+      const absl::StatusOr<std::string> line = Render(wanted, description);
+      if (line.ok()) Print(*line);
+      if (!line.ok()) failures.push_back(line.status());
     } else if (arguments.json) {
       Print(description + "\n");
     } else {
@@ -84,7 +85,8 @@ absl::Status Inspect(Session& session, const InspectArguments& arguments) {
   // As Docker does, what was found is shown also when other names are unknown.
   const bool as_array = !arguments.json && arguments.format.empty();
   if (as_array) Print(IndentJson(StrCat("[", all, "]")) + "\n");
-  return first_error;
+  for (const absl::Status& failure : failures) session.Tell(failure);
+  return failures.empty() ? absl::OkStatus() : failures.front();
 }
 
 // The manifest as it was put: read as a blob, for looking at an image is no pull of it.

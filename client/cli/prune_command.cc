@@ -25,6 +25,8 @@
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/catalog/canonical_name.h"
+#include "storage/catalog/image_filter.h"
+#include "storage/catalog/time_text.h"
 
 namespace varve {
 namespace {
@@ -287,6 +289,10 @@ absl::Status Prune(Session& session, const PruneArguments& arguments) {
       return client->AttachPrune(arguments.attach, observer);
     });
   }
+  // Before anybody is asked or warned.
+  RETURN_IF_ERROR(
+      ParseImageFilter(arguments.filters, PruneFilterKeys(), LocalTimeReference(SystemClock()))
+          .status());
   if (arguments.now && !arguments.dry_run) {
     ASSIGN_OR_RETURN(const RecentActivity activity, client->ListActivity());
     PrintWarning(EarlyEndText(activity, SystemClock().WallNanos()));

@@ -123,6 +123,15 @@ TEST_F(CliPruneTest, TheShortFormsSayWhatTheyAre) {
 TEST_F(CliPruneTest, WrongUsageIsSaidSo) {
   EXPECT_EQ(Run({"image", "prune", "-f", "--filter", "keep-last=x"}).exit_code, 1);
   EXPECT_EQ(Run({"image", "prune", "--attach", "1", "--cancel", "1"}).exit_code, 2);
+  // Before anybody is asked, or warned of what will not happen.
+  for (const char* const more : {"-a", "--now", "--dry-run", "-f"}) {
+    const CommandOutcome unknown = Run({"image", "prune", "--filter", "bogus=1", more}, "y\n");
+    EXPECT_EQ(unknown.exit_code, 1) << more;
+    EXPECT_EQ(unknown.out, "") << more;
+    EXPECT_EQ(unknown.err, "varve: invalid filter \"bogus\"\n") << more;
+  }
+  EXPECT_EQ(Run({"image", "prune", "--filter", "bogus"}).err,
+            "varve: bad format of filter \"bogus\" (expected name=value)\n");
 }
 
 TEST_F(CliPruneTest, AJobGoesOnByItself) {

@@ -254,10 +254,14 @@ TEST_F(CliTest, InspectShowsWhatAFormatAsksFor) {
   EXPECT_EQ(Run({"inspect", "-f", "{{.Parent}} {{.Config.User}}", "app:v1"}).out,
             "<no value> <no value>\n");
   EXPECT_EQ(Run({"inspect", "-f", "{{.Id}}", "--json", "app:v1"}).exit_code, 2);
-  const Outcome both = Run({"inspect", "app:v1", "absent:v1"});
-  EXPECT_EQ(both.exit_code, 1);
-  EXPECT_THAT(both.out, HasSubstr(app.digest.ToString()));
-  EXPECT_THAT(both.err, HasSubstr("absent:v1"));
+  for (const char* const form : {"", "--json", "--format={{.Id}}"}) {
+    std::vector<std::string> words = {"inspect", "absent:v1", "app:v1", "absent:v2"};
+    if (*form != '\0') words.emplace_back(form);
+    const Outcome some = Run(words);
+    EXPECT_EQ(some.exit_code, 1);
+    EXPECT_THAT(some.out, HasSubstr(app.digest.ToString()));
+    EXPECT_THAT(Lines(some.err), ElementsAre(HasSubstr("absent:v1"), HasSubstr("absent:v2")));
+  }
 }
 
 TEST_F(CliTest, AListIsFormattedAsDockerFormatsIt) {

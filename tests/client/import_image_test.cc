@@ -176,6 +176,7 @@ TEST_F(ImportTest, WhatIsNoIntactRootFileSystemBecomesNoBlob) {
   }
   EXPECT_EQ(client_->StatManifest("bad", std::string("latest")).status().code(),
             absl::StatusCode::kNotFound);
+  EXPECT_EQ(OutputOf({"upload", "ls", "-q"}), "") << "nobody goes on with any of them";
 }
 
 TEST_F(ImportTest, ABombIsNotStored) {
