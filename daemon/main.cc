@@ -107,6 +107,9 @@ EngineOptions EngineOptionsOf(const Config& config, const std::string& accept_lo
   options.names = {config.canonical_names,
                    OwnHosts(config.registry, config.hostnames, MachineName())};
   options.accept_loss = accept_loss;
+  options.alarm = [](std::string_view sentence) {
+    Log(LogLevel::kError, "store", {{"message", std::string(sentence)}});
+  };
   options.warn = [](std::string_view sentence) {
     Log(LogLevel::kWarning, "store", {{"message", std::string(sentence)}});
   };

@@ -75,7 +75,16 @@ DoorError Exhausted(const absl::Status& status, Subject subject, int grpc_code) 
   return {503, kUnavailableCode, grpc_code, true, 5};
 }
 
+// The file system said that a file is gone, or in the way: one of the store's own, for what a
+// client named is looked up in the index.
+bool IsAboutOwnFile(const absl::Status& status) {
+  return IsPrivate(status) && (absl::IsNotFound(status) || absl::IsAlreadyExists(status));
+}
+
 DoorError MapCode(const absl::Status& status, Subject subject) {
+  if (IsAboutOwnFile(status)) {
+    return {500, kUnknownCode, static_cast<int>(absl::StatusCode::kInternal), true, 0};
+  }
   // absl::StatusCode and grpc::StatusCode have the same numbers.
   const int grpc_code = static_cast<int>(status.code());
   switch (status.code()) {
@@ -121,6 +130,19 @@ DoorError MapStatus(const absl::Status& status, Subject subject) {
     error.missing_digest = std::string(*missing);
   }
   return error;
+}
+
+bool IsStoreFault(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kDataLoss:
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kUnknown:
+      return true;
+    case absl::StatusCode::kUnavailable:
+      return IsPrivate(status);  // else it is busy, or closing
+    default:
+      return IsAboutOwnFile(status);
+  }
 }
 
 std::string ClientMessage(const absl::Status& status, const DoorError& error,

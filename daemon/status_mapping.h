@@ -26,6 +26,10 @@ struct DoorError {
 // `status` must not be OK.
 DoorError MapStatus(const absl::Status& status, Subject subject);
 
+// The store or its disk failed, which is no fault of the client: what somebody has to look after,
+// and the log says as an error.
+bool IsStoreFault(const absl::Status& status);
+
 // The sentence for the client: the status message, or, where it is private, a general one that
 // names `request_id`, by which the log line with the detail is found.
 std::string ClientMessage(const absl::Status& status, const DoorError& error,

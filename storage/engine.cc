@@ -11,6 +11,7 @@
 #include "storage/base/str_cat.h"
 #include "storage/blob/blob_files.h"
 #include "storage/blob/blob_store.h"
+#include "storage/blob/damage_reports.h"
 #include "storage/blob/id_allocator.h"
 #include "storage/blob/ingest_table.h"
 #include "storage/blob/orphans.h"
@@ -82,7 +83,8 @@ class Engine final : public Store {
         space_(*options.file_system, directory, {options.max_bytes, options.min_free_bytes},
                stored_bytes),
         reserve_(*options.file_system, ReservePath(directory), options.reserve_bytes),
-        blobs_({*index_, ids_, files_, unnamed_, removals_, space_, *options.clock,
+        damage_(*options.clock, options.alarm),
+        blobs_({*index_, ids_, files_, unnamed_, removals_, space_, *options.clock, damage_,
                 options.promise_nanos}),
         promises_(*options.clock, options.promise_nanos, options.renew_nanos,
                   [this] { return space_.IsBelowMinFree(); }),
@@ -329,6 +331,7 @@ class Engine final : public Store {
   Space space_;
   Mutex reserve_mutex_;
   ReserveFile reserve_ ABSL_GUARDED_BY(reserve_mutex_);
+  DamageReports damage_;
   BlobStore blobs_;
   Promises promises_;
   PullTimes pull_times_;

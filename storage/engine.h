@@ -38,6 +38,8 @@ struct EngineOptions {
   RandomSource* random = &SystemRandom();
   // Told what the operator should know, a sentence at a time; any thread.
   std::function<void(std::string_view sentence)> warn;
+  // Told, likewise, what is damaged, so that somebody has to mend it.
+  std::function<void(std::string_view sentence)> alarm;
   // Opens although acknowledged changes are lost, if it is exactly the loss of this id, which the
   // error of an attempt without it names. See index_opening.h.
   std::string accept_loss;

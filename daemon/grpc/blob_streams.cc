@@ -319,7 +319,8 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, publ
       ASSIGN_OR_RETURN(const size_t read,
                        reader_.file->ReadAt(next_, absl::MakeSpan(start + head.size(), length)));
       if (read != length) {
-        return absl::DataLossError("the file of the blob is shorter than the blob");
+        return absl::DataLossError(StrCat("the file of blob ", reader_.info.digest.ToString(),
+                                          " is shorter than the blob; run varve fsck"));
       }
     }
     next_message_ = grpc::ByteBuffer(&slice, 1);

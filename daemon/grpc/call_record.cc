@@ -26,6 +26,7 @@ bool IsRequestId(std::string_view text) {
 }
 
 LogLevel LevelOf(const absl::Status& status, bool changes) {
+  if (IsStoreFault(status)) return LogLevel::kError;
   switch (status.code()) {
     case absl::StatusCode::kOk:
       return changes ? LogLevel::kInfo : LogLevel::kDebug;
@@ -33,9 +34,6 @@ LogLevel LevelOf(const absl::Status& status, bool changes) {
     case absl::StatusCode::kCancelled:  // a client can cancel faster than a log is read
       return changes ? LogLevel::kInfo : LogLevel::kDebug;
     case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kDataLoss:
-    case absl::StatusCode::kInternal:
-    case absl::StatusCode::kUnknown:
       return LogLevel::kError;
     default:
       return LogLevel::kInfo;

@@ -289,8 +289,8 @@ absl::StatusOr<size_t> ReplySender::SendByReading(int fd, Extent extent) {
   ASSIGN_OR_RETURN(const size_t got,
                    reply_.file->ReadAt(extent.offset_bytes, absl::MakeSpan(step)));
   if (got == 0) {
-    return absl::DataLossError(
-        StrCat("a blob is ", extent.length_bytes, " bytes shorter than it should be"));
+    return absl::DataLossError(StrCat("the file of the blob is ", extent.length_bytes,
+                                      " bytes shorter than it should be; run varve fsck"));
   }
   return SendNow(fd, {step.data(), got}, {}, false);
 }

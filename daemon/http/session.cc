@@ -14,6 +14,7 @@
 #include "daemon/http/socket.h"
 #include "daemon/http/upload_client.h"
 #include "daemon/log.h"
+#include "daemon/status_mapping.h"
 #include "storage/base/clock.h"
 #include "storage/base/str_cat.h"
 
@@ -71,7 +72,9 @@ Event EventOf(const Route& route, const Request& request, const Reply& reply) {
   }
   // A host or a page that the configuration does not know, or a full disk: the line says which.
   if (reply.status == 421 || reply.status == 403) event = {LogLevel::kWarning, "refused"};
-  if (reply.status >= 500) event.level = LogLevel::kWarning;
+  if (reply.status >= 500) {
+    event.level = IsStoreFault(reply.cause) ? LogLevel::kError : LogLevel::kWarning;
+  }
   return event;
 }
 
@@ -112,10 +115,9 @@ void LogEnd(const Conversation& talk, const absl::Status& sent,
     return;
   }
   // The disk failed under an answer that had begun, if it was not the client.
-  const bool disk = !sent.ok() && !absl::IsCancelled(sent) && !absl::IsDeadlineExceeded(sent) &&
-                    !absl::IsUnavailable(sent);
+  const bool disk = IsStoreFault(sent);
   const absl::Status& reason = sent.ok() ? reply.cause : sent;
-  Log(disk ? LogLevel::kWarning : event.level, event.name,
+  Log(disk ? LogLevel::kError : event.level, event.name,
       {id,
        method,
        repository,

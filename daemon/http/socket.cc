@@ -162,8 +162,8 @@ absl::StatusOr<size_t> SendFileNow(int fd, int file, Extent extent) {
     const ssize_t n = sendfile(fd, file, &offset, step);
     if (n > 0) return static_cast<size_t>(n);
     if (n == 0) {
-      return absl::DataLossError(
-          StrCat("a blob file is ", extent.length_bytes, " bytes shorter than it should be"));
+      return absl::DataLossError(StrCat("the file of the blob is ", extent.length_bytes,
+                                        " bytes shorter than it should be; run varve fsck"));
     }
     if (WouldBlock(errno)) return 0;
     if (errno == EIO) return ErrnoToStatus(EIO, "sendfile of a blob");

@@ -37,7 +37,26 @@ FileId ParseFileName(std::string_view name) {
   return error == std::errc() && end == name.data() + name.size() ? id : 0;
 }
 
+absl::Status DirectoryIsGone(std::string_view directory) {
+  return Private(absl::InternalError(
+      StrCat("the directory ", directory,
+             " is gone, under the running daemon; put it back, or start the daemon again, which "
+             "goes on without what was in it, and run varve fsck")));
+}
+
 }  // namespace
+
+absl::Status BlobFiles::OfFile(absl::Status status) {
+  // Stat is of files; the free space of a directory is known while it is there.
+  const bool gone =
+      absl::IsNotFound(status) && absl::IsNotFound(file_system_.FreeBytes(directory_).status());
+  return gone ? DirectoryIsGone(directory_) : status;
+}
+
+absl::Status BlobFiles::InDirectory(const std::string& range, absl::Status status) {
+  const absl::Status meant = OfFile(std::move(status));
+  return absl::IsNotFound(meant) ? DirectoryIsGone(range) : meant;
+}
 
 std::string BlobFiles::RangeDirectory(FileId id) const {
   return StrCat(directory_, "/", RangeName(id));
@@ -61,8 +80,8 @@ absl::Status BlobFiles::EnsureRangeDirectory(const std::string& range) {
   // anew. If it has files, some earlier sync of it succeeded: none is created before.
   const absl::Status removed = file_system_.RemoveDirectory(range);
   if (removed.ok() || absl::IsNotFound(removed)) {
-    RETURN_IF_ERROR(file_system_.CreateDirectory(range));
-    RETURN_IF_ERROR(syncs_.Sync(directory_));
+    RETURN_IF_ERROR(InDirectory(directory_, file_system_.CreateDirectory(range)));
+    RETURN_IF_ERROR(InDirectory(directory_, syncs_.Sync(directory_)));
   } else if (removed.code() != absl::StatusCode::kFailedPrecondition) {
     return removed;
   }
@@ -74,34 +93,45 @@ absl::Status BlobFiles::EnsureRangeDirectory(const std::string& range) {
 }
 
 absl::StatusOr<std::unique_ptr<WritableFile>> BlobFiles::Create(FileId id) {
-  RETURN_IF_ERROR(EnsureRangeDirectory(RangeDirectory(id)));
-  ASSIGN_OR_RETURN(std::unique_ptr<WritableFile> file, file_system_.Create(Path(id)));
+  const std::string range = RangeDirectory(id);
+  RETURN_IF_ERROR(EnsureRangeDirectory(range));
+  absl::StatusOr<std::unique_ptr<WritableFile>> file = file_system_.Create(Path(id));
+  if (!file.ok()) return InDirectory(range, file.status());
   MutexLock lock(mutex_);
   new_entries_[id] = false;
-  return file;
+  return *std::move(file);
 }
 
 absl::StatusOr<std::unique_ptr<WritableFile>> BlobFiles::OpenForWrite(FileId id) {
-  return file_system_.OpenForWrite(Path(id));
+  absl::StatusOr<std::unique_ptr<WritableFile>> file = file_system_.OpenForWrite(Path(id));
+  if (file.ok()) return file;
+  absl::Status failed = OfFile(file.status());
+  if (!absl::IsNotFound(failed)) return failed;
+  return Private(absl::DataLossError(StrCat("the file blobs/", Name(id), " is gone")));
 }
 
 absl::StatusOr<std::unique_ptr<ReadableFile>> BlobFiles::OpenForRead(FileId id) {
-  ASSIGN_OR_RETURN(std::unique_ptr<ReadableFile> file, file_system_.OpenForRead(Path(id)));
-  return readers_.Track(id, std::move(file));
+  absl::StatusOr<std::unique_ptr<ReadableFile>> file = file_system_.OpenForRead(Path(id));
+  if (!file.ok()) return OfFile(file.status());
+  return readers_.Track(id, *std::move(file));
 }
 
-absl::StatusOr<FileStat> BlobFiles::Stat(FileId id) { return file_system_.Stat(Path(id)); }
+absl::StatusOr<FileStat> BlobFiles::Stat(FileId id) {
+  absl::StatusOr<FileStat> stat = file_system_.Stat(Path(id));
+  if (!stat.ok()) return OfFile(stat.status());
+  return stat;
+}
 
 absl::Status BlobFiles::Remove(FileId id) {
   {
     MutexLock lock(mutex_);
     new_entries_.erase(id);
   }
-  return file_system_.Remove(Path(id));
+  return OfFile(file_system_.Remove(Path(id)));
 }
 
 absl::Status BlobFiles::SyncEntry(FileId id) {
-  RETURN_IF_ERROR(SyncRemovals(id));
+  RETURN_IF_ERROR(InDirectory(RangeDirectory(id), SyncRemovals(id)));
   MutexLock lock(mutex_);
   const auto entry = new_entries_.find(id);
   if (entry == new_entries_.end()) return absl::OkStatus();
@@ -114,7 +144,7 @@ absl::Status BlobFiles::SyncEntry(FileId id) {
 }
 
 absl::Status BlobFiles::SyncRemovals(FileId id) {
-  return syncs_.Sync(RangeDirectory(id), [&] {
+  const absl::Status synced = syncs_.Sync(RangeDirectory(id), [&] {
     MutexLock lock(mutex_);
     const FileId first = id - id % kFilesPerDirectory;
     for (auto entry = new_entries_.lower_bound(first);
@@ -122,6 +152,7 @@ absl::Status BlobFiles::SyncRemovals(FileId id) {
       entry->second = true;
     }
   });
+  return OfFile(synced);
 }
 
 absl::Status BlobFiles::RemoveDirectoryOf(FileId id) {
@@ -133,14 +164,21 @@ absl::Status BlobFiles::RemoveDirectoryOf(FileId id) {
   return file_system_.RemoveDirectory(range);
 }
 
+absl::StatusOr<std::vector<std::string>> BlobFiles::ListRanges() {
+  absl::StatusOr<std::vector<std::string>> names = file_system_.List(directory_);
+  if (!names.ok()) return InDirectory(directory_, names.status());
+  return names;
+}
+
 absl::Status BlobFiles::VisitEntries(
     const std::function<absl::Status(const std::string& name, FileId id)>& visit) {
-  ASSIGN_OR_RETURN(std::vector<std::string> ranges, file_system_.List(directory_));
+  ASSIGN_OR_RETURN(std::vector<std::string> ranges, ListRanges());
   std::sort(ranges.begin(), ranges.end());
   for (const std::string& range : ranges) {
     const absl::StatusOr<std::vector<std::string>> files =
         file_system_.List(StrCat(directory_, "/", range));
     const bool is_range = ParseRangeName(range).has_value();
+    if (is_range && absl::IsNotFound(files.status())) continue;  // empty, and removed meanwhile
     if (is_range) RETURN_IF_ERROR(files.status());
     if (!files.ok()) {  // nothing of the store
       RETURN_IF_ERROR(visit(range, 0));
@@ -156,7 +194,7 @@ absl::Status BlobFiles::VisitEntries(
 }
 
 absl::StatusOr<FileId> BlobFiles::EndOfRanges() {
-  ASSIGN_OR_RETURN(const std::vector<std::string> names, file_system_.List(directory_));
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, ListRanges());
   FileId end = 1;
   for (const std::string& name : names) {
     const std::optional<uint64_t> range = ParseRangeName(name);

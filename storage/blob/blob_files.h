@@ -1,6 +1,10 @@
 // The files under blobs/: one per loose blob, named by its file id from the first byte on. There is
 // no rename and no reuse of a name, so removing an old copy can never remove a new one.
 // Thread-safe.
+//
+// NotFound says that this file is not there, and nothing else. When blobs/ itself is gone, under
+// the running daemon (a disk that was unmounted), or the directory in which a file is to be made,
+// the answer is Internal and names it; it is private.
 #ifndef VARVE_STORAGE_BLOB_BLOB_FILES_H_
 #define VARVE_STORAGE_BLOB_BLOB_FILES_H_
 
@@ -29,6 +33,7 @@ class BlobFiles {
 
   // Creates the file of `id`. Its entry is durable only after SyncEntry(id).
   absl::StatusOr<std::unique_ptr<WritableFile>> Create(FileId id);
+  // DataLoss when it is not there: only unfinished files are written, and their writer needs them.
   absl::StatusOr<std::unique_ptr<WritableFile>> OpenForWrite(FileId id);
   absl::StatusOr<std::unique_ptr<ReadableFile>> OpenForRead(FileId id);
   absl::StatusOr<FileStat> Stat(FileId id);
@@ -65,6 +70,11 @@ class BlobFiles {
   std::string Path(FileId id) const;
   absl::Status EnsureRangeDirectory(const std::string& range)
       ABSL_LOCKS_EXCLUDED(mutex_, making_mutex_);
+  absl::StatusOr<std::vector<std::string>> ListRanges();
+  // What `status` of a file means: NotFound only while blobs/ is there.
+  absl::Status OfFile(absl::Status status);
+  // What `status` of work in a directory means, which `range` is: it must be there.
+  absl::Status InDirectory(const std::string& range, absl::Status status);
 
   FileSystem& file_system_;
   const std::string directory_;

@@ -18,9 +18,15 @@ static_assert(kProofPieceBytes % kDirectAlignment == 0);
 
 constexpr char kBlobCountCounter[] = "blobs";
 constexpr char kBlobBytesCounter[] = "blob_bytes";
+constexpr char kFoundDamaged[] = "it was found damaged";
 
 absl::Status Absent(const Digest& digest) {
   return absl::NotFoundError(StrCat("blob ", digest.ToString(), " is not here"));
+}
+
+absl::Status Damaged(const Digest& digest) {
+  return absl::NotFoundError(StrCat("the stored bytes of blob ", digest.ToString(),
+                                    " are damaged, so that it counts as absent; push it again"));
 }
 
 struct FreeMemory {
@@ -50,22 +56,45 @@ absl::StatusOr<std::string> BlobStore::ReadInline(const Digest& digest) {
   return DecodeInlineBytes(*value);
 }
 
-bool BlobStore::BytesAreThere(const BlobRow& row) {
-  if (row.quarantined) return false;
-  if (row.tier == BlobRow::Tier::kInline) return true;
-  const absl::StatusOr<FileStat> stat = parts_.files.Stat(row.file);
-  return stat.ok() && stat->size_bytes == row.size_bytes;
+absl::StatusOr<std::string> FaultOfFile(const BlobRow& row, const absl::StatusOr<FileStat>& stat) {
+  if (absl::IsNotFound(stat.status())) {
+    return StrCat("its file ", BlobFiles::Name(row.file), " is gone");
+  }
+  if (absl::IsDataLoss(stat.status())) {
+    return StrCat("something else is in the place of its file ", BlobFiles::Name(row.file));
+  }
+  RETURN_IF_ERROR(stat.status());
+  if (stat->size_bytes == row.size_bytes) return std::string();
+  return StrCat("its file ", BlobFiles::Name(row.file), " has ", stat->size_bytes, " bytes, not ",
+                row.size_bytes);
+}
+
+absl::StatusOr<std::string> BlobStore::FaultOf(const BlobRow& row) {
+  if (row.quarantined) return kFoundDamaged;
+  if (row.tier == BlobRow::Tier::kInline) return std::string();
+  return FaultOfFile(row, parts_.files.Stat(row.file));
+}
+
+absl::StatusOr<bool> BlobStore::IsDamaged(const Digest& digest, const BlobRow& faulty,
+                                          std::string_view fault) {
+  ASSIGN_OR_RETURN(const std::optional<BlobRow> row, ReadRow(digest));
+  if (!row.has_value()) return false;
+  BlobRow seen = faulty;
+  seen.quarantined = row->quarantined;  // perhaps since
+  if (!SameCopy(*row, seen)) return false;
+  parts_.damage.Report(digest, fault);
+  return true;
 }
 
 absl::StatusOr<std::optional<BlobRow>> BlobStore::Find(const Digest& digest) {
-  ASSIGN_OR_RETURN(std::optional<BlobRow> row, ReadRow(digest));
-  while (row.has_value() && !BytesAreThere(*row)) {
-    // A file that is gone may have been replaced after its row was read.
-    ASSIGN_OR_RETURN(std::optional<BlobRow> again, ReadRow(digest));
-    if (!again.has_value() || SameCopy(*again, *row)) return std::nullopt;
-    row = std::move(again);
+  for (;;) {
+    ASSIGN_OR_RETURN(std::optional<BlobRow> row, ReadRow(digest));
+    if (!row.has_value()) return row;
+    ASSIGN_OR_RETURN(const std::string fault, FaultOf(*row));
+    if (fault.empty()) return row;
+    ASSIGN_OR_RETURN(const bool damaged, IsDamaged(digest, *row, fault));
+    if (damaged) return std::nullopt;
   }
-  return row;
 }
 
 absl::StatusOr<std::vector<std::optional<BlobRow>>> BlobStore::FindMany(
@@ -79,7 +108,8 @@ absl::StatusOr<std::vector<std::optional<BlobRow>>> BlobStore::FindMany(
     if (!values[i].has_value()) continue;
     ASSIGN_OR_RETURN(const BlobRow row, BlobRow::Decode(*values[i]));
     RETURN_IF_ERROR(CheckReadable(digests[i], row));
-    if (BytesAreThere(row)) {
+    const absl::StatusOr<std::string> fault = FaultOf(row);
+    if (fault.ok() && fault->empty()) {
       found[i] = row;
     } else {
       ASSIGN_OR_RETURN(found[i], Find(digests[i]));  // unless it was replaced meanwhile
@@ -112,43 +142,41 @@ absl::StatusOr<bool> BlobStore::Quarantine(const Digest& digest, const BlobRow& 
   return UpdateCopy(digest, bad, [](BlobRow& row) { row.quarantined = true; });
 }
 
+absl::StatusOr<std::string> BlobStore::OpenBytes(const Digest& digest, const BlobRow& row,
+                                                 BlobReader* reader) {
+  if (row.quarantined) return kFoundDamaged;
+  if (row.tier == BlobRow::Tier::kInline) {
+    absl::StatusOr<std::string> bytes = ReadInline(digest);
+    if (absl::IsNotFound(bytes.status())) return "its bytes are not in the index";
+    if (absl::IsDataLoss(bytes.status())) {
+      RETURN_IF_ERROR(Quarantine(digest, row).status());
+      return "its bytes in the index are damaged";
+    }
+    RETURN_IF_ERROR(bytes.status());
+    reader->inline_bytes = *std::move(bytes);
+    return std::string();
+  }
+  absl::StatusOr<std::unique_ptr<ReadableFile>> file = parts_.files.OpenForRead(row.file);
+  if (!file.ok()) return FaultOfFile(row, file.status());
+  reader->file = *std::move(file);
+  return FaultOfFile(row, reader->file->Stat());
+}
+
 absl::StatusOr<BlobReader> BlobStore::Open(const Digest& digest) {
   ASSIGN_OR_RETURN(OpenCopy copy, OpenAnyCopy(digest));
   return std::move(copy.reader);
 }
 
 absl::StatusOr<BlobStore::OpenCopy> BlobStore::OpenAnyCopy(const Digest& digest) {
-  FileId missing = 0;
   for (;;) {
     ASSIGN_OR_RETURN(const std::optional<BlobRow> row, ReadRow(digest));
-    if (!row.has_value() || row->quarantined) return Absent(digest);
+    if (!row.has_value()) return Absent(digest);
     OpenCopy copy{*row, {}};
-    BlobReader& reader = copy.reader;
-    reader.info = {digest, row->size_bytes, row->created_nanos};
-    if (row->tier == BlobRow::Tier::kInline) {
-      absl::StatusOr<std::string> bytes = ReadInline(digest);
-      if (absl::IsDataLoss(bytes.status())) {
-        RETURN_IF_ERROR(Quarantine(digest, *row).status());
-        return Absent(digest);
-      }
-      RETURN_IF_ERROR(bytes.status());
-      reader.inline_bytes = *std::move(bytes);
-      return copy;
-    }
-    // A file that is gone was replaced or removed after its row was read: read the row again. The
-    // same row twice means that the disk lost the file; a push of the digest heals that.
-    absl::StatusOr<std::unique_ptr<ReadableFile>> file = parts_.files.OpenForRead(row->file);
-    if (absl::IsNotFound(file.status())) {
-      if (missing == row->file) return Absent(digest);
-      missing = row->file;
-      continue;
-    }
-    if (absl::IsDataLoss(file.status())) return Absent(digest);  // something else is in its place
-    RETURN_IF_ERROR(file.status());
-    ASSIGN_OR_RETURN(const FileStat stat, (*file)->Stat());
-    if (stat.size_bytes != row->size_bytes) return Absent(digest);
-    reader.file = *std::move(file);
-    return copy;
+    copy.reader.info = {digest, row->size_bytes, row->created_nanos};
+    ASSIGN_OR_RETURN(const std::string fault, OpenBytes(digest, *row, &copy.reader));
+    if (fault.empty()) return copy;
+    ASSIGN_OR_RETURN(const bool damaged, IsDamaged(digest, *row, fault));
+    if (damaged) return Damaged(digest);
   }
 }
 
@@ -163,11 +191,15 @@ absl::StatusOr<std::string> BlobStore::ReadAll(const Digest& digest, uint64_t li
   std::string bytes(reader.info.size_bytes, '\0');
   ASSIGN_OR_RETURN(const size_t read,
                    reader.file->ReadAt(0, absl::MakeSpan(bytes.data(), bytes.size())));
-  if (read != bytes.size()) return Absent(digest);
-  // The index checks what it gives back; for a file that is in memory anyway this does.
-  if (HashBytes(digest.algorithm(), bytes) == digest) return bytes;
-  RETURN_IF_ERROR(Quarantine(digest, copy.row).status());
-  return Absent(digest);
+  std::string_view fault = "its file became shorter while it was read";
+  if (read == bytes.size()) {
+    // The index checks what it gives back; for a file that is in memory anyway this does.
+    if (HashBytes(digest.algorithm(), bytes) == digest) return bytes;
+    fault = "its bytes are not those that its digest names";
+    RETURN_IF_ERROR(Quarantine(digest, copy.row).status());
+  }
+  parts_.damage.Report(digest, fault);
+  return Damaged(digest);
 }
 
 absl::StatusOr<BlobStore::Copy> BlobStore::LookAtCopy(const NewBlob& blob) {
@@ -181,7 +213,9 @@ absl::StatusOr<BlobStore::Copy> BlobStore::LookAtCopy(const NewBlob& blob) {
   } else {
     const int64_t age = parts_.clock.WallNanos() - seen.row->proven_nanos;
     const bool trusted = age >= 0 && age < kTrustProvenNanos;
-    if (!trusted || !BytesAreThere(*seen.row)) return seen;
+    if (!trusted) return seen;
+    const absl::StatusOr<std::string> fault = FaultOf(*seen.row);
+    if (!fault.ok() || !fault->empty()) return seen;
     // A file without its row goes at the next start.
     ASSIGN_OR_RETURN(const std::optional<std::string> owner,
                      parts_.index.Get(FileKey(seen.row->file)));

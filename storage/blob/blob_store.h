@@ -15,6 +15,7 @@
 #include "absl/types/span.h"
 #include "storage/base/clock.h"
 #include "storage/blob/blob_files.h"
+#include "storage/blob/damage_reports.h"
 #include "storage/blob/id_allocator.h"
 #include "storage/blob/removals.h"
 #include "storage/blob/space.h"
@@ -43,18 +44,21 @@ class BlobStore {
     Removals& removals;
     Space& space;
     Clock& clock;
+    DamageReports& damage;
     int64_t promise_nanos;  // how long a blob that nobody names is kept after its commit
   };
 
   explicit BlobStore(Parts parts) : parts_(parts) {}
 
   // The row of a blob whose bytes are there: nullopt when it is absent, quarantined, or its file is
-  // missing or of the wrong size. Costs an index read, and a stat for a loose blob.
+  // missing or of the wrong size, which is told to the operator. An error when the disk does not
+  // say. Costs an index read, and a stat for a loose blob.
   absl::StatusOr<std::optional<BlobRow>> Find(const Digest& digest);
   // The same of many, in their order, with few reads of the index.
   absl::StatusOr<std::vector<std::optional<BlobRow>>> FindMany(absl::Span<const Digest> digests);
 
-  // NotFound when Find says nullopt. The reader keeps the bytes whatever is removed meanwhile.
+  // NotFound when Find says nullopt, in other words when it is damaged. The reader keeps the bytes
+  // whatever is removed meanwhile.
   absl::StatusOr<BlobReader> Open(const Digest& digest);
 
   // The whole blob in memory; for manifests and configs. ResourceExhausted over `limit_bytes`.
@@ -120,8 +124,17 @@ class BlobStore {
   absl::StatusOr<std::optional<BlobRow>> ReadRow(const Digest& digest);
   // DataLoss when what the index gives back is damaged.
   absl::StatusOr<std::string> ReadInline(const Digest& digest);
-  bool BytesAreThere(const BlobRow& row);
   absl::StatusOr<OpenCopy> OpenAnyCopy(const Digest& digest);
+  // What is wrong with the stored copy, as far as that shows without reading it; "" when nothing
+  // is. An error when the disk does not say.
+  absl::StatusOr<std::string> FaultOf(const BlobRow& row);
+  // The same of opening it for `reader`; an inline copy that cannot be read is quarantined.
+  absl::StatusOr<std::string> OpenBytes(const Digest& digest, const BlobRow& row,
+                                        BlobReader* reader);
+  // Whether the blob still has the copy in which `fault` was found: then it is damaged, and that is
+  // told. Else it was replaced or removed since `faulty` was read.
+  absl::StatusOr<bool> IsDamaged(const Digest& digest, const BlobRow& faulty,
+                                 std::string_view fault);
   absl::StatusOr<Copy> LookAtCopy(const NewBlob& blob);
   // Changes the row of the copy that `seen` describes; false when another one is there by now.
   absl::StatusOr<bool> UpdateCopy(const Digest& digest, const BlobRow& seen,
@@ -139,6 +152,9 @@ class BlobStore {
   Mutex mutex_;
   std::vector<FileId> leftovers_ ABSL_GUARDED_BY(mutex_);
 };
+
+// What is wrong with the file of a loose blob, by what a look at it answered; "" when nothing is.
+absl::StatusOr<std::string> FaultOfFile(const BlobRow& row, const absl::StatusOr<FileStat>& stat);
 
 }  // namespace varve
 

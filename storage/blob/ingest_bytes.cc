@@ -247,12 +247,17 @@ absl::StatusOr<Digest> IngestBytes::DigestOf(DigestAlgorithm algorithm) {
   if (hasher_.algorithm() == algorithm) return hasher_.Current();
   if (file_id_ == 0) return HashBytes(algorithm, buffer_);
   Hasher hasher(algorithm);
-  ASSIGN_OR_RETURN(const std::unique_ptr<ReadableFile> file, parts_.files.OpenForRead(file_id_));
+  const absl::StatusOr<std::unique_ptr<ReadableFile>> opened = parts_.files.OpenForRead(file_id_);
+  if (absl::IsNotFound(opened.status())) {
+    return absl::DataLossError("the file of the upload is gone");
+  }
+  RETURN_IF_ERROR(opened.status());
+  const ReadableFile& file = **opened;
   std::vector<char> buffer(kRehashBufferBytes);
   while (hasher.bytes_hashed() < size_bytes()) {
     const size_t want = std::min<uint64_t>(buffer.size(), size_bytes() - hasher.bytes_hashed());
     ASSIGN_OR_RETURN(const size_t read,
-                     file->ReadAt(hasher.bytes_hashed(), absl::MakeSpan(buffer.data(), want)));
+                     file.ReadAt(hasher.bytes_hashed(), absl::MakeSpan(buffer.data(), want)));
     if (read != want) return absl::DataLossError("the file of the upload became shorter");
     hasher.Update({buffer.data(), read});
   }

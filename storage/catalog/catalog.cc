@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/cord.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/catalog/canonical_name.h"
@@ -13,6 +14,7 @@
 namespace varve {
 namespace {
 
+constexpr char kDamagedPayload[] = "varve/damaged";
 constexpr Promises::Answer kManifestRead = Promises::Answer::kManifestRead;
 constexpr size_t kPendingPageRows = 200;
 constexpr size_t kIndexesOfAManifest = 16;
@@ -29,6 +31,20 @@ absl::Status UnknownManifest(std::string_view repository, const ManifestReferenc
   return absl::NotFoundError(
       StrCat("manifest ", digest != nullptr ? digest->ToString() : std::get<std::string>(reference),
              " is not known in repository ", ShownName(repository)));
+}
+
+// Of a manifest that the repository has, and whose bytes are gone or damaged: it counts as absent,
+// so that the next push of it heals it.
+absl::Status DamagedManifest(const Digest& digest) {
+  absl::Status status =
+      absl::NotFoundError(StrCat("the stored bytes of manifest ", digest.ToString(),
+                                 " are damaged, so that it counts as absent; push it again"));
+  status.SetPayload(kDamagedPayload, absl::Cord());
+  return status;
+}
+
+bool NamesNothing(const absl::Status& status) {
+  return absl::IsNotFound(status) && !status.GetPayload(kDamagedPayload).has_value();
 }
 
 // The file of a blob that is being sent: as long as a door has it, its repository is being read.
@@ -328,7 +344,10 @@ absl::StatusOr<Manifest> Catalog::ReadManifest(RepositoryId repository,
                                                const ManifestReference& reference) {
   Manifest manifest;
   ASSIGN_OR_RETURN(manifest.info, PromiseMember(repository, reference));
-  ASSIGN_OR_RETURN(manifest.bytes, parts_.blobs.ReadAll(manifest.info.digest, kMaxManifestBytes));
+  absl::StatusOr<std::string> bytes = parts_.blobs.ReadAll(manifest.info.digest, kMaxManifestBytes);
+  if (absl::IsNotFound(bytes.status())) return DamagedManifest(manifest.info.digest);
+  RETURN_IF_ERROR(bytes.status());
+  manifest.bytes = *std::move(bytes);
   parts_.pull_times.Note(repository, manifest.info.digest);
   return manifest;
 }
@@ -337,7 +356,7 @@ absl::StatusOr<ManifestInfo> Catalog::ReadManifestInfo(RepositoryId repository,
                                                        const ManifestReference& reference) {
   ASSIGN_OR_RETURN(ManifestInfo info, PromiseMember(repository, reference));
   ASSIGN_OR_RETURN(const std::optional<BlobRow> row, parts_.blobs.Find(info.digest));
-  if (!row.has_value()) return absl::NotFoundError("the bytes of the manifest are lost");
+  if (!row.has_value()) return DamagedManifest(info.digest);
   return info;
 }
 
@@ -346,7 +365,7 @@ absl::StatusOr<Manifest> Catalog::GetManifest(std::string_view repository,
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
   return InRepository(repository, [&](const NamedRepository& found) -> absl::StatusOr<Manifest> {
     absl::StatusOr<Manifest> manifest = ReadManifest(found.id, reference);
-    if (absl::IsNotFound(manifest.status())) return UnknownManifest(repository, reference);
+    if (NamesNothing(manifest.status())) return UnknownManifest(repository, reference);
     if (manifest.ok()) TellPull(found, reference, manifest->info.digest);
     return manifest;
   });
@@ -390,7 +409,7 @@ absl::StatusOr<ManifestInfo> Catalog::StatManifest(std::string_view repository,
   return InRepository(repository,
                       [&](const NamedRepository& found) -> absl::StatusOr<ManifestInfo> {
                         absl::StatusOr<ManifestInfo> info = ReadManifestInfo(found.id, reference);
-                        if (!absl::IsNotFound(info.status())) return info;
+                        if (!NamesNothing(info.status())) return info;
                         return UnknownManifest(repository, reference);
                       });
 }

@@ -77,9 +77,16 @@ absl::StatusOr<Page<std::string>> Catalog::ListRepositories(const PageRequest& p
 absl::StatusOr<ReferrerInfo> Catalog::ReadReferrer(RepositoryId repository, const Digest& digest) {
   ReferrerInfo referrer;
   ASSIGN_OR_RETURN(referrer.manifest, ReadMember(repository, digest));
-  ASSIGN_OR_RETURN(const std::string bytes, parts_.blobs.ReadAll(digest, kMaxManifestBytes));
+  const absl::StatusOr<std::string> bytes = parts_.blobs.ReadAll(digest, kMaxManifestBytes);
+  if (absl::IsNotFound(bytes.status())) {
+    // Being deleted, or damaged: then it is still the repository's. It is listed by its row, for
+    // who reads it learns what became of it; left out, it would seem never to have been.
+    RETURN_IF_ERROR(ReadMember(repository, digest).status());
+    return referrer;
+  }
+  RETURN_IF_ERROR(bytes.status());
   ASSIGN_OR_RETURN(ParsedManifest parsed,
-                   ParseManifest(bytes, referrer.manifest.media_type, ManifestRules::kStored));
+                   ParseManifest(*bytes, referrer.manifest.media_type, ManifestRules::kStored));
   referrer.annotations_json = std::move(parsed.annotations_json);
   return referrer;
 }

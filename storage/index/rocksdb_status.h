@@ -16,7 +16,10 @@ namespace varve {
 inline absl::Status FromRocksdb(const rocksdb::Status& status, std::string_view operation) {
   if (status.ok()) return absl::OkStatus();
   const std::string message = StrCat("index: ", operation, ": ", status.ToString());
-  if (status.IsCorruption()) return Private(absl::DataLossError(message));
+  // A table or blob file that is gone is damage too: reading it again would not help.
+  if (status.IsCorruption() || status.IsPathNotFound()) {
+    return Private(absl::DataLossError(message));
+  }
   if (status.IsNoSpace() || status.IsMemoryLimit()) {
     return Private(absl::ResourceExhaustedError(message));
   }

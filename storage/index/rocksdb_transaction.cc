@@ -136,10 +136,10 @@ class RocksdbTransaction : public Transaction {
       return absl::ResourceExhaustedError("the disk is full; prune images or add space");
     }
     if (status.IsCorruption()) return FromRocksdb(status, "commit");
-    return absl::UnavailableError(
+    return Private(absl::UnavailableError(
         StrCat("index: the log could not be written, so it is unknown whether this change was "
                "kept, and no further one is taken; check the disk and restart the daemon: ",
-               status.ToString()));
+               status.ToString())));
   }
 
   absl::StatusOr<std::optional<std::string>> Found(const rocksdb::Status& status,

@@ -5,6 +5,7 @@
 #include "absl/strings/str_format.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/blob/blob_store.h"
 #include "storage/index/rows.h"
 #include "storage/reclaim/check_rules.h"
 
@@ -26,13 +27,11 @@ absl::StatusOr<std::string> InlineFault(RowReads& reads, const Digest& digest, c
 }
 
 // The same of a loose one.
-std::string FileFault(BlobFiles& files, const BlobRow& row) {
-  const absl::StatusOr<FileStat> stat = files.Stat(row.file);
-  if (absl::IsNotFound(stat.status())) return StrCat("its file ", files.Name(row.file), " is gone");
-  if (!stat.ok()) return StrCat("its file ", files.Name(row.file), " cannot be looked at");
-  if (stat->size_bytes == row.size_bytes) return "";
-  return StrCat("its file ", files.Name(row.file), " has ", stat->size_bytes, " bytes, not ",
-                row.size_bytes);
+absl::StatusOr<std::string> FileFault(BlobFiles& files, const BlobRow& row) {
+  absl::StatusOr<std::string> fault = FaultOfFile(row, files.Stat(row.file));
+  // Without blobs/ nothing is known of any.
+  if (fault.ok() || absl::IsInternal(fault.status())) return fault;
+  return StrCat("its file ", files.Name(row.file), " cannot be looked at");
 }
 
 }  // namespace
@@ -57,7 +56,7 @@ absl::Status CheckBlob(RowReads& reads, BlobFiles& files, const Digest& digest,
   if (!row.quarantined && inlined) {
     ASSIGN_OR_RETURN(fault, InlineFault(reads, digest, row));
   } else if (!row.quarantined) {
-    fault = FileFault(files, row);
+    ASSIGN_OR_RETURN(fault, FileFault(files, row));
   }
   if (fault.empty()) return absl::OkStatus();
   findings->push_back({Kind::kBadContent, digest, "",

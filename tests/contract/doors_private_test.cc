@@ -105,5 +105,30 @@ TEST_F(DoorsPrivateTest, NoErrorOfTheDiskShowsAPath) {
   EXPECT_GT(failures, 100);  // else it has tried nothing
 }
 
+// A push looks for no file: that one of the store's is gone is not what its client has to hear.
+TEST_F(DoorsPrivateTest, AFileThatThePushNeedsIsNotAnUnknownUpload) {
+  int run = 0;
+  int failures = 0;
+  for (const FileCall call :
+       {FileCall::kCreate, FileCall::kWrite, FileCall::kReserve, FileCall::kTruncate,
+        FileCall::kSync, FileCall::kCreateDirectory, FileCall::kSyncDirectory, FileCall::kOpen}) {
+    SCOPED_TRACE(StrCat("call ", static_cast<int>(call)));
+    disk_.Inject({.call = call,
+                  .status = ErrnoToStatus(ENOENT, "call /secret-store/blobs/000000/5"),
+                  .repeats = true});
+    for (Store* const store :
+         {static_cast<Store*>(&grpc_->store()), static_cast<Store*>(&http_->store())}) {
+      for (const size_t size : {size_t{100'000}, size_t{400'000}}) {
+        const std::string bytes = StrCat("run ", ++run, std::string(size, 'y'));
+        const absl::Status pushed = PushBytes(*store, "app", bytes, Sha256(bytes)).status();
+        EXPECT_NE(pushed.code(), absl::StatusCode::kNotFound) << pushed;
+        failures += pushed.ok() ? 0 : 1;
+      }
+    }
+    disk_.ClearFaults();
+  }
+  EXPECT_GT(failures, 10);  // else it has tried nothing
+}
+
 }  // namespace
 }  // namespace varve

@@ -389,6 +389,29 @@ TEST_P(StoreHealingTest, LostLargeManifestIsAbsentAndTakesNoTag) {
   EXPECT_TRUE(store().Tag("app", "v2", digest).ok());
 }
 
+// Who looks for referrers learns of it, and of its loss when it is read.
+TEST_P(StoreHealingTest, ADamagedReferrerIsListedWithWhatIsKnownOfIt) {
+  const Image image = PushImage("app", 1, {"v1"});
+  ManifestParts parts;
+  parts.config = Push("app", "{}");
+  parts.subject = image.manifest;
+  parts.artifact_type = "application/vnd.example.signature";
+  parts.note = std::string(100'000, 'x');
+  const std::string json = ManifestJson(parts);
+  const Digest digest = PutManifest("app", json);
+  Lose(json.size());
+  const auto referrers =
+      store().ListReferrers("app", image.manifest, parts.artifact_type, {"", 10});
+  ASSERT_TRUE(referrers.ok()) << referrers.status();
+  ASSERT_THAT(referrers->rows, SizeIs(1));
+  EXPECT_EQ(referrers->rows[0].manifest.digest, digest);
+  EXPECT_EQ(referrers->rows[0].manifest.artifact_type, parts.artifact_type);
+  EXPECT_EQ(referrers->rows[0].annotations_json, "");
+  EXPECT_EQ(ManifestCode("app", digest), Code::kNotFound);
+  DeleteManifest("app", digest);
+  EXPECT_THAT(store().ListReferrers("app", image.manifest, "", {"", 10})->rows, SizeIs(0));
+}
+
 INSTANTIATE_TEST_SUITE_P(Stores, StoreHealingTest, testing::ValuesIn(AllStores()), StoreName);
 
 }  // namespace

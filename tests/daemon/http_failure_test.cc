@@ -1,11 +1,15 @@
 // How failures of the store reach clients, and how the door stops.
 #include <chrono>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
 
+#include "daemon/log.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "storage/base/status.h"
 #include "tests/daemon/http_client.h"
 #include "tests/daemon/http_door.h"
 #include "tests/daemon/http_fake_store.h"
@@ -15,6 +19,8 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
+using testing::AllOf;
+using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -89,6 +95,29 @@ TEST_F(HttpFailures, PrivateDetailDoesNotLeak) {
   const HttpResponse unavailable = client_.Do("GET", "/v2/a/manifests/v1");
   EXPECT_EQ(unavailable.status, 503);
   EXPECT_NE(unavailable.Header("retry-after"), "");
+}
+
+// The client is told a request id; whoever looks after the daemon finds what is wrong, as an error.
+TEST_F(HttpFailures, AFailureOfTheStoreIsAnErrorInTheLog) {
+  const TemporaryDirectory directory;
+  const std::string log = directory.path() + "/log";
+  ASSERT_TRUE(OpenLogFile(log).ok());
+  const std::string upload = NewUpload(client_, "a");
+  store_.FailNext("Append", Private(absl::InternalError("the directory /srv/blobs is gone")));
+  const HttpResponse failed =
+      client_.Do("PATCH", upload, RandomBytes(100), {{"X-Request-Id", "failed.1"}});
+  EXPECT_EQ(failed.status, 500);
+  EXPECT_THAT(failed.body, AllOf(Not(HasSubstr("srv")), HasSubstr("failed.1")));
+  store_.FailNext("OpenBlob", absl::UnavailableError("busy; try again"));
+  EXPECT_EQ(client_.Do("GET", "/v2/a/blobs/" + DigestOf("x")).status, 503);
+  // The line of an answer is written after it was sent: the next request waits for it.
+  EXPECT_EQ(client_.Do("GET", "/v2/").status, 200);
+  ASSERT_TRUE(OpenLogFile("").ok());
+  std::ifstream lines(log);
+  const std::string text(std::istreambuf_iterator<char>(lines), {});
+  EXPECT_THAT(text, ContainsRegex("error request request=failed.1 .* reason=\"the directory "
+                                  "/srv/blobs is gone\""));
+  EXPECT_THAT(text, ContainsRegex("warning pull .*status=503"));
 }
 
 TEST_F(HttpFailures, ABusyUploadIsToBeRepeated) {

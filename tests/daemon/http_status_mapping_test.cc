@@ -1,3 +1,4 @@
+#include <cerrno>
 #include <string>
 
 #include "daemon/status_mapping.h"
@@ -94,6 +95,37 @@ TEST(StatusMapping, WhatIsMarkedPrivateStaysInTheLog) {
   EXPECT_THAT(std::string(both.message()), testing::HasSubstr("/srv"));
   EXPECT_THAT(ClientMessage(both, MapStatus(both, Subject::kUpload), "x"),
               testing::Not(testing::HasSubstr("/srv")));
+}
+
+// What the file system says of a file is about the store: nothing that a client asked for.
+TEST(StatusMapping, AFileOfTheStoreThatIsGoneIsNoThingOfTheClient) {
+  for (const int error : {ENOENT, EEXIST}) {
+    const absl::Status own = Annotate(ErrnoToStatus(error, "create /srv/blobs/7"), "push");
+    for (const Subject subject :
+         {Subject::kBlob, Subject::kUpload, Subject::kManifest, Subject::kName, Subject::kTag}) {
+      const DoorError told = MapStatus(own, subject);
+      EXPECT_EQ(told.http_status, 500);
+      EXPECT_EQ(told.grpc_code, static_cast<int>(absl::StatusCode::kInternal));
+      EXPECT_EQ(told.retry_after_seconds, 0);
+    }
+    EXPECT_TRUE(IsStoreFault(own));
+  }
+  EXPECT_EQ(MapStatus(absl::NotFoundError("no such blob"), Subject::kBlob).http_status, 404);
+  EXPECT_FALSE(IsStoreFault(absl::NotFoundError("no such blob")));
+}
+
+TEST(StatusMapping, WhatSomebodyHasToLookAfterIsAFaultOfTheStore) {
+  for (const absl::Status& fault :
+       {absl::DataLossError("damaged"), absl::InternalError("gone"), absl::UnknownError("?"),
+        ErrnoToStatus(EIO, "read /srv"), ErrnoToStatus(EACCES, "open /srv")}) {
+    EXPECT_TRUE(IsStoreFault(fault)) << fault;
+  }
+  for (const absl::Status& other :
+       {absl::OkStatus(), absl::UnavailableError("busy"), absl::AbortedError("busy"),
+        absl::CancelledError("gone"), absl::ResourceExhaustedError("full"),
+        absl::DeadlineExceededError("slow"), ErrnoToStatus(ENOSPC, "write /srv")}) {
+    EXPECT_FALSE(IsStoreFault(other)) << other;
+  }
 }
 
 TEST(StatusMapping, MissingContentOfAManifest) {

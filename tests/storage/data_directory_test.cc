@@ -10,9 +10,12 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "absl/strings/escaping.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/engine.h"
@@ -134,6 +137,88 @@ TEST_F(DataDirectoryTest, APushHealsADamagedBlockThatNobodyHasMet) {
   ASSERT_EQ(Open(), absl::OkStatus());
   ASSERT_EQ(PushBlob(*store_, kApp, blob), absl::OkStatus());
   EXPECT_EQ(Read(blob.digest), blob.bytes);
+}
+
+// A row of the index that cannot be read is no row that is not there: neither for who asks for the
+// image, nor for who lists.
+TEST_F(DataDirectoryTest, ADamagedBlockUnderAManifestRowIsDataLoss) {
+  ASSERT_EQ(Open(), absl::OkStatus());
+  const TestBlob config = MakeBlob(1, 700);
+  ASSERT_EQ(PushBlob(*store_, kApp, config), absl::OkStatus());
+  // Rows of incompressible text, so many that some block has no others.
+  std::map<Digest, std::string> types;
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    const std::string type =
+        StrCat("application/", absl::BytesToHexString(ToAbsl(MakeBlob(seed, 60).bytes)));
+    const std::string json =
+        StrCat(R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",)",
+               R"("artifactType":")", type, R"(","config":{"mediaType":"application/x","digest":")",
+               config.digest.ToString(), R"(","size":700},"layers":[]})");
+    PutManifestRequest request;
+    request.bytes = json;
+    const auto put = store_->PutManifest(kApp, request);
+    ASSERT_EQ(put.status(), absl::OkStatus());
+    types[put->digest] = type;
+  }
+  const auto middle = std::next(types.begin(), 50);
+  ASSERT_EQ(store_->Tag(kApp, "v1", middle->first), absl::OkStatus());
+  ASSERT_EQ(Open(), absl::OkStatus());
+  store_.reset();
+  // Once in its row; its bytes have another family, with tables of its own.
+  ASSERT_EQ(FlipInIndex(".sst", middle->second), 2);
+  ASSERT_EQ(Open(), absl::OkStatus());
+  const std::vector<ManifestReference> references = {middle->first, std::string("v1")};
+  for (const ManifestReference& reference : references) {
+    for (const absl::Status& status : {store_->GetManifest(kApp, reference).status(),
+                                       store_->StatManifest(kApp, reference).status()}) {
+      EXPECT_EQ(status.code(), Code::kDataLoss) << status;
+      EXPECT_TRUE(IsPrivate(status));
+    }
+  }
+  ImageQuery all;
+  all.all = true;
+  EXPECT_EQ(store_->ListImages(all, "", 1000).status().code(), Code::kDataLoss);
+  EXPECT_EQ(store_->GetManifest(kApp, types.begin()->first).status(), absl::OkStatus());
+  EXPECT_EQ(store_->ListTags(kApp, {}).status(), absl::OkStatus());
+}
+
+// The disk of the blobs was unmounted, or somebody moved them, under the running daemon.
+TEST_F(DataDirectoryTest, WithoutBlobsNothingIsAbsentAndNothingIsTaken) {
+  const TestBlob here = MakeBlob(1, 70'000);
+  const TestBlob fresh = MakeBlob(2, 70'000);
+  ASSERT_EQ(Open(), absl::OkStatus());
+  ASSERT_EQ(PushBlob(*store_, kApp, here), absl::OkStatus());
+  fs::rename(directory_ / "blobs", root_ / "elsewhere");
+  for (const absl::Status& status :
+       {store_->OpenBlob(kApp, here.digest).status(), store_->StatBlob(kApp, here.digest).status(),
+        store_->FindMissing(kApp, std::vector<Digest>{here.digest}).status(),
+        store_->MountBlob("other", here.digest, kApp).status(), PushBlob(*store_, kApp, fresh),
+        store_->Check(nullptr).status(), store_->CheckContent(nullptr).status()}) {
+    EXPECT_EQ(status.code(), Code::kInternal) << status;
+    EXPECT_TRUE(IsPrivate(status));
+    EXPECT_THAT(std::string(status.message()), HasSubstr((directory_ / "blobs is gone").string()));
+  }
+  fs::rename(root_ / "elsewhere", directory_ / "blobs");
+  EXPECT_EQ(Read(here.digest), here.bytes);
+  EXPECT_EQ(store_->Check(nullptr)->findings, 0u) << "nothing was quarantined";
+  ASSERT_EQ(PushBlob(*store_, kApp, fresh), absl::OkStatus());
+  EXPECT_EQ(Read(fresh.digest), fresh.bytes);
+}
+
+// One directory of them is gone: what was in it is absent, and heals once the daemon was started
+// again.
+TEST_F(DataDirectoryTest, AMissingDirectoryOfBlobsIsNamedAndMadeAgainByAStart) {
+  const TestBlob blob = MakeBlob(1, 70'000);
+  ASSERT_EQ(Open(), absl::OkStatus());
+  ASSERT_EQ(PushBlob(*store_, kApp, blob), absl::OkStatus());
+  const fs::path range = BlobFile().parent_path();
+  fs::remove_all(range);
+  EXPECT_EQ(OpenCode(blob.digest), Code::kNotFound);
+  const absl::Status pushed = PushBlob(*store_, kApp, blob);
+  EXPECT_EQ(pushed.code(), Code::kInternal) << pushed;
+  EXPECT_THAT(std::string(pushed.message()), HasSubstr(range.string() + " is gone"));
+  ASSERT_EQ(Open(), absl::OkStatus());
+  ExpectAbsentUntilPushed(blob);
 }
 
 TEST_F(DataDirectoryTest, ContentOnTheDiskIsHashed) {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "storage/base/status.h"
 #include "storage/limits.h"
 #include "tests/support/memory_file_system.h"
 
@@ -80,6 +81,45 @@ TEST_F(BlobFilesTest, AFailedSyncFailsAllWhoseEntriesItMayHaveLost) {
   EXPECT_TRUE(files_.SyncEntry(2 * kFilesPerDirectory).ok());
   ASSERT_TRUE(files_.Remove(kFirst).ok());
   ASSERT_TRUE(files_.Remove(kFirst + 1).ok());
+}
+
+// The directory in which the next file is to be made is gone, under the running daemon.
+TEST_F(BlobFilesTest, AMissingDirectoryIsNamedAndIsNotAMissingFile) {
+  Create(kFirst);
+  ASSERT_TRUE(disk_.Remove("/blobs/000001/401").ok());
+  ASSERT_TRUE(disk_.RemoveDirectory(kDirectory).ok());
+  for (const absl::Status& status :
+       {files_.Create(kFirst + 1).status(), files_.SyncEntry(kFirst)}) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << status;
+    EXPECT_THAT(std::string(status.message()),
+                testing::HasSubstr("the directory /blobs/000001 is gone"));
+    EXPECT_TRUE(IsPrivate(status));
+  }
+  EXPECT_EQ(files_.Stat(kFirst).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(files_.OpenForRead(kFirst).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(files_.Remove(kFirst).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(files_.OpenForWrite(kFirst).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_TRUE(files_.Create(2 * kFilesPerDirectory).ok()) << "another one is made";
+  ASSERT_TRUE(disk_.CreateDirectory(kDirectory).ok());
+  EXPECT_TRUE(files_.Create(kFirst + 2).ok()) << "it was put back";
+}
+
+// A disk that was unmounted: no file is known to be gone.
+TEST_F(BlobFilesTest, WithoutBlobsNothingIsSaidOfItsFiles) {
+  Create(kFirst);
+  ASSERT_TRUE(disk_.Remove("/blobs/000001/401").ok());
+  ASSERT_TRUE(disk_.RemoveDirectory(kDirectory).ok());
+  ASSERT_TRUE(disk_.RemoveDirectory("/blobs").ok());
+  const auto visit = [](const std::string&, FileId) { return absl::OkStatus(); };
+  for (const absl::Status& status :
+       {files_.Create(kFirst + 1).status(), files_.Create(2 * kFilesPerDirectory).status(),
+        files_.OpenForWrite(kFirst).status(), files_.OpenForRead(kFirst).status(),
+        files_.Stat(kFirst).status(), files_.Remove(kFirst), files_.SyncEntry(kFirst),
+        files_.SyncRemovals(kFirst), files_.VisitEntries(visit), files_.EndOfRanges().status()}) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << status;
+    EXPECT_THAT(std::string(status.message()), testing::HasSubstr("the directory /blobs is gone"));
+    EXPECT_TRUE(IsPrivate(status));
+  }
 }
 
 TEST_F(BlobFilesTest, AFailedSyncOfRemovalsCountsToo) {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,7 +20,11 @@
 namespace varve {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
 using Code = absl::StatusCode;
 
 constexpr char kConfig[] = "{}";
@@ -36,6 +41,7 @@ class BlobStoreTest : public testing::Test {
     options.max_bytes = max_bytes;
     options.file_system = disk_.get();
     options.clock = &clock_;
+    options.alarm = [this](std::string_view sentence) { alarms_.emplace_back(sentence); };
     options.open_index = [this](const std::string&) -> absl::StatusOr<std::unique_ptr<Index>> {
       auto index = NewMemoryIndex();
       index_ = index.get();
@@ -82,6 +88,7 @@ class BlobStoreTest : public testing::Test {
 
   std::unique_ptr<MemoryFileSystem> disk_;
   FakeClock clock_;
+  std::vector<std::string> alarms_;
   Index* index_ = nullptr;  // the store's
   std::unique_ptr<Store> store_;
 };
@@ -112,13 +119,80 @@ TEST_F(BlobStoreTest, DamagedManifestIsAbsentUntilItIsPutAgain) {
   const Digest digest = HashBytes(DigestAlgorithm::kSha256, json);
   FlipByte(digest, json.size() / 2);
   EXPECT_EQ(store_->GetManifest("app", digest).status().code(), Code::kNotFound);
-  EXPECT_EQ(store_->StatManifest("app", digest).status().code(), Code::kNotFound);
+  const absl::Status stat = store_->StatManifest("app", digest).status();
+  EXPECT_EQ(stat.code(), Code::kNotFound);
+  EXPECT_THAT(std::string(stat.message()), HasSubstr("are damaged"));
+  EXPECT_THAT(std::string(store_->GetManifest("app", digest).status().message()),
+              HasSubstr("push it again"));
   EXPECT_EQ(store_->Tag("app", "v1", digest).code(), Code::kNotFound);
   ASSERT_TRUE(Put(json).ok());
   EXPECT_TRUE(store_->StatManifest("app", digest).ok());
   const auto manifest = store_->GetManifest("app", digest);
   ASSERT_TRUE(manifest.ok()) << manifest.status();
   EXPECT_EQ(manifest->bytes, json);
+}
+
+// Whoever meets it, by whatever call, the operator hears of it: once, with what is to be done.
+TEST_F(BlobStoreTest, DamageThatAPullMeetsIsTold) {
+  const std::string small = "a small blob";
+  const std::string large(100'000, 'l');
+  const auto expect_told = [this](const Digest& digest, const std::string& fault) {
+    ASSERT_THAT(alarms_, SizeIs(1));
+    EXPECT_THAT(alarms_[0], AllOf(HasSubstr(digest.ToString()), HasSubstr(fault),
+                                  HasSubstr("varve fsck"), HasSubstr("a push of it heals that")));
+    alarms_.clear();
+    clock_.Advance(3600 * kNanosPerSecond);
+  };
+  const Digest inlined = Push(small);
+  FlipByte(inlined, 20);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(OpenCode(inlined), Code::kNotFound);
+  expect_told(inlined, "its bytes in the index are damaged");
+  EXPECT_EQ(StatCode(inlined), Code::kNotFound);
+  expect_told(inlined, "it was found damaged");
+
+  const Digest loose = Push(large);
+  const std::vector<std::string> ranges = disk_->List("/store/blobs").value();
+  ASSERT_THAT(ranges, SizeIs(1));
+  const std::string range = StrCat("/store/blobs/", ranges[0]);
+  const std::string path = StrCat(range, "/", disk_->List(range).value().at(0));
+  ASSERT_TRUE(disk_->OpenForWrite(path).value()->Truncate(99'999).ok());
+  EXPECT_EQ(OpenCode(loose), Code::kNotFound);
+  expect_told(loose, "has 99999 bytes, not 100000");
+  ASSERT_TRUE(disk_->Remove(path).ok());
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(OpenCode(loose), Code::kNotFound);
+    EXPECT_EQ(StatCode(loose), Code::kNotFound);
+  }
+  expect_told(loose, "is gone");
+  EXPECT_THAT(store_->FindMissing("app", std::vector<Digest>{loose}).value(), ElementsAre(loose));
+  expect_told(loose, "is gone");
+  Push(large);
+  EXPECT_EQ(OpenCode(loose), Code::kOk);
+  EXPECT_THAT(alarms_, IsEmpty());
+}
+
+TEST_F(BlobStoreTest, WhatIsNotHereIsNoDamage) {
+  EXPECT_EQ(OpenCode(HashBytes(DigestAlgorithm::kSha256, "other")), Code::kNotFound);
+  EXPECT_EQ(StatCode(HashBytes(DigestAlgorithm::kSha256, "other")), Code::kNotFound);
+  EXPECT_THAT(alarms_, IsEmpty());
+}
+
+// A disk that does not say whether the file is there: HEAD knows no more than GET.
+TEST_F(BlobStoreTest, WhatTheDiskDoesNotSayIsNotAbsent) {
+  const Digest digest = Push(std::string(100'000, 'l'));
+  for (const FileCall call : {FileCall::kStat, FileCall::kOpen}) {
+    disk_->Inject({.call = call,
+                   .status = ErrnoToStatus(EIO, "call"),
+                   .path = Under("/store/blobs"),
+                   .repeats = true});
+  }
+  EXPECT_EQ(OpenCode(digest), Code::kUnavailable);
+  EXPECT_EQ(StatCode(digest), Code::kUnavailable);
+  EXPECT_EQ(store_->FindMissing("app", std::vector<Digest>{digest}).status().code(),
+            Code::kUnavailable);
+  disk_->ClearFaults();
+  EXPECT_EQ(StatCode(digest), Code::kOk);
+  EXPECT_THAT(alarms_, IsEmpty());
 }
 
 TEST_F(BlobStoreTest, ManifestsOverTheLimitOfTheStoreAreRefused) {

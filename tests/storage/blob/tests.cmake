@@ -3,6 +3,7 @@ varve_test(storage_blob_tests LABEL unit
     blob/blob_copies_test.cc
     blob/blob_files_test.cc
     blob/blob_store_test.cc
+    blob/damage_reports_test.cc
     blob/directory_syncs_test.cc
     blob/id_allocator_test.cc
     blob/idle_uploads_test.cc

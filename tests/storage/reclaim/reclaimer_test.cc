@@ -77,7 +77,8 @@ class World {
   BlobFiles files_{disk_, "/blobs"};
   Removals removals_{*index_, files_, unnamed_, clock_};
   Space space_{disk_, "/", {}, 0};
-  BlobStore blobs_{{*index_, ids_, files_, unnamed_, removals_, space_, clock_, kPromise}};
+  DamageReports damage_{clock_, nullptr};
+  BlobStore blobs_{{*index_, ids_, files_, unnamed_, removals_, space_, clock_, damage_, kPromise}};
   Promises promises_{clock_, kPromise};
   Reclaimer reclaimer_{{*index_, blobs_, removals_, promises_, space_, clock_}};
 };
