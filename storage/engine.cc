@@ -310,12 +310,12 @@ class Engine final : public Store {
   absl::Status WithReserve(Deletion deletion) {
     const absl::Status status = deletion();
     if (!absl::IsResourceExhausted(status)) return status;
-    {
-      MutexLock lock(reserve_mutex_);
-      reserve_.GiveUp();
-    }
+    GiveUpReserve();
     return deletion();
   }
+  // Says once that the reserve, or part of it, is missing, and once that it is there again.
+  void TakeReserve() ABSL_LOCKS_EXCLUDED(reserve_mutex_);
+  void GiveUpReserve() ABSL_LOCKS_EXCLUDED(reserve_mutex_);
 
   const std::string directory_;
   const EngineOptions options_;
@@ -331,6 +331,7 @@ class Engine final : public Store {
   Space space_;
   Mutex reserve_mutex_;
   ReserveFile reserve_ ABSL_GUARDED_BY(reserve_mutex_);
+  bool told_of_reserve_ ABSL_GUARDED_BY(reserve_mutex_) = false;  // that it is missing
   DamageReports damage_;
   BlobStore blobs_;
   Promises promises_;
@@ -435,9 +436,33 @@ absl::Status Engine::Recover() {
   RETURN_IF_ERROR(SettleUnnamedFiles(reserved));
   // What cannot be finished now is tried again, and told, by every Sweep.
   static_cast<void>(catalog_.FinishUnlinking());
+  TakeReserve();
+  return absl::OkStatus();
+}
+
+void Engine::TakeReserve() {
   MutexLock lock(reserve_mutex_);
   reserve_.Take();
-  return absl::OkStatus();
+  const uint64_t missing = reserve_.missing_bytes();
+  if ((missing > 0) == told_of_reserve_) return;
+  told_of_reserve_ = missing > 0;
+  if (missing == 0) return Warn("the reserve for deletions on a full disk is set aside again");
+  const std::string until =
+      reserve_.bytes_to_free() > 0
+          ? StrCat(reserve_.bytes_to_free(), " more bytes have to be free for that on the disk of ",
+                   directory_)
+          : StrCat("the file system of ", directory_, " does not set them aside");
+  Warn(StrCat("of the reserve of ", options_.reserve_bytes, " bytes ([store] reserve), ", missing,
+              " are missing: ", until,
+              "; without them, deletions may be refused once the disk is full"));
+}
+
+void Engine::GiveUpReserve() {
+  MutexLock lock(reserve_mutex_);
+  const bool held = reserve_.missing_bytes() < options_.reserve_bytes;
+  reserve_.GiveUp();
+  if (!held || std::exchange(told_of_reserve_, true)) return;
+  Warn("the disk is full: the reserve was given up, so that deletions go on");
 }
 
 absl::Status Engine::SettleUnnamedFiles(FileId reserved) {
@@ -501,8 +526,7 @@ absl::StatusOr<std::vector<Digest>> Engine::FindMissing(std::string_view reposit
 absl::StatusOr<ReclaimReport> Engine::Reclaim() {
   ReclaimReport report;
   RETURN_IF_ERROR(WithReserve([&] { return Sweep(&report); }));
-  MutexLock lock(reserve_mutex_);
-  reserve_.Take();
+  TakeReserve();
   return report;
 }
 
@@ -631,12 +655,15 @@ absl::StatusOr<std::unique_ptr<Store>> OpenOnce(const std::string& directory,
 absl::StatusOr<std::unique_ptr<Store>> OpenEngine(const std::string& directory,
                                                   const EngineOptions& options) {
   absl::StatusOr<std::unique_ptr<Store>> store = OpenOnce(directory, options);
-  if (!absl::IsResourceExhausted(store.status())) return store;
-  if (!options.file_system->Remove(ReservePath(directory)).ok()) return store;
-  if (options.warn != nullptr) {
-    options.warn("the disk is full; the reserve was given up to open the store");
+  if (absl::IsResourceExhausted(store.status()) &&
+      options.file_system->Remove(ReservePath(directory)).ok()) {
+    if (options.warn != nullptr) {
+      options.warn("the disk is full; the reserve was given up to open the store");
+    }
+    store = OpenOnce(directory, options);
   }
-  return OpenOnce(directory, options);
+  if (!absl::IsResourceExhausted(store.status())) return store;
+  return AdviseRoom(store.status(), *options.file_system, directory);
 }
 
 }  // namespace varve

@@ -52,7 +52,8 @@ struct EngineOptions {
 // Opens, or makes, the store in `directory` (its parent must exist). Time does not grow with the
 // store. FailedPrecondition when another process holds it (names its pid) or when a newer version
 // wrote it; DataLoss when STORE or index are damaged. On a full disk the reserve is given up, and
-// opening tried once more.
+// opening tried once more; ResourceExhausted, with how much is to be freed, when that is not
+// enough.
 absl::StatusOr<std::unique_ptr<Store>> OpenEngine(const std::string& directory,
                                                   const EngineOptions& options);
 

@@ -12,6 +12,7 @@
 #include "storage/index/keys.h"
 #include "storage/index/rocksdb_index.h"
 #include "storage/index/rows.h"
+#include "storage/limits.h"
 
 namespace varve {
 namespace {
@@ -75,6 +76,28 @@ absl::StatusOr<std::unique_ptr<Index>> OpenIndexOf(const std::string& directory,
   RETURN_IF_ERROR(MarkLostRows(*options.file_system, directory));
   index_options.accept_loss = id;
   return OpenRocksdbIndex(path, index_options);
+}
+
+absl::Status AdviseRoom(const absl::Status& full, FileSystem& file_system,
+                        const std::string& directory) {
+  // The rows of the logs become tables, as rows in memory do when the index is opened in place.
+  uint64_t wanted = kIndexReopenBytes;
+  const std::string index = StrCat(directory, "/index");
+  const absl::StatusOr<std::vector<std::string>> files = file_system.List(index);
+  for (const std::string& file : files.ok() ? *files : std::vector<std::string>()) {
+    if (!file.ends_with(".log")) continue;
+    const absl::StatusOr<FileStat> log = file_system.Stat(StrCat(index, "/", file));
+    if (log.ok()) wanted += 2 * log->size_bytes;
+  }
+  const absl::StatusOr<uint64_t> free = file_system.FreeBytes(directory);
+  // More may be free than this user's quota leaves.
+  const bool quota = free.ok() && *free >= wanted;
+  const uint64_t lacking = free.ok() && !quota ? wanted - *free : wanted;
+  absl::Status advised = absl::ResourceExhaustedError(
+      StrCat("the disk is full: the store needs room to open; free ", lacking,
+             " bytes on the file system of ", directory, quota ? ", or of the quota there," : "",
+             " and start again. Nothing is lost (", full.message(), ")"));
+  return IsPrivate(full) ? Private(std::move(advised)) : advised;
 }
 
 bool HasLostRows(FileSystem& file_system, const std::string& directory) {

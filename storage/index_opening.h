@@ -21,6 +21,11 @@ namespace varve {
 absl::StatusOr<std::unique_ptr<Index>> OpenIndexOf(const std::string& directory,
                                                    const EngineOptions& options);
 
+// `full`, the error of an opening that found no room, with how many bytes have to be free on which
+// file system, as far as the logs of the index tell.
+absl::Status AdviseRoom(const absl::Status& full, FileSystem& file_system,
+                        const std::string& directory);
+
 // Whether a loss was accepted, and files without a name may be what acknowledged rows named.
 bool HasLostRows(FileSystem& file_system, const std::string& directory);
 // Once they are kept.

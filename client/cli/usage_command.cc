@@ -149,7 +149,7 @@ std::string UsageSummary(const DiskUsage& usage, int64_t promise_nanos) {
                                  "part of the index's.\n",
       usage.reserve_disk_bytes == 0
           ? ""
-          : "The reserve is set aside, so that deletions work on a full disk.\n",
+          : "The reserve is what is set aside, so that deletions work on a full disk.\n",
       usage.orphans.count == 0
           ? ""
           : "Orphans are files that the index lost: `varve fsck --adopt` gives "

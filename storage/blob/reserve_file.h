@@ -18,16 +18,23 @@ class ReserveFile {
       : file_system_(file_system), path_(std::move(path)), size_bytes_(size_bytes) {}
 
   // Takes the space if it is not taken, or what is missing of it; a disk that has none is no error,
-  // the next call tries again.
+  // the next call tries again. A file system that sets nothing aside is asked once.
   void Take();
   // Gives the space back to the disk.
   void GiveUp();
+
+  // What the last of those calls left: the part of size_bytes that is not set aside, and how much
+  // more has to be free on the disk before Take sets it aside; 0 when that would not help.
+  uint64_t missing_bytes() const { return size_bytes_ - held_bytes_; }
+  uint64_t bytes_to_free() const { return bytes_to_free_; }
 
  private:
   FileSystem& file_system_;
   const std::string path_;
   const uint64_t size_bytes_;
-  bool taken_ = false;
+  uint64_t held_bytes_ = 0;
+  uint64_t bytes_to_free_ = 0;
+  bool refused_ = false;  // the file system sets nothing aside
 };
 
 }  // namespace varve

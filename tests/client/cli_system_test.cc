@@ -186,7 +186,7 @@ TEST_F(CliSystemTest, DiskUsageCountsTheReserveAndSaysWhatItIs) {
   const std::vector<std::string> lines = OutputOf({"system", "df"});
   ASSERT_THAT(lines, SizeIs(10));
   EXPECT_THAT(lines[6], MatchesRegex("Reserve +- +- +- +1[0-9.]+MB +- +-"));
-  EXPECT_EQ(lines[9], "The reserve is set aside, so that deletions work on a full disk.");
+  EXPECT_EQ(lines[9], "The reserve is what is set aside, so that deletions work on a full disk.");
   EXPECT_THAT(OutputOf({"system", "df", "-v"}),
               Contains(MatchesRegex("Reserve +- +- +1[0-9.]+MB")));
   EXPECT_THAT(OutputOf({"system", "df", "--json"}),

@@ -14,8 +14,10 @@
 namespace varve {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 constexpr char kApp[] = "team/app";
 constexpr uint64_t kUnlimited = std::numeric_limits<uint64_t>::max();
@@ -209,14 +211,75 @@ TEST_F(FullDiskTest, OpeningAFullStoreGivesTheReserveUp) {
   ExpectServesWhatItHad();
 }
 
-TEST_F(FullDiskTest, OpeningAFullStoreWithoutAReserveSaysSo) {
+// The number before " bytes on the file system": what is to be freed.
+uint64_t BytesToFree(const absl::Status& refused) {
+  const std::string text(refused.message());
+  const size_t end = text.find(" bytes on the file system of /store");
+  const size_t begin = text.rfind(' ', end - 1) + 1;
+  EXPECT_NE(end, std::string::npos) << text;
+  return end == std::string::npos ? 0 : std::stoull(text.substr(begin, end - begin));
+}
+
+TEST_F(FullDiskTest, OpeningAFullStoreWithoutAReserveSaysHowMuchToFree) {
   Start();
+  for (uint64_t seed = 1000; seed < 1050; ++seed) {  // rows for the log
+    const TestBlob blob = MakeBlob(seed, 16'000);
+    contents_.Add(blob);
+    ASSERT_EQ(PushBlob(crashing_->store(), kApp, blob), absl::OkStatus());
+    model_.PushBlob(kApp, blob.digest);
+  }
+  crashing_->Close();
+  for (const uint64_t free : {uint64_t{0}, uint64_t{64 * kKiB}}) {
+    Fill(free);
+    const absl::Status refused = crashing_->Open();
+    ASSERT_EQ(refused.code(), absl::StatusCode::kResourceExhausted) << refused;
+    EXPECT_THAT(std::string(refused.message()), HasSubstr("start again"));
+    EXPECT_GT(BytesToFree(refused), 50u * 16'000);
+    EXPECT_LT(BytesToFree(refused), 8 * kMiB);
+    if (free == 0) continue;
+    Fill(FreeBytes() + BytesToFree(refused));
+  }
+  ASSERT_EQ(crashing_->Open(), absl::OkStatus()) << "so much was enough";
+  ExpectServesWhatItHad();
+}
+
+// The first start has given the reserve up; somebody else has taken its room.
+TEST_F(FullDiskTest, ASecondStartOnAFullDiskSaysHowMuchToFree) {
+  Start(/*reserve_bytes=*/16 * kMiB);
   crashing_->Close();
   Fill(0);
-  EXPECT_EQ(crashing_->Open().code(), absl::StatusCode::kResourceExhausted);
-  disk().SetCapacity(kUnlimited);
   ASSERT_EQ(crashing_->Open(), absl::OkStatus());
-  ExpectServesWhatItHad();
+  ASSERT_EQ(PushBlob(crashing_->store(), kApp, MakeBlob(8, kInlineBytes)), absl::OkStatus());
+  crashing_->Close();
+  Fill(0);
+  const absl::Status refused = crashing_->Open();
+  ASSERT_EQ(refused.code(), absl::StatusCode::kResourceExhausted) << refused;
+  Fill(BytesToFree(refused));
+  ASSERT_EQ(crashing_->Open(), absl::OkStatus());
+}
+
+TEST_F(FullDiskTest, AReserveThatIsMissingIsToldOnceAndSoIsItsReturn) {
+  Start();
+  crashing_->Close();
+  std::vector<std::string> warned;
+  crashing_->options().reserve_bytes = 16 * kMiB;
+  crashing_->options().warn = [&warned](std::string_view sentence) {
+    warned.emplace_back(sentence);
+  };
+  Fill(20 * kMiB);
+  ASSERT_EQ(crashing_->Open(), absl::OkStatus());
+  ASSERT_THAT(warned, SizeIs(1));
+  EXPECT_THAT(warned[0],
+              AllOf(HasSubstr("16777216 are missing"), HasSubstr("on the disk of /store"),
+                    HasSubstr("deletions may be refused")));
+  EXPECT_EQ(crashing_->store().MeasureDiskUsage()->reserve_disk_bytes, 0u);
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(crashing_->store().Reclaim().status(), absl::OkStatus());
+  EXPECT_THAT(warned, SizeIs(1));
+  disk().SetCapacity(kUnlimited);
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(crashing_->store().Reclaim().status(), absl::OkStatus());
+  ASSERT_THAT(warned, SizeIs(2));
+  EXPECT_THAT(warned[1], HasSubstr("is set aside again"));
+  EXPECT_EQ(crashing_->store().MeasureDiskUsage()->reserve_disk_bytes, 16 * kMiB);
 }
 
 // The rows that the index has in memory decide how much room it takes to go on.
