@@ -1,11 +1,13 @@
 // `system fsck` and its short form `fsck`.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_replace.h"
 #include "client/cli/commands.h"
 #include "client/cli/progress.h"
@@ -135,12 +137,13 @@ std::string Hashed(const CheckReport& report) {
   return StrCat(report.hashed_blobs, " blobs, ", HumanSize(report.hashed_bytes));
 }
 
-std::string ContentReportText(const CheckReport& report, bool json) {
+// `told`: so many findings, which are not among its own, the check before it had told.
+std::string ContentReportText(const CheckReport& report, uint64_t told, bool json) {
   if (!json) {
-    return StrCat(
-        "Hashed ", Hashed(report), ": ",
-        report.findings == 0 ? "all are what they were" : StrCat(report.findings, " findings"),
-        "\n");
+    const std::string found = report.findings > 0 ? StrCat(report.findings, " findings")
+                              : told > 0          ? "nothing but what is told above"
+                                                  : "all are what they were";
+    return StrCat("Hashed ", Hashed(report), ": ", found, "\n");
   }
   return JsonObject()
       .Add("hashed_blobs", report.hashed_blobs)
@@ -149,11 +152,12 @@ std::string ContentReportText(const CheckReport& report, bool json) {
       .Line();
 }
 
-// One of the two checks, told as it goes on.
+// One of the two checks, told as it goes on: of its findings those that `is_new` wants.
 absl::StatusOr<CheckReport> RunCheck(
     const std::function<absl::StatusOr<CheckReport>(const CheckObserver&)>& check,
     const FsckArguments& arguments, std::string_view begins,
-    std::string (*looked)(const CheckReport&)) {
+    std::string (*looked)(const CheckReport&),
+    const std::function<bool(const CheckFinding&)>& is_new) {
   Progress progress(ProgressOnStandardError(arguments.quiet));
   const Progress::Row row = progress.Add("store", std::nullopt, std::string(begins));
   bool found = false;
@@ -162,6 +166,7 @@ absl::StatusOr<CheckReport> RunCheck(
       progress.SetState(row, looked(step.so_far));
       return true;
     }
+    if (!is_new(*step.finding)) return true;
     // From here on the findings show that it goes on.
     if (!found) progress.Finish();
     found = true;
@@ -175,17 +180,30 @@ absl::StatusOr<CheckReport> RunCheck(
 absl::Status Fsck(Session& session, const FsckArguments& arguments) {
   if (arguments.drop_orphans || arguments.adopt) return SettleOrphans(session, arguments);
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  absl::flat_hash_set<Digest> bad;  // content that the first check tells
+  const auto note = [&](const CheckFinding& finding) {
+    const bool is_bad = finding.kind == CheckFinding::Kind::kBadContent;
+    if (arguments.content && is_bad && finding.digest.has_value()) bad.insert(*finding.digest);
+    return true;
+  };
   ASSIGN_OR_RETURN(const CheckReport report,
                    RunCheck([&](const CheckObserver& observer) { return client->Check(observer); },
-                            arguments, "checking", Looked));
+                            arguments, "checking", Looked, note));
   Print(ReportText(report, arguments.json));
   uint64_t findings = report.findings;
   if (arguments.content) {
+    uint64_t told_before = 0;
+    const auto is_new = [&](const CheckFinding& finding) {
+      const bool told = finding.digest.has_value() && bad.contains(*finding.digest);
+      told_before += told ? 1 : 0;
+      return !told;
+    };
     ASSIGN_OR_RETURN(
-        const CheckReport content,
+        CheckReport content,
         RunCheck([&](const CheckObserver& observer) { return client->CheckContent(observer); },
-                 arguments, "hashing", Hashed));
-    Print(ContentReportText(content, arguments.json));
+                 arguments, "hashing", Hashed, is_new));
+    content.findings -= std::min(content.findings, told_before);
+    Print(ContentReportText(content, told_before, arguments.json));
     findings += content.findings;
   }
   if (findings == 0) return absl::OkStatus();

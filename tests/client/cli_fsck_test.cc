@@ -70,6 +70,34 @@ TEST_F(CliFsckTest, ContentIsHashedOnRequest) {
   EXPECT_EQ(Run({"fsck", "-q"}).exit_code, 3);
 }
 
+// What the check of the rows tells, the hashing finds as well.
+TEST_F(CliFsckTest, BadContentIsToldOnce) {
+  OutputOf({"blob", "put", "-q", WriteFile("layer", std::string(100'000, 'l'))});
+  OutputOf({"blob", "put", "-q", WriteFile("other", std::string(100'001, 'o'))});
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(directory_ + "/data/blobs")) {
+    if (!entry.is_regular_file()) continue;
+    if (entry.file_size() == 100'000) {
+      std::filesystem::resize_file(entry.path(), 99'999);
+    } else {
+      std::fstream(entry.path(), std::ios::in | std::ios::out | std::ios::binary) << 'x';
+    }
+  }
+  const CommandOutcome outcome = Run({"fsck", "-q", "--content"});
+  EXPECT_EQ(outcome.exit_code, 3);
+  EXPECT_THAT(outcome.out, MatchesRegex("bad-content: [^\n]*99999 bytes, not 100000[^\n]*\n"
+                                        "Checked [^\n]*: 1 findings\n"
+                                        "bad-content: [^\n]*\n"
+                                        "Hashed 2 blobs, 200kB: 1 findings\n"));
+  EXPECT_EQ(outcome.err,
+            "varve: the store has 2 findings; blobs whose bytes are bad answer absent\n");
+  const CommandOutcome again = Run({"fsck", "-q", "--content"});
+  EXPECT_EQ(again.exit_code, 3);
+  EXPECT_THAT(again.out, MatchesRegex("bad-content: [^\n]*\nbad-content: [^\n]*\n"
+                                      "Checked [^\n]*: 2 findings\n"
+                                      "Hashed 0 blobs, 0B: all are what they were\n"));
+}
+
 class CliOrphansTest : public CliFsckTest {
  protected:
   // An index from before a blob was pushed anew and another one came.
