@@ -205,12 +205,9 @@ class StoreModelTest : public StoreModelCrashes {
     const auto found = repositories_[name].tags.find(tag);
     if (found == repositories_[name].tags.end()) return false;
     const Digest& digest = found->second;
-    size_t tags = 0;
-    for (const auto& repository : repositories_) {
-      for (const auto& other : repository.second.tags) tags += other.second == digest ? 1 : 0;
-    }
-    return tags == 1 && std::any_of(holds_.begin(), holds_.end(),
-                                    [&](const auto& hold) { return hold.second.second == digest; });
+    return TagsInStore(digest) == 1 &&
+           std::any_of(holds_.begin(), holds_.end(),
+                       [&](const auto& hold) { return hold.second.second == digest; });
   }
 
   void UntagOne() {
@@ -489,8 +486,7 @@ class StoreModelTest : public StoreModelCrashes {
     const auto removed =
         Able(Ability::kListImages).RemoveImage(StrCat(name, ":", tag), /*force=*/false);
     const auto found = repository.tags.find(tag);
-    if (found != repository.tags.end() && IsHeldIn(name, found->second) &&
-        TagsInStore(found->second) == 1) {
+    if (IsLastOfHeld(name, tag)) {
       ASSERT_TRUE(absl::IsFailedPrecondition(removed.status())) << removed.status();
       return;
     }
