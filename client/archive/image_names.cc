@@ -12,7 +12,11 @@ std::string FormatName(const ArchiveImageName& name) {
   return name.tag.empty() ? name.repository : StrCat(name.repository, ":", name.tag);
 }
 
-absl::StatusOr<ArchiveImageName> FamiliarName(std::string_view text) {
+ArchiveImageName CanonicalForm(const ArchiveImageName& name) {
+  return {.repository = std::string(CanonicalName(name.repository)), .tag = name.tag};
+}
+
+absl::StatusOr<ArchiveImageName> ForeignName(std::string_view text) {
   std::string_view name = text;
   const size_t at = name.find('@');
   const bool has_digest = at != std::string_view::npos;
@@ -31,7 +35,7 @@ absl::StatusOr<ArchiveImageName> FamiliarName(std::string_view text) {
   const absl::StatusOr<std::string> stored = StoredName(name);
   status.Update(stored.status());
   if (!status.ok()) return Annotate(status, StrCat("the archive calls an image ", Quoted(text)));
-  result.repository = std::string(CanonicalName(*stored));
+  result.repository = *stored;
   return result;
 }
 

@@ -19,13 +19,15 @@ struct ArchiveImageName {
 // "repository:tag", or only the repository.
 std::string FormatName(const ArchiveImageName& name);
 
-// The name that the store gives what others call `text`, in its canonical form: "debian:12",
-// "library/debian:12", "localhost/debian:12" and "docker.io/library/debian:12" are debian:12,
-// "docker.io/me/app" is me/app:latest. Another registry's host stays, with its port: "reg:5000/x"
-// is reg__5000/x:latest. Whether it is the daemon's own address, the daemon knows. Of a name with a
-// digest ("app@sha256:…") no tag is left, unless it has one as well. InvalidArgument when it is not
-// a name.
-absl::StatusOr<ArchiveImageName> FamiliarName(std::string_view text);
+// What two names have in common that the store may take for one. Which repository each means, only
+// the daemon knows.
+ArchiveImageName CanonicalForm(const ArchiveImageName& name);
+
+// What others call `text`, with the repository in its stored form: "debian" is debian:latest,
+// "reg:5000/x:1" is reg__5000/x:1. The daemon finds the repository that the name means, as for
+// every other name. Of a name with a digest ("app@sha256:…") no tag is left, unless it has one as
+// well. InvalidArgument when it is not a name.
+absl::StatusOr<ArchiveImageName> ForeignName(std::string_view text);
 
 // Where `varve save` writes "repository:tag" as it shows it, beside the names for others.
 inline constexpr char kNameAnnotation[] = "io.varve.image.name";

@@ -77,8 +77,11 @@ class ImageLister {
   void SettleNames(const Names& names);
   // The place of the image of index.json that has this config in it.
   std::optional<size_t> FindByConfig(const DockerArchiveImage& docker);
-  // That of one that is not whole, and has a name of this one.
-  std::optional<size_t> FindByName(const DockerArchiveImage& docker) const;
+  // What manifest.json gives to the images at `places` names nothing else of index.json.
+  void TakeNames(const std::vector<ArchiveImageName>& given,
+                 const absl::flat_hash_set<size_t>& places);
+  // The places of those images of index.json that are not whole, by the canonical form of a name.
+  absl::flat_hash_map<std::string, size_t> BrokenByName() const;
 
   ArchiveContents& contents_;
   const std::string& repository_;
@@ -113,9 +116,9 @@ void ImageLister::AddNames(const ListedManifest& listed, ListedImage* image, Nam
     AddName(ExactName(own_name), image);
     names->own = true;
   } else if (IsName(image_name)) {
-    AddName(FamiliarName(image_name), image);
+    AddName(ForeignName(image_name), image);
   } else if (IsName(ref_name) && IsFullName(ref_name)) {
-    AddName(FamiliarName(ref_name), image);
+    AddName(ForeignName(ref_name), image);
   } else if (IsName(ref_name)) {
     image->lone_tag = ref_name;
     AddAttachment(ref_name, image);
@@ -126,7 +129,7 @@ void ImageLister::SettleNames(const Names& names) {
   ListedImage& image = list_.images[names.image];
   if (!image.names.empty()) image.lone_tag.clear();
   if (image.lone_tag.empty() || repository_.empty() || !image.problem.ok()) return;
-  AddName(FamiliarName(StrCat(repository_, ":", image.lone_tag)), &image);
+  AddName(ForeignName(StrCat(repository_, ":", image.lone_tag)), &image);
 }
 
 void ImageLister::AttachCosigns(const std::vector<ListedManifest>& listed,
@@ -194,25 +197,49 @@ absl::Status ImageLister::ListDockerArchive() {
   ASSIGN_OR_RETURN(const std::string bytes, contents_.ReadDocument(kDockerManifestName));
   absl::StatusOr<std::vector<DockerArchiveImage>> docker = ParseDockerArchive(bytes);
   if (!docker.ok()) return Annotate(docker.status(), kDockerManifestName);
+  const absl::flat_hash_map<std::string, size_t> broken = BrokenByName();
+  absl::flat_hash_set<size_t> places;
+  std::vector<ArchiveImageName> given;
   for (DockerArchiveImage& listed : *docker) {
+    std::vector<absl::StatusOr<ArchiveImageName>> names;
+    for (const std::string& tag : listed.repo_tags) names.push_back(ForeignName(tag));
     std::optional<size_t> place = FindByConfig(listed);
-    if (!place) place = FindByName(listed);
+    for (size_t i = 0; i < names.size() && !place; ++i) {
+      if (!names[i].ok()) continue;
+      const auto found = broken.find(FormatName(CanonicalForm(*names[i])));
+      if (found != broken.end()) place = found->second;
+    }
     if (!place) {
-      ListedImage image;
-      image.label = Quoted(listed.config);
-      for (const std::string& tag : listed.repo_tags) AddName(FamiliarName(tag), &image);
-      image.docker = std::move(listed);
-      list_.images.push_back(std::move(image));
-      continue;
+      place = list_.images.size();
+      list_.images.emplace_back().label = Quoted(listed.config);
     }
+    places.insert(*place);
     ListedImage& image = list_.images[*place];
-    if (!names_[*place].own) {
-      for (const std::string& tag : listed.repo_tags) AddName(FamiliarName(tag), &image);
+    const bool named_by_save = *place < names_.size() && names_[*place].own;
+    for (const absl::StatusOr<ArchiveImageName>& name : names) {
+      if (named_by_save) break;
+      AddName(name, &image);
+      if (name.ok()) given.push_back(*name);
     }
-    const bool not_whole = absl::IsNotFound(image.plan->problem);
-    if ((image.plan->top_config || not_whole) && !image.docker) image.docker = std::move(listed);
+    const bool not_whole = !image.plan || absl::IsNotFound(image.plan->problem);
+    if ((not_whole || image.plan->top_config) && !image.docker) image.docker = std::move(listed);
   }
+  TakeNames(given, places);
   return absl::OkStatus();
+}
+
+void ImageLister::TakeNames(const std::vector<ArchiveImageName>& given,
+                            const absl::flat_hash_set<size_t>& places) {
+  absl::flat_hash_set<std::string> taken;
+  for (const ArchiveImageName& name : given) taken.insert(FormatName(CanonicalForm(name)));
+  for (const Names& other : names_) {
+    if (places.contains(other.image) || other.own) continue;
+    std::vector<ArchiveImageName>& names = list_.images[other.image].names;
+    const auto is_taken = [&taken](const ArchiveImageName& name) {
+      return taken.contains(FormatName(CanonicalForm(name)));
+    };
+    names.erase(std::remove_if(names.begin(), names.end(), is_taken), names.end());
+  }
 }
 
 std::optional<size_t> ImageLister::FindByConfig(const DockerArchiveImage& docker) {
@@ -227,18 +254,16 @@ std::optional<size_t> ImageLister::FindByConfig(const DockerArchiveImage& docker
   return found->second;
 }
 
-std::optional<size_t> ImageLister::FindByName(const DockerArchiveImage& docker) const {
-  for (const std::string& tag : docker.repo_tags) {
-    const absl::StatusOr<ArchiveImageName> name = FamiliarName(tag);
-    if (!name.ok()) continue;
-    for (size_t i = 0; i < names_.size(); ++i) {
-      const ListedImage& image = list_.images[i];
-      const auto& names = image.names;
-      const bool named = std::find(names.begin(), names.end(), *name) != names.end();
-      if (named && absl::IsNotFound(image.plan->problem)) return i;
+absl::flat_hash_map<std::string, size_t> ImageLister::BrokenByName() const {
+  absl::flat_hash_map<std::string, size_t> places;
+  for (const Names& listed : names_) {
+    const ListedImage& image = list_.images[listed.image];
+    if (!absl::IsNotFound(image.plan->problem)) continue;
+    for (const ArchiveImageName& name : image.names) {
+      places.try_emplace(FormatName(CanonicalForm(name)), listed.image);
     }
   }
-  return std::nullopt;
+  return places;
 }
 
 }  // namespace

@@ -38,16 +38,20 @@ class Loader {
   absl::Status Load(int fd);
 
  private:
+  struct Published {
+    const ReadyManifest* named = nullptr;  // what the tags name now
+    std::string repository;                // as the store has it, if there are tags
+  };
+
   absl::Status LoadOne(size_t number);
   // Where the image of that number goes; nowhere when what it refers to was not wanted.
-  absl::StatusOr<std::vector<ArchiveImageName>> NamesOf(size_t number) const;
+  absl::StatusOr<std::vector<ArchiveImageName>> NamesOf(size_t number);
   absl::StatusOr<ReadyImage> MakeReady(const ListedImage& image);
   // Whether it has a layer that is compressed as those of OCI images cannot be.
   bool HasDockerLayer(const ImagePlan& plan);
-  // Puts the image; gives the manifest that `tags` name now.
-  absl::StatusOr<const ReadyManifest*> Publish(const ReadyImage& ready,
-                                               const std::string& repository,
-                                               const std::vector<std::string>& tags);
+  // Puts the image.
+  absl::StatusOr<Published> Publish(const ReadyImage& ready, const std::string& repository,
+                                    const std::vector<std::string>& tags);
   absl::StatusOr<const ReadyManifest*> PutAll(const ReadyImage& ready,
                                               const std::string& repository,
                                               const std::vector<std::string>& tags);
@@ -55,6 +59,11 @@ class Loader {
                    const std::vector<std::string>& tags);
   // What the store has under a name, and what it calls that; nullopt when there is nothing.
   absl::StatusOr<std::optional<ImageMatch>> FindNamed(const ArchiveImageName& name);
+  // Takes away the tags under which the store has the manifest by another form of the repository.
+  absl::Status LeaveOutLoaded(const Digest& manifest, const std::string& repository,
+                              std::vector<std::string>* tags);
+  // Repositories of the store with the subject of an image that the archive gives no place.
+  absl::StatusOr<std::vector<ArchiveImageName>> PlacesOfSubjects(const ListedImage& image);
   // InvalidArgument when another image of this archive was loaded under the name.
   absl::Status CheckUntaken(const ArchiveImageName& name, const ReadyImage& ready);
   // The manifest that the tag names.
@@ -91,7 +100,7 @@ absl::Status Loader::Load(int fd) {
   return first;
 }
 
-absl::StatusOr<std::vector<ArchiveImageName>> Loader::NamesOf(size_t number) const {
+absl::StatusOr<std::vector<ArchiveImageName>> Loader::NamesOf(size_t number) {
   const ListedImage& image = list_.images[number];
   std::vector<ArchiveImageName> names = image.names;
   for (ArchiveImageName& place : order_->PlacesOf(number)) {
@@ -107,6 +116,8 @@ absl::StatusOr<std::vector<ArchiveImageName>> Loader::NamesOf(size_t number) con
     return absl::FailedPreconditionError(
         StrCat("it refers to ", attachment.subject.ToString(), ", which was not loaded"));
   }
+  ASSIGN_OR_RETURN(names, PlacesOfSubjects(image));
+  if (!names.empty()) return names;
   if (!image.lone_tag.empty()) {
     return absl::FailedPreconditionError(StrCat("the archive gives it only the tag ",
                                                 Quoted(image.lone_tag),
@@ -117,34 +128,69 @@ absl::StatusOr<std::vector<ArchiveImageName>> Loader::NamesOf(size_t number) con
   return names;
 }
 
+absl::StatusOr<std::vector<ArchiveImageName>> Loader::PlacesOfSubjects(const ListedImage& image) {
+  std::vector<ArchiveImageName> places;
+  for (const Attachment& attachment : image.relations.attachments) {
+    const absl::StatusOr<ImageMatch> subject = client_.FindImage(attachment.subject.ToString());
+    if (absl::IsNotFound(subject.status()) || absl::IsFailedPrecondition(subject.status()))
+      continue;
+    RETURN_IF_ERROR(subject.status());
+    if (!(subject->manifest == attachment.subject)) continue;
+    for (const ImageMatch::Place& place : subject->places) {
+      places.push_back({.repository = place.repository, .tag = attachment.tag});
+    }
+  }
+  return places;
+}
+
 absl::Status Loader::LoadOne(size_t number) {
   const ListedImage& image = list_.images[number];
   ASSIGN_OR_RETURN(std::vector<ArchiveImageName> names, NamesOf(number));
   if (names.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const ReadyImage ready, MakeReady(image));
   for (const ArchiveImageName& name : names) RETURN_IF_ERROR(CheckUntaken(name, ready));
-  const std::string label =
-      image.names.empty() ? image.label : ShownName(FormatName(names.front()));
+  std::string label = image.label;
   const ReadyManifest* named = nullptr;
   while (!names.empty()) {
-    const std::string repository = names.front().repository;
+    const ArchiveImageName first = names.front();
     std::vector<std::string> tags;
     for (const ArchiveImageName& name : names) {
-      if (name.repository == repository && !name.tag.empty()) tags.push_back(name.tag);
+      if (name.repository == first.repository && !name.tag.empty()) tags.push_back(name.tag);
     }
-    ASSIGN_OR_RETURN(named, Publish(ready, repository, tags));
+    const auto done = [&](const auto& name) { return name.repository == first.repository; };
+    names.erase(std::remove_if(names.begin(), names.end(), done), names.end());
+    if (named != nullptr && !tags.empty()) {
+      RETURN_IF_ERROR(LeaveOutLoaded(named->digest, first.repository, &tags));
+      if (tags.empty()) continue;
+    }
+    ASSIGN_OR_RETURN(const Published published, Publish(ready, first.repository, tags));
+    if (named == nullptr && !image.names.empty()) {
+      label = ShownName(FormatName({published.repository, first.tag}));
+    }
+    named = published.named;
     // Also of an image of which only a part is there, or another form: what refers to it is kept.
     const std::optional<Digest>& digest = image.relations.digest;
-    if (digest && !options_.platform) order_->Place(*digest, repository);
+    if (digest && !options_.platform) order_->Place(*digest, published.repository);
     for (const ReadyManifest& manifest : ready.manifests) {
-      order_->Place(manifest.digest, repository);
+      order_->Place(manifest.digest, published.repository);
     }
-    const auto done = [&](const ArchiveImageName& name) { return name.repository == repository; };
-    names.erase(std::remove_if(names.begin(), names.end(), done), names.end());
   }
   if (ready.manifests.back().has_gaps) {
     observer_.OnNote(GapNote(label, *image.plan, named->digest));
   }
+  return absl::OkStatus();
+}
+
+absl::Status Loader::LeaveOutLoaded(const Digest& manifest, const std::string& repository,
+                                    std::vector<std::string>* tags) {
+  std::vector<std::string> missing;
+  for (const std::string& tag : *tags) {
+    ASSIGN_OR_RETURN(const std::optional<ImageMatch> there, FindNamed({repository, tag}));
+    const bool loaded = there && there->manifest == manifest &&
+                        taken_.contains(FormatName({there->places.front().repository, there->tag}));
+    if (!loaded) missing.push_back(tag);
+  }
+  *tags = std::move(missing);
   return absl::OkStatus();
 }
 
@@ -204,9 +250,9 @@ absl::StatusOr<std::optional<Digest>> Loader::Tagged(const std::string& reposito
   return info->digest;
 }
 
-absl::StatusOr<const ReadyManifest*> Loader::Publish(const ReadyImage& ready,
-                                                     const std::string& repository,
-                                                     const std::vector<std::string>& tags) {
+absl::StatusOr<Loader::Published> Loader::Publish(const ReadyImage& ready,
+                                                  const std::string& repository,
+                                                  const std::vector<std::string>& tags) {
   std::vector<std::optional<Digest>> tagged;
   for (const std::string& tag : tags) {
     ASSIGN_OR_RETURN(tagged.emplace_back(), Tagged(repository, tag));
@@ -226,7 +272,7 @@ absl::StatusOr<const ReadyManifest*> Loader::Publish(const ReadyImage& ready,
     taken_.insert(FormatName({loaded.repository, loaded.tag}));
     observer_.ImageLoaded(loaded);
   }
-  return named;
+  return Published{.named = named, .repository = loaded.repository};
 }
 
 absl::StatusOr<const ReadyManifest*> Loader::PutAll(const ReadyImage& ready,

@@ -103,6 +103,58 @@ TEST_F(LoadNamesTest, TheDaemonsOwnAddressIsLeftOut) {
   EXPECT_EQ(Tagged("app", "1"), one_.digest());
 }
 
+// As at every other door: the repository of exactly the name, if there is one.
+TEST_F(LoadNamesTest, ANameMeansTheRepositoryOfExactlyThatName) {
+  StopDaemon();
+  EngineOptions options;
+  options.names.canonical = false;
+  ASSERT_NO_FATAL_FAILURE(StartDaemon(options));
+  PutImage("library/old", {"v1"}, 7);
+  StopDaemon();
+  ASSERT_NO_FATAL_FAILURE(StartDaemon());
+  PutImage("both", {"1"}, 8);
+  const Digest both = Tagged("both", "1");
+  for (const From from : {From::kFile, From::kPipe}) {
+    ASSERT_EQ(Load(DockerArchive({{one_, {"library/old:1"}}, {two_, {"library/new:1"}}}), from),
+              absl::OkStatus());
+    EXPECT_THAT(observer_.loaded, ElementsAre("library/old:1", "new:1"));
+    EXPECT_EQ(Tagged("library/old", "1"), one_.digest());
+    EXPECT_EQ(Tagged("old", "1"), Digest());
+  }
+  EXPECT_EQ(Tagged("both", "1"), both);
+}
+
+TEST_F(LoadNamesTest, OneNameInTwoFormsIsToldOnce) {
+  const std::string both = Named("docker.io/library/app:1");
+  std::vector<TestEntry> entries =
+      Layout(BlobEntries(one_), {Described(kManifestType, one_.manifest, both)});
+  entries.push_back({.name = "manifest.json",
+                     .bytes = "[{\"Config\":\"" + BlobEntry(one_.config).name +
+                              "\",\"RepoTags\":[\"app:1\"],\"Layers\":[\"" +
+                              BlobEntry(one_.layers[0]).name + "\"]}]"});
+  for (const From from : {From::kFile, From::kPipe}) {
+    ASSERT_EQ(Load(Tar(entries), from), absl::OkStatus());
+    EXPECT_THAT(observer_.loaded, ElementsAre("app:1"));
+  }
+}
+
+// Docker's list counts, whatever an index.json beside it calls so.
+TEST_F(LoadNamesTest, WhatManifestJsonNamesIsNotWhatIndexJsonCallsSo) {
+  std::vector<TestEntry> entries =
+      Layout(BlobEntries(one_),
+             {Described(kManifestType, one_.manifest, Named("docker.io/library/app:1"))});
+  entries.push_back({.name = "c.json", .bytes = two_.config});
+  entries.push_back({.name = "l.tar", .bytes = two_.layers[0]});
+  entries.push_back({.name = "manifest.json",
+                     .bytes = "[{\"Config\":\"c.json\",\"RepoTags\":[\"app:1\"],\"Layers\":"
+                              "[\"l.tar\"]}]"});
+  for (const From from : {From::kFile, From::kPipe}) {
+    ASSERT_EQ(Load(Tar(entries), from), absl::OkStatus());
+    EXPECT_EQ(client_->StatManifest("app", "1")->config, two_.id());
+    EXPECT_EQ(observer_.failed.size(), 0u);
+  }
+}
+
 TEST_F(LoadNamesTest, ARepositoryOfExactlyTheNameIsToldAsItIs) {
   StopDaemon();
   EngineOptions options;
@@ -116,30 +168,30 @@ TEST_F(LoadNamesTest, ARepositoryOfExactlyTheNameIsToldAsItIs) {
   EXPECT_EQ(Tagged("library/app", "1"), one_.digest());
 }
 
-TEST(FamiliarNameTest, IsTheCanonicalOne) {
+TEST(ForeignNameTest, HasItsRepositoryInTheStoredForm) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"debian:12", "debian:12"},
       {"debian", "debian:latest"},
-      {"docker.io/library/debian:12", "debian:12"},
-      {"index.docker.io/library/debian", "debian:latest"},
-      {"library/debian:12", "debian:12"},
-      {"docker.io/me/app", "me/app:latest"},
+      {"docker.io/library/debian:12", "docker.io/library/debian:12"},
+      {"Index.docker.io/library/debian", "index.docker.io/library/debian:latest"},
+      {"library/debian:12", "library/debian:12"},
+      {"docker.io/me/app", "docker.io/me/app:latest"},
       {"localhost:5000/app:1", "localhost__5000/app:1"},
       {"Registry.Test:443/a/b", "registry.test__443/a/b:latest"},
-      {"localhost/app:1", "app:1"},
+      {"localhost/app:1", "localhost/app:1"},
       {"quay.io/x/y:1", "quay.io/x/y:1"},
       {"quay.io/x/y@sha256:" + std::string(64, 'a'), "quay.io/x/y:"},
       {"reg:5000/y@sha256:" + std::string(64, 'a'), "reg__5000/y:"},
       {"a:1@sha256:" + std::string(64, 'a'), "a:1"}};
   for (const auto& [text, expected] : cases) {
-    const absl::StatusOr<ArchiveImageName> name = FamiliarName(text);
+    const absl::StatusOr<ArchiveImageName> name = ForeignName(text);
     ASSERT_TRUE(name.ok()) << text << ": " << name.status();
     EXPECT_EQ(name->repository + ":" + name->tag, expected) << text;
   }
   for (const char* const text :
        {"", ":", "a:", "UPPER:1", "../x:1", "a//b", "a:b c", "docker.io/", "\x1b[2Jx", "localhost/",
         "docker.io/library/", "[::1]:5000/app:1", "reg:0/app"}) {
-    const absl::StatusOr<ArchiveImageName> name = FamiliarName(text);
+    const absl::StatusOr<ArchiveImageName> name = ForeignName(text);
     EXPECT_EQ(name.status().code(), absl::StatusCode::kInvalidArgument) << text;
     EXPECT_THAT(std::string(name.status().message()), Not(HasSubstr("\x1b")));
   }

@@ -256,5 +256,18 @@ TEST_F(LoadReferrersTest, Many) {
   EXPECT_TRUE(client_->StatManifest("app", Sha256Of(subject)).ok());
 }
 
+// Of a subject that is in the store already, and not in the archive.
+TEST_F(LoadReferrersTest, WithoutTheirSubjectTheyGoToThePlacesThatItHasInTheStore) {
+  AddImage(image_);
+  LoadBothWays({Described(kManifestType, image_.manifest, Named("a:1")),
+                Described(kManifestType, image_.manifest, Named("b/c:1"))});
+  blobs_.clear();
+  const std::string bom = AddReferrer(image_.manifest, "bom");
+  LoadBothWays({Described(kManifestType, bom)});
+  for (const char* const repository : {"a", "b/c"}) {
+    EXPECT_THAT(ReferrersOf(repository, image_.manifest), ElementsAre(Sha256Of(bom)));
+  }
+}
+
 }  // namespace
 }  // namespace varve

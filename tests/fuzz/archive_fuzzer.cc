@@ -239,7 +239,7 @@ void CheckNames(std::string_view text) {
   }
   const std::optional<Digest> digest = DigestOfBlobEntry(text);
   FUZZ_INVARIANT(!digest || BlobEntryName(*digest) == text);
-  const absl::StatusOr<ArchiveImageName> familiar = FamiliarName(text);
+  const absl::StatusOr<ArchiveImageName> familiar = ForeignName(text);
   if (familiar.ok()) {
     FUZZ_INVARIANT(ValidateRepositoryName(familiar->repository).ok());
     FUZZ_INVARIANT(familiar->tag.empty() || ValidateTag(familiar->tag).ok());
