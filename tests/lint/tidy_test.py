@@ -24,7 +24,7 @@ STORE_SEAM = ("storage/store.h", "storage/store_types.h", "storage/event_log.h")
 STORE_SEAM_FOLDERS = ("blob", "catalog", "reclaim")
 CLIENT_MAY_INCLUDE = ("storage/base/", "storage/digest/", "storage/limits.h",
                       "storage/catalog/canonical_name.h", "storage/catalog/claim_names.h",
-                      "storage/catalog/manifest.h",
+                      "storage/catalog/image_filter.h", "storage/catalog/manifest.h",
                       "storage/catalog/names.h", "storage/catalog/platform.h",
                       "storage/catalog/time_text.h") + STORE_SEAM
 
