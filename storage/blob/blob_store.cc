@@ -264,6 +264,7 @@ absl::StatusOr<BlobStore::Visible> BlobStore::MakeVisible(Transaction& txn, cons
     }
     created = visible.row.created_nanos;
     ASSIGN_OR_RETURN(visible.unlink, Remove(txn, blob.digest, visible.row));
+    RETURN_IF_ERROR(Count(txn, -1, -static_cast<int64_t>(visible.row.size_bytes)));
   }
   visible.added = !value.has_value();
   visible.row = BlobRow();
@@ -280,8 +281,7 @@ absl::StatusOr<BlobStore::Visible> BlobStore::MakeVisible(Transaction& txn, cons
     blob.digest.AppendKey(&owner);
     RETURN_IF_ERROR(txn.Put(FileKey(blob.file), owner));
   }
-  RETURN_IF_ERROR(txn.Add(CounterKey(kBlobCountCounter), 1));
-  RETURN_IF_ERROR(txn.Add(CounterKey(kBlobBytesCounter), static_cast<int64_t>(blob.size_bytes)));
+  RETURN_IF_ERROR(Count(txn, 1, static_cast<int64_t>(blob.size_bytes)));
   // Whoever does not name the blob within its promise loses it.
   const int64_t not_before = parts_.clock.WallNanos() + parts_.promise_nanos;
   RETURN_IF_ERROR(txn.Put(CondemnedKey(not_before, blob.digest), ""));
@@ -337,8 +337,6 @@ absl::StatusOr<BlobStore::Proof> BlobStore::Prove(const Digest& digest, const Bl
 absl::StatusOr<FileId> BlobStore::Remove(Transaction& txn, const Digest& digest,
                                          const BlobRow& row) {
   RETURN_IF_ERROR(txn.Delete(BlobKey(digest)));
-  RETURN_IF_ERROR(txn.Add(CounterKey(kBlobCountCounter), -1));
-  RETURN_IF_ERROR(txn.Add(CounterKey(kBlobBytesCounter), -static_cast<int64_t>(row.size_bytes)));
   if (row.tier == BlobRow::Tier::kInline) {
     RETURN_IF_ERROR(txn.Delete(InlineKey(digest)));
     return FileId{0};
@@ -346,6 +344,11 @@ absl::StatusOr<FileId> BlobStore::Remove(Transaction& txn, const Digest& digest,
   RETURN_IF_ERROR(txn.Delete(FileKey(row.file)));
   RETURN_IF_ERROR(Removals::Stage(txn, row.file));
   return row.file;
+}
+
+absl::Status BlobStore::Count(Transaction& txn, int64_t blobs, int64_t bytes) {
+  RETURN_IF_ERROR(txn.Add(CounterKey(kBlobCountCounter), blobs));
+  return txn.Add(CounterKey(kBlobBytesCounter), bytes);
 }
 
 absl::StatusOr<BlobStore::NewBlob> BlobStore::Stage(const Digest& digest, std::string_view bytes) {

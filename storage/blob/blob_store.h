@@ -97,8 +97,12 @@ class BlobStore {
   void DiscardLeftovers();
 
   // Takes the blob's record out of the index, as part of `txn`, in which its row is guarded
-  // exclusively; returns the file that the caller must unlink after the commit, or 0.
+  // exclusively; returns the file that the caller must unlink after the commit, or 0. The caller
+  // counts what it has removed, too.
   absl::StatusOr<FileId> Remove(Transaction& txn, const Digest& digest, const BlobRow& row);
+
+  // Adds to the statistics of what the store holds.
+  static absl::Status Count(Transaction& txn, int64_t blobs, int64_t bytes);
 
   // Around every transaction that may change how many blobs there are: Commit has its own, whoever
   // calls Remove makes one.

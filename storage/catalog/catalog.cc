@@ -313,6 +313,10 @@ absl::StatusOr<ManifestInfo> Catalog::ReadMember(RepositoryId repository, const 
     return absl::NotFoundError(StrCat("manifest ", digest.ToString(), " is not a member"));
   }
   ASSIGN_OR_RETURN(MemberRow row, MemberRow::Decode(*value));
+  return InfoOf(digest, std::move(row));
+}
+
+ManifestInfo Catalog::InfoOf(const Digest& digest, MemberRow row) {
   return ManifestInfo{digest,
                       std::move(row.media_type),
                       std::move(row.artifact_type),

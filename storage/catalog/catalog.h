@@ -137,6 +137,19 @@ class Catalog final : public CommitObserver {
   // keep it here. At most kMaxCircle.
   absl::StatusOr<Deletion> DeletePrunable(const std::vector<Prunable>& together,
                                           bool elsewhere_may_tag);
+  // delete_page.cc
+  // An image that its repository lists, and that nothing keeps; with all that its manifest names.
+  struct UnkeptImage {
+    Digest manifest;
+    std::vector<Digest> targets;
+  };
+  static constexpr size_t kPageImages = 32;
+  static constexpr size_t kPageTargets = 170;
+  // Deletes images of one repository, at most kPageImages with kPageTargets in all, by one
+  // transaction: each unless something keeps it by now, also when that goes with it. `name` is the
+  // repository's; OutOfRange when it is not any more.
+  absl::StatusOr<std::vector<Deletion>> DeletePage(RepositoryId repository, std::string_view name,
+                                                   absl::Span<const UnkeptImage> images);
   // Unless something of this repository needs it: a tag, an index that lists it, its subject, a
   // hold or a lease.
   // Tags that make it a referrer of `gone_subject` do not count.
@@ -171,6 +184,8 @@ class Catalog final : public CommitObserver {
   absl::StatusOr<RepositoryId> FindRepository(std::string_view name);
   // What a repository lists about a manifest; NotFound when it does not list it. Grants nothing.
   absl::StatusOr<ManifestInfo> ReadMember(RepositoryId repository, const Digest& digest);
+  // The same of a row that was read.
+  static ManifestInfo InfoOf(const Digest& digest, MemberRow row);
 
  private:
   // repositories.cc
@@ -356,6 +371,13 @@ class Catalog final : public CommitObserver {
   absl::StatusOr<bool> UnlinkPage(RepositoryId repository, const Digest& manifest,
                                   const std::string& note, const std::vector<Digest>& targets,
                                   size_t begin);
+
+  // delete_page.cc
+  // Takes the rows of images away that go.
+  absl::Status DeleteRows(Transaction& txn, RepositoryId repository,
+                          absl::Span<const UnkeptImage* const> images);
+  absl::Status UnlinkTargets(Transaction& txn, RepositoryId repository,
+                             absl::Span<const UnkeptImage* const> images, int64_t now);
 
   // For those who watch; after the commit. `tag` may be empty.
   void Tell(Event::Type type, std::string_view repository, std::string_view tag,

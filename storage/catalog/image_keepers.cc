@@ -122,6 +122,28 @@ absl::Status VisitKeepers(RowReads& reads, const Member& image, const KeeperVisi
   return KeeperVisit(reads, image, visit).Run();
 }
 
+absl::StatusOr<std::vector<std::optional<EdgeSource>>> FirstKeepingEdges(
+    RowReads& reads, absl::Span<const Digest> manifests) {
+  // Edges of members lie between those of claims and all others.
+  static_assert(EdgeKind::kHold < EdgeKind::kMember && EdgeKind::kLease < EdgeKind::kMember);
+  static_assert(EdgeKind::kMember < EdgeKind::kPending && EdgeKind::kMember < EdgeKind::kTag);
+  std::vector<KeyRange> ranges;
+  for (const Digest& manifest : manifests) {
+    const KeyRange all = PrefixRange(EdgePrefix(manifest));
+    const KeyRange members = PrefixRange(EdgePrefix(manifest, EdgeKind::kMember));
+    ranges.push_back({all.begin, members.begin});
+    ranges.push_back({members.end, all.end});
+  }
+  ASSIGN_OR_RETURN(const FirstRows rows, reads.FirstOfEach(ranges));
+  std::vector<std::optional<EdgeSource>> edges(manifests.size());
+  for (size_t i = 0; i < manifests.size(); ++i) {
+    const std::optional<KeyValue>& row = rows[2 * i].has_value() ? rows[2 * i] : rows[2 * i + 1];
+    if (!row.has_value()) continue;
+    ASSIGN_OR_RETURN(edges[i], EdgeSourceOf(row->key));
+  }
+  return edges;
+}
+
 absl::Status VisitListers(RowReads& reads, const Member& image, const KeeperVisitor& visit) {
   KeeperVisit walk(reads, image, visit);
   for (const EdgeKind kind : {EdgeKind::kReference, EdgeKind::kPending}) {

@@ -6,11 +6,14 @@
 #define VARVE_STORAGE_CATALOG_IMAGE_KEEPERS_H_
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "storage/digest/digest.h"
 #include "storage/index/keys.h"
 #include "storage/index/row_reads.h"
@@ -51,6 +54,13 @@ struct ImageKeeper {
 // exclusively.
 using KeeperVisitor = std::function<absl::StatusOr<bool>(const ImageKeeper& keeper)>;
 absl::Status VisitKeepers(RowReads& reads, const Member& image, const KeeperVisitor& visit);
+
+// Of each manifest the first edge that may keep it: any but that a repository lists it. Holds come
+// first, leases next, tags last; nullopt: nothing keeps it but perhaps its subject. One round trip
+// for up to kMaxBatchReads / 2 manifests. In a transaction it holds until the commit as that of
+// VisitKeepers does.
+absl::StatusOr<std::vector<std::optional<EdgeSource>>> FirstKeepingEdges(
+    RowReads& reads, absl::Span<const Digest> manifests);
 
 // Calls `visit` for each manifest of the repository that lists or names the image, until it says
 // no.

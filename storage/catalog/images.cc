@@ -38,12 +38,19 @@ bool Matches(const ImageFilter& filter, const ImageDescription& image) {
 
 absl::StatusOr<ImageDescription> Images::Describe(RepositoryId id, std::string_view repository,
                                                   const Digest& manifest, ReadBudget* budget) {
+  ASSIGN_OR_RETURN(ManifestInfo member, parts_.catalog.ReadMember(id, manifest));
+  return DescribeMember(id, repository, std::move(member), budget);
+}
+
+absl::StatusOr<ImageDescription> Images::DescribeMember(RepositoryId id,
+                                                        std::string_view repository,
+                                                        ManifestInfo member, ReadBudget* budget) {
   ReadBudget image_budget(kMaxImageReads);
   ImageDescription image;
   image.info.repository = std::string(repository);
-  ASSIGN_OR_RETURN(image.info.manifest, parts_.catalog.ReadMember(id, manifest));
+  image.info.manifest = std::move(member);
   ASSIGN_OR_RETURN(const std::optional<std::string> pulled,
-                   parts_.index.Get(PulledKey(id, manifest)));
+                   parts_.index.Get(PulledKey(id, image.info.manifest.digest)));
   if (pulled.has_value()) {
     ASSIGN_OR_RETURN(const uint64_t nanos, DecodeNumber(*pulled));
     image.info.pulled_nanos = static_cast<int64_t>(nanos);

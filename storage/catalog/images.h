@@ -84,6 +84,10 @@ class Images {
   // read is spent on `budget`, where there is one; at most about kMaxImageReads.
   absl::StatusOr<ImageDescription> Describe(RepositoryId id, std::string_view repository,
                                             const Digest& manifest, ReadBudget* budget = nullptr);
+  // The same of a member that was read.
+  absl::StatusOr<ImageDescription> DescribeMember(RepositoryId id, std::string_view repository,
+                                                  ManifestInfo member,
+                                                  ReadBudget* budget = nullptr);
 
  private:
   // An image manifest below an index, present in the repository.

@@ -220,6 +220,37 @@ absl::StatusOr<std::vector<KeyValue>> RocksdbDatabase::Scan(const KeyRange& rang
   return found;
 }
 
+// One iterator goes from range to range: to make one costs more than to move it. RocksDB looks at
+// the bound anew with each seek.
+absl::StatusOr<FirstRows> RocksdbDatabase::FirstOfEach(absl::Span<const KeyRange> ranges,
+                                                       const NewIterator& new_iterator) const {
+  FirstRows rows;
+  rows.reserve(ranges.size());
+  rocksdb::Slice upper_bound;
+  rocksdb::ReadOptions bounded;
+  bounded.iterate_upper_bound = &upper_bound;
+  std::unique_ptr<rocksdb::Iterator> iterator;  // of the default family
+  for (const KeyRange& range : ranges) {
+    const bool in_default =
+        !range.end.empty() && (range.end <= kInlineKeys || range.begin >= kAfterInlineKeys);
+    if (!in_default) {
+      ASSIGN_OR_RETURN(std::vector<KeyValue> found, Scan(range, 1, {}, new_iterator));
+      rows.push_back(found.empty() ? std::nullopt : std::optional(std::move(found[0])));
+      continue;
+    }
+    rows.emplace_back();
+    if (range.end <= range.begin) continue;
+    upper_bound = range.end;
+    if (iterator == nullptr) iterator.reset(new_iterator(bounded, families_[0]));
+    iterator->Seek(range.begin);
+    RETURN_IF_ERROR(FromRocksdb(iterator->status(), "scan"));
+    // The transaction's own writes lie outside the bound's reach.
+    if (!iterator->Valid() || iterator->key().ToStringView() >= range.end) continue;
+    rows.back() = KeyValue{iterator->key().ToString(), iterator->value().ToString()};
+  }
+  return rows;
+}
+
 void RocksdbDatabase::NoteFailedWrite(const rocksdb::Status& status) {
   // What a failed sync leaves is unknown, whatever it failed with.
   Worsen(place_.state, place_.files->log_sync_failed() ? IndexState::kFailed : StateAfter(status));

@@ -63,6 +63,8 @@ class RocksdbDatabase {
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit,
                                              const rocksdb::ReadOptions& options,
                                              const NewIterator& new_iterator) const;
+  absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges,
+                                        const NewIterator& new_iterator) const;
 
   IndexState state() const { return place_.state; }
   // Of a write, or of a commit, that RocksDB did not take.

@@ -104,7 +104,13 @@ absl::StatusOr<OptionalValues> RocksdbIndex::GetMany(absl::Span<const std::strin
 }
 
 absl::StatusOr<FirstRows> RocksdbIndex::FirstOfEach(absl::Span<const KeyRange> ranges) {
-  return ReadFirstOfEach(*this, ranges);
+  RETURN_IF_ERROR(CheckBatchSize(ranges.size()));
+  const GateEntry entry(gate_);
+  RETURN_IF_ERROR(Usable(entry));
+  return database_->FirstOfEach(
+      ranges, [this](const rocksdb::ReadOptions& options, rocksdb::ColumnFamilyHandle* family) {
+        return database_->db().NewIterator(options, family);
+      });
 }
 
 absl::StatusOr<std::vector<KeyValue>> RocksdbIndex::ScanWith(const rocksdb::ReadOptions& options,
@@ -167,7 +173,11 @@ class ReadOnlyIndex : public Index {
                     [](const rocksdb::Status& status) { return FromRocksdb(status, "read"); });
   }
   absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
-    return ReadFirstOfEach(*this, ranges);
+    RETURN_IF_ERROR(CheckBatchSize(ranges.size()));
+    return database_->FirstOfEach(
+        ranges, [this](const rocksdb::ReadOptions& options, rocksdb::ColumnFamilyHandle* family) {
+          return database_->db().NewIterator(options, family);
+        });
   }
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
     return database_->Scan(

@@ -4,9 +4,7 @@
 
 #include <rocksdb/db.h>
 
-#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "storage/base/status.h"
@@ -45,19 +43,6 @@ absl::StatusOr<OptionalValues> ReadMany(Source& source, const RocksdbDatabase& d
     }
   }
   return found;
-}
-
-// `source` is an index or a transaction: one seek a range, which costs no round trip here.
-template <typename Source>
-absl::StatusOr<FirstRows> ReadFirstOfEach(Source& source, absl::Span<const KeyRange> ranges) {
-  RETURN_IF_ERROR(CheckBatchSize(ranges.size()));
-  FirstRows rows;
-  rows.reserve(ranges.size());
-  for (const KeyRange& range : ranges) {
-    ASSIGN_OR_RETURN(std::vector<KeyValue> found, source.Scan(range, 1));
-    rows.push_back(found.empty() ? std::nullopt : std::optional(std::move(found[0])));
-  }
-  return rows;
 }
 
 }  // namespace varve

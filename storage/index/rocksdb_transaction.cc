@@ -73,7 +73,11 @@ class RocksdbTransaction : public Transaction {
   }
 
   absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
-    return ReadFirstOfEach(*this, ranges);
+    RETURN_IF_ERROR(CheckBatchSize(ranges.size()));
+    return database_.FirstOfEach(
+        ranges, [this](const rocksdb::ReadOptions& options, rocksdb::ColumnFamilyHandle* family) {
+          return transaction_->GetIterator(options, family);
+        });
   }
 
   absl::Status Put(std::string_view key, std::string_view value) override {

@@ -42,6 +42,9 @@ class RowReads {
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) {
     return txn_ == nullptr ? index_->Scan(range, limit) : txn_->Scan(range, limit);
   }
+  absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) {
+    return txn_ == nullptr ? index_->FirstOfEach(ranges) : txn_->FirstOfEach(ranges);
+  }
 
  private:
   Index* index_ = nullptr;

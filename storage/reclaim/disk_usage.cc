@@ -49,14 +49,16 @@ class UsageWalk {
     RETURN_IF_ERROR(CountNames());
     // Without them nothing is in use, and need not be looked for.
     ASSIGN_OR_RETURN(has_holds_, HasRow(index_, HoldPrefix()));
-    RETURN_IF_ERROR(VisitMembers(index_, [&](const Member& member) -> absl::Status {
-      ASSIGN_OR_RETURN(const bool dangling, dangling_.Goes(member));
-      if (dangling) ++usage_.dangling.count;
-      if (dangling) ++usage_.images;
-      ASSIGN_OR_RETURN(const bool unused, dangling || !has_holds_ ? true : unused_.Goes(member));
-      if (unused) ++usage_.unused.count;
-      return absl::OkStatus();
-    }));
+    RETURN_IF_ERROR(
+        VisitMembers(index_, [&](const Member& member, const std::string&) -> absl::Status {
+          ASSIGN_OR_RETURN(const bool dangling, dangling_.Goes(member));
+          if (dangling) ++usage_.dangling.count;
+          if (dangling) ++usage_.images;
+          ASSIGN_OR_RETURN(const bool unused,
+                           dangling || !has_holds_ ? true : unused_.Goes(member));
+          if (unused) ++usage_.unused.count;
+          return absl::OkStatus();
+        }));
     RETURN_IF_ERROR(
         VisitAllRows(index_, BlobPrefix(), [&](const KeyValue& row) { return CountBlob(row); }));
     usage_.uploads = parts_.ingests.Usage();

@@ -6,6 +6,7 @@
 #include "storage/base/status.h"
 #include "storage/catalog/manifest.h"
 #include "storage/catalog/names.h"
+#include "storage/index/batch_reads.h"
 #include "storage/index/keys.h"
 #include "storage/index/rows.h"
 #include "storage/limits.h"
@@ -17,14 +18,15 @@ constexpr size_t kPageRows = 256;
 
 }  // namespace
 
-absl::Status VisitMembers(Index& index, const std::function<absl::Status(const Member&)>& visit) {
+absl::Status VisitMembers(
+    Index& index, const std::function<absl::Status(const Member&, const std::string& row)>& visit) {
   return VisitRows(index, MemberPrefix(), kPageRows,
                    [&](const KeyValue& row) -> absl::StatusOr<bool> {
                      Member member;
                      if (!ParseMemberKey(row.key, &member.repository, &member.manifest)) {
                        return absl::DataLossError("a member row of the index is damaged");
                      }
-                     RETURN_IF_ERROR(visit(member));
+                     RETURN_IF_ERROR(visit(member, row.value));
                      return true;
                    });
 }
@@ -38,6 +40,7 @@ absl::StatusOr<ImageContent> ReadContent(const ImageParts& parts, const Member& 
   RETURN_IF_ERROR(bytes.status());
   const absl::StatusOr<ParsedManifest> parsed = ParseManifest(*bytes, "", ManifestRules::kStored);
   if (!parsed.ok()) return content;
+  content.complete = true;
   for (const ContentReference& reference : parsed->References()) {
     // An entry may be a manifest for all that: its type is what the index says.
     if (reference.role == ContentReference::Role::kChild ||
@@ -49,16 +52,26 @@ absl::StatusOr<ImageContent> ReadContent(const ImageParts& parts, const Member& 
   return content;
 }
 
-absl::StatusOr<std::optional<BlobCopy>> ReadCopy(const ImageParts& parts, const Digest& blob) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> value, parts.index.Get(BlobKey(blob)));
-  if (!value.has_value()) return std::optional<BlobCopy>();
-  ASSIGN_OR_RETURN(const BlobRow row, BlobRow::Decode(*value));
-  BlobCopy copy{row.file, row.size_bytes, 0};
-  if (row.file != 0) {
+absl::StatusOr<std::vector<std::optional<BlobCopy>>> ReadCopies(const ImageParts& parts,
+                                                                absl::Span<const Digest> blobs) {
+  std::vector<std::string> keys;
+  for (const Digest& blob : blobs) keys.push_back(BlobKey(blob));
+  ASSIGN_OR_RETURN(const OptionalValues values, GetAll(parts.index, keys));
+  std::vector<std::optional<BlobCopy>> copies(blobs.size());
+  for (size_t i = 0; i < blobs.size(); ++i) {
+    if (!values[i].has_value()) continue;
+    ASSIGN_OR_RETURN(const BlobRow row, BlobRow::Decode(*values[i]));
+    BlobCopy& copy = copies[i].emplace(BlobCopy{row.file, row.size_bytes, 0});
+    if (row.file == 0) continue;
     const absl::StatusOr<FileStat> stat = parts.files.Stat(row.file);
     if (stat.ok()) copy.allocated_bytes = stat->allocated_bytes;
   }
-  return std::optional<BlobCopy>(copy);
+  return copies;
+}
+
+absl::StatusOr<std::optional<BlobCopy>> ReadCopy(const ImageParts& parts, const Digest& blob) {
+  ASSIGN_OR_RETURN(const auto copies, ReadCopies(parts, {blob}));
+  return copies[0];
 }
 
 absl::Status VisitFollowers(
@@ -91,14 +104,25 @@ absl::Status VisitFollowers(
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::vector<bool>> HaveReferrers(Index& index, absl::Span<const Member> images) {
+  std::vector<KeyRange> ranges;
+  for (const Member& image : images) {
+    ranges.push_back(PrefixRange(ReferrerPrefix(image.repository, image.manifest)));
+    const std::string tag = SubjectTagPrefix(image.manifest);
+    const std::string tags = TagKey(image.repository, tag);
+    ranges.push_back(tag.empty() ? KeyRange{tags, tags} : PrefixRange(tags));
+  }
+  ASSIGN_OR_RETURN(const FirstRows rows, index.FirstOfEach(ranges));
+  std::vector<bool> referred;
+  for (size_t i = 0; i < rows.size(); i += 2) {
+    referred.push_back(rows[i].has_value() || rows[i + 1].has_value());
+  }
+  return referred;
+}
+
 absl::StatusOr<bool> HasReferrers(Index& index, const Member& image) {
-  ASSIGN_OR_RETURN(const std::vector<KeyValue> referrers,
-                   index.Scan(PrefixRange(ReferrerPrefix(image.repository, image.manifest)), 1));
-  const std::string tag = SubjectTagPrefix(image.manifest);
-  if (!referrers.empty() || tag.empty()) return !referrers.empty();
-  ASSIGN_OR_RETURN(const std::vector<KeyValue> tags,
-                   index.Scan(PrefixRange(TagKey(image.repository, tag)), 1));
-  return !tags.empty();
+  ASSIGN_OR_RETURN(const std::vector<bool> referred, HaveReferrers(index, {image}));
+  return referred[0];
 }
 
 }  // namespace varve

@@ -6,10 +6,12 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "storage/blob/blob_files.h"
 #include "storage/blob/blob_store.h"
 #include "storage/catalog/catalog.h"
@@ -31,6 +33,7 @@ struct ImageContent {
   Member image;
   std::vector<Digest> children;
   std::vector<Digest> blobs;  // the manifest too; here or not
+  bool complete = false;      // else it is lost or damaged, and names more
 };
 
 // A blob as it was when it was looked at.
@@ -40,14 +43,19 @@ struct BlobCopy {
   uint64_t allocated_bytes = 0;  // of the file
 };
 
-// Calls `visit` for every manifest that a repository lists, in pages; an error of it ends the walk.
-absl::Status VisitMembers(Index& index, const std::function<absl::Status(const Member&)>& visit);
+// Calls `visit` for every manifest that a repository lists, with its row, in pages; an error of it
+// ends the walk.
+absl::Status VisitMembers(
+    Index& index, const std::function<absl::Status(const Member&, const std::string& row)>& visit);
 
 // Reads what the manifest names. One that is lost or damaged names nothing.
 absl::StatusOr<ImageContent> ReadContent(const ImageParts& parts, const Member& image);
 
 // nullopt when the blob is not here.
 absl::StatusOr<std::optional<BlobCopy>> ReadCopy(const ImageParts& parts, const Digest& blob);
+// The same of several, in their order.
+absl::StatusOr<std::vector<std::optional<BlobCopy>>> ReadCopies(const ImageParts& parts,
+                                                                absl::Span<const Digest> blobs);
 
 // Calls `visit` for images that may have lost what kept them when `gone` went: what it lists, in
 // any repository, and what refers to it in its own; `by_tag`: by a tag. Some may come twice.
@@ -55,8 +63,10 @@ absl::Status VisitFollowers(
     const ImageParts& parts, const ImageContent& gone,
     const std::function<absl::Status(const Member& follower, bool by_tag)>& visit);
 
-// Whether VisitFollowers may find something that refers to the image. At most two reads.
+// Whether VisitFollowers may find something that refers to the image. One read.
 absl::StatusOr<bool> HasReferrers(Index& index, const Member& image);
+// The same of up to kMaxBatchReads / 2 images, with one read, too.
+absl::StatusOr<std::vector<bool>> HaveReferrers(Index& index, absl::Span<const Member> images);
 
 }  // namespace varve
 

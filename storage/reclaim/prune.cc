@@ -11,25 +11,11 @@
 #include "storage/index/rows.h"
 #include "storage/limits.h"
 #include "storage/reclaim/announced_removal.h"
-#include "storage/reclaim/work_pace.h"
 
 namespace varve {
 namespace {
 
-constexpr uint64_t kMembersBetweenQuestions = 1024;
-
 bool IsOwnName(const std::string& tag) { return !SubjectOfTag(tag).has_value(); }
-
-// Whether an image names the blob, or a repository lists it.
-absl::StatusOr<bool> IsNamed(Index& index, const Digest& blob) {
-  for (const EdgeKind kind :
-       {EdgeKind::kReference, EdgeKind::kMember, EdgeKind::kPending, EdgeKind::kTag}) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                     index.Scan(PrefixRange(EdgePrefix(blob, kind)), 1));
-    if (!edges.empty()) return true;
-  }
-  return false;
-}
 
 DanglingScope ScopeOf(const PruneSelection& selection) {
   return selection.all ? DanglingScope::kUnused : DanglingScope::kDangling;
@@ -98,22 +84,6 @@ absl::StatusOr<PruneReport> Prune::Run() {
   return report_;
 }
 
-absl::Status Prune::Walk() {
-  WorkPace pace(parts_.promises);
-  return VisitMembers(parts_.images.index, [&](const Member& member) -> absl::Status {
-    RETURN_IF_ERROR(dry_run_ ? Plan(member) : Offer(member));
-    pace.Rest();
-    // Whether somebody still wants this is asked also where nothing goes.
-    if (++looked_at_ % kMembersBetweenQuestions == 0) {
-      PruneStep nothing_new;
-      nothing_new.kind = PruneStep::Kind::kQueued;
-      nothing_new.looked_at = looked_at_;
-      Tell(std::move(nothing_new));
-    }
-    return stopped_ ? absl::CancelledError("the observer has seen enough") : absl::OkStatus();
-  });
-}
-
 absl::Status Prune::Plan(const Member& image) {
   planned_ = image;
   candidate_.reset();
@@ -173,6 +143,10 @@ absl::Status Prune::Offer(const Member& image) {
     circle = *std::move(found);
   }
   RETURN_IF_ERROR(Take(image, /*follows=*/false, std::move(circle)).status());
+  return TakeFollowers();
+}
+
+absl::Status Prune::TakeFollowers() {
   while (!waiting_.empty() && !stopped_) {
     const Member one = waiting_.back();
     waiting_.pop_back();
@@ -269,17 +243,9 @@ absl::StatusOr<bool> Prune::Take(const Member& image, bool follows,
   }
   together.insert(together.begin(), Catalog::Prunable{image, candidate->tags});
   ASSIGN_OR_RETURN(const Catalog::Deletion outcome, Remove(together));
-  if (outcome == Catalog::Deletion::kAbsent) return false;
-  if (outcome == Catalog::Deletion::kKept) {
-    PruneStep step;
-    step.kind = PruneStep::Kind::kSkipped;
-    step.image = std::move(candidate->info);
-    step.reason = "it was tagged, listed or held since it was looked at";
-    Tell(std::move(step));
-    return false;
-  }
+  TellOutcome(*candidate, outcome);
+  if (outcome != Catalog::Deletion::kDeleted) return false;
   blobs_.insert(copies.begin(), copies.end());
-  TellRemoved(*candidate);
   RETURN_IF_ERROR(AddFollowers(content));
   if (blobs_.size() >= kMaxPruneBlobs) RETURN_IF_ERROR(Reclaim());
   return true;
@@ -304,6 +270,16 @@ absl::Status Prune::AddFollowers(const ImageContent& gone) {
 void Prune::TellDeferred(const Member& image, PruneStep step) {
   if (deferred_.contains(image)) return;
   if (deferred_.size() < kMaxPruneFollowers) deferred_.insert(image);
+  Tell(std::move(step));
+}
+
+void Prune::TellOutcome(const Candidate& candidate, Catalog::Deletion outcome) {
+  if (outcome == Catalog::Deletion::kDeleted) return TellRemoved(candidate);
+  if (outcome == Catalog::Deletion::kAbsent) return;
+  PruneStep step;
+  step.kind = PruneStep::Kind::kSkipped;
+  step.image = candidate.info;
+  step.reason = "it was tagged, listed or held since it was looked at";
   Tell(std::move(step));
 }
 
@@ -372,9 +348,16 @@ absl::StatusOr<std::optional<PruneStep>> Prune::Deferral(const Member& member,
     }
     return step;
   }
-  const int64_t held_nanos = parts_.promises.HeldNanos(member.manifest);
+  return PromiseDeferral(image);
+}
+
+std::optional<PruneStep> Prune::PromiseDeferral(const ImageInfo& image) {
+  const int64_t held_nanos = parts_.promises.HeldNanos(image.manifest.digest);
   // A dry run ends no promises; the prune itself did, and those that hold now were given since.
   if (held_nanos == 0 || (dry_run_ && selection_.now)) return std::nullopt;
+  PruneStep step;
+  step.kind = PruneStep::Kind::kDeferred;
+  step.image = image;
   step.reason = parts_.promises.HoldsEverything()
                     ? "the daemon was started, or its clock set forward, a short time ago"
                     : "it was pushed, pulled or asked for a short time ago";
@@ -412,43 +395,6 @@ void Prune::Tell(PruneStep step) {
       break;  // of the job, not of the prune
   }
   if (observer_ != nullptr && !observer_(step)) stopped_ = true;
-}
-
-absl::Status Prune::Reclaim() {
-  if (dry_run_) return absl::OkStatus();
-  for (auto it = blobs_.begin(); it != blobs_.end();) {
-    ASSIGN_OR_RETURN(const bool named, IsNamed(parts_.images.index, it->first));
-    if (named) {
-      blobs_.erase(it++);  // when its last image goes, it comes again
-    } else {
-      report_.content_bytes += it++->second.size_bytes;
-    }
-  }
-  RETURN_IF_ERROR(parts_.reclaim());
-  for (const auto& [digest, copy] : blobs_) RETURN_IF_ERROR(Measure(digest, copy));
-  blobs_.clear();
-  return absl::OkStatus();
-}
-
-// Looked up instead of believed: another pass of the reclaimer may have taken it, and a push may
-// have brought it back.
-absl::Status Prune::Measure(const Digest& digest, const BlobCopy& copy) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> row, parts_.images.index.Get(BlobKey(digest)));
-  if (row.has_value()) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                     parts_.images.index.Scan(PrefixRange(EdgePrefix(digest)), 1));
-    if (edges.empty()) {
-      ++report_.deferred;
-      report_.deferred_bytes += copy.file == 0 ? copy.size_bytes : copy.allocated_bytes;
-      report_.deferred_until_nanos =
-          std::max(report_.deferred_until_nanos,
-                   parts_.clock.WallNanos() + parts_.promises.HeldNanos(digest));
-    }
-  }
-  if (copy.file == 0) return absl::OkStatus();
-  const bool file_gone = absl::IsNotFound(parts_.images.files.Stat(copy.file).status());
-  if (file_gone) report_.freed_bytes += copy.allocated_bytes;
-  return absl::OkStatus();
 }
 
 }  // namespace varve

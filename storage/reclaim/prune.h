@@ -2,14 +2,16 @@
 // is one prune; one thread.
 //
 // The plan is a walk over the rows of all members, a page at a time. For each image that nothing
-// keeps (VisitKeepers) and that the filters select, the removal decides again in its own
-// transaction, with the manifest's blob row guarded exclusively: an image that was tagged, listed
-// or held since is skipped. What goes may leave others behind that belonged to it (children of an
-// index, what refers to it): these follow at once, whatever the filters say, unless they have tags
-// of their own. Images that only keep each other, in a circle, go when the filters select one that
-// another refers to; that one is removed first, with all of them guarded. What a promise or a lease
-// covers stays for now, and why is told. A dry run removes nothing: it
-// asks a DanglingSearch what would go.
+// keeps (VisitKeepers) and that the filters select, the removal decides again in its transaction,
+// with the manifest's blob row guarded exclusively: an image that was tagged, listed or held since
+// is skipped. Most images have no edge but that a repository lists them: a page of those goes by
+// one transaction (Catalog::DeletePage). Pages begin with one image and grow, so that who looks on
+// is told at once, and can end it. What goes may leave others behind that belonged to it (children
+// of an index, what refers to it): these follow at once, whatever the filters say, unless they have
+// tags of their own. Images that only keep each other, in a circle, go when the filters select one
+// that another refers to; that one is removed first, with all of them guarded. What a promise or a
+// lease covers stays for now, and why is told. A dry run removes nothing: it asks a DanglingSearch
+// what would go.
 //
 // Memory is bounded: what was removed is looked up in the index, not remembered, and the blobs of
 // removed images are reclaimed and measured some ten thousand at a time.
@@ -26,12 +28,15 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "storage/base/clock.h"
 #include "storage/catalog/catalog.h"
 #include "storage/catalog/image_filter.h"
 #include "storage/catalog/image_keepers.h"
 #include "storage/catalog/images.h"
 #include "storage/catalog/promises.h"
+#include "storage/index/keys.h"
+#include "storage/index/rows.h"
 #include "storage/reclaim/dangling_search.h"
 #include "storage/reclaim/image_content.h"
 #include "storage/reclaim/image_removal.h"
@@ -74,13 +79,38 @@ class Prune {
     std::vector<std::string> tags;  // that go with it
   };
 
+  // A member as it was read, with its row.
+  struct Listed {
+    Member image;
+    std::string row;
+  };
+  // An image of a page that goes.
+  struct Going {
+    Candidate candidate;
+    ImageContent content;
+  };
+
+  // prune_pages.cc
   absl::Status Walk();
+  // Looks at a page of images: what nothing keeps goes with others, each other one by Offer.
+  absl::Status OfferPage(const std::vector<Listed>& page);
+  // Whether an image stays whatever else keeps it, when that edge does.
+  bool StaysBy(const EdgeSource& edge) const;
+  absl::Status AddToPage(const Member& image, MemberRow row);
+  // Removes the images of the page, and what follows them.
+  absl::Status TakePage();
+  absl::StatusOr<std::vector<Catalog::Deletion>> RemovePage(const std::vector<Going>& page);
+  // Those of the page's blobs that are not noted yet.
+  absl::StatusOr<absl::flat_hash_map<Digest, BlobCopy>> NewCopies(const std::vector<Going>& page);
+
   // Whether an image of a dry run goes that nothing keeps.
   absl::StatusOr<bool> MayGo(const Member& image, bool follows);
   // Looks at one image of a dry run.
   absl::Status Plan(const Member& image);
   // Looks at one image, and when it goes, at what follows it.
   absl::Status Offer(const Member& image);
+  // Looks at what lost something that kept it.
+  absl::Status TakeFollowers();
   // What keeps the image.
   struct Kept {
     bool stays = false;      // a tag or a hold
@@ -106,15 +136,18 @@ class Prune {
                                      const std::vector<std::string>& tags);
   // Why the image has to stay for now, as a step; nullopt when nothing is in the way.
   absl::StatusOr<std::optional<PruneStep>> Deferral(const Member& member, const ImageInfo& image);
+  std::optional<PruneStep> PromiseDeferral(const ImageInfo& image);
   absl::StatusOr<Catalog::Deletion> Remove(const std::vector<Catalog::Prunable>& together);
   absl::Status AddFollowers(const ImageContent& gone);
   void TellDeferred(const Member& image, PruneStep step);
+  void TellOutcome(const Candidate& candidate, Catalog::Deletion outcome);
   void TellRemoved(const Candidate& candidate);
   void Tell(PruneStep step);
   absl::StatusOr<std::string> NameOf(RepositoryId repository);
-  // Reclaims what only the removed images kept, and measures what became of it.
+  // prune_measure.cc. Reclaims what only the removed images kept, and measures what became of it.
   absl::Status Reclaim();
-  absl::Status Measure(const Digest& digest, const BlobCopy& copy);
+  absl::Status ForgetNamed(std::vector<std::pair<Digest, BlobCopy>>& blobs);
+  absl::Status Measure(absl::Span<const std::pair<Digest, BlobCopy>> blobs);
 
   const Parts parts_;
   const PruneSelection selection_;
@@ -129,6 +162,9 @@ class Prune {
   std::optional<Candidate> candidate_;
   std::optional<PruneStep> deferral_;
   // Of a prune.
+  size_t page_size_ = 1;  // of the next page
+  std::vector<Going> page_;
+  size_t page_targets_ = 0;
   std::vector<Member> waiting_;                  // what lost something that kept it
   bool walk_again_ = false;                      // some of that found no room
   absl::flat_hash_set<Member> subjects_;         // that went, and to which tags may refer yet

@@ -3,10 +3,10 @@
 // report. Owned by the engine; thread-safe.
 //
 // A job runs on the thread of the caller that brought it, and keeps what it told, up to a bound,
-// for those who attach later. A caller whose observer says no leaves; the job ends after the image
-// it is at when it was the last one, or when somebody cancels it by its id. From then on it is on
-// its way out: no equal request attaches to it, and what it did is no other request's success. A
-// job lives in memory: a crash ends it, and leaves nothing half done.
+// for those who attach later. A caller whose observer says no leaves; the job ends after the
+// images it is at when it was the last one, or when somebody cancels it by its id. From then on it
+// is on its way out: no equal request attaches to it, and what it did is no other request's
+// success. A job lives in memory: a crash ends it, and leaves nothing half done.
 #ifndef VARVE_STORAGE_RECLAIM_PRUNE_JOBS_H_
 #define VARVE_STORAGE_RECLAIM_PRUNE_JOBS_H_
 

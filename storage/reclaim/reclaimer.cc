@@ -19,9 +19,9 @@ namespace {
 // Rows looked at together: their digests are told apart within a page.
 constexpr size_t kPageRows = 256;
 // Removed by one transaction, whose files are unlinked together; many at once hold up the syncs of
-// others. Each is up to seven writes besides its rows.
+// others. Each is up to five writes besides its rows, and all are counted by two.
 constexpr size_t kRemovalsTogether = 32;
-static_assert(kPageRows + 7 * kRemovalsTogether <= kMaxRunOperations);
+static_assert(kPageRows + 5 * kRemovalsTogether + 2 <= kMaxRunOperations);
 static_assert(kPageRows + kRemovalsTogether <= kMaxBatchReads);
 // Places of edges that are remembered: 16,384 x ~250 B = 4 MB.
 constexpr size_t kMaxSeenEdges = 16'384;
@@ -300,6 +300,8 @@ absl::Status Reclaimer::RemoveIn(Transaction& txn, absl::Span<Candidate* const> 
   // Adders of edges guard the blob's row shared, so none can appear before the commit.
   ASSIGN_OR_RETURN(const FirstRows edges, txn.FirstOfEach(ranges));
   size_t next = 0;
+  int64_t blobs = 0;
+  int64_t bytes = 0;
   for (size_t i = 0; i < candidates.size(); ++i) {
     Candidate& candidate = *candidates[i];
     const std::optional<std::string>& blob = values[next++];
@@ -313,8 +315,10 @@ absl::Status Reclaimer::RemoveIn(Transaction& txn, absl::Span<Candidate* const> 
     ASSIGN_OR_RETURN(candidate.unkept, BlobRow::Decode(*blob));
     ASSIGN_OR_RETURN(candidate.file, parts_.blobs.Remove(txn, candidate.digest, *candidate.unkept));
     candidate.removed = true;
+    ++blobs;
+    bytes += static_cast<int64_t>(candidate.unkept->size_bytes);
   }
-  return absl::OkStatus();
+  return blobs == 0 ? absl::OkStatus() : BlobStore::Count(txn, -blobs, -bytes);
 }
 
 }  // namespace varve

@@ -63,6 +63,34 @@ TEST(RoundTripsTest, FindMissingTakesAFewForAThousandDigests) {
   EXPECT_LE(store.index_.round_trips(), 3 * kMaxFindMissingDigests / kMaxBatchReads + 5);
 }
 
+// What images share is read and written once for a page of them.
+TEST(RoundTripsTest, APruneAsksAFewTimesForEachImageAndItsCostGrowsWithTheImages) {
+  CountedStore store;
+  for (const char* layer : {"layer 0", "layer 1"}) ASSERT_TRUE(store.Push("app", layer).ok());
+  const absl::StatusOr<Digest> kept = store.Put("app", ImageOf(2, "kept"));
+  ASSERT_TRUE(kept.ok()) << kept.status();
+  ASSERT_TRUE(store.store_->Tag("app", "kept", *kept).ok());
+  size_t steps = 0;
+  const auto round_trips = [&](size_t images) {
+    for (size_t i = 0; i < images; ++i) {
+      EXPECT_TRUE(store.Put("app", ImageOf(2, StrCat(i, " of ", images))).ok());
+    }
+    store.clock_.Advance(2 * 3600 * kNanosPerSecond);  // promises end
+    store.Pass();
+    store.index_.Reset();
+    const absl::StatusOr<PruneReport> report = store.store_->Prune({}, nullptr);
+    EXPECT_TRUE(report.ok() && report->images == images) << report.status();
+    steps = store.index_.steps();
+    return store.index_.round_trips();
+  };
+  ASSERT_TRUE(store.store_->DeleteManifest("app", store.image_).ok());
+  const size_t few = round_trips(64);
+  const size_t few_steps = steps;
+  const size_t many = round_trips(256);
+  EXPECT_LE(many - few, 192u * 7);
+  EXPECT_LE(steps, 5 * few_steps);
+}
+
 // A guard that waits for another transaction of its own thread may wait for good.
 TEST(RoundTripsTest, NoTransactionIsNestedInAnother) {
   CountedStore store;

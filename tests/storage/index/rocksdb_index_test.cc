@@ -10,6 +10,7 @@
 #include "storage/index/counter.h"
 #include "storage/limits.h"
 #include "tests/storage/index/index_directory.h"
+#include "tests/support/fake_clock.h"
 
 namespace varve {
 namespace {
@@ -83,6 +84,49 @@ TEST(RocksdbIndexTest, KeepsInlineBlobsInBlobFiles) {
   ASSERT_TRUE(rows.ok()) << rows.status();
   ASSERT_EQ(rows->size(), 20u);
   EXPECT_EQ(rows->at(7).value, std::string(30'000, 'x'));
+}
+
+// One iterator goes from range to range, forwards and back, over tables with blocks of 4 KiB, rows
+// that lie in memory only, marks of deleted rows and a transaction's own writes.
+TEST(RocksdbIndexTest, FirstOfEachFindsWhatAScanOfEachDoes) {
+  IndexDirectory directory;
+  SeededRandom random(7);
+  const auto key = [&] { return StrCat("e", 100 + random.Next() % 900); };
+  const auto write = [&](Transaction& t, int rows) -> absl::Status {
+    for (int i = 0; i < rows; ++i) {
+      if (i % 3 == 0) RETURN_IF_ERROR(t.Delete(key()));
+      RETURN_IF_ERROR(t.Put(key(), std::string(200, 'v')));
+    }
+    return absl::OkStatus();
+  };
+  const auto expect_same = [&](auto& reads) {
+    std::vector<KeyRange> ranges;
+    for (int i = 0; i < 300; ++i) {
+      const std::string begin = key();
+      ranges.push_back(i % 2 == 0 ? PrefixRange(begin) : KeyRange{begin, key()});
+    }
+    const absl::StatusOr<FirstRows> first = reads.FirstOfEach(ranges);
+    ASSERT_TRUE(first.ok()) << first.status();
+    for (size_t i = 0; i < ranges.size(); ++i) {
+      const auto scanned = reads.Scan(ranges[i], 1);
+      ASSERT_TRUE(scanned.ok()) << scanned.status();
+      const std::string expected = scanned->empty() ? "(none)" : (*scanned)[0].key;
+      EXPECT_EQ((*first)[i].has_value() ? (*first)[i]->key : "(none)", expected)
+          << ranges[i].begin << " to " << ranges[i].end;
+    }
+  };
+  for (int round = 0; round < 4; ++round) {
+    const auto index = directory.Open();  // what was written before is in tables now
+    ASSERT_TRUE(index.ok()) << index.status();
+    expect_same(**index);
+    const absl::Status written =
+        (*index)->Run([&](Transaction& t) { return write(t, round < 2 ? 400 : 60); });
+    ASSERT_TRUE(written.ok()) << written;
+    expect_same(**index);
+    const auto t = (*index)->Begin();
+    ASSERT_TRUE(write(*t, 100).ok());
+    expect_same(*t);
+  }
 }
 
 TEST(RocksdbIndexTest, RefusesASecondOpen) {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <future>
 #include <thread>
 #include <utility>
@@ -76,7 +77,7 @@ class PruneSchedulesTest : public testing::Test {
   }
   // Runs `action` once, when a removal of the manifest is about to be committed.
   void AtRemoval(const TestManifest& manifest, std::function<void()> action) {
-    schedule_ = {UnlinkingKey(0, manifest.digest).substr(0, 1), std::move(action)};
+    schedule_ = {MemberKey(0, manifest.digest).substr(0, 1), std::move(action)};
   }
   // What was decided must last.
   void ExpectKept(const TestManifest& manifest) {
@@ -102,6 +103,34 @@ TEST_F(PruneSchedulesTest, TagJustBeforeTheRemoval) {
   EXPECT_EQ(Prune().images, 0u);
   EXPECT_EQ(schedule_.action, nullptr);
   ExpectKept(image_);
+}
+
+// A page of images goes together, but for what was tagged.
+TEST_F(PruneSchedulesTest, TagOfOneOfAPageJustBeforeItsRemoval) {
+  std::vector<TestManifest> images = {image_};
+  for (size_t i = 1; i < 12; ++i) images.push_back(PutUntagged(WithNote(image_, i)));
+  std::sort(images.begin(), images.end(), [](const TestManifest& a, const TestManifest& b) {
+    return a.digest < b.digest;  // as they are looked at
+  });
+  const auto row = RepositoryRow::Decode(index_->Get(RepositoryKey("app"))->value());
+  ASSERT_TRUE(row.ok()) << row.status();
+  const TestManifest& late = images[9];
+  schedule_ = {MemberKey(row->id, images[8].digest),
+               [&] { EXPECT_TRUE(store_->Tag("app", "late", late.digest).ok()); }};
+  std::vector<Digest> skipped;
+  const auto report = store_->Prune({}, [&](const PruneStep& step) {
+    if (step.kind == PruneStep::Kind::kSkipped) skipped.push_back(step.image.manifest.digest);
+    return true;
+  });
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(schedule_.action, nullptr);
+  EXPECT_EQ(report->images, images.size() - 1);
+  EXPECT_THAT(skipped, ElementsAre(late.digest));
+  for (const TestManifest& image : images) EXPECT_EQ(IsListed(image), image.digest == late.digest);
+  ExpectKept(late);
+  const auto checked = store_->Check(nullptr);
+  ASSERT_TRUE(checked.ok()) << checked.status();
+  EXPECT_EQ(checked->findings, 0u);
 }
 
 TEST_F(PruneSchedulesTest, PruneJustBeforeATag) {
