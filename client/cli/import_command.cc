@@ -15,6 +15,7 @@
 #include "client/archive/image_json.h"
 #include "client/archive/import.h"
 #include "client/cli/commands.h"
+#include "client/cli/interrupt_note.h"
 #include "client/cli/progress.h"
 #include "client/cli/text.h"
 #include "client/file_error.h"
@@ -139,6 +140,7 @@ absl::Status Import(Session& session, const ImportArguments& arguments, ImportOp
   const bool from_stdin = arguments.file == "-";
   const int fd = from_stdin ? STDIN_FILENO : open(arguments.file.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return FileError(errno, "open " + arguments.file);
+  const InterruptNote note("no image was made; the same command begins again");
   ImportProgress progress(arguments.quiet);
   options.observer = &progress;
   const absl::StatusOr<ImportedImage> image = ImportImage(*client, fd, options);

@@ -108,11 +108,16 @@ absl::StatusOr<bool> Confirm(Client& client, const PruneArguments& arguments) {
       arguments.is_short_form
           ? "This is `varve image prune`: only images, and what only they keep, can be pruned.\n"
           : "";
-  Print(StrCat(note, warning, "Are you sure you want to continue? [y/N] "));
+  const std::string question = StrCat(note, warning, "Are you sure you want to continue? [y/N] ");
+  if (arguments.json) {
+    PrintWarning(question);  // what is printed is for a program
+  } else {
+    Print(question);
+  }
   RETURN_IF_ERROR(FlushOutput());
   std::string answer;
   if (!std::getline(std::cin, answer) && answer.empty()) {
-    Print("\n");
+    if (!arguments.json) Print("\n");
     if (IsTerminal(STDIN_FILENO)) return false;
     return absl::InvalidArgumentError(
         "there is nobody to ask, so nothing was removed: use --force, or --dry-run to look");

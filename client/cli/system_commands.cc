@@ -143,8 +143,10 @@ void AddVersionCommand(CLI::App& app, Session& session) {
   auto arguments = std::make_shared<InfoArguments>();
   CLI::App* const command =
       app.add_subcommand("version", "Show the versions of this command line and of the daemon");
-  AddFormatOption(*command, "-f,--format", arguments->format, /*table=*/false);
+  CLI::Option* const json = command->add_flag("--json", arguments->json, "Print a JSON object");
+  AddFormatOption(*command, "-f,--format", arguments->format, /*table=*/false)->excludes(json);
   command->callback([&app, &session, arguments] {
+    if (arguments->json) arguments->format = "{{json .}}";
     CheckUsage(FormatTemplate::ParseRow(arguments->format, VersionFields()).status());
     // "varve 1.2" without the name.
     const std::string version = app.version().substr(app.version().rfind(' ') + 1);

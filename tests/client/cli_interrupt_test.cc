@@ -107,5 +107,10 @@ TEST_F(CliInterruptTest, ALoadSaysTheSame) {
               AllOf(StartsWith("varve: interrupted; "), HasSubstr("--input")));
 }
 
+TEST_F(CliInterruptTest, AnImportSaysThatItMadeNothing) {
+  EXPECT_THAT(Interrupt({"import", "-", "app:1"}, EndlessPipe("")),
+              AllOf(StartsWith("varve: interrupted; "), HasSubstr("no image was made")));
+}
+
 }  // namespace
 }  // namespace varve

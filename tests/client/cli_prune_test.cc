@@ -214,6 +214,14 @@ TEST_F(CutShortPruneTest, WhoLeavesWithCtrlCIsToldToo) {
       << "of both images: another caller followed the prune to its end";
 }
 
+TEST_F(CliPruneTest, TheQuestionIsNoJson) {
+  const std::string command = "echo n | VARVE_ADDRESS=" + Address() + " " VARVE_BINARY +
+                              " image prune -a --json >" + Path("out") + " 2>" + Path("err");
+  EXPECT_EQ(std::system(command.c_str()), 0);
+  EXPECT_EQ(ReadFile(Path("out")), "");
+  EXPECT_THAT(ReadFile(Path("err")), HasSubstr("Are you sure you want to continue? [y/N] "));
+}
+
 TEST_F(CliPruneTest, HoldsAreListed) {
   EXPECT_THAT(OutputOf({"hold", "create", "web:v2", "--name", "b", "--ttl", "1h30m", "--json"}),
               MatchesRegex("\\{\"name\":\"b\",\"repository\":\"web\",\"digest\":\"" + used_ +

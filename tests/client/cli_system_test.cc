@@ -93,6 +93,9 @@ TEST_F(CliSystemTest, InfoAndVersionTakeTemplates) {
   EXPECT_THAT(OutputOf({"version", "--format", "{{.Client.Version}}={{.Server.Version}}"}),
               ElementsAre(MatchesRegex("[0-9.]+=[0-9.]+")));
   StopDaemon();
+  EXPECT_THAT(
+      OutputOf({"version", "--json"}),
+      ElementsAre(MatchesRegex("\\{\"Client\":\\{\"Version\":\"[0-9.]+\"\\},\"Server\":.*\\}")));
   const CommandOutcome alone = Run({"version"});
   EXPECT_EQ(alone.exit_code, 1);
   EXPECT_THAT(alone.out, StartsWith("Client:\n Version:  "));
