@@ -70,7 +70,8 @@ absl::Status ByteSource::Read(size_t limit, std::string* bytes) {
     offset_ += bytes->size();
     return absl::OkStatus();
   }
-  RETURN_IF_ERROR(FillFromReader(limit, bytes));
+  read_status_ = FillFromReader(limit, bytes);
+  RETURN_IF_ERROR(read_status_);
   const uint64_t end = offset_ + bytes->size();
   if (end > hashed) {
     hasher_.Update(std::string_view(*bytes).substr(static_cast<size_t>(hashed - offset_)));

@@ -42,6 +42,9 @@ class ByteSource {
   // used again saves an allocation.
   absl::Status Read(size_t limit, std::string* bytes);
 
+  // The error of the reader that ended the last Read, if one did.
+  const absl::Status& read_status() const { return read_status_; }
+
   // The digest of all bytes up to the furthest one read.
   Digest HashedDigest() const { return hasher_.Current(); }
 
@@ -52,6 +55,7 @@ class ByteSource {
   std::optional<uint64_t> size_bytes_;
   uint64_t offset_ = 0;
   Hasher hasher_;
+  absl::Status read_status_;
   std::string last_read_;  // of a source that cannot be read twice: the bytes hashed last
 };
 

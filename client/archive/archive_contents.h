@@ -25,9 +25,11 @@
 
 namespace varve {
 
+// Entries of an archive. One costs up to ~700 bytes, with the longest names: 45 MiB in all.
+inline constexpr size_t kMaxArchiveEntries = 65'536;
+
 struct ContentLimits {
-  // Entries of an archive. One costs up to ~700 bytes, with the longest names: 45 MiB in all.
-  size_t max_entries = 65'536;
+  size_t max_entries = kMaxArchiveEntries;
   size_t max_kept_bytes = 64 * kMiB;
   ArchiveReaderOptions reader;
 };

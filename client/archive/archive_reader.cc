@@ -42,9 +42,9 @@ struct ArchiveReader::Input {
 
   // The first bytes, which Read gives again: at least four, unless there are no more.
   std::string_view Look() {
-    constexpr size_t kMagicBytes = 4;
+    constexpr size_t kLookBytes = 18;
     size_t before = 1;
-    while (looked_at < kMagicBytes && looked_at != before) {
+    while (looked_at < kLookBytes && looked_at != before) {
       before = looked_at;
       Fill();
     }
@@ -135,6 +135,10 @@ absl::Status ArchiveReader::Start() {
   archive_read_set_read_callback(archive_, &Input::Read);
   archive_read_set_skip_callback(archive_, &Input::Skip);
   archive_read_set_callback_data(archive_, input_.get());
+  const absl::Status window = CheckZstdWindow(input_->Look());
+  if (!window.ok()) {
+    return absl::InvalidArgumentError(StrCat("the archive: ", ToStd(window.message())));
+  }
   if (BeginsWithSkippableFrame(input_->Look())) {
     archive_read_append_filter(archive_, ARCHIVE_FILTER_ZSTD);
   }

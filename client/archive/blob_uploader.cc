@@ -56,8 +56,9 @@ absl::StatusOr<Digest> BlobUploader::Upload(const BlobToUpload& blob, ByteSource
 }
 
 absl::StatusOr<Digest> BlobUploader::UploadAndCheck(const BlobToUpload& blob, ByteSource& source) {
-  absl::StatusOr<BlobInfo> info = UploadOnce(
-      source, blob.expected ? UploadIdOf(*blob.expected, blob.size_bytes) : blob.upload_id, blob);
+  const std::string upload_id =
+      blob.expected ? UploadIdOf(*blob.expected, blob.size_bytes) : blob.upload_id;
+  absl::StatusOr<BlobInfo> info = UploadOnce(source, upload_id, blob);
   // Somebody else uploads the same blob: the store keeps it once, whoever is first.
   if (absl::IsAborted(info.status()) && source.offset() == 0) info = UploadOnce(source, "", blob);
   const bool read_whole = blob.expected && source.offset() == blob.size_bytes;
@@ -67,6 +68,10 @@ absl::StatusOr<Digest> BlobUploader::UploadAndCheck(const BlobToUpload& blob, By
                                      blob.expected->ToString(),
                                      "; they were dropped now: load again"));
   }
+  // Nobody goes on with what is refused. What is cut off may come whole the next time.
+  const bool refused = absl::IsInvalidArgument(source.read_status()) ||
+                       absl::IsResourceExhausted(source.read_status());
+  if (refused && !upload_id.empty()) client_.AbortUpload(upload_id).IgnoreError();
   if (!info.ok()) return Annotate(info.status(), StrCat("upload ", Quoted(blob.name)));
   Keep(info->digest);
   if (blob.expected && !(info->digest == *blob.expected)) return Mismatch(blob, info->digest);

@@ -23,8 +23,9 @@ namespace varve {
 
 // No document of an archive may be larger: what a registry takes as a manifest.
 inline constexpr size_t kMaxDocumentBytes = kMaxManifestBytes;
-// Images that one archive may hold.
-inline constexpr size_t kMaxArchiveImages = 1000;
+// Images that one archive may hold. One costs ~1 KiB, with one name: 10 MiB in all. What its
+// manifests list is limited by kMaxPlannedContents, and what index.json says by kMaxDocumentBytes.
+inline constexpr size_t kMaxArchiveImages = 10'000;
 // InvalidArgument for an archive that lists more.
 absl::Status CheckArchiveImages(size_t images);
 

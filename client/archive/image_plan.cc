@@ -13,10 +13,6 @@
 namespace varve {
 namespace {
 
-// Manifests, configs and layers of all images of an archive, each counted in every image that has
-// it. A plan keeps ~200 bytes of each: 100 MB, for 1,000 images of 500 layers.
-constexpr size_t kMaxPlannedContents = 500'000;
-
 absl::Status WrongSize(std::string_view name, uint64_t size_bytes, uint64_t stated_bytes) {
   return absl::DataLossError(StrCat("the archive is damaged: ", Quoted(name), " has ", size_bytes,
                                     " bytes, not ", stated_bytes));
@@ -80,7 +76,7 @@ absl::StatusOr<bool> LayoutPlanner::PlanManifest(const ListedManifest& listed, s
 absl::StatusOr<bool> LayoutPlanner::PlanNew(const ListedManifest& listed, size_t depth) {
   absl::StatusOr<ParsedManifest> manifest = ReadManifest(contents_, listed.content);
   if (!manifest.ok()) return Incomplete(manifest.status(), NameOf(listed));
-  planned_in_all_ += 2 + manifest->layers.size() + manifest->children.size();
+  planned_in_all_ += PlannedContents(*manifest);
   if (planned_in_all_ > kMaxPlannedContents) {
     return absl::InvalidArgumentError(StrCat("the images of the archive are made of more than ",
                                              kMaxPlannedContents, " pieces, the limit"));

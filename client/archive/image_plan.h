@@ -15,6 +15,14 @@
 
 namespace varve {
 
+// Manifests, configs and layers of all images of an archive, each counted in every image that has
+// it. A plan keeps ~200 bytes of each: 100 MB, for 10,000 images of 48 layers.
+inline constexpr size_t kMaxPlannedContents = 500'000;
+// How many a manifest adds to them.
+inline size_t PlannedContents(const ParsedManifest& manifest) {
+  return 2 + manifest.layers.size() + manifest.children.size();
+}
+
 struct PlannedManifest {
   Digest digest;
   std::string media_type;

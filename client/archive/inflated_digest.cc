@@ -3,6 +3,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -13,12 +14,39 @@
 namespace varve {
 namespace {
 
-// The longest mark of a format.
-constexpr size_t kMagicBytes = 6;
+// The longest mark of a format, or header of a zstd frame.
+constexpr size_t kHeadBytes = 18;
+// What libzstd gives a stream, and so libarchive.
+constexpr uint64_t kMaxZstdWindowBytes = 128 * kMiB;
 
 struct FreeArchive {
   void operator()(archive* handle) const { archive_read_free(handle); }
 };
+
+// What the bytes are as a number, the lowest byte first.
+uint64_t LittleEndian(std::string_view bytes) {
+  uint64_t number = 0;
+  for (size_t i = bytes.size(); i > 0; --i) {
+    number = number << 8 | static_cast<unsigned char>(bytes[i - 1]);
+  }
+  return number;
+}
+
+// The memory that a zstd frame asks for, by its header (RFC 8878, 3.1.1.1); 0 when the header is
+// not whole. A frame without a window is kept whole.
+uint64_t ZstdWindowBytes(std::string_view frame) {
+  if (frame.size() < kHeadBytes) return 0;
+  const auto descriptor = static_cast<unsigned char>(frame[4]);
+  if ((descriptor & 0x20) == 0) {
+    const auto window = static_cast<unsigned char>(frame[5]);
+    const uint64_t base = uint64_t{1} << (10 + (window >> 3));
+    return base + base / 8 * (window & 7);
+  }
+  constexpr std::array<size_t, 4> kDictionaryBytes = {0, 1, 2, 4};
+  constexpr std::array<size_t, 4> kSizeBytes = {1, 2, 4, 8};
+  const size_t at = 5 + kDictionaryBytes[descriptor & 3];
+  return LittleEndian(frame.substr(at, kSizeBytes[descriptor >> 6]));
+}
 
 std::string ReasonOf(archive* handle) {
   const char* const reason = archive_error_string(handle);
@@ -122,6 +150,16 @@ Compression DetectCompression(std::string_view first_bytes) {
   return Compression::kNone;
 }
 
+absl::Status CheckZstdWindow(std::string_view first_bytes) {
+  if (!first_bytes.starts_with("\x28\xb5\x2f\xfd")) return absl::OkStatus();
+  const uint64_t window_bytes = ZstdWindowBytes(first_bytes);
+  if (window_bytes <= kMaxZstdWindowBytes) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      StrCat("it is compressed with zstd and a window of ", window_bytes, " bytes, more than the ",
+             kMaxZstdWindowBytes,
+             " bytes of memory that are given to one; compress it with a smaller window"));
+}
+
 InflatedStream::InflatedStream(StreamReader compressed, const InflateLimits& limits)
     : compressed_(std::move(compressed)), limits_(limits), archive_(archive_read_new()) {
   archive_read_support_filter_zstd(archive_);
@@ -159,7 +197,7 @@ absl::StatusOr<size_t> InflatedStream::Read(char* out, size_t limit) {
 
 absl::Status InflatedStream::Open() {
   open_ = true;
-  while (head_.size() < kMagicBytes) {
+  while (head_.size() < kHeadBytes) {
     ASSIGN_OR_RETURN(const std::string_view more, compressed_());
     if (more.empty()) break;
     head_.append(more);
@@ -174,6 +212,7 @@ absl::Status InflatedStream::Open() {
 }
 
 absl::Status InflatedStream::OpenArchive() {
+  RETURN_IF_ERROR(CheckZstdWindow(head_));
   archive_entry* entry = nullptr;
   if (BeginsWithSkippableFrame(head_)) archive_read_append_filter(archive_, ARCHIVE_FILTER_ZSTD);
   int result = archive_read_open(archive_, this, nullptr, ReadCompressed, nullptr);
@@ -238,6 +277,13 @@ absl::Status InflatedStream::CheckEnd() {
 
 absl::Status InflatedStream::Failure() const {
   RETURN_IF_ERROR(read_status_);
+  // Of a later frame only libzstd knows.
+  if (compression_ == Compression::kZstd &&
+      ReasonOf(archive_).find("too much memory") != std::string::npos) {
+    return absl::ResourceExhaustedError(
+        StrCat("it is compressed with zstd and a window of more than ", kMaxZstdWindowBytes,
+               " bytes, the memory that is given to one; compress it with a smaller window"));
+  }
   return absl::InvalidArgumentError(
       StrCat("the input cannot be decompressed: ", ReasonOf(archive_)));
 }

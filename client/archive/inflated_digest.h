@@ -28,6 +28,10 @@ Compression DetectCompression(std::string_view first_bytes);
 // only one that does not.
 bool BeginsWithSkippableFrame(std::string_view first_bytes);
 
+// ResourceExhausted when the stream is zstd and its window needs more memory than is given to one
+// stream, 128 MiB, by the first bytes, of which 18 should be given.
+absl::Status CheckZstdWindow(std::string_view first_bytes);
+
 // The next bytes of a stream; none at its end, however often it is asked. They stay until the next
 // call.
 using StreamReader = std::function<absl::StatusOr<std::string_view>()>;
@@ -50,7 +54,7 @@ class InflatedStream {
 
   // The next bytes; none at the end. They stay until the next call. InvalidArgument when the
   // compression is damaged, cut off, followed by something else or applied twice; ResourceExhausted
-  // past the limits; and the errors of the reader.
+  // past the limits, or when a window of zstd is too large; and the errors of the reader.
   absl::StatusOr<std::string_view> Next();
 
   // The same into `out`: at most `limit` bytes, 0 only at the end. Errors of Next.

@@ -19,12 +19,11 @@ class Save {
   Save(Client& client, SaveObserver& observer, const ByteSink& sink)
       : client_(client), observer_(observer), writer_(sink) {}
 
-  absl::Status Write(const SavePlan& plan) {
+  absl::Status Write(const SavePlan& plan, const SavedDocuments& documents) {
     RETURN_IF_ERROR(writer_.AddFile("oci-layout", kOciLayout));
-    RETURN_IF_ERROR(writer_.AddFile("index.json", LayoutIndexJson(plan.LayoutImages())));
-    const std::vector<DockerImage> images = plan.DockerImages();
-    if (!images.empty()) {
-      RETURN_IF_ERROR(writer_.AddFile("manifest.json", DockerManifestJson(images)));
+    RETURN_IF_ERROR(writer_.AddFile("index.json", documents.index_json));
+    if (!documents.manifest_json.empty()) {
+      RETURN_IF_ERROR(writer_.AddFile("manifest.json", documents.manifest_json));
     }
     RETURN_IF_ERROR(AddDirectories(plan));
     for (const SavedKind kind : {SavedKind::kManifest, SavedKind::kConfig, SavedKind::kLayer}) {
@@ -90,11 +89,12 @@ absl::Status SaveImages(Client& client, const std::vector<std::string>& names,
   SaveObserver& observer = options.observer == nullptr ? silent : *options.observer;
   SavePlan plan(client, options);
   for (const std::string& name : names) RETURN_IF_ERROR(plan.Add(name));
+  ASSIGN_OR_RETURN(const SavedDocuments documents, plan.Documents());
   uint64_t bytes = 0;
   for (const auto& [digest, blob] : plan.blobs()) bytes += blob.size_bytes;
   observer.OnStart(plan.blobs().size(), bytes);
-  for (const std::string& note : plan.Notes()) observer.OnNote(note);
-  return Save(client, observer, sink).Write(plan);
+  for (const std::string& note : documents.notes) observer.OnNote(note);
+  return Save(client, observer, sink).Write(plan, documents);
 }
 
 }  // namespace varve

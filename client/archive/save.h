@@ -54,13 +54,16 @@ absl::Status ValidateSaveName(const std::string& name);
 //   an image id, or its beginning, where no repository has that name: without a name
 //
 // In index.json referrers come after the images, without a name unless a tag makes them referrers;
-// manifest.json does not name them.
+// manifest.json does not name them, nor images that docker cannot load: those with layers that are
+// encrypted, compressed with anything but gzip or zstd, or no tar archives, and those with digests
+// that are not sha256. Without an image that it could name there is no manifest.json.
 //
 // The whole tree is looked up before the first byte goes to `sink`. Every blob is verified while it
 // is written; when the call fails, what the sink got is worthless.
 //
 // Errors: InvalidArgument a name is malformed · NotFound no such image, or not for the platform ·
-// FailedPrecondition an index has children that are not here, and no platform was chosen ·
+// FailedPrecondition an index has children that are not here, and no platform was chosen, or the
+// archive would be more than `varve load` takes ·
 // DataLoss a blob is missing or damaged in the store; and those of the sink.
 absl::Status SaveImages(Client& client, const std::vector<std::string>& names,
                         const SaveOptions& options, const ByteSink& sink);

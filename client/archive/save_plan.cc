@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "client/archive/image_layout.h"
+#include "client/archive/image_plan.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/catalog/canonical_name.h"
@@ -24,10 +25,6 @@ absl::StatusOr<ParsedManifest> ParseStored(const std::string& bytes, std::string
   manifest = ParseManifest(bytes, media_type, ManifestRules::kStored);
   if (manifest.ok()) manifest->notes.resize(manifest->children.size());
   return manifest;
-}
-
-bool EndsWith(std::string_view text, std::string_view end) {
-  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
 
 // Whether it is an image to run. A signature of cosign has the config of one, too.
@@ -138,8 +135,10 @@ absl::Status SavePlan::AddImage(const std::string& repository, const std::string
   const Node& root = options_.platform ? *chosen : tree.front();
   if (options_.platform) {
     RETURN_IF_ERROR(AddNode(repository, root));
+    CountContents(root.self.digest, {root});
   } else {
     RETURN_IF_ERROR(AddWholeTree(repository, tree));
+    CountContents(root.self.digest, tree);
   }
   images_[{repository, tag, root.self.digest}] = EntryOf(root.self, repository, tag);
   if (options_.referrers) {
@@ -282,7 +281,16 @@ absl::StatusOr<std::optional<Platform>> SavePlan::PlatformOf(const std::string& 
   return PlatformOfConfig(config);
 }
 
+void SavePlan::CountContents(const Digest& image, const std::vector<Node>& tree) {
+  size_t& count = contents_[image];
+  count = 0;
+  for (const Node& node : tree) count += PlannedContents(node.content);
+}
+
 absl::Status SavePlan::AddNode(const std::string& repository, const Node& node) {
+  if (node.content.config && !IsDockerImage(node.content)) {
+    other_configs_.insert(node.content.config->digest);
+  }
   SavedBlob& manifest = blobs_[node.self.digest];
   manifest = {
       .kind = SavedKind::kManifest, .size_bytes = node.self.size_bytes, .repository = repository};
@@ -325,68 +333,6 @@ absl::Status SavePlan::AddBlob(const std::string& repository, SavedKind kind,
   return absl::FailedPreconditionError(StrCat(name, " has ", size, " bytes, but the manifest says ",
                                               content.size_bytes,
                                               "; build and push the image again"));
-}
-
-void SavePlan::AddDockerImage(const std::string& name, const Node& node) {
-  const std::string subject = name.empty() ? node.self.digest.ToString() : name;
-  DockerImage image;
-  image.config = node.content.config->digest;
-  bool zstd = false;
-  for (const Descriptor& layer : node.content.layers) {
-    if (blobs_.count(layer.digest) == 0) {
-      notes_.push_back(StrCat(subject, " has a layer that is not here, so docker cannot load it"));
-      return;
-    }
-    zstd = zstd || EndsWith(layer.media_type, "+zstd");
-    image.layers.push_back(layer.digest);
-  }
-  if (zstd) {
-    notes_.push_back(
-        StrCat(subject, " has layers compressed with zstd, which docker before 23.0 cannot load"));
-  }
-  DockerImage& merged =
-      docker_images_.try_emplace(node.self.digest, std::move(image)).first->second;
-  if (!name.empty()) merged.names.insert(name);
-}
-
-std::vector<LayoutImage> SavePlan::LayoutImages() const {
-  std::vector<LayoutImage> images;
-  std::set<Digest> listed;
-  for (const auto& [name, image] : images_) {
-    images.push_back(image);
-    listed.insert(image.digest);
-  }
-  for (const auto& [name, referrer] : referrers_) {
-    if (!referrer.name.empty()) listed.insert(referrer.digest);
-  }
-  for (const auto& [name, referrer] : referrers_) {
-    if (!referrer.name.empty() || !listed.contains(referrer.digest)) images.push_back(referrer);
-  }
-  return images;
-}
-
-std::vector<std::string> SavePlan::Notes() const {
-  std::vector<std::string> notes = notes_;
-  if (!referrers_.empty()) {
-    notes.push_back(StrCat(
-        referrers_.size(),
-        " signatures, attestations or other referrers are saved too (--no-referrers leaves them "
-        "out); skopeo then needs the tag of the image, as in oci-archive:FILE:TAG"));
-  }
-  if (LayoutImages().size() > kMaxArchiveImages) {
-    notes.push_back(StrCat("the archive lists more than ", kMaxArchiveImages,
-                           " images, the most that varve load takes"));
-  }
-  return notes;
-}
-
-std::vector<DockerImage> SavePlan::DockerImages() const {
-  std::vector<DockerImage> images;
-  for (const auto& [manifest, image] : docker_images_) images.push_back(image);
-  std::sort(images.begin(), images.end(), [](const DockerImage& a, const DockerImage& b) {
-    return std::tie(a.names, a.config, a.layers) < std::tie(b.names, b.config, b.layers);
-  });
-  return images;
 }
 
 }  // namespace varve

@@ -27,6 +27,10 @@ std::string FullImageName(const std::string& stored, const std::string& tag);
 // Of one image, with what refers to it: x ~1 KiB of descriptors = 10 MiB.
 inline constexpr size_t kMaxTreeManifests = 10'000;
 
+// Whether docker can load an image of these contents from manifest.json: it knows sha256 only, and
+// layers that are tar archives, as they are or compressed with gzip or zstd.
+bool IsDockerImage(const ParsedManifest& manifest);
+
 // In the order in which they are written. Content that is two of them is the first.
 enum class SavedKind { kManifest, kConfig, kLayer };
 
@@ -34,6 +38,23 @@ struct SavedBlob {
   SavedKind kind = SavedKind::kLayer;
   uint64_t size_bytes = 0;
   std::string repository;  // one that shows it
+};
+
+// What `varve load` limits.
+struct ArchiveSize {
+  size_t images = 0;  // entries of index.json
+  size_t index_bytes = 0;
+  size_t files = 0;
+  size_t contents = 0;  // as kMaxPlannedContents
+};
+// FailedPrecondition when load would refuse the archive.
+absl::Status CheckLoadable(const ArchiveSize& size);
+
+// The lists of an archive.
+struct SavedDocuments {
+  std::string index_json;
+  std::string manifest_json;       // empty when there is none
+  std::vector<std::string> notes;  // sentences for the person about what not everybody can read
 };
 
 class SavePlan {
@@ -44,11 +65,8 @@ class SavePlan {
   absl::Status Add(const std::string& name);
 
   const std::map<Digest, SavedBlob>& blobs() const { return blobs_; }
-  // Entries of index.json and of manifest.json, in byte order of the names; referrers come last.
-  std::vector<LayoutImage> LayoutImages() const;
-  std::vector<DockerImage> DockerImages() const;
-  // Sentences for the person about what not everybody can read.
-  std::vector<std::string> Notes() const;
+  // FailedPrecondition when `varve load` would refuse the archive as too large.
+  absl::StatusOr<SavedDocuments> Documents() const;
 
  private:
   // One manifest of an image: itself, or one that its index lists.
@@ -80,12 +98,21 @@ class SavePlan {
   absl::Status AddWholeTree(const std::string& repository, const std::vector<Node>& tree);
   absl::Status AddNode(const std::string& repository, const Node& node);
   absl::Status AddBlob(const std::string& repository, SavedKind kind, const Descriptor& content);
+  // How much of kMaxPlannedContents the image takes.
+  void CountContents(const Digest& image, const std::vector<Node>& tree);
+  // save_documents.cc.
   void AddDockerImage(const std::string& name, const Node& node);
+  // Entries of index.json and of manifest.json, in byte order of the names; referrers come last.
+  std::vector<LayoutImage> LayoutImages() const;
+  std::vector<DockerImage> DockerImages() const;
+  ArchiveSize SizeOf(size_t images, size_t index_bytes) const;
 
   Client& client_;
   const SaveOptions& options_;
   std::map<Digest, SavedBlob> blobs_;
   std::map<Digest, DockerImage> docker_images_;  // by manifest
+  std::set<Digest> other_configs_;               // of manifests that manifest.json cannot name
+  std::map<Digest, size_t> contents_;            // of each entry of index.json
   using Entries = std::map<std::tuple<std::string, std::string, Digest>, LayoutImage>;  // by name
   Entries images_;
   Entries referrers_;

@@ -33,6 +33,7 @@ absl::Status SavePlan::AddReferrer(const std::string& repository, const Referrer
   const Digest& digest = referrer.info.manifest.digest;
   ASSIGN_OR_RETURN(const std::vector<Node> tree, ReadTree(repository, digest));
   RETURN_IF_ERROR(AddWholeTree(repository, tree));
+  CountContents(digest, tree);
   const std::string& tag = referrer.tag;
   referrers_[{tag.empty() ? "" : repository, tag, digest}] =
       EntryOf(tree.front().self, repository, tag);

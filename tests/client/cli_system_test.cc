@@ -92,10 +92,10 @@ TEST_F(CliSystemTest, InfoAndVersionTakeTemplates) {
                                                  MatchesRegex(" Store:    [-0-9a-f]+ .format 2.")));
   EXPECT_THAT(OutputOf({"version", "--format", "{{.Client.Version}}={{.Server.Version}}"}),
               ElementsAre(MatchesRegex("[0-9.]+=[0-9.]+")));
-  StopDaemon();
   EXPECT_THAT(
       OutputOf({"version", "--json"}),
       ElementsAre(MatchesRegex("\\{\"Client\":\\{\"Version\":\"[0-9.]+\"\\},\"Server\":.*\\}")));
+  StopDaemon();
   const CommandOutcome alone = Run({"version"});
   EXPECT_EQ(alone.exit_code, 1);
   EXPECT_THAT(alone.out, StartsWith("Client:\n Version:  "));
