@@ -193,8 +193,13 @@ TEST_P(StorePruneTest, WhatIsBeingPulledStays) {
   EXPECT_THAT(pruned.images, IsEmpty());
   EXPECT_EQ(pruned.report.deferred, 1u);
   EXPECT_EQ(Read("app", image.layer), MakeBytes(100'000, 1));
-  Wait();
-  EXPECT_THAT(Prune().images, ElementsAre(image.manifest));
+  // A door may notice the end of the read, which renews the promise, only after the wait.
+  std::vector<Digest> removed;
+  for (int round = 0; round < 8 && removed.empty(); ++round) {
+    Wait();
+    removed = Prune().images;
+  }
+  EXPECT_THAT(removed, ElementsAre(image.manifest));
 }
 
 TEST_P(StorePruneTest, ADryRunAndTheDiskUsageSayWhatAPruneFrees) {
