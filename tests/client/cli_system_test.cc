@@ -85,7 +85,10 @@ TEST_F(CliSystemTest, InfoForPeopleAndForScripts) {
 TEST_F(CliSystemTest, InfoAndVersionTakeTemplates) {
   EXPECT_THAT(OutputOf({"info", "-f", "{{.ServerVersion}} {{.FormatVersion}} {{.BlobBytes}}"}),
               ElementsAre(MatchesRegex("[0-9.]+ 2 0")));
-  EXPECT_EQ(OutputOf({"info"}), OutputOf({"system", "info"}));
+  // Ages and free bytes differ from one moment to the next.
+  const std::vector<std::string> info = OutputOf({"system", "info"});
+  ASSERT_EQ(info.size(), 7u);
+  EXPECT_THAT(OutputOf({"info"}), Contains(info[2]));
   EXPECT_THAT(OutputOf({"version"}), ElementsAre("Client:", MatchesRegex(" Version:  [0-9.]+"), "",
                                                  "Server:", MatchesRegex(" Version:  [0-9.]+"),
                                                  MatchesRegex(" Started:  .*Z"),
@@ -110,7 +113,8 @@ TEST_F(CliSystemTest, ListsTakeTemplates) {
   EXPECT_THAT(OutputOf({"repo", "list", "--format", "table {{.Name}}\t{{.Manifests}}"}),
               ElementsAre(MatchesRegex("REPOSITORY +MANIFESTS"), MatchesRegex("app +1"),
                           MatchesRegex("debian +1")));
-  EXPECT_EQ(OutputOf({"repo", "ls", "--format", "table"}), OutputOf({"repo", "ls"}));
+  EXPECT_EQ(OutputOf({"repo", "ls", "--no-trunc", "--format", "table"}),
+            OutputOf({"repo", "ls", "--no-trunc"}));
   EXPECT_THAT(OutputOf({"repo", "ls", "--format", "json"}),
               Contains(StartsWith("{\"Name\":\"app\",\"Tags\":\"1\",")));
   EXPECT_THAT(OutputOf({"blob", "ls", "--format", "{{.KeptIn}}"}), Contains("index"));

@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "client/archive/image_layout.h"
 #include "gmock/gmock.h"
 #include "storage/limits.h"
 #include "tests/client/load_fixture.h"
@@ -276,8 +277,9 @@ TEST_F(LoadHostileTest, HugeAndDeepDocuments) {
                 absl::StatusCode::kInvalidArgument, "manifest.json");
   ExpectRefused(Layout({BlobEntry(huge)}, {Described(kManifestType, huge, Named("app:1"))}),
                 absl::StatusCode::kInvalidArgument, "");
-  std::vector<std::string> many(1001, Described(kManifestType, image_.manifest));
-  ExpectRefused(Layout(BlobEntries(image_), many), absl::StatusCode::kInvalidArgument, "1000");
+  std::vector<std::string> many(kMaxArchiveImages + 1, Described(kManifestType, image_.manifest));
+  ExpectRefused(Layout(BlobEntries(image_), many), absl::StatusCode::kInvalidArgument,
+                std::to_string(kMaxArchiveImages));
 }
 
 TEST_F(LoadHostileTest, IndexesWithinIndexes) {
