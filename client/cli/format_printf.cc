@@ -222,7 +222,7 @@ class Printer {
         number < 0 ? uint64_t{0} - static_cast<uint64_t>(number) : static_cast<uint64_t>(number);
     std::string digits = Digits(magnitude, base, verb.letter == 'X');
     const std::string sign = number < 0 ? "-" : verb.sign;
-    std::string prefix;
+    std::string_view prefix;
     if (verb.other_form && hex) prefix = verb.letter == 'x' ? "0x" : "0X";
     size_t wanted = static_cast<size_t>(verb.precision.value_or(0));
     if (verb.zeros && !verb.left && !verb.precision.has_value() && verb.width.has_value()) {
