@@ -65,8 +65,7 @@ class LoadDisplay final : public LoadObserver {
       if (image.subject) object.Add("subject", image.subject->ToString());
       said_.append(object.Line());
     } else if (image.tag.empty() && image.subject) {
-      said_.append(
-          StrCat("Loaded referrer: ", image.repository, "@", image.manifest.ToString(), "\n"));
+      said_.append(StrCat("Loaded referrer: ", ShownName(image.repository), "@", id, "\n"));
     } else if (image.tag.empty()) {
       said_.append(StrCat("Loaded image ID: ", id, "\n"));
     } else {

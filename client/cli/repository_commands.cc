@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "client/cli/arguments.h"
 #include "client/cli/commands.h"
 #include "client/cli/listing.h"
 #include "client/cli/text.h"
@@ -60,8 +61,8 @@ std::string CollisionsJson(const std::vector<RepositoryMerge::Collision>& collis
 
 std::string MergeJson(const RepositoryMerge& merge) {
   return JsonObject()
-      .Add("from", merge.from)
-      .Add("into", merge.into)
+      .Add("from", ShownName(merge.from))
+      .Add("into", ShownName(merge.into))
       .Add("merged", merge.merged)
       .Add("manifests", merge.manifests)
       .AddJson("collisions", CollisionsJson(merge.collisions))
@@ -103,10 +104,6 @@ absl::Status Merge(Session& session, const MergeArguments& arguments) {
              "tag any more"));
 }
 
-std::string CheckTypedName(const std::string& text) {
-  return std::string(StoredName(text).status().message());
-}
-
 void AddMerge(CLI::App& group, Session& session) {
   auto arguments = std::make_shared<MergeArguments>();
   CLI::App* const command = group.add_subcommand(
@@ -118,10 +115,10 @@ void AddMerge(CLI::App& group, Session& session) {
       "shown, and nothing is changed without --force");
   command->add_option("FROM", arguments->from, "The repository that goes")
       ->required()
-      ->check(CheckTypedName);
+      ->check(CheckRepository);
   command->add_option("INTO", arguments->into, "The repository that stays")
       ->required()
-      ->check(CheckTypedName);
+      ->check(CheckRepository);
   command->add_flag("-f,--force", arguments->force,
                     "Of each tag that both have, what was set last stays");
   command->add_flag("--json", arguments->json, "One JSON object");

@@ -13,6 +13,7 @@
 #include "client/cli/text.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/manifest.h"
 #include "storage/catalog/platform.h"
 #include "storage/limits.h"
@@ -162,7 +163,7 @@ absl::Status ShowTree(Client& client, const std::string& name, const TreeArgumen
   const ImageMatch::Place& place = tagged == match.places.end() ? match.places[0] : *tagged;
   Node root;
   root.digest = match.manifest;
-  root.name = place.repository;
+  root.name = ShownName(place.repository);
   const std::string tag = match.tag.empty() && !place.tags.empty() ? place.tags[0] : match.tag;
   if (!tag.empty()) root.name += StrCat(":", tag);
   TreeWalk walk(client, place.repository);
@@ -184,17 +185,9 @@ absl::Status ShowTree(Client& client, const std::string& name, const TreeArgumen
 absl::Status Trees(Session& session, const TreeArguments& arguments) {
   ASSIGN_OR_RETURN(Client* const client, session.Connect());
   Table table({"IMAGE", "IMAGE ID", "SIZE", "ARTIFACT TYPE"});
-  absl::Status first_error;
-  for (const std::string& name : arguments.names) {
-    const absl::Status shown = ShowTree(*client, name, arguments, table);
-    if (shown.ok()) continue;
-    if (first_error.ok()) {
-      first_error = shown;
-    } else {
-      PrintError(session.Explain(shown));
-    }
-  }
-  return first_error;
+  return ForEachName(session, arguments.names, [&](const std::string& name) {
+    return ShowTree(*client, name, arguments, table);
+  });
 }
 
 }  // namespace

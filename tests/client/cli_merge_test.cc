@@ -26,6 +26,10 @@ TEST_F(CliMergeTest, ANameWithAPortIsTypedAndShownAsSuch) {
   const CommandOutcome merged = Run({"repo", "merge", "Reg:5000/app", "reg:6000/app"});
   EXPECT_EQ(merged.exit_code, 0) << merged.err;
   EXPECT_EQ(merged.out, "Merged reg:5000/app into reg:6000/app\n");
+
+  const CommandOutcome json = Run({"repo", "merge", "--json", "reg:6000/app", "reg:7000/app"});
+  EXPECT_EQ(json.exit_code, 0) << json.err;
+  EXPECT_THAT(json.out, HasSubstr("\"from\":\"reg:6000/app\",\"into\":\"reg:7000/app\""));
 }
 
 TEST_F(CliMergeTest, CollidingTagsAreShownAndNothingIsChanged) {

@@ -42,6 +42,9 @@ TEST_F(CliNamesTest, EveryCommandShowsAndTakesAPort) {
             "[" + name + ":v1] [" + by_digest + "]\n");
   EXPECT_THAT(OutputOf({"repo", "ls"}), HasSubstr(name));
   EXPECT_THAT(OutputOf({"image", "why", name + ":v1"}), HasSubstr("tag " + name + ":v1"));
+  EXPECT_THAT(OutputOf({"image", "tree", name + ":v1"}), HasSubstr("\n" + name + ":v1 "));
+  EXPECT_THAT(OutputOf({"image", "tree", "--json", name + ":v1"}),
+              HasSubstr("\"name\":\"" + name + ":v1\""));
   OutputOf({"hold", "create", name + ":v1", "--name", "web"});
   EXPECT_THAT(OutputOf({"hold", "ls"}), HasSubstr(by_digest));
   OutputOf({"hold", "rm", "web"});

@@ -228,13 +228,14 @@ TEST_F(LoadReferrersTest, TheCommandNamesThem) {
   AddImage(image_);
   const std::string bom = AddReferrer(image_.manifest, "bom");
   const std::string path = WriteFile(
-      "a.tar", Tar(Layout(blobs_, {Described(kManifestType, bom),
-                                   Described(kManifestType, image_.manifest, Named("app:1"))})));
+      "a.tar",
+      Tar(Layout(blobs_, {Described(kManifestType, bom),
+                          Described(kManifestType, image_.manifest, Named("reg:5000/app:1"))})));
   const std::string command = "VARVE_ADDRESS=" + Address() + " " VARVE_BINARY " load -q -i " +
                               path + " >" + Path("out") + " 2>" + Path("err");
   EXPECT_EQ(std::system(command.c_str()), 0) << ReadFile(Path("err"));
-  EXPECT_EQ(ReadFile(Path("out")),
-            "Loaded image: app:1\nLoaded referrer: app@" + Sha256Of(bom).ToString() + "\n");
+  EXPECT_EQ(ReadFile(Path("out")), "Loaded image: reg:5000/app:1\nLoaded referrer: reg:5000/app@" +
+                                       Sha256Of(bom).ToString() + "\n");
 }
 
 // A chain against the order of the archive, and many referrers of one image.
