@@ -159,9 +159,13 @@ absl::Status Catalog::ActivatePendingEdges(Transaction& txn, RepositoryId reposi
 
 absl::Status Catalog::BeforeCommit(std::string_view repository, const Digest& digest) {
   ASSIGN_OR_RETURN(const NamedRepository found, FindOrMakeRepository(repository));
+  return PromisePush(found.id, digest);
+}
+
+absl::Status Catalog::PromisePush(RepositoryId repository, const Digest& digest) {
   parts_.promises.NotePush();
-  parts_.promises.RenewRepository(found.id);
-  return parts_.promises.Grant(found.id, digest).status();
+  parts_.promises.RenewRepository(repository);
+  return parts_.promises.Grant(repository, digest).status();
 }
 
 void Catalog::WhileUploading(std::string_view repository, int64_t began_nanos) {

@@ -224,6 +224,9 @@ class Catalog final : public CommitObserver {
     return answer.status();
   }
 
+  // What is about to be committed is promised to its pusher, and so is the repository.
+  absl::Status PromisePush(RepositoryId repository, const Digest& digest);
+
   absl::StatusOr<bool> IsVisible(RepositoryId repository, const Digest& digest);
   // The same of many, in their order, with few reads of the index.
   absl::StatusOr<std::vector<bool>> AreVisible(RepositoryId repository,

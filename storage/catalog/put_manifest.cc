@@ -191,8 +191,8 @@ absl::StatusOr<Catalog::PlacedManifest> Catalog::PutManifestFrom(std::string_vie
     if (attempt > 0) {
       ASSIGN_OR_RETURN(put.references, ResolveReferences(repository, manifest, sources));
     }
-    RETURN_IF_ERROR(BeforeCommit(repository, digest));
     ASSIGN_OR_RETURN(const NamedRepository found, FindOrMakeRepository(repository));
+    RETURN_IF_ERROR(PromisePush(found.id, digest));
     put.id = found.id;
     put.repository = found.name;
     const TagVersions::Change change(tag_versions_, put.id);
