@@ -4,6 +4,7 @@
 // the first emptied and removed. Until the second step nothing is lost when it breaks off, and
 // after it the rest of the first has a name of its own to go on with.
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "storage/base/status.h"
@@ -30,6 +31,21 @@ constexpr std::string_view kRestPrefix = "varve-merge/";
 
 bool StaysOverFrom(const TagRow& into, const TagRow& from) {
   return into.tagged_nanos >= from.tagged_nanos;
+}
+
+// In pages: `visit` may remove what it is given, and ends the visit with an error.
+absl::Status VisitMembersOf(Index& index, RepositoryId repository,
+                            const std::function<absl::Status(const Digest& manifest)>& visit) {
+  return VisitRows(index, MemberPrefix(repository), kPageRows,
+                   [&](const KeyValue& row) -> absl::StatusOr<bool> {
+                     RepositoryId owner = 0;
+                     Digest manifest;
+                     if (!ParseMemberKey(row.key, &owner, &manifest)) {
+                       return absl::DataLossError("a member row of the index is damaged");
+                     }
+                     RETURN_IF_ERROR(visit(manifest));
+                     return true;
+                   });
 }
 
 }  // namespace
@@ -129,18 +145,10 @@ absl::Status Catalog::Rename(RepositoryId repository, const std::string& from,
 }
 
 absl::Status Catalog::CopyRepository(const Merging& merging) {
-  const std::string prefix = MemberPrefix(merging.from);
-  return VisitRows(parts_.index, prefix, kPageRows,
-                   [&](const KeyValue& row) -> absl::StatusOr<bool> {
-                     RepositoryId repository = 0;
-                     Digest manifest;
-                     if (!ParseMemberKey(row.key, &repository, &manifest)) {
-                       return absl::DataLossError("a member row of the index is damaged");
-                     }
-                     RETURN_IF_ERROR(CopyManifestOf(merging, manifest));
-                     RETURN_IF_ERROR(CopyClaims(merging, manifest).status());
-                     return true;
-                   });
+  return VisitMembersOf(parts_.index, merging.from, [&](const Digest& manifest) -> absl::Status {
+    RETURN_IF_ERROR(CopyManifestOf(merging, manifest));
+    return CopyClaims(merging, manifest).status();
+  });
 }
 
 absl::Status Catalog::CopyManifestOf(const Merging& merging, const Digest& manifest) {
@@ -260,18 +268,12 @@ absl::Status Catalog::CopyPullTime(const Merging& merging, const Digest& manifes
 absl::Status Catalog::MoveRest(const Merging& merging, const std::string& rest,
                                uint64_t* manifests) {
   for (int round = 0; round < kMaxRounds; ++round) {
-    RETURN_IF_ERROR(VisitRows(parts_.index, MemberPrefix(merging.from), kPageRows,
-                              [&](const KeyValue& row) -> absl::StatusOr<bool> {
-                                RepositoryId repository = 0;
-                                Digest manifest;
-                                if (!ParseMemberKey(row.key, &repository, &manifest)) {
-                                  return absl::DataLossError(
-                                      "a member row of the index is damaged");
-                                }
-                                RETURN_IF_ERROR(MoveMember(merging, manifest));
-                                ++*manifests;
-                                return true;
-                              }));
+    RETURN_IF_ERROR(
+        VisitMembersOf(parts_.index, merging.from, [&](const Digest& manifest) -> absl::Status {
+          RETURN_IF_ERROR(MoveMember(merging, manifest));
+          ++*manifests;
+          return absl::OkStatus();
+        }));
     // After the members: what these named is visible by links then.
     RETURN_IF_ERROR(MoveLinks(merging));
     RETURN_IF_ERROR(RemoveIfEmpty(merging.from, rest, Durability::kSynced));
