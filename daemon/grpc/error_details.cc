@@ -29,6 +29,7 @@ void AddMissing(const DoorError& error, v1::ErrorStatus* status) {
 }  // namespace
 
 std::string EncodeErrorDetails(const DoorError& error, const std::string& message) {
+  if (error.missing_digest.empty() && error.retry_after_seconds <= 0) return {};
   v1::ErrorStatus status;
   if (!error.missing_digest.empty()) AddMissing(error, &status);
   if (error.retry_after_seconds > 0) {
@@ -36,7 +37,6 @@ std::string EncodeErrorDetails(const DoorError& error, const std::string& messag
     retry.mutable_retry_delay()->set_seconds(error.retry_after_seconds);
     Add("type.googleapis.com/google.rpc.RetryInfo", retry, &status);
   }
-  if (status.details().empty()) return {};
   status.set_code(error.grpc_code);
   status.set_message(message);
   return status.SerializeAsString();
