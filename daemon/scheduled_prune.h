@@ -13,7 +13,7 @@ namespace varve {
 class ScheduledPrune {
  public:
   // The first prune is after `every`. `store` must outlive this object, whose end ends a running
-  // prune after the image it is at.
+  // prune after the images it is at.
   ScheduledPrune(Store& store, std::chrono::nanoseconds every, PruneRequest request)
       : store_(store), request_(std::move(request)), thread_(every, [this] { Prune(); }) {}
 

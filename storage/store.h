@@ -162,8 +162,8 @@ class Store {
   // One prune runs at a time, others wait; one that is equal to another, filters in any order, is
   // that one: its caller attaches. A dry run removes nothing, so it never waits and has no id.
   // NotFound when no such prune runs or waits. A cancelled one, and one whose last caller left,
-  // ends after the image it is at; those who follow it get Cancelled, and an equal request that
-  // comes after that is another prune.
+  // ends after the images it is at, 32 at most; those who follow it get Cancelled, and an equal
+  // request that comes after that is another prune.
   virtual absl::StatusOr<PruneReport> AttachPrune(std::string_view id,
                                                   const PruneObserver& observer) = 0;
   virtual absl::Status CancelPrune(std::string_view id) = 0;

@@ -221,8 +221,7 @@ void AddFsck(CLI::App& group, Session& session) {
       "images, holds and leases need is there and kept, and nothing else is kept for ever. "
       "Repairs nothing, and does not read the bytes of layers, unless --content says so. Exit code "
       "3 when there are findings; two repositories that would have one name today are told, and "
-      "are "
-      "none. After damage of the index, --adopt and --drop-orphans settle the "
+      "are none. After damage of the index, --adopt and --drop-orphans settle the "
       "files that it left without a name, and check nothing");
   command->add_flag("--content", arguments->content,
                     "Then read every blob back from the disk and hash it. One that is not what its "

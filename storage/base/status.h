@@ -10,6 +10,7 @@
 //   kAborted             somebody else is working on the same upload; try again
 //   kUnavailable         the outcome is unknown or the device failed; try again
 //   kDataLoss            the disk gave back something that was not written
+//   kInternal            the directory of the store was replaced or removed under the daemon
 #ifndef VARVE_STORAGE_BASE_STATUS_H_
 #define VARVE_STORAGE_BASE_STATUS_H_
 
