@@ -43,10 +43,33 @@ PRUNES = [
 PRUNES_OF_ALL = [["-a"], ["-a", "--filter", "until=1h"], [], ["-a", "--filter", "label!=no=thing"]]
 
 
+class EqualPrunes:
+    """Since when the prunes run that ask for the same: the later ones attach to the first, and are
+    told what it took before they came. Thread-safe."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._running = {}  # arguments -> [how many, monotonic begin of the first]
+
+    def begins(self, arguments):
+        """When the prune began that this one follows, or now."""
+        with self._lock:
+            running = self._running.setdefault(tuple(arguments), [0, time.monotonic()])
+            running[0] += 1
+            return running[1]
+
+    def ends(self, arguments):
+        with self._lock:
+            running = self._running[tuple(arguments)]
+            running[0] -= 1
+            if running[0] == 0:
+                del self._running[tuple(arguments)]
+
+
 class Pruner(threading.Thread):
     """Runs one prune after the other until the daemon is killed."""
 
-    def __init__(self, daemon, lives, model, counts, seed, prunes):
+    def __init__(self, daemon, lives, model, counts, seed, prunes, equal):
         super().__init__(name="pruner")
         self.error = None
         self._daemon = daemon
@@ -56,16 +79,22 @@ class Pruner(threading.Thread):
         self._counts = counts
         self._source = random.Random(seed)
         self._prunes = prunes
+        self._equal = equal
 
     def run(self):
         try:
             while self._lives.number == self._life and not self._lives.ending.is_set():
-                self._prune(self._source.choice(self._prunes))
+                arguments = self._source.choice(self._prunes)
+                begin = self._equal.begins(arguments)
+                try:
+                    self._prune(arguments, begin)
+                finally:
+                    self._equal.ends(arguments)
         except Exception as error:  # reported by the main thread
             self.error = error
 
-    def _prune(self, arguments):
-        begin = time.monotonic()
+    def _prune(self, arguments, begin):
+        """`begin`: since when an image must be kept that it may not take."""
         done = subprocess.run(
             [*self._daemon.command, "image", "prune", "--force", "--json", *arguments],
             check=False, capture_output=True, text=True, timeout=120)
@@ -156,8 +185,9 @@ class Soak:
             self._model.life_begins(prunes_all)
             self._starts.append(self._daemon.start())
             self._lives.up.set()
+        prunes, equal = PRUNES_OF_ALL if prunes_all else PRUNES, EqualPrunes()
         pruners = [Pruner(self._daemon, self._lives, self._model, self._counts,
-                          self._source.getrandbits(64), PRUNES_OF_ALL if prunes_all else PRUNES)
+                          self._source.getrandbits(64), prunes, equal)
                    for _ in range(PRUNERS)]
         for pruner in pruners:
             pruner.start()
@@ -191,8 +221,9 @@ class Soak:
             "tags that came back", "pushes abandoned",
             "images pulled", "pulls that met a removal",
             "blobs read on while their image was removed", "images deleted",
-            "tags removed by http", "tags removed by untag", "tags removed by rmi", "holds created",
-            "holds released", "images that a prune took before the hold came", "prunes",
+            "tags removed by http", "tags removed by untag", "tags removed by rmi",
+            "removals of a held image's last tag refused", "holds created", "holds released",
+            "images that a prune took before the hold came", "prunes",
             "images pruned, as told", "deferred by prunes", "skipped by prunes", "kills",
             "interrupted requests")]
         return [", ".join(parts),

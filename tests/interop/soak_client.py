@@ -26,6 +26,7 @@ ACTIVE_BASES = 2
 BASE_SECONDS = 3  # then another base comes, so that each is unreferenced now and then
 MAX_HOLDS = 2  # of a client
 FLICKERS = 40
+MUST_FORCE = "(must force)"  # how the command line refuses the last tag of a held image
 REMEMBERED = 4  # images of a client that are gone, to push them again
 
 
@@ -396,17 +397,21 @@ class Client(threading.Thread):
             self._gone = [*self._gone, (image.repository, image.root, image.parts)][-REMEMBERED:]
 
     def _untag(self, image, tag):
-        """By one of three ways; `rmi` only when nothing forbids it."""
+        """By one of three ways. The command line asks for force when a hold keeps the image."""
         life = self._lives.number
         must = self._model.must_be_there(image, image.version)
         self._model.untag_begins(image, tag)
         name = f"{image.repository}:{tag}"
-        way = self._source.choice(["http", "untag"] if image.holds else ["http", "untag", "rmi"])
+        way = self._source.choice(["http", "untag", "rmi"])
         if way == "http":
             answer = self._request("DELETE", f"/v2/{image.repository}/manifests/{tag}")
             done, text = answer.status == 202, f"{answer.status} {answer.body[:200]!r}"
         else:
-            ended, _ = self._cli(*(("image", "untag", name) if way == "untag" else ("rmi", name)))
+            command = ["image", "untag", name] if way == "untag" else ["rmi", name]
+            ended, _ = self._cli(*command)
+            if ended.returncode != 0 and image.holds and MUST_FORCE in ended.stderr:
+                self._counts.add("removals of a held image's last tag refused")
+                ended, _ = self._cli(*command, "--force")
             done, text = ended.returncode == 0, ended.stderr
         if not done and must and self._lives.number == life:
             raise Violation(f"removal of tag {name} by {way}: {text}")
