@@ -17,7 +17,8 @@
 
 namespace varve {
 
-// kPossible: nothing names the blob and a reclamation has begun since, so it may be gone.
+// kPossible: nothing names the blob, and the last manifest that did was deleted or a reclamation
+// has begun since, so it may be gone.
 enum class Presence { kAbsent, kPossible, kCertain };
 
 class Model {
@@ -42,6 +43,7 @@ class Model {
   using Key = std::pair<std::string, Digest>;  // repository, content
 
   Presence PresenceOf(const std::string& repository, const Digest& blob) const;
+  std::set<Digest> Named() const;  // what a manifest of any repository names
   void CompareBlob(Store& store, const std::string& repository, const Digest& blob,
                    const std::string& bytes, std::vector<std::string>* differences) const;
   void CompareManifest(Store& store, const std::string& repository, const TestManifest& manifest,
