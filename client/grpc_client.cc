@@ -8,7 +8,7 @@
 #include "client/messages.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/claim_names.h"
+#include "storage/image/claim_names.h"
 #include "storage/limits.h"
 
 namespace varve {

@@ -11,7 +11,7 @@
 #include <memory>
 
 #include "daemon/periodic_thread.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
 
 namespace varve {
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "daemon/periodic_thread.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
 
 namespace varve {
 

@@ -1,9 +1,9 @@
 #include "daemon/status_mapping.h"
 
 #include "absl/strings/numbers.h"
+#include "storage/api/store.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/store.h"
 
 namespace varve {
 namespace {

@@ -9,13 +9,13 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "storage/api/store.h"
 #include "storage/base/clock.h"
 #include "storage/base/file_system.h"
-#include "storage/catalog/canonical_name.h"
+#include "storage/image/canonical_name.h"
 #include "storage/index/index.h"
 #include "storage/index/rocksdb_index.h"
 #include "storage/limits.h"
-#include "storage/store.h"
 
 namespace varve {
 

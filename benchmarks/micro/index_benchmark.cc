@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 #include "storage/index/keys.h"
 #include "storage/index/rocksdb_index.h"
 #include "storage/index/rows.h"

@@ -20,7 +20,7 @@
 #include "client/archive/archive_reader.h"
 #include "client/archive/blob_uploader.h"
 #include "client/archive/inflated_digest.h"
-#include "storage/digest/digest.h"
+#include "storage/image/digest.h"
 #include "storage/limits.h"
 
 namespace varve {

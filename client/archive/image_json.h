@@ -17,7 +17,7 @@
 #include "absl/status/statusor.h"
 #include "client/archive/inflated_digest.h"
 #include "client/client.h"
-#include "storage/digest/digest.h"
+#include "storage/image/digest.h"
 
 namespace varve {
 

@@ -7,7 +7,7 @@
 #include "client/archive/image_json.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/platform.h"
+#include "storage/image/platform.h"
 
 namespace varve {
 namespace {

@@ -1,4 +1,4 @@
-// The JSON documents of image archives beside manifests, which storage/catalog/manifest.h reads:
+// The JSON documents of image archives beside manifests, which storage/image/manifest.h reads:
 // image configs, and the manifest.json of a Docker archive. Pure functions over untrusted bytes:
 // bounded depth and size, memory in proportion to the input, never a crash. Only what loading needs
 // is read.
@@ -14,10 +14,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "storage/catalog/manifest.h"
-#include "storage/digest/digest.h"
+#include "storage/api/store.h"
+#include "storage/image/digest.h"
+#include "storage/image/manifest.h"
 #include "storage/limits.h"
-#include "storage/store.h"
 
 namespace varve {
 

@@ -6,8 +6,8 @@
 #include "client/archive/image_json.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/platform.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
+#include "storage/image/platform.h"
 
 namespace varve {
 namespace {

@@ -8,8 +8,8 @@
 #include "client/archive/image_plan.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
-#include "storage/catalog/names.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/names.h"
 #include "storage/limits.h"
 
 namespace varve {

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "storage/store_types.h"
+#include "storage/api/store_types.h"
 
 namespace varve {
 

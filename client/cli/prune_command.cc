@@ -24,9 +24,9 @@
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
-#include "storage/catalog/image_filter.h"
-#include "storage/catalog/time_text.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/image_filter.h"
+#include "storage/image/time_text.h"
 
 namespace varve {
 namespace {

@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "storage/api/store_types.h"
 #include "storage/base/clock.h"
-#include "storage/store_types.h"
 
 namespace varve {
 

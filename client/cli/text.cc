@@ -8,7 +8,7 @@
 #include "client/cli/terminal.h"
 #include "storage/base/clock.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
+#include "storage/image/canonical_name.h"
 
 namespace varve {
 namespace {

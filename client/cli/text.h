@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "storage/digest/short_id.h"
+#include "storage/image/short_id.h"
 
 namespace varve {
 

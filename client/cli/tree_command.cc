@@ -13,9 +13,9 @@
 #include "client/cli/text.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
-#include "storage/catalog/manifest.h"
-#include "storage/catalog/platform.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/manifest.h"
+#include "storage/image/platform.h"
 #include "storage/limits.h"
 
 namespace varve {

@@ -11,7 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
 #include "varve/v1/blobs.pb.h"
 
 namespace varve {

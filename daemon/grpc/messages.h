@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "storage/digest/digest.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
+#include "storage/image/digest.h"
 #include "varve/v1/blobs.pb.h"
 #include "varve/v1/images.pb.h"
 

@@ -6,7 +6,7 @@
 #include "daemon/grpc/messages.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/names.h"
+#include "storage/image/names.h"
 #include "storage/limits.h"
 
 namespace varve {

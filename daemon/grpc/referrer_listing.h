@@ -3,7 +3,7 @@
 #define VARVE_DAEMON_GRPC_REFERRER_LISTING_H_
 
 #include "absl/status/status.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
 #include "varve/v1/images.pb.h"
 
 namespace varve {

@@ -11,7 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "daemon/config_values.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
 
 namespace varve {
 

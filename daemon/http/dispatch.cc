@@ -5,7 +5,7 @@
 #include "daemon/http/handlers.h"
 #include "daemon/leased_call.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/names.h"
+#include "storage/image/names.h"
 
 namespace varve {
 namespace {

@@ -18,8 +18,8 @@
 #include "daemon/http/server.h"
 #include "daemon/http/socket.h"
 #include "daemon/status_mapping.h"
-#include "storage/digest/digest.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
+#include "storage/image/digest.h"
 
 namespace varve {
 

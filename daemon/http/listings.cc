@@ -10,8 +10,8 @@
 #include "daemon/http/handlers.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/manifest.h"
-#include "storage/catalog/names.h"
+#include "storage/image/manifest.h"
+#include "storage/image/names.h"
 #include "storage/limits.h"
 
 namespace varve {

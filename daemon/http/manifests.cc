@@ -10,8 +10,8 @@
 #include "daemon/leased_call.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/names.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
+#include "storage/image/names.h"
 #include "storage/limits.h"
 
 namespace varve {

@@ -17,7 +17,7 @@
 #include "daemon/http/request_reader.h"
 #include "daemon/http/route.h"
 #include "daemon/http/server.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
 
 namespace varve {
 

@@ -10,7 +10,7 @@
 #include "daemon/http/upload_client.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 #include "storage/limits.h"
 
 namespace varve {

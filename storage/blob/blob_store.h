@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "storage/api/store.h"
 #include "storage/base/clock.h"
 #include "storage/blob/blob_files.h"
 #include "storage/blob/damage_reports.h"
@@ -23,7 +24,6 @@
 #include "storage/index/counted_changes.h"
 #include "storage/index/index.h"
 #include "storage/index/rows.h"
-#include "storage/store.h"
 
 namespace varve {
 

@@ -16,7 +16,7 @@
 #include "storage/blob/space.h"
 #include "storage/blob/unnamed_files.h"
 #include "storage/blob/write_pipeline.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 #include "storage/index/rows.h"
 
 namespace varve {

@@ -19,13 +19,13 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "storage/api/store.h"
 #include "storage/base/clock.h"
 #include "storage/base/mutex.h"
 #include "storage/blob/blob_store.h"
 #include "storage/blob/idle_uploads.h"
 #include "storage/blob/ingest_bytes.h"
 #include "storage/index/index.h"
-#include "storage/store.h"
 
 namespace varve {
 

@@ -6,10 +6,10 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/catalog.h"
-#include "storage/catalog/dangling.h"
-#include "storage/catalog/names.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/names.h"
+#include "storage/keep/dangling.h"
 #include "storage/limits.h"
 
 namespace varve {

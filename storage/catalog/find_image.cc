@@ -7,9 +7,9 @@
 #include "absl/strings/escaping.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/catalog.h"
-#include "storage/digest/short_id.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/short_id.h"
 #include "storage/index/batch_reads.h"
 #include "storage/limits.h"
 

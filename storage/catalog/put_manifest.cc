@@ -6,9 +6,9 @@
 #include "absl/strings/cord.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/catalog.h"
-#include "storage/catalog/names.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/names.h"
 #include "storage/index/batch_reads.h"
 #include "storage/limits.h"
 

@@ -5,12 +5,12 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/catalog.h"
-#include "storage/catalog/dangling.h"
-#include "storage/catalog/image_keepers.h"
-#include "storage/catalog/names.h"
-#include "storage/digest/short_id.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/names.h"
+#include "storage/image/short_id.h"
+#include "storage/keep/dangling.h"
+#include "storage/keep/image_keepers.h"
 
 namespace varve {
 namespace {

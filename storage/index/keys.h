@@ -12,7 +12,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "storage/digest/digest.h"
+#include "storage/image/digest.h"
 
 namespace varve {
 

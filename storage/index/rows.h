@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "storage/digest/digest.h"
+#include "storage/image/digest.h"
 #include "storage/index/keys.h"
 
 namespace varve {

@@ -7,7 +7,7 @@
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/index/rows.h"
-#include "storage/reclaim/dangling_search.h"
+#include "storage/keep/dangling_search.h"
 
 namespace varve {
 namespace {

@@ -7,11 +7,11 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "storage/api/store.h"
 #include "storage/base/file_system.h"
 #include "storage/blob/ingest_table.h"
 #include "storage/blob/orphans.h"
 #include "storage/reclaim/image_content.h"
-#include "storage/store.h"
 
 namespace varve {
 

@@ -4,8 +4,8 @@
 #include <string_view>
 
 #include "storage/base/status.h"
-#include "storage/catalog/manifest.h"
-#include "storage/catalog/names.h"
+#include "storage/image/manifest.h"
+#include "storage/image/names.h"
 #include "storage/index/batch_reads.h"
 #include "storage/index/keys.h"
 #include "storage/index/rows.h"

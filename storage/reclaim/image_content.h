@@ -15,9 +15,9 @@
 #include "storage/blob/blob_files.h"
 #include "storage/blob/blob_store.h"
 #include "storage/catalog/catalog.h"
-#include "storage/catalog/image_keepers.h"
-#include "storage/digest/digest.h"
+#include "storage/image/digest.h"
 #include "storage/index/index.h"
+#include "storage/keep/image_keepers.h"
 
 namespace varve {
 

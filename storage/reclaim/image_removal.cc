@@ -4,9 +4,9 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
-#include "storage/catalog/dangling.h"
-#include "storage/digest/short_id.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/short_id.h"
+#include "storage/keep/dangling.h"
 #include "storage/reclaim/announced_removal.h"
 
 namespace varve {

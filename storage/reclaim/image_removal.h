@@ -19,9 +19,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "storage/api/store.h"
 #include "storage/catalog/catalog.h"
 #include "storage/reclaim/image_content.h"
-#include "storage/store.h"
 
 namespace varve {
 

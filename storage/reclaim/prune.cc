@@ -4,11 +4,11 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/dangling.h"
-#include "storage/catalog/names.h"
-#include "storage/catalog/time_text.h"
+#include "storage/image/names.h"
+#include "storage/image/time_text.h"
 #include "storage/index/keys.h"
 #include "storage/index/rows.h"
+#include "storage/keep/dangling.h"
 #include "storage/limits.h"
 #include "storage/reclaim/announced_removal.h"
 

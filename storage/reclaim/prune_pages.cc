@@ -4,12 +4,12 @@
 #include <utility>
 
 #include "storage/base/status.h"
-#include "storage/catalog/names.h"
+#include "storage/image/names.h"
 #include "storage/index/rows.h"
+#include "storage/jobs/work_pace.h"
 #include "storage/limits.h"
 #include "storage/reclaim/announced_removal.h"
 #include "storage/reclaim/prune.h"
-#include "storage/reclaim/work_pace.h"
 
 namespace varve {
 namespace {

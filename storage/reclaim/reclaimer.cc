@@ -10,8 +10,8 @@
 #include "storage/base/str_cat.h"
 #include "storage/index/keys.h"
 #include "storage/index/rows.h"
+#include "storage/jobs/work_pace.h"
 #include "storage/limits.h"
-#include "storage/reclaim/work_pace.h"
 
 namespace varve {
 namespace {

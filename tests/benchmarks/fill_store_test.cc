@@ -9,8 +9,8 @@
 #include <set>
 
 #include "gmock/gmock.h"
-#include "storage/digest/hasher.h"
 #include "storage/engine.h"
+#include "storage/image/hasher.h"
 #include "storage/limits.h"
 
 namespace varve {

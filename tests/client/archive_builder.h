@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "storage/digest/digest.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/digest.h"
+#include "storage/image/hasher.h"
 
 namespace varve {
 

@@ -8,8 +8,8 @@
 #include "client/cli/image_type.h"
 #include "gmock/gmock.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/manifest.h"
-#include "storage/catalog/names.h"
+#include "storage/image/manifest.h"
+#include "storage/image/names.h"
 #include "tests/client/varve_command.h"
 
 namespace varve {

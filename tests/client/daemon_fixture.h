@@ -17,8 +17,8 @@
 #include "client/client.h"
 #include "daemon/grpc/server.h"
 #include "gtest/gtest.h"
-#include "storage/digest/hasher.h"
 #include "storage/engine.h"
+#include "storage/image/hasher.h"
 
 namespace varve {
 

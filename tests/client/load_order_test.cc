@@ -2,7 +2,7 @@
 #include "client/archive/load_order.h"
 
 #include "gmock/gmock.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 
 namespace varve {
 namespace {

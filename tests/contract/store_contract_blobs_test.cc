@@ -2,7 +2,7 @@
 // once, and heal when the disk loses them.
 #include <gmock/gmock.h>
 
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 #include "tests/contract/store_contract_fixture.h"
 
 namespace varve {

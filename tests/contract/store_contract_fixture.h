@@ -16,11 +16,11 @@
 #include <utility>
 #include <vector>
 
+#include "storage/api/store.h"
 #include "storage/base/clock.h"
 #include "storage/base/file_system.h"
-#include "storage/digest/digest.h"
+#include "storage/image/digest.h"
 #include "storage/limits.h"
-#include "storage/store.h"
 
 namespace varve {
 

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "storage/base/str_cat.h"
-#include "storage/catalog/image_config.h"
-#include "storage/catalog/manifest.h"
-#include "storage/catalog/platform.h"
+#include "storage/image/image_config.h"
+#include "storage/image/manifest.h"
+#include "storage/image/platform.h"
 #include "tests/contract/store_contract_fixture.h"
 
 namespace varve {

@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 
 #include "storage/base/str_cat.h"
-#include "storage/catalog/manifest.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
+#include "storage/image/manifest.h"
 #include "tests/contract/store_contract_fixture.h"
 
 namespace varve {

@@ -5,7 +5,7 @@
 #include <map>
 
 #include "storage/base/str_cat.h"
-#include "storage/catalog/manifest.h"
+#include "storage/image/manifest.h"
 #include "tests/contract/store_contract_fixture.h"
 
 namespace varve {

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "storage/base/str_cat.h"
-#include "storage/catalog/manifest.h"
+#include "storage/image/manifest.h"
 #include "tests/contract/store_contract_fixture.h"
 #include "tests/support/fake_clock.h"
 

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "storage/base/str_cat.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 #include "tests/support/fake_clock.h"
 
 namespace varve {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "storage/digest/digest.h"
+#include "storage/image/digest.h"
 
 namespace varve {
 

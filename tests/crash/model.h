@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "storage/store.h"
+#include "storage/api/store.h"
 #include "tests/crash/content.h"
 
 namespace varve {

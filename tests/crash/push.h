@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
 #include "tests/crash/content.h"
 
 namespace varve {

@@ -16,8 +16,8 @@
 
 #include "daemon/grpc/server.h"
 #include "gtest/gtest.h"
-#include "storage/digest/hasher.h"
 #include "storage/engine.h"
+#include "storage/image/hasher.h"
 #include "varve/v1/blobs.grpc.pb.h"
 #include "varve/v1/images.grpc.pb.h"
 

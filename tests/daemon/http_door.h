@@ -12,7 +12,7 @@
 #include "daemon/http/server.h"
 #include "gtest/gtest.h"
 #include "storage/base/str_cat.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 #include "tests/daemon/http_client.h"
 
 namespace varve {

@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "storage/api/store.h"
 #include "storage/base/mutex.h"
-#include "storage/catalog/manifest.h"
-#include "storage/store.h"
+#include "storage/image/manifest.h"
 
 namespace varve {
 

@@ -4,8 +4,8 @@
 #include "daemon/status_mapping.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "storage/api/store.h"
 #include "storage/base/status.h"
-#include "storage/store.h"
 #include "tests/daemon/oci_codes.h"
 
 namespace varve {

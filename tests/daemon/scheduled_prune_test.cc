@@ -4,8 +4,8 @@
 
 #include <thread>
 
-#include "storage/digest/hasher.h"
 #include "storage/engine.h"
+#include "storage/image/hasher.h"
 #include "storage/index/memory_index.h"
 #include "tests/support/memory_file_system.h"
 

@@ -15,9 +15,9 @@
 #include "client/archive/load.h"
 #include "storage/base/mutex.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/manifest.h"
-#include "storage/catalog/names.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
+#include "storage/image/manifest.h"
+#include "storage/image/names.h"
 #include "tests/fuzz/invariant.h"
 
 namespace varve {

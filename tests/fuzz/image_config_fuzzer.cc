@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "storage/base/str_cat.h"
-#include "storage/catalog/image_config.h"
-#include "storage/catalog/image_filter.h"
-#include "storage/catalog/platform.h"
+#include "storage/image/image_config.h"
+#include "storage/image/image_filter.h"
+#include "storage/image/platform.h"
 #include "storage/limits.h"
 #include "tests/fuzz/invariant.h"
 

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "storage/base/bytes.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 #include "storage/index/keys.h"
 #include "storage/index/rows.h"
 #include "tests/fuzz/invariant.h"

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "storage/base/status.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 #include "tests/crash/scenario.h"
 
 namespace varve {

@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "storage/api/store.h"
 #include "storage/base/str_cat.h"
-#include "storage/store.h"
 #include "tests/contract/store_contract_fixture.h"
 
 namespace varve {

@@ -5,7 +5,7 @@
 
 #include "daemon/http/route.h"
 #include "storage/base/status.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 #include "tests/contract/doors/http_ingest.h"
 #include "tests/contract/doors/json_text.h"
 

@@ -3,5 +3,3 @@ varve_test(index_test LABEL unit
           index/rocksdb_failure_test.cc index/rocksdb_index_test.cc index/synced_logs_test.cc
           index/usage_gate_test.cc
   LIBRARIES varve_storage RocksDB::rocksdb)
-
-include(index/keys.cmake OPTIONAL)

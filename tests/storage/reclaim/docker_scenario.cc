@@ -9,8 +9,8 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/names.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
+#include "storage/image/names.h"
 #include "storage/index/memory_index.h"
 
 namespace varve {

@@ -5,7 +5,7 @@
 #include <functional>
 
 #include "storage/base/status.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 #include "storage/index/memory_index.h"
 #include "storage/limits.h"
 #include "tests/support/fake_clock.h"

@@ -9,14 +9,11 @@ target_link_libraries(varve_docker_scenario
 
 varve_test(storage_reclaim_tests LABEL unit
   SOURCES
-    reclaim/dangling_search_test.cc
     reclaim/disk_usage_test.cc
     reclaim/docker_scenarios_test.cc
     reclaim/every_step_test.cc
     reclaim/prune_schedules_test.cc
     reclaim/put_in_pages_test.cc
     reclaim/reclaimer_test.cc
-    reclaim/reference_check_test.cc
-    reclaim/work_pace_test.cc
   LIBRARIES varve_docker_scenario varve_test_support varve_flaky_index varve_crash_replay
     Boost::headers Threads::Threads)

@@ -1,0 +1,68 @@
+// What must hold of each kind of row, and of what it names: the rules of storage/FORMAT.md, one
+// function a table. Each adds what it finds wrong to `findings`; DataLoss means that the row itself
+// cannot be read. A rule reads the rows that decide guarded, and looks at the row in question last,
+// so that inside a transaction its findings are true. Thread-safe: no shared state.
+#ifndef VARVE_STORAGE_CHECK_CHECK_RULES_H_
+#define VARVE_STORAGE_CHECK_CHECK_RULES_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "storage/api/store_types.h"
+#include "storage/blob/blob_files.h"
+#include "storage/image/manifest.h"
+#include "storage/index/index.h"
+#include "storage/index/keys.h"
+#include "storage/index/row_reads.h"
+
+namespace varve {
+
+using CheckFindings = std::vector<CheckFinding>;
+
+// "library/debian", or its number when it has no name.
+absl::StatusOr<std::string> RepositoryText(RowReads& reads, RepositoryId repository);
+
+// check_content.cc: bytes.
+absl::Status CheckBlob(RowReads& reads, BlobFiles& files, const Digest& digest,
+                       CheckFindings* findings);
+absl::Status CheckInlineBytes(RowReads& reads, const Digest& digest, CheckFindings* findings);
+absl::Status CheckFileRow(RowReads& reads, FileId file, CheckFindings* findings);
+
+// check_edges.cc: edges and the rows that they come from.
+struct EdgeToCheck {
+  std::string key;
+  Digest target;
+  EdgeSource source;
+  // Of an edge from a manifest: whether that names the target; nullopt: its bytes cannot be read.
+  std::optional<bool> named;
+  bool check_target = true;  // whether what it keeps is here
+};
+absl::Status CheckEdge(RowReads& reads, const EdgeToCheck& edge, CheckFindings* findings);
+absl::Status CheckTag(RowReads& reads, RepositoryId repository, const std::string& tag,
+                      CheckFindings* findings);
+// `content` is null when its bytes cannot be read, which is said of its blob.
+absl::Status CheckMember(RowReads& reads, RepositoryId repository, const Digest& manifest,
+                         const ParsedManifest* content, CheckFindings* findings);
+absl::Status CheckReferrer(RowReads& reads, RepositoryId repository, const Digest& subject,
+                           const Digest& referrer, CheckFindings* findings);
+
+// check_claims.cc: holds, leases, links, names.
+absl::Status CheckHold(RowReads& reads, const std::string& hold, CheckFindings* findings);
+absl::Status CheckLease(RowReads& reads, const std::string& lease, CheckFindings* findings);
+absl::Status CheckLeaseContent(RowReads& reads, const std::string& lease, const Digest& content,
+                               CheckFindings* findings);
+absl::Status CheckLink(RowReads& reads, RepositoryId repository, const Digest& blob,
+                       CheckFindings* findings);
+// `canonical`: its canonical name; another repository of that name is told as kTwoNames.
+absl::Status CheckRepository(RowReads& reads, const std::string& name, std::string_view canonical,
+                             CheckFindings* findings);
+absl::Status CheckRepositoryName(RowReads& reads, RepositoryId repository, CheckFindings* findings);
+absl::Status CheckPulled(RowReads& reads, RepositoryId repository, const Digest& manifest,
+                         CheckFindings* findings);
+
+}  // namespace varve
+
+#endif  // VARVE_STORAGE_CHECK_CHECK_RULES_H_

@@ -1,0 +1,4 @@
+varve_test(storage_keep_tests LABEL unit
+  SOURCES
+    keep/dangling_search_test.cc
+  LIBRARIES varve_test_support Threads::Threads)
