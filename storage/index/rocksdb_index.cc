@@ -6,7 +6,7 @@
 //     any shape: short, zeroed, garbage, or with later pages on disk and earlier ones not. Replay
 //     stops at the first record that does not check, so that what is kept is a prefix of the
 //     commits; everything synced lies before that point, and SYNCED says so (rocksdb_files.h).
-//     kTolerateCorruptedTailRecords refuses to open when the end is garbage (rocksdb_index_test,
+//     kTolerateCorruptedTailRecords refuses to open when the end is garbage (storage_index_tests,
 //     TornLog). Damage to what has left the log (tables, blob files, manifest) is an error, and so
 //     is a log that ends before a table written after it.
 //   * After a failed write or sync of the log RocksDB takes no more writes, because nobody knows

@@ -13,8 +13,8 @@
 #include "client/client.h"
 #include "gmock/gmock.h"
 #include "storage/limits.h"
-#include "tests/client/varved_process.h"
-#include "tests/daemon/process_use.h"
+#include "tests/support/process_use.h"
+#include "tests/support/varved_process.h"
 
 namespace varve {
 namespace {

@@ -5,7 +5,7 @@
 #include "storage/base/status.h"
 #include "tests/contract/doors/doors_fixture.h"
 #include "tests/contract/doors/json_text.h"
-#include "tests/daemon/http_fake_store.h"
+#include "tests/daemon/http/fake_store.h"
 
 namespace varve {
 namespace {

@@ -3,7 +3,7 @@
 
 #include "storage/base/str_cat.h"
 #include "tests/contract/doors/doors_fixture.h"
-#include "tests/daemon/http_client.h"
+#include "tests/daemon/http/http_client.h"
 
 namespace varve {
 namespace {

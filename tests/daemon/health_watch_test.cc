@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "storage/base/clock.h"
-#include "tests/daemon/http_fake_store.h"
+#include "tests/daemon/http/fake_store.h"
 
 namespace varve {
 namespace {

@@ -11,7 +11,7 @@
 #include "absl/status/status.h"
 #include "daemon/status_mapping.h"
 #include "storage/base/mutex.h"
-#include "tests/daemon/http_client.h"
+#include "tests/daemon/http/http_client.h"
 
 namespace varve {
 

@@ -1,6 +1,6 @@
 // The races of reclamation, exhaustively: while a client works, somebody else's removal runs as a
 // whole at each step of it (before and after every call of the index), and the other way round.
-#include "tests/storage/reclaim/every_step.h"
+#include "tests/storage/every_step.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

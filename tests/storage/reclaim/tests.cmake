@@ -13,7 +13,6 @@ varve_test(storage_reclaim_tests LABEL unit
     reclaim/docker_scenarios_test.cc
     reclaim/every_step_test.cc
     reclaim/prune_schedules_test.cc
-    reclaim/put_in_pages_test.cc
     reclaim/reclaimer_test.cc
   LIBRARIES varve_docker_scenario varve_test_support varve_flaky_index varve_crash_replay
     Boost::headers Threads::Threads)

@@ -1,0 +1,104 @@
+// What the tests of the HTTP door share: a running server over a Store, content to push, and the
+// usual sequences of requests.
+#ifndef VARVE_TESTS_DAEMON_HTTP_HTTP_DOOR_H_
+#define VARVE_TESTS_DAEMON_HTTP_HTTP_DOOR_H_
+
+#include <filesystem>
+#include <memory>
+#include <random>
+#include <string>
+#include <utility>
+
+#include "daemon/http/server.h"
+#include "gtest/gtest.h"
+#include "storage/base/str_cat.h"
+#include "storage/image/hasher.h"
+#include "tests/daemon/http/http_client.h"
+
+namespace varve {
+
+// The same bytes for the same arguments.
+inline std::string RandomBytes(size_t size, uint32_t seed = 1) {
+  std::mt19937_64 random(seed);
+  std::string bytes(size, '\0');
+  for (char& c : bytes) c = static_cast<char>(random());
+  return bytes;
+}
+
+inline std::string DigestOf(std::string_view bytes,
+                            DigestAlgorithm algorithm = DigestAlgorithm::kSha256) {
+  return HashBytes(algorithm, bytes).ToString();
+}
+
+// An OCI image manifest; the blobs it names are {"config", "layer"}.
+inline std::string ImageManifest(const std::string& config, const std::string& layer,
+                                 const std::string& more_fields = "") {
+  return StrCat(R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",)",
+                more_fields,
+                R"("config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":")",
+                DigestOf(config), R"(","size":)", config.size(),
+                R"(},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":")",
+                DigestOf(layer), R"(","size":)", layer.size(), "}]}");
+}
+
+inline constexpr char kImageType[] = "application/vnd.oci.image.manifest.v1+json";
+
+// A directory that goes with the object.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "varve-http-XXXXXX").string();
+    path_ = mkdtemp(pattern.data());
+  }
+  ~TemporaryDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+inline std::unique_ptr<HttpServer> StartDoor(Store& store, HttpServerOptions options = {}) {
+  options.port = 0;
+  absl::StatusOr<std::unique_ptr<HttpServer>> server = HttpServer::Start(store, options);
+  EXPECT_TRUE(server.ok()) << server.status();
+  return server.ok() ? *std::move(server) : nullptr;
+}
+
+// The path of a Location header on a new upload of `repository`.
+inline std::string NewUpload(HttpClient& client, const std::string& repository,
+                             const std::string& query = "") {
+  const HttpResponse response =
+      client.Do("POST", StrCat("/v2/", repository, "/blobs/uploads/", query));
+  EXPECT_EQ(response.status, 202) << response.body;
+  return response.Header("location");
+}
+
+inline HttpResponse PushBlob(HttpClient& client, const std::string& repository,
+                             const std::string& bytes) {
+  return client.Do("POST", StrCat("/v2/", repository, "/blobs/uploads/?digest=", DigestOf(bytes)),
+                   bytes);
+}
+
+inline HttpResponse PushManifest(HttpClient& client, const std::string& repository,
+                                 const std::string& reference, const std::string& bytes) {
+  return client.Do("PUT", StrCat("/v2/", repository, "/manifests/", reference), bytes,
+                   {{"Content-Type", kImageType}});
+}
+
+// The "code" of an OCI error body, or "" when the body is not one.
+inline std::string ErrorCode(const HttpResponse& response) {
+  constexpr std::string_view kStart = R"({"errors":[{"code":")";
+  if (response.Header("content-type") != "application/json") return "";
+  if (response.body.substr(0, kStart.size()) != kStart) return "";
+  const std::string rest = response.body.substr(kStart.size());
+  return rest.substr(0, rest.find('"'));
+}
+
+}  // namespace varve
+
+#endif  // VARVE_TESTS_DAEMON_HTTP_HTTP_DOOR_H_
