@@ -1,6 +1,6 @@
 // What `varve image prune` and `varve rmi` print against what a real Docker client printed in the
-// same scenario (tests/storage/reclaim/docker_scenarios.jsonl). deploy/PRUNE.md lists, by id, the
-// scenarios that print something else; a difference that is listed must be one.
+// same scenario (tests/storage/reclaim/docker_scenarios.jsonl). docker_scenarios.md beside them
+// lists, by id, those that print something else; a difference that is listed must be one.
 //
 // Left out of Docker's side: its lines about single layers, and about names with a digest, which
 // are its own record of a pull. Of the space the line is compared, not the figure: that is counted

@@ -90,7 +90,7 @@ std::vector<json::object> LoadScenarios() {
 std::set<std::string> ListedIds(const std::string& heading) {
   std::set<std::string> ids;
   bool inside = false;
-  for (const std::string& line : Lines(ReadFile(VARVE_PRUNE_PAGE))) {
+  for (const std::string& line : Lines(ReadFile(VARVE_DIFFERENCES))) {
     if (line.rfind("## ", 0) == 0) inside = line == StrCat("## ", heading);
     if (!inside || line.rfind("| `", 0) != 0) continue;
     const std::string column = line.substr(0, line.find(" |", 2));
@@ -103,13 +103,13 @@ std::set<std::string> ListedIds(const std::string& heading) {
 }
 
 void ExpectCounts(const std::string& what, size_t compared, size_t equal) {
-  for (const std::string& line : Lines(ReadFile(VARVE_PRUNE_PAGE))) {
+  for (const std::string& line : Lines(ReadFile(VARVE_DIFFERENCES))) {
     const std::string start = StrCat("| ", what, " | ");
     if (line.rfind(start, 0) != 0) continue;
     EXPECT_EQ(line.substr(start.size()), StrCat(compared, " | ", equal, " |")) << what;
     return;
   }
-  ADD_FAILURE() << "deploy/PRUNE.md does not count: " << what;
+  ADD_FAILURE() << "docker_scenarios.md does not count: " << what;
 }
 
 void PrintTo(const Outcome& outcome, std::ostream* out) {

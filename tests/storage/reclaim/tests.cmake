@@ -2,7 +2,7 @@
 add_library(varve_docker_scenario STATIC reclaim/docker_scenario.cc)
 target_compile_definitions(varve_docker_scenario
   PRIVATE VARVE_DOCKER_SCENARIOS="${CMAKE_CURRENT_SOURCE_DIR}/reclaim/docker_scenarios.jsonl"
-          VARVE_PRUNE_PAGE="${PROJECT_SOURCE_DIR}/deploy/PRUNE.md")
+          VARVE_DIFFERENCES="${CMAKE_CURRENT_SOURCE_DIR}/reclaim/docker_scenarios.md")
 target_link_libraries(varve_docker_scenario
   PUBLIC varve_test_support varve_storage Boost::headers GTest::gtest
   PRIVATE varve_warnings)
