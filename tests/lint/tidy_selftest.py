@@ -55,7 +55,6 @@ class Text(TidyTestCase):
             self.fails(lint({path: "#" * 101 + "\n"}), "101 columns", 1)
         self.fails(lint_cc("//" + "é" * 99 + "\n"), "101 columns")
         self.passes(lint_cc("//" + "é" * 98 + "\n"))
-        self.passes(lint({"x.md": "# " + "x" * 200 + "\n"}))
 
     def test_unfinished_work(self):
         for word in ("TO" "DO", "FIX" "ME", "X" "XX"):
@@ -67,6 +66,14 @@ class Text(TidyTestCase):
     def test_file_length(self):
         self.passes(lint_cc("int a;\n" * 800))
         self.fails(lint_cc("int a;\n" * 801), "801 lines")
+
+    def test_columns_of_markdown(self):
+        words = "ab " * 33 + "ab"
+        self.fails(lint({"a.md": "# T\n" + words + "\n"}), "101 columns", 2)
+        self.fails(lint({"a.md": "# T\n* " + words[2:] + "\n"}), "101 columns", 2)
+        self.passes(lint({"a.md": "# T\n" + words[1:] + "\n"}))
+        self.passes(lint({"a.md": "# T\n  * [" + "x" * 100 + "](https://example.com)\n"}))
+        self.passes(lint({"a.md": "# T\n| " + words + " |\n```\n" + words + "\n```\n"}))
 
     def test_markdown_has_one_title(self):
         self.fails(lint({"a.md": "text\n"}), "0 titles")

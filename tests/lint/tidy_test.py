@@ -135,6 +135,13 @@ def check_file_length(path, file):
         yield MAX_FILE_LINES, f"has {lines} lines; at most {MAX_FILE_LINES}"
 
 
+def can_be_wrapped(line):
+    """Whether a line of Markdown has a space to break it at: a row of a table, and a link or a word
+    that is too long by itself, have none."""
+    text = re.sub(r"^\s*([-*+>]|\d+\.)?\s*", "", line)
+    return not text.startswith("|") and " " in text
+
+
 def check_markdown(path, file):
     if not path.endswith(".md"):
         return
@@ -144,8 +151,11 @@ def check_markdown(path, file):
         mark = re.match(r"\s*(```|~~~)", line)
         if mark and fence in (None, mark.group(1)):
             fence = mark.group(1) if fence is None else None
-        elif fence is None and line.startswith("# "):
-            titles.append(number)
+        elif fence is None:
+            if line.startswith("# "):
+                titles.append(number)
+            if len(line) > MAX_COLUMNS and can_be_wrapped(line):
+                yield number, f"has {len(line)} columns; at most {MAX_COLUMNS}"
     if len(titles) != 1:
         yield (titles[1] if titles else 1), f"has {len(titles)} titles ('# …'); exactly one"
 
