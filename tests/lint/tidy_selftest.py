@@ -81,6 +81,13 @@ class Text(TidyTestCase):
         self.passes(lint({"a.md": "# A\n\n```sh\n# a comment\n```\n## B\n"}))
 
 
+class CMake(TidyTestCase):
+    def test_files_that_may_be_missing(self):
+        self.fails(lint({"a.cmake": "f()\ninclude(b.cmake OPTIONAL)\n"}), "missing file", 2)
+        self.fails(lint({"a/CMakeLists.txt": "if(EXISTS ${b})\nendif()\n"}), "missing file", 1)
+        self.passes(lint({"a.cmake": "include(b.cmake)  # not OPTIONAL\n"}))
+
+
 class Shell(TidyTestCase):
     def test_bash(self):
         good = "#!/usr/bin/env bash\nset -euo pipefail\n"

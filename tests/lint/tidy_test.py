@@ -171,6 +171,14 @@ def check_shell(_, file):
         yield 1, "is a script without the executable bit"
 
 
+def check_cmake(path, file):
+    if not is_cmake(path):
+        return
+    code = re.sub(r"#[^\n]*", "", file.text)
+    for match in re.finditer(r"\binclude\([^)]*\bOPTIONAL\b|\bif\([^)]*\bEXISTS\b", code):
+        yield line_of(code, match.start()), "a missing file is an error, not a choice"
+
+
 # --- functions ---------------------------------------------------------------------------------
 
 def too_long(name, first, last):
@@ -382,8 +390,8 @@ def check_sources_listed(files):
             yield Problem(path, 1, "is listed in no CMakeLists.txt or .cmake file")
 
 
-FILE_CHECKS = (check_text, check_file_length, check_markdown, check_shell, check_function_length,
-               check_guard, check_includes, check_banned)
+FILE_CHECKS = (check_text, check_file_length, check_markdown, check_shell, check_cmake,
+               check_function_length, check_guard, check_includes, check_banned)
 TREE_CHECKS = (check_one_home, check_sources_listed)
 
 
