@@ -29,15 +29,15 @@ store_contract_suite(varve_store_contract_suite
 store_contract_suite(varve_store_model_suite store_contract_model_test.cc)
 store_contract_suite(varve_concurrency_suite store_contract_concurrency_test.cc)
 
-varve_test(contract_store_tests LABEL contract TIMEOUT 300
+varve_test(contract_store_tests LABEL contract THREADS TIMEOUT 300
   SOURCES engine_stores.cc
   LIBRARIES varve_store_contract_suite Threads::Threads)
 
-varve_test(contract_model_tests LABEL contract TIMEOUT 300
+varve_test(contract_model_tests LABEL contract THREADS TIMEOUT 300
   SOURCES engine_stores.cc
   LIBRARIES varve_store_model_suite)
 
-varve_test(contract_concurrency_tests LABEL contract TIMEOUT 300
+varve_test(contract_concurrency_tests LABEL contract THREADS TIMEOUT 300
   SOURCES engine_stores.cc
   LIBRARIES varve_concurrency_suite Threads::Threads)
 

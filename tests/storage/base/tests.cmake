@@ -1,4 +1,4 @@
-varve_test(storage_base_tests LABEL unit
+varve_test(storage_base_tests LABEL unit THREADS
   SOURCES
     base/bytes_test.cc
     base/clock_test.cc

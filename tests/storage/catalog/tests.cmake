@@ -1,4 +1,4 @@
-varve_test(storage_catalog_tests LABEL unit
+varve_test(storage_catalog_tests LABEL unit THREADS
   SOURCES
     catalog/canonical_repositories_test.cc
     catalog/catalog_schedules_test.cc

@@ -7,7 +7,7 @@ target_link_libraries(varve_docker_scenario
   PUBLIC varve_test_support varve_storage Boost::headers GTest::gtest
   PRIVATE varve_warnings)
 
-varve_test(storage_reclaim_tests LABEL unit
+varve_test(storage_reclaim_tests LABEL unit THREADS
   SOURCES
     reclaim/disk_usage_test.cc
     reclaim/docker_scenarios_test.cc
