@@ -1,5 +1,5 @@
 // The index over RocksDB: commits of writers that share the guard of one base layer, as manifests
-// of many repositories do (DESIGN: edges), point reads and short scans.
+// of many repositories do (an edge each), point reads and short scans.
 #include <benchmark/benchmark.h>
 #include <stdlib.h>
 

@@ -1,4 +1,5 @@
-// DESIGN §8.7: a failed sync MUST never be retried as success: the file is discarded.
+// Rule 5 of the write order of storage/FORMAT.md: a failed sync is never tried again, the file is
+// discarded.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
