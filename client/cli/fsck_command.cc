@@ -207,7 +207,7 @@ absl::Status Fsck(Session& session, const FsckArguments& arguments) {
     findings += content.findings;
   }
   if (findings == 0) return absl::OkStatus();
-  // The code for corruption.
+  // The code for damage.
   return absl::DataLossError(StrCat(
       "the store has ", findings, findings == 1 ? " finding" : " findings",
       arguments.content ? "; blobs whose bytes are bad answer absent" : "; nothing was changed"));

@@ -1,6 +1,5 @@
-// Pushing blobs: sessions, chunks, single requests and mounts. An upload session is an ingest of
-// the store, held only while a request works on it, from its head to its answer; its id is the last
-// part of the session's URL.
+// Pushing blobs: uploads in chunks or single requests, and mounts. A request holds its upload from
+// its head to its answer; the id of the upload is the last part of its URL, the session of OCI.
 #include <memory>
 #include <optional>
 #include <string>

@@ -2,7 +2,7 @@
 //   * Guards are RocksDB's point locks, with deadlock detection; a wait over kGuardWaitMillis or a
 //     deadlock is a conflict. No snapshot is set, so that a value read after its lock was granted
 //     is the latest committed one.
-//   * WAL recovery is kPointInTimeRecovery. A power cut leaves the unsynced end of the log torn in
+//   * Replay is kPointInTimeRecovery. A power cut leaves the unsynced end of the log torn in
 //     any shape: short, zeroed, garbage, or with later pages on disk and earlier ones not. Replay
 //     stops at the first record that does not check, so that what is kept is a prefix of the
 //     commits; everything synced lies before that point, and SYNCED says so (rocksdb_files.h).

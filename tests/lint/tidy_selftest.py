@@ -256,6 +256,24 @@ class Banned(TidyTestCase):
         self.passes(lint_cc("// DISABLED_ is banned\n"))
 
 
+class Words(TidyTestCase):
+    def test_one_word_per_meaning(self):
+        for word, instead in (("garbage collection", "reclaim"), ("a refcount", "edge"),
+                              ("an upload session", "upload"), ("the WAL", "log of the index"),
+                              ("corrupted rows", "damage"), ("two folders.", "directory"),
+                              ("the catalog, too", "catalogue")):
+            self.fails(lint({"a.md": f"# T\n\nSee {word}\n"}), f"say '{instead}", 3)
+            self.fails(lint_cc(f"int a;\n// See {word}\n"), f"say '{instead}", 2)
+            self.fails(lint({"x.cmake": f"set(a b)  # See {word}\n"}), f"say '{instead}", 1)
+            self.fails(lint({"x.proto": f"// See\n// {word}\n"}), f"say '{instead}", 2)
+
+    def test_code_and_other_words_may_be_called_so(self):
+        self.passes(lint({"a.md": "# T\n```\nfolder\n```\n`gc` [x](the/folder) catalogue\n"}))
+        self.passes(lint_cc('// `ingest`, storage/catalog/x.cc, Catalog::Find, incorruptible\n'
+                            'const char* folder = "corrupt";\n'))
+        self.passes(lint({"a.py": 'FOLDER = "corrupt"\nfolder()\n'}))
+
+
 class Sources(TidyTestCase):
     def test_every_source_is_listed(self):
         self.fails(lint({"storage/a.cc": ""}), "listed in no CMakeLists.txt")

@@ -16,7 +16,7 @@ MAX_FILE_LINES = 800
 MAX_FUNCTION_LINES = 70
 MAX_COLUMNS = 100
 
-# Each folder of storage/ may include itself and those before it; files directly in storage/ any.
+# Each directory of storage/ may include itself and those before it; files directly in storage/ any.
 STORAGE_ORDER = ("base", "image", "index", "api", "blob", "promises", "keep", "catalog", "claims",
                  "images", "jobs", "reclaim", "check")
 ENGINE_RANK = len(STORAGE_ORDER)
@@ -25,7 +25,7 @@ SEAM_MAY_INCLUDE = ("storage/base/", "storage/image/", "storage/api/", "storage/
 CLIENT_MAY_INCLUDE = ("storage/base/", "storage/image/", "storage/api/", "storage/limits.h",
                       "storage/image/claim_names.h")
 
-# Where a library may be included: (what is included, files or folders that may, what to do).
+# Where a library may be included: (what is included, files or directories that may, what to do).
 LIBRARY_HOMES = (
     (r"rocksdb/", ("storage/index/rocksdb_", "tests/support/", "tests/storage/index/"),
      "use storage/index/index.h"),
@@ -45,6 +45,25 @@ ONE_HOME_HEADERS = ("zstd.h",)
 
 # Written in two halves: the linter reads itself too.
 UNFINISHED = re.compile(r"\b(" + "|".join(("TO" "DO", "FIX" "ME", "X" "XX")) + r")\b")
+
+# {word of the glossary of ARCHITECTURE.md: words that must not stand for it in Markdown and
+# comments}. `code` may be called so, and classes are: Ingest, Catalog.
+BANNED_WORDS = {
+    "reclaim": ("garbage collect", "garbage collection", "garbage collector", "garbage collected",
+                "garbage-collected", "gc", "GC", "purge", "purges", "purged", "vacuum"),
+    "edge": ("refcount", "refcounts", "refcounting", "ref-count", "ref count", "reference count",
+             "reference counts", "reference counting"),
+    "upload": ("upload session", "upload sessions", "push session", "ingest", "ingests"),
+    "sync": ("fsync", "fsyncs", "fsynced"),
+    "log of the index": ("WAL", "write-ahead log", "write-ahead logs"),
+    "damage": ("corrupt", "corrupts", "corrupted", "corruption"),
+    "mark of a deleted row": ("tombstone", "tombstones"),
+    "guard": ("row lock", "row locks", "row-lock"),
+    "door": ("frontend", "frontends", "front-end", "front end"),
+    "engine": ("backend", "backends", "back-end", "back end"),
+    "directory": ("folder", "folders"),
+    "catalogue": ("catalog", "catalogs"),
+}
 
 CPP = (".cc", ".h")
 WIDTH_CHECKED = CPP + (".cmake", ".py", ".sh", ".proto")
@@ -354,6 +373,37 @@ def check_banned(path, file):
             yield line_of(code, match.start()), sentence
 
 
+def prose(path, text):
+    """(line, text) of the lines of Markdown, and of the comments of other files, without `code`."""
+    if path.endswith(CPP + (".proto",)):
+        found = [(line_of(text, match.start("comment")), match.group("comment"))
+                 for match in CPP_LITERAL.finditer(text) if match.group("comment")]
+        lines = [(first + n, line) for first, comment in found
+                 for n, line in enumerate(comment.split("\n"))]
+    elif path.endswith(".md"):
+        blank = re.sub(r"^( *)(```|~~~).*?^ *\2", lambda m: "\n" * m.group().count("\n"), text,
+                       flags=re.M | re.S)
+        lines = enumerate(blank.split("\n"), 1)
+    elif is_checked_text(path, File(text), (".cmake", ".py", ".sh", ".toml")):
+        lines = [(number, match.group(1)) for number, line in enumerate(text.split("\n"), 1)
+                 if (match := re.search(r"(?:^|\s)#(.*)", line))]
+    else:
+        lines = ()
+    for number, line in lines:
+        yield number, re.sub(r"`[^`]*`|\]\([^)]*\)|<[^>]*>", "``", line)
+
+
+def check_words(path, file):
+    instead = {word: good for good, words in BANNED_WORDS.items() for word in words
+               if word in file.text}
+    if not instead:
+        return
+    banned = re.compile(rf"(?<![\w/.:-])(?:{'|'.join(instead)})(?![\w/:(]|\.\w)")
+    for number, line in prose(path, file.text):
+        for word in banned.findall(line):
+            yield number, f"says '{word}': say '{instead[word]}', as ARCHITECTURE.md does"
+
+
 # --- the tree as a whole -----------------------------------------------------------------------
 
 def check_one_home(files):
@@ -391,7 +441,7 @@ def check_sources_listed(files):
 
 
 FILE_CHECKS = (check_text, check_file_length, check_markdown, check_shell, check_cmake,
-               check_function_length, check_guard, check_includes, check_banned)
+               check_function_length, check_guard, check_includes, check_banned, check_words)
 TREE_CHECKS = (check_one_home, check_sources_listed)
 
 

@@ -1,4 +1,4 @@
-// An upload session of the OCI distribution API. Each call is a request of its own. Not
+// An upload by the OCI distribution API. Each call is a request of its own. Not
 // thread-safe.
 #ifndef VARVE_TESTS_CONTRACT_DOORS_HTTP_INGEST_H_
 #define VARVE_TESTS_CONTRACT_DOORS_HTTP_INGEST_H_
