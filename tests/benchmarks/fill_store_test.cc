@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 
-#include <filesystem>
 #include <map>
 #include <set>
 
@@ -12,6 +11,7 @@
 #include "storage/engine.h"
 #include "storage/image/hasher.h"
 #include "storage/limits.h"
+#include "tests/support/temporary_directory.h"
 
 namespace varve {
 namespace {
@@ -21,20 +21,13 @@ constexpr uint64_t kBlobs = 1000;
 class FillStoreTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = testing::TempDir() + "varve_fill_XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    scratch_ = pattern;
     absl::StatusOr<FilledStore> filled = FillStore(directory(), plan_);
     ASSERT_TRUE(filled.ok()) << filled.status();
     filled_ = *filled;
     Open();
   }
-  void TearDown() override {
-    store_.reset();
-    std::filesystem::remove_all(scratch_);
-  }
 
-  std::string directory() const { return scratch_ + "/store"; }
+  std::string directory() const { return scratch_.path() + "/store"; }
   void Open() {
     EngineOptions options;
     options.promise_nanos = 1;
@@ -57,7 +50,7 @@ class FillStoreTest : public testing::Test {
   }
 
   const StorePlan plan_{kBlobs};
-  std::string scratch_;
+  const TemporaryDirectory scratch_;
   FilledStore filled_;
   std::unique_ptr<Store> store_;
 };

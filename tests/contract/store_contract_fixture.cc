@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 #include <map>
 
 #include "storage/base/mutex.h"
@@ -18,6 +17,7 @@
 #include "tests/support/memory_file_system.h"
 #include "tests/support/memory_rocksdb_file_system.h"
 #include "tests/support/power_loss_index.h"
+#include "tests/support/temporary_directory.h"
 
 namespace varve {
 namespace {
@@ -72,9 +72,7 @@ class EngineUnderTest : public StoreUnderTest {
 class DiskEngine final : public EngineUnderTest {
  public:
   explicit DiskEngine(const StoreSettings& settings) : EngineUnderTest(settings) {
-    std::string pattern = testing::TempDir() + "varve_store_XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) std::abort();
-    directory_ = pattern;
+    directory_ = scratch_.path();
     options_.open_index = [](const std::string& path) {
       RocksdbIndexOptions options;
       options.cache_bytes = 8 << 20;
@@ -82,13 +80,12 @@ class DiskEngine final : public EngineUnderTest {
     };
     Open();
   }
-  ~DiskEngine() override {
-    Close();
-    std::error_code ignored;
-    std::filesystem::remove_all(directory_, ignored);
-  }
+  ~DiskEngine() override { Close(); }
   FileSystem& disk() override { return PosixFileSystem(); }
   std::optional<uint64_t> blob_bytes_read() const override { return std::nullopt; }
+
+ private:
+  const TemporaryDirectory scratch_;
 };
 
 // What a power cut leaves: at worst what was synced, at best all, mostly something between.

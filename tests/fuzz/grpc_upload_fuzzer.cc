@@ -2,8 +2,6 @@
 // store. The input is a list of messages, each after its length in one byte; a length of 255 ends
 // the stream as a half-close does, instead of a broken connection.
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,6 +11,7 @@
 #include "daemon/grpc/blob_upload.h"
 #include "storage/engine.h"
 #include "tests/fuzz/invariant.h"
+#include "tests/support/temporary_directory.h"
 
 namespace varve {
 namespace {
@@ -21,25 +20,18 @@ namespace {
 class ScratchStore {
  public:
   ScratchStore() {
-    char directory[] = "/tmp/vfXXXXXX";
-    FUZZ_INVARIANT(mkdtemp(directory) != nullptr);
-    directory_ = directory;
     EngineOptions options;
     options.min_free_bytes = 0;
     options.reserve_bytes = 0;
-    absl::StatusOr<std::unique_ptr<Store>> store = OpenEngine(directory_ + "/data", options);
+    absl::StatusOr<std::unique_ptr<Store>> store = OpenEngine(directory_.path() + "/data", options);
     FUZZ_INVARIANT(store.ok());
     store_ = *std::move(store);
-  }
-  ~ScratchStore() {
-    store_.reset();
-    std::filesystem::remove_all(directory_);
   }
 
   Store& operator*() { return *store_; }
 
  private:
-  std::string directory_;
+  const TemporaryDirectory directory_;
   std::unique_ptr<Store> store_;
 };
 

@@ -6,7 +6,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -22,6 +21,7 @@
 #include "tests/crash/content.h"
 #include "tests/crash/model.h"
 #include "tests/crash/scenario.h"
+#include "tests/support/temporary_directory.h"
 
 namespace varve {
 namespace {
@@ -36,17 +36,6 @@ constexpr char kApp[] = "team/app";
 
 class DataDirectoryTest : public ::testing::Test {
  protected:
-  DataDirectoryTest() {
-    std::string pattern = ::testing::TempDir() + "varve_data_XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) std::abort();
-    root_ = pattern;
-    directory_ = root_ / "store";
-  }
-  ~DataDirectoryTest() override {
-    store_.reset();
-    fs::remove_all(root_);
-  }
-
   absl::Status Open() {
     store_.reset();
     auto opened = OpenEngine(directory_.string(), EngineOptions());
@@ -98,8 +87,9 @@ class DataDirectoryTest : public ::testing::Test {
     EXPECT_TRUE(fs::is_regular_file(fs::symlink_status(BlobFile())));
   }
 
-  fs::path root_;
-  fs::path directory_;
+  const TemporaryDirectory scratch_;
+  const fs::path root_ = scratch_.path();
+  const fs::path directory_ = root_ / "store";
   std::unique_ptr<Store> store_;
 };
 

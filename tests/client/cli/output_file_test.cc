@@ -3,26 +3,19 @@
 #include <sys/stat.h>
 
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
 
 #include "gtest/gtest.h"
+#include "tests/support/temporary_directory.h"
 
 namespace varve {
 namespace {
 
 class OutputFileTest : public testing::Test {
  protected:
-  void SetUp() override {
-    char directory[] = "/tmp/voXXXXXX";
-    ASSERT_NE(mkdtemp(directory), nullptr);
-    directory_ = directory;
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
   std::string Path() const { return directory_ + "/out"; }
   std::string Content() const {
     std::ifstream file(Path());
@@ -30,7 +23,8 @@ class OutputFileTest : public testing::Test {
   }
   long Files() const { return std::distance(std::filesystem::directory_iterator(directory_), {}); }
 
-  std::string directory_;
+  const TemporaryDirectory scratch_;
+  const std::string directory_ = scratch_.path();
 };
 
 TEST_F(OutputFileTest, AppearsWhenItIsComplete) {

@@ -1,7 +1,6 @@
 #include "tests/contract/doors/live_doors.h"
 
 #include <cstdlib>
-#include <filesystem>
 #include <utility>
 
 namespace varve {
@@ -63,20 +62,10 @@ StoreFactory OverMemory(std::string name) {
 }  // namespace
 
 LiveGrpcDoor::LiveGrpcDoor(Store& engine) {
-  std::string pattern = "/tmp/vdXXXXXX";
-  if (::mkdtemp(pattern.data()) == nullptr) std::abort();
-  directory_ = pattern;
   GrpcServerOptions options;
-  options.socket_path = directory_ + "/s";
+  options.socket_path = directory_.path() + "/s";
   server_ = OrDie(GrpcServer::Start(engine, options));
   client_ = std::make_unique<GrpcStore>(engine, options.socket_path);
-}
-
-LiveGrpcDoor::~LiveGrpcDoor() {
-  client_.reset();
-  server_.reset();
-  std::error_code ignored;
-  std::filesystem::remove_all(directory_, ignored);
 }
 
 LiveHttpDoor::LiveHttpDoor(Store& engine) {

@@ -3,7 +3,6 @@
 #ifndef VARVE_TESTS_DAEMON_HTTP_HTTP_DOOR_H_
 #define VARVE_TESTS_DAEMON_HTTP_HTTP_DOOR_H_
 
-#include <filesystem>
 #include <memory>
 #include <random>
 #include <string>
@@ -14,6 +13,7 @@
 #include "storage/base/str_cat.h"
 #include "storage/image/hasher.h"
 #include "tests/daemon/http/http_client.h"
+#include "tests/support/temporary_directory.h"
 
 namespace varve {
 
@@ -42,25 +42,6 @@ inline std::string ImageManifest(const std::string& config, const std::string& l
 }
 
 inline constexpr char kImageType[] = "application/vnd.oci.image.manifest.v1+json";
-
-// A directory that goes with the object.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "varve-http-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 inline std::unique_ptr<HttpServer> StartDoor(Store& store, HttpServerOptions options = {}) {
   options.port = 0;

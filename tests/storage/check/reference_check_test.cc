@@ -5,8 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cstdlib>
-#include <filesystem>
 #include <thread>
 
 #include "storage/base/status.h"
@@ -20,6 +18,7 @@
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_file_system.h"
 #include "tests/support/scheduled_index.h"
+#include "tests/support/temporary_directory.h"
 
 namespace varve {
 namespace {
@@ -512,18 +511,11 @@ TEST_F(ReferenceCheckTest, WhatIsRightAtTheSecondLookIsNotTold) {
 class BusyCheckTest : public testing::Test {
  protected:
   BusyCheckTest() {
-    std::string pattern = testing::TempDir() + "varve_check_XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) std::abort();
-    directory_ = pattern;
     EngineOptions options;
     options.promise_nanos = 0;
-    auto opened = OpenEngine(directory_.string(), options);
+    auto opened = OpenEngine(directory_.path(), options);
     EXPECT_TRUE(opened.ok()) << opened.status();
     store_ = *std::move(opened);
-  }
-  ~BusyCheckTest() override {
-    store_.reset();
-    std::filesystem::remove_all(directory_);
   }
 
   void Work(uint64_t seed) {
@@ -560,7 +552,7 @@ class BusyCheckTest : public testing::Test {
     }
   }
 
-  std::filesystem::path directory_;
+  const TemporaryDirectory directory_;
   std::unique_ptr<Store> store_;
   std::atomic<bool> stop_{false};
   std::atomic<int> images_{0};

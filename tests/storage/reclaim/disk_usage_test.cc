@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "storage/base/status.h"
@@ -11,6 +10,7 @@
 #include "storage/engine.h"
 #include "tests/crash/scenario.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/temporary_directory.h"
 
 namespace varve {
 namespace {
@@ -31,15 +31,8 @@ uint64_t AllocatedBelow(const fs::path& directory) {
 class DiskUsageTest : public testing::Test {
  protected:
   DiskUsageTest() {
-    std::string pattern = testing::TempDir() + "varve_usage_XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) std::abort();
-    directory_ = pattern;
     options_.clock = &clock_;
     options_.reserve_bytes = 1 << 20;
-  }
-  ~DiskUsageTest() override {
-    store_.reset();
-    fs::remove_all(directory_);
   }
   void Open() {
     store_.reset();
@@ -70,7 +63,8 @@ class DiskUsageTest : public testing::Test {
               usage.tagged.disk_bytes + usage.dangling.disk_bytes + usage.unreferenced.disk_bytes);
   }
 
-  fs::path directory_;
+  const TemporaryDirectory scratch_;
+  const fs::path directory_ = scratch_.path();
   FakeClock clock_;
   EngineOptions options_;
   std::unique_ptr<Store> store_;
