@@ -10,14 +10,14 @@
 #include "client/daemon_address.h"
 #include "gmock/gmock.h"
 #include "storage/limits.h"
-#include "tests/client/daemon_fixture.h"
+#include "tests/client/connected_fixture.h"
 
 namespace varve {
 namespace {
 
 using testing::HasSubstr;
 
-class ClientTest : public DaemonTest {
+class ClientTest : public ConnectedTest {
  protected:
   absl::StatusOr<BlobInfo> Put(const std::string& path, const PutBlobOptions& options = {}) {
     const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "gmock/gmock.h"
-#include "tests/client/daemon_fixture.h"
+#include "tests/client/connected_fixture.h"
 
 namespace varve {
 namespace {
@@ -14,15 +14,13 @@ using testing::ElementsAreArray;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-class ClientReferrersTest : public DaemonTest {
+class ClientReferrersTest : public ConnectedTest {
  protected:
   // A signature; with a subject unless it is null.
   Digest PutReferrer(const std::string& repository, const std::vector<std::string>& tags,
                      const Digest* subject, const std::string& note) {
     const std::string empty = "{}";
-    absl::StatusOr<std::unique_ptr<Ingest>> ingest = store_->BeginIngest(repository, {});
-    EXPECT_TRUE(ingest.ok() && (*ingest)->Append(0, empty).ok() &&
-                (*ingest)->Commit(Sha256Of(empty), empty.size()).ok());
+    PutBlob(repository, empty);
     std::string bytes =
         "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\","
         "\"artifactType\":\"application/" +
@@ -35,12 +33,7 @@ class ClientReferrersTest : public DaemonTest {
           subject->ToString() + "\",\"size\":7}";
     }
     bytes += ",\"annotations\":{\"note\":\"" + note + "\"}}";
-    PutManifestRequest request;
-    request.bytes = bytes;
-    request.tags = tags;
-    const absl::StatusOr<ManifestInfo> info = client_->PutManifest(repository, request);
-    EXPECT_TRUE(info.ok()) << info.status();
-    return info.ok() ? info->digest : Digest();
+    return PutManifest(repository, tags, bytes).digest;
   }
 
   // "TAG DIGEST" of each, in pages of `limit`.

@@ -11,6 +11,7 @@
 #include "storage/image/hasher.h"
 #include "storage/index/memory_index.h"
 #include "storage/index/rocksdb_index.h"
+#include "tests/support/content.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/flaky_index.h"
 #include "tests/support/forwarding_index.h"
@@ -263,19 +264,7 @@ StoreFactory PowerStore() {
 
 std::string StoreName(const testing::TestParamInfo<StoreFactory>& info) { return info.param.name; }
 
-std::string MakeBytes(size_t size, uint64_t seed) {
-  SeededRandom random(seed);
-  std::string bytes;
-  bytes.reserve(size + sizeof(uint64_t));
-  while (bytes.size() < size) {
-    const uint64_t word = random.Next();
-    for (size_t i = 0; i < sizeof(word); ++i) {
-      bytes.push_back(static_cast<char>((word >> (8 * i)) & 0xff));
-    }
-  }
-  bytes.resize(size);
-  return bytes;
-}
+std::string MakeBytes(size_t size, uint64_t seed) { return TestBytes(size, seed); }
 
 Digest Sha256(std::string_view bytes) {
   const Digest digest = HashBytes(DigestAlgorithm::kSha256, bytes);
@@ -292,12 +281,12 @@ std::string ManifestJson(const ManifestParts& parts) {
     json += StrCat(",\"config\":", DescriptorJson("application/vnd.oci.image.config.v1+json",
                                                   *parts.config, false));
     std::vector<std::string> layers;
-    constexpr std::string_view kLayerType = "application/vnd.oci.image.layer.v1.tar+gzip";
+    constexpr std::string_view kGzipLayer = "application/vnd.oci.image.layer.v1.tar+gzip";
     for (const Digest& layer : parts.layers) {
-      layers.push_back(DescriptorJson(kLayerType, layer, false));
+      layers.push_back(DescriptorJson(kGzipLayer, layer, false));
     }
     for (const Digest& layer : parts.foreign_layers) {
-      layers.push_back(DescriptorJson(kLayerType, layer, true));
+      layers.push_back(DescriptorJson(kGzipLayer, layer, true));
     }
     json += StrCat(",\"layers\":", ListJson(layers));
   } else {

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "storage/api/store.h"
-#include "tests/crash/content.h"
+#include "tests/support/content.h"
 
 namespace varve {
 

@@ -7,7 +7,7 @@
 
 #include "absl/status/status.h"
 #include "storage/api/store.h"
-#include "tests/crash/content.h"
+#include "tests/support/content.h"
 
 namespace varve {
 

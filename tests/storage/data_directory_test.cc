@@ -18,9 +18,9 @@
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/engine.h"
-#include "tests/crash/content.h"
 #include "tests/crash/model.h"
 #include "tests/crash/scenario.h"
+#include "tests/support/content.h"
 #include "tests/support/temporary_directory.h"
 
 namespace varve {

@@ -2,9 +2,6 @@
 #ifndef VARVE_TESTS_CLIENT_ARCHIVE_ARCHIVE_BUILDER_H_
 #define VARVE_TESTS_CLIENT_ARCHIVE_ARCHIVE_BUILDER_H_
 
-#include <archive.h>
-#include <archive_entry.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <string>
@@ -12,9 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "gtest/gtest.h"
 #include "storage/image/digest.h"
-#include "storage/image/hasher.h"
+#include "tests/client/archive/compressed.h"
+#include "tests/support/content.h"
 
 namespace varve {
 
@@ -60,47 +57,7 @@ inline std::string Tar(const std::vector<TestEntry>& entries) {
   return tar + std::string(1024, '\0');
 }
 
-// `filter` is one of libarchive's: "gzip", "zstd", "xz", "bzip2".
-inline std::string Compress(const std::string& bytes, const char* filter) {
-  std::string out(bytes.size() + (1 << 20), '\0');
-  size_t used = 0;
-  struct archive* const writer = archive_write_new();
-  struct archive_entry* const entry = archive_entry_new();
-  archive_entry_set_filetype(entry, AE_IFREG);
-  archive_entry_set_pathname(entry, "data");
-  EXPECT_EQ(archive_write_set_format_raw(writer), ARCHIVE_OK);
-  EXPECT_EQ(archive_write_add_filter_by_name(writer, filter), ARCHIVE_OK);
-  archive_write_set_bytes_in_last_block(writer, 1);
-  EXPECT_EQ(archive_write_open_memory(writer, out.data(), out.size(), &used), ARCHIVE_OK);
-  EXPECT_EQ(archive_write_header(writer, entry), ARCHIVE_OK);
-  EXPECT_EQ(archive_write_data(writer, bytes.data(), bytes.size()),
-            static_cast<la_ssize_t>(bytes.size()));
-  archive_entry_free(entry);
-  EXPECT_EQ(archive_write_close(writer), ARCHIVE_OK);
-  archive_write_free(writer);
-  out.resize(used);
-  return out;
-}
-
-inline std::string Described(const std::string& media_type, const std::string& bytes,
-                             const std::string& more = "") {
-  return "{\"mediaType\":\"" + media_type + "\",\"digest\":\"" +
-         HashBytes(DigestAlgorithm::kSha256, bytes).ToString() +
-         "\",\"size\":" + std::to_string(bytes.size()) + more + "}";
-}
-
-inline std::string Join(const std::vector<std::string>& pieces) {
-  std::string text;
-  for (const std::string& piece : pieces) text += (text.empty() ? "" : ",") + piece;
-  return text;
-}
-
-inline std::string Sha256Hex(const std::string& bytes) {
-  return HashBytes(DigestAlgorithm::kSha256, bytes).ToString().substr(7);
-}
-
-inline constexpr char kManifestType[] = "application/vnd.oci.image.manifest.v1+json";
-inline constexpr char kIndexType[] = "application/vnd.oci.image.index.v1+json";
+inline std::string Sha256Hex(const std::string& bytes) { return DigestOf(bytes).substr(7); }
 
 // An image: its layers are what they are, tar or not, since nothing here unpacks them.
 struct TestImage {
@@ -111,19 +68,17 @@ struct TestImage {
     std::vector<std::string> descriptors;
     for (const std::string& layer : layers) {
       diff_ids.push_back("\"sha256:" + Sha256Hex(layer) + "\"");
-      descriptors.push_back(Described("application/vnd.oci.image.layer.v1.tar", layer));
+      descriptors.push_back(Described(kLayerType, layer));
     }
     config = "{\"architecture\":\"" + architecture +
              "\",\"os\":\"linux\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[" + Join(diff_ids) +
              "]}}";
-    manifest = std::string("{\"schemaVersion\":2,\"mediaType\":\"") + kManifestType +
-               "\",\"config\":" + Described("application/vnd.oci.image.config.v1+json", config) +
-               ",\"layers\":[" + Join(descriptors) + "]}";
+    manifest = ManifestOf(Described(kConfigType, config), descriptors);
     platform = ",\"platform\":{\"architecture\":\"" + architecture + "\",\"os\":\"linux\"}";
   }
 
-  Digest id() const { return HashBytes(DigestAlgorithm::kSha256, config); }
-  Digest digest() const { return HashBytes(DigestAlgorithm::kSha256, manifest); }
+  Digest id() const { return Sha256Of(config); }
+  Digest digest() const { return Sha256Of(manifest); }
 
   std::vector<std::string> layers;
   std::string config;
@@ -139,11 +94,6 @@ inline std::string Named(const std::string& name) {
 }
 inline std::string RefNamed(const std::string& name) {
   return Annotated("org.opencontainers.image.ref.name", name);
-}
-
-inline std::string IndexOf(const std::vector<std::string>& descriptors) {
-  return std::string("{\"schemaVersion\":2,\"mediaType\":\"") + kIndexType + "\",\"manifests\":[" +
-         Join(descriptors) + "]}";
 }
 
 inline TestEntry BlobEntry(const std::string& bytes) {

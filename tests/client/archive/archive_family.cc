@@ -5,9 +5,7 @@
 namespace varve {
 namespace {
 
-constexpr char kConfigType[] = "application/vnd.oci.image.config.v1+json";
 constexpr char kEmptyType[] = "application/vnd.oci.empty.v1+json";
-constexpr char kLayerType[] = "application/vnd.oci.image.layer.v1.tar";
 
 std::string Quote(const std::string& text) { return "\"" + text + "\""; }
 
@@ -101,9 +99,7 @@ ArchiveFamily::Image ArchiveFamily::MakeImage(const std::string& architecture) {
     Tell("no-layers-in-manifest");  // as Docker 25.0.0 writes it
     descriptors.clear();
   }
-  image.manifest = std::string("{\"schemaVersion\":2,\"mediaType\":\"") + kManifestType +
-                   "\",\"config\":" + Described(kConfigType, image.config) + ",\"layers\":[" +
-                   Join(descriptors) + "]}";
+  image.manifest = ManifestOf(Described(kConfigType, image.config), descriptors);
   image.platform = ",\"platform\":{\"architecture\":\"" + architecture + "\",\"os\":\"linux\"}";
   return image;
 }

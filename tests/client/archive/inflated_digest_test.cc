@@ -5,7 +5,7 @@
 #include "gmock/gmock.h"
 #include "tests/client/archive/compressed.h"
 #include "tests/client/archive/tar_entries.h"
-#include "tests/client/daemon_fixture.h"
+#include "tests/client/connected_fixture.h"
 
 namespace varve {
 namespace {

@@ -78,7 +78,7 @@ class OtherDaemon : public CommandTest {
   OtherDaemon() { SetUp(); }
   ~OtherDaemon() override { TearDown(); }
   void TestBody() override {}
-  using DaemonTest::client_;
+  using ConnectedTest::client_;
 
   // `cat path | varve load -q`.
   CommandOutcome LoadPiped(const std::string& path) {

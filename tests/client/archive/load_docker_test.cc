@@ -66,7 +66,7 @@ class LoadDockerTest : public LoadTest {
     }
   }
 
-  std::string ManifestOf(const std::string& repository, const std::string& tag) {
+  std::string StoredManifest(const std::string& repository, const std::string& tag) {
     const absl::StatusOr<Manifest> manifest = client_->GetManifest(repository, tag);
     return manifest.ok() ? manifest->bytes : std::string(manifest.status().message());
   }
@@ -106,7 +106,7 @@ TEST_F(LoadDockerTest, WhatNoOciLayerCanHaveIsStoredUncompressed) {
       const std::string packed = Compress(image.layers[0], filter);
       ASSERT_EQ(Load(Tar(Archive(image, {.name = "l.tar.xz", .bytes = packed})), from),
                 absl::OkStatus());
-      EXPECT_EQ(ManifestOf("app", "1"), image.manifest) << "the layer is its diff id";
+      EXPECT_EQ(StoredManifest("app", "1"), image.manifest) << "the layer is its diff id";
       EXPECT_TRUE(client_->StatBlob("app", Sha256Of(image.layers[0])).ok());
       EXPECT_FALSE(client_->StatBlob("app", Sha256Of(packed)).ok());
     }
@@ -262,10 +262,7 @@ TEST_F(LoadBothFormsTest, AManifestWithoutItsLayersIsNotTheImage) {
   const TestImage image({LayerOf(500)});
   TestImage poorer(std::vector<std::string>{});
   poorer.config = image.config;
-  poorer.manifest =
-      "{\"schemaVersion\":2,\"mediaType\":\"" + std::string(kManifestType) +
-      "\",\"config\":" + Described("application/vnd.oci.image.config.v1+json", image.config) +
-      ",\"layers\":[]}";
+  poorer.manifest = ManifestOf(Described(kConfigType, image.config), {});
   const std::vector<TestEntry> blobs = {BlobEntry(image.layers[0]), BlobEntry(image.config),
                                         BlobEntry(poorer.manifest)};
   const std::vector<std::string> listed = {
@@ -275,7 +272,7 @@ TEST_F(LoadBothFormsTest, AManifestWithoutItsLayersIsNotTheImage) {
     ASSERT_EQ(Load(Tar(Both(blobs, listed, Listed(image, "\"app:1\",\"app:2\""))), from),
               absl::OkStatus());
     EXPECT_THAT(observer_.loaded, ElementsAre("app:1", "app:2"));
-    EXPECT_EQ(ManifestOf("app", "1"), image.manifest);
+    EXPECT_EQ(StoredManifest("app", "1"), image.manifest);
   }
 }
 
@@ -305,10 +302,8 @@ TEST_F(LoadBothFormsTest, LayersOfTheManifestAreCheckedToo) {
     TestImage image({layer});
     const std::string diff_id = Sha256Hex(layer);
     image.config.replace(image.config.find(diff_id), diff_id.size(), Sha256Hex(named.layers[0]));
-    image.manifest =
-        "{\"schemaVersion\":2,\"mediaType\":\"" + std::string(kManifestType) +
-        "\",\"config\":" + Described("application/vnd.oci.image.config.v1+json", image.config) +
-        ",\"layers\":[" + Described("application/vnd.oci.image.layer.v1.tar+gzip", layer) + "]}";
+    image.manifest = ManifestOf(Described(kConfigType, image.config),
+                                {Described("application/vnd.oci.image.layer.v1.tar+gzip", layer)});
     const std::vector<std::string> listed = {
         Described(kManifestType, image.manifest, Named("app:1"))};
     const std::vector<TestEntry> entries =
@@ -325,16 +320,14 @@ TEST_F(LoadBothFormsTest, ALayerThatNoOciImageHasIsTakenAsDockerWould) {
   const TestImage image({LayerOf(530)});
   const std::string packed = Compress(image.layers[0], "xz");
   const std::string manifest =
-      "{\"schemaVersion\":2,\"mediaType\":\"" + std::string(kManifestType) +
-      "\",\"config\":" + Described("application/vnd.oci.image.config.v1+json", image.config) +
-      ",\"layers\":[" + Described("application/vnd.oci.image.layer.v1.tar", packed) + "]}";
+      ManifestOf(Described(kConfigType, image.config), {Described(kLayerType, packed)});
   const std::vector<TestEntry> entries =
       Both({BlobEntry(packed), BlobEntry(image.config), BlobEntry(manifest)},
            {Described(kManifestType, manifest, Named("app:1"))},
            DockerList(BlobEntry(image.config).name, "\"app:1\"", {BlobEntry(packed).name}));
   for (const From from : {From::kFile, From::kPipe}) {
     ASSERT_EQ(Load(Tar(entries), from), absl::OkStatus());
-    EXPECT_EQ(ManifestOf("app", "1"), image.manifest);
+    EXPECT_EQ(StoredManifest("app", "1"), image.manifest);
   }
 }
 

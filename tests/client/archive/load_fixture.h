@@ -12,11 +12,11 @@
 
 #include "client/archive/load.h"
 #include "tests/client/archive/archive_builder.h"
-#include "tests/client/daemon_fixture.h"
+#include "tests/client/connected_fixture.h"
 
 namespace varve {
 
-class RecordingObserver : public LoadObserver {
+class LoadRecorder : public LoadObserver {
  public:
   void BlobStarted(const std::string& name, uint64_t) override { started.push_back(name); }
   void BlobProgress(uint64_t bytes) override { progress.push_back(bytes); }
@@ -38,12 +38,12 @@ class RecordingObserver : public LoadObserver {
   std::vector<LoadedImage> images;
 };
 
-class LoadTest : public DaemonTest {
+class LoadTest : public ConnectedTest {
  protected:
   enum class From { kFile, kPipe };
 
   absl::Status Load(const std::string& archive, From from = From::kFile) {
-    observer_ = RecordingObserver();
+    observer_ = LoadRecorder();
     return from == From::kPipe ? LoadPiped(archive) : LoadPath(WriteFile("archive", archive));
   }
 
@@ -99,7 +99,7 @@ class LoadTest : public DaemonTest {
   }
 
   LoadOptions load_options_;
-  RecordingObserver observer_;
+  LoadRecorder observer_;
 };
 
 }  // namespace varve

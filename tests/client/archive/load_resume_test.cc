@@ -73,12 +73,7 @@ TEST_F(LoadResumeTest, WhatWasUploadedFirstIsStillThereAtTheEnd) {
   StopDaemon();
   EngineOptions engine;
   engine.promise_nanos = kNanosPerSecond;
-  absl::StatusOr<std::unique_ptr<Store>> store = OpenEngine(directory_ + "/data", engine);
-  ASSERT_TRUE(store.ok()) << store.status();
-  store_ = *std::move(store);
-  absl::StatusOr<std::unique_ptr<GrpcServer>> server = GrpcServer::Start(*store_, options_);
-  ASSERT_TRUE(server.ok()) << server.status();
-  server_ = *std::move(server);
+  ASSERT_NO_FATAL_FAILURE(StartDaemon(engine));
   load_options_.renew_promises_after = std::chrono::milliseconds(100);
   const TestImage image({TestBytes(1000, 5), TestBytes(30 * kMiB, 6)});
   const std::string archive = Tar(LayoutOf(image, "slow:1"));

@@ -15,9 +15,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-constexpr char kLayerType[] = "application/vnd.oci.image.layer.v1.tar";
-constexpr char kConfigType[] = "application/vnd.oci.image.config.v1+json";
-
 class LoadSavedTest : public LoadTest {
  protected:
   static std::string DescribedBy(DigestAlgorithm algorithm, const std::string& type,
@@ -38,10 +35,8 @@ class LoadSavedTest : public LoadTest {
                                            const std::string& layer_type, const std::string& name,
                                            DigestAlgorithm algorithm = DigestAlgorithm::kSha256) {
     const std::string config = TestImage({plain}).config;
-    const std::string manifest =
-        std::string("{\"schemaVersion\":2,\"mediaType\":\"") + kManifestType +
-        "\",\"config\":" + DescribedBy(algorithm, kConfigType, config) + ",\"layers\":[" +
-        DescribedBy(algorithm, layer_type, stored) + "]}";
+    const std::string manifest = ManifestOf(DescribedBy(algorithm, kConfigType, config),
+                                            {DescribedBy(algorithm, layer_type, stored)});
     return Layout(
         {EntryOf(algorithm, stored), EntryOf(algorithm, config), EntryOf(algorithm, manifest)},
         {DescribedBy(algorithm, kManifestType, manifest, Named(name))});

@@ -13,21 +13,6 @@
 
 namespace varve {
 
-inline constexpr char kConfigType[] = "application/vnd.oci.image.config.v1+json";
-inline constexpr char kLayerType[] = "application/vnd.oci.image.layer.v1.tar";
-inline constexpr char kManifestType[] = "application/vnd.oci.image.manifest.v1+json";
-
-inline std::string DescriptorText(const std::string& media_type, const std::string& bytes,
-                                  const std::string& more = "") {
-  return "{\"mediaType\":\"" + media_type + "\",\"digest\":\"" + Sha256Of(bytes).ToString() +
-         "\",\"size\":" + std::to_string(bytes.size()) + more + "}";
-}
-
-inline std::string ManifestText(const std::string& config, const std::string& layers) {
-  return std::string("{\"schemaVersion\":2,\"mediaType\":\"") + kManifestType +
-         "\",\"config\":" + config + ",\"layers\":[" + layers + "]}";
-}
-
 inline std::string ConfigFor(const std::string& architecture) {
   return "{\"architecture\":\"" + architecture + "\",\"os\":\"linux\"}";
 }
@@ -38,7 +23,7 @@ inline std::string PathOf(const Digest& digest) {
 }
 inline std::string PathOf(const std::string& bytes) { return PathOf(Sha256Of(bytes)); }
 
-class RecordingObserver : public SaveObserver {
+class SaveRecorder : public SaveObserver {
  public:
   void OnStart(uint64_t blob_count, uint64_t byte_count) override {
     blobs = blob_count;
@@ -61,32 +46,17 @@ class SaveTest : public CommandTest {
  protected:
   using Files = std::map<std::string, std::string>;
 
-  void PutBlob(const std::string& repository, const std::string& bytes) {
-    absl::StatusOr<std::unique_ptr<Ingest>> ingest = store_->BeginIngest(repository, {});
-    EXPECT_TRUE(ingest.ok() && (*ingest)->Append(0, bytes).ok() &&
-                (*ingest)->Commit(Sha256Of(bytes), bytes.size()).ok());
-  }
-
-  void PutManifest(const std::string& repository, const std::vector<std::string>& tags,
-                   const std::string& manifest) {
-    PutManifestRequest request;
-    request.bytes = manifest;
-    request.tags = tags;
-    const absl::StatusOr<ManifestInfo> info = client_->PutManifest(repository, request);
-    EXPECT_TRUE(info.ok()) << info.status();
-  }
-
   // Puts an image with its blobs; gives its manifest.
   std::string PutImage(const std::string& repository, const std::vector<std::string>& tags,
                        const std::string& config, const std::vector<std::string>& layers,
                        const std::string& layer_type = kLayerType) {
     PutBlob(repository, config);
-    std::string list;
+    std::vector<std::string> descriptors;
     for (const std::string& layer : layers) {
       PutBlob(repository, layer);
-      list += (list.empty() ? "" : ",") + DescriptorText(layer_type, layer);
+      descriptors.push_back(Described(layer_type, layer));
     }
-    const std::string manifest = ManifestText(DescriptorText(kConfigType, config), list);
+    const std::string manifest = ManifestOf(Described(kConfigType, config), descriptors);
     PutManifest(repository, tags, manifest);
     return manifest;
   }
@@ -99,15 +69,12 @@ class SaveTest : public CommandTest {
     attestation_ = PutImage(repository, {}, "{}", {"in-toto"}, "application/vnd.in-toto+json");
     const auto child = [](const std::string& manifest, const std::string& os,
                           const std::string& architecture) {
-      return DescriptorText(
+      return Described(
           kManifestType, manifest,
           ",\"platform\":{\"os\":\"" + os + "\",\"architecture\":\"" + architecture + "\"}");
     };
-    index_ =
-        "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\","
-        "\"manifests\":[" +
-        child(other_, "linux", "s390x") + "," + child(here_, "linux", machine) + "," +
-        child(attestation_, "unknown", "unknown") + "]}";
+    index_ = IndexOf({child(other_, "linux", "s390x"), child(here_, "linux", machine),
+                      child(attestation_, "unknown", "unknown")});
     PutManifest(repository, {tag}, index_);
   }
 
@@ -142,7 +109,7 @@ class SaveTest : public CommandTest {
     return files;
   }
 
-  RecordingObserver observer_;
+  SaveRecorder observer_;
   std::string here_;  // manifests of PutIndex
   std::string other_;
   std::string attestation_;

@@ -33,7 +33,7 @@ TEST_F(SaveTest, AnImageIsALayoutAndADockerArchive) {
       files.at("index.json"),
       "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\","
       "\"manifests\":[" +
-          DescriptorText(
+          Described(
               kManifestType, manifest,
               ",\"annotations\":{\"io.varve.image.name\":\"app:v1\",\"io.containerd.image.name\":"
               "\"docker.io/library/app:v1\","
@@ -169,7 +169,7 @@ TEST_F(SaveTest, WhatNotEverybodyCanReadIsNoted) {
   EXPECT_THAT(observer_.notes[0], HasSubstr("zstd:v1 has layers compressed with zstd"));
   PutBlob("chart", "{}");
   PutManifest("chart", {"v1"},
-              ManifestText(DescriptorText("application/vnd.example.chart+json", "{}"), ""));
+              ManifestText(Described("application/vnd.example.chart+json", "{}"), ""));
   const Files files = SavedFiles({"chart:v1"});
   EXPECT_EQ(files.count("manifest.json"), 0u);
   EXPECT_EQ(files.count("index.json"), 1u);
@@ -180,12 +180,11 @@ TEST_F(SaveTest, WhatNotEverybodyCanReadIsNoted) {
 TEST_F(SaveTest, ALayerThatLiesElsewhereMayBeAbsent) {
   PutBlob("app", ConfigFor("amd64"));
   PutBlob("app", "layer");
-  PutManifest(
-      "app", {"v1"},
-      ManifestText(DescriptorText(kConfigType, ConfigFor("amd64")),
-                   DescriptorText("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
-                                  "elsewhere", ",\"urls\":[\"https://example.com/layer\"]") +
-                       "," + DescriptorText(kLayerType, "layer")));
+  PutManifest("app", {"v1"},
+              ManifestText(Described(kConfigType, ConfigFor("amd64")),
+                           Described("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+                                     "elsewhere", ",\"urls\":[\"https://example.com/layer\"]") +
+                               "," + Described(kLayerType, "layer")));
   const Files files = SavedFiles({"app:v1"});
   EXPECT_EQ(files.count(PathOf(std::string("elsewhere"))), 0u);
   EXPECT_EQ(files.count(PathOf(std::string("layer"))), 1u);
@@ -199,10 +198,8 @@ TEST_F(SaveTest, TheEntriesOfACacheAreSavedAsBlobs) {
   PutBlob("cache", "layer");
   PutBlob("cache", "config");
   const std::string index =
-      "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\","
-      "\"manifests\":[" +
-      DescriptorText(kLayerType, "layer") + "," +
-      DescriptorText("application/vnd.buildkit.cacheconfig.v0", "config") + "]}";
+      IndexOf({Described(kLayerType, "layer"),
+               Described("application/vnd.buildkit.cacheconfig.v0", "config")});
   PutManifest("cache", {"v1"}, index);
   const Files files = SavedFiles({"cache:v1"});
   EXPECT_EQ(files.size(), 2u + 3u);
@@ -229,9 +226,9 @@ TEST_F(SaveTest, NamesThatStandForNothing) {
 TEST_F(SaveTest, ASizeThatTheManifestGetsWrongIsFound) {
   PutBlob("app", ConfigFor("amd64"));
   std::string manifest =
-      ManifestText(DescriptorText(kConfigType, ConfigFor("amd64")),
-                   DescriptorText("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
-                                  "layer", ",\"urls\":[\"https://example.com/layer\"]"));
+      ManifestText(Described(kConfigType, ConfigFor("amd64")),
+                   Described("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "layer",
+                             ",\"urls\":[\"https://example.com/layer\"]"));
   manifest.replace(manifest.rfind("\"size\":5"), 8, "\"size\":6");
   PutManifest("app", {"v1"}, manifest);
   PutBlob("app", "layer");

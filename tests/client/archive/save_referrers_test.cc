@@ -21,11 +21,10 @@ class SaveReferrersTest : public SaveTest {
                           const std::string& subject, const std::string& layer) {
     PutBlob(repository, "{}");
     PutBlob(repository, layer);
-    std::string manifest = ManifestText(DescriptorText("application/vnd.oci.empty.v1+json", "{}"),
-                                        DescriptorText("application/x", layer));
+    std::string manifest = ManifestText(Described("application/vnd.oci.empty.v1+json", "{}"),
+                                        Described("application/x", layer));
     if (!subject.empty()) {
-      manifest.insert(manifest.size() - 1,
-                      ",\"subject\":" + DescriptorText(kManifestType, subject));
+      manifest.insert(manifest.size() - 1, ",\"subject\":" + Described(kManifestType, subject));
     }
     PutManifest(repository, tags, manifest);
     return manifest;
@@ -119,10 +118,7 @@ TEST_F(SaveReferrersTest, AnIndexCanRefer) {
   const std::string image = PutImage("app", {"v1"}, ConfigFor("amd64"), {"layer"});
   const std::string child = PutReferrer("app", {}, "", "child");
   const std::string index =
-      "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\","
-      "\"manifests\":[" +
-      DescriptorText(kManifestType, child) +
-      "],\"subject\":" + DescriptorText(kManifestType, image) + "}";
+      IndexOf({Described(kManifestType, child)}, ",\"subject\":" + Described(kManifestType, image));
   PutManifest("app", {}, index);
   const Files files = SavedFiles({"app:v1"});
   EXPECT_THAT(Listed(files), ElementsAre(Id(image) + " app:v1", Id(index)));

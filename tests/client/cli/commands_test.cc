@@ -1,15 +1,10 @@
 // The `varve` binary as scripts and people meet it: output, exit codes, files left behind.
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <sstream>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "storage/limits.h"
-#include "tests/client/daemon_fixture.h"
+#include "tests/client/varve_command.h"
 
 namespace varve {
 namespace {
@@ -20,12 +15,6 @@ using testing::HasSubstr;
 using testing::MatchesRegex;
 using testing::StartsWith;
 
-struct Outcome {
-  int exit_code = -1;
-  std::string out;
-  std::string err;
-};
-
 std::vector<std::string> Lines(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream stream(text);
@@ -33,45 +22,7 @@ std::vector<std::string> Lines(const std::string& text) {
   return lines;
 }
 
-class CliTest : public DaemonTest {
- protected:
-  // Runs `varve arguments…` against the daemon, with standard input from `input` and standard
-  // output to a file, or to `output_path`.
-  Outcome Run(const std::vector<std::string>& arguments, const std::string& input = "",
-              const std::string& output_path = "") {
-    const std::string out = output_path.empty() ? Path("stdout") : output_path;
-    const std::string in = WriteFile("stdin", input);
-    std::vector<std::string> words = {VARVE_BINARY};
-    words.insert(words.end(), arguments.begin(), arguments.end());
-    std::vector<char*> argv;
-    for (std::string& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    std::string address = "VARVE_ADDRESS=" + Address();
-    char* environment[] = {address.data(), nullptr};
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, in.c_str(), O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 1, out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    posix_spawn_file_actions_addopen(&actions, 2, Path("stderr").c_str(),
-                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    pid_t child = 0;
-    EXPECT_EQ(posix_spawn(&child, VARVE_BINARY, &actions, nullptr, argv.data(), environment), 0);
-    posix_spawn_file_actions_destroy(&actions);
-    int status = 0;
-    EXPECT_EQ(waitpid(child, &status, 0), child);
-    return {.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
-            .out = output_path.empty() ? ReadFile(out) : "",
-            .err = ReadFile(Path("stderr"))};
-  }
-
-  size_t FilesBeside(const std::string& prefix) const {
-    size_t count = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
-      if (entry.path().filename().string().rfind(prefix, 0) == 0) ++count;
-    }
-    return count;
-  }
-};
+class CliTest : public CommandTest {};
 
 TEST_F(CliTest, HelpAndVersionOfEverything) {
   EXPECT_THAT(Run({"--version"}).out, StartsWith("varve "));
@@ -86,7 +37,7 @@ TEST_F(CliTest, HelpAndVersionOfEverything) {
                                                           {"blob", "stat"}};
   for (std::vector<std::string> command : commands) {
     command.push_back("--help");
-    const Outcome outcome = Run(command);
+    const CommandOutcome outcome = Run(command);
     EXPECT_EQ(outcome.exit_code, 0);
     EXPECT_THAT(outcome.out, HasSubstr("Usage: varve"));
     EXPECT_EQ(outcome.err, "");
@@ -107,7 +58,7 @@ TEST_F(CliTest, WrongUsageExitsWithTwoAndOneSentence) {
                                              {"blob", "get", digest, "--json"},
                                              {"blob", "stat", digest, "--repository", "../x"},
                                              {"--address", "nope", "image", "ls"}}) {
-    const Outcome outcome = Run(arguments);
+    const CommandOutcome outcome = Run(arguments);
     EXPECT_EQ(outcome.exit_code, 2) << outcome.err;
     EXPECT_THAT(Lines(outcome.err), ElementsAre(StartsWith("varve: ")));
     EXPECT_EQ(outcome.out, "");
@@ -117,7 +68,7 @@ TEST_F(CliTest, WrongUsageExitsWithTwoAndOneSentence) {
 
 TEST_F(CliTest, AnUnreachableDaemonIsExplained) {
   for (const std::string& address : {"unix://" + Path("none"), std::string("127.0.0.1:1")}) {
-    const Outcome outcome = Run({"--address", address, "image", "ls"});
+    const CommandOutcome outcome = Run({"--address", address, "image", "ls"});
     EXPECT_EQ(outcome.exit_code, 1);
     EXPECT_THAT(Lines(outcome.err),
                 ElementsAre(AllOf(StartsWith("varve: cannot reach the daemon at " + address),
@@ -129,11 +80,11 @@ TEST_F(CliTest, AnUnreachableDaemonIsExplained) {
 TEST_F(CliTest, BlobsGoInAndComeOut) {
   const std::string bytes = TestBytes(2 * kMiB + 1, 1);
   const std::string digest = Sha256Of(bytes).ToString();
-  const Outcome put = Run({"blob", "put", WriteFile("in", bytes)});
+  const CommandOutcome put = Run({"blob", "put", WriteFile("in", bytes)});
   EXPECT_EQ(put.exit_code, 0) << put.err;
   EXPECT_EQ(put.out, digest + "\n");
   EXPECT_EQ(Run({"blob", "get", digest}).out, bytes);
-  const Outcome get = Run({"blob", "get", digest, "-o", Path("out")});
+  const CommandOutcome get = Run({"blob", "get", digest, "-o", Path("out")});
   EXPECT_EQ(get.exit_code, 0) << get.err;
   EXPECT_EQ(get.out, "");
   EXPECT_EQ(ReadFile(Path("out")), bytes);
@@ -145,12 +96,12 @@ TEST_F(CliTest, BlobsGoInAndComeOut) {
 
 TEST_F(CliTest, ABlobFromStandardInputIntoARepository) {
   const std::string digest = Sha256Of("piped").ToString();
-  const Outcome put = Run({"blob", "put", "-", "--repository", "app", "--json"}, "piped");
+  const CommandOutcome put = Run({"blob", "put", "-", "--repository", "app", "--json"}, "piped");
   EXPECT_EQ(put.exit_code, 0) << put.err;
   EXPECT_THAT(put.out, MatchesRegex("\\{\"digest\":\"" + digest +
                                     "\",\"size_bytes\":5,\"created\":\"[-0-9T:.]+Z\"\\}\n"));
   EXPECT_EQ(Run({"blob", "stat", digest, "--repository", "app"}).exit_code, 0);
-  const Outcome elsewhere = Run({"blob", "stat", digest, "--repository", "other"});
+  const CommandOutcome elsewhere = Run({"blob", "stat", digest, "--repository", "other"});
   EXPECT_EQ(elsewhere.exit_code, 1);
   EXPECT_THAT(elsewhere.err, StartsWith("varve: "));
 }
@@ -174,7 +125,7 @@ TEST_F(CliTest, AFullOutputIsAnError) {
                                              {"blob", "stat", digest},
                                              {"blob", "get", digest},
                                              {"blob", "get", digest, "-o", "/dev/full"}}) {
-    const Outcome outcome = Run(arguments, "", "/dev/full");
+    const CommandOutcome outcome = Run(arguments, "", "/dev/full");
     EXPECT_EQ(outcome.exit_code, 1) << arguments[1];
     EXPECT_THAT(outcome.err, StartsWith("varve: "));
   }
@@ -201,7 +152,7 @@ TEST_F(CliTest, ImagesAreListedInDockersLayout) {
   EXPECT_THAT(Lines(Run({"image", "ls", "-q", "--no-trunc", "company/a-rather-long-name:v1"}).out),
               ElementsAre(app.digest.ToString()));
   EXPECT_THAT(Run({"image", "ls", "--digests"}).out, HasSubstr(app.digest.ToString()));
-  const Outcome nothing = Run({"image", "ls", "absent"});
+  const CommandOutcome nothing = Run({"image", "ls", "absent"});
   EXPECT_EQ(nothing.exit_code, 0);
   EXPECT_THAT(Lines(nothing.out), ElementsAre(StartsWith("REPOSITORY")));
 }
@@ -235,7 +186,7 @@ TEST_F(CliTest, AListTakesPatternsAndNamesThatCannotExist) {
   EXPECT_EQ(Run({"images", "--format", "{{.Repository}}:{{.Tag}}", "team/*:v1"}).out,
             "team/app:v1\nteam/web:v1\n");
   EXPECT_EQ(Run({"images", "--format", "{{.Tag}}", "team/a*"}).out, "v1\nv2\n");
-  const Outcome upper = Run({"images", "-q", "UPPER"});
+  const CommandOutcome upper = Run({"images", "-q", "UPPER"});
   EXPECT_EQ(upper.exit_code, 0);
   EXPECT_EQ(upper.out, "");
   EXPECT_THAT(upper.err, StartsWith("varve: no image can be called \"UPPER\": "));
@@ -248,7 +199,7 @@ TEST_F(CliTest, InspectShowsWhatAFormatAsksFor) {
       app.digest.ToString() + " app:v1 2024-01-02T03:04:05.000000000Z\n");
   EXPECT_EQ(Run({"inspect", "-f", "{{json .Layers}}", "app:v1"}).exit_code, 0);
   EXPECT_EQ(Run({"inspect", "-f", "{{.Bogus", "app:v1"}).exit_code, 2);
-  const Outcome unknown = Run({"inspect", "-f", "{{.Bogus}}", "app:v1"});
+  const CommandOutcome unknown = Run({"inspect", "-f", "{{.Bogus}}", "app:v1"});
   EXPECT_EQ(unknown.exit_code, 1);
   EXPECT_THAT(unknown.err, HasSubstr("there is no field .Bogus; the fields are "));
   EXPECT_EQ(Run({"inspect", "-f", "{{.Parent}} {{.Config.User}}", "app:v1"}).out,
@@ -257,7 +208,7 @@ TEST_F(CliTest, InspectShowsWhatAFormatAsksFor) {
   for (const char* const form : {"", "--json", "--format={{.Id}}"}) {
     std::vector<std::string> words = {"inspect", "absent:v1", "app:v1", "absent:v2"};
     if (*form != '\0') words.emplace_back(form);
-    const Outcome some = Run(words);
+    const CommandOutcome some = Run(words);
     EXPECT_EQ(some.exit_code, 1);
     EXPECT_THAT(some.out, HasSubstr(app.digest.ToString()));
     EXPECT_THAT(Lines(some.err), ElementsAre(HasSubstr("absent:v1"), HasSubstr("absent:v2")));
@@ -278,7 +229,7 @@ TEST_F(CliTest, AListIsFormattedAsDockerFormatsIt) {
           "\"Type\":\"image\",\"UniqueSize\":\"N/A\",\"VirtualSize\":\"5.01kB\"}\n");
   EXPECT_EQ(Run({"images", "--format", "table"}).out, Run({"images"}).out);
   for (const char* format : {"{{.Name}}", "table {{.ID", "{{bogus .ID}}"}) {
-    const Outcome outcome = Run({"images", "--format", format});
+    const CommandOutcome outcome = Run({"images", "--format", format});
     EXPECT_EQ(outcome.exit_code, 2);
     EXPECT_THAT(Lines(outcome.err), ElementsAre(HasSubstr("--format, character ")));
   }
@@ -306,7 +257,7 @@ TEST_F(CliTest, ShortFormsDoWhatTheLongOnesDo) {
 
 TEST_F(CliTest, TagsAreSetAndRemoved) {
   const ManifestInfo app = PutImage("app", {"v1"}, 6);
-  const Outcome tag = Run({"image", "tag", "app:v1", "app"});
+  const CommandOutcome tag = Run({"image", "tag", "app:v1", "app"});
   EXPECT_EQ(tag.exit_code, 0) << tag.err;
   EXPECT_EQ(tag.out, "");
   EXPECT_EQ(
@@ -320,7 +271,7 @@ TEST_F(CliTest, TagsAreSetAndRemoved) {
   // The image stays, without a name.
   EXPECT_THAT(Lines(Run({"image", "ls"}).out),
               ElementsAre(StartsWith("REPOSITORY"), MatchesRegex("app +<none> .*")));
-  const Outcome gone = Run({"image", "untag", "app:v1"});
+  const CommandOutcome gone = Run({"image", "untag", "app:v1"});
   EXPECT_EQ(gone.exit_code, 1);
   EXPECT_THAT(Lines(gone.err), ElementsAre(StartsWith("varve: app:v1: ")));
   EXPECT_EQ(Run({"image", "tag", "app:absent", "app:v3"}).exit_code, 1);

@@ -1,5 +1,7 @@
 // Help, suggestions, the man page and bash completion: of the binary, as people and shells meet
 // them.
+#include "client/cli/help.h"
+
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -8,9 +10,8 @@
 #include <cstdlib>
 #include <sstream>
 
-#include "client/cli/help.h"
 #include "gmock/gmock.h"
-#include "tests/client/daemon_fixture.h"
+#include "tests/client/connected_fixture.h"
 
 namespace varve {
 namespace {
@@ -147,7 +148,7 @@ TEST(CliHelpTest, TheManPageIsCleanRoff) {
   EXPECT_EQ(Shell(VARVE_BINARY " man | groff -ww -man -Tascii >/dev/null"), "exit 0\n");
 }
 
-class CompletionTest : public DaemonTest {
+class CompletionTest : public ConnectedTest {
  protected:
   // The candidates for `line`, with the cursor at its end, one a line, by the real bash.
   std::string Complete(const std::string& line, const std::string& before = "") const {

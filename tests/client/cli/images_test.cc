@@ -23,9 +23,6 @@ using testing::SizeIs;
 using testing::StartsWith;
 using testing::UnorderedElementsAre;
 
-constexpr char kLayerType[] = "application/vnd.oci.image.layer.v1.tar";
-constexpr char kConfigType[] = "application/vnd.oci.image.config.v1+json";
-
 std::string Short(const Digest& digest) {
   const std::string text = digest.ToString();
   return text.substr(text.find(':') + 1, 12);
@@ -48,10 +45,8 @@ std::vector<std::string> Lines(const std::string& text) {
 class CliImagesTest : public CommandTest {
  protected:
   std::string PushBlob(const std::string& repository, const char* type, const std::string& bytes) {
-    absl::StatusOr<std::unique_ptr<Ingest>> ingest = store_->BeginIngest(repository, {});
-    EXPECT_TRUE(ingest.ok() && (*ingest)->Append(0, bytes).ok() &&
-                (*ingest)->Commit(Sha256Of(bytes), bytes.size()).ok());
-    return Descriptor(type, Sha256Of(bytes), bytes.size());
+    PutBlob(repository, bytes);
+    return Described(type, bytes);
   }
   static std::string Descriptor(std::string_view type, const Digest& digest, uint64_t size,
                                 const std::string& more = "") {
@@ -83,20 +78,13 @@ class CliImagesTest : public CommandTest {
   }
   std::string Image(const std::string& repository, const std::string& config,
                     const char* layer_type = kLayerType) {
-    return StrCat(R"({"schemaVersion":2,"mediaType":")", kMediaTypeOciManifest, R"(","config":)",
-                  PushBlob(repository, kConfigType, config), R"(,"layers":[)",
-                  PushBlob(repository, layer_type, "layer of " + config), "]}");
+    return ManifestOf(PushBlob(repository, kConfigType, config),
+                      {PushBlob(repository, layer_type, "layer of " + config)});
   }
   std::string Child(const Digest& digest, const std::string& os, const std::string& machine) {
     return Descriptor(
         kMediaTypeOciManifest, digest, sizes_[digest],
         StrCat(R"(,"platform":{"os":")", os, R"(","architecture":")", machine, R"("})"));
-  }
-  static std::string Index(const std::vector<std::string>& children) {
-    std::string list;
-    for (const std::string& child : children) list += (list.empty() ? "" : ",") + child;
-    return StrCat(R"({"schemaVersion":2,"mediaType":")", kMediaTypeOciIndex, R"(","manifests":[)",
-                  list, "]}");
   }
 
   // A store with everything that a store may have.
@@ -115,8 +103,8 @@ class CliImagesTest : public CommandTest {
     attestation_ = Put("multi", Image("multi", R"({"os":"unknown","architecture":"unknown"})",
                                       "application/vnd.in-toto+json"));
     index_ = Put("multi",
-                 Index({Child(amd_, "linux", "amd64"), Child(arm_, "linux", "arm64"),
-                        Child(attestation_, "unknown", "unknown")}),
+                 IndexOf({Child(amd_, "linux", "amd64"), Child(arm_, "linux", "arm64"),
+                          Child(attestation_, "unknown", "unknown")}),
                  {"v1", "stable"});
     signature_ = Put("multi", Image("multi", "{}", "application/vnd.dev.cosign.simplesigning.v1"),
                      {SubjectTagPrefix(index_) + ".sig"});
@@ -131,16 +119,15 @@ class CliImagesTest : public CommandTest {
         Short(Put("charts/web", Artifact("charts/web", "application/x", "old", std::nullopt))));
     // Dangling with what belongs to it, and named by a longer digest.
     const Digest old = Put("multi", Image("multi", R"({"os":"linux"})"));
-    dangling_.push_back(Short(Put("multi", Index({Child(old, "linux", "s390x")}))));
+    dangling_.push_back(Short(Put("multi", IndexOf({Child(old, "linux", "s390x")}))));
     dangling_.push_back(Short(Put("longer", Image("longer", "{}"), {}, DigestAlgorithm::kSha512)));
   }
   // The image that PutImage makes of seed 1, with its layer by another type.
   void PutForm(const std::string& repository) {
     const std::string config = "{\"seed\":1}";
-    dangling_.push_back(Short(Put(
-        repository, StrCat(R"({"schemaVersion":2,"mediaType":")", kMediaTypeOciManifest,
-                           R"(","config":)", PushBlob(repository, kConfigType, config),
-                           R"(,"layers":[)", PushBlob(repository, kLayerType, "other"), "]}"))));
+    dangling_.push_back(
+        Short(Put(repository, ManifestOf(PushBlob(repository, kConfigType, config),
+                                         {PushBlob(repository, kLayerType, "other")}))));
   }
 
   std::map<Digest, uint64_t> sizes_;

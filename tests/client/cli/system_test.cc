@@ -56,12 +56,6 @@ class CliSystemTest : public CommandTest {
     event.repository = repository;
     store_->events().Add(std::move(event));
   }
-  void RestartServer() {
-    server_.reset();
-    absl::StatusOr<std::unique_ptr<GrpcServer>> server = GrpcServer::Start(*store_, options_);
-    ASSERT_TRUE(server.ok()) << server.status();
-    server_ = *std::move(server);
-  }
 };
 
 constexpr char kTime[] = "20[0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9:.]+Z";
@@ -355,7 +349,7 @@ TEST_F(CliSystemTest, AWatchGoesOnAfterABrokenConnection) {
   for (const char* name : {"second", "third"}) {
     server_.reset();
     AddEvent(name);
-    ASSERT_NO_FATAL_FAILURE(RestartServer());
+    ASSERT_NO_FATAL_FAILURE(StartServer(options_));
   }
   AddEvent("last");
   watcher.join();

@@ -6,7 +6,7 @@
 #include <csignal>
 
 #include "gmock/gmock.h"
-#include "tests/client/daemon_fixture.h"
+#include "tests/client/connected_fixture.h"
 
 namespace varve {
 namespace {
@@ -16,7 +16,7 @@ using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 
-class CliTerminalTest : public DaemonTest {
+class CliTerminalTest : public ConnectedTest {
  protected:
   struct Outcome {
     std::string output;

@@ -55,11 +55,11 @@ TEST_F(GrpcDoorTest, AnUploadGoesOnAfterTheClientEndedItsStream) {
   EXPECT_FALSE(first.response.has_blob());
   EXPECT_EQ(WriteStatus("up").offset, 300'000u);
   const WriteResult second =
-      Write({Header("up", 300'000), Data(bytes.substr(300'000)), Commit(Sha256Of(bytes))});
+      Write({Header("up", 300'000), Data(bytes.substr(300'000)), Commit(DigestOf(bytes))});
   EXPECT_TRUE(second.status.ok()) << second.status.error_message();
-  EXPECT_EQ(second.response.blob().digest(), Sha256Of(bytes));
+  EXPECT_EQ(second.response.blob().digest(), DigestOf(bytes));
   EXPECT_EQ(second.response.blob().size_bytes(), bytes.size());
-  EXPECT_EQ(Read(Sha256Of(bytes)).bytes, bytes);
+  EXPECT_EQ(Read(DigestOf(bytes)).bytes, bytes);
   EXPECT_EQ(WriteStatus("up").status.error_code(), StatusCode::NOT_FOUND);
 }
 
@@ -81,11 +81,11 @@ TEST_F(GrpcDoorTest, AnUploadGoesOnAfterTheClientVanished) {
     if (stands.status.error_code() == StatusCode::ABORTED) continue;
     EXPECT_LE(stands.offset, kMiB);
     rest = Write(
-        {Header("up", stands.offset), Data(bytes.substr(stands.offset)), Commit(Sha256Of(bytes))});
+        {Header("up", stands.offset), Data(bytes.substr(stands.offset)), Commit(DigestOf(bytes))});
     if (rest.status.ok()) break;
   }
   EXPECT_TRUE(rest.status.ok()) << rest.status.error_message();
-  EXPECT_EQ(Read(Sha256Of(bytes)).bytes, bytes);
+  EXPECT_EQ(Read(DigestOf(bytes)).bytes, bytes);
 }
 
 TEST_F(GrpcDoorTest, AWrongOffsetIsRefusedAndTheUploadKept) {
@@ -120,8 +120,8 @@ TEST_F(GrpcDoorTest, AnUploadIsFoundByItsIdAlone) {
   }
   EXPECT_EQ(WriteStatus("up").offset, 5u);
   header.mutable_header()->set_offset(5);
-  EXPECT_TRUE(Write({header, Data("6"), Commit(Sha256Of("123456"))}).status.ok());
-  EXPECT_TRUE(Stat(Sha256Of("123456"), "team/app").ok());
+  EXPECT_TRUE(Write({header, Data("6"), Commit(DigestOf("123456"))}).status.ok());
+  EXPECT_TRUE(Stat(DigestOf("123456"), "team/app").ok());
 
   header.mutable_header()->set_upload_id("down");
   header.mutable_header()->set_offset(0);
@@ -135,10 +135,10 @@ TEST_F(GrpcDoorTest, AnUploadIsFoundByItsIdAlone) {
 }
 
 TEST_F(GrpcDoorTest, AWrongDigestDropsTheUpload) {
-  const WriteResult result = Write({Header("up", 0), Data("bytes"), Commit(Sha256Of("other"))});
+  const WriteResult result = Write({Header("up", 0), Data("bytes"), Commit(DigestOf("other"))});
   EXPECT_EQ(result.status.error_code(), StatusCode::INVALID_ARGUMENT);
-  EXPECT_EQ(Stat(Sha256Of("bytes")).error_code(), StatusCode::NOT_FOUND);
-  EXPECT_EQ(Stat(Sha256Of("other")).error_code(), StatusCode::NOT_FOUND);
+  EXPECT_EQ(Stat(DigestOf("bytes")).error_code(), StatusCode::NOT_FOUND);
+  EXPECT_EQ(Stat(DigestOf("other")).error_code(), StatusCode::NOT_FOUND);
   EXPECT_EQ(WriteStatus("up").status.error_code(), StatusCode::NOT_FOUND);
 }
 
@@ -147,9 +147,9 @@ TEST_F(GrpcDoorTest, AWrongSizeIsRefused) {
   header.mutable_header()->set_size_bytes(4);
   EXPECT_EQ(Write({header, Data("bytes")}).status.error_code(), StatusCode::INVALID_ARGUMENT);
   header.mutable_header()->set_upload_id("up2");
-  EXPECT_EQ(Write({header, Data("byt"), Commit(Sha256Of("byt"))}).status.error_code(),
+  EXPECT_EQ(Write({header, Data("byt"), Commit(DigestOf("byt"))}).status.error_code(),
             StatusCode::INVALID_ARGUMENT);
-  EXPECT_EQ(Stat(Sha256Of("byt")).error_code(), StatusCode::NOT_FOUND);
+  EXPECT_EQ(Stat(DigestOf("byt")).error_code(), StatusCode::NOT_FOUND);
 }
 
 TEST_F(GrpcDoorTest, AbortGivesTheUploadUp) {
@@ -160,7 +160,7 @@ TEST_F(GrpcDoorTest, AbortGivesTheUploadUp) {
   v1::AbortWriteResponse response;
   EXPECT_TRUE(blobs_->Abort(&context, request, &response).ok());
   EXPECT_EQ(WriteStatus("up").status.error_code(), StatusCode::NOT_FOUND);
-  EXPECT_TRUE(Write({Header("up", 0), Data("x"), Commit(Sha256Of("x"))}).status.ok());
+  EXPECT_TRUE(Write({Header("up", 0), Data("x"), Commit(DigestOf("x"))}).status.ok());
 }
 
 TEST_F(GrpcDoorTest, AnUploadWithoutANameEndsWithItsStream) {
@@ -188,7 +188,7 @@ TEST_F(GrpcDoorTest, AnUploadOfWhatIsThereIsOverAtTheHeader) {
 
 TEST_F(GrpcDoorTest, MessagesOutOfOrderAreRefused) {
   const v1::WriteRequest header = Header("up", 0);
-  const v1::WriteRequest commit = Commit(Sha256Of("x"));
+  const v1::WriteRequest commit = Commit(DigestOf("x"));
   EXPECT_EQ(Write({}).status.error_code(), StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(Write({v1::WriteRequest()}).status.error_code(), StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(Write({Data("x")}).status.error_code(), StatusCode::INVALID_ARGUMENT);
@@ -202,13 +202,13 @@ TEST_F(GrpcDoorTest, MessagesOutOfOrderAreRefused) {
 
 TEST_F(GrpcDoorTest, LargeMessagesAreTakenUpToTheLimit) {
   const std::string most = TestBytes(8 * kMiB, 5);
-  EXPECT_TRUE(Write({Header("a", 0), Data(most), Commit(Sha256Of(most))}).status.ok());
+  EXPECT_TRUE(Write({Header("a", 0), Data(most), Commit(DigestOf(most))}).status.ok());
   EXPECT_EQ(Write({Header("b", 0), Data(most + "x")}).status.error_code(),
             StatusCode::INVALID_ARGUMENT);
   // Beyond what a message may have, gRPC itself cuts the stream off.
-  EXPECT_FALSE(Write({Header("c", 0), Data(std::string(17 * kMiB, 'x')), Commit(Sha256Of("x"))})
+  EXPECT_FALSE(Write({Header("c", 0), Data(std::string(17 * kMiB, 'x')), Commit(DigestOf("x"))})
                    .status.ok());
-  EXPECT_EQ(Stat(Sha256Of("x")).error_code(), StatusCode::NOT_FOUND);
+  EXPECT_EQ(Stat(DigestOf("x")).error_code(), StatusCode::NOT_FOUND);
 }
 
 TEST_F(GrpcDoorTest, FindMissingNamesWhatIsAbsent) {
@@ -216,16 +216,16 @@ TEST_F(GrpcDoorTest, FindMissingNamesWhatIsAbsent) {
   v1::FindMissingRequest request;
   request.set_repository("a");
   request.add_digests(present);
-  request.add_digests(Sha256Of("absent"));
+  request.add_digests(DigestOf("absent"));
   v1::FindMissingResponse response;
   grpc::ClientContext context;
   EXPECT_TRUE(blobs_->FindMissing(&context, request, &response).ok());
-  EXPECT_THAT(response.missing(), testing::ElementsAre(Sha256Of("absent")));
+  EXPECT_THAT(response.missing(), testing::ElementsAre(DigestOf("absent")));
 }
 
 TEST_F(GrpcDoorTest, AGiantBatchIsRefused) {
   v1::FindMissingRequest request;
-  for (size_t i = 0; i <= kMaxFindMissingDigests; ++i) request.add_digests(Sha256Of("absent"));
+  for (size_t i = 0; i <= kMaxFindMissingDigests; ++i) request.add_digests(DigestOf("absent"));
   v1::FindMissingResponse response;
   grpc::ClientContext context;
   EXPECT_EQ(blobs_->FindMissing(&context, request, &response).error_code(),
@@ -247,7 +247,7 @@ TEST_F(GrpcDoorTest, ManyStreamsAtOnceUploadTheSameAndDifferentBlobs) {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(Read(Sha256Of(shared)).bytes, shared);
+  EXPECT_EQ(Read(DigestOf(shared)).bytes, shared);
 }
 
 }  // namespace

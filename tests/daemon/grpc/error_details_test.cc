@@ -54,7 +54,7 @@ TEST(ErrorDetailsTest, AnErrorThatSaysNoMoreThanItsCodeHasNone) {
 }
 
 TEST_F(GrpcDoorTest, APutThatNamesMissingContentSaysWhich) {
-  const std::string missing = Sha256Of("nobody has this");
+  const std::string missing = DigestOf("nobody has this");
   v1::PutManifestRequest request;
   request.set_repository("app");
   request.set_manifest(

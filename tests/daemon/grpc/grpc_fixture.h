@@ -1,5 +1,4 @@
-// A native door over a real store in a short temporary directory (the path of a unix socket is
-// limited to 107 bytes), and the stubs of a client of it. One thread.
+// A daemon in this process, and the stubs of a client of it. One thread.
 #ifndef VARVE_TESTS_DAEMON_GRPC_GRPC_FIXTURE_H_
 #define VARVE_TESTS_DAEMON_GRPC_GRPC_FIXTURE_H_
 
@@ -7,61 +6,22 @@
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "daemon/grpc/server.h"
-#include "gtest/gtest.h"
-#include "storage/engine.h"
-#include "storage/image/hasher.h"
+#include "tests/support/content.h"
+#include "tests/support/daemon_fixture.h"
 #include "varve/v1/blobs.grpc.pb.h"
 #include "varve/v1/images.grpc.pb.h"
 
 namespace varve {
 
-inline std::string Sha256Of(std::string_view bytes) {
-  return HashBytes(DigestAlgorithm::kSha256, bytes).ToString();
-}
-
-// Bytes that differ from each other by `seed`, and do not compress to a pattern of a page.
-inline std::string TestBytes(size_t size, uint32_t seed) {
-  std::string bytes(size, '\0');
-  uint32_t state = seed * 2654435761u + 1;
-  for (char& c : bytes) {
-    state = state * 1664525u + 1013904223u;
-    c = static_cast<char>(state >> 24);
-  }
-  return bytes;
-}
-
-class GrpcDoorTest : public testing::Test {
+class GrpcDoorTest : public DaemonTest {
  protected:
-  void SetUp() override {
-    char directory[] = "/tmp/vgXXXXXX";
-    ASSERT_NE(mkdtemp(directory), nullptr);
-    directory_ = directory;
-    socket_path_ = directory_ + "/s";
-    absl::StatusOr<std::unique_ptr<Store>> store = OpenEngine(directory_ + "/data", {});
-    ASSERT_TRUE(store.ok()) << store.status();
-    store_ = *std::move(store);
-    ASSERT_NO_FATAL_FAILURE(StartServer({.socket_path = socket_path_}));
-  }
-
-  void TearDown() override {
-    server_.reset();
-    store_.reset();
-    std::filesystem::remove_all(directory_);
-  }
-
-  void StartServer(const GrpcServerOptions& options) {
-    server_.reset();
-    absl::StatusOr<std::unique_ptr<GrpcServer>> server = GrpcServer::Start(*store_, options);
-    ASSERT_TRUE(server.ok()) << server.status();
-    server_ = *std::move(server);
+  void StartServer(const GrpcServerOptions& options) override {
+    ASSERT_NO_FATAL_FAILURE(DaemonTest::StartServer(options));
     channel_ = NewChannel();
     blobs_ = v1::Blobs::NewStub(channel_);
     images_ = v1::Images::NewStub(channel_);
@@ -121,10 +81,10 @@ class GrpcDoorTest : public testing::Test {
     for (size_t at = 0; at < bytes.size(); at += 1 << 20) {
       messages.push_back(Data(bytes.substr(at, 1 << 20)));
     }
-    messages.push_back(Commit(Sha256Of(bytes)));
+    messages.push_back(Commit(DigestOf(bytes)));
     const WriteResult result = Write(messages);
     EXPECT_TRUE(result.status.ok()) << result.status.error_message();
-    return Sha256Of(bytes);
+    return DigestOf(bytes);
   }
 
   struct ReadResult {
@@ -204,10 +164,6 @@ class GrpcDoorTest : public testing::Test {
     return status;
   }
 
-  std::string directory_;
-  std::string socket_path_;
-  std::unique_ptr<Store> store_;
-  std::unique_ptr<GrpcServer> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::Blobs::Stub> blobs_;
   std::unique_ptr<v1::Images::Stub> images_;

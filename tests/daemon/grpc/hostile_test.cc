@@ -269,7 +269,7 @@ TEST_F(GrpcHostileTest, HugeFieldsAreRefusedWithAShortMessage) {
   const std::string huge(kMiB, 'x');
   const std::pair<const char*, grpc::Status> statuses[] = {
       {"Stat digest", Stat(huge)},
-      {"Stat repository", Stat(Sha256Of("x"), huge)},
+      {"Stat repository", Stat(DigestOf("x"), huge)},
       {"Read digest", Read(huge).status},
       {"Write id", Write({Header(huge, 0)}).status},
       {"Commit digest", Write({Header("up", 0), Data("x"), Commit(huge)}).status}};
@@ -291,7 +291,7 @@ TEST_F(GrpcHostileTest, MetadataHasALimit) {
   grpc::ClientContext context;
   context.AddMetadata("x-request-id", std::string(kMiB, 'x'));
   v1::StatBlobRequest request;
-  request.set_digest(Sha256Of("x"));
+  request.set_digest(DigestOf("x"));
   v1::StatBlobResponse response;
   EXPECT_EQ(blobs_->Stat(&context, request, &response).error_code(),
             grpc::StatusCode::RESOURCE_EXHAUSTED);
@@ -320,7 +320,7 @@ TEST_F(GrpcHostileTest, RandomMessagesInRandomOrderAreAnswered) {
           messages.push_back(Data(TestBytes(random(3) * 100, 1)));
           break;
         case 3:
-          messages.push_back(Commit(Sha256Of(TestBytes(random(3) * 100, 1))));
+          messages.push_back(Commit(DigestOf(TestBytes(random(3) * 100, 1))));
           break;
         default:
           messages.emplace_back();

@@ -20,18 +20,11 @@ class GrpcImagesTest : public GrpcDoorTest {
     const std::string layer = TestBytes(100, seed);
     Upload(repository, config);
     Upload(repository, layer);
-    return ManifestOf(config, layer);
+    return ImageOf(config, layer);
   }
 
-  static std::string ManifestOf(const std::string& config, const std::string& layer) {
-    const auto reference = [](const char* media_type, const std::string& bytes) {
-      return std::string("{\"mediaType\":\"") + media_type + "\",\"digest\":\"" + Sha256Of(bytes) +
-             "\",\"size\":" + std::to_string(bytes.size()) + "}";
-    };
-    return "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\","
-           "\"config\":" +
-           reference("application/vnd.oci.image.config.v1+json", config) + ",\"layers\":[" +
-           reference("application/vnd.oci.image.layer.v1.tar", layer) + "]}";
+  static std::string ImageOf(const std::string& config, const std::string& layer) {
+    return ManifestOf(Described(kConfigType, config), {Described(kLayerType, layer)});
   }
 
   struct PutResult {
@@ -132,7 +125,7 @@ TEST_F(GrpcImagesTest, AManifestIsFoundByTagAndByDigest) {
   const std::string manifest = NewManifest("library/app", 1);
   const PutResult put = Put("library/app", manifest, {"v1", "latest"});
   ASSERT_TRUE(put.status.ok()) << put.status.error_message();
-  EXPECT_EQ(put.info.digest(), Sha256Of(manifest));
+  EXPECT_EQ(put.info.digest(), DigestOf(manifest));
   EXPECT_EQ(put.info.media_type(), "application/vnd.oci.image.manifest.v1+json");
   EXPECT_EQ(put.info.size_bytes(), manifest.size());
   EXPECT_GT(put.info.pushed().seconds(), 1'600'000'000);
@@ -162,9 +155,9 @@ TEST_F(GrpcImagesTest, AManifestIsFoundByTagAndByDigest) {
 
 TEST_F(GrpcImagesTest, AManifestThatNamesWhatIsMissingIsRefusedAndTheMissingNamed) {
   Upload("app", "{}");
-  const PutResult put = Put("app", ManifestOf("{}", "absent layer"), {"v1"});
+  const PutResult put = Put("app", ImageOf("{}", "absent layer"), {"v1"});
   EXPECT_EQ(put.status.error_code(), StatusCode::FAILED_PRECONDITION);
-  EXPECT_THAT(put.status.error_message(), HasSubstr(Sha256Of("absent layer")));
+  EXPECT_THAT(put.status.error_message(), HasSubstr(DigestOf("absent layer")));
   EXPECT_EQ(ResolveTag("app", "v1").status.error_code(), StatusCode::NOT_FOUND);
 }
 
@@ -183,7 +176,7 @@ TEST_F(GrpcImagesTest, BadManifestsAndNamesAreInvalid) {
   v1::PutManifestRequest request;
   request.set_repository("app");
   request.set_manifest(manifest);
-  request.set_expected_digest(Sha256Of("other"));
+  request.set_expected_digest(DigestOf("other"));
   v1::PutManifestResponse response;
   EXPECT_EQ(images_->PutManifest(&context, request, &response).error_code(),
             StatusCode::INVALID_ARGUMENT);
@@ -207,13 +200,13 @@ TEST_F(GrpcImagesTest, TagsComeAndGo) {
   const std::string second = NewManifest("app", 4);
   ASSERT_TRUE(Put("app", first, {"v1"}).status.ok());
   ASSERT_TRUE(Put("app", second, {"v2"}).status.ok());
-  EXPECT_TRUE(Tag("app", "latest", Sha256Of(first)).ok());
+  EXPECT_TRUE(Tag("app", "latest", DigestOf(first)).ok());
   EXPECT_EQ(ResolveTag("app", "latest").response.bytes(), first);
-  EXPECT_TRUE(Tag("app", "latest", Sha256Of(second)).ok());
+  EXPECT_TRUE(Tag("app", "latest", DigestOf(second)).ok());
   EXPECT_EQ(ResolveTag("app", "latest").response.bytes(), second);
-  EXPECT_EQ(Tag("app", "latest", Sha256Of("absent")).error_code(), StatusCode::NOT_FOUND);
-  EXPECT_EQ(Tag("other", "latest", Sha256Of(first)).error_code(), StatusCode::NOT_FOUND);
-  EXPECT_EQ(Tag("app", "bad tag", Sha256Of(first)).error_code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(Tag("app", "latest", DigestOf("absent")).error_code(), StatusCode::NOT_FOUND);
+  EXPECT_EQ(Tag("other", "latest", DigestOf(first)).error_code(), StatusCode::NOT_FOUND);
+  EXPECT_EQ(Tag("app", "bad tag", DigestOf(first)).error_code(), StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(Tag("app", "latest", "").error_code(), StatusCode::INVALID_ARGUMENT);
   EXPECT_TRUE(Untag("app", "latest").ok());
   EXPECT_EQ(Untag("app", "latest").error_code(), StatusCode::NOT_FOUND);

@@ -51,20 +51,17 @@ TEST_F(GrpcLeasesTest, FindMissingAttachesAllThatIsAskedFor) {
   context.AddMetadata("varve-lease", "build");
   v1::FindMissingRequest request;
   request.add_digests(here);
-  request.add_digests(Sha256Of("to come"));
+  request.add_digests(DigestOf("to come"));
   v1::FindMissingResponse response;
   ASSERT_TRUE(blobs_->FindMissing(&context, request, &response).ok());
-  EXPECT_THAT(response.missing(), ElementsAre(Sha256Of("to come")));
+  EXPECT_THAT(response.missing(), ElementsAre(DigestOf("to come")));
   EXPECT_EQ(Contents(), 2u);
 }
 
 TEST_F(GrpcLeasesTest, TagAttachesTheManifest) {
   const std::string config = "{}";
   Upload("app", config);
-  const std::string manifest =
-      "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\","
-      "\"config\":{\"mediaType\":\"application/vnd.oci.image.config.v1+json\",\"digest\":\"" +
-      Sha256Of(config) + "\",\"size\":2},\"layers\":[]}";
+  const std::string manifest = ManifestOf(Described(kConfigType, config), {});
   v1::PutManifestRequest put;
   put.set_repository("app");
   put.set_manifest(manifest);
@@ -96,12 +93,12 @@ TEST_F(GrpcLeasesTest, AWriteWhoseLeaseEndsIsFinishedUnderAnother) {
     std::this_thread::yield();
   }
   DeleteLease("build");
-  stream->Write(Commit(Sha256Of(bytes)));
+  stream->Write(Commit(DigestOf(bytes)));
   stream->WritesDone();
   const grpc::Status ended = stream->Finish();
   EXPECT_EQ(ended.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
   EXPECT_THAT(ended.error_message(), HasSubstr("there is no lease build"));
-  EXPECT_EQ(Stat(Sha256Of(bytes)).error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(Stat(DigestOf(bytes)).error_code(), grpc::StatusCode::NOT_FOUND);
 
   CreateLease("second");
   const OffsetResult at = WriteStatus("up");
@@ -111,7 +108,7 @@ TEST_F(GrpcLeasesTest, AWriteWhoseLeaseEndsIsFinishedUnderAnother) {
   again.AddMetadata("varve-lease", "second");
   const WriteStream rest = blobs_->Write(&again, &response);
   rest->Write(Header("up", bytes.size()));
-  rest->Write(Commit(Sha256Of(bytes)));
+  rest->Write(Commit(DigestOf(bytes)));
   rest->WritesDone();
   const grpc::Status done = rest->Finish();
   EXPECT_TRUE(done.ok()) << done.error_message();
@@ -132,7 +129,7 @@ TEST_F(GrpcLeasesTest, AWriteWithoutItsLeaseStoresNothing) {
   grpc::ClientContext malformed;
   malformed.AddMetadata("varve-lease", "no id");
   v1::StatBlobRequest request;
-  request.set_digest(Sha256Of("x"));
+  request.set_digest(DigestOf("x"));
   v1::StatBlobResponse stat;
   EXPECT_EQ(blobs_->Stat(&malformed, request, &stat).error_code(),
             grpc::StatusCode::INVALID_ARGUMENT);
@@ -145,7 +142,7 @@ TEST_F(GrpcLeasesTest, ABlobThatIsThereAlreadyIsAttachedToo) {
   v1::WriteResponse response;
   const WriteStream stream = blobs_->Write(&context, &response);
   v1::WriteRequest header = Header("", 0);
-  header.mutable_header()->set_expected_digest(Sha256Of("here"));
+  header.mutable_header()->set_expected_digest(DigestOf("here"));
   stream->Write(header);
   stream->WritesDone();
   ASSERT_TRUE(stream->Finish().ok());

@@ -79,7 +79,7 @@ TEST_F(GrpcServerTest, ALivingSocketIsLeftAlone) {
   const auto second = GrpcServer::Start(*store_, {.socket_path = socket_path_});
   EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(socket_path_));
-  EXPECT_EQ(Stat(Sha256Of("x")).error_code(), grpc::StatusCode::NOT_FOUND) << "the first serves on";
+  EXPECT_EQ(Stat(DigestOf("x")).error_code(), grpc::StatusCode::NOT_FOUND) << "the first serves on";
 }
 
 TEST_F(GrpcServerTest, ASocketOfADeadDaemonIsReplaced) {
@@ -94,7 +94,7 @@ TEST_F(GrpcServerTest, ASocketOfADeadDaemonIsReplaced) {
   EXPECT_EQ(StartOnSamePath(), grpc::StatusCode::UNAVAILABLE) << "somebody listens";
   close(fd);
   ASSERT_NO_FATAL_FAILURE(StartServer({.socket_path = socket_path_}));
-  EXPECT_EQ(Stat(Sha256Of("x")).error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(Stat(DigestOf("x")).error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
 TEST_F(GrpcServerTest, WhatIsNoSocketIsNotReplaced) {
@@ -210,7 +210,7 @@ TEST_F(GrpcServerTest, ATcpPortInUseIsNamed) {
                              HasSubstr("Address already in use"), HasSubstr("--grpc")));
   EXPECT_FALSE(std::filesystem::exists(other)) << "nothing is left of the socket";
   EXPECT_FALSE(std::filesystem::exists(other + ".new"));
-  EXPECT_EQ(Stat(Sha256Of("x")).error_code(), grpc::StatusCode::NOT_FOUND) << "the first serves on";
+  EXPECT_EQ(Stat(DigestOf("x")).error_code(), grpc::StatusCode::NOT_FOUND) << "the first serves on";
 }
 
 TEST_F(GrpcServerTest, AStalledWriteIsEndedAndItsUploadKept) {
@@ -276,23 +276,23 @@ TEST_F(GrpcServerTest, GarbageIsAnsweredWithAnError) {
   std::string response;
   EXPECT_EQ(CallRaw("/varve.v1.Blobs/Nope", "", &response).error_code(),
             grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_EQ(Stat(Sha256Of("x")).error_code(), grpc::StatusCode::NOT_FOUND) << "it serves on";
+  EXPECT_EQ(Stat(DigestOf("x")).error_code(), grpc::StatusCode::NOT_FOUND) << "it serves on";
 }
 
 TEST_F(GrpcServerTest, HostileFieldsAreInvalid) {
   for (const std::string& repository :
        {std::string("../etc"), std::string("/a"), std::string("a//b"), std::string("UPPER"),
         std::string("a\0b", 3), std::string(300, 'a'), std::string("a/../b")}) {
-    EXPECT_EQ(Stat(Sha256Of("x"), repository).error_code(), grpc::StatusCode::INVALID_ARGUMENT)
+    EXPECT_EQ(Stat(DigestOf("x"), repository).error_code(), grpc::StatusCode::INVALID_ARGUMENT)
         << repository;
     v1::WriteRequest header = Header("up", 0);
     header.mutable_header()->set_repository(repository);
-    EXPECT_EQ(Write({header, Data("x"), Commit(Sha256Of("x"))}).status.error_code(),
+    EXPECT_EQ(Write({header, Data("x"), Commit(DigestOf("x"))}).status.error_code(),
               grpc::StatusCode::INVALID_ARGUMENT)
         << repository;
   }
   for (const std::string& digest : {std::string(), std::string("sha256:"), std::string("md5:00"),
-                                    Sha256Of("x") + "0", std::string(100'000, 'x')}) {
+                                    DigestOf("x") + "0", std::string(100'000, 'x')}) {
     EXPECT_EQ(Stat(digest).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
     EXPECT_EQ(Read(digest).status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   }
@@ -310,7 +310,7 @@ TEST_F(GrpcServerTest, ARequestIdComesBackAndABadOneIsReplaced) {
     grpc::ClientContext context;
     context.AddMetadata("x-request-id", sent);
     v1::StatBlobRequest request;
-    request.set_digest(Sha256Of("x"));
+    request.set_digest(DigestOf("x"));
     v1::StatBlobResponse response;
     static_cast<void>(blobs_->Stat(&context, request, &response));
     const auto& metadata = context.GetServerTrailingMetadata();
@@ -349,8 +349,8 @@ TEST_F(GrpcServerTest, StopLetsARunningUploadFinish) {
       std::async(std::launch::async, [this] { server_->Stop(milliseconds(20'000)); });
   while (std::filesystem::exists(socket_path_)) std::this_thread::sleep_for(milliseconds(5));
   std::this_thread::sleep_for(milliseconds(100));
-  EXPECT_FALSE(Stat(Sha256Of("x")).ok()) << "no new call is taken";
-  ASSERT_TRUE(stream->Write(Commit(Sha256Of("12345"))));
+  EXPECT_FALSE(Stat(DigestOf("x")).ok()) << "no new call is taken";
+  ASSERT_TRUE(stream->Write(Commit(DigestOf("12345"))));
   stream->WritesDone();
   EXPECT_TRUE(stream->Finish().ok());
   stopped.get();

@@ -103,13 +103,10 @@ class GrpcSystemTest : public GrpcDoorTest {
 
   std::string PutImage(const std::string& repository, const std::string& tag) {
     const std::string config = "{\"config\":\"" + repository + "\"}";
+    Upload(repository, config);
     v1::PutManifestRequest request;
     request.set_repository(repository);
-    request.set_manifest(
-        StrCat("{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\","
-               "\"config\":{\"mediaType\":\"application/vnd.oci.image.config.v1+json\",\"digest\":"
-               "\"",
-               Upload(repository, config), "\",\"size\":", config.size(), "},\"layers\":[]}"));
+    request.set_manifest(ManifestOf(Described(kConfigType, config), {}));
     request.add_tags(tag);
     grpc::ClientContext context;
     v1::PutManifestResponse response;

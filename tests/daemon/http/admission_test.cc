@@ -116,7 +116,7 @@ TEST_F(HttpAdmission, NoAnswerIsTakenForAPage) {
 }
 
 TEST_F(HttpAdmission, AReadOnlyRegistryChangesNothing) {
-  const std::string bytes = RandomBytes(100);
+  const std::string bytes = TestBytes(100);
   Start();
   HttpClient writer(server_->port());
   ASSERT_EQ(PushBlob(writer, "a", bytes).status, 201);
@@ -184,7 +184,7 @@ TEST_F(HttpAdmission, AUnixSocketServesItsGroup) {
   EXPECT_EQ(info.st_mode & 0777u, 0660u);
   {
     HttpClient client(options.socket_path);
-    const std::string bytes = RandomBytes(200'000);
+    const std::string bytes = TestBytes(200'000);
     ASSERT_EQ(PushBlob(client, "a", bytes).status, 201);
     EXPECT_TRUE(client.Do("GET", "/v2/a/blobs/" + DigestOf(bytes)).body == bytes);
     // No browser gets here: a proxy may pass any name on.

@@ -73,7 +73,7 @@ TEST_P(HttpDoor, MonolithicPushesOfEverySize) {
   uint32_t seed = 1;
   for (const size_t size :
        {size_t{0}, size_t{1}, size_t{65535}, size_t{300'000}, size_t{5 << 20}}) {
-    const std::string bytes = RandomBytes(size, seed++);
+    const std::string bytes = TestBytes(size, seed++);
     const HttpResponse pushed = PushBlob(client(), "a/b", bytes);
     EXPECT_EQ(pushed.status, 201) << size << " " << pushed.body;
     EXPECT_EQ(pushed.Header("location"), StrCat("/v2/a/b/blobs/", DigestOf(bytes)));
@@ -83,7 +83,7 @@ TEST_P(HttpDoor, MonolithicPushesOfEverySize) {
 }
 
 TEST_P(HttpDoor, PostThenPut) {
-  const std::string bytes = RandomBytes(100'000);
+  const std::string bytes = TestBytes(100'000);
   const std::string upload = NewUpload(client(), "a");
   const HttpResponse put = client().Do("PUT", StrCat(upload, "?digest=", DigestOf(bytes)), bytes);
   EXPECT_EQ(put.status, 201) << put.body;
@@ -96,7 +96,7 @@ TEST_P(HttpDoor, PostThenPut) {
 }
 
 TEST_P(HttpDoor, Sha512) {
-  const std::string bytes = RandomBytes(70'000);
+  const std::string bytes = TestBytes(70'000);
   const std::string digest = DigestOf(bytes, DigestAlgorithm::kSha512);
   const std::string announced = NewUpload(client(), "a", "?digest-algorithm=sha512");
   EXPECT_EQ(client().Do("PATCH", announced, bytes).status, 202);
@@ -111,7 +111,7 @@ TEST_P(HttpDoor, Sha512) {
 }
 
 TEST_P(HttpDoor, ChunksInOrderAndOutOfOrder) {
-  const std::string bytes = RandomBytes(3000);
+  const std::string bytes = TestBytes(3000);
   const std::string upload = NewUpload(client(), "a");
   const auto patch = [&](size_t first, size_t last) {
     return client().Do("PATCH", upload, std::string_view(bytes).substr(first, last - first + 1),
@@ -154,7 +154,7 @@ TEST_P(HttpDoor, ChunkHeadersThatContradictTheBody) {
 }
 
 TEST_P(HttpDoor, StreamedUploads) {
-  const std::string bytes = RandomBytes(1 << 20);
+  const std::string bytes = TestBytes(1 << 20);
   for (const size_t chunk : {size_t{10'000}, size_t{1 << 20}}) {
     const std::string repository = StrCat("stream", chunk);
     const std::string upload = NewUpload(client(), repository);
@@ -165,14 +165,14 @@ TEST_P(HttpDoor, StreamedUploads) {
     ExpectBlob(repository, bytes, DigestOf(bytes));
   }
   // One byte a chunk, and the whole blob in the last request.
-  const std::string small = RandomBytes(3000, 5);
+  const std::string small = TestBytes(3000, 5);
   const std::string target = StrCat(NewUpload(client(), "a"), "?digest=", DigestOf(small));
   EXPECT_EQ(client().DoChunked("PUT", target, small, 1).status, 201);
   ExpectBlob("a", small, DigestOf(small));
 }
 
 TEST_P(HttpDoor, ResumeAfterADroppedConnection) {
-  const std::string bytes = RandomBytes(900'000);
+  const std::string bytes = TestBytes(900'000);
   const std::string upload = NewUpload(client(), "a");
   HttpClient dying(server_->port());
   dying.Send(StrCat("PATCH ", upload, " HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n"));
@@ -192,7 +192,7 @@ TEST_P(HttpDoor, ResumeAfterADroppedConnection) {
 }
 
 TEST_P(HttpDoor, WrongDigestsStoreNothing) {
-  const std::string bytes = RandomBytes(5000);
+  const std::string bytes = TestBytes(5000);
   const std::string wrong = DigestOf("other");
   EXPECT_EQ(ErrorCode(client().Do("POST", "/v2/a/blobs/uploads/?digest=" + wrong, bytes)),
             "DIGEST_INVALID");
@@ -232,7 +232,7 @@ TEST_P(HttpDoor, CancelledUploadsAreUnknown) {
 }
 
 TEST_P(HttpDoor, Mounts) {
-  const std::string bytes = RandomBytes(80'000);
+  const std::string bytes = TestBytes(80'000);
   const std::string digest = DigestOf(bytes);
   ASSERT_EQ(PushBlob(client(), "from", bytes).status, 201);
   EXPECT_EQ(client().Do("HEAD", "/v2/to/blobs/" + digest).status, 404);
@@ -255,7 +255,7 @@ TEST_P(HttpDoor, Mounts) {
 
 TEST_P(HttpDoor, Ranges) {
   for (const size_t size : {size_t{2048}, size_t{200'000}}) {
-    const std::string bytes = RandomBytes(size);
+    const std::string bytes = TestBytes(size);
     ASSERT_EQ(PushBlob(client(), "a", bytes).status, 201);
     const std::string path = "/v2/a/blobs/" + DigestOf(bytes);
     const auto get = [&](const char* range) {
@@ -285,7 +285,7 @@ TEST_P(HttpDoor, Ranges) {
 }
 
 TEST_P(HttpDoor, DeletedBlobsAreGone) {
-  const std::string bytes = RandomBytes(1000);
+  const std::string bytes = TestBytes(1000);
   const std::string path = "/v2/a/blobs/" + DigestOf(bytes);
   ASSERT_EQ(PushBlob(client(), "a", bytes).status, 201);
   EXPECT_EQ(client().Do("DELETE", path).status, 202);

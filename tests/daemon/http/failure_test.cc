@@ -47,7 +47,7 @@ TEST_F(HttpFailures, FullDiskIsSaidBeforeTheBodyIsSent) {
 TEST_F(HttpFailures, FullDiskInTheMiddleOfABody) {
   const std::string upload = NewUpload(client_, "a");
   store_.FailNext("Append", absl::ResourceExhaustedError("the disk is full"));
-  EXPECT_EQ(client_.Do("PATCH", upload, RandomBytes(600'000)).status, 403);
+  EXPECT_EQ(client_.Do("PATCH", upload, TestBytes(600'000)).status, 403);
   EXPECT_EQ(client_.Do("GET", upload).status, 204) << "it goes on when there is room";
   EXPECT_EQ(client_.Do("GET", "/v2/").status, 200);
 }
@@ -105,7 +105,7 @@ TEST_F(HttpFailures, AFailureOfTheStoreIsAnErrorInTheLog) {
   const std::string upload = NewUpload(client_, "a");
   store_.FailNext("Append", Private(absl::InternalError("the directory /srv/blobs is gone")));
   const HttpResponse failed =
-      client_.Do("PATCH", upload, RandomBytes(100), {{"X-Request-Id", "failed.1"}});
+      client_.Do("PATCH", upload, TestBytes(100), {{"X-Request-Id", "failed.1"}});
   EXPECT_EQ(failed.status, 500);
   EXPECT_THAT(failed.body, AllOf(Not(HasSubstr("srv")), HasSubstr("failed.1")));
   store_.FailNext("OpenBlob", absl::UnavailableError("busy; try again"));
@@ -161,7 +161,7 @@ TEST_F(HttpFailures, EveryErrorHasABodyAndALength) {
 
 TEST_F(HttpFailures, FilesWithoutADescriptorAreReadAndSent) {
   store_.set_hide_descriptors(true);
-  const std::string bytes = RandomBytes(700'000);
+  const std::string bytes = TestBytes(700'000);
   ASSERT_EQ(PushBlob(client_, "a", bytes).status, 201);
   const std::string path = "/v2/a/blobs/" + DigestOf(bytes);
   EXPECT_TRUE(client_.Do("GET", path).body == bytes);
@@ -213,7 +213,7 @@ TEST_F(HttpFailures, ManyClientsAtOnce) {
       HttpClient client(server_->port());
       for (uint32_t round = 0; round < 8; ++round) {
         // Half of the content is everybody's.
-        const std::string bytes = RandomBytes(100'000 + round, round % 2 == 0 ? round : i * 100);
+        const std::string bytes = TestBytes(100'000 + round, round % 2 == 0 ? round : i * 100);
         EXPECT_EQ(PushBlob(client, "a", bytes).status, 201);
         EXPECT_TRUE(client.Do("GET", "/v2/a/blobs/" + DigestOf(bytes)).body == bytes);
       }

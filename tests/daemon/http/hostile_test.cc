@@ -185,7 +185,7 @@ TEST_F(HttpHostile, ReadersThatStallAreCutOff) {
   Start(options);
   for (const bool hide : {false, true}) {
     store_.set_hide_descriptors(hide);
-    const std::string bytes = RandomBytes(32 << 20);
+    const std::string bytes = TestBytes(32 << 20);
     HttpClient pusher(server_->port());
     ASSERT_EQ(PushBlob(pusher, "a", bytes).status, 201);
     HttpClient stalled(server_->port());
@@ -199,7 +199,7 @@ TEST_F(HttpHostile, ReadersThatStallAreCutOff) {
 
 TEST_F(HttpHostile, ClientsThatDie) {
   Start();
-  const std::string bytes = RandomBytes(8 << 20);
+  const std::string bytes = TestBytes(8 << 20);
   {
     HttpClient pusher(server_->port());
     ASSERT_EQ(PushBlob(pusher, "a", bytes).status, 201);
@@ -272,14 +272,14 @@ TEST_F(HttpHostile, UnwantedBodies) {
   Start();
   HttpClient client(server_->port());
   // A short one is read to its end and the connection lives on.
-  EXPECT_EQ(client.Do("PATCH", "/v2/a/blobs/uploads/unknown", RandomBytes(500'000)).status, 404);
-  EXPECT_EQ(client.Do("GET", "/v2/", RandomBytes(1000)).status, 200);
+  EXPECT_EQ(client.Do("PATCH", "/v2/a/blobs/uploads/unknown", TestBytes(500'000)).status, 404);
+  EXPECT_EQ(client.Do("GET", "/v2/", TestBytes(1000)).status, 200);
   EXPECT_EQ(client.Do("GET", "/v2/").status, 200);
   // Of a long one the client gets the answer, and the connection ends.
   client.Send(
       "PATCH /v2/a/blobs/uploads/unknown HTTP/1.1\r\nHost: x\r\nContent-Length: "
       "10000000000\r\n\r\n");
-  client.Send(RandomBytes(1 << 20));
+  client.Send(TestBytes(1 << 20));
   const HttpResponse refused = client.Read();
   EXPECT_EQ(refused.status, 404);
   EXPECT_EQ(refused.Header("connection"), "close");

@@ -4,44 +4,23 @@
 #define VARVE_TESTS_DAEMON_HTTP_HTTP_DOOR_H_
 
 #include <memory>
-#include <random>
 #include <string>
 #include <utility>
 
 #include "daemon/http/server.h"
 #include "gtest/gtest.h"
 #include "storage/base/str_cat.h"
-#include "storage/image/hasher.h"
 #include "tests/daemon/http/http_client.h"
+#include "tests/support/content.h"
 #include "tests/support/temporary_directory.h"
 
 namespace varve {
 
-// The same bytes for the same arguments.
-inline std::string RandomBytes(size_t size, uint32_t seed = 1) {
-  std::mt19937_64 random(seed);
-  std::string bytes(size, '\0');
-  for (char& c : bytes) c = static_cast<char>(random());
-  return bytes;
-}
-
-inline std::string DigestOf(std::string_view bytes,
-                            DigestAlgorithm algorithm = DigestAlgorithm::kSha256) {
-  return HashBytes(algorithm, bytes).ToString();
-}
-
-// An OCI image manifest; the blobs it names are {"config", "layer"}.
+// A manifest of an image whose blobs are these. `more` is further fields, each after a comma.
 inline std::string ImageManifest(const std::string& config, const std::string& layer,
-                                 const std::string& more_fields = "") {
-  return StrCat(R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",)",
-                more_fields,
-                R"("config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":")",
-                DigestOf(config), R"(","size":)", config.size(),
-                R"(},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":")",
-                DigestOf(layer), R"(","size":)", layer.size(), "}]}");
+                                 const std::string& more = "") {
+  return ManifestOf(Described(kConfigType, config), {Described(kLayerType, layer)}, more);
 }
-
-inline constexpr char kImageType[] = "application/vnd.oci.image.manifest.v1+json";
 
 inline std::unique_ptr<HttpServer> StartDoor(Store& store, HttpServerOptions options = {}) {
   options.port = 0;
@@ -68,7 +47,7 @@ inline HttpResponse PushBlob(HttpClient& client, const std::string& repository,
 inline HttpResponse PushManifest(HttpClient& client, const std::string& repository,
                                  const std::string& reference, const std::string& bytes) {
   return client.Do("PUT", StrCat("/v2/", repository, "/manifests/", reference), bytes,
-                   {{"Content-Type", kImageType}});
+                   {{"Content-Type", kManifestType}});
 }
 
 // The "code" of an OCI error body, or "" when the body is not one.

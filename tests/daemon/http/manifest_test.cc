@@ -43,7 +43,7 @@ class HttpManifests : public testing::TestWithParam<const char*> {
   }
 
   const std::string config_ = "{}";
-  const std::string layer_ = RandomBytes(70'000);
+  const std::string layer_ = TestBytes(70'000);
   TemporaryDirectory directory_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<HttpServer> server_;
@@ -66,7 +66,7 @@ TEST_P(HttpManifests, ByTagAndByDigest) {
     const HttpResponse get = client().Do("GET", path);
     EXPECT_EQ(get.status, 200);
     EXPECT_EQ(get.body, manifest);
-    EXPECT_EQ(get.Header("content-type"), kImageType);
+    EXPECT_EQ(get.Header("content-type"), kManifestType);
     EXPECT_EQ(get.Header("docker-content-digest"), digest);
     const HttpResponse head = client().Do("HEAD", path);
     EXPECT_EQ(head.status, 200);
@@ -78,7 +78,7 @@ TEST_P(HttpManifests, ByTagAndByDigest) {
 TEST_P(HttpManifests, TagParameters) {
   const std::string manifest = PushContent("a");
   const std::string path = StrCat("/v2/a/manifests/", DigestOf(manifest), "?tag=one&tag=two");
-  const HttpResponse put = client().Do("PUT", path, manifest, {{"Content-Type", kImageType}});
+  const HttpResponse put = client().Do("PUT", path, manifest, {{"Content-Type", kManifestType}});
   EXPECT_EQ(put.status, 201) << put.body;
   EXPECT_EQ(put.headers.count("oci-tag"), 2u);
   EXPECT_EQ(client().Do("GET", "/v2/a/manifests/one").body, manifest);
@@ -216,14 +216,14 @@ TEST_P(HttpManifests, Referrers) {
   EXPECT_EQ(ErrorCode(client().Do("GET", "/v2/a/referrers/latest")), "DIGEST_INVALID");
 
   const std::string subject =
-      StrCat(R"("subject":{"mediaType":")", std::string_view(kImageType), R"(","digest":")",
-             DigestOf(image), R"(","size":)", image.size(), "},");
+      StrCat(R"(,"subject":{"mediaType":")", std::string_view(kManifestType), R"(","digest":")",
+             DigestOf(image), R"(","size":)", image.size(), "}");
   std::vector<std::string> referrers;
   for (int i = 0; i < 20; ++i) {
     const char* type = i % 2 == 0 ? "text/even+json" : "text/odd";
     referrers.push_back(
-        PushContent("a", StrCat(subject, R"("artifactType":")", std::string_view(type),
-                                R"(","annotations":{"n":")", i, R"("},)")));
+        PushContent("a", StrCat(subject, R"(,"artifactType":")", std::string_view(type),
+                                R"(","annotations":{"n":")", i, R"("})")));
     const HttpResponse put =
         PushManifest(client(), "a", DigestOf(referrers.back()), referrers.back());
     ASSERT_EQ(put.status, 201) << put.body;

@@ -83,7 +83,7 @@ TEST_F(HttpRanges, SeveralPartsComeInTheirOrder) {
   for (const bool hide : {false, true}) {
     store_.set_hide_descriptors(hide);
     for (const size_t size : {size_t{5000}, size_t{3 << 20}}) {
-      const std::string bytes = RandomBytes(size);
+      const std::string bytes = TestBytes(size);
       ASSERT_EQ(PushBlob(client_, "a", bytes).status, 201);
       ExpectParts(bytes, {{0, 100}, {200, 100}});
       ExpectParts(bytes, {{4000, 1000}, {0, 1}, {1, 1}});
@@ -96,7 +96,7 @@ TEST_F(HttpRanges, SeveralPartsComeInTheirOrder) {
 
 // As podman asks for the missing chunks of a layer.
 TEST_F(HttpRanges, AsManyPartsAsPodmanAsksFor) {
-  const std::string bytes = RandomBytes(4 << 20);
+  const std::string bytes = TestBytes(4 << 20);
   ASSERT_EQ(PushBlob(client_, "a", bytes).status, 201);
   std::vector<Extent> extents;
   for (size_t i = 0; i < kMaxRanges; ++i) extents.push_back({i * 4096, 1 + i % 4000});
@@ -104,7 +104,7 @@ TEST_F(HttpRanges, AsManyPartsAsPodmanAsksFor) {
 }
 
 TEST_F(HttpRanges, OnePartThatIsLeftIsNoMultipart) {
-  const std::string bytes = RandomBytes(5000);
+  const std::string bytes = TestBytes(5000);
   ASSERT_EQ(PushBlob(client_, "a", bytes).status, 201);
   const HttpResponse response = Get(bytes, "bytes=10-19,9000-9999");
   EXPECT_EQ(response.status, 206);
@@ -114,7 +114,7 @@ TEST_F(HttpRanges, OnePartThatIsLeftIsNoMultipart) {
 }
 
 TEST_F(HttpRanges, FloodsAreRefusedWithTheReason) {
-  const std::string bytes = RandomBytes(1 << 20);
+  const std::string bytes = TestBytes(1 << 20);
   ASSERT_EQ(PushBlob(client_, "a", bytes).status, 201);
   std::string many = "bytes=0-0";
   for (size_t i = 0; i < kMaxRanges; ++i) many += StrCat(",", i + 1, "-", i + 1);

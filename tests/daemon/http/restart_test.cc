@@ -40,7 +40,7 @@ class HttpEngine : public testing::Test {
 };
 
 TEST_F(HttpEngine, AnUploadGoesOnAfterARestart) {
-  const std::string bytes = RandomBytes(3 << 20);
+  const std::string bytes = TestBytes(3 << 20);
   std::string upload;
   {
     HttpClient client(server_->port());
@@ -61,7 +61,7 @@ TEST_F(HttpEngine, AnUploadGoesOnAfterARestart) {
 
 TEST_F(HttpEngine, WhatWasAcknowledgedIsThereAfterARestart) {
   const std::string config = "{}";
-  const std::string layer = RandomBytes(500'000);
+  const std::string layer = TestBytes(500'000);
   const std::string manifest = ImageManifest(config, layer);
   {
     HttpClient client(server_->port());
@@ -86,7 +86,7 @@ TEST_F(HttpEngine, SixtyFourClientsPushAndPull) {
       const std::string repository = StrCat("repo", i % 4);
       for (uint32_t round = 0; round < 3; ++round) {
         const std::string config = StrCat("{\"n\":", round, "}");
-        const std::string layer = RandomBytes(40'000 * (round + 1), round % 2 == 0 ? 1 : i + 10);
+        const std::string layer = TestBytes(40'000 * (round + 1), round % 2 == 0 ? 1 : i + 10);
         EXPECT_EQ(PushBlob(client, repository, config).status, 201);
         EXPECT_EQ(PushBlob(client, repository, layer).status, 201);
         const std::string manifest = ImageManifest(config, layer);

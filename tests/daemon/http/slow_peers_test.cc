@@ -178,8 +178,8 @@ class HttpSlowPeers : public testing::Test {
 
 TEST_F(HttpSlowPeers, HardlyDisturbFastOnes) {
   const Scale scale = ScaleOfTest();
-  const std::string layer = RandomBytes(kSlowPullBytes);
-  const std::string small = RandomBytes(kFastPullBytes, 2);
+  const std::string layer = TestBytes(kSlowPullBytes);
+  const std::string small = TestBytes(kFastPullBytes, 2);
   {
     HttpClient pusher(port_);
     ASSERT_EQ(PushBlob(pusher, "a", layer).status, 201);

@@ -58,7 +58,7 @@ class HttpWaiting : public testing::Test {
   }
   // A blob that no socket buffer takes whole.
   std::string PushLargeBlob() {
-    const std::string bytes = RandomBytes(24 << 20);
+    const std::string bytes = TestBytes(24 << 20);
     HttpClient client(server_->port());
     EXPECT_EQ(PushBlob(client, "a", bytes).status, 201);
     return bytes;
