@@ -236,6 +236,11 @@ class Catalog final : public CommitObserver {
   absl::Status Link(Transaction& txn, RepositoryId repository, const Digest& digest);
   absl::Status PutLink(Transaction& txn, RepositoryId repository, const Digest& digest,
                        int64_t expires);
+  // Shows blobs that lose what showed them, but for those that go with the next pass of the
+  // reclaimer: no edge is left of them, in no repository, and nobody was promised them. At most
+  // kMaxBatchReads.
+  absl::Status LinkWhatStays(Transaction& txn, RepositoryId repository,
+                             absl::Span<const Digest> blobs);
   // An expiry row, and the link that it is about.
   struct ExpiringLink {
     std::string row;

@@ -19,6 +19,7 @@ namespace {
 constexpr size_t kTagPageRows = 300;
 // References removed by one transaction: up to five rows each.
 constexpr size_t kTargetPageRows = 150;
+static_assert(kTargetPageRows <= kMaxBatchReads);
 // Edges made pending by one transaction: two rows each.
 constexpr size_t kListerPageRows = 300;
 // As many of them leave room for a page of tags, and five rows more, in the same transaction.
@@ -296,18 +297,19 @@ absl::StatusOr<bool> Catalog::UnlinkPage(RepositoryId repository, const Digest& 
                      txn.GetForUpdate(key, Guard::kExclusive));
     done = noted != note;  // the manifest was pushed again, or somebody else has finished
     if (done) return absl::OkStatus();
+    std::vector<Digest> unlinked;
     for (size_t i = begin; i < end; ++i) {
       const Digest& target = targets[i];
       const std::string reference =
           ReferenceEdgeKey(target, EdgeKind::kReference, repository, manifest);
       ASSIGN_OR_RETURN(const std::optional<std::string> was_visible, txn.Get(reference));
-      // It was pushed here: it stays visible until it is reclaimed.
-      if (was_visible.has_value()) RETURN_IF_ERROR(Link(txn, repository, target));
+      if (was_visible.has_value()) unlinked.push_back(target);
       RETURN_IF_ERROR(txn.Delete(reference));
       RETURN_IF_ERROR(
           txn.Delete(ReferenceEdgeKey(target, EdgeKind::kPending, repository, manifest)));
       RETURN_IF_ERROR(txn.Put(CondemnedKey(now, target), ""));
     }
+    RETURN_IF_ERROR(LinkWhatStays(txn, repository, unlinked));
     if (end < targets.size()) return absl::OkStatus();
     // The tags need a page of their own when the targets have filled this one.
     if (end > begin && end - begin > kTargetsBesideTags) return absl::OkStatus();

@@ -105,12 +105,12 @@ absl::Status Catalog::UnlinkTargets(Transaction& txn, RepositoryId repository,
     visible = visible || i % 2 == 0;
     RETURN_IF_ERROR(txn.Delete(keys[i]));
   }
+  std::vector<Digest> unlinked;
   for (const auto& [target, visible] : was_visible) {
-    // It was pushed here: it stays visible until it is reclaimed.
-    if (visible) RETURN_IF_ERROR(Link(txn, repository, target));
+    if (visible) unlinked.push_back(target);
     RETURN_IF_ERROR(txn.Put(CondemnedKey(now, target), ""));
   }
-  return absl::OkStatus();
+  return LinkWhatStays(txn, repository, unlinked);
 }
 
 }  // namespace varve

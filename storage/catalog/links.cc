@@ -1,6 +1,7 @@
 // Links: what was pushed or mounted is visible in its repository until a manifest there names it,
 // or for a day.
 #include <utility>
+#include <vector>
 
 #include "storage/base/status.h"
 #include "storage/catalog/catalog.h"
@@ -38,6 +39,26 @@ absl::Status Catalog::PutLink(Transaction& txn, RepositoryId repository, const D
                               int64_t expires) {
   RETURN_IF_ERROR(txn.Put(LinkKey(repository, digest), LinkRow{expires}.Encode()));
   return txn.Put(LinkExpiryKey(expires, repository, digest), "");
+}
+
+absl::Status Catalog::LinkWhatStays(Transaction& txn, RepositoryId repository,
+                                    absl::Span<const Digest> blobs) {
+  std::vector<Digest> unpromised;
+  std::vector<KeyRange> edges;
+  for (const Digest& blob : blobs) {
+    // Whoever is told from now on may name it by that promise, without a link.
+    if (parts_.promises.HeldNanos(blob) > 0) {
+      RETURN_IF_ERROR(Link(txn, repository, blob));
+      continue;
+    }
+    unpromised.push_back(blob);
+    edges.push_back(PrefixRange(EdgePrefix(blob)));
+  }
+  ASSIGN_OR_RETURN(const FirstRows kept, txn.FirstOfEach(edges));
+  for (size_t i = 0; i < unpromised.size(); ++i) {
+    if (kept[i].has_value()) RETURN_IF_ERROR(Link(txn, repository, unpromised[i]));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Catalog::ExpireLinks() {

@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <string_view>
 
 #include "storage/base/str_cat.h"
+#include "storage/digest/hasher.h"
 #include "tests/storage/catalog/counted_store.h"
 
 namespace varve {
@@ -105,6 +107,71 @@ TEST(ExpiryTest, ADamagedRowHoldsUpNoOther) {
   EXPECT_FALSE(report->problems.empty());
   EXPECT_FALSE(store.HasLink(blob));
   EXPECT_EQ(store.Holds(), 0u);
+}
+
+// An image of "app" with one layer, pushed so long ago that only its manifest shows the layer.
+class UnlinkedTest : public testing::Test {
+ protected:
+  UnlinkedTest() {
+    Push("app");
+    store_.clock_.Advance(26 * kHour);
+    store_.Pass();
+    EXPECT_FALSE(store_.HasLink(layer_));
+  }
+
+  void Push(std::string_view repository) {
+    EXPECT_TRUE(store_.Push(repository, kLayer).ok());
+    EXPECT_TRUE(store_.Push(repository, kConfig).ok());
+    const auto image = store_.Put(
+        repository, StrCat(R"({"schemaVersion":2,"mediaType":)",
+                           R"("application/vnd.oci.image.manifest.v1+json",)",
+                           R"("config":{"mediaType":"application/vnd.oci.image.config.v1+json",)",
+                           R"("digest":")", Of(kConfig).ToString(), R"(","size":2},"layers":[{)",
+                           R"("mediaType":"application/vnd.oci.image.layer.v1.tar","digest":")",
+                           layer_.ToString(), R"(","size":5}]})"));
+    ASSERT_TRUE(image.ok()) << image.status();
+    image_ = *image;
+  }
+  static Digest Of(std::string_view bytes) { return HashBytes(DigestAlgorithm::kSha256, bytes); }
+
+  static constexpr char kLayer[] = "layer";
+  static constexpr char kConfig[] = "{}";
+  CountedStore store_;
+  const Digest layer_ = Of(kLayer);
+  Digest image_;
+};
+
+TEST_F(UnlinkedTest, NoLinkIsWrittenToWhatGoesWithItsImage) {
+  ASSERT_TRUE(store_.store_->Prune({}, nullptr).ok());
+  EXPECT_FALSE(store_.HasLink(layer_));
+  EXPECT_TRUE(absl::IsNotFound(store_.store_->StatBlob("", layer_).status()));
+}
+
+TEST_F(UnlinkedTest, NorWhenTheImageIsDeletedByName) {
+  ASSERT_TRUE(store_.store_->DeleteManifest("app", image_).ok());
+  EXPECT_FALSE(store_.HasLink(layer_));
+}
+
+TEST_F(UnlinkedTest, WhatSomebodyWasPromisedStaysVisible) {
+  ASSERT_TRUE(store_.store_->StatBlob("app", layer_).ok());
+  ASSERT_TRUE(store_.store_->DeleteManifest("app", image_).ok());
+  EXPECT_TRUE(store_.HasLink(layer_));
+  EXPECT_TRUE(store_.store_->StatBlob("app", layer_).ok());
+}
+
+TEST_F(UnlinkedTest, AndSoDoesWhatAnotherRepositoryKeeps) {
+  Push("other");
+  store_.clock_.Advance(26 * kHour);
+  store_.Pass();
+  ASSERT_TRUE(store_.store_->DeleteManifest("app", image_).ok());
+  EXPECT_TRUE(store_.HasLink(layer_));
+  EXPECT_TRUE(store_.store_->StatBlob("app", layer_).ok());
+}
+
+TEST_F(UnlinkedTest, AndEverythingAfterAStart) {
+  store_.Open();
+  ASSERT_TRUE(store_.store_->DeleteManifest("app", image_).ok());
+  EXPECT_TRUE(store_.HasLink(layer_));
 }
 
 }  // namespace
