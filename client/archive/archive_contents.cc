@@ -180,6 +180,25 @@ bool ArchiveContents::HoldsImagesOfVersionOne() const {
   });
 }
 
+void ArchiveContents::NameAsLayout(const std::string& name, const Digest& digest) {
+  std::vector<std::pair<Digest, std::string>> blobs = {{digest, name}};
+  for (const auto& [flat, entry] : entries_) {
+    const std::optional<Digest> called = DigestInName(flat);
+    if (!called) continue;
+    const std::string text = called->ToString();
+    const std::string hex = text.substr(text.find(':') + 1);
+    if (flat == hex || flat == StrCat(hex, ".manifest.json")) blobs.emplace_back(*called, flat);
+  }
+  for (auto& [blob, target] : blobs) {
+    Entry link;
+    link.kind = Entry::Kind::kLink;
+    link.name = BlobEntryName(blob);
+    link.link_target = std::move(target);
+    std::unique_ptr<Entry>& place = entries_[link.name];
+    if (place == nullptr) place = std::make_unique<Entry>(std::move(link));
+  }
+}
+
 absl::StatusOr<uint64_t> ArchiveContents::SizeOf(std::string_view name) {
   ASSIGN_OR_RETURN(const Entry* const entry, Find(name));
   return entry->size_bytes;

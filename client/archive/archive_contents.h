@@ -54,6 +54,10 @@ class ArchiveContents {
   bool Holds(std::string_view name) const;
   // Whether it has what Docker saved before it had manifest.json: "repositories", "<hex>/json".
   bool HoldsImagesOfVersionOne() const;
+  // Gives the files of a flat layout, blobs called "<hex>" and manifests called
+  // "<hex>.manifest.json", the names that they have in a layout, too; so is `name` the blob
+  // `digest`.
+  void NameAsLayout(const std::string& name, const Digest& digest);
   absl::StatusOr<uint64_t> SizeOf(std::string_view name);
   absl::StatusOr<Compression> CompressionOf(std::string_view name);
   // All bytes. InvalidArgument when there are more than kMaxDocumentBytes.

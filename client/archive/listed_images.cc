@@ -14,6 +14,7 @@ namespace {
 
 constexpr char kIndexName[] = "index.json";
 constexpr char kDockerManifestName[] = "manifest.json";
+constexpr char kFlatVersionName[] = "version";
 constexpr char kRefName[] = "org.opencontainers.image.ref.name";
 
 // Some call what has no name by its digest.
@@ -29,6 +30,11 @@ std::string_view CosignSuffix(std::string_view kind) {
 
 bool IsFullName(std::string_view ref_name) {
   return ref_name.find_first_of(":/") != std::string_view::npos;
+}
+
+bool IsObject(std::string_view json) {
+  const size_t begin = json.find_first_not_of(" \t\r\n");
+  return begin != std::string_view::npos && json[begin] == '{';
 }
 
 absl::Status NoImages(const ArchiveContents& contents) {
@@ -52,7 +58,11 @@ class ImageLister {
     const bool docker = contents_.Holds(kDockerManifestName);
     if (!layout && !docker) return NoImages(contents_);
     if (layout) RETURN_IF_ERROR(ListLayout());
-    if (docker) RETURN_IF_ERROR(ListDockerArchive());
+    if (docker) {
+      ASSIGN_OR_RETURN(const std::string bytes, contents_.ReadDocument(kDockerManifestName));
+      const bool flat = !layout && contents_.Holds(kFlatVersionName) && IsObject(bytes);
+      RETURN_IF_ERROR(flat ? ListFlatLayout(bytes) : ListDockerArchive(bytes));
+    }
     for (Names& names : names_) SettleNames(names);
     if (list_.images.empty()) return absl::InvalidArgumentError("the archive lists no image");
     return std::move(list_);
@@ -66,7 +76,11 @@ class ImageLister {
   };
 
   absl::Status ListLayout();
-  absl::Status ListDockerArchive();
+  // Of the form that skopeo calls `dir:` and podman `docker-dir`: one image, whose manifest is
+  // manifest.json, and everything beside it in one directory.
+  absl::Status ListFlatLayout(const std::string& manifest);
+  absl::Status ListDockerArchive(const std::string& manifest);
+  absl::Status ListManifests(const std::vector<ListedManifest>& manifests);
   void AddNames(const ListedManifest& listed, ListedImage* image, Names* names);
   void AttachCosigns(const std::vector<ListedManifest>& listed,
                      const absl::flat_hash_map<Digest, size_t>& places);
@@ -166,10 +180,24 @@ absl::Status ImageLister::ListLayout() {
   if (!index.ok()) return Annotate(index.status(), kIndexName);
   const absl::Status few = CheckArchiveImages(index->children.size());
   if (!few.ok()) return Annotate(few, kIndexName);
+  return ListManifests(ChildrenOf(*std::move(index)));
+}
+
+absl::Status ImageLister::ListFlatLayout(const std::string& manifest) {
+  const absl::StatusOr<ParsedManifest> parsed = ParseManifest(manifest, "", ManifestRules::kNoted);
+  if (!parsed.ok()) return Annotate(parsed.status(), kDockerManifestName);
+  ListedManifest listed;
+  listed.content.media_type = parsed->media_type;
+  listed.content.digest = HashBytes(DigestAlgorithm::kSha256, manifest);
+  listed.content.size_bytes = manifest.size();
+  contents_.NameAsLayout(kDockerManifestName, listed.content.digest);
+  return ListManifests({listed});
+}
+
+absl::Status ImageLister::ListManifests(const std::vector<ListedManifest>& manifests) {
   absl::flat_hash_map<Digest, size_t> places;
   LayoutPlanner planner(contents_);
-  const std::vector<ListedManifest> children = ChildrenOf(*std::move(index));
-  for (const ListedManifest& listed : children) {
+  for (const ListedManifest& listed : manifests) {
     const auto [place, added] = places.try_emplace(listed.content.digest, list_.images.size());
     if (added) {
       ListedImage image;
@@ -188,14 +216,13 @@ absl::Status ImageLister::ListLayout() {
     }
     AddNames(listed, &list_.images[place->second], &names_[place->second]);
   }
-  AttachCosigns(children, places);
+  AttachCosigns(manifests, places);
   MarkParts(places);
   return absl::OkStatus();
 }
 
-absl::Status ImageLister::ListDockerArchive() {
-  ASSIGN_OR_RETURN(const std::string bytes, contents_.ReadDocument(kDockerManifestName));
-  absl::StatusOr<std::vector<DockerArchiveImage>> docker = ParseDockerArchive(bytes);
+absl::Status ImageLister::ListDockerArchive(const std::string& manifest) {
+  absl::StatusOr<std::vector<DockerArchiveImage>> docker = ParseDockerArchive(manifest);
   if (!docker.ok()) return Annotate(docker.status(), kDockerManifestName);
   const absl::flat_hash_map<std::string, size_t> broken = BrokenByName();
   absl::flat_hash_set<size_t> places;

@@ -1,5 +1,6 @@
 // Loads the images of an archive or layout directory into the daemon: what `docker save`, podman,
-// skopeo, buildah and buildkit write, OCI layouts and Docker archives.
+// skopeo, buildah and buildkit write, OCI layouts, Docker archives, and directories of the form
+// that skopeo calls `dir:` and podman `docker-dir`.
 //
 // Blobs arrive byte for byte. A manifest of an OCI layout keeps its digest; an image of a Docker
 // archive gets an OCI manifest, the same for the same archive; its digest is the image's id here,

@@ -140,7 +140,7 @@ void AddLoad(CLI::App& group, Session& session) {
       "load", "Load images from an archive that docker, podman, skopeo, buildah or varve wrote");
   command->add_option("-i,--input", arguments->file,
                       "The archive, plain or with gzip, zstd, xz or bzip2, or the directory of an "
-                      "image layout (default: standard input)");
+                      "image layout or of skopeo's dir: (default: standard input)");
   command
       ->add_option("--repository", arguments->repository,
                    StrCat("For images to which the archive gives no name, or only a tag (default: ",

@@ -190,6 +190,56 @@ TEST_F(LoadIndexTest, OnePlatformCanBeLoadedAlone) {
   EXPECT_EQ(Load(Archive()).code(), absl::StatusCode::kFailedPrecondition);
 }
 
+// As `skopeo copy … dir:` and `podman save --format docker-dir` lay out what is in `blobs`.
+std::vector<TestEntry> FlatLayout(std::vector<TestEntry> blobs, const std::string& manifest) {
+  for (TestEntry& blob : blobs) {
+    const bool document = blob.bytes.starts_with("{\"schemaVersion\"");
+    blob.name = blob.name.substr(blob.name.rfind('/') + 1);
+    if (document) blob.name += ".manifest.json";
+    if (blob.bytes == manifest) blob.name = "manifest.json";
+  }
+  blobs.push_back({.name = "version", .bytes = "Directory Transport Version: 1.1\n"});
+  return blobs;
+}
+
+TEST_F(LoadFormsTest, ADirectoryWithoutFoldersIsOneImage) {
+  load_options_.repository = "flat";
+  uint32_t seed = 60;
+  for (const From from : {From::kFile, From::kPipe}) {
+    const TestImage image({TestBytes(200'000, ++seed), TestBytes(10, ++seed)});
+    ASSERT_EQ(Load(Tar(FlatLayout(BlobEntries(image), image.manifest)), from), absl::OkStatus());
+    EXPECT_TRUE(client_->StatManifest("flat", image.digest()).ok());
+  }
+  const TestImage image({TestBytes(200'000, ++seed)});
+  std::vector<TestEntry> entries = FlatLayout(BlobEntries(image), image.manifest);
+  ASSERT_EQ(LoadPath(WriteDirectory("flat", entries)), absl::OkStatus());
+  EXPECT_TRUE(client_->StatBlob("flat", Sha256Of(image.layers[0])).ok());
+  EXPECT_EQ(observer_.images.back().manifest, image.digest());
+}
+
+TEST_F(LoadFormsTest, ADirectoryWithoutFoldersIsChecked) {
+  uint32_t seed = 70;
+  for (const From from : {From::kFile, From::kPipe}) {
+    const TestImage image({TestBytes(200'000, ++seed)});
+    std::vector<TestEntry> entries = FlatLayout(BlobEntries(image), image.manifest);
+    entries[0].bytes[1000] ^= 1;
+    EXPECT_EQ(Load(Tar(entries), from).code(), absl::StatusCode::kDataLoss);
+    entries.erase(entries.begin());
+    EXPECT_EQ(Load(Tar(entries), from).code(), absl::StatusCode::kNotFound);
+  }
+}
+
+TEST_F(LoadIndexTest, ADirectoryWithoutFoldersMayHoldAnIndex) {
+  load_options_.repository = "flat";
+  for (const From from : {From::kFile, From::kPipe}) {
+    ASSERT_EQ(Load(Tar(FlatLayout(blobs_, outer_)), from), absl::OkStatus());
+    EXPECT_EQ(observer_.images.back().manifest, Sha256Of(outer_));
+    for (const TestImage* image : {&amd64_, &arm64_}) {
+      EXPECT_TRUE(client_->StatManifest("flat", image->digest()).ok());
+    }
+  }
+}
+
 TEST_F(LoadFormsTest, ATagAloneNeedsARepository) {
   const TestImage image({TestBytes(100, 40)});
   const std::string tar =

@@ -167,6 +167,39 @@ def skopeo_oci_archive_out_and_in(context):
 
 
 @case
+def flat_directories_of_skopeo(context):
+    """Its form dir:, which has no name; of several platforms."""
+    context.need("skopeo")
+    daemon = need_daemon(context)
+    layout = Layout(f"{context.folder}/flat-image")
+    platforms = [layout.image(f"flat-{name}", architecture=name) for name in ("amd64", "arm64")]
+    index = layout.tag(layout.index(platforms), "multi")
+    layout.write()
+    flat = f"{context.folder}/flat"
+    context.run("skopeo", "copy", "--all", "--preserve-digests", f"oci:{layout.path}:multi",
+                f"dir:{flat}")
+    daemon.cli("load", "--input", flat, "--repository", "flat/skopeo")
+    expect_same_blobs(layout.blobs,
+                      Registry(context.address).read_image("flat/skopeo", index["digest"]))
+
+
+@case
+def flat_directories_of_podman(context):
+    context.need("podman")
+    context.need_root()
+    daemon = need_daemon(context)
+    command = podman(context)
+    name = "localhost/flatpodman:v1"
+    for form in ("docker-dir", "oci-dir"):
+        context.run(*command, "import", write_rootfs(context, form), name)
+        path = f"{context.folder}/{form}"
+        context.run(*command, "save", "--format", form, "--output", path, name)
+        said = daemon.cli("load", "--input", path, "--repository", f"flat/{form}")
+        assert said.count("Loaded image") == 1, said
+        context.run(*command, "rmi", "--all", "--force")
+
+
+@case
 def saved_archives_are_reproducible_and_whole(context):
     daemon = need_daemon(context)
     layout = Layout(f"{context.folder}/image")
