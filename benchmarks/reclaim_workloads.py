@@ -6,6 +6,7 @@ None when the workload is not for servers of that kind. VARVE_HALF_IMAGES=100 in
 makes both smaller, VARVE_HALF_IDLE_SECONDS=2 the idle part shorter.
 """
 
+import functools
 import json
 import os
 import pathlib
@@ -14,7 +15,7 @@ import subprocess
 import time
 from typing import NamedTuple
 
-from servers import ROOT, Distribution, Varve
+from servers import ROOT, Before, Distribution, Varve
 
 BIN = ROOT / "build/release/bin"
 LOAD = os.environ.get("VARVE_LOAD_IMAGES", str(BIN / "varve_load_images"))
@@ -38,6 +39,13 @@ class ShortPromise(Varve):
         # A fresh store is one more reason to wait one promise time, and no more than that.
         return ["env", f"VARVE_RECLAIM_PROMISE={PROMISE_SECONDS}s",
                 f"VARVE_RECLAIM_RENEW={PROMISE_SECONDS}s", *super().command()]
+
+
+class BeforeWithShortPromise(Before):
+    """The same of a build that may not have the second setting."""
+
+    def command(self):
+        return ["env", f"VARVE_RECLAIM_PROMISE={PROMISE_SECONDS}s", *super().command()]
 
 
 # --- what operations took ------------------------------------------------------------------------
@@ -193,13 +201,28 @@ def expect(what, found, expected):
         raise RuntimeError(f"{what}: {found}, expected {expected}")
 
 
+def expect_removed(report, images, bytes_missed):
+    """Whether a prune removed `images` images with their blobs and told what it did, but for what a
+    promise puts off: two digests may share a place among the promises, and then the later end
+    counts for both."""
+    expect("images named", report["named"], report["images"])
+    if not images - report["deferred"] <= report["images"] <= images:
+        expect("images removed", report["images"], images)
+    # The files that are left, or less: what was put off may have gone since.
+    most = report["freed_bytes"] + report.get("deferred_bytes", 0)
+    for what, found in (("bytes that du misses", bytes_missed),
+                        ("bytes of the files", report["images"] * OWN_FILE_BYTES)):
+        if not report["freed_bytes"] <= found <= most:
+            expect(f"freed bytes and {what}", report["freed_bytes"], found)
+
+
 def expect_no_failures(part):
     if part.failed:
         raise RuntimeError(f"{part.failed} pushes or pulls failed: {part.failure}")
 
 
-def prune_varve(name, seed, work_dir, images, rate):
-    with ShortPromise(os.path.abspath(f"{work_dir}/{name}-varve")) as server:
+def prune_varve(kind, name, seed, work_dir, images, rate):
+    with kind(os.path.abspath(f"{work_dir}/{name}-{kind.name}")) as server:
         pid = server.process.pid
         blobs = f"{server.directory}/store/blobs"
         clients = Clients(server, seed, images, rate)
@@ -219,11 +242,9 @@ def prune_varve(name, seed, work_dir, images, rate):
         beside = clients.beside(work)
         expect_no_failures(beside)
         report, before, after, flushes = beside.result
-        removed = images // 2
         freed = bytes_before + beside.pushed * OWN_FILE_BYTES - file_bytes(blobs)
-        expect("images removed", (report["images"], report["named"]), (removed, removed))
-        expect("freed bytes and those that du misses", report["freed_bytes"], freed)
-        expect("freed bytes and those of the files", freed, removed * OWN_FILE_BYTES)
+        expect_removed(report, images // 2, freed)
+        removed = report["images"]
         expect("images lost", clients.lost(), 0)
         return results(name, idle, beside, store_bytes=server.store_bytes(), removal={
             "operations": removed, "wall_seconds": beside.seconds, "disk_flushes": flushes,
@@ -306,14 +327,20 @@ def prune_distribution(name, seed, work_dir, images, rate):
             "fill s": sum(one["wall_seconds"] for one in filled)})
 
 
+REMOVALS = {"varve": functools.partial(prune_varve, ShortPromise),
+            "before": functools.partial(prune_varve, BeforeWithShortPromise),
+            "distribution": prune_distribution}
+
+
 def prune_half(server, seed, work_dir):
-    if server.name != "varve":
+    if server.name == "distribution":  # hours
         return None
-    return prune_varve("prune_half", seed, work_dir, int(SMALLER or 20_000), 200)
+    one = REMOVALS.get(server.name)
+    return one and one("prune_half", seed, work_dir, int(SMALLER or 20_000), 200)
 
 
 def prune_half_2k(server, seed, work_dir):
-    one = {"varve": prune_varve, "distribution": prune_distribution}.get(server.name)
+    one = REMOVALS.get(server.name)
     return one and one("prune_half_2k", seed, work_dir, int(SMALLER or 2000), 40)
 
 

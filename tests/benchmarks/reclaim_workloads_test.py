@@ -70,6 +70,32 @@ class Results(unittest.TestCase):
         self.assertEqual(clients["per second beside"], 200)
 
 
+class Removed(unittest.TestCase):
+    OWN = reclaim.OWN_FILE_BYTES
+
+    def report(self, images, freed, deferred=0, left=0):
+        return {"images": images, "named": images, "freed_bytes": freed, "deferred": deferred,
+                "deferred_bytes": left}
+
+    def test_all_of_them(self):
+        reclaim.expect_removed(self.report(10, 10 * self.OWN), 10, 10 * self.OWN)
+
+    def test_but_for_what_is_put_off(self):
+        reclaim.expect_removed(self.report(9, 9 * self.OWN, deferred=1), 10, 9 * self.OWN)
+        for missed in (9, 10):  # a file that goes a little later
+            reclaim.expect_removed(self.report(10, 9 * self.OWN, 1, self.OWN), 10,
+                                   missed * self.OWN)
+
+    def test_less_or_more_fails(self):
+        whole = self.report(10, 10 * self.OWN)
+        for report, missed in ((self.report(9, 9 * self.OWN), 9),
+                               (self.report(11, 11 * self.OWN), 11),
+                               (self.report(10, 9 * self.OWN), 9), (whole, 9),
+                               (whole | {"named": 9}, 10)):
+            with self.assertRaises(RuntimeError):
+                reclaim.expect_removed(report, 10, missed * self.OWN)
+
+
 class Files(unittest.TestCase):
     def test_what_they_take_is_counted_in_blocks(self):
         with tempfile.TemporaryDirectory() as folder:
