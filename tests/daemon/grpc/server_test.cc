@@ -16,6 +16,7 @@
 #include "daemon/grpc/call_record.h"
 #include "daemon/unix_socket.h"
 #include "gmock/gmock.h"
+#include "storage/image/hasher.h"
 #include "storage/limits.h"
 #include "tests/daemon/grpc/grpc_fixture.h"
 

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "storage/base/str_cat.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 #include "tests/storage/catalog/counted_store.h"
 
 namespace varve {
