@@ -211,11 +211,11 @@ absl::StatusOr<uint64_t> CountExpiringLinks(const std::string& directory) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Index> index,
                    OpenRocksdbIndex(StrCat(directory, "/index"), RocksdbIndexOptions()));
   uint64_t links = 0;
-  RETURN_IF_ERROR(VisitRows(*index, LinkExpiryPrefix(), kPageRows,
-                            [&](const KeyValue&) -> absl::StatusOr<bool> {
-                              ++links;
-                              return true;
-                            }));
+  RETURN_IF_ERROR(
+      WalkRows(*index, LinkExpiryPrefix(), kPageRows, [&](const KeyValue&) -> absl::StatusOr<bool> {
+        ++links;
+        return true;
+      }));
   return links;
 }
 

@@ -8,7 +8,6 @@
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/image/hasher.h"
-#include "storage/index/batch_reads.h"
 #include "storage/limits.h"
 
 namespace varve {

@@ -86,15 +86,15 @@ DiskUsage::Part Orphans::Usage() const {
 }
 
 absl::Status Orphans::Visit(const std::function<absl::StatusOr<bool>(const Orphan&)>& visit) {
-  return VisitRows(parts_.index, OrphanPrefix(), kPageRows,
-                   [&](const KeyValue& row) -> absl::StatusOr<bool> {
-                     Orphan orphan;
-                     if (!ParseOrphanKey(row.key, &orphan.file)) {
-                       return absl::DataLossError("the key of an orphan row is damaged");
-                     }
-                     ASSIGN_OR_RETURN(orphan.row, OrphanRow::Decode(row.value));
-                     return visit(orphan);
-                   });
+  return WalkRows(parts_.index, OrphanPrefix(), kPageRows,
+                  [&](const KeyValue& row) -> absl::StatusOr<bool> {
+                    Orphan orphan;
+                    if (!ParseOrphanKey(row.key, &orphan.file)) {
+                      return absl::DataLossError("the key of an orphan row is damaged");
+                    }
+                    ASSIGN_OR_RETURN(orphan.row, OrphanRow::Decode(row.value));
+                    return visit(orphan);
+                  });
 }
 
 absl::Status Orphans::Load() {

@@ -8,7 +8,6 @@
 #include "storage/base/str_cat.h"
 #include "storage/image/canonical_name.h"
 #include "storage/image/names.h"
-#include "storage/index/batch_reads.h"
 #include "storage/limits.h"
 
 namespace varve {

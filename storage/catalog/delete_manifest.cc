@@ -91,7 +91,6 @@ absl::StatusOr<bool> IsIndexHere(Transaction& txn, const Member& lister) {
 
 absl::Status Catalog::CheckUnlisted(Transaction& txn, std::string_view repository,
                                     const Member& manifest) {
-  RowReads reads(txn);
   std::vector<Member> seen = {manifest};
   for (size_t next = 0; next < seen.size(); ++next) {
     const Member listed = seen[next];
@@ -104,7 +103,7 @@ absl::Status Catalog::CheckUnlisted(Transaction& txn, std::string_view repositor
       if (!keeper.empty()) return PartOf(repository, manifest.manifest, listed.manifest, keeper);
     }
     RETURN_IF_ERROR(
-        VisitListers(reads, listed, [&](const ImageKeeper& lister) -> absl::StatusOr<bool> {
+        VisitListers(txn, listed, [&](const ImageKeeper& lister) -> absl::StatusOr<bool> {
           if (std::find(seen.begin(), seen.end(), lister.image) == seen.end()) {
             seen.push_back(lister.image);
           }

@@ -36,8 +36,7 @@ absl::StatusOr<std::vector<Catalog::Deletion>> Catalog::DeletePage(
   const auto delete_unkept = [&](Transaction& txn) -> absl::Status {
     outcomes.assign(images.size(), Deletion::kAbsent);
     ASSIGN_OR_RETURN(const OptionalValues rows, txn.GetManyForUpdate(guarded, Guard::kExclusive));
-    RowReads reads(txn);
-    ASSIGN_OR_RETURN(const auto edges, FirstKeepingEdges(reads, manifests));
+    ASSIGN_OR_RETURN(const auto edges, FirstKeepingEdges(txn, manifests));
     std::vector<const UnkeptImage*> going;
     for (size_t i = 0; i < images.size(); ++i) {
       const std::optional<std::string>& member = rows[2 * i + 1];

@@ -6,7 +6,6 @@
 #include "storage/base/str_cat.h"
 #include "storage/catalog/catalog.h"
 #include "storage/image/names.h"
-#include "storage/index/batch_reads.h"
 #include "storage/limits.h"
 
 namespace varve {

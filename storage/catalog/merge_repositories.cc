@@ -36,16 +36,16 @@ bool StaysOverFrom(const TagRow& into, const TagRow& from) {
 // In pages: `visit` may remove what it is given, and ends the visit with an error.
 absl::Status VisitMembersOf(Index& index, RepositoryId repository,
                             const std::function<absl::Status(const Digest& manifest)>& visit) {
-  return VisitRows(index, MemberPrefix(repository), kPageRows,
-                   [&](const KeyValue& row) -> absl::StatusOr<bool> {
-                     RepositoryId owner = 0;
-                     Digest manifest;
-                     if (!ParseMemberKey(row.key, &owner, &manifest)) {
-                       return absl::DataLossError("a member row of the index is damaged");
-                     }
-                     RETURN_IF_ERROR(visit(manifest));
-                     return true;
-                   });
+  return WalkRows(index, MemberPrefix(repository), kPageRows,
+                  [&](const KeyValue& row) -> absl::StatusOr<bool> {
+                    RepositoryId owner = 0;
+                    Digest manifest;
+                    if (!ParseMemberKey(row.key, &owner, &manifest)) {
+                      return absl::DataLossError("a member row of the index is damaged");
+                    }
+                    RETURN_IF_ERROR(visit(manifest));
+                    return true;
+                  });
 }
 
 }  // namespace

@@ -7,7 +7,6 @@
 #include "absl/cleanup/cleanup.h"
 #include "storage/base/status.h"
 #include "storage/catalog/catalog.h"
-#include "storage/index/batch_reads.h"
 #include "storage/limits.h"
 
 namespace varve {

@@ -9,7 +9,6 @@
 #include "storage/catalog/catalog.h"
 #include "storage/image/canonical_name.h"
 #include "storage/image/names.h"
-#include "storage/index/batch_reads.h"
 #include "storage/limits.h"
 
 namespace varve {

@@ -19,13 +19,11 @@ namespace {
 constexpr size_t kMaxFollowingTags = 64;
 constexpr size_t kTagRows = 256;
 
-// Whether a manifest of this repository names `manifest`. Index and Transaction read alike.
-template <typename Reads>
+// Whether a manifest of this repository names `manifest`.
 absl::StatusOr<bool> IsListedIn(Reads& reads, RepositoryId repository, const Digest& manifest) {
   for (const EdgeKind kind : {EdgeKind::kReference, EdgeKind::kPending}) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                     reads.Scan(PrefixRange(EdgePrefix(manifest, kind, repository)), 1));
-    if (!edges.empty()) return true;
+    ASSIGN_OR_RETURN(const bool listed, reads.HasAny(EdgePrefix(manifest, kind, repository)));
+    if (listed) return true;
   }
   return false;
 }
@@ -58,9 +56,8 @@ absl::StatusOr<bool> KeptOnlyAmong(Transaction& txn, const std::vector<Catalog::
                        [&](const Catalog::Prunable& other) { return other.image == image; });
   };
   bool among = true;
-  RowReads reads(txn);
   const absl::Status looked =
-      VisitKeepers(reads, one.image, [&](const ImageKeeper& keeper) -> absl::StatusOr<bool> {
+      VisitKeepers(txn, one.image, [&](const ImageKeeper& keeper) -> absl::StatusOr<bool> {
         const bool elsewhere = keeper.image.repository != one.image.repository;
         switch (keeper.kind) {
           case ImageKeeper::Kind::kHold:

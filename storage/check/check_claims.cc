@@ -13,24 +13,10 @@ namespace {
 
 using Kind = CheckFinding::Kind;
 
-constexpr size_t kPageRows = 256;
-
-absl::StatusOr<uint64_t> CountRows(RowReads& reads, const std::string& prefix) {
-  uint64_t rows = 0;
-  std::string after;
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> page,
-                     reads.Scan(PrefixRange(prefix, after), kPageRows));
-    rows += page.size();
-    if (page.size() < kPageRows) return rows;
-    after = page.back().key.substr(prefix.size());
-  }
-}
-
 }  // namespace
 
-absl::Status CheckHold(RowReads& reads, const std::string& hold, CheckFindings* findings) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> value, reads.Guarded(HoldKey(hold)));
+absl::Status CheckHold(Reads& reads, const std::string& hold, CheckFindings* findings) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> value, reads.GetGuarded(HoldKey(hold)));
   if (!value.has_value()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const HoldRow row, HoldRow::Decode(*value));
   ASSIGN_OR_RETURN(const bool kept, reads.Has(HoldEdgeKey(row.manifest, row.repository, hold)));
@@ -50,8 +36,8 @@ absl::Status CheckHold(RowReads& reads, const std::string& hold, CheckFindings* 
   return absl::OkStatus();
 }
 
-absl::Status CheckLease(RowReads& reads, const std::string& lease, CheckFindings* findings) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> value, reads.Guarded(LeaseKey(lease)));
+absl::Status CheckLease(Reads& reads, const std::string& lease, CheckFindings* findings) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> value, reads.GetGuarded(LeaseKey(lease)));
   if (!value.has_value()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const LeaseRow row, LeaseRow::Decode(*value));
   ASSIGN_OR_RETURN(const bool ends,
@@ -71,7 +57,7 @@ absl::Status CheckLease(RowReads& reads, const std::string& lease, CheckFindings
   return absl::OkStatus();
 }
 
-absl::Status CheckLeaseContent(RowReads& reads, const std::string& lease, const Digest& content,
+absl::Status CheckLeaseContent(Reads& reads, const std::string& lease, const Digest& content,
                                CheckFindings* findings) {
   ASSIGN_OR_RETURN(const bool leased, reads.HasGuarded(LeaseKey(lease)));
   ASSIGN_OR_RETURN(const bool kept, reads.Has(LeaseEdgeKey(content, lease)));
@@ -90,10 +76,10 @@ absl::Status CheckLeaseContent(RowReads& reads, const std::string& lease, const 
   return absl::OkStatus();
 }
 
-absl::Status CheckLink(RowReads& reads, RepositoryId repository, const Digest& blob,
+absl::Status CheckLink(Reads& reads, RepositoryId repository, const Digest& blob,
                        CheckFindings* findings) {
   ASSIGN_OR_RETURN(const std::optional<std::string> value,
-                   reads.Guarded(LinkKey(repository, blob)));
+                   reads.GetGuarded(LinkKey(repository, blob)));
   if (!value.has_value()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const LinkRow row, LinkRow::Decode(*value));
   ASSIGN_OR_RETURN(const bool ends, reads.Has(LinkExpiryKey(row.expires_nanos, repository, blob)));
@@ -106,16 +92,16 @@ absl::Status CheckLink(RowReads& reads, RepositoryId repository, const Digest& b
 }
 
 // Of repositories that have images; one that has none goes by itself.
-absl::Status CheckOneName(RowReads& reads, const std::string& name, RepositoryId repository,
+absl::Status CheckOneName(Reads& reads, const std::string& name, RepositoryId repository,
                           std::string_view canonical, CheckFindings* findings) {
   if (canonical == name) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::optional<std::string> value, reads.Guarded(RepositoryKey(canonical)));
+  ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                   reads.GetGuarded(RepositoryKey(canonical)));
   if (!value.has_value()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const RepositoryRow other, RepositoryRow::Decode(*value));
   for (const RepositoryId one : {repository, other.id}) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> first,
-                     reads.Scan(PrefixRange(MemberPrefix(one)), 1));
-    if (first.empty()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const bool has_members, reads.HasAny(MemberPrefix(one)));
+    if (!has_members) return absl::OkStatus();
   }
   findings->push_back({Kind::kTwoNames, std::nullopt, name,
                        StrCat(name, " and ", canonical,
@@ -125,9 +111,9 @@ absl::Status CheckOneName(RowReads& reads, const std::string& name, RepositoryId
   return absl::OkStatus();
 }
 
-absl::Status CheckRepository(RowReads& reads, const std::string& name, std::string_view canonical,
+absl::Status CheckRepository(Reads& reads, const std::string& name, std::string_view canonical,
                              CheckFindings* findings) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> value, reads.Guarded(RepositoryKey(name)));
+  ASSIGN_OR_RETURN(const std::optional<std::string> value, reads.GetGuarded(RepositoryKey(name)));
   if (!value.has_value()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const RepositoryRow row, RepositoryRow::Decode(*value));
   RETURN_IF_ERROR(CheckOneName(reads, name, row.id, canonical, findings));
@@ -139,12 +125,11 @@ absl::Status CheckRepository(RowReads& reads, const std::string& name, std::stri
   return absl::OkStatus();
 }
 
-absl::Status CheckRepositoryName(RowReads& reads, RepositoryId repository,
-                                 CheckFindings* findings) {
+absl::Status CheckRepositoryName(Reads& reads, RepositoryId repository, CheckFindings* findings) {
   ASSIGN_OR_RETURN(const std::optional<std::string> name,
-                   reads.Guarded(RepositoryNameKey(repository)));
+                   reads.GetGuarded(RepositoryNameKey(repository)));
   if (!name.has_value()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::optional<std::string> value, reads.Guarded(RepositoryKey(*name)));
+  ASSIGN_OR_RETURN(const std::optional<std::string> value, reads.GetGuarded(RepositoryKey(*name)));
   if (value.has_value()) {
     ASSIGN_OR_RETURN(const RepositoryRow row, RepositoryRow::Decode(*value));
     if (row.id == repository) return absl::OkStatus();
@@ -155,7 +140,7 @@ absl::Status CheckRepositoryName(RowReads& reads, RepositoryId repository,
   return absl::OkStatus();
 }
 
-absl::Status CheckPulled(RowReads& reads, RepositoryId repository, const Digest& manifest,
+absl::Status CheckPulled(Reads& reads, RepositoryId repository, const Digest& manifest,
                          CheckFindings* findings) {
   ASSIGN_OR_RETURN(const bool listed, reads.HasGuarded(MemberKey(repository, manifest)));
   if (listed) return absl::OkStatus();

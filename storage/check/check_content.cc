@@ -15,7 +15,7 @@ namespace {
 using Kind = CheckFinding::Kind;
 
 // Why the bytes of an inline blob are no good; "" when they are as the row says.
-absl::StatusOr<std::string> InlineFault(RowReads& reads, const Digest& digest, const BlobRow& row) {
+absl::StatusOr<std::string> InlineFault(Reads& reads, const Digest& digest, const BlobRow& row) {
   const absl::StatusOr<std::optional<std::string>> value = reads.Get(InlineKey(digest));
   if (absl::IsDataLoss(value.status())) return "its bytes in the index are damaged";
   RETURN_IF_ERROR(value.status());
@@ -36,9 +36,9 @@ absl::StatusOr<std::string> FileFault(BlobFiles& files, const BlobRow& row) {
 
 }  // namespace
 
-absl::Status CheckBlob(RowReads& reads, BlobFiles& files, const Digest& digest,
+absl::Status CheckBlob(Reads& reads, BlobFiles& files, const Digest& digest,
                        CheckFindings* findings) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> value, reads.Guarded(BlobKey(digest)));
+  ASSIGN_OR_RETURN(const std::optional<std::string> value, reads.GetGuarded(BlobKey(digest)));
   if (!value.has_value()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const BlobRow row, BlobRow::Decode(*value));
   const bool inlined = row.tier == BlobRow::Tier::kInline;
@@ -65,8 +65,8 @@ absl::Status CheckBlob(RowReads& reads, BlobFiles& files, const Digest& digest,
   return absl::OkStatus();
 }
 
-absl::Status CheckInlineBytes(RowReads& reads, const Digest& digest, CheckFindings* findings) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> value, reads.Guarded(BlobKey(digest)));
+absl::Status CheckInlineBytes(Reads& reads, const Digest& digest, CheckFindings* findings) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> value, reads.GetGuarded(BlobKey(digest)));
   if (value.has_value()) {
     ASSIGN_OR_RETURN(const BlobRow row, BlobRow::Decode(*value));
     if (row.tier == BlobRow::Tier::kInline) return absl::OkStatus();
@@ -79,15 +79,15 @@ absl::Status CheckInlineBytes(RowReads& reads, const Digest& digest, CheckFindin
   return absl::OkStatus();
 }
 
-absl::Status CheckFileRow(RowReads& reads, FileId file, CheckFindings* findings) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> owner, reads.Guarded(FileKey(file)));
+absl::Status CheckFileRow(Reads& reads, FileId file, CheckFindings* findings) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> owner, reads.GetGuarded(FileKey(file)));
   if (!owner.has_value()) return absl::OkStatus();
   std::string_view key = *owner;
   Digest digest;
   if (!Digest::ConsumeKey(&key, &digest) || !key.empty()) {
     return absl::DataLossError(absl::StrFormat("the owner of file %x cannot be read", file));
   }
-  ASSIGN_OR_RETURN(const std::optional<std::string> value, reads.Guarded(BlobKey(digest)));
+  ASSIGN_OR_RETURN(const std::optional<std::string> value, reads.GetGuarded(BlobKey(digest)));
   bool named = false;
   if (value.has_value()) {
     ASSIGN_OR_RETURN(const BlobRow row, BlobRow::Decode(*value));

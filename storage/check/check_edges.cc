@@ -19,9 +19,9 @@ struct Membership {
   bool deleting = false;  // its edges are still to go
 };
 
-absl::StatusOr<Membership> ReadMembership(RowReads& reads, RepositoryId repository,
+absl::StatusOr<Membership> ReadMembership(Reads& reads, RepositoryId repository,
                                           const Digest& manifest) {
-  RETURN_IF_ERROR(reads.Guarded(BlobKey(manifest)).status());
+  RETURN_IF_ERROR(reads.GetGuarded(BlobKey(manifest)).status());
   Membership membership;
   ASSIGN_OR_RETURN(membership.deleting, reads.HasGuarded(UnlinkingKey(repository, manifest)));
   ASSIGN_OR_RETURN(membership.listed, reads.Has(MemberKey(repository, manifest)));
@@ -29,26 +29,27 @@ absl::StatusOr<Membership> ReadMembership(RowReads& reads, RepositoryId reposito
 }
 
 // Whether what an edge comes from is there and names its target.
-absl::StatusOr<bool> HasSource(RowReads& reads, const EdgeToCheck& edge) {
+absl::StatusOr<bool> HasSource(Reads& reads, const EdgeToCheck& edge) {
   const EdgeSource& source = edge.source;
   switch (source.kind) {
     case EdgeKind::kTag: {
       ASSIGN_OR_RETURN(const std::optional<std::string> value,
-                       reads.Guarded(TagKey(source.repository, source.tag)));
+                       reads.GetGuarded(TagKey(source.repository, source.name)));
       if (!value.has_value()) return false;
       ASSIGN_OR_RETURN(const TagRow row, TagRow::Decode(*value));
       return row.digest == edge.target;
     }
     case EdgeKind::kHold: {
-      ASSIGN_OR_RETURN(const std::optional<std::string> value, reads.Guarded(HoldKey(source.tag)));
+      ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                       reads.GetGuarded(HoldKey(source.name)));
       if (!value.has_value()) return false;
       ASSIGN_OR_RETURN(const HoldRow row, HoldRow::Decode(*value));
       return row.manifest == edge.target && row.repository == source.repository;
     }
     case EdgeKind::kLease: {
-      ASSIGN_OR_RETURN(const bool leased, reads.HasGuarded(LeaseKey(source.tag)));
+      ASSIGN_OR_RETURN(const bool leased, reads.HasGuarded(LeaseKey(source.name)));
       if (!leased) return false;
-      return reads.Has(LeaseContentKey(source.tag, edge.target));
+      return reads.Has(LeaseContentKey(source.name, edge.target));
     }
     case EdgeKind::kMember: {
       ASSIGN_OR_RETURN(const Membership member,
@@ -66,25 +67,25 @@ absl::StatusOr<bool> HasSource(RowReads& reads, const EdgeToCheck& edge) {
 }
 
 // "tag library/debian:12".
-absl::StatusOr<std::string> SourceText(RowReads& reads, const EdgeToCheck& edge) {
+absl::StatusOr<std::string> SourceText(Reads& reads, const EdgeToCheck& edge) {
   const EdgeSource& source = edge.source;
-  if (source.kind == EdgeKind::kHold) return StrCat("hold ", source.tag);
-  if (source.kind == EdgeKind::kLease) return StrCat("lease ", source.tag);
+  if (source.kind == EdgeKind::kHold) return StrCat("hold ", source.name);
+  if (source.kind == EdgeKind::kLease) return StrCat("lease ", source.name);
   ASSIGN_OR_RETURN(const std::string name, RepositoryText(reads, source.repository));
-  if (source.kind == EdgeKind::kTag) return StrCat("tag ", name, ":", source.tag);
+  if (source.kind == EdgeKind::kTag) return StrCat("tag ", name, ":", source.name);
   if (source.kind == EdgeKind::kMember) return StrCat("repository ", name);
   return StrCat("manifest ", source.manifest.ToString(), " of repository ", name);
 }
 
 // The repository of a finding; "" when it is about none.
-absl::StatusOr<std::string> PlaceOf(RowReads& reads, RepositoryId repository) {
+absl::StatusOr<std::string> PlaceOf(Reads& reads, RepositoryId repository) {
   if (repository == 0) return "";
   return RepositoryText(reads, repository);
 }
 
 // Whether the target of a reference has its edge: a pending one becomes live, never the other way.
-absl::StatusOr<bool> HasReferenceEdge(RowReads& reads, const Digest& target,
-                                      RepositoryId repository, const Digest& manifest) {
+absl::StatusOr<bool> HasReferenceEdge(Reads& reads, const Digest& target, RepositoryId repository,
+                                      const Digest& manifest) {
   for (const EdgeKind kind : {EdgeKind::kReference, EdgeKind::kPending, EdgeKind::kReference}) {
     ASSIGN_OR_RETURN(const bool there,
                      reads.Has(ReferenceEdgeKey(target, kind, repository, manifest)));
@@ -94,7 +95,7 @@ absl::StatusOr<bool> HasReferenceEdge(RowReads& reads, const Digest& target,
 }
 
 // A child that the repository does not list has a pending edge: a deletion leaves one.
-absl::Status CheckChild(RowReads& reads, RepositoryId repository, const Digest& manifest,
+absl::Status CheckChild(Reads& reads, RepositoryId repository, const Digest& manifest,
                         const Digest& child, std::string_view self, const std::string& name,
                         CheckFindings* findings) {
   ASSIGN_OR_RETURN(const Membership member, ReadMembership(reads, repository, child));
@@ -113,7 +114,7 @@ std::optional<Digest> DigestOf(const std::optional<Descriptor>& descriptor) {
 }
 
 // What a manifest says against the edges and rows that its put wrote.
-absl::Status CheckMemberContent(RowReads& reads, RepositoryId repository, const Digest& manifest,
+absl::Status CheckMemberContent(Reads& reads, RepositoryId repository, const Digest& manifest,
                                 const MemberRow& row, const ParsedManifest& content,
                                 CheckFindings* findings) {
   ASSIGN_OR_RETURN(const std::string name, RepositoryText(reads, repository));
@@ -144,12 +145,12 @@ absl::Status CheckMemberContent(RowReads& reads, RepositoryId repository, const 
 
 }  // namespace
 
-absl::StatusOr<std::string> RepositoryText(RowReads& reads, RepositoryId repository) {
+absl::StatusOr<std::string> RepositoryText(Reads& reads, RepositoryId repository) {
   ASSIGN_OR_RETURN(std::optional<std::string> name, reads.Get(RepositoryNameKey(repository)));
   return name.has_value() ? *std::move(name) : StrCat("number ", repository);
 }
 
-absl::Status CheckEdge(RowReads& reads, const EdgeToCheck& edge, CheckFindings* findings) {
+absl::Status CheckEdge(Reads& reads, const EdgeToCheck& edge, CheckFindings* findings) {
   ASSIGN_OR_RETURN(const bool has_source, HasSource(reads, edge));
   // Nobody removes the target while an edge is there; a lease may be for what is to come.
   bool target_missing = false;
@@ -176,9 +177,10 @@ absl::Status CheckEdge(RowReads& reads, const EdgeToCheck& edge, CheckFindings* 
   return absl::OkStatus();
 }
 
-absl::Status CheckTag(RowReads& reads, RepositoryId repository, const std::string& tag,
+absl::Status CheckTag(Reads& reads, RepositoryId repository, const std::string& tag,
                       CheckFindings* findings) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> value, reads.Guarded(TagKey(repository, tag)));
+  ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                   reads.GetGuarded(TagKey(repository, tag)));
   if (!value.has_value()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const TagRow row, TagRow::Decode(*value));
   ASSIGN_OR_RETURN(const bool kept, reads.Has(TagEdgeKey(row.digest, repository, tag)));
@@ -203,7 +205,7 @@ absl::Status CheckTag(RowReads& reads, RepositoryId repository, const std::strin
   return absl::OkStatus();
 }
 
-absl::Status CheckMember(RowReads& reads, RepositoryId repository, const Digest& manifest,
+absl::Status CheckMember(Reads& reads, RepositoryId repository, const Digest& manifest,
                          const ParsedManifest* content, CheckFindings* findings) {
   ASSIGN_OR_RETURN(const Membership member, ReadMembership(reads, repository, manifest));
   ASSIGN_OR_RETURN(const std::optional<std::string> value,
@@ -227,7 +229,7 @@ absl::Status CheckMember(RowReads& reads, RepositoryId repository, const Digest&
   return CheckMemberContent(reads, repository, manifest, row, *content, findings);
 }
 
-absl::Status CheckReferrer(RowReads& reads, RepositoryId repository, const Digest& subject,
+absl::Status CheckReferrer(Reads& reads, RepositoryId repository, const Digest& subject,
                            const Digest& referrer, CheckFindings* findings) {
   RETURN_IF_ERROR(ReadMembership(reads, repository, referrer).status());
   ASSIGN_OR_RETURN(const std::optional<std::string> value,

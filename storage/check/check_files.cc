@@ -62,8 +62,7 @@ absl::Status ReferenceCheck::VisitFile(const std::string& name, FileId file) {
 }
 
 absl::StatusOr<bool> ReferenceCheck::IsNamed(FileId file) {
-  RowReads reads(parts_.index);
-  ASSIGN_OR_RETURN(const bool of_blob, reads.Has(FileKey(file)));
+  ASSIGN_OR_RETURN(const bool of_blob, parts_.index.Has(FileKey(file)));
   if (of_blob) return true;
   // In the order in which a file goes through them, so that one that goes on is met: being written,
   // of an upload that was saved, of a blob, garbage, gone.
@@ -71,7 +70,7 @@ absl::StatusOr<bool> ReferenceCheck::IsNamed(FileId file) {
   ASSIGN_OR_RETURN(const bool of_upload, IsUpload(file));
   if (of_upload) return true;
   for (const std::string& key : {FileKey(file), OrphanKey(file), RemovingKey(file)}) {
-    ASSIGN_OR_RETURN(const bool there, reads.Has(key));
+    ASSIGN_OR_RETURN(const bool there, parts_.index.Has(key));
     if (there) return true;
   }
   const absl::StatusOr<FileStat> stat = parts_.files.Stat(file);
@@ -83,12 +82,12 @@ absl::StatusOr<bool> ReferenceCheck::IsNamed(FileId file) {
 
 absl::StatusOr<bool> ReferenceCheck::IsUpload(FileId file) {
   bool found = false;
-  RETURN_IF_ERROR(VisitRows(parts_.index, IngestPrefix(), kUploadPageRows,
-                            [&](const KeyValue& row) -> absl::StatusOr<bool> {
-                              const absl::StatusOr<IngestRow> upload = IngestRow::Decode(row.value);
-                              found = upload.ok() && upload->file == file;
-                              return !found;
-                            }));
+  RETURN_IF_ERROR(WalkRows(parts_.index, IngestPrefix(), kUploadPageRows,
+                           [&](const KeyValue& row) -> absl::StatusOr<bool> {
+                             const absl::StatusOr<IngestRow> upload = IngestRow::Decode(row.value);
+                             found = upload.ok() && upload->file == file;
+                             return !found;
+                           }));
   return found;
 }
 

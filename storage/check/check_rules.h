@@ -16,20 +16,20 @@
 #include "storage/image/manifest.h"
 #include "storage/index/index.h"
 #include "storage/index/keys.h"
-#include "storage/index/row_reads.h"
+#include "storage/index/reads.h"
 
 namespace varve {
 
 using CheckFindings = std::vector<CheckFinding>;
 
 // "library/debian", or its number when it has no name.
-absl::StatusOr<std::string> RepositoryText(RowReads& reads, RepositoryId repository);
+absl::StatusOr<std::string> RepositoryText(Reads& reads, RepositoryId repository);
 
 // check_content.cc: bytes.
-absl::Status CheckBlob(RowReads& reads, BlobFiles& files, const Digest& digest,
+absl::Status CheckBlob(Reads& reads, BlobFiles& files, const Digest& digest,
                        CheckFindings* findings);
-absl::Status CheckInlineBytes(RowReads& reads, const Digest& digest, CheckFindings* findings);
-absl::Status CheckFileRow(RowReads& reads, FileId file, CheckFindings* findings);
+absl::Status CheckInlineBytes(Reads& reads, const Digest& digest, CheckFindings* findings);
+absl::Status CheckFileRow(Reads& reads, FileId file, CheckFindings* findings);
 
 // check_edges.cc: edges and the rows that they come from.
 struct EdgeToCheck {
@@ -40,27 +40,27 @@ struct EdgeToCheck {
   std::optional<bool> named;
   bool check_target = true;  // whether what it keeps is here
 };
-absl::Status CheckEdge(RowReads& reads, const EdgeToCheck& edge, CheckFindings* findings);
-absl::Status CheckTag(RowReads& reads, RepositoryId repository, const std::string& tag,
+absl::Status CheckEdge(Reads& reads, const EdgeToCheck& edge, CheckFindings* findings);
+absl::Status CheckTag(Reads& reads, RepositoryId repository, const std::string& tag,
                       CheckFindings* findings);
 // `content` is null when its bytes cannot be read, which is said of its blob.
-absl::Status CheckMember(RowReads& reads, RepositoryId repository, const Digest& manifest,
+absl::Status CheckMember(Reads& reads, RepositoryId repository, const Digest& manifest,
                          const ParsedManifest* content, CheckFindings* findings);
-absl::Status CheckReferrer(RowReads& reads, RepositoryId repository, const Digest& subject,
+absl::Status CheckReferrer(Reads& reads, RepositoryId repository, const Digest& subject,
                            const Digest& referrer, CheckFindings* findings);
 
 // check_claims.cc: holds, leases, links, names.
-absl::Status CheckHold(RowReads& reads, const std::string& hold, CheckFindings* findings);
-absl::Status CheckLease(RowReads& reads, const std::string& lease, CheckFindings* findings);
-absl::Status CheckLeaseContent(RowReads& reads, const std::string& lease, const Digest& content,
+absl::Status CheckHold(Reads& reads, const std::string& hold, CheckFindings* findings);
+absl::Status CheckLease(Reads& reads, const std::string& lease, CheckFindings* findings);
+absl::Status CheckLeaseContent(Reads& reads, const std::string& lease, const Digest& content,
                                CheckFindings* findings);
-absl::Status CheckLink(RowReads& reads, RepositoryId repository, const Digest& blob,
+absl::Status CheckLink(Reads& reads, RepositoryId repository, const Digest& blob,
                        CheckFindings* findings);
 // `canonical`: its canonical name; another repository of that name is told as kTwoNames.
-absl::Status CheckRepository(RowReads& reads, const std::string& name, std::string_view canonical,
+absl::Status CheckRepository(Reads& reads, const std::string& name, std::string_view canonical,
                              CheckFindings* findings);
-absl::Status CheckRepositoryName(RowReads& reads, RepositoryId repository, CheckFindings* findings);
-absl::Status CheckPulled(RowReads& reads, RepositoryId repository, const Digest& manifest,
+absl::Status CheckRepositoryName(Reads& reads, RepositoryId repository, CheckFindings* findings);
+absl::Status CheckPulled(Reads& reads, RepositoryId repository, const Digest& manifest,
                          CheckFindings* findings);
 
 }  // namespace varve

@@ -19,11 +19,11 @@ std::string BeganKey() { return MetaKey("content_check"); }
 
 absl::StatusOr<CheckReport> ContentCheck::Run() {
   ASSIGN_OR_RETURN(const int64_t begun_nanos, Begin());
-  RETURN_IF_ERROR(VisitRows(parts_.index, BlobPrefix(), kPageRows,
-                            [&](const KeyValue& row) -> absl::StatusOr<bool> {
-                              RETURN_IF_ERROR(Visit(row, begun_nanos));
-                              return true;
-                            }));
+  RETURN_IF_ERROR(WalkRows(parts_.index, BlobPrefix(), kPageRows,
+                           [&](const KeyValue& row) -> absl::StatusOr<bool> {
+                             RETURN_IF_ERROR(Visit(row, begun_nanos));
+                             return true;
+                           }));
   RETURN_IF_ERROR(parts_.index.Run([](Transaction& txn) { return txn.Delete(BeganKey()); },
                                    Durability::kBuffered));
   RETURN_IF_ERROR(Say());

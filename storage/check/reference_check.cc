@@ -18,10 +18,9 @@ using Kind = CheckFinding::Kind;
 
 // 2,048 x ~150 B = 300 kB.
 constexpr size_t kPageRows = 2048;
-// Uploads and inline bytes are rows of up to 64 KiB: 16 x 64 KiB = 1 MiB.
+// Uploads and inline bytes are rows of up to 64 KiB: 16 x 64 KiB = 1 MiB. Only holds, which are
+// small, lie between them.
 constexpr size_t kLargePageRows = 16;
-// Uploads, holds and inline bytes are tables 'g' to 'i'.
-constexpr char kAfterInlineKeys[] = "j";
 
 // Above every table byte.
 constexpr char kAfterAllKeys[] = "\x7f";
@@ -57,6 +56,10 @@ std::string KeyText(std::string_view key) {
   constexpr size_t kMaxShownBytes = 40;
   return StrCat(key.substr(0, 1), " ",
                 ToStd(absl::BytesToHexString(ToAbsl(key.substr(1, kMaxShownBytes)))));
+}
+
+Table TableOf(const KeyValue& row) {
+  return row.key.empty() ? Table() : static_cast<Table>(row.key.front());
 }
 
 std::string NameIn(const KeyValue& row) { return row.key.substr(1); }
@@ -101,16 +104,14 @@ absl::Status ReferenceCheck::Say(std::optional<CheckFinding> finding) {
 
 absl::Status ReferenceCheck::Apply(const Rule& rule) {
   CheckFindings findings;
-  RowReads passing(parts_.index);
-  absl::Status status = rule(passing, &findings);
+  absl::Status status = rule(parts_.index, &findings);
   if (status.ok() && findings.empty()) return absl::OkStatus();
   if (!status.ok() && !absl::IsDataLoss(status)) return status;
   absl::Status damage;
   RETURN_IF_ERROR(parts_.index.Run(
       [&](Transaction& txn) -> absl::Status {
         findings.clear();
-        RowReads guarded(txn);
-        const absl::Status again = rule(guarded, &findings);
+        const absl::Status again = rule(txn, &findings);
         damage = absl::IsDataLoss(again) ? again : absl::OkStatus();
         return absl::IsDataLoss(again) ? absl::OkStatus() : again;
       },
@@ -191,32 +192,47 @@ absl::Status ReferenceCheck::WalkRows() {
                                [&] { return parts_.lease_changes.Since(leases_ended).rows; }));
   RETURN_IF_ERROR(WalkStretch(CondemnedPrefix(), IngestPrefix(), kPageRows));
   const CountedChanges::Amount holds_ended = parts_.hold_changes.Ended();
-  RETURN_IF_ERROR(WalkStretch(IngestPrefix(), kAfterInlineKeys, kLargePageRows));
+  const std::string after_inline = PrefixRange(TablePrefix(Table::kInline)).end;
+  RETURN_IF_ERROR(WalkStretch(IngestPrefix(), after_inline, kLargePageRows));
   RETURN_IF_ERROR(
       CheckCounter("holds", holds_, [&] { return parts_.hold_changes.Since(holds_ended).rows; }));
-  return WalkStretch(kAfterInlineKeys, "", kPageRows);
+  return WalkStretch(after_inline, "", kPageRows);
 }
 
 absl::Status ReferenceCheck::VisitRow(const KeyValue& row) {
-  // The table byte: storage/FORMAT.md.
-  switch (row.key.empty() ? '\0' : row.key.front()) {
-    case 'b':
+  switch (TableOf(row)) {
+    case Table::kBlob:
       return VisitBlob(row);
-    case 'e':
+    case Table::kEdge:
       return VisitEdge(row);
-    case 'm':
+    case Table::kMember:
       return VisitMember(row);
-    case 'a':
-    case 'g':
-    case 'h':
-    case 'q':
-    case 'r':
-    case 'w':
-    case 'z':
+    case Table::kLease:
+    case Table::kIngest:
+    case Table::kHold:
+    case Table::kMeta:
+    case Table::kRepository:
+    case Table::kClaimExpiry:
+    case Table::kCounter:
       return VisitName(row);
-    default:
+    case Table::kFile:
+    case Table::kInline:
+    case Table::kLink:
+    case Table::kRepositoryName:
+    case Table::kLeaseContent:
+    case Table::kPulled:
+    case Table::kReferrer:
+    case Table::kTag:
       return VisitOther(row);
+    case Table::kCondemned:
+    case Table::kOrphan:
+    case Table::kCommitToken:
+    case Table::kUnlinking:
+    case Table::kRemoving:
+    case Table::kLinkExpiry:
+      return VisitNote(row.key);
   }
+  return UnreadableKey(row.key);
 }
 
 absl::Status ReferenceCheck::VisitBlob(const KeyValue& row) {
@@ -225,7 +241,7 @@ absl::Status ReferenceCheck::VisitBlob(const KeyValue& row) {
   ++blobs_.rows;
   const absl::StatusOr<BlobRow> blob = BlobRow::Decode(row.value);
   if (blob.ok()) blobs_.bytes += blob->size_bytes;
-  RETURN_IF_ERROR(Apply([&](RowReads& reads, CheckFindings* findings) {
+  RETURN_IF_ERROR(Apply([&](Reads& reads, CheckFindings* findings) {
     return CheckBlob(reads, parts_.files, digest, findings);
   }));
   ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
@@ -237,13 +253,13 @@ absl::Status ReferenceCheck::VisitBlob(const KeyValue& row) {
 
 absl::Status ReferenceCheck::DropCondemned(absl::flat_hash_set<Digest>* digests) {
   if (digests->empty()) return absl::OkStatus();
-  return VisitRows(parts_.index, CondemnedPrefix(), kPageRows,
-                   [&](const KeyValue& row) -> absl::StatusOr<bool> {
-                     int64_t not_before = 0;
-                     Digest digest;
-                     if (ParseCondemnedKey(row.key, &not_before, &digest)) digests->erase(digest);
-                     return !digests->empty();
-                   });
+  return WalkRows(parts_.index, CondemnedPrefix(), kPageRows,
+                  [&](const KeyValue& row) -> absl::StatusOr<bool> {
+                    int64_t not_before = 0;
+                    Digest digest;
+                    if (ParseCondemnedKey(row.key, &not_before, &digest)) digests->erase(digest);
+                    return !digests->empty();
+                  });
 }
 
 absl::Status ReferenceCheck::CheckCondemned() {
@@ -288,7 +304,7 @@ absl::Status ReferenceCheck::VisitEdge(const KeyValue& row) {
   // Of many that need it the first is told.
   edge.check_target = missing_target_ != edge.target;
   return Apply(
-      [&](RowReads& reads, CheckFindings* findings) { return CheckEdge(reads, edge, findings); });
+      [&](Reads& reads, CheckFindings* findings) { return CheckEdge(reads, edge, findings); });
 }
 
 absl::StatusOr<std::optional<ParsedManifest>> ReferenceCheck::ReadManifest(const Digest& manifest) {
@@ -333,7 +349,7 @@ absl::Status ReferenceCheck::VisitMember(const KeyValue& row) {
   }
   ASSIGN_OR_RETURN(const std::optional<ParsedManifest> content, ReadManifest(manifest));
   ++report_.manifests;
-  return Apply([&](RowReads& reads, CheckFindings* findings) {
+  return Apply([&](Reads& reads, CheckFindings* findings) {
     return CheckMember(reads, repository, manifest, content.has_value() ? &*content : nullptr,
                        findings);
   });
@@ -341,26 +357,24 @@ absl::Status ReferenceCheck::VisitMember(const KeyValue& row) {
 
 absl::Status ReferenceCheck::VisitName(const KeyValue& row) {
   const std::string name = NameIn(row);
-  switch (row.key.front()) {
-    case 'a':
+  switch (TableOf(row)) {
+    case Table::kLease:
       ++leases_;
-      return Apply([&](RowReads& reads, CheckFindings* findings) {
-        return CheckLease(reads, name, findings);
-      });
-    case 'h':
+      return Apply(
+          [&](Reads& reads, CheckFindings* findings) { return CheckLease(reads, name, findings); });
+    case Table::kHold:
       ++holds_;
-      return Apply([&](RowReads& reads, CheckFindings* findings) {
-        return CheckHold(reads, name, findings);
-      });
-    case 'r':
-      return Apply([&](RowReads& reads, CheckFindings* findings) {
+      return Apply(
+          [&](Reads& reads, CheckFindings* findings) { return CheckHold(reads, name, findings); });
+    case Table::kRepository:
+      return Apply([&](Reads& reads, CheckFindings* findings) {
         return CheckRepository(reads, name, parts_.names.CanonicalOf(name), findings);
       });
-    case 'g': {
+    case Table::kIngest: {
       const absl::Status status = IngestRow::Decode(row.value).status();
       return status.ok() ? status : Damaged(StrCat("the row of upload ", name, " cannot be read"));
     }
-    case 'w': {
+    case Table::kClaimExpiry: {
       EdgeKind kind = EdgeKind::kHold;
       int64_t expires = 0;
       std::string claim;
@@ -375,58 +389,67 @@ absl::Status ReferenceCheck::VisitName(const KeyValue& row) {
 absl::Status ReferenceCheck::VisitOther(const KeyValue& row) {
   RepositoryId repository = 0;
   FileId file = 0;
-  uint32_t slot = 0;
-  int64_t time = 0;
   Digest digest;
   Digest other;
   std::string name;
   const std::string_view key = row.key;
   if (ParseTagKey(key, &repository, &name)) {
-    return Apply([&](RowReads& reads, CheckFindings* findings) {
+    return Apply([&](Reads& reads, CheckFindings* findings) {
       return CheckTag(reads, repository, name, findings);
     });
   }
   if (ParseLeaseContentKey(key, &name, &digest)) {
-    return Apply([&](RowReads& reads, CheckFindings* findings) {
+    return Apply([&](Reads& reads, CheckFindings* findings) {
       return CheckLeaseContent(reads, name, digest, findings);
     });
   }
   if (ParseReferrerKey(key, &repository, &digest, &other)) {
-    return Apply([&](RowReads& reads, CheckFindings* findings) {
+    return Apply([&](Reads& reads, CheckFindings* findings) {
       return CheckReferrer(reads, repository, digest, other, findings);
     });
   }
   if (ParseLinkKey(key, &repository, &digest)) {
-    return Apply([&](RowReads& reads, CheckFindings* findings) {
+    return Apply([&](Reads& reads, CheckFindings* findings) {
       return CheckLink(reads, repository, digest, findings);
     });
   }
   if (ParsePulledKey(key, &repository, &digest)) {
-    return Apply([&](RowReads& reads, CheckFindings* findings) {
+    return Apply([&](Reads& reads, CheckFindings* findings) {
       return CheckPulled(reads, repository, digest, findings);
     });
   }
   if (ParseRepositoryNameKey(key, &repository)) {
-    return Apply([&](RowReads& reads, CheckFindings* findings) {
+    return Apply([&](Reads& reads, CheckFindings* findings) {
       return CheckRepositoryName(reads, repository, findings);
     });
   }
   if (ParseInlineKey(key, &digest)) {
-    return Apply([&](RowReads& reads, CheckFindings* findings) {
+    return Apply([&](Reads& reads, CheckFindings* findings) {
       return CheckInlineBytes(reads, digest, findings);
     });
   }
   if (ParseFileKey(key, &file)) {
-    return Apply([&](RowReads& reads, CheckFindings* findings) {
-      return CheckFileRow(reads, file, findings);
-    });
+    return Apply(
+        [&](Reads& reads, CheckFindings* findings) { return CheckFileRow(reads, file, findings); });
   }
-  // Notes of what is to be done, which is found there or not when it is.
+  return UnreadableKey(key);
+}
+
+// What is to be done, which is found there or not when it is.
+absl::Status ReferenceCheck::VisitNote(std::string_view key) {
+  RepositoryId repository = 0;
+  FileId file = 0;
+  uint32_t slot = 0;
+  int64_t time = 0;
+  Digest digest;
   const bool noted = ParseCondemnedKey(key, &time, &digest) || ParseRemovingKey(key, &file) ||
                      ParseOrphanKey(key, &file) || ParseUnlinkingKey(key, &repository, &digest) ||
                      ParseLinkExpiryKey(key, &time, &repository, &digest) ||
                      ParseCommitTokenKey(key, &slot);
-  if (noted) return absl::OkStatus();
+  return noted ? absl::OkStatus() : UnreadableKey(key);
+}
+
+absl::Status ReferenceCheck::UnreadableKey(std::string_view key) {
   return Damaged(StrCat("a key of the index cannot be read; it begins with byte ",
                         key.empty() ? 0 : static_cast<int>(static_cast<uint8_t>(key.front()))));
 }

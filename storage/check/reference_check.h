@@ -62,7 +62,7 @@ class ReferenceCheck {
   absl::StatusOr<CheckReport> Run();
 
  private:
-  using Rule = std::function<absl::Status(RowReads& reads, CheckFindings* findings)>;
+  using Rule = std::function<absl::Status(Reads& reads, CheckFindings* findings)>;
   // Applies a rule in passing, and once more with guards if that finds something.
   absl::Status Apply(const Rule& rule);
   absl::Status Tell(CheckFinding finding);
@@ -85,6 +85,8 @@ class ReferenceCheck {
   absl::Status VisitMember(const KeyValue& row);
   absl::Status VisitName(const KeyValue& row);   // tables whose keys hold a name
   absl::Status VisitOther(const KeyValue& row);  // tables whose keys hold repositories and digests
+  absl::Status VisitNote(std::string_view key);
+  absl::Status UnreadableKey(std::string_view key);
 
   // Whether the manifest names the target; nullopt when its bytes cannot be read.
   absl::StatusOr<std::optional<bool>> Names(const Digest& manifest, const Digest& target);

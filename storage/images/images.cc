@@ -11,21 +11,6 @@
 #include "storage/limits.h"
 
 namespace varve {
-namespace {
-
-constexpr size_t kRowsPerScan = 1000;
-
-absl::StatusOr<uint64_t> CountRows(Index& index, std::string_view prefix) {
-  uint64_t count = 0;
-  RETURN_IF_ERROR(VisitRows(index, prefix, kRowsPerScan, [&](const KeyValue&) {
-    ++count;
-    return absl::StatusOr<bool>(true);
-  }));
-  return count;
-}
-
-}  // namespace
-
 int64_t CreatedOrPushed(const ImageInfo& image) {
   return image.created_nanos.value_or(image.manifest.pushed_nanos);
 }

@@ -78,7 +78,7 @@ absl::Status Images::InspectNames(RepositoryId id, std::string_view repository,
       RETURN_IF_ERROR(found.status());
       name = *std::move(found);
     }
-    references.push_back(StrCat(name, ":", source.tag));
+    references.push_back(StrCat(name, ":", source.name));
   }
   std::sort(references.begin(), references.end());
   while (edges.size() == kMaxImageNames) {  // the rest is only counted

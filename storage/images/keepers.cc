@@ -73,7 +73,7 @@ class KeeperWalk {
     }
     Keeper keeper;
     keeper.depth = depth;
-    keeper.name = source.tag;
+    keeper.name = source.name;
     if (source.repository != 0) {
       ASSIGN_OR_RETURN(keeper.repository, parts_.catalog.RepositoryName(source.repository));
     }
@@ -81,9 +81,9 @@ class KeeperWalk {
       case EdgeKind::kTag: {
         keeper.kind = Keeper::Kind::kTag;
         ASSIGN_OR_RETURN(const std::optional<TagRow> row,
-                         Read<TagRow>(TagKey(source.repository, source.tag)));
+                         Read<TagRow>(TagKey(source.repository, source.name)));
         if (row.has_value()) keeper.since_nanos = row->tagged_nanos;
-        const std::optional<Digest> subject = SubjectOfTag(source.tag);
+        const std::optional<Digest> subject = SubjectOfTag(source.name);
         const std::string repository = keeper.repository;
         if (!subject.has_value()) break;
         ASSIGN_OR_RETURN(const bool here, IsListed(source.repository, *subject));
@@ -94,14 +94,14 @@ class KeeperWalk {
       }
       case EdgeKind::kHold: {
         keeper.kind = Keeper::Kind::kHold;
-        ASSIGN_OR_RETURN(const std::optional<HoldRow> row, Read<HoldRow>(HoldKey(source.tag)));
+        ASSIGN_OR_RETURN(const std::optional<HoldRow> row, Read<HoldRow>(HoldKey(source.name)));
         if (row.has_value()) keeper.since_nanos = row->created_nanos;
         if (row.has_value()) keeper.until_nanos = row->expires_nanos;
         break;
       }
       case EdgeKind::kLease: {
         keeper.kind = Keeper::Kind::kLease;
-        ASSIGN_OR_RETURN(const std::optional<LeaseRow> row, Read<LeaseRow>(LeaseKey(source.tag)));
+        ASSIGN_OR_RETURN(const std::optional<LeaseRow> row, Read<LeaseRow>(LeaseKey(source.name)));
         if (row.has_value()) keeper.since_nanos = row->created_nanos;
         if (row.has_value()) keeper.until_nanos = row->deadline_nanos;
         break;

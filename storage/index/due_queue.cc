@@ -1,7 +1,7 @@
 #include "storage/index/due_queue.h"
 
 #include <algorithm>
-#include <vector>
+#include <utility>
 
 #include "storage/base/bytes.h"
 #include "storage/base/status.h"
@@ -34,14 +34,12 @@ absl::Status DueQueue::Visit(Index& index, int64_t now_nanos, size_t page_rows,
 
 absl::Status DueQueue::VisitRange(Index& index, KeyRange range, size_t page_rows,
                                   const Handle& handle, std::string* left) {
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows, index.Scan(range, page_rows));
-    if (rows.empty()) return absl::OkStatus();
-    ASSIGN_OR_RETURN(const bool all_gone, handle(rows));
-    if (!all_gone) *left = std::min(*left, rows.front().key);
-    if (rows.size() < page_rows) return absl::OkStatus();
-    range.begin = rows.back().key + '\0';
-  }
+  return VisitPages(index, std::move(range), page_rows,
+                    [&](absl::Span<const KeyValue> rows) -> absl::StatusOr<bool> {
+                      ASSIGN_OR_RETURN(const bool all_gone, handle(rows));
+                      if (!all_gone) *left = std::min(*left, rows.front().key);
+                      return true;
+                    });
 }
 
 }  // namespace varve

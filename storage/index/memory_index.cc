@@ -209,7 +209,7 @@ class MemoryTransaction : public Transaction {
     RETURN_IF_ERROR(CheckIndexKey(key));
     KeyVersion version;
     std::optional<std::string> value = table_->Get(key, writes_, &version);
-    Protect(key, guard, version);
+    NoteGuard(key, guard, version);
     return value;
   }
 
@@ -224,7 +224,7 @@ class MemoryTransaction : public Transaction {
     for (const std::string& key : keys) RETURN_IF_ERROR(CheckIndexKey(key));
     std::vector<KeyVersion> versions;
     OptionalValues values = table_->GetMany(keys, writes_, &versions);
-    for (size_t i = 0; i < keys.size(); ++i) Protect(keys[i], guard, versions[i]);
+    for (size_t i = 0; i < keys.size(); ++i) NoteGuard(keys[i], guard, versions[i]);
     return values;
   }
 
@@ -278,7 +278,7 @@ class MemoryTransaction : public Transaction {
 
  private:
   // The first reading counts: what was decided on it must still hold at commit.
-  void Protect(std::string_view key, Guard guard, const KeyVersion& version) {
+  void NoteGuard(std::string_view key, Guard guard, const KeyVersion& version) {
     const auto [guarded, inserted] = guards_.try_emplace(std::string(key));
     if (inserted) guarded->second.seen = version;
     if (guard == Guard::kExclusive) guarded->second.guard = guard;

@@ -8,8 +8,8 @@
 
 #include "absl/status/statusor.h"
 #include "storage/image/digest.h"
-#include "storage/index/index.h"
 #include "storage/index/keys.h"
+#include "storage/index/reads.h"
 
 namespace varve {
 
@@ -18,12 +18,7 @@ namespace varve {
 // itself dangling keeps its children from being so, and a dangling subject its referrers: they
 // become dangling when it goes. NotFound when `repository` does not list `manifest`. At most five
 // reads.
-absl::StatusOr<bool> IsDangling(Index& index, RepositoryId repository, const Digest& manifest);
-
-// The same inside a transaction. Whoever tags or lists the manifest guards its blob row shared, so
-// with that row guarded exclusively in `txn` those two parts of the answer hold until the commit;
-// a subject that is pushed meanwhile is not noticed.
-absl::StatusOr<bool> IsDangling(Transaction& txn, RepositoryId repository, const Digest& manifest);
+absl::StatusOr<bool> IsDangling(Reads& reads, RepositoryId repository, const Digest& manifest);
 
 // A hold or a lease on a manifest.
 struct Claim {
@@ -37,15 +32,12 @@ struct Claim {
 // `repository`, holds that name it in another repository do not count. Whoever makes a claim guards
 // the manifest's blob row shared, so with that row guarded exclusively in `txn` a nullopt holds
 // until the commit.
-absl::StatusOr<std::optional<Claim>> FindClaim(Index& index, const Digest& manifest);
-absl::StatusOr<std::optional<Claim>> FindClaim(Transaction& txn, const Digest& manifest);
-absl::StatusOr<std::optional<Claim>> FindClaimIn(Index& index, RepositoryId repository,
-                                                 const Digest& manifest);
-absl::StatusOr<std::optional<Claim>> FindClaimIn(Transaction& txn, RepositoryId repository,
+absl::StatusOr<std::optional<Claim>> FindClaim(Reads& reads, const Digest& manifest);
+absl::StatusOr<std::optional<Claim>> FindClaimIn(Reads& reads, RepositoryId repository,
                                                  const Digest& manifest);
 
 // Whether a tag of this repository names `manifest`. One read.
-absl::StatusOr<bool> IsTagged(Index& index, RepositoryId repository, const Digest& manifest);
+absl::StatusOr<bool> IsTagged(Reads& reads, RepositoryId repository, const Digest& manifest);
 
 }  // namespace varve
 

@@ -104,10 +104,9 @@ absl::StatusOr<DanglingSearch::Found> DanglingSearch::LookAnew(const Member& ima
 absl::StatusOr<bool> DanglingSearch::StaysByKeepers(const Member& image, bool* follows,
                                                     size_t* lowest) {
   bool stays = false;
-  RowReads reads(index_);
   const size_t step = path_.size() - 1;
   const absl::Status visited =
-      VisitKeepers(reads, image, [&](const ImageKeeper& keeper) -> absl::StatusOr<bool> {
+      VisitKeepers(index_, image, [&](const ImageKeeper& keeper) -> absl::StatusOr<bool> {
         const KeeperWeight weight = Weigh(scope_, image, keeper);
         if (weight == KeeperWeight::kNone) return true;
         stays = weight == KeeperWeight::kStays;

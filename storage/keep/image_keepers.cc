@@ -20,7 +20,7 @@ constexpr size_t kFewRows = 32;
 // Goes over edges of one image, in the order of kinds that the caller asks for.
 class KeeperVisit {
  public:
-  KeeperVisit(RowReads& reads, const Member& image, const KeeperVisitor& visit)
+  KeeperVisit(Reads& reads, const Member& image, const KeeperVisitor& visit)
       : reads_(reads), image_(image), visit_(visit) {}
 
   absl::Status Run() {
@@ -62,9 +62,9 @@ class KeeperVisit {
     ASSIGN_OR_RETURN(EdgeSource source, EdgeSourceOf(key));
     switch (source.kind) {
       case EdgeKind::kHold:
-        return Visit({ImageKeeper::Kind::kHold, {}, std::move(source.tag)});
+        return Visit({ImageKeeper::Kind::kHold, {}, std::move(source.name)});
       case EdgeKind::kLease:
-        return Visit({ImageKeeper::Kind::kLease, {}, std::move(source.tag)});
+        return Visit({ImageKeeper::Kind::kLease, {}, std::move(source.name)});
       case EdgeKind::kReference:
       case EdgeKind::kPending:
         return Visit({ImageKeeper::Kind::kLister, {source.repository, source.manifest}, {}});
@@ -73,14 +73,14 @@ class KeeperVisit {
       case EdgeKind::kMember:
         return absl::OkStatus();
     }
-    const std::optional<Digest> subject = SubjectOfTag(source.tag);
+    const std::optional<Digest> subject = SubjectOfTag(source.name);
     if (subject.has_value()) {
       const Member referred{source.repository, *subject};
       ASSIGN_OR_RETURN(const bool here, IsListed(referred));
-      if (here) return Visit({ImageKeeper::Kind::kSubject, referred, std::move(source.tag)});
+      if (here) return Visit({ImageKeeper::Kind::kSubject, referred, std::move(source.name)});
     }
     return Visit(
-        {ImageKeeper::Kind::kTag, {source.repository, image_.manifest}, std::move(source.tag)});
+        {ImageKeeper::Kind::kTag, {source.repository, image_.manifest}, std::move(source.name)});
   }
 
   absl::Status OfMember() {
@@ -110,7 +110,7 @@ class KeeperVisit {
     return absl::OkStatus();
   }
 
-  RowReads& reads_;
+  Reads& reads_;
   const Member& image_;
   const KeeperVisitor& visit_;
   bool ended_ = false;
@@ -118,12 +118,12 @@ class KeeperVisit {
 
 }  // namespace
 
-absl::Status VisitKeepers(RowReads& reads, const Member& image, const KeeperVisitor& visit) {
+absl::Status VisitKeepers(Reads& reads, const Member& image, const KeeperVisitor& visit) {
   return KeeperVisit(reads, image, visit).Run();
 }
 
 absl::StatusOr<std::vector<std::optional<EdgeSource>>> FirstKeepingEdges(
-    RowReads& reads, absl::Span<const Digest> manifests) {
+    Reads& reads, absl::Span<const Digest> manifests) {
   // Edges of members lie between those of claims and all others.
   static_assert(EdgeKind::kHold < EdgeKind::kMember && EdgeKind::kLease < EdgeKind::kMember);
   static_assert(EdgeKind::kMember < EdgeKind::kPending && EdgeKind::kMember < EdgeKind::kTag);
@@ -144,7 +144,7 @@ absl::StatusOr<std::vector<std::optional<EdgeSource>>> FirstKeepingEdges(
   return edges;
 }
 
-absl::Status VisitListers(RowReads& reads, const Member& image, const KeeperVisitor& visit) {
+absl::Status VisitListers(Reads& reads, const Member& image, const KeeperVisitor& visit) {
   KeeperVisit walk(reads, image, visit);
   for (const EdgeKind kind : {EdgeKind::kReference, EdgeKind::kPending}) {
     RETURN_IF_ERROR(walk.Scan(EdgePrefix(image.manifest, kind, image.repository)));

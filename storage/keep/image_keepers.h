@@ -16,23 +16,9 @@
 #include "absl/types/span.h"
 #include "storage/image/digest.h"
 #include "storage/index/keys.h"
-#include "storage/index/row_reads.h"
+#include "storage/index/reads.h"
 
 namespace varve {
-
-// A manifest as one repository lists it.
-struct Member {
-  RepositoryId repository = 0;
-  Digest manifest;
-
-  friend bool operator==(const Member& a, const Member& b) {
-    return a.repository == b.repository && a.manifest == b.manifest;
-  }
-  template <typename H>
-  friend H AbslHashValue(H state, const Member& member) {
-    return H::combine(std::move(state), member.repository, member.manifest);
-  }
-};
 
 struct ImageKeeper {
   enum class Kind {
@@ -53,18 +39,18 @@ struct ImageKeeper {
 // subject holds until the commit; the rest does for those who guard the image's blob row
 // exclusively.
 using KeeperVisitor = std::function<absl::StatusOr<bool>(const ImageKeeper& keeper)>;
-absl::Status VisitKeepers(RowReads& reads, const Member& image, const KeeperVisitor& visit);
+absl::Status VisitKeepers(Reads& reads, const Member& image, const KeeperVisitor& visit);
 
 // Of each manifest the first edge that may keep it: any but that a repository lists it. Holds come
 // first, leases next, tags last; nullopt: nothing keeps it but perhaps its subject. One round trip
 // for up to kMaxBatchReads / 2 manifests. In a transaction it holds until the commit as that of
 // VisitKeepers does.
 absl::StatusOr<std::vector<std::optional<EdgeSource>>> FirstKeepingEdges(
-    RowReads& reads, absl::Span<const Digest> manifests);
+    Reads& reads, absl::Span<const Digest> manifests);
 
 // Calls `visit` for each manifest of the repository that lists or names the image, until it says
 // no.
-absl::Status VisitListers(RowReads& reads, const Member& image, const KeeperVisitor& visit);
+absl::Status VisitListers(Reads& reads, const Member& image, const KeeperVisitor& visit);
 
 }  // namespace varve
 

@@ -16,7 +16,7 @@ constexpr size_t kPageRows = 256;
 
 absl::Status VisitAllRows(Index& index, std::string_view prefix,
                           const std::function<absl::Status(const KeyValue& row)>& visit) {
-  return VisitRows(index, prefix, kPageRows, [&](const KeyValue& row) -> absl::StatusOr<bool> {
+  return WalkRows(index, prefix, kPageRows, [&](const KeyValue& row) -> absl::StatusOr<bool> {
     RETURN_IF_ERROR(visit(row));
     return true;
   });

@@ -6,7 +6,6 @@
 #include "storage/base/status.h"
 #include "storage/image/manifest.h"
 #include "storage/image/names.h"
-#include "storage/index/batch_reads.h"
 #include "storage/index/keys.h"
 #include "storage/index/rows.h"
 #include "storage/limits.h"
@@ -20,15 +19,15 @@ constexpr size_t kPageRows = 256;
 
 absl::Status VisitMembers(
     Index& index, const std::function<absl::Status(const Member&, const std::string& row)>& visit) {
-  return VisitRows(index, MemberPrefix(), kPageRows,
-                   [&](const KeyValue& row) -> absl::StatusOr<bool> {
-                     Member member;
-                     if (!ParseMemberKey(row.key, &member.repository, &member.manifest)) {
-                       return absl::DataLossError("a member row of the index is damaged");
-                     }
-                     RETURN_IF_ERROR(visit(member, row.value));
-                     return true;
-                   });
+  return WalkRows(index, MemberPrefix(), kPageRows,
+                  [&](const KeyValue& row) -> absl::StatusOr<bool> {
+                    Member member;
+                    if (!ParseMemberKey(row.key, &member.repository, &member.manifest)) {
+                      return absl::DataLossError("a member row of the index is damaged");
+                    }
+                    RETURN_IF_ERROR(visit(member, row.value));
+                    return true;
+                  });
 }
 
 absl::StatusOr<ImageContent> ReadContent(const ImageParts& parts, const Member& image) {
@@ -87,7 +86,7 @@ absl::Status VisitFollowers(
   const RepositoryId repository = gone.image.repository;
   const std::string prefix = ReferrerPrefix(repository, gone.image.manifest);
   RETURN_IF_ERROR(
-      VisitRows(parts.index, prefix, kPageRows, [&](const KeyValue& row) -> absl::StatusOr<bool> {
+      WalkRows(parts.index, prefix, kPageRows, [&](const KeyValue& row) -> absl::StatusOr<bool> {
         std::string_view key = std::string_view(row.key).substr(prefix.size());
         Digest referrer;
         if (!Digest::ConsumeKey(&key, &referrer)) {

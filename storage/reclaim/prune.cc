@@ -105,9 +105,8 @@ absl::Status Prune::Plan(const Member& image) {
 absl::StatusOr<Prune::Kept> Prune::LookAt(const Member& image,
                                           const std::function<void(const ImageKeeper&)>& by) {
   Kept kept;
-  RowReads reads(parts_.images.index);
-  const absl::Status visited =
-      VisitKeepers(reads, image, [&](const ImageKeeper& keeper) -> absl::StatusOr<bool> {
+  const absl::Status visited = VisitKeepers(
+      parts_.images.index, image, [&](const ImageKeeper& keeper) -> absl::StatusOr<bool> {
         switch (Weigh(scope_, image, keeper)) {
           case KeeperWeight::kNone:
             break;

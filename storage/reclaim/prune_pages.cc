@@ -57,8 +57,7 @@ absl::Status Prune::Walk() {
 absl::Status Prune::OfferPage(const std::vector<Listed>& page) {
   std::vector<Digest> manifests;
   for (const Listed& listed : page) manifests.push_back(listed.image.manifest);
-  RowReads reads(parts_.images.index);
-  ASSIGN_OR_RETURN(const auto edges, FirstKeepingEdges(reads, manifests));
+  ASSIGN_OR_RETURN(const auto edges, FirstKeepingEdges(parts_.images.index, manifests));
   for (size_t i = 0; i < page.size() && !stopped_; ++i) {
     const Member& image = page[i].image;
     if (edges[i].has_value() && StaysBy(*edges[i])) continue;
@@ -75,7 +74,7 @@ absl::Status Prune::OfferPage(const std::vector<Listed>& page) {
 bool Prune::StaysBy(const EdgeSource& edge) const {
   if (edge.kind == EdgeKind::kHold) return true;
   return edge.kind == EdgeKind::kTag && scope_ == DanglingScope::kDangling &&
-         !SubjectOfTag(edge.tag).has_value();
+         !SubjectOfTag(edge.name).has_value();
 }
 
 absl::Status Prune::AddToPage(const Member& image, MemberRow row) {

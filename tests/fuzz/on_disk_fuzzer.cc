@@ -74,7 +74,7 @@ void CheckEdgeKey(std::string_view key) {
   if (!ParseEdgeKey(key, &target, &source)) return;
   std::string written = ReferenceEdgeKey(target, source.kind, source.repository, source.manifest);
   if (source.kind == EdgeKind::kMember) written = MemberEdgeKey(target, source.repository);
-  if (source.kind == EdgeKind::kTag) written = TagEdgeKey(target, source.repository, source.tag);
+  if (source.kind == EdgeKind::kTag) written = TagEdgeKey(target, source.repository, source.name);
   FUZZ_INVARIANT(written == key);
 }
 
