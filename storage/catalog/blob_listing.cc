@@ -32,9 +32,7 @@ absl::StatusOr<Page<BlobDetails>> Catalog::ListBlobs(const PageRequest& page) {
     details.inlined = row.tier == BlobRow::Tier::kInline;
     details.quarantined = row.quarantined;
     // What the reclaimer goes by.
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                     parts_.index.Scan(PrefixRange(EdgePrefix(details.blob.digest)), 1));
-    details.referenced = !edges.empty();
+    ASSIGN_OR_RETURN(details.referenced, parts_.index.HasAny(EdgePrefix(details.blob.digest)));
     blobs.rows.push_back(details);
   }
   return blobs;

@@ -8,6 +8,7 @@
 #include "storage/base/str_cat.h"
 #include "storage/image/canonical_name.h"
 #include "storage/image/names.h"
+#include "storage/index/table_visits.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -17,7 +18,6 @@ constexpr char kDamagedPayload[] = "varve/damaged";
 constexpr Promises::Answer kManifestRead = Promises::Answer::kManifestRead;
 constexpr size_t kPendingPageRows = 200;
 constexpr size_t kIndexesOfAManifest = 16;
-constexpr size_t kEdgePageRows = 256;
 
 absl::Status UnknownBlob(std::string_view repository, const Digest& digest) {
   if (repository.empty()) return absl::NotFoundError(StrCat("no such blob: ", digest.ToString()));
@@ -66,37 +66,27 @@ class FileBeingSent final : public ReadableFile {
 }  // namespace
 
 absl::StatusOr<std::vector<RepositoryId>> Catalog::RepositoriesOf(const Digest& manifest) {
-  const std::string prefix = EdgePrefix(manifest, EdgeKind::kMember);
   std::vector<RepositoryId> repositories;
-  std::string after;
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                     parts_.index.Scan(PrefixRange(prefix, after), kEdgePageRows));
-    for (const KeyValue& edge : edges) {
-      ASSIGN_OR_RETURN(const EdgeSource source, EdgeSourceOf(edge.key));
-      // The edge outlives the membership while a deletion is under way.
-      ASSIGN_OR_RETURN(const bool is_member, IsMember(source.repository, manifest));
-      if (is_member) repositories.push_back(source.repository);
-      after = edge.key.substr(prefix.size());
-    }
-    if (edges.size() < kEdgePageRows) return repositories;
-  }
+  RETURN_IF_ERROR(VisitEdges(parts_.index, EdgePrefix(manifest, EdgeKind::kMember),
+                             [&](const EdgeSource& source) -> absl::StatusOr<bool> {
+                               // The edge outlives the membership while a deletion is under way.
+                               ASSIGN_OR_RETURN(const bool is_member,
+                                                IsMember(source.repository, manifest));
+                               if (is_member) repositories.push_back(source.repository);
+                               return true;
+                             }));
+  return repositories;
 }
 
 absl::StatusOr<std::vector<std::string>> Catalog::TagsOf(RepositoryId repository,
                                                          const Digest& manifest) {
-  const std::string prefix = EdgePrefix(manifest, EdgeKind::kTag, repository);
   std::vector<std::string> tags;
-  std::string after;
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                     parts_.index.Scan(PrefixRange(prefix, after), kEdgePageRows));
-    for (const KeyValue& edge : edges) {
-      after = edge.key.substr(prefix.size());
-      tags.push_back(after);
-    }
-    if (edges.size() < kEdgePageRows) return tags;
-  }
+  RETURN_IF_ERROR(VisitEdges(parts_.index, EdgePrefix(manifest, EdgeKind::kTag, repository),
+                             [&](EdgeSource source) -> absl::StatusOr<bool> {
+                               tags.push_back(std::move(source.name));
+                               return true;
+                             }));
+  return tags;
 }
 
 absl::StatusOr<bool> Catalog::IsVisible(RepositoryId repository, const Digest& digest) {
@@ -107,10 +97,7 @@ absl::StatusOr<bool> Catalog::IsVisible(RepositoryId repository, const Digest& d
     ASSIGN_OR_RETURN(const LinkRow row, LinkRow::Decode(*link));
     if (row.expires_nanos > parts_.clock.WallNanos()) return true;
   }
-  ASSIGN_OR_RETURN(
-      const std::vector<KeyValue> edges,
-      parts_.index.Scan(PrefixRange(EdgePrefix(digest, EdgeKind::kReference, repository)), 1));
-  return !edges.empty();
+  return parts_.index.HasAny(EdgePrefix(digest, EdgeKind::kReference, repository));
 }
 
 absl::StatusOr<std::vector<bool>> Catalog::AreVisible(RepositoryId repository,
@@ -138,9 +125,7 @@ absl::StatusOr<std::vector<bool>> Catalog::AreVisible(RepositoryId repository,
 }
 
 absl::StatusOr<bool> Catalog::IsMember(RepositoryId repository, const Digest& manifest) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> member,
-                   parts_.index.Get(MemberKey(repository, manifest)));
-  return member.has_value();
+  return parts_.index.Has(MemberKey(repository, manifest));
 }
 
 absl::Status Catalog::ActivatePendingEdges(Transaction& txn, RepositoryId repository,
@@ -282,9 +267,8 @@ absl::Status Catalog::DeleteBlob(std::string_view repository, const Digest& dige
   RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
     // Whoever adds an edge to the blob guards its row shared, so none appears meanwhile.
     RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(digest), Guard::kExclusive).status());
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> named,
-                     txn.Scan(PrefixRange(EdgePrefix(digest, EdgeKind::kReference, id)), 1));
-    if (!named.empty()) {
+    ASSIGN_OR_RETURN(const bool named, txn.HasAny(EdgePrefix(digest, EdgeKind::kReference, id)));
+    if (named) {
       return absl::FailedPreconditionError(
           StrCat("a manifest of repository ", ShownName(repository), " names blob ",
                  digest.ToString(), "; delete the manifest instead"));

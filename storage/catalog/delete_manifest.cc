@@ -9,6 +9,7 @@
 #include "storage/catalog/catalog.h"
 #include "storage/image/canonical_name.h"
 #include "storage/image/names.h"
+#include "storage/index/table_visits.h"
 #include "storage/keep/dangling.h"
 #include "storage/limits.h"
 
@@ -191,18 +192,12 @@ void Catalog::TellDeleted(RepositoryId repository, std::string_view told_name,
   if (!name.ok()) return;  // the deletion stands all the same
   for (const std::string& tag : untagged) Tell(Event::Type::kUntag, *name, tag, manifest);
   // The tags whose rows Unlink removes: without their manifest they are gone already.
-  const std::string prefix = EdgePrefix(manifest, EdgeKind::kTag, repository);
-  std::string after;
-  for (;;) {
-    const absl::StatusOr<std::vector<KeyValue>> edges =
-        parts_.index.Scan(PrefixRange(prefix, after), kTagPageRows);
-    if (!edges.ok()) break;
-    for (const KeyValue& edge : *edges) {
-      after = edge.key.substr(prefix.size());
-      Tell(Event::Type::kUntag, *name, after, manifest);
-    }
-    if (edges->size() < kTagPageRows) break;
-  }
+  VisitEdges(parts_.index, EdgePrefix(manifest, EdgeKind::kTag, repository),
+             [&](const EdgeSource& source) -> absl::StatusOr<bool> {
+               Tell(Event::Type::kUntag, *name, source.name, manifest);
+               return true;
+             })
+      .IgnoreError();
   Tell(Event::Type::kDelete, *name, "", manifest);
 }
 
@@ -235,40 +230,36 @@ absl::Status Catalog::Unlink(RepositoryId repository, const Digest& manifest,
 }
 
 absl::StatusOr<bool> Catalog::UnlistPage(Transaction& txn, const Member& manifest) {
-  const std::string prefix =
-      EdgePrefix(manifest.manifest, EdgeKind::kReference, manifest.repository);
   // Those of images, which stay, are few or none: what names a manifest is an index. Its own member
   // edge, which goes last, keeps the manifest meanwhile.
-  std::string after;
-  for (size_t changed = 0;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                     txn.Scan(PrefixRange(prefix, after), kListerPageRows));
-    for (const KeyValue& edge : edges) {
-      after = edge.key.substr(prefix.size());
-      ASSIGN_OR_RETURN(const EdgeSource source, EdgeSourceOf(edge.key));
-      ASSIGN_OR_RETURN(const bool index, IsIndexHere(txn, {source.repository, source.manifest}));
-      if (!index) continue;
-      // The deletion of the index may have taken it since.
-      ASSIGN_OR_RETURN(const std::optional<std::string> still,
-                       txn.GetForUpdate(edge.key, Guard::kExclusive));
-      if (!still.has_value()) continue;
-      RETURN_IF_ERROR(txn.Delete(edge.key));
-      RETURN_IF_ERROR(txn.Put(ReferenceEdgeKey(manifest.manifest, EdgeKind::kPending,
-                                               source.repository, source.manifest),
-                              *still));
-      ++changed;
-    }
-    if (edges.size() < kListerPageRows) return true;
-    if (changed > 0) return false;
-  }
+  size_t changed = 0;
+  const auto make_pending = [&](const EdgeSource& source) -> absl::StatusOr<bool> {
+    const Member lister{source.repository, source.manifest};
+    ASSIGN_OR_RETURN(const bool index, IsIndexHere(txn, lister));
+    if (!index) return true;
+    const auto edge = [&](EdgeKind kind) {
+      return ReferenceEdgeKey(manifest.manifest, kind, lister.repository, lister.manifest);
+    };
+    // The deletion of the index may have taken it since.
+    ASSIGN_OR_RETURN(const std::optional<std::string> still,
+                     txn.GetForUpdate(edge(EdgeKind::kReference), Guard::kExclusive));
+    if (!still.has_value()) return true;
+    RETURN_IF_ERROR(txn.Delete(edge(EdgeKind::kReference)));
+    RETURN_IF_ERROR(txn.Put(edge(EdgeKind::kPending), *still));
+    return ++changed < kListerPageRows;
+  };
+  RETURN_IF_ERROR(
+      VisitEdges(txn, EdgePrefix(manifest.manifest, EdgeKind::kReference, manifest.repository),
+                 make_pending, kListerPageRows));
+  return changed < kListerPageRows;
 }
 
 absl::Status Catalog::Unlist(const Member& manifest, const std::string& note) {
   // As a rule nothing lists it. No index comes that does: a put looks for the member.
   const std::string prefix =
       EdgePrefix(manifest.manifest, EdgeKind::kReference, manifest.repository);
-  ASSIGN_OR_RETURN(const std::vector<KeyValue> first, parts_.index.Scan(PrefixRange(prefix), 1));
-  for (bool done = first.empty(); !done;) {
+  ASSIGN_OR_RETURN(const bool listed, parts_.index.HasAny(prefix));
+  for (bool done = !listed; !done;) {
     RETURN_IF_ERROR(parts_.index.Run(
         [&](Transaction& txn) -> absl::Status {
           ASSIGN_OR_RETURN(const std::optional<std::string> noted,
@@ -344,22 +335,23 @@ absl::Status Catalog::TakeOverUnlinking(RepositoryId repository, const Digest& m
 
 absl::Status Catalog::FinishUnlinking() {
   absl::Status first_error;
-  KeyRange range = PrefixRange(UnlinkingPrefix());
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> notes, parts_.index.Scan(range, 1));
-    if (notes.empty()) return first_error;
-    RepositoryId repository = 0;
-    Digest manifest;
-    absl::Status status = absl::DataLossError("an unlinking row of the index is damaged");
-    if (notes[0].value == EncodeNumber(put_in_pages_)) {
-      status = absl::OkStatus();
-    } else if (ParseUnlinkingKey(notes[0].key, &repository, &manifest)) {
-      status = TakeOverUnlinking(repository, manifest, notes[0].value);
-    }
-    // One that cannot be finished must not be in the way of the others.
-    first_error.Update(status);
-    range.begin = StrCat(notes[0].key, std::string_view("\0", 1));
-  }
+  // One at a time, as it is then: each is much work.
+  RETURN_IF_ERROR(VisitRows(parts_.index, PrefixRange(UnlinkingPrefix()), 1,
+                            [&](const KeyValue& note) -> absl::StatusOr<bool> {
+                              RepositoryId repository = 0;
+                              Digest manifest;
+                              absl::Status status =
+                                  absl::DataLossError("an unlinking row of the index is damaged");
+                              if (note.value == EncodeNumber(put_in_pages_)) {
+                                status = absl::OkStatus();
+                              } else if (ParseUnlinkingKey(note.key, &repository, &manifest)) {
+                                status = TakeOverUnlinking(repository, manifest, note.value);
+                              }
+                              // One that cannot be finished must not be in the way of the others.
+                              first_error.Update(status);
+                              return true;
+                            }));
+  return first_error;
 }
 
 absl::Status Catalog::Untag(std::string_view repository, std::string_view tag, bool force) {

@@ -9,6 +9,7 @@
 #include "storage/image/canonical_name.h"
 #include "storage/image/names.h"
 #include "storage/image/short_id.h"
+#include "storage/index/table_visits.h"
 #include "storage/keep/dangling.h"
 #include "storage/keep/image_keepers.h"
 
@@ -17,7 +18,6 @@ namespace {
 
 // Signatures, attestations and SBOMs of one image that are one manifest.
 constexpr size_t kMaxFollowingTags = 64;
-constexpr size_t kTagRows = 256;
 
 // Whether a manifest of this repository names `manifest`.
 absl::StatusOr<bool> IsListedIn(Reads& reads, RepositoryId repository, const Digest& manifest) {
@@ -138,20 +138,12 @@ absl::StatusOr<std::vector<Digest>> Catalog::TaggedReferrersOf(RepositoryId repo
   std::vector<Digest> referrers;
   const std::string begin = SubjectTagPrefix(subject);
   if (begin.empty()) return referrers;
-  const std::string prefix = TagKey(repository, begin);
-  std::string after;
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
-                     parts_.index.Scan(PrefixRange(prefix, after), kTagRows));
-    for (const KeyValue& row : rows) {
-      after = row.key.substr(prefix.size());
-      if (SubjectOfTag(StrCat(begin, after)) != subject) continue;
-      ASSIGN_OR_RETURN(const TagRow tag, TagRow::Decode(row.value));
-      referrers.push_back(tag.digest);
-    }
-    // A tag without a suffix is the prefix itself, and comes first.
-    if (rows.size() < kTagRows) return referrers;
-  }
+  RETURN_IF_ERROR(VisitTags(parts_.index, PrefixRange(TagKey(repository, begin)),
+                            [&](const std::string& tag, const TagRow& row) -> absl::StatusOr<bool> {
+                              if (SubjectOfTag(tag) == subject) referrers.push_back(row.digest);
+                              return true;
+                            }));
+  return referrers;
 }
 
 absl::StatusOr<Catalog::Deletion> Catalog::DeleteUnlisted(

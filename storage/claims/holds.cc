@@ -9,14 +9,13 @@
 #include "storage/image/canonical_name.h"
 #include "storage/image/claim_names.h"
 #include "storage/index/counter.h"
-#include "storage/index/rows.h"
+#include "storage/index/table_visits.h"
 #include "storage/limits.h"
 
 namespace varve {
 namespace {
 
 constexpr char kCounter[] = "holds";
-constexpr size_t kEdgePageRows = 256;
 // Holds ended by one transaction: five writes each.
 constexpr size_t kExpiryPageRows = 150;
 
@@ -35,25 +34,16 @@ absl::Status CheckRequest(const HoldRequest& request) {
 // Whether the repository lists the manifest; 0: whether any does. The caller guards its blob row,
 // so that the answer holds until the commit.
 absl::StatusOr<bool> IsListedBy(Transaction& txn, RepositoryId repository, const Digest& manifest) {
-  if (repository != 0) {
-    ASSIGN_OR_RETURN(const std::optional<std::string> member,
-                     txn.Get(MemberKey(repository, manifest)));
-    return member.has_value();
-  }
-  const std::string prefix = EdgePrefix(manifest, EdgeKind::kMember);
-  std::string after;
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                     txn.Scan(PrefixRange(prefix, after), kEdgePageRows));
-    for (const KeyValue& edge : edges) {
-      ASSIGN_OR_RETURN(const EdgeSource source, EdgeSourceOf(edge.key));
-      // The edge outlives the membership while a deletion is under way.
-      ASSIGN_OR_RETURN(const bool listed, IsListedBy(txn, source.repository, manifest));
-      if (listed) return true;
-      after = edge.key.substr(prefix.size());
-    }
-    if (edges.size() < kEdgePageRows) return false;
-  }
+  if (repository != 0) return txn.Has(MemberKey(repository, manifest));
+  bool found = false;
+  RETURN_IF_ERROR(VisitEdges(txn, EdgePrefix(manifest, EdgeKind::kMember),
+                             [&](const EdgeSource& source) -> absl::StatusOr<bool> {
+                               // The edge outlives the membership while a deletion is under way.
+                               ASSIGN_OR_RETURN(found,
+                                                IsListedBy(txn, source.repository, manifest));
+                               return !found;
+                             }));
+  return found;
 }
 
 // Takes the hold's rows away; its image may go with them.

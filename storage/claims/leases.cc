@@ -179,7 +179,10 @@ absl::Status Leases::End(std::string_view id, std::optional<int64_t> due) {
   const std::string key = LeaseKey(id);
   const std::string prefix = LeaseContentPrefix(id);
   const CountedChanges::Change change(changes_);
-  for (bool done = false; !done;) {
+  // A page goes by one transaction; the next begins after it. Nothing is attached any more.
+  KeyRange left = PrefixRange(prefix);
+  std::string next;
+  for (bool done = false; !done; left.begin = next) {
     RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
       done = true;
       ASSIGN_OR_RETURN(const std::optional<std::string> value,
@@ -193,8 +196,7 @@ absl::Status Leases::End(std::string_view id, std::optional<int64_t> due) {
         if (!due.has_value()) return absl::OkStatus();
         return txn.Delete(ClaimExpiryKey(EdgeKind::kLease, *due, id));
       }
-      ASSIGN_OR_RETURN(const std::vector<KeyValue> contents,
-                       txn.Scan(PrefixRange(prefix), kEndPageRows));
+      ASSIGN_OR_RETURN(const std::vector<KeyValue> contents, txn.Scan(left, kEndPageRows));
       const int64_t now = parts_.clock.WallNanos();
       for (const KeyValue& content : contents) {
         std::string_view rest = std::string_view(content.key).substr(prefix.size());
@@ -208,7 +210,10 @@ absl::Status Leases::End(std::string_view id, std::optional<int64_t> due) {
       }
       done = contents.size() < kEndPageRows;
       row.ending = true;
-      if (!done) return txn.Put(key, row.Encode());
+      if (!done) {
+        next = contents.back().key + '\0';
+        return txn.Put(key, row.Encode());
+      }
       RETURN_IF_ERROR(txn.Add(CounterKey(kCounter), -1));
       RETURN_IF_ERROR(txn.Delete(ClaimExpiryKey(EdgeKind::kLease, row.deadline_nanos, id)));
       return txn.Delete(key);
@@ -220,22 +225,16 @@ absl::Status Leases::End(std::string_view id, std::optional<int64_t> due) {
 absl::StatusOr<Page<LeaseInfo>> Leases::List(const PageRequest& page) {
   const size_t limit = std::min(page.limit, kMaxPageRows);
   Page<LeaseInfo> leases;
-  std::string after = page.after;
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
-                     parts_.index.Scan(PrefixRange(LeasePrefix(), after), limit + 1));
-    for (const KeyValue& row : rows) {
-      after = row.key.substr(LeasePrefix().size());
-      ASSIGN_OR_RETURN(LeaseRow lease, LeaseRow::Decode(row.value));
-      if (lease.ending) continue;
-      if (leases.rows.size() == limit) {
-        leases.more = true;
-        return leases;
-      }
-      leases.rows.push_back(Describe(after, std::move(lease)));
-    }
-    if (rows.size() <= limit) return leases;
-  }
+  const auto add = [&](const KeyValue& row) -> absl::StatusOr<bool> {
+    ASSIGN_OR_RETURN(LeaseRow lease, LeaseRow::Decode(row.value));
+    if (lease.ending) return true;
+    leases.more = leases.rows.size() == limit;
+    if (leases.more) return false;
+    leases.rows.push_back(Describe(row.key.substr(LeasePrefix().size()), std::move(lease)));
+    return true;
+  };
+  RETURN_IF_ERROR(VisitRows(parts_.index, PrefixRange(LeasePrefix(), page.after), limit + 1, add));
+  return leases;
 }
 
 absl::Status Leases::Expire() {

@@ -9,7 +9,7 @@
 #include "storage/image/names.h"
 #include "storage/image/platform.h"
 #include "storage/images/images.h"
-#include "storage/index/rows.h"
+#include "storage/index/table_visits.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -59,33 +59,29 @@ absl::StatusOr<Digest> Images::ResolveReference(RepositoryId id, std::string_vie
 
 absl::Status Images::InspectNames(RepositoryId id, std::string_view repository,
                                   ImageDetails* details) {
-  const std::string prefix = EdgePrefix(details->image.manifest.digest, EdgeKind::kTag);
-  ASSIGN_OR_RETURN(std::vector<KeyValue> edges,
-                   parts_.index.Scan(PrefixRange(prefix), kMaxImageNames));
   absl::flat_hash_map<RepositoryId, std::string> names = {{id, std::string(repository)}};
   std::vector<std::string>& references = details->references;
-  for (const KeyValue& edge : edges) {
-    Digest target;
-    EdgeSource source;
-    if (!ParseEdgeKey(edge.key, &target, &source)) {
-      return absl::DataLossError("a tag edge of the index is damaged");
+  size_t seen = 0;
+  const auto add = [&](const EdgeSource& source) -> absl::StatusOr<bool> {
+    if (++seen > kMaxImageNames) {  // the rest is only counted
+      ++details->more_references;
+      return true;
     }
     std::string& name = names[source.repository];
     if (name.empty()) {
       absl::StatusOr<std::string> found = parts_.catalog.RepositoryName(source.repository);
       // Repositories of a store that an older version wrote have no row for the way back.
-      if (absl::IsNotFound(found.status())) continue;
+      if (absl::IsNotFound(found.status())) return true;
       RETURN_IF_ERROR(found.status());
       name = *std::move(found);
     }
     references.push_back(StrCat(name, ":", source.name));
-  }
+    return true;
+  };
+  RETURN_IF_ERROR(VisitEdges(parts_.index,
+                             EdgePrefix(details->image.manifest.digest, EdgeKind::kTag), add,
+                             kMaxImageNames));
   std::sort(references.begin(), references.end());
-  while (edges.size() == kMaxImageNames) {  // the rest is only counted
-    const std::string after = edges.back().key.substr(prefix.size());
-    ASSIGN_OR_RETURN(edges, parts_.index.Scan(PrefixRange(prefix, after), kMaxImageNames));
-    details->more_references += edges.size();
-  }
   return absl::OkStatus();
 }
 

@@ -7,7 +7,7 @@
 #include "storage/base/str_cat.h"
 #include "storage/image/names.h"
 #include "storage/images/images.h"
-#include "storage/index/rows.h"
+#include "storage/index/table_visits.h"
 #include "storage/keep/dangling.h"
 #include "storage/limits.h"
 
@@ -92,21 +92,18 @@ absl::StatusOr<ImagePage> ImageWalk::Run(Position start) {
   position_ = std::move(start);
   KeyRange range = PrefixRange(RepositoryPrefix());
   if (!position_.repository.empty()) range.begin = RepositoryKey(position_.repository);
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows, parts_.index.Scan(range, 1));
+  const auto walk = [&](const KeyValue& repository) -> absl::StatusOr<bool> {
     budget_.Spend(1);
-    if (rows.empty()) return std::move(page_);
-    const std::string name = rows[0].key.substr(RepositoryPrefix().size());
-    if (!query_.repository.empty() && name != query_.repository) return std::move(page_);
-    ASSIGN_OR_RETURN(const RepositoryRow row, RepositoryRow::Decode(rows[0].value));
+    const std::string name = repository.key.substr(RepositoryPrefix().size());
+    if (!query_.repository.empty() && name != query_.repository) return false;
+    ASSIGN_OR_RETURN(const RepositoryRow row, RepositoryRow::Decode(repository.value));
     if (name != position_.repository) position_ = {name, false, ""};
     ASSIGN_OR_RETURN(const bool more, WalkRepository(row.id));
-    if (!more) {
-      page_.next_page_token = position_.Token();
-      return std::move(page_);
-    }
-    range.begin = StrCat(rows[0].key, std::string_view("\0", 1));
-  }
+    if (!more) page_.next_page_token = position_.Token();
+    return more;
+  };
+  RETURN_IF_ERROR(VisitRows(parts_.index, std::move(range), 1, walk));
+  return std::move(page_);
 }
 
 absl::StatusOr<bool> ImageWalk::WalkRepository(RepositoryId id) {
@@ -123,55 +120,46 @@ absl::StatusOr<bool> ImageWalk::WalkRepository(RepositoryId id) {
 }
 
 absl::StatusOr<bool> ImageWalk::WalkTags(RepositoryId id) {
-  const std::string prefix = TagPrefix(id);
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
-                     parts_.index.Scan(PrefixRange(prefix, position_.after), rows_per_scan_));
+  bool more = true;
+  const auto visit = [&](const std::string& tag, const TagRow& row) -> absl::StatusOr<bool> {
     budget_.Spend(1);
-    for (const KeyValue& row : rows) {
-      const std::string tag = row.key.substr(prefix.size());
-      ASSIGN_OR_RETURN(const TagRow tagged, TagRow::Decode(row.value));
-      budget_.Spend(1);
-      ASSIGN_OR_RETURN(const bool attached, IsAttached(id, tag));
-      if (!attached && MatchesName(StrCat(position_.repository, ":", tag))) {
-        ASSIGN_OR_RETURN(const bool more, Add(id, tagged.digest, tag, tagged.tagged_nanos));
-        if (!more) return false;
-      }
-      position_.after = tag;
-      if (budget_.used_up()) return false;
+    ASSIGN_OR_RETURN(const bool attached, IsAttached(id, tag));
+    if (!attached && MatchesName(StrCat(position_.repository, ":", tag))) {
+      ASSIGN_OR_RETURN(more, Add(id, row.digest, tag, row.tagged_nanos));
+      if (!more) return false;
     }
-    if (rows.size() < rows_per_scan_) return true;
-  }
+    position_.after = tag;
+    more = !budget_.used_up();
+    return more;
+  };
+  budget_.Spend(1);
+  RETURN_IF_ERROR(
+      VisitTags(parts_.index, PrefixRange(TagPrefix(id), position_.after), visit, rows_per_scan_));
+  return more;
 }
 
 absl::StatusOr<bool> ImageWalk::WalkUntagged(RepositoryId id) {
-  const std::string prefix = MemberPrefix(id);
-  for (;;) {
-    std::string after;
-    if (!position_.after.empty()) {
-      ASSIGN_OR_RETURN(const Digest last, Digest::Parse(position_.after));
-      last.AppendKey(&after);
-    }
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
-                     parts_.index.Scan(PrefixRange(prefix, after), rows_per_scan_));
-    budget_.Spend(1);
-    for (const KeyValue& row : rows) {
-      std::string_view key = std::string_view(row.key).substr(prefix.size());
-      Digest digest;
-      if (!Digest::ConsumeKey(&key, &digest)) {
-        return absl::DataLossError("a member row of the index is damaged");
-      }
-      budget_.Spend(1);
-      ASSIGN_OR_RETURN(const bool shown, ShowsUntagged(id, digest));
-      if (shown) {
-        ASSIGN_OR_RETURN(const bool more, Add(id, digest, "", 0));
-        if (!more) return false;
-      }
-      position_.after = digest.ToString();
-      if (budget_.used_up()) return false;
-    }
-    if (rows.size() < rows_per_scan_) return true;
+  std::string after;
+  if (!position_.after.empty()) {
+    ASSIGN_OR_RETURN(const Digest last, Digest::Parse(position_.after));
+    last.AppendKey(&after);
   }
+  bool more = true;
+  const auto visit = [&](const Member& member, const std::string&) -> absl::StatusOr<bool> {
+    budget_.Spend(1);
+    ASSIGN_OR_RETURN(const bool shown, ShowsUntagged(id, member.manifest));
+    if (shown) {
+      ASSIGN_OR_RETURN(more, Add(id, member.manifest, "", 0));
+      if (!more) return false;
+    }
+    position_.after = member.manifest.ToString();
+    more = !budget_.used_up();
+    return more;
+  };
+  budget_.Spend(1);
+  RETURN_IF_ERROR(
+      VisitMembers(parts_.index, PrefixRange(MemberPrefix(id), after), visit, rows_per_scan_));
+  return more;
 }
 
 absl::StatusOr<bool> ImageWalk::IsAttached(RepositoryId id, std::string_view tag) {
@@ -179,9 +167,7 @@ absl::StatusOr<bool> ImageWalk::IsAttached(RepositoryId id, std::string_view tag
   const std::optional<Digest> subject = SubjectOfTag(tag);
   if (!subject.has_value()) return false;
   budget_.Spend(1);
-  ASSIGN_OR_RETURN(const std::optional<std::string> member,
-                   parts_.index.Get(MemberKey(id, *subject)));
-  return member.has_value();
+  return parts_.index.Has(MemberKey(id, *subject));
 }
 
 absl::StatusOr<bool> ImageWalk::ShowsUntagged(RepositoryId id, const Digest& digest) {

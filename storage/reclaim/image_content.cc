@@ -17,19 +17,6 @@ constexpr size_t kPageRows = 256;
 
 }  // namespace
 
-absl::Status VisitMembers(
-    Index& index, const std::function<absl::Status(const Member&, const std::string& row)>& visit) {
-  return WalkRows(index, MemberPrefix(), kPageRows,
-                  [&](const KeyValue& row) -> absl::StatusOr<bool> {
-                    Member member;
-                    if (!ParseMemberKey(row.key, &member.repository, &member.manifest)) {
-                      return absl::DataLossError("a member row of the index is damaged");
-                    }
-                    RETURN_IF_ERROR(visit(member, row.value));
-                    return true;
-                  });
-}
-
 absl::StatusOr<ImageContent> ReadContent(const ImageParts& parts, const Member& image) {
   ImageContent content;
   content.image = image;

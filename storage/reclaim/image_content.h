@@ -43,11 +43,6 @@ struct BlobCopy {
   uint64_t allocated_bytes = 0;  // of the file
 };
 
-// Calls `visit` for every manifest that a repository lists, with its row, in pages; an error of it
-// ends the walk.
-absl::Status VisitMembers(
-    Index& index, const std::function<absl::Status(const Member&, const std::string& row)>& visit);
-
 // Reads what the manifest names. One that is lost or damaged names nothing.
 absl::StatusOr<ImageContent> ReadContent(const ImageParts& parts, const Member& image);
 

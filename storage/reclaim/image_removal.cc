@@ -200,9 +200,8 @@ absl::Status ImageRemoval::NotePromised(const ImageContent& content, RemovedImag
   for (const Digest& digest : content.blobs) {
     const int64_t held_nanos = parts_.promises.HeldNanos(digest);
     if (held_nanos == 0) continue;
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                     parts_.images.index.Scan(PrefixRange(EdgePrefix(digest)), 1));
-    if (!edges.empty()) continue;
+    ASSIGN_OR_RETURN(const bool kept, parts_.images.index.HasAny(EdgePrefix(digest)));
+    if (kept) continue;
     ASSIGN_OR_RETURN(const std::optional<BlobCopy> copy, ReadCopy(parts_.images, digest));
     if (!copy.has_value()) continue;
     removed->promised_bytes += copy->file == 0 ? copy->size_bytes : copy->allocated_bytes;

@@ -61,9 +61,8 @@ absl::Status Prune::Measure(absl::Span<const std::pair<Digest, BlobCopy>> blobs)
   for (size_t i = 0; i < blobs.size(); ++i) {
     const auto& [digest, copy] = blobs[i];
     if (rows[i].has_value()) {
-      ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                       parts_.images.index.Scan(PrefixRange(EdgePrefix(digest)), 1));
-      if (edges.empty()) {
+      ASSIGN_OR_RETURN(const bool kept, parts_.images.index.HasAny(EdgePrefix(digest)));
+      if (!kept) {
         ++report_.deferred;
         report_.deferred_bytes += copy.file == 0 ? copy.size_bytes : copy.allocated_bytes;
         report_.deferred_until_nanos =

@@ -33,25 +33,26 @@ absl::Status Prune::Walk() {
     page_size_ = std::min(2 * page_size_, Catalog::kPageImages);
     return absl::OkStatus();
   };
-  RETURN_IF_ERROR(VisitMembers(
-      parts_.images.index, [&](const Member& member, const std::string& row) -> absl::Status {
-        if (dry_run_) {
-          RETURN_IF_ERROR(Plan(member));
-        } else {
-          page.push_back({member, row});
-          if (page.size() >= page_size_) RETURN_IF_ERROR(end_page());
-        }
-        pace.Rest();
-        // Whether somebody still wants this is asked also where nothing goes.
-        if (++looked_at_ % kMembersBetweenQuestions == 0) {
-          PruneStep nothing_new;
-          nothing_new.kind = PruneStep::Kind::kQueued;
-          nothing_new.looked_at = looked_at_;
-          Tell(std::move(nothing_new));
-        }
-        return stopped_ ? absl::CancelledError("the observer has seen enough") : absl::OkStatus();
-      }));
-  return end_page();
+  RETURN_IF_ERROR(
+      WalkMembers(parts_.images.index,
+                  [&](const Member& member, const std::string& row) -> absl::StatusOr<bool> {
+                    if (dry_run_) {
+                      RETURN_IF_ERROR(Plan(member));
+                    } else {
+                      page.push_back({member, row});
+                      if (page.size() >= page_size_) RETURN_IF_ERROR(end_page());
+                    }
+                    pace.Rest();
+                    // Whether somebody still wants this is asked also where nothing goes.
+                    if (++looked_at_ % kMembersBetweenQuestions == 0) {
+                      PruneStep nothing_new;
+                      nothing_new.kind = PruneStep::Kind::kQueued;
+                      nothing_new.looked_at = looked_at_;
+                      Tell(std::move(nothing_new));
+                    }
+                    return !stopped_;
+                  }));
+  return stopped_ ? absl::OkStatus() : end_page();
 }
 
 absl::Status Prune::OfferPage(const std::vector<Listed>& page) {

@@ -101,12 +101,11 @@ absl::Status Reclaimer::ExaminePutOff(Pass& pass) {
   pass.looks_ahead = true;
   KeyRange range = PrefixRange(CondemnedPrefix());
   range.begin = CondemnedKey(parts_.clock.WallNanos() + 1, Digest());
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows, parts_.index.Scan(range, kPageRows));
-    if (rows.empty()) return absl::OkStatus();
-    RETURN_IF_ERROR(ExaminePage(rows, pass).status());
-    range.begin = rows.back().key + '\0';
-  }
+  return VisitPages(parts_.index, std::move(range), kPageRows,
+                    [&](absl::Span<const KeyValue> rows) -> absl::StatusOr<bool> {
+                      RETURN_IF_ERROR(ExaminePage(rows, pass).status());
+                      return true;
+                    });
 }
 
 absl::StatusOr<bool> Reclaimer::ExaminePage(absl::Span<const KeyValue> rows, Pass& pass) {
