@@ -35,7 +35,6 @@
 #include "storage/index/due_queue.h"
 #include "storage/index/index.h"
 #include "storage/index/rows.h"
-#include "storage/keep/image_keepers.h"
 #include "storage/promises/promises.h"
 
 namespace varve {
@@ -167,9 +166,6 @@ class Catalog final : public CommitObserver {
   // FailedPrecondition, unless `force`, as Untag of Store.
   absl::StatusOr<Deletion> RemoveTag(RepositoryId repository, std::string_view tag,
                                      const Digest& manifest, bool force);
-  // Whether an index of the repository lists the manifest.
-  absl::StatusOr<bool> IsListed(RepositoryId repository, const Digest& manifest);
-
   // The repository's name; NotFound when no repository has the id.
   absl::StatusOr<std::string> RepositoryName(RepositoryId repository);
   // The repositories that list a manifest.

@@ -10,7 +10,7 @@
 #include "storage/image/canonical_name.h"
 #include "storage/image/names.h"
 #include "storage/index/table_visits.h"
-#include "storage/keep/dangling.h"
+#include "storage/keep/what_keeps.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -64,8 +64,7 @@ absl::Status PartOf(std::string_view repository, const Digest& manifest, const D
 
 // What keeps an index in its repository: "is tagged v1"; "" when nothing does.
 absl::StatusOr<std::string> KeptBy(Transaction& txn, const Member& index) {
-  ASSIGN_OR_RETURN(const std::optional<Claim> claim,
-                   FindClaimIn(txn, index.repository, index.manifest));
+  ASSIGN_OR_RETURN(const std::optional<Claim> claim, FindClaimIn(txn, index));
   if (claim.has_value()) return StrCat("is in use by ", claim->Text());
   const std::string prefix = EdgePrefix(index.manifest, EdgeKind::kTag, index.repository);
   ASSIGN_OR_RETURN(const std::vector<KeyValue> tags, txn.Scan(PrefixRange(prefix), 1));
@@ -126,7 +125,7 @@ absl::Status Catalog::DeleteManifest(std::string_view repository, const Digest& 
   ASSIGN_OR_RETURN(
       const Deletion deletion,
       DeleteManifestIf(id, digest, [&](Transaction& txn, const MemberRow&) -> absl::StatusOr<bool> {
-        ASSIGN_OR_RETURN(const std::optional<Claim> claim, FindClaimIn(txn, id, digest));
+        ASSIGN_OR_RETURN(const std::optional<Claim> claim, FindClaimIn(txn, {id, digest}));
         if (claim.has_value()) return InUse(repository, digest, *claim);
         RETURN_IF_ERROR(CheckUnlisted(txn, repository, {id, digest}));
         return true;

@@ -10,7 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "storage/base/status.h"
 #include "storage/catalog/catalog.h"
-#include "storage/keep/image_keepers.h"
+#include "storage/keep/what_keeps.h"
 #include "storage/limits.h"
 
 namespace varve {

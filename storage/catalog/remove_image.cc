@@ -10,43 +10,13 @@
 #include "storage/image/names.h"
 #include "storage/image/short_id.h"
 #include "storage/index/table_visits.h"
-#include "storage/keep/dangling.h"
-#include "storage/keep/image_keepers.h"
+#include "storage/keep/what_keeps.h"
 
 namespace varve {
 namespace {
 
 // Signatures, attestations and SBOMs of one image that are one manifest.
 constexpr size_t kMaxFollowingTags = 64;
-
-// Whether a manifest of this repository names `manifest`.
-absl::StatusOr<bool> IsListedIn(Reads& reads, RepositoryId repository, const Digest& manifest) {
-  for (const EdgeKind kind : {EdgeKind::kReference, EdgeKind::kPending}) {
-    ASSIGN_OR_RETURN(const bool listed, reads.HasAny(EdgePrefix(manifest, kind, repository)));
-    if (listed) return true;
-  }
-  return false;
-}
-
-// Whether the repository lists the subject. A put of it guards its blob row exclusively, so none
-// comes between.
-absl::StatusOr<bool> IsSubjectHere(Transaction& txn, RepositoryId repository,
-                                   const Digest& subject) {
-  RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(subject), Guard::kShared).status());
-  ASSIGN_OR_RETURN(const std::optional<std::string> member,
-                   txn.Get(MemberKey(repository, subject)));
-  return member.has_value();
-}
-
-// Whether anything but the tags of this repository needs the manifest there, or uses it.
-absl::StatusOr<bool> IsNeededUntagged(Transaction& txn, RepositoryId repository,
-                                      const Digest& manifest, const MemberRow& member) {
-  ASSIGN_OR_RETURN(const bool listed, IsListedIn(txn, repository, manifest));
-  if (listed) return true;
-  ASSIGN_OR_RETURN(const std::optional<Claim> claim, FindClaimIn(txn, repository, manifest));
-  if (claim.has_value() || !member.subject.has_value()) return claim.has_value();
-  return IsSubjectHere(txn, repository, *member.subject);
-}
 
 // Whether nothing but images of `together` keeps this one of them.
 absl::StatusOr<bool> KeptOnlyAmong(Transaction& txn, const std::vector<Catalog::Prunable>& together,
@@ -55,33 +25,24 @@ absl::StatusOr<bool> KeptOnlyAmong(Transaction& txn, const std::vector<Catalog::
     return std::any_of(together.begin(), together.end(),
                        [&](const Catalog::Prunable& other) { return other.image == image; });
   };
+  const auto goes_with_it = [&](const std::string& tag) {
+    return std::find(one.tags.begin(), one.tags.end(), tag) != one.tags.end();
+  };
+  const DanglingScope scope = elsewhere_may_tag ? DanglingScope::kUnused : DanglingScope::kDangling;
   bool among = true;
-  const absl::Status looked =
-      VisitKeepers(txn, one.image, [&](const ImageKeeper& keeper) -> absl::StatusOr<bool> {
-        const bool elsewhere = keeper.image.repository != one.image.repository;
-        switch (keeper.kind) {
-          case ImageKeeper::Kind::kHold:
-          case ImageKeeper::Kind::kLease:
-            among = false;
-            break;
-          case ImageKeeper::Kind::kTag:
-            among = elsewhere ? elsewhere_may_tag
-                              : std::find(one.tags.begin(), one.tags.end(), keeper.name) !=
-                                    one.tags.end();
-            break;
-          case ImageKeeper::Kind::kSubject:
-            among = goes(keeper.image) || (elsewhere && elsewhere_may_tag);
-            // It goes with all tags that it has when it goes.
-            if (among && !elsewhere && !keeper.name.empty()) {
-              among = std::find(one.tags.begin(), one.tags.end(), keeper.name) != one.tags.end();
-            }
-            break;
-          case ImageKeeper::Kind::kLister:
-            among = goes(keeper.image);
-            break;
-        }
-        return among;
-      });
+  const auto weigh = [&](const ImageKeeper& keeper) -> absl::StatusOr<bool> {
+    const bool by_tag = !keeper.is_claim() && !keeper.name.empty();
+    const bool by_own_tag = by_tag && keeper.image.repository == one.image.repository;
+    if (keeper.is_claim() || (by_own_tag && !goes_with_it(keeper.name))) {
+      among = false;
+    } else if (!by_own_tag || keeper.kind == ImageKeeper::Kind::kSubject) {
+      const KeeperWeight weight = Weigh(scope, one.image, keeper);
+      among = weight == KeeperWeight::kNone ||
+              (weight == KeeperWeight::kWithImage && goes(keeper.image));
+    }
+    return among;
+  };
+  const absl::Status looked = VisitKeepers(txn, one.image, weigh);
   // One of them that has gone keeps nothing.
   if (absl::IsNotFound(looked)) return among;
   RETURN_IF_ERROR(looked);
@@ -89,10 +50,6 @@ absl::StatusOr<bool> KeptOnlyAmong(Transaction& txn, const std::vector<Catalog::
 }
 
 }  // namespace
-
-absl::StatusOr<bool> Catalog::IsListed(RepositoryId repository, const Digest& manifest) {
-  return IsListedIn(parts_.index, repository, manifest);
-}
 
 absl::StatusOr<Catalog::Deletion> Catalog::DeletePrunable(const std::vector<Prunable>& together,
                                                           bool elsewhere_may_tag) {
@@ -128,7 +85,7 @@ absl::StatusOr<Catalog::Deletion> Catalog::DeleteUnneeded(RepositoryId repositor
         for (const KeyValue& tag : tags) {
           if (SubjectOfTag(tag.key.substr(prefix.size())) != gone_subject) return false;
         }
-        ASSIGN_OR_RETURN(const bool needed, IsNeededUntagged(txn, repository, manifest, member));
+        ASSIGN_OR_RETURN(const bool needed, IsNeededUntagged(txn, {repository, manifest}, member));
         return !needed;
       });
 }
@@ -150,9 +107,10 @@ absl::StatusOr<Catalog::Deletion> Catalog::DeleteUnlisted(
     RepositoryId repository, const Digest& manifest, const std::vector<std::string>* only_tags) {
   return DeleteManifestIf(
       repository, manifest, [&](Transaction& txn, const MemberRow&) -> absl::StatusOr<bool> {
-        ASSIGN_OR_RETURN(const std::optional<Claim> claim, FindClaimIn(txn, repository, manifest));
+        ASSIGN_OR_RETURN(const std::optional<Claim> claim,
+                         FindClaimIn(txn, {repository, manifest}));
         if (claim.has_value()) return false;
-        ASSIGN_OR_RETURN(const bool listed, IsListedIn(txn, repository, manifest));
+        ASSIGN_OR_RETURN(const bool listed, IsListed(txn, {repository, manifest}));
         if (listed || only_tags == nullptr) return !listed;
         return HasNoOtherTags(txn, {repository, manifest}, *only_tags);
       });
@@ -204,7 +162,7 @@ absl::StatusOr<Catalog::Deletion> Catalog::RemoveTag(RepositoryId repository, st
             if (!force) RETURN_IF_ERROR(CheckLastTag(txn, repository, tag, manifest));
             const std::string prefix = EdgePrefix(manifest, EdgeKind::kTag, repository);
             ASSIGN_OR_RETURN(const std::vector<KeyValue> tags, txn.Scan(PrefixRange(prefix), 2));
-            ASSIGN_OR_RETURN(bool needed, IsNeededUntagged(txn, repository, manifest, member));
+            ASSIGN_OR_RETURN(bool needed, IsNeededUntagged(txn, {repository, manifest}, member));
             for (const KeyValue& one : tags) needed = needed || one.key != edge;
             if (!needed) return true;
             RETURN_IF_ERROR(txn.Delete(edge));

@@ -1,7 +1,9 @@
 // What must hold of each kind of row, and of what it names: the rules of storage/FORMAT.md, one
 // function a table. Each adds what it finds wrong to `findings`; DataLoss means that the row itself
 // cannot be read. A rule reads the rows that decide guarded, and looks at the row in question last,
-// so that inside a transaction its findings are true. Thread-safe: no shared state.
+// so that inside a transaction its findings are true. On purpose none of it goes by
+// storage/keep/what_keeps.h: it is the second opinion about that rule, and a new kind of edge needs
+// a rule here, too. Thread-safe: no shared state.
 #ifndef VARVE_STORAGE_CHECK_CHECK_RULES_H_
 #define VARVE_STORAGE_CHECK_CHECK_RULES_H_
 

@@ -8,14 +8,12 @@
 #include "absl/container/flat_hash_set.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/image/names.h"
 #include "storage/index/rows.h"
+#include "storage/keep/what_keeps.h"
 #include "storage/limits.h"
 
 namespace varve {
 namespace {
-
-constexpr size_t kPageRows = 256;
 
 class KeeperWalk {
  public:
@@ -51,105 +49,79 @@ class KeeperWalk {
       report_.keepers.push_back(std::move(keeper));
       reached_ = true;
     }
-    const std::string prefix = EdgePrefix(digest);
-    std::string after;
-    for (;;) {
-      ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                       parts_.index.Scan(PrefixRange(prefix, after), kPageRows));
-      for (const KeyValue& edge : edges) {
-        if (IsFull()) return absl::OkStatus();
-        after = edge.key.substr(prefix.size());
-        RETURN_IF_ERROR(AddEdge(edge.key, depth));
-      }
-      if (edges.size() < kPageRows) return absl::OkStatus();
-    }
+    return VisitContentKeepers(parts_.index, digest,
+                               [&](const ImageKeeper& found) { return Add(digest, found, depth); });
   }
 
-  absl::Status AddEdge(std::string_view key, size_t depth) {
-    Digest target;
-    EdgeSource source;
-    if (!ParseEdgeKey(key, &target, &source)) {
-      return absl::DataLossError("an edge row of the index is damaged");
-    }
+  // False when the report is full.
+  absl::StatusOr<bool> Add(const Digest& digest, const ImageKeeper& found, size_t depth) {
+    if (IsFull()) return false;
+    const Member& image = found.image;
     Keeper keeper;
     keeper.depth = depth;
-    keeper.name = source.name;
-    if (source.repository != 0) {
-      ASSIGN_OR_RETURN(keeper.repository, parts_.catalog.RepositoryName(source.repository));
+    keeper.name = found.name;
+    if (image.repository != 0) {
+      ASSIGN_OR_RETURN(keeper.repository, parts_.catalog.RepositoryName(image.repository));
     }
-    switch (source.kind) {
-      case EdgeKind::kTag: {
-        keeper.kind = Keeper::Kind::kTag;
-        ASSIGN_OR_RETURN(const std::optional<TagRow> row,
-                         Read<TagRow>(TagKey(source.repository, source.name)));
-        if (row.has_value()) keeper.since_nanos = row->tagged_nanos;
-        const std::optional<Digest> subject = SubjectOfTag(source.name);
-        const std::string repository = keeper.repository;
-        if (!subject.has_value()) break;
-        ASSIGN_OR_RETURN(const bool here, IsListed(source.repository, *subject));
-        if (!here) break;
-        // It lives with the image to which the tag attaches it.
-        report_.keepers.push_back(std::move(keeper));
-        return AddSubject(*subject, repository, depth);
-      }
-      case EdgeKind::kHold: {
+    switch (found.kind) {
+      case ImageKeeper::Kind::kTag:
+        reached_ = true;
+        RETURN_IF_ERROR(AddTag(image.repository, std::move(keeper)));
+        return true;
+      case ImageKeeper::Kind::kHold: {
         keeper.kind = Keeper::Kind::kHold;
-        ASSIGN_OR_RETURN(const std::optional<HoldRow> row, Read<HoldRow>(HoldKey(source.name)));
+        ASSIGN_OR_RETURN(const std::optional<HoldRow> row, Read<HoldRow>(HoldKey(found.name)));
         if (row.has_value()) keeper.since_nanos = row->created_nanos;
         if (row.has_value()) keeper.until_nanos = row->expires_nanos;
+        reached_ = true;
         break;
       }
-      case EdgeKind::kLease: {
+      case ImageKeeper::Kind::kLease: {
         keeper.kind = Keeper::Kind::kLease;
-        ASSIGN_OR_RETURN(const std::optional<LeaseRow> row, Read<LeaseRow>(LeaseKey(source.name)));
+        ASSIGN_OR_RETURN(const std::optional<LeaseRow> row, Read<LeaseRow>(LeaseKey(found.name)));
         if (row.has_value()) keeper.since_nanos = row->created_nanos;
         if (row.has_value()) keeper.until_nanos = row->deadline_nanos;
+        reached_ = true;
         break;
       }
-      case EdgeKind::kReference:
-      case EdgeKind::kPending:
-        keeper.kind = Keeper::Kind::kManifest;
-        keeper.manifest = source.manifest;
-        report_.keepers.push_back(std::move(keeper));
-        return Explain(source.manifest, depth + 1);
-      case EdgeKind::kMember:
-        return AddMember(target, source.repository, std::move(keeper));
+      case ImageKeeper::Kind::kMember: {
+        keeper.kind = Keeper::Kind::kMember;
+        ASSIGN_OR_RETURN(const std::optional<MemberRow> row,
+                         Read<MemberRow>(MemberKey(image.repository, digest)));
+        if (row.has_value()) keeper.since_nanos = row->pushed_nanos;
+        break;
+      }
+      case ImageKeeper::Kind::kSubject:
+        // It lives with the image to which its field or a tag attaches it.
+        if (!found.name.empty()) {
+          RETURN_IF_ERROR(AddTag(image.repository, keeper));
+          if (IsFull()) return false;
+          keeper.name.clear();
+        }
+        return AddImage(Keeper::Kind::kSubject, image.manifest, std::move(keeper));
+      case ImageKeeper::Kind::kLister:
+        return AddImage(Keeper::Kind::kManifest, image.manifest, std::move(keeper));
     }
     report_.keepers.push_back(std::move(keeper));
-    reached_ = true;
-    return absl::OkStatus();
-  }
-
-  absl::StatusOr<bool> IsListed(RepositoryId repository, const Digest& manifest) {
-    const absl::Status member = parts_.catalog.ReadMember(repository, manifest).status();
-    if (absl::IsNotFound(member)) return false;
-    RETURN_IF_ERROR(member);
     return true;
   }
 
-  absl::Status AddSubject(const Digest& subject, const std::string& repository, size_t depth) {
-    if (IsFull()) return absl::OkStatus();
-    Keeper follows;
-    follows.kind = Keeper::Kind::kSubject;
-    follows.depth = depth;
-    follows.repository = repository;
-    follows.manifest = subject;
-    report_.keepers.push_back(std::move(follows));
-    return Explain(subject, depth + 1);
+  absl::Status AddTag(RepositoryId repository, Keeper keeper) {
+    keeper.kind = Keeper::Kind::kTag;
+    ASSIGN_OR_RETURN(const std::optional<TagRow> row,
+                     Read<TagRow>(TagKey(repository, keeper.name)));
+    if (row.has_value()) keeper.since_nanos = row->tagged_nanos;
+    report_.keepers.push_back(std::move(keeper));
+    return absl::OkStatus();
   }
 
-  absl::Status AddMember(const Digest& digest, RepositoryId repository, Keeper keeper) {
-    const absl::StatusOr<ManifestInfo> member = parts_.catalog.ReadMember(repository, digest);
-    if (absl::IsNotFound(member.status())) return absl::OkStatus();  // being deleted
-    RETURN_IF_ERROR(member.status());
+  absl::StatusOr<bool> AddImage(Keeper::Kind kind, const Digest& manifest, Keeper keeper) {
     const size_t depth = keeper.depth;
-    const std::string name = keeper.repository;
-    keeper.kind = Keeper::Kind::kMember;
-    keeper.since_nanos = member->pushed_nanos;
+    keeper.kind = kind;
+    keeper.manifest = manifest;
     report_.keepers.push_back(std::move(keeper));
-    if (!member->subject.has_value()) return absl::OkStatus();
-    ASSIGN_OR_RETURN(const bool here, IsListed(repository, *member->subject));
-    return here ? AddSubject(*member->subject, name, depth) : absl::OkStatus();
+    RETURN_IF_ERROR(Explain(manifest, depth + 1));
+    return true;
   }
 
   template <typename Row>

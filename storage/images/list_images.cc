@@ -8,7 +8,7 @@
 #include "storage/image/names.h"
 #include "storage/images/images.h"
 #include "storage/index/table_visits.h"
-#include "storage/keep/dangling.h"
+#include "storage/keep/what_keeps.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -164,20 +164,19 @@ absl::StatusOr<bool> ImageWalk::WalkUntagged(RepositoryId id) {
 
 absl::StatusOr<bool> ImageWalk::IsAttached(RepositoryId id, std::string_view tag) {
   if (query_.all) return false;
-  const std::optional<Digest> subject = SubjectOfTag(tag);
-  if (!subject.has_value()) return false;
-  budget_.Spend(1);
-  return parts_.index.Has(MemberKey(id, *subject));
+  if (SubjectOfTag(tag).has_value()) budget_.Spend(1);
+  ASSIGN_OR_RETURN(const std::optional<Digest> subject, AttachedTo(parts_.index, id, tag));
+  return subject.has_value();
 }
 
 absl::StatusOr<bool> ImageWalk::ShowsUntagged(RepositoryId id, const Digest& digest) {
   if (!MatchesName(StrCat(position_.repository, "@", digest.ToString()))) return false;
   budget_.Spend(1);
-  ASSIGN_OR_RETURN(const bool tagged, IsTagged(parts_.index, id, digest));
+  ASSIGN_OR_RETURN(const bool tagged, IsTagged(parts_.index, {id, digest}));
   if (tagged) return false;
   if (query_.all && !filter_.dangling.has_value()) return true;
   budget_.Spend(5);
-  const absl::StatusOr<bool> dangling = IsDangling(parts_.index, id, digest);
+  const absl::StatusOr<bool> dangling = IsDangling(parts_.index, {id, digest});
   if (absl::IsNotFound(dangling.status())) return false;  // being deleted
   RETURN_IF_ERROR(dangling.status());
   return (query_.all || *dangling) && filter_.MatchesDangling(*dangling);

@@ -6,14 +6,11 @@
 
 #include "absl/hash/hash.h"
 #include "storage/base/status.h"
-#include "storage/index/keys.h"
+#include "storage/index/table_visits.h"
 #include "storage/limits.h"
 
 namespace varve {
 namespace {
-
-constexpr size_t kFewRows = 16;
-constexpr size_t kPageRows = 256;
 
 // The place of an image in the table, and what stands there but for the last bit, which is the
 // finding. Two images in 2^43 are taken for each other; a removal looks for itself.
@@ -28,25 +25,6 @@ Fingerprint FingerprintOf(const Member& image) {
 }
 
 }  // namespace
-
-KeeperWeight Weigh(DanglingScope scope, const Member& image, const ImageKeeper& keeper) {
-  switch (keeper.kind) {
-    case ImageKeeper::Kind::kHold:
-      return KeeperWeight::kStays;
-    case ImageKeeper::Kind::kLease:
-      return KeeperWeight::kNone;
-    case ImageKeeper::Kind::kTag:
-      return scope == DanglingScope::kDangling ? KeeperWeight::kStays : KeeperWeight::kNone;
-    case ImageKeeper::Kind::kLister:
-      return KeeperWeight::kWithImage;
-    case ImageKeeper::Kind::kSubject:
-      break;
-  }
-  // A tag of another repository keeps what that lists; without tags that does not matter here.
-  const bool elsewhere = keeper.image.repository != image.repository;
-  return elsewhere && scope == DanglingScope::kUnused ? KeeperWeight::kNone
-                                                      : KeeperWeight::kWithImage;
-}
 
 absl::StatusOr<bool> DanglingSearch::Goes(const Member& image) {
   gave_up_ = false;
@@ -137,33 +115,27 @@ absl::StatusOr<DanglingSearch::Found> DanglingSearch::CloseCircle(size_t step) {
 
 absl::StatusOr<DanglingSearch::Owners> DanglingSearch::OwnersOf(const Digest& blob,
                                                                 const Member* counted_by) {
-  const std::string prefix = EdgePrefix(blob);
+  Owners owners = Owners::kNone;
   bool has_images = false;
-  bool has_edges = false;
-  std::string after;
-  for (size_t limit = kFewRows;; limit = kPageRows) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                     index_.Scan(PrefixRange(prefix, after), limit));
-    has_edges = has_edges || !edges.empty();
-    for (const KeyValue& edge : edges) {
-      after = edge.key.substr(prefix.size());
-      ASSIGN_OR_RETURN(const EdgeSource source, EdgeSourceOf(edge.key));
-      Member image{source.repository, source.manifest};
-      if (source.kind == EdgeKind::kMember) {
-        image.manifest = blob;
-      } else if (source.kind != EdgeKind::kReference && source.kind != EdgeKind::kPending) {
-        continue;  // a claim; or a tag, whose repository lists the image
-      }
-      const bool first = !std::exchange(has_images, true);
-      if (first && counted_by != nullptr && !(image == *counted_by)) return Owners::kOthers;
-      const std::optional<bool> known = Known(image);
-      ASSIGN_OR_RETURN(const bool goes, known.has_value() ? *known : Goes(image));
-      if (!goes) return Owners::kOthers;
-    }
-    if (edges.size() < limit) break;
-  }
-  if (has_images) return Owners::kGoing;
-  return has_edges ? Owners::kOthers : Owners::kNone;
+  RETURN_IF_ERROR(
+      VisitEdges(index_, EdgePrefix(blob), [&](EdgeSource edge) -> absl::StatusOr<bool> {
+        const ImageKeeper keeper = KeeperOf(blob, std::move(edge));
+        // A claim; or a tag, whose repository lists the image.
+        if (keeper.kind != ImageKeeper::Kind::kMember &&
+            keeper.kind != ImageKeeper::Kind::kLister) {
+          if (!has_images) owners = Owners::kOthers;
+          return true;
+        }
+        const bool first = !std::exchange(has_images, true);
+        bool goes = !first || counted_by == nullptr || keeper.image == *counted_by;
+        if (goes) {
+          const std::optional<bool> known = Known(keeper.image);
+          ASSIGN_OR_RETURN(goes, known.has_value() ? *known : Goes(keeper.image));
+        }
+        owners = goes ? Owners::kGoing : Owners::kOthers;
+        return goes;
+      }));
+  return owners;
 }
 
 absl::StatusOr<bool> IsKeptByGoing(Index& index, DanglingScope scope, const Digest& blob) {

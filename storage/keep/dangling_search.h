@@ -17,17 +17,9 @@
 #include "absl/status/statusor.h"
 #include "storage/image/digest.h"
 #include "storage/index/index.h"
-#include "storage/keep/image_keepers.h"
+#include "storage/keep/what_keeps.h"
 
 namespace varve {
-
-// What keeps images: tags too, or only holds. Leases are for the caller to look at.
-enum class DanglingScope { kDangling, kUnused };
-
-// What a direct keeper (VisitKeepers) of `image` means in a scope: nothing, that it stays, or that
-// it stays with another image.
-enum class KeeperWeight { kNone, kStays, kWithImage };
-KeeperWeight Weigh(DanglingScope scope, const Member& image, const ImageKeeper& keeper);
 
 class DanglingSearch {
  public:

@@ -7,6 +7,7 @@
 
 #include "storage/base/status.h"
 #include "storage/index/table_visits.h"
+#include "storage/keep/what_keeps.h"
 
 namespace varve {
 absl::StatusOr<bool> NewestImages::Contains(RepositoryId repository, const Digest& manifest) {
@@ -26,7 +27,7 @@ absl::Status NewestImages::Load(RepositoryId repository) {
     if (member.subject.has_value()) return true;
     const Pushed pushed(member.pushed_nanos, one.manifest);
     if (newest.size() == count_ && pushed < newest.top()) return true;
-    ASSIGN_OR_RETURN(const bool listed, IsListed(index_, repository, one.manifest));
+    ASSIGN_OR_RETURN(const bool listed, IsListed(index_, one));
     if (listed) return true;
     ASSIGN_OR_RETURN(const bool counts, counts_(repository, one.manifest));
     if (!counts) return true;

@@ -114,11 +114,8 @@ class UsageWalk {
       ASSIGN_OR_RETURN(const DanglingSearch::Owners owners, unused_.OwnersOf(digest));
       return owners == DanglingSearch::Owners::kGoing;
     }
-    for (const EdgeKind kind : {EdgeKind::kReference, EdgeKind::kMember, EdgeKind::kPending}) {
-      ASSIGN_OR_RETURN(const bool needed, index_.HasAny(EdgePrefix(digest, kind)));
-      if (needed) return true;
-    }
-    return false;
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> needed, index_.Scan(EdgesOfImages(digest), 1));
+    return !needed.empty();
   }
 
   // The blob is an image with a name or a hold of its own, or none.

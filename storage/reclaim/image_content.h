@@ -17,7 +17,7 @@
 #include "storage/catalog/catalog.h"
 #include "storage/image/digest.h"
 #include "storage/index/index.h"
-#include "storage/keep/image_keepers.h"
+#include "storage/index/keys.h"
 
 namespace varve {
 

@@ -8,7 +8,7 @@
 #include "storage/image/time_text.h"
 #include "storage/index/keys.h"
 #include "storage/index/rows.h"
-#include "storage/keep/dangling.h"
+#include "storage/keep/what_keeps.h"
 #include "storage/limits.h"
 #include "storage/reclaim/announced_removal.h"
 

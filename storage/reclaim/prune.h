@@ -37,8 +37,8 @@
 #include "storage/index/keys.h"
 #include "storage/index/rows.h"
 #include "storage/keep/dangling_search.h"
-#include "storage/keep/image_keepers.h"
 #include "storage/keep/newest_images.h"
+#include "storage/keep/what_keeps.h"
 #include "storage/promises/promises.h"
 #include "storage/reclaim/image_content.h"
 #include "storage/reclaim/image_removal.h"
@@ -94,8 +94,6 @@ class Prune {
   absl::Status Walk();
   // Looks at a page of images: what nothing keeps goes with others, each other one by Offer.
   absl::Status OfferPage(const std::vector<Listed>& page);
-  // Whether an image stays whatever else keeps it, when that edge does.
-  bool StaysBy(const EdgeSource& edge) const;
   absl::Status AddToPage(const Member& image, MemberRow row);
   // Removes the images of the page, and what follows them.
   absl::Status TakePage();

@@ -37,12 +37,8 @@ absl::Status Prune::ForgetNamed(std::vector<std::pair<Digest, BlobCopy>>& blobs)
   size_t left = 0;
   for (size_t begin = 0; begin < blobs.size(); begin += kBlobsAtOnce) {
     const size_t end = std::min(blobs.size(), begin + kBlobsAtOnce);
-    std::vector<KeyRange> ranges;  // all edges but those of claims
-    for (size_t i = begin; i < end; ++i) {
-      const Digest& digest = blobs[i].first;
-      ranges.push_back(
-          {EdgePrefix(digest, EdgeKind::kMember), PrefixRange(EdgePrefix(digest)).end});
-    }
+    std::vector<KeyRange> ranges;
+    for (size_t i = begin; i < end; ++i) ranges.push_back(EdgesOfImages(blobs[i].first));
     ASSIGN_OR_RETURN(const FirstRows edges, parts_.images.index.FirstOfEach(ranges));
     for (size_t i = begin; i < end; ++i) {
       if (!edges[i - begin].has_value()) blobs[left++] = blobs[i];

@@ -61,7 +61,10 @@ absl::Status Prune::OfferPage(const std::vector<Listed>& page) {
   ASSIGN_OR_RETURN(const auto edges, FirstKeepingEdges(parts_.images.index, manifests));
   for (size_t i = 0; i < page.size() && !stopped_; ++i) {
     const Member& image = page[i].image;
-    if (edges[i].has_value() && StaysBy(*edges[i])) continue;
+    const bool stays =
+        edges[i].has_value() &&
+        Weigh(scope_, image, KeeperOf(image.manifest, *edges[i])) == KeeperWeight::kStays;
+    if (stays) continue;
     absl::StatusOr<MemberRow> row = MemberRow::Decode(page[i].row);
     if (!edges[i].has_value() && row.ok() && !row->subject.has_value()) {
       RETURN_IF_ERROR(AddToPage(image, *std::move(row)));
@@ -70,12 +73,6 @@ absl::Status Prune::OfferPage(const std::vector<Listed>& page) {
     }
   }
   return stopped_ ? absl::OkStatus() : TakePage();
-}
-
-bool Prune::StaysBy(const EdgeSource& edge) const {
-  if (edge.kind == EdgeKind::kHold) return true;
-  return edge.kind == EdgeKind::kTag && scope_ == DanglingScope::kDangling &&
-         !SubjectOfTag(edge.name).has_value();
 }
 
 absl::Status Prune::AddToPage(const Member& image, MemberRow row) {
