@@ -90,13 +90,13 @@ TEST_F(DoorsTest, AnImageInUseIsDeletedThroughNoDoor) {
   for (const Way& way : ways()) {
     SCOPED_TRACE(way.name);
     const absl::Status deleted =
-        way.Has(Ability::kDeleteManifest)
+        way.can(Ability::kDeleteManifest)
             ? way.store->DeleteManifest("app", image.manifest)
             : way.store->RemoveImage(image.manifest.ToString(), /*force=*/true).status();
     EXPECT_EQ(deleted.code(), Code::kFailedPrecondition) << deleted;
     EXPECT_THAT(std::string(ToStd(deleted.message())), testing::HasSubstr("hold web"));
     EXPECT_TRUE(way.store->StatManifest("app", "v1").ok());
-    if (way.Has(Ability::kDeleteBlob)) {
+    if (way.can(Ability::kDeleteBlob)) {
       EXPECT_EQ(way.store->DeleteBlob("app", image.layer).code(), Code::kFailedPrecondition);
     }
   }
@@ -146,7 +146,7 @@ TEST_F(DoorsTest, AllListTheSameRepositories) {
 TEST_F(DoorsTest, WhatLostItsTagThroughOneDoorIsPrunedThroughAnother) {
   for (const Way& from : ways()) {
     for (const Way& pruner : ways()) {
-      if (!pruner.Has(Ability::kListImages)) continue;  // the OCI API has no prune
+      if (!pruner.can(Ability::kListImages)) continue;  // the OCI API has no prune
       SCOPED_TRACE(StrCat(from.name, ", pruned by ", pruner.name));
       const Image image = PushImage(*from.store, "app", 1, {"v1"});
       ASSERT_TRUE(from.store->Untag("app", "v1", false).ok());
@@ -198,7 +198,7 @@ TEST_F(DoorsTest, EventsTellOfEveryDoorAlike) {
 
 TEST_F(DoorsTest, DeletedManifestIsGoneForAll) {
   for (const Way& from : ways()) {
-    if (!from.Has(Ability::kDeleteManifest)) continue;  // its way is RemovedImageIsGoneForAll
+    if (!from.can(Ability::kDeleteManifest)) continue;  // its way is RemovedImageIsGoneForAll
     const Image image = PushImage(engine(), "app", 1, {"v1"});
     ASSERT_TRUE(from.store->DeleteManifest("app", image.manifest).ok());
     for (const Way& to : ways()) {
@@ -211,7 +211,7 @@ TEST_F(DoorsTest, DeletedManifestIsGoneForAll) {
 
 TEST_F(DoorsTest, RemovedImageIsGoneForAll) {
   for (const Way& from : ways()) {
-    if (!from.Has(Ability::kListImages)) continue;  // its way is DeletedManifestIsGoneForAll
+    if (!from.can(Ability::kListImages)) continue;  // its way is DeletedManifestIsGoneForAll
     const Image image = PushImage(engine(), "app", 1, {"v1"});
     const auto removed = from.store->RemoveImage("app:v1", false);
     ASSERT_TRUE(removed.ok()) << removed.status();
@@ -227,7 +227,7 @@ TEST_F(DoorsTest, RemovedImageIsGoneForAll) {
 TEST_F(DoorsTest, DeletedAndMountedBlobsForAll) {
   uint64_t seed = 0;
   for (const Way& from : ways()) {
-    if (!from.Has(Ability::kMountBlob)) continue;  // varve.v1 has neither call
+    if (!from.can(Ability::kMountBlob)) continue;  // varve.v1 has neither call
     const std::string here = StrCat("here", ++seed);
     const std::string there = StrCat("there", seed);
     const Digest digest = Push(engine(), here, MakeBytes(1000, seed));

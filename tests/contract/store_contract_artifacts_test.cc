@@ -15,11 +15,6 @@ using Code = absl::StatusCode;
 
 class StoreArtifactsTest : public StoreContractTest {
  protected:
-  void SetUp() override {
-    StoreContractTest::SetUp();
-    VARVE_NEEDS(kListImages);
-  }
-
   void Wait() { under_test().Advance(11 * kMinute); }
   std::vector<Digest> Prune(bool all = false) {
     Wait();  // to look was a pull
@@ -176,7 +171,8 @@ TEST_P(StoreArtifactsTest, DeletingByDigestTouchesOneRepository) {
   EXPECT_EQ(engine().DeleteBlob("copy", image.layer).code(), Code::kFailedPrecondition);
 }
 
-INSTANTIATE_TEST_SUITE_P(Stores, StoreArtifactsTest, testing::ValuesIn(AllStores()), StoreName);
+INSTANTIATE_TEST_SUITE_P(Stores, StoreArtifactsTest,
+                         testing::ValuesIn(StoresThat(Ability::kListImages)), StoreName);
 
 }  // namespace
 }  // namespace varve

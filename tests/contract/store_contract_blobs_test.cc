@@ -13,6 +13,12 @@ using testing::SizeIs;
 using Code = absl::StatusCode;
 
 class StoreBlobsTest : public StoreContractTest {};
+STORE_SUITE(StoreBlobsSmallTest, StoreBlobsTest, kSmallUploads);
+STORE_SUITE(StoreBlobsMountTest, StoreBlobsTest, kMountBlob);
+STORE_SUITE(StoreBlobsWholeTest, StoreBlobsTest, kWholeStore);
+STORE_SUITE(StoreBlobsMissingTest, StoreBlobsTest, kFindMissing);
+STORE_SUITE(StoreBlobsDeleteTest, StoreBlobsTest, kDeleteBlob);
+STORE_SUITE(StoreBlobsReaderTest, StoreBlobsTest, kOpenReaders);
 
 TEST_P(StoreBlobsTest, BytesComeBackWhateverTheirSize) {
   for (const size_t size : {size_t{0}, size_t{1}, 64 * size_t{kKiB} - 65, 64 * size_t{kKiB} - 64,
@@ -34,8 +40,7 @@ TEST_P(StoreBlobsTest, BytesComeBackWhateverTheirSize) {
   EXPECT_EQ(Read("app", Sha256("")), "");
 }
 
-TEST_P(StoreBlobsTest, SmallOnesAreNoFiles) {
-  VARVE_NEEDS(kSmallUploads);
+TEST_P(StoreBlobsSmallTest, SmallOnesAreNoFiles) {
   for (const size_t size : {size_t{0}, size_t{1}, kMaxInlineBlobBytes}) {
     Push("app", MakeBytes(size, size));
   }
@@ -86,8 +91,7 @@ TEST_P(StoreBlobsTest, VisibleOnlyWherePushed) {
   EXPECT_EQ(StatCode("", digest), Code::kOk);
 }
 
-TEST_P(StoreBlobsTest, VisibleWhereMounted) {
-  VARVE_NEEDS(kMountBlob);
+TEST_P(StoreBlobsMountTest, VisibleWhereMounted) {
   const std::string bytes = MakeBytes(1000, 1);
   const Digest digest = Push("here", bytes);
   Push("there", "something else");
@@ -104,16 +108,14 @@ TEST_P(StoreBlobsTest, VisibleWhereMounted) {
             Code::kNotFound);
 }
 
-TEST_P(StoreBlobsTest, MountFromARepositoryThatDoesNotShowItIsRefused) {
-  VARVE_NEEDS(kMountBlob);
+TEST_P(StoreBlobsMountTest, MountFromARepositoryThatDoesNotShowItIsRefused) {
   const Digest digest = Push("here", "bytes");
   Push("other", "other bytes");
   EXPECT_EQ(store().MountBlob("there", digest, "other").status().code(), Code::kNotFound);
   EXPECT_EQ(StatCode("there", digest), Code::kNotFound);
 }
 
-TEST_P(StoreBlobsTest, PushedToTheWholeStoreIsVisibleInNoRepository) {
-  VARVE_NEEDS(kWholeStore);
+TEST_P(StoreBlobsWholeTest, PushedToTheWholeStoreIsVisibleInNoRepository) {
   const Digest digest = Push("", "bytes");
   Push("app", "other");
   EXPECT_EQ(StatCode("", digest), Code::kOk);
@@ -129,8 +131,7 @@ TEST_P(StoreBlobsTest, VisibleWhileAManifestNamesItHoweverOld) {
   EXPECT_EQ(StatCode("app", image.config), Code::kOk);
 }
 
-TEST_P(StoreBlobsTest, FindMissingNamesWhatIsAbsentInOrder) {
-  VARVE_NEEDS(kFindMissing);
+TEST_P(StoreBlobsMissingTest, FindMissingNamesWhatIsAbsentInOrder) {
   const Digest here = Push("app", "here");
   const Digest elsewhere = Push("other", "elsewhere");
   const Digest unknown = Sha256("unknown");
@@ -146,8 +147,7 @@ TEST_P(StoreBlobsTest, FindMissingNamesWhatIsAbsentInOrder) {
   EXPECT_THAT(*none, ElementsAre(here));
 }
 
-TEST_P(StoreBlobsTest, FindMissingHasALimit) {
-  VARVE_NEEDS(kFindMissing);
+TEST_P(StoreBlobsMissingTest, FindMissingHasALimit) {
   Push("app", "here");
   std::vector<Digest> digests(kMaxFindMissingDigests, Sha256("unknown"));
   const auto missing = store().FindMissing("app", digests);
@@ -179,8 +179,7 @@ TEST_P(StoreBlobsTest, RepositoryNamesAreChecked) {
   EXPECT_EQ(StatCode(longest, Push(longest, "bytes")), Code::kOk);
 }
 
-TEST_P(StoreBlobsTest, RepositoryNamesOfMountsAreChecked) {
-  VARVE_NEEDS(kMountBlob);
+TEST_P(StoreBlobsMountTest, RepositoryNamesOfMountsAreChecked) {
   for (const std::string& name : MalformedNames()) {
     SCOPED_TRACE(name);
     EXPECT_EQ(store().MountBlob(name, Sha256("x"), std::nullopt).status().code(),
@@ -188,16 +187,14 @@ TEST_P(StoreBlobsTest, RepositoryNamesOfMountsAreChecked) {
   }
 }
 
-TEST_P(StoreBlobsTest, RepositoryNamesOfBlobDeletionsAreChecked) {
-  VARVE_NEEDS(kDeleteBlob);
+TEST_P(StoreBlobsDeleteTest, RepositoryNamesOfBlobDeletionsAreChecked) {
   for (const std::string& name : MalformedNames()) {
     SCOPED_TRACE(name);
     EXPECT_EQ(store().DeleteBlob(name, Sha256("x")).code(), Code::kInvalidArgument);
   }
 }
 
-TEST_P(StoreBlobsTest, DeletedBlobIsGoneFromThatRepositoryOnly) {
-  VARVE_NEEDS(kDeleteBlob);
+TEST_P(StoreBlobsDeleteTest, DeletedBlobIsGoneFromThatRepositoryOnly) {
   const Digest digest = Push("one", "bytes");
   Push("two", "bytes");
   ASSERT_TRUE(store().DeleteBlob("one", digest).ok());
@@ -209,8 +206,7 @@ TEST_P(StoreBlobsTest, DeletedBlobIsGoneFromThatRepositoryOnly) {
   EXPECT_EQ(Read("one", digest), "bytes");
 }
 
-TEST_P(StoreBlobsTest, DeleteIsRefusedWhileAManifestNamesTheBlob) {
-  VARVE_NEEDS(kDeleteBlob);
+TEST_P(StoreBlobsDeleteTest, DeleteIsRefusedWhileAManifestNamesTheBlob) {
   const Image image = PushImage("app", 1);
   ASSERT_TRUE(Able(Ability::kMountBlob).MountBlob("other", image.layer, "app").ok());
   EXPECT_EQ(store().DeleteBlob("app", image.layer).code(), Code::kFailedPrecondition);
@@ -221,8 +217,7 @@ TEST_P(StoreBlobsTest, DeleteIsRefusedWhileAManifestNamesTheBlob) {
   EXPECT_TRUE(store().DeleteBlob("app", image.layer).ok());
 }
 
-TEST_P(StoreBlobsTest, ReaderKeepsItsBytesWhateverIsRemoved) {
-  VARVE_NEEDS(kOpenReaders);
+TEST_P(StoreBlobsReaderTest, ReaderKeepsItsBytesWhateverIsRemoved) {
   const std::string bytes = MakeBytes(200'000, 1);
   const Digest digest = Push("app", bytes);
   const auto reader = store().OpenBlob("app", digest);
@@ -262,6 +257,8 @@ class StoreHealingTest : public StoreContractTest {
     ASSERT_TRUE((*file)->Truncate(size_bytes - 1).ok());
   }
 };
+STORE_SUITE(StoreHealingMissingTest, StoreHealingTest, kFindMissing);
+STORE_SUITE(StoreHealingMountTest, StoreHealingTest, kMountBlob);
 
 // That a copy was good some days ago keeps it from no push once somebody meets the damage.
 TEST_P(StoreHealingTest, AProvenCopyThatIsLostOrCutShortIsReplacedByAPush) {
@@ -319,8 +316,7 @@ TEST_P(StoreHealingTest, LostBlobIsAbsentEverywhereUntilPushedAgain) {
   }
 }
 
-TEST_P(StoreHealingTest, LostBlobIsMissingWhenLookedFor) {
-  VARVE_NEEDS(kFindMissing);
+TEST_P(StoreHealingMissingTest, LostBlobIsMissingWhenLookedFor) {
   const std::string bytes = MakeBytes(200'000, 1);
   for (const std::string repository : {"", "one", "two"}) {
     for (const bool lost : {true, false}) {
@@ -333,8 +329,7 @@ TEST_P(StoreHealingTest, LostBlobIsMissingWhenLookedFor) {
   }
 }
 
-TEST_P(StoreHealingTest, LostBlobCannotBeMounted) {
-  VARVE_NEEDS(kMountBlob);
+TEST_P(StoreHealingMountTest, LostBlobCannotBeMounted) {
   const std::string bytes = MakeBytes(200'000, 1);
   for (const bool lost : {true, false}) {
     const Digest digest = PushToOneAndTwo(bytes);

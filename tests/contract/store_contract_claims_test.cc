@@ -16,11 +16,6 @@ using Code = absl::StatusCode;
 
 class StoreClaimsTest : public StoreContractTest {
  protected:
-  void SetUp() override {
-    StoreContractTest::SetUp();
-    VARVE_NEEDS(kClaims);
-  }
-
   void Wait(int64_t nanos = 11 * kMinute) { under_test().Advance(nanos); }
   absl::Status Hold(const std::string& name, const std::string& repository, const Digest& manifest,
                     int64_t ttl_nanos = 0) {
@@ -519,7 +514,8 @@ TEST_P(StoreClaimsTest, APruneRightAfterAForwardJumpRemovesNothing) {
   EXPECT_THAT(HoldNames(), ElementsAre("web"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Stores, StoreClaimsTest, testing::ValuesIn(AllStores()), StoreName);
+INSTANTIATE_TEST_SUITE_P(Stores, StoreClaimsTest, testing::ValuesIn(StoresThat(Ability::kClaims)),
+                         StoreName);
 
 }  // namespace
 }  // namespace varve

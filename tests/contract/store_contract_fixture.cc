@@ -108,7 +108,6 @@ class PoweredEngine : public EngineUnderTest {
   std::optional<uint64_t> blob_bytes_read() const override {
     return disk_.Counters(Under(blobs_directory())).bytes_read;
   }
-  bool has_power_switch() const override { return true; }
   void CutPowerAfter(uint64_t calls) override { disk_.CutPowerAfter(calls); }
   void PowerCycle(uint64_t seed) override {
     disk_.CutPower();
@@ -227,12 +226,23 @@ uint64_t StoreUnderTest::AllocatedBytes() {
   return total;
 }
 
+bool CanAll(Ability) { return true; }
+bool CanAllButPowerCut(Ability ability) { return ability != Ability::kPowerCut; }
+
+std::vector<StoreFactory> StoresThat(Ability ability) {
+  std::vector<StoreFactory> able;
+  for (StoreFactory& store : AllStores()) {
+    if (store.can(ability)) able.push_back(std::move(store));
+  }
+  return able;
+}
+
 StoreFactory DiskStore() {
   return {"Disk",
           [](const StoreSettings& settings) -> std::unique_ptr<StoreUnderTest> {
             return std::make_unique<DiskEngine>(settings);
           },
-          1000};
+          1000, CanAllButPowerCut};
 }
 
 StoreFactory MemoryStore() {

@@ -1,6 +1,7 @@
 // What the store contract runs over: a store that can be closed and opened again, whose time the
-// test moves and whose disk it can damage. Each kind of store gives a StoreFactory; a test that
-// needs what a kind cannot do skips, and says so. One thread, unless a test says otherwise.
+// test moves and whose disk it can damage. Each kind of store gives a StoreFactory, which says what
+// the kind can do; a suite that needs more than some can is run over the others only. One thread,
+// unless a test says otherwise.
 #ifndef VARVE_TESTS_CONTRACT_STORE_CONTRACT_FIXTURE_H_
 #define VARVE_TESTS_CONTRACT_STORE_CONTRACT_FIXTURE_H_
 
@@ -43,8 +44,6 @@ enum class Ability {
   kMountBlob,
   kDeleteBlob,
   kDeleteManifest,
-  kListRepositories,
-  kListReferrers,
   kTagsVersion,
   kListImages,         // and all else that is asked about images as people see them
   kClaims,             // holds and leases
@@ -59,6 +58,7 @@ enum class Ability {
   kSmallUploads,       // one of less than 64 KiB never becomes a file
   kRestartUpload,      // from offset 0 under the same id
   kUploadSize,         // the size is announced, and checked by the commit
+  kPowerCut,           // the disk below can lose its power
 };
 
 class StoreUnderTest {
@@ -68,15 +68,11 @@ class StoreUnderTest {
   virtual Store& store() = 0;
   // The store behind a door; store() itself when there is none between.
   virtual Store& engine() { return store(); }
-  // Why there is no such ability; "" when there is.
-  virtual std::string Lacks(Ability) const { return {}; }
   // Closes the store, as a stop of the daemon does, and opens it again.
   virtual void Reopen() = 0;
   // The same, with another rule of names.
   virtual void ReopenWith(const NameRule& names) = 0;
 
-  // Whether the disk below can lose its power.
-  virtual bool has_power_switch() const { return false; }
   // The power goes after `calls` more calls that change the disk or the index.
   virtual void CutPowerAfter(uint64_t /*calls*/) {}
   // Cuts the power if it is still on, and opens the store again over what `seed` lets survive of
@@ -100,10 +96,14 @@ class StoreUnderTest {
   uint64_t AllocatedBytes();
 };
 
+bool CanAll(Ability ability);
+bool CanAllButPowerCut(Ability ability);
+
 struct StoreFactory {
   std::string name;
   std::function<std::unique_ptr<StoreUnderTest>(const StoreSettings&)> make;
   int random_steps = 5000;  // of a test with random calls: as many as take a few seconds
+  bool (*can)(Ability) = CanAll;
 };
 
 // How test output shows them.
@@ -122,6 +122,8 @@ StoreFactory PowerStore();
 std::vector<StoreFactory> AllStores();
 std::vector<StoreFactory> ModelStores();
 std::vector<StoreFactory> ConcurrentStores();
+// Those of AllStores that can do this.
+std::vector<StoreFactory> StoresThat(Ability ability);
 std::string StoreName(const testing::TestParamInfo<StoreFactory>& info);
 
 // `size` bytes that depend on `seed` only.
@@ -151,11 +153,10 @@ class StoreContractTest : public testing::TestWithParam<StoreFactory> {
   }
   Store& store() { return under_test_->store(); }
   StoreUnderTest& under_test() { return *under_test_; }
+  bool Can(Ability ability) const { return GetParam().can(ability); }
   // store() where it can do this, else the store behind its door: for the steps of a test that are
   // not what it is about.
-  Store& Able(Ability ability) {
-    return under_test_->Lacks(ability).empty() ? store() : under_test_->engine();
-  }
+  Store& Able(Ability ability) { return Can(ability) ? store() : under_test_->engine(); }
 
   // These expect success.
   Digest Push(std::string_view repository, std::string_view bytes);
@@ -196,12 +197,13 @@ class StoreContractTest : public testing::TestWithParam<StoreFactory> {
   std::unique_ptr<StoreUnderTest> under_test_;
 };
 
-// Skips the rest of a test, saying why, when the store under test cannot do what it is about.
-#define VARVE_NEEDS(ability)                                              \
-  do {                                                                    \
-    const std::string lacks = under_test().Lacks(Ability::ability);       \
-    if (!lacks.empty()) GTEST_SKIP() << GetParam().name << ": " << lacks; \
-  } while (false)
+// A suite with the fixture `base`, over the stores that can do this. Among those of one binary
+// there may be none: what no door has words for has no test in the binary of the doors.
+#define STORE_SUITE(suite, base, ability)                                                  \
+  class suite : public base {};                                                            \
+  GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(suite);                                    \
+  INSTANTIATE_TEST_SUITE_P(Stores, suite, testing::ValuesIn(StoresThat(Ability::ability)), \
+                           StoreName)
 
 // The whole blob of `reader`.
 absl::StatusOr<std::string> ReadWhole(const BlobReader& reader);

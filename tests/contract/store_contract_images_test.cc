@@ -37,12 +37,6 @@ std::string PlatformJson(const Platform& platform) {
 
 class StoreImagesTest : public StoreContractTest {
  protected:
-  void SetUp() override {
-    StoreContractTest::SetUp();
-    if (IsSkipped()) return;
-    VARVE_NEEDS(kListImages);
-  }
-
   struct ImageJson {
     std::string config = {};
     std::string config_type = kMediaTypeOciConfig;
@@ -592,7 +586,8 @@ TEST_P(StoreImagesTest, ARepositoryIsDescribedByItsCounts) {
   EXPECT_GT(info->created_nanos, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Stores, StoreImagesTest, testing::ValuesIn(AllStores()), StoreName);
+INSTANTIATE_TEST_SUITE_P(Stores, StoreImagesTest,
+                         testing::ValuesIn(StoresThat(Ability::kListImages)), StoreName);
 
 }  // namespace
 }  // namespace varve

@@ -46,6 +46,8 @@ class StoreListingsTest : public StoreContractTest {
     return names;
   }
 };
+STORE_SUITE(StoreListingsVersionTest, StoreListingsTest, kTagsVersion);
+STORE_SUITE(StoreListingsImagesTest, StoreListingsTest, kListImages);
 
 TEST_P(StoreListingsTest, TagsInByteOrderInPagesOfAnySize) {
   EXPECT_EQ(store().ListTags("app", {}).status().code(), Code::kNotFound);
@@ -82,8 +84,7 @@ TEST_P(StoreListingsTest, APageHasALimit) {
 }
 
 // Whatever changes a tag of a repository changes its version, before the call returns.
-TEST_P(StoreListingsTest, EveryChangeOfATagChangesTheVersion) {
-  VARVE_NEEDS(kTagsVersion);
+TEST_P(StoreListingsVersionTest, EveryChangeOfATagChangesTheVersion) {
   EXPECT_EQ(store().TagsVersion("app").status().code(), absl::StatusCode::kNotFound);
   const Image image = PushImage("app", 1, {"first"});
   const Image other = PushImage("app", 2, {"second"});
@@ -111,7 +112,6 @@ TEST_P(StoreListingsTest, EveryChangeOfATagChangesTheVersion) {
 }
 
 TEST_P(StoreListingsTest, RepositoriesThatHaveImages) {
-  VARVE_NEEDS(kListRepositories);
   EXPECT_THAT(store().ListRepositories({})->rows, IsEmpty());
   const std::vector<std::string> names = {"a", "a-b", "a/b", "a/c", "b"};
   for (const std::string& name : names) PushImage(name, 1);
@@ -126,7 +126,6 @@ TEST_P(StoreListingsTest, RepositoriesThatHaveImages) {
 }
 
 TEST_P(StoreListingsTest, ReferrersByTypeWithTheirAnnotations) {
-  VARVE_NEEDS(kListReferrers);
   const Image image = PushImage("app", 1, {"v1"});
   const auto list = [&](std::string_view type, size_t limit) {
     std::vector<std::string> notes;
@@ -166,7 +165,6 @@ TEST_P(StoreListingsTest, ReferrersByTypeWithTheirAnnotations) {
 }
 
 TEST_P(StoreListingsTest, ReferrersWithLargeAnnotationsComeInBoundedPages) {
-  VARVE_NEEDS(kListReferrers);
   const Image image = PushImage("app", 1);
   constexpr size_t kNoteBytes = 3'000'000;
   for (int i = 0; i < 8; ++i) {
@@ -188,8 +186,7 @@ TEST_P(StoreListingsTest, ReferrersWithLargeAnnotationsComeInBoundedPages) {
   EXPECT_THAT(all, SizeIs(8));
 }
 
-TEST_P(StoreListingsTest, ImagesOfOneRepositoryOrOfAll) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreListingsImagesTest, ImagesOfOneRepositoryOrOfAll) {
   const Image one = PushImage("a", 1, {"v1", "v2"});
   PushImage("a/b", 2, {"v1"});
   PushImage("c", 3);

@@ -36,6 +36,9 @@ class StoreManifestsTest : public StoreContractTest {
     Make(settings);
   }
 };
+STORE_SUITE(StoreManifestsDetailsTest, StoreManifestsTest, kManifestDetails);
+STORE_SUITE(StoreManifestsDeleteTest, StoreManifestsTest, kDeleteManifest);
+STORE_SUITE(StoreManifestsWholeTest, StoreManifestsTest, kWholeStore);
 
 TEST_P(StoreManifestsTest, ComesBackByTagAndByDigestByteForByte) {
   const Image image = PushImage("app", 1, {"v1", "latest"});
@@ -81,8 +84,7 @@ TEST_P(StoreManifestsTest, EveryKindIsTaken) {
   EXPECT_EQ(store().StatManifest("app", "list")->media_type, kMediaTypeDockerList);
 }
 
-TEST_P(StoreManifestsTest, DetailsAreThoseOfTheBytes) {
-  VARVE_NEEDS(kManifestDetails);
+TEST_P(StoreManifestsDetailsTest, DetailsAreThoseOfTheBytes) {
   const Image image = PushImage("app", 1, {"v1"});
   for (const ManifestReference& reference :
        {ManifestReference("v1"), ManifestReference(image.manifest)}) {
@@ -297,7 +299,6 @@ TEST_P(StoreManifestsTest, ManyIndexesMayWaitForOneLargeChild) {
 }
 
 TEST_P(StoreManifestsTest, SubjectNeedNotExist) {
-  VARVE_NEEDS(kListReferrers);
   ManifestParts parts;
   parts.config = Push("app", "{}");
   parts.artifact_type = "application/x";
@@ -362,8 +363,7 @@ TEST_P(StoreManifestsTest, TagsMoveAndGo) {
   EXPECT_EQ(ManifestCode("app", one.manifest), Code::kOk);
 }
 
-TEST_P(StoreManifestsTest, DeleteTouchesItsRepositoryAndTagsOnly) {
-  VARVE_NEEDS(kDeleteManifest);
+TEST_P(StoreManifestsDeleteTest, DeleteTouchesItsRepositoryAndTagsOnly) {
   const Image image = PushImage("one", 1, {"v1", "v2"});
   PushImage("two", 1, {"v1"});
   const Image other = PushImage("one", 2, {"v3"});
@@ -413,8 +413,7 @@ TEST_P(StoreManifestsTest, ChildOfAKeptIndexStaysInTheStore) {
   EXPECT_EQ(ManifestCode("app", image.manifest), Code::kOk);
 }
 
-TEST_P(StoreManifestsTest, WholeStorePutTakesBlobsFromAnywhereAndShowsThem) {
-  VARVE_NEEDS(kWholeStore);
+TEST_P(StoreManifestsWholeTest, WholeStorePutTakesBlobsFromAnywhereAndShowsThem) {
   ManifestParts parts;
   parts.config = Push("", "{}");
   parts.layers = {Push("private", MakeBytes(1000, 1))};
@@ -429,8 +428,7 @@ TEST_P(StoreManifestsTest, WholeStorePutTakesBlobsFromAnywhereAndShowsThem) {
   EXPECT_EQ(Reclaim().blobs, 0u);
 }
 
-TEST_P(StoreManifestsTest, WholeStorePutStillNeedsItsBlobsAndItsChildren) {
-  VARVE_NEEDS(kWholeStore);
+TEST_P(StoreManifestsWholeTest, WholeStorePutStillNeedsItsBlobsAndItsChildren) {
   const Image image = PushImage("other", 1, {"v1"});
   PutManifestRequest request;
   request.whole_store = true;
@@ -461,8 +459,7 @@ TEST_P(StoreManifestsTest, ManyReferencesAndManyTagsGoTogether) {
 }
 
 // As `rmi` refuses it; then in the order of a client that deletes all: tag, index, children.
-TEST_P(StoreManifestsTest, WhatATaggedIndexListsIsNotDeleted) {
-  VARVE_NEEDS(kDeleteManifest);
+TEST_P(StoreManifestsDeleteTest, WhatATaggedIndexListsIsNotDeleted) {
   const Image child = PushImage("app", 1);
   const Image beside = PushImage("app", 2);
   const Digest inner = PutManifest("app", IndexJson({child.manifest}));
@@ -482,8 +479,7 @@ TEST_P(StoreManifestsTest, WhatATaggedIndexListsIsNotDeleted) {
 }
 
 // An image that names a manifest among its blobs needs the bytes, not that they are listed.
-TEST_P(StoreManifestsTest, AManifestThatIsALayerCanBeDeletedAsAManifest) {
-  VARVE_NEEDS(kDeleteManifest);
+TEST_P(StoreManifestsDeleteTest, AManifestThatIsALayerCanBeDeletedAsAManifest) {
   const Image image = PushImage("app", 1);
   ManifestParts parts;
   parts.config = image.config;

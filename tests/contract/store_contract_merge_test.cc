@@ -66,9 +66,9 @@ class StoreMergeTest : public StoreContractTest {
     }
   }
 };
+STORE_SUITE(StoreMergePowerTest, StoreMergeTest, kPowerCut);
 
 TEST_P(StoreMergeTest, EverythingMovesAndTheNameMeansTheOther) {
-  VARVE_NEEDS(kListImages);
   const Image old = PushImage("library/debian", 1, {"11", "old"});
   const Image child = PushImage("library/debian", 2);
   const Digest index =
@@ -123,7 +123,6 @@ TEST_P(StoreMergeTest, EverythingMovesAndTheNameMeansTheOther) {
 }
 
 TEST_P(StoreMergeTest, TagsThatCollideNeedForceAndTheLastOneStays) {
-  VARVE_NEEDS(kListImages);
   const Image early = PushImage("library/debian", 1, {"a", "b"});
   under_test().Advance(kMinute);
   const Image middle = PushImage("debian", 2, {"a", "b"});
@@ -159,7 +158,6 @@ TEST_P(StoreMergeTest, TagsThatCollideNeedForceAndTheLastOneStays) {
 }
 
 TEST_P(StoreMergeTest, WithoutAnotherItIsANewName) {
-  VARVE_NEEDS(kListImages);
   const Image image = PushImage("library/debian", 1, {"12"});
   under_test().ReopenWith(NameRule());
   const auto merge = Merge("library/debian", "docker.io/library/debian");
@@ -173,7 +171,6 @@ TEST_P(StoreMergeTest, WithoutAnotherItIsANewName) {
 }
 
 TEST_P(StoreMergeTest, WhatIsOneAlreadyOrAbsentIsSaidSo) {
-  VARVE_NEEDS(kListImages);
   PushImage("debian", 1, {"12"});
   under_test().ReopenWith(NameRule());
   const absl::Status one = Merge("library/debian", "debian").status();
@@ -185,7 +182,6 @@ TEST_P(StoreMergeTest, WhatIsOneAlreadyOrAbsentIsSaidSo) {
 }
 
 TEST_P(StoreMergeTest, AnImageWhoseLayerIsLostMovesAndHeals) {
-  VARVE_NEEDS(kListImages);
   const Image image = PushImage("from", 1, {"v1"});
   PushImage("into", 3, {"x"}, 90'000);
   for (const std::string& file : under_test().BlobFiles(100'000)) {
@@ -201,7 +197,6 @@ TEST_P(StoreMergeTest, AnImageWhoseLayerIsLostMovesAndHeals) {
 }
 
 TEST_P(StoreMergeTest, ManyTagsOfOneImageMove) {
-  VARVE_NEEDS(kListImages);
   const Image image = PushImage("from", 1);
   PushImage("into", 2, {"x"});
   std::map<std::string, Digest> expected = Tags("into");
@@ -221,9 +216,7 @@ TEST_P(StoreMergeTest, ManyTagsOfOneImageMove) {
 
 // The power goes at the n-th call of the disk or the index that changes something, for many n; then
 // the merge goes on, from the name that the rest has.
-TEST_P(StoreMergeTest, APowerCutLosesNothing) {
-  VARVE_NEEDS(kListImages);
-  if (!under_test().has_power_switch()) GTEST_SKIP() << "no power to cut";
+TEST_P(StoreMergePowerTest, APowerCutLosesNothing) {
   bool under_old_name = false;
   bool under_rest = false;
   bool merged = false;
@@ -261,7 +254,8 @@ TEST_P(StoreMergeTest, APowerCutLosesNothing) {
   EXPECT_TRUE(under_old_name && under_rest);  // both sides of the change of names were met
 }
 
-INSTANTIATE_TEST_SUITE_P(Stores, StoreMergeTest, testing::ValuesIn(AllStores()), StoreName);
+INSTANTIATE_TEST_SUITE_P(Stores, StoreMergeTest,
+                         testing::ValuesIn(StoresThat(Ability::kListImages)), StoreName);
 
 }  // namespace
 }  // namespace varve

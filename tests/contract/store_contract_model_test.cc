@@ -33,7 +33,7 @@ class StoreModelTest : public StoreModelCrashes {
       if (i % 400 == 399) CompareAll();
     }
     CompareAll();
-    if (!under_test().has_power_switch()) return;
+    if (!Can(Ability::kPowerCut)) return;
     RecordProperty("power_cuts", power_cuts());
     RecordProperty("power_cuts_inside", power_cuts_inside());
     RecordProperty("power_cuts_inside_that_undid", power_cuts_that_undid());
@@ -215,7 +215,7 @@ class StoreModelTest : public StoreModelCrashes {
     const std::string tag = PickTag();
     const bool force = Below(2) == 0;
     const absl::Status status = store().Untag(name, tag, force);
-    if (!force && under_test().Lacks(Ability::kClaims).empty() && IsLastOfHeld(name, tag)) {
+    if (!force && Can(Ability::kClaims) && IsLastOfHeld(name, tag)) {
       EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
       return;
     }
@@ -239,7 +239,7 @@ class StoreModelTest : public StoreModelCrashes {
 
   void Restart() {
     if (Below(20) == 0) Reopen();
-    if (!under_test().has_power_switch()) return;
+    if (!Can(Ability::kPowerCut)) return;
     if (Below(8) == 0) CutPower();
     if (Below(2) == 0) InterruptOne();
   }

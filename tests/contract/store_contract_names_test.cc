@@ -23,7 +23,7 @@ constexpr std::string_view kDebian[] = {"debian", "library/debian", "docker.io/l
 class StoreNamesTest : public StoreContractTest {
  protected:
   std::vector<std::string> Repositories() {
-    const auto page = Able(Ability::kListRepositories).ListRepositories({});
+    const auto page = store().ListRepositories({});
     EXPECT_TRUE(page.ok()) << page.status();
     return page.ok() ? page->rows : std::vector<std::string>();
   }
@@ -52,6 +52,10 @@ class StoreNamesTest : public StoreContractTest {
   Image long_;
   Image short_;
 };
+STORE_SUITE(StoreNamesMountTest, StoreNamesTest, kMountBlob);
+STORE_SUITE(StoreNamesDeleteTest, StoreNamesTest, kDeleteManifest);
+STORE_SUITE(StoreNamesImagesTest, StoreNamesTest, kListImages);
+STORE_SUITE(StoreNamesClaimsTest, StoreNamesTest, kClaims);
 
 TEST_P(StoreNamesTest, ANewRepositoryHasTheCanonicalName) {
   const Image image = PushImage("docker.io/library/debian", 1, {"12"});
@@ -144,8 +148,7 @@ TEST_P(StoreNamesTest, AnUploadEndsWhereItsLastNameSays) {
   EXPECT_EQ(StatCode("library/debian", Sha256(bytes)), Code::kNotFound);
 }
 
-TEST_P(StoreNamesTest, ABlobIsMountedFromAnyNameOfItsRepository) {
-  VARVE_NEEDS(kMountBlob);
+TEST_P(StoreNamesMountTest, ABlobIsMountedFromAnyNameOfItsRepository) {
   const Image image = PushImage("app", 1);
   const auto mounted =
       store().MountBlob("library/copy", image.layer, std::string_view("docker.io/library/app"));
@@ -153,8 +156,7 @@ TEST_P(StoreNamesTest, ABlobIsMountedFromAnyNameOfItsRepository) {
   EXPECT_EQ(StatCode("copy", image.layer), Code::kOk);
 }
 
-TEST_P(StoreNamesTest, ADeletionByAnotherNameDeletes) {
-  VARVE_NEEDS(kDeleteManifest);
+TEST_P(StoreNamesDeleteTest, ADeletionByAnotherNameDeletes) {
   const Image image = PushImage("app", 1, {"v1"});
   ASSERT_TRUE(store().DeleteManifest("docker.io/library/app", image.manifest).ok());
   EXPECT_EQ(ManifestCode("app", image.manifest), Code::kNotFound);
@@ -168,8 +170,7 @@ TEST_P(StoreNamesTest, WhatWasPromisedUnderOneNameMayBeNamedUnderAnother) {
   PutManifest("localhost/app", ManifestJson({.config = config}), {"v1"});
 }
 
-TEST_P(StoreNamesTest, AnswersAboutImagesSayWhatTheStoreCallsThem) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreNamesImagesTest, AnswersAboutImagesSayWhatTheStoreCallsThem) {
   const Image image = PushImage("library/debian", 1, {"12"});
   for (const std::string_view name : kDebian) {
     const auto found = store().FindImage(std::string(name) + ":12");
@@ -197,8 +198,7 @@ TEST_P(StoreNamesTest, AnswersAboutImagesSayWhatTheStoreCallsThem) {
   EXPECT_THAT(removed->deleted, ElementsAre("debian@" + image.manifest.ToString()));
 }
 
-TEST_P(StoreNamesTest, FiltersTakeNamesAsOtherCallsDo) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreNamesImagesTest, FiltersTakeNamesAsOtherCallsDo) {
   const Image image = PushImage("library/debian", 1, {"12"});
   PushImage("reg__5000/team/app", 2, {"v1"});
   under_test().Advance(2 * kHour);
@@ -235,8 +235,7 @@ TEST_P(StoreNamesTest, FiltersTakeNamesAsOtherCallsDo) {
   EXPECT_TRUE(store().ListImages({"", {"since=reg:5000/team/app:v1"}, false}, "", 10).ok());
 }
 
-TEST_P(StoreNamesTest, AnErrorNamesARepositoryAsPeopleDo) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreNamesImagesTest, AnErrorNamesARepositoryAsPeopleDo) {
   PushImage("reg__5000/team/app", 1, {"v1"});
   for (const absl::Status& status :
        {store().Untag("reg__5000/team/app", "v2", false),
@@ -248,8 +247,7 @@ TEST_P(StoreNamesTest, AnErrorNamesARepositoryAsPeopleDo) {
   }
 }
 
-TEST_P(StoreNamesTest, AListingGoesOnPageByPageUnderAnotherName) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreNamesImagesTest, AListingGoesOnPageByPageUnderAnotherName) {
   PushImage("debian", 1, {"11", "12", "13"});
   ImageQuery query;
   query.repository = "library/debian";
@@ -264,16 +262,14 @@ TEST_P(StoreNamesTest, AListingGoesOnPageByPageUnderAnotherName) {
   EXPECT_THAT(tags, ElementsAre("11", "12", "13"));
 }
 
-TEST_P(StoreNamesTest, AHoldIsWhereItsImageIs) {
-  VARVE_NEEDS(kClaims);
+TEST_P(StoreNamesClaimsTest, AHoldIsWhereItsImageIs) {
   const Image image = PushImage("debian", 1, {"12"});
   const auto hold = store().CreateHold({"h", "docker.io/library/debian", image.manifest, 0});
   ASSERT_TRUE(hold.ok()) << hold.status();
   EXPECT_EQ(hold->repository, "debian");
 }
 
-TEST_P(StoreNamesTest, ATagGoesToTheRepositoryThatIsMeant) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreNamesImagesTest, ATagGoesToTheRepositoryThatIsMeant) {
   const Image image = PushImage("debian", 1, {"12"});
   ASSERT_TRUE(
       store().TagFrom("library/debian", image.manifest, "docker.io/library/debian", "x").ok());
@@ -296,8 +292,7 @@ TEST_P(StoreNamesTest, EventsSayWhatTheStoreCallsARepository) {
   for (const Event& event : *events) EXPECT_EQ(event.repository, "debian");
 }
 
-TEST_P(StoreNamesTest, ACheckTellsPairsAndCallsThemNoDefect) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreNamesImagesTest, ACheckTellsPairsAndCallsThemNoDefect) {
   MakePair();
   std::vector<CheckFinding> findings;
   const auto check = [&] {

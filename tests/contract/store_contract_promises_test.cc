@@ -51,6 +51,11 @@ class StorePromisesTest : public StoreContractTest {
     }
   }
 };
+STORE_SUITE(StorePromisesWholeTest, StorePromisesTest, kWholeStore);
+STORE_SUITE(StorePromisesMissingTest, StorePromisesTest, kFindMissing);
+STORE_SUITE(StorePromisesMountTest, StorePromisesTest, kMountBlob);
+STORE_SUITE(StorePromisesImagesTest, StorePromisesTest, kListImages);
+STORE_SUITE(StorePromisesReaderTest, StorePromisesTest, kOpenReaders);
 
 TEST_P(StorePromisesTest, FreshBlobLeavesAfterItsPromiseAndNotBefore) {
   const Digest digest = Push("app", MakeBytes(100'000, 1));
@@ -73,20 +78,17 @@ TEST_P(StorePromisesTest, EveryExistsAnswerGrants) {
   });
 }
 
-TEST_P(StorePromisesTest, ExistsInTheWholeStoreGrants) {
-  VARVE_NEEDS(kWholeStore);
+TEST_P(StorePromisesWholeTest, ExistsInTheWholeStoreGrants) {
   ExpectGrant([&](const Digest& digest) { return store().StatBlob("", digest).ok(); });
 }
 
-TEST_P(StorePromisesTest, NotMissingGrants) {
-  VARVE_NEEDS(kFindMissing);
+TEST_P(StorePromisesMissingTest, NotMissingGrants) {
   ExpectGrant([&](const Digest& digest) {
     return store().FindMissing("app", std::vector<Digest>{digest}).value().empty();
   });
 }
 
-TEST_P(StorePromisesTest, MountGrants) {
-  VARVE_NEEDS(kMountBlob);
+TEST_P(StorePromisesMountTest, MountGrants) {
   ExpectGrant([&](const Digest& digest) { return store().MountBlob("other", digest, "app").ok(); });
 }
 
@@ -132,8 +134,7 @@ TEST_P(StorePromisesTest, WhatADeletedManifestNamesStaysForWhoeverReadIt) {
   EXPECT_THAT(under_test().BlobFiles(), IsEmpty());
 }
 
-TEST_P(StorePromisesTest, AManifestPutFromTheWholeStoreLeavesPromisesToo) {
-  VARVE_NEEDS(kWholeStore);
+TEST_P(StorePromisesWholeTest, AManifestPutFromTheWholeStoreLeavesPromisesToo) {
   const Digest layer = Push("", MakeBytes(70'000, 1));
   const Digest config = Push("", "{}");
   const std::string json = ImageJson(config, {layer});
@@ -150,8 +151,7 @@ TEST_P(StorePromisesTest, AManifestPutFromTheWholeStoreLeavesPromisesToo) {
 }
 
 // containerd asks once about a layer that the manifests of three platforms share.
-TEST_P(StorePromisesTest, ThreeManifestsOfOneClientSpendNothingOfAnother) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StorePromisesImagesTest, ThreeManifestsOfOneClientSpendNothingOfAnother) {
   const Digest layer = Push("app", MakeBytes(70'000, 1));
   const Digest own_config = Push("app", "{\"of\":\"the first client\"}");
 
@@ -195,7 +195,7 @@ TEST_P(StorePromisesTest, AManifestOfSomebodyWhoDidNotAskSpendsNothing) {
   };
   expect_kept([&](const Digest& layer) { return StatCode("app", layer) == Code::kOk; }, 1);
   expect_kept([&](const Digest&) { return Push("app", MakeBytes(100'000, 2)) != Digest(); }, 2);
-  if (!under_test().Lacks(Ability::kMountBlob).empty()) return;
+  if (!Can(Ability::kMountBlob)) return;
   expect_kept(
       [&](const Digest& layer) {
         Push("other", MakeBytes(100'000, 3));
@@ -205,8 +205,7 @@ TEST_P(StorePromisesTest, AManifestOfSomebodyWhoDidNotAskSpendsNothing) {
 }
 
 // Each answer that tells a manifest's digest, by tag or by digest, keeps that manifest from prune.
-TEST_P(StorePromisesTest, EveryAnswerWithAManifestsDigestPromisesIt) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StorePromisesImagesTest, EveryAnswerWithAManifestsDigestPromisesIt) {
   const auto expect_kept = [&](std::string_view how,
                                const std::function<Digest(const Image&)>& answer) {
     SCOPED_TRACE(how);
@@ -250,7 +249,6 @@ TEST_P(StorePromisesTest, EveryAnswerWithAManifestsDigestPromisesIt) {
 
 // Whoever lists what refers to an image goes on with the digests that were told, and no others.
 TEST_P(StorePromisesTest, AListOfReferrersPromisesThoseThatItTells) {
-  VARVE_NEEDS(kListReferrers);
   const Image image = PushImage("app", 1, {"v1"});
   const auto put_referrer = [&](const std::string& type) {
     ManifestParts parts;
@@ -277,8 +275,7 @@ TEST_P(StorePromisesTest, AListOfReferrersPromisesThoseThatItTells) {
 }
 
 // A pull reads the manifest and then, one after the other, layers that take long.
-TEST_P(StorePromisesTest, APullThatLastsLongerThanThePromiseGoesOn) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StorePromisesImagesTest, APullThatLastsLongerThanThePromiseGoesOn) {
   const Digest config = Push("app", "{}");
   std::vector<Digest> layers;
   for (uint64_t i = 0; i < 5; ++i) layers.push_back(Push("app", MakeBytes(70'000 + i, i)));
@@ -302,9 +299,7 @@ TEST_P(StorePromisesTest, APullThatLastsLongerThanThePromiseGoesOn) {
   EXPECT_EQ(ManifestCode("app", manifest), Code::kNotFound);
 }
 
-TEST_P(StorePromisesTest, ALayerThatTakesLongerThanThePromiseIsFollowedByTheNextOne) {
-  VARVE_NEEDS(kListImages);
-  VARVE_NEEDS(kOpenReaders);
+TEST_P(StorePromisesReaderTest, ALayerThatTakesLongerThanThePromiseIsFollowedByTheNextOne) {
   const Digest config = Push("app", "{}");
   const std::vector<Digest> layers = {Push("app", MakeBytes(70'000, 1)),
                                       Push("app", MakeBytes(80'000, 2))};
@@ -407,8 +402,7 @@ TEST_P(StorePromisesTest, PutAgainOfAKnownManifestLeavesThePromisesOfOthers) {
 }
 
 // The same for a tag in another repository, which makes the image a member there.
-TEST_P(StorePromisesTest, TagOfAnotherRepositoryLeavesThePromisesOfOthers) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StorePromisesImagesTest, TagOfAnotherRepositoryLeavesThePromisesOfOthers) {
   const Image image = PushImage("app", 1, {"v1"});
   const Digest config = Push("other", "{}");
   const Digest layer = Push("other", MakeBytes(100'000, 1));

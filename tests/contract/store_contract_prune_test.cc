@@ -18,11 +18,6 @@ using Code = absl::StatusCode;
 
 class StorePruneTest : public StoreContractTest {
  protected:
-  void SetUp() override {
-    StoreContractTest::SetUp();
-    VARVE_NEEDS(kListImages);
-  }
-
   // Until no promise holds.
   void Wait() { under_test().Advance(11 * kMinute); }
 
@@ -92,6 +87,7 @@ class StorePruneTest : public StoreContractTest {
     return ManifestCode(repository, manifest) == Code::kOk;
   }
 };
+STORE_SUITE(StorePruneHeldTest, StorePruneTest, kHeldUploads);
 
 TEST_P(StorePruneTest, RemovesWhatNoTagNamesAndFreesWhatOnlyThatKept) {
   const Image old = PushImage("app", 1, {"latest"});
@@ -283,8 +279,7 @@ TEST_P(StorePruneTest, TheDiskUsageSaysWhatIsInUseAndWhatAPruneOfAllFrees) {
   EXPECT_EQ(after.in_use.logical_bytes, usage.in_use.logical_bytes);
 }
 
-TEST_P(StorePruneTest, UploadsAreCountedWhileTheyArrive) {
-  VARVE_NEEDS(kHeldUploads);
+TEST_P(StorePruneHeldTest, UploadsAreCountedWhileTheyArrive) {
   const auto upload = store().BeginIngest("app", {});
   ASSERT_TRUE(upload.ok()) << upload.status();
   ASSERT_TRUE((*upload)->Append(0, MakeBytes(150'000, 1)).ok());
@@ -749,7 +744,8 @@ TEST_P(StorePruneTest, FiltersSelectWhatKeepsItselfByAnImageThatIsReferredTo) {
   EXPECT_THAT(Prune(request).images, UnorderedElementsAre(red, index));
 }
 
-INSTANTIATE_TEST_SUITE_P(Stores, StorePruneTest, testing::ValuesIn(AllStores()), StoreName);
+INSTANTIATE_TEST_SUITE_P(Stores, StorePruneTest,
+                         testing::ValuesIn(StoresThat(Ability::kListImages)), StoreName);
 
 }  // namespace
 }  // namespace varve

@@ -26,11 +26,6 @@ std::string At(std::string_view repository, const Digest& digest) {
 
 class StoreRemovalTest : public StoreContractTest {
  protected:
-  void SetUp() override {
-    StoreContractTest::SetUp();
-    VARVE_NEEDS(kListImages);
-  }
-
   ImageMatch Find(const std::string& name) {
     const absl::StatusOr<ImageMatch> match = store().FindImage(name);
     EXPECT_TRUE(match.ok()) << match.status();
@@ -437,7 +432,8 @@ TEST_P(StoreRemovalTest, TellsWhatStaysForNow) {
   EXPECT_EQ(under_test().BlobFiles().size(), 1u);  // of what belonged to the index
 }
 
-INSTANTIATE_TEST_SUITE_P(Stores, StoreRemovalTest, testing::ValuesIn(AllStores()), StoreName);
+INSTANTIATE_TEST_SUITE_P(Stores, StoreRemovalTest,
+                         testing::ValuesIn(StoresThat(Ability::kListImages)), StoreName);
 
 }  // namespace
 }  // namespace varve

@@ -76,9 +76,9 @@ class StoreSystemTest : public StoreContractTest {
  private:
   std::string token_;
 };
+STORE_SUITE(StoreSystemImagesTest, StoreSystemTest, kListImages);
 
-TEST_P(StoreSystemTest, AllBlobsInTheOrderOfTheirDigestsInPagesOfAnySize) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreSystemImagesTest, AllBlobsInTheOrderOfTheirDigestsInPagesOfAnySize) {
   EXPECT_THAT(AllBlobs(10), IsEmpty());
   std::vector<Digest> digests;
   for (uint64_t i = 0; i < 8; ++i) {
@@ -95,8 +95,7 @@ TEST_P(StoreSystemTest, AllBlobsInTheOrderOfTheirDigestsInPagesOfAnySize) {
   EXPECT_EQ(store().ListBlobs({"junk", 10}).status().code(), Code::kInvalidArgument);
 }
 
-TEST_P(StoreSystemTest, ABlobIsListedWithWhatKeepsIt) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreSystemImagesTest, ABlobIsListedWithWhatKeepsIt) {
   const Image image = PushImage("app", 1, {"v1"}, 100'000);
   const Digest loose = Push("app", "nobody names it");
   const BlobDetails layer = BlobOf(image.layer);
@@ -116,8 +115,7 @@ TEST_P(StoreSystemTest, ABlobIsListedWithWhatKeepsIt) {
   EXPECT_THAT(AllBlobs(10), IsEmpty());
 }
 
-TEST_P(StoreSystemTest, APageOfBlobsHasALimit) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreSystemImagesTest, APageOfBlobsHasALimit) {
   for (size_t i = 0; i <= kMaxPageRows; ++i) Push("app", StrCat("blob ", i));
   EXPECT_THAT(AllBlobs(kMaxPageRows), SizeIs(kMaxPageRows + 1));
   const absl::StatusOr<Page<BlobDetails>> page = store().ListBlobs({"", 1'000'000});
@@ -126,8 +124,7 @@ TEST_P(StoreSystemTest, APageOfBlobsHasALimit) {
   EXPECT_TRUE(page->more);
 }
 
-TEST_P(StoreSystemTest, TheStoreTellsWhatItIs) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreSystemImagesTest, TheStoreTellsWhatItIs) {
   constexpr uint64_t kLimit = 50'000'000;
   StoreSettings settings;
   settings.max_bytes = kLimit;
@@ -150,8 +147,7 @@ TEST_P(StoreSystemTest, TheStoreTellsWhatItIs) {
   EXPECT_EQ(later->blob_bytes, 200'000u);
 }
 
-TEST_P(StoreSystemTest, WhatChangesImagesIsToldInItsOrder) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreSystemImagesTest, WhatChangesImagesIsToldInItsOrder) {
   const Image image = PushImage("app", 1, {"v1", "v2"});
   EXPECT_THAT(News(), ElementsAre("push app:v1", "tag app:v1", "tag app:v2"));
   PushImage("app", 2);
@@ -250,8 +246,7 @@ TEST_P(StoreSystemTest, AnImageWithManyTagsTellsEachOnce) {
   EXPECT_THAT(News(), ElementsAreArray(expected));
 }
 
-TEST_P(StoreSystemTest, TagsAcrossRepositoriesAndRemovalsAreTold) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreSystemImagesTest, TagsAcrossRepositoriesAndRemovalsAreTold) {
   const Image image = PushImage("app", 1, {"v1"});
   News();
   ASSERT_TRUE(store().TagFrom("app", image.manifest, "other", "v1").ok());
@@ -279,8 +274,7 @@ TEST_P(StoreSystemTest, EventsDoNotSurviveARestartAndWhoWatchesIsTold) {
   EXPECT_THAT(Log().After("", 10).value(), IsEmpty());
 }
 
-TEST_P(StoreSystemTest, ACheckOfASoundStoreFindsNothing) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreSystemImagesTest, ACheckOfASoundStoreFindsNothing) {
   PushImage("app", 1, {"v1"});
   PushImage("other", 2);
   int findings = 0;
@@ -296,8 +290,7 @@ TEST_P(StoreSystemTest, ACheckOfASoundStoreFindsNothing) {
   EXPECT_GT(report->rows, 20u);
 }
 
-TEST_P(StoreSystemTest, ACheckTellsWhatIsWrong) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreSystemImagesTest, ACheckTellsWhatIsWrong) {
   const Image image = PushImage("app", 1, {"v1"});
   ASSERT_TRUE(under_test().disk().Create(under_test().blobs_directory() + "/000000/note").ok());
   ASSERT_TRUE(under_test().disk().Remove(under_test().BlobFiles(100'000).front()).ok());
@@ -319,8 +312,7 @@ TEST_P(StoreSystemTest, ACheckTellsWhatIsWrong) {
   EXPECT_EQ(stopped.status().code(), Code::kCancelled);
 }
 
-TEST_P(StoreSystemTest, ACheckOfContentHashesAllOfItAndAPushHealsWhatIsBad) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreSystemImagesTest, ACheckOfContentHashesAllOfItAndAPushHealsWhatIsBad) {
   const Image image = PushImage("app", 1, {"v1"});
   const std::string layer = Read("app", image.layer);
   const uint64_t all_bytes =

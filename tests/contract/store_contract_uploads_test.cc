@@ -36,6 +36,11 @@ class StoreUploadsTest : public StoreContractTest {
     EXPECT_THAT(under_test().BlobFiles(), SizeIs(0));
   }
 };
+STORE_SUITE(StoreUploadsSizeTest, StoreUploadsTest, kUploadSize);
+STORE_SUITE(StoreUploadsHeldTest, StoreUploadsTest, kHeldUploads);
+STORE_SUITE(StoreUploadsRestartTest, StoreUploadsTest, kRestartUpload);
+STORE_SUITE(StoreUploadsChosenIdsTest, StoreUploadsTest, kChosenUploadIds);
+STORE_SUITE(StoreUploadsNewIdsTest, StoreUploadsTest, kNewUploadIds);
 
 TEST_P(StoreUploadsTest, PiecesMakeTheWholeAndOffsetsMustContinue) {
   const std::string bytes = MakeBytes(300'000, 1);
@@ -56,8 +61,7 @@ TEST_P(StoreUploadsTest, PiecesMakeTheWholeAndOffsetsMustContinue) {
   EXPECT_TRUE(Read("app", Sha256(bytes)) == bytes);
 }
 
-TEST_P(StoreUploadsTest, OffsetsDoNotWrapAround) {
-  VARVE_NEEDS(kUploadSize);
+TEST_P(StoreUploadsSizeTest, OffsetsDoNotWrapAround) {
   auto ingest = Begin("app");
   ASSERT_TRUE(ingest->Append(0, "0123456789").ok());
   for (const uint64_t offset : {~uint64_t{0}, ~uint64_t{0} - 9, ~uint64_t{0} >> 1}) {
@@ -66,8 +70,7 @@ TEST_P(StoreUploadsTest, OffsetsDoNotWrapAround) {
   ASSERT_TRUE(ingest->Commit(Sha256("0123456789"), 10).ok());
 }
 
-TEST_P(StoreUploadsTest, EndedUploadTakesNothingMore) {
-  VARVE_NEEDS(kHeldUploads);
+TEST_P(StoreUploadsHeldTest, EndedUploadTakesNothingMore) {
   auto ingest = Begin("app");
   const std::string id = ingest->status().id;
   ASSERT_TRUE(ingest->Append(0, "bytes").ok());
@@ -88,8 +91,7 @@ TEST_P(StoreUploadsTest, WrongDigestDropsTheUpload) {
   }
 }
 
-TEST_P(StoreUploadsTest, WrongSizeDropsTheUpload) {
-  VARVE_NEEDS(kUploadSize);
+TEST_P(StoreUploadsSizeTest, WrongSizeDropsTheUpload) {
   for (const size_t size : {size_t{100}, size_t{200'000}}) {
     const std::string bytes = MakeBytes(size, size);
     ExpectCommitDropsUpload(bytes, Sha256(bytes), size + 1);
@@ -113,8 +115,7 @@ TEST_P(StoreUploadsTest, ResumesByIdInItsRepositoryOnly) {
   EXPECT_TRUE(Read("app", Sha256(bytes)) == bytes);
 }
 
-TEST_P(StoreUploadsTest, SecondHolderWaitsForTheFirst) {
-  VARVE_NEEDS(kHeldUploads);
+TEST_P(StoreUploadsHeldTest, SecondHolderWaitsForTheFirst) {
   auto ingest = Begin("app");
   const std::string id = ingest->status().id;
   ASSERT_TRUE(ingest->Append(0, "bytes").ok());
@@ -129,8 +130,7 @@ TEST_P(StoreUploadsTest, SecondHolderWaitsForTheFirst) {
   EXPECT_EQ(ResumeCode("app", id), Code::kAborted);
 }
 
-TEST_P(StoreUploadsTest, RestartDropsWhatWasReceived) {
-  VARVE_NEEDS(kRestartUpload);
+TEST_P(StoreUploadsRestartTest, RestartDropsWhatWasReceived) {
   for (const size_t size : {size_t{1000}, size_t{200'000}}) {
     auto ingest = Begin("app");
     ASSERT_TRUE(ingest->Append(0, MakeBytes(size, 1)).ok());
@@ -179,16 +179,14 @@ TEST_P(StoreUploadsTest, ExpireByTimeUnlessContinued) {
   EXPECT_THAT(under_test().BlobFiles(), SizeIs(0));
 }
 
-TEST_P(StoreUploadsTest, HeldUploadDoesNotExpire) {
-  VARVE_NEEDS(kHeldUploads);
+TEST_P(StoreUploadsHeldTest, HeldUploadDoesNotExpire) {
   auto held = Begin("app");
   under_test().Advance(25 * kHour);
   Reclaim();
   EXPECT_TRUE(held->Append(0, "still mine").ok());
 }
 
-TEST_P(StoreUploadsTest, ClientsMayChooseIds) {
-  VARVE_NEEDS(kChosenUploadIds);
+TEST_P(StoreUploadsChosenIdsTest, ClientsMayChooseIds) {
   EXPECT_EQ(Begin("app", "layer-1")->status().id, "layer-1");
   EXPECT_EQ(ResumeCode("app", "layer-1"), Code::kOk);
   EXPECT_EQ(ResumeCode("app", std::string(100'000, 'x')), Code::kNotFound);
@@ -207,8 +205,7 @@ TEST_P(StoreUploadsTest, ClientsMayChooseIds) {
   }
 }
 
-TEST_P(StoreUploadsTest, ChosenIdMustBeNew) {
-  VARVE_NEEDS(kNewUploadIds);
+TEST_P(StoreUploadsNewIdsTest, ChosenIdMustBeNew) {
   Begin("app", "layer-1");
   IngestOptions options;
   options.id = "layer-1";
@@ -294,8 +291,7 @@ TEST_P(StoreUploadsTest, UploadWhoseFileIsLostIsForgottenAtOpen) {
   EXPECT_EQ(ResumeCode("app", id), Code::kNotFound);
 }
 
-TEST_P(StoreUploadsTest, FullStoreRefusesBeforeTheBytesArriveAndKeepsTheUpload) {
-  VARVE_NEEDS(kUploadSize);
+TEST_P(StoreUploadsSizeTest, FullStoreRefusesBeforeTheBytesArriveAndKeepsTheUpload) {
   StoreSettings settings;
   settings.max_bytes = 1'000'000;
   Make(settings);
@@ -315,8 +311,7 @@ TEST_P(StoreUploadsTest, FullStoreRefusesBeforeTheBytesArriveAndKeepsTheUpload) 
   EXPECT_THAT(under_test().BlobFiles(), SizeIs(0));
 }
 
-TEST_P(StoreUploadsTest, RoomIsReservedWhileHeldAndGivenBack) {
-  VARVE_NEEDS(kHeldUploads);
+TEST_P(StoreUploadsHeldTest, RoomIsReservedWhileHeldAndGivenBack) {
   StoreSettings settings;
   settings.max_bytes = 1'000'000;
   Make(settings);

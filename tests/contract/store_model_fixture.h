@@ -255,7 +255,7 @@ class StoreModelFixture : public StoreContractTest {
         ASSERT_TRUE(Read(name, Sha256(payload)) == payload);
       }
     }
-    const auto repositories = Able(Ability::kListRepositories).ListRepositories({"", 1000});
+    const auto repositories = store().ListRepositories({"", 1000});
     EXPECT_THAT(repositories.value().rows, testing::ElementsAreArray(with_images));
   }
 

@@ -1,6 +1,7 @@
 // The store as a client of one door sees it: Store on the near side, requests to a live server on
-// the far side. What the door's API has no words for answers Unimplemented, and Lacks tells tests
-// beforehand. What only the daemon itself does (reclamation, checkpoints) goes to its engine.
+// the far side. What the door's API has no words for answers Unimplemented, and Can of each door
+// tells tests beforehand. What only the daemon itself does (reclamation, checkpoints) goes to its
+// engine.
 //
 // A new call of Store gets one line here, and an override in the doors that can express it.
 #ifndef VARVE_TESTS_CONTRACT_DOORS_DOOR_STORE_H_
@@ -22,9 +23,6 @@ class DoorStore : public Store {
  public:
   // `engine` is the store behind the door and must outlive it.
   explicit DoorStore(Store& engine) : engine_(engine) {}
-
-  // As StoreUnderTest's.
-  virtual std::string Lacks(Ability ability) const = 0;
 
   absl::StatusOr<std::vector<Digest>> FindMissing(std::string_view,
                                                   absl::Span<const Digest>) override {

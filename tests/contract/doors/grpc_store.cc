@@ -62,28 +62,30 @@ GrpcStore::GrpcStore(Store& engine, const std::string& socket_path)
       client_(NewClient("unix://" + socket_path)),
       blobs_(v1::Blobs::NewStub(NewChannel("unix://" + socket_path))) {}
 
-std::string GrpcStore::Lacks(Ability ability) const {
+// What the API has no words for.
+bool GrpcStore::Can(Ability ability) {
   switch (ability) {
+    // varve.v1 has no mount: its clients name blobs of the whole store.
     case Ability::kMountBlob:
-      return "varve.v1 has no mount: its clients name blobs of the whole store";
+    // varve.v1 removes images; their blobs go with them.
     case Ability::kDeleteBlob:
-      return "varve.v1 removes images; their blobs go with them";
+    // varve.v1 has no deletion of a manifest whatever lists it.
     case Ability::kDeleteManifest:
-      return "varve.v1 has no deletion of a manifest whatever lists it";
+    // Between two Write streams an upload is kept so that it survives a restart.
     case Ability::kSmallUploads:
-      return "between two Write streams an upload is kept so that it survives a restart";
+    // The client has read the whole blob when OpenBlob returns (see DoorsTest).
     case Ability::kOpenReaders:
-      return "the client has read the whole blob when OpenBlob returns (see DoorsTest)";
+    // A Write to an upload that exists goes on with it.
     case Ability::kNewUploadIds:
-      return "a Write to an upload that exists goes on with it";
+    // Each piece is a Write stream of its own, and nothing is held in between.
     case Ability::kHeldUploads:
-      return "each piece is a Write stream of its own, and nothing is held in between";
+    // No call tells it; what is made of it shows in listings of tags over HTTP.
     case Ability::kTagsVersion:
-      return "no call tells it; what is made of it shows in listings of tags over HTTP";
+    // The disk is the machine's business.
+    case Ability::kPowerCut:
+      return false;
     case Ability::kWholeStore:
     case Ability::kFindMissing:
-    case Ability::kListReferrers:
-    case Ability::kListRepositories:
     case Ability::kListImages:
     case Ability::kClaims:
     case Ability::kTagWithoutContent:
@@ -91,9 +93,9 @@ std::string GrpcStore::Lacks(Ability ability) const {
     case Ability::kChosenUploadIds:
     case Ability::kRestartUpload:
     case Ability::kUploadSize:
-      break;
+      return true;
   }
-  return {};
+  return false;
 }
 
 absl::StatusOr<BlobInfo> GrpcStore::StatBlob(std::string_view repository, const Digest& digest) {

@@ -53,43 +53,45 @@ absl::StatusOr<ReferrerInfo> ReferrerOf(std::string_view descriptor, const Diges
 
 }  // namespace
 
-std::string HttpStore::Lacks(Ability ability) const {
+// What the API has no words for.
+bool HttpStore::Can(Ability ability) {
   switch (ability) {
+    // The OCI API has no calls about the whole store.
     case Ability::kWholeStore:
-      return "the OCI API has no calls about the whole store";
+    // The OCI API asks for one blob at a time.
     case Ability::kFindMissing:
-      return "the OCI API asks for one blob at a time";
+    // The OCI API does not tell it; what is made of it shows in listings of tags.
     case Ability::kTagsVersion:
-      return "the OCI API does not tell it; what is made of it shows in listings of tags";
+    // The OCI API has no calls about images as people see them, nor about the store.
     case Ability::kListImages:
-      return "the OCI API has no calls about images as people see them, nor about the store";
+    // The OCI API has neither holds nor leases.
     case Ability::kClaims:
-      return "the OCI API has neither holds nor leases";
+    // The OCI API gives a manifest's digest, type and size only.
     case Ability::kManifestDetails:
-      return "the OCI API gives a manifest's digest, type and size only";
+    // The OCI API tags a manifest by pushing it, which needs all that it names.
     case Ability::kTagWithoutContent:
-      return "the OCI API tags a manifest by pushing it, which needs all that it names";
+    // Between two requests an upload is kept so that it survives a restart.
     case Ability::kSmallUploads:
-      return "between two requests an upload is kept so that it survives a restart";
+    // The client has read the whole blob when OpenBlob returns (see DoorsTest).
     case Ability::kOpenReaders:
-      return "the client has read the whole blob when OpenBlob returns (see DoorsTest)";
+    // The OCI API has no upload ids chosen by the client.
     case Ability::kChosenUploadIds:
     case Ability::kNewUploadIds:
-      return "the OCI API has no upload ids chosen by the client";
+    // Each piece is a request of its own, and nothing is held in between.
     case Ability::kHeldUploads:
-      return "each piece is a request of its own, and nothing is held in between";
+    // The OCI API has no upload that starts again.
     case Ability::kRestartUpload:
-      return "the OCI API has no upload that starts again";
+    // The OCI API has no size of an upload ahead of its bytes.
     case Ability::kUploadSize:
-      return "the OCI API has no size of an upload ahead of its bytes";
+    // The disk is the machine's business.
+    case Ability::kPowerCut:
+      return false;
     case Ability::kMountBlob:
     case Ability::kDeleteBlob:
     case Ability::kDeleteManifest:
-    case Ability::kListRepositories:
-    case Ability::kListReferrers:
-      break;
+      return true;
   }
-  return {};
+  return false;
 }
 
 absl::StatusOr<BlobInfo> HttpStore::StatBlob(std::string_view repository, const Digest& digest) {

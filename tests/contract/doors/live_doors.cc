@@ -25,7 +25,6 @@ class DoorUnderTest final : public StoreUnderTest {
 
   Store& store() override { return door_->store(); }
   Store& engine() override { return behind_->store(); }
-  std::string Lacks(Ability ability) const override { return door_->store().Lacks(ability); }
   void Reopen() override {
     door_.reset();
     behind_->Reopen();
@@ -48,7 +47,7 @@ class DoorUnderTest final : public StoreUnderTest {
   std::unique_ptr<LiveDoor> door_;
 };
 
-template <typename Door>
+template <typename Door, typename Client>
 StoreFactory OverMemory(std::string name) {
   return {std::move(name),
           [](const StoreSettings& settings) -> std::unique_ptr<StoreUnderTest> {
@@ -56,7 +55,7 @@ StoreFactory OverMemory(std::string name) {
               return std::make_unique<Door>(engine);
             });
           },
-          1000};
+          1000, Client::Can};
 }
 
 }  // namespace
@@ -75,7 +74,7 @@ LiveHttpDoor::LiveHttpDoor(Store& engine) {
   client_ = std::make_unique<HttpStore>(engine, server_->port());
 }
 
-StoreFactory GrpcDoorStore() { return OverMemory<LiveGrpcDoor>("Grpc"); }
-StoreFactory HttpDoorStore() { return OverMemory<LiveHttpDoor>("Http"); }
+StoreFactory GrpcDoorStore() { return OverMemory<LiveGrpcDoor, GrpcStore>("Grpc"); }
+StoreFactory HttpDoorStore() { return OverMemory<LiveHttpDoor, HttpStore>("Http"); }
 
 }  // namespace varve
