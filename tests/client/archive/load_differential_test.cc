@@ -2,21 +2,19 @@
 // same words, the same exit code, whatever the archive is. VARVE_FAMILY_SEED and VARVE_FAMILY_COUNT
 // choose other archives, and more.
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "client/archive/load.h"
 #include "gmock/gmock.h"
 #include "tests/client/archive/archive_family.h"
 #include "tests/client/varve_command.h"
+#include "tests/support/pipe_writer.h"
 
 namespace varve {
 namespace {
@@ -41,35 +39,6 @@ class SayingObserver final : public LoadObserver {
 
   std::string said;
   size_t loaded = 0;
-};
-
-// Writes all bytes into a pipe, unless its reader goes; gives the end to read.
-class PipeWriter {
- public:
-  explicit PipeWriter(const std::string& bytes) {
-    std::signal(SIGPIPE, SIG_IGN);
-    EXPECT_EQ(pipe2(ends_, O_CLOEXEC), 0);
-    thread_ = std::thread([this, &bytes] {
-      std::string_view rest = bytes;
-      while (!rest.empty()) {
-        const ssize_t written = write(ends_[1], rest.data(), rest.size());
-        if (written <= 0) break;
-        rest.remove_prefix(static_cast<size_t>(written));
-      }
-      close(ends_[1]);
-    });
-  }
-  ~PipeWriter() {
-    close(ends_[0]);
-    thread_.join();
-  }
-  PipeWriter(const PipeWriter&) = delete;
-  PipeWriter& operator=(const PipeWriter&) = delete;
-  int fd() const { return ends_[0]; }
-
- private:
-  int ends_[2] = {-1, -1};
-  std::thread thread_;
 };
 
 // A daemon beside that of the fixture.

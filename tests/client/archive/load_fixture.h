@@ -5,14 +5,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "client/archive/load.h"
 #include "tests/client/archive/archive_builder.h"
 #include "tests/client/connected_fixture.h"
+#include "tests/support/pipe_writer.h"
 
 namespace varve {
 
@@ -56,22 +55,7 @@ class LoadTest : public ConnectedTest {
   }
 
   absl::Status LoadPiped(const std::string& archive) {
-    int ends[2] = {-1, -1};
-    EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
-    std::signal(SIGPIPE, SIG_IGN);  // a loader that fails closes the pipe
-    std::thread writer([&] {
-      std::string_view rest = archive;
-      while (!rest.empty()) {
-        const ssize_t written = write(ends[1], rest.data(), rest.size());
-        if (written <= 0) break;
-        rest.remove_prefix(static_cast<size_t>(written));
-      }
-      close(ends[1]);
-    });
-    const absl::Status status = LoadImages(*client_, ends[0], load_options_, observer_);
-    close(ends[0]);
-    writer.join();
-    return status;
+    return LoadImages(*client_, PipeWriter(archive).fd(), load_options_, observer_);
   }
 
   // The entries as files, links and directories below a new directory.
