@@ -355,7 +355,7 @@ TEST_F(GrpcServerTest, StopLetsARunningUploadFinish) {
   stream->WritesDone();
   EXPECT_TRUE(stream->Finish().ok());
   stopped.get();
-  EXPECT_TRUE(store_->StatBlob("", HashBytes(DigestAlgorithm::kSha256, "12345")).ok());
+  EXPECT_TRUE(store_->StatBlob("", Sha256Of("12345")).ok());
 }
 
 TEST_F(GrpcServerTest, StopCutsOffWhatOutlastsItsGrace) {
