@@ -301,7 +301,7 @@ class Engine final : public Store {
     first_error.Update(leases_.Expire());
     return first_error;
   }
-  ImageParts PartsOfImages() { return {*index_, blobs_, files_, catalog_}; }
+  ImageParts PartsOfImages() { return {*index_, blobs_, catalog_}; }
   DeletionRunner DeletionsWithReserve() {
     return [this](const std::function<absl::Status()>& deletion) { return WithReserve(deletion); };
   }
@@ -398,7 +398,7 @@ absl::StatusOr<StoreInfo> Engine::Info() {
   info.uuid = store_.uuid;
   info.created_nanos = store_.created_nanos;
   info.format_version = store_.format_version;
-  info.blob_bytes = space_.used_bytes();
+  info.blob_bytes = space_.logical_bytes();
   info.max_bytes = options_.max_bytes;
   info.promise_nanos = options_.promise_nanos;
   info.renew_nanos = options_.renew_nanos;

@@ -122,7 +122,7 @@ absl::Status HeldIngest::CommitBytes(const Digest& expected, BlobInfo* info) {
   RETURN_IF_ERROR(observer.BeforeCommit(repository_, expected));
   RETURN_IF_ERROR(upload_->bytes->Sync(/*final=*/true));
   const IngestBytes& bytes = *upload_->bytes;
-  const BlobStore::NewBlob blob{expected, bytes.size_bytes(), bytes.file(), bytes.buffered()};
+  const NewBlob blob{expected, bytes.size_bytes(), bytes.file(), bytes.buffered()};
   const bool saved = upload_->saved;
   const auto also = [&](Transaction& txn) -> absl::Status {
     if (saved) RETURN_IF_ERROR(txn.Delete(IngestKey(upload_->id)));

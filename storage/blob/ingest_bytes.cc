@@ -24,7 +24,7 @@ constexpr uint64_t kMostRoundingBytes = 64 * kKiB;
 }  // namespace
 
 IngestBytes::~IngestBytes() {
-  parts_.space.Release(taken_bytes_);
+  parts_.space.Release(AsReceived(taken_bytes_));
   parts_.buffered_bytes.fetch_sub(buffer_.size(), std::memory_order_relaxed);
 }
 
@@ -52,7 +52,7 @@ absl::StatusOr<std::unique_ptr<IngestBytes>> IngestBytes::Restore(Parts parts,
   // Bytes written, or room reserved, past the saved state: cut off before the next write or sync.
   bytes->reserved_bytes_ = std::max(stat.size_bytes, stat.allocated_bytes);
   bytes->taken_bytes_ = bytes->size_bytes();
-  parts.space.Add(bytes->taken_bytes_);
+  parts.space.Add(AsReceived(bytes->taken_bytes_));
   // Room that a request had reserved when the daemon ended comes back now. The disk counts whole
   // blocks, so a little more than the bytes is no room past them.
   const bool has_room_left = stat.size_bytes > bytes->size_bytes() ||
@@ -100,7 +100,7 @@ void IngestBytes::Rest() {
   pipeline_refused_ = false;
   CutFile().IgnoreError();  // what does not come back now does so at the end
   if (taken_bytes_ > size_bytes()) {
-    parts_.space.Release(taken_bytes_ - size_bytes());
+    parts_.space.Release(AsReceived(taken_bytes_ - size_bytes()));
     taken_bytes_ = size_bytes();
   }
   if (synced_bytes_ == size_bytes() && entry_synced_) file_.reset();

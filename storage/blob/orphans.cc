@@ -246,7 +246,7 @@ absl::StatusOr<bool> Orphans::AdoptOne(const Orphan& orphan) {
     if (there.has_value()) continue;
     RETURN_IF_ERROR(MakeDurable(orphan.file));
     // As if it had been pushed: a copy that came meanwhile wins, and this file goes.
-    const BlobStore::NewBlob blob{digest, orphan.row.size_bytes, orphan.file, {}};
+    const NewBlob blob{digest, orphan.row.size_bytes, orphan.file, {}};
     RETURN_IF_ERROR(
         parts_.blobs
             .Commit(blob, [&](Transaction& txn) { return txn.Delete(OrphanKey(orphan.file)); })

@@ -26,10 +26,11 @@ FileId DirectoryOf(FileId file) { return file - file % kFilesPerDirectory; }
 }  // namespace
 
 absl::Status Removals::Stage(Transaction& txn, FileId file) {
-  return txn.Put(RemovingKey(file), "");
+  return file == 0 ? absl::OkStatus() : txn.Put(RemovingKey(file), "");
 }
 
 absl::StatusOr<uint64_t> Removals::Unlink(FileId file) {
+  if (file == 0) return 0;
   absl::StatusOr<FileStat> stat = files_.Stat(file);
   absl::Status status = stat.status();
   uint64_t freed = 0;
@@ -48,6 +49,7 @@ absl::StatusOr<uint64_t> Removals::Unlink(FileId file) {
 }
 
 void Removals::Add(FileId file) {
+  if (file == 0) return;
   MutexLock lock(mutex_);
   added_.push_back(file);
 }

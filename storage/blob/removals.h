@@ -33,7 +33,7 @@ class Removals {
   Removals(Index& index, BlobFiles& files, UnnamedFiles& unnamed, Clock& clock)
       : index_(index), files_(files), unnamed_(unnamed), clock_(clock) {}
 
-  // Part of the transaction that stops naming `file`.
+  // Part of the transaction that stops naming `file`; 0, here and below, is none.
   static absl::Status Stage(Transaction& txn, FileId file);
 
   // After that commit: gives the space back at once. Returns the bytes that the disk got back: 0

@@ -47,8 +47,9 @@ class UnnamedFiles {
         "the files under blobs/ are newer than the index; start the daemon again");
   }
 
-  // A committed row names the file now, or it is gone for good.
+  // A committed row names the file now, or it is gone for good. 0: there is none.
   void Settle(FileId file) ABSL_LOCKS_EXCLUDED(mutex_) {
+    if (file == 0) return;
     MutexLock lock(mutex_);
     unnamed_.erase(file);
   }

@@ -8,6 +8,7 @@
 #include "storage/base/str_cat.h"
 #include "storage/catalog/catalog.h"
 #include "storage/image/canonical_name.h"
+#include "storage/image/hasher.h"
 #include "storage/image/names.h"
 #include "storage/limits.h"
 
@@ -227,10 +228,9 @@ absl::Status Catalog::PutAtOnce(const Put& put) {
 
 absl::Status Catalog::CommitBytes(const Put& put,
                                   const std::function<absl::Status(Transaction&)>& also) {
-  ASSIGN_OR_RETURN(const BlobStore::NewBlob blob,
-                   parts_.blobs.Stage(put.digest, put.request.bytes));
+  ASSIGN_OR_RETURN(const NewBlob blob, parts_.blobs.Stage(put.digest, put.request.bytes));
   const absl::Status status = parts_.blobs.Commit(blob, also).status();
-  if (!status.ok() && blob.file != 0) parts_.blobs.Discard(blob.file);
+  if (!status.ok()) parts_.blobs.Discard(blob.file);
   return status;
 }
 

@@ -5,7 +5,7 @@
 #include "absl/strings/str_format.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/blob/blob_store.h"
+#include "storage/blob/loose_tier.h"
 #include "storage/check/check_rules.h"
 #include "storage/index/rows.h"
 
@@ -13,6 +13,24 @@ namespace varve {
 namespace {
 
 using Kind = CheckFinding::Kind;
+
+// Where a blob row says that its bytes are.
+struct Place {
+  bool in_index = false;
+  FileId file = 0;  // 0: in none
+};
+
+absl::StatusOr<Place> PlaceOf(const BlobRow& row) {
+  switch (row.tier) {
+    case BlobRow::Tier::kInline:
+      return Place{true, 0};
+    case BlobRow::Tier::kLoose:
+      return Place{false, row.file};
+    case BlobRow::Tier::kPacked:
+      break;
+  }
+  return absl::UnavailableError("a blob is packed, which this version cannot check");
+}
 
 // Why the bytes of an inline blob are no good; "" when they are as the row says.
 absl::StatusOr<std::string> InlineFault(Reads& reads, const Digest& digest, const BlobRow& row) {
@@ -26,7 +44,7 @@ absl::StatusOr<std::string> InlineFault(Reads& reads, const Digest& digest, cons
   return StrCat("it has ", bytes->size(), " bytes in the index, not ", row.size_bytes);
 }
 
-// The same of a loose one.
+// The same of the file of a loose one.
 absl::StatusOr<std::string> FileFault(BlobFiles& files, const BlobRow& row) {
   absl::StatusOr<std::string> fault = FaultOfFile(row, files.Stat(row.file));
   // Without blobs/ nothing is known of any.
@@ -41,22 +59,21 @@ absl::Status CheckBlob(Reads& reads, BlobFiles& files, const Digest& digest,
   ASSIGN_OR_RETURN(const std::optional<std::string> value, reads.GetGuarded(BlobKey(digest)));
   if (!value.has_value()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const BlobRow row, BlobRow::Decode(*value));
-  const bool inlined = row.tier == BlobRow::Tier::kInline;
-  if (!inlined) {
+  ASSIGN_OR_RETURN(const Place place, PlaceOf(row));
+  if (place.file != 0) {
     std::string owner;
     digest.AppendKey(&owner);
-    ASSIGN_OR_RETURN(const std::optional<std::string> named, reads.Get(FileKey(row.file)));
+    ASSIGN_OR_RETURN(const std::optional<std::string> named, reads.Get(FileKey(place.file)));
     if (named != owner) {
       findings->push_back({Kind::kMissingRow, digest, "",
-                           StrCat("no row says that the file ", files.Name(row.file), " holds ",
+                           StrCat("no row says that the file ", files.Name(place.file), " holds ",
                                   digest.ToString(), ": the next start may remove it")});
     }
   }
   std::string fault = "it was found damaged";
-  if (!row.quarantined && inlined) {
-    ASSIGN_OR_RETURN(fault, InlineFault(reads, digest, row));
-  } else if (!row.quarantined) {
-    ASSIGN_OR_RETURN(fault, FileFault(files, row));
+  if (!row.quarantined) {
+    ASSIGN_OR_RETURN(fault,
+                     place.in_index ? InlineFault(reads, digest, row) : FileFault(files, row));
   }
   if (fault.empty()) return absl::OkStatus();
   findings->push_back({Kind::kBadContent, digest, "",
@@ -69,7 +86,8 @@ absl::Status CheckInlineBytes(Reads& reads, const Digest& digest, CheckFindings*
   ASSIGN_OR_RETURN(const std::optional<std::string> value, reads.GetGuarded(BlobKey(digest)));
   if (value.has_value()) {
     ASSIGN_OR_RETURN(const BlobRow row, BlobRow::Decode(*value));
-    if (row.tier == BlobRow::Tier::kInline) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const Place place, PlaceOf(row));
+    if (place.in_index) return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(const bool there, reads.Has(InlineKey(digest)));
   if (!there) return absl::OkStatus();
@@ -91,7 +109,8 @@ absl::Status CheckFileRow(Reads& reads, FileId file, CheckFindings* findings) {
   bool named = false;
   if (value.has_value()) {
     ASSIGN_OR_RETURN(const BlobRow row, BlobRow::Decode(*value));
-    named = row.tier == BlobRow::Tier::kLoose && row.file == file;
+    ASSIGN_OR_RETURN(const Place place, PlaceOf(row));
+    named = place.file == file;
   }
   // A removal guards the blob's row, not this one.
   ASSIGN_OR_RETURN(const bool there, reads.Has(FileKey(file)));

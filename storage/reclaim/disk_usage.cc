@@ -82,14 +82,9 @@ class UsageWalk {
       return absl::DataLossError("a blob row of the index is damaged");
     }
     ASSIGN_OR_RETURN(const BlobRow blob, BlobRow::Decode(row.value));
-    uint64_t disk_bytes = 0;
-    if (blob.tier == BlobRow::Tier::kLoose) {
-      const absl::StatusOr<FileStat> stat = parts_.images.files.Stat(blob.file);
-      // Lost, or removed since the row was read.
-      if (stat.ok()) disk_bytes = stat->allocated_bytes;
-    }
-    AddTo(blob.tier == BlobRow::Tier::kLoose ? usage_.loose : usage_.inlined, blob.size_bytes,
-          disk_bytes);
+    ASSIGN_OR_RETURN(BlobTier* const tier, parts_.images.blobs.TierOf(digest, blob));
+    const uint64_t disk_bytes = tier->Measure(blob).disk_bytes;
+    AddTo(tier->PartOf(usage_), blob.size_bytes, disk_bytes);
     ASSIGN_OR_RETURN(const DanglingSearch::Owners owners, dangling_.OwnersOf(digest));
     switch (owners) {
       case DanglingSearch::Owners::kNone:

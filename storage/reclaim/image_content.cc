@@ -47,10 +47,8 @@ absl::StatusOr<std::vector<std::optional<BlobCopy>>> ReadCopies(const ImageParts
   for (size_t i = 0; i < blobs.size(); ++i) {
     if (!values[i].has_value()) continue;
     ASSIGN_OR_RETURN(const BlobRow row, BlobRow::Decode(*values[i]));
-    BlobCopy& copy = copies[i].emplace(BlobCopy{row.file, row.size_bytes, 0});
-    if (row.file == 0) continue;
-    const absl::StatusOr<FileStat> stat = parts.files.Stat(row.file);
-    if (stat.ok()) copy.allocated_bytes = stat->allocated_bytes;
+    ASSIGN_OR_RETURN(BlobTier* const tier, parts.blobs.TierOf(blobs[i], row));
+    copies[i] = tier->Measure(row);
   }
   return copies;
 }

@@ -12,7 +12,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "storage/blob/blob_files.h"
 #include "storage/blob/blob_store.h"
 #include "storage/catalog/catalog.h"
 #include "storage/image/digest.h"
@@ -24,7 +23,6 @@ namespace varve {
 struct ImageParts {
   Index& index;
   BlobStore& blobs;
-  BlobFiles& files;
   Catalog& catalog;
 };
 
@@ -34,13 +32,6 @@ struct ImageContent {
   std::vector<Digest> children;
   std::vector<Digest> blobs;  // the manifest too; here or not
   bool complete = false;      // else it is lost or damaged, and names more
-};
-
-// A blob as it was when it was looked at.
-struct BlobCopy {
-  FileId file = 0;  // 0: inline
-  uint64_t size_bytes = 0;
-  uint64_t allocated_bytes = 0;  // of the file
 };
 
 // Reads what the manifest names. One that is lost or damaged names nothing.

@@ -201,7 +201,7 @@ absl::Status ImageRemoval::NotePromised(const ImageContent& content, RemovedImag
     if (kept) continue;
     ASSIGN_OR_RETURN(const std::optional<BlobCopy> copy, ReadCopy(parts_.images, digest));
     if (!copy.has_value()) continue;
-    removed->promised_bytes += copy->file == 0 ? copy->size_bytes : copy->allocated_bytes;
+    removed->promised_bytes += copy->kept_bytes;
     NotePromise(held_nanos, removed);
   }
   return absl::OkStatus();

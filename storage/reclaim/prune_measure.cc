@@ -60,15 +60,13 @@ absl::Status Prune::Measure(absl::Span<const std::pair<Digest, BlobCopy>> blobs)
       ASSIGN_OR_RETURN(const bool kept, parts_.images.index.HasAny(EdgePrefix(digest)));
       if (!kept) {
         ++report_.deferred;
-        report_.deferred_bytes += copy.file == 0 ? copy.size_bytes : copy.allocated_bytes;
+        report_.deferred_bytes += copy.kept_bytes;
         report_.deferred_until_nanos =
             std::max(report_.deferred_until_nanos,
                      parts_.clock.WallNanos() + parts_.promises.HeldNanos(digest));
       }
     }
-    if (copy.file == 0) continue;
-    const bool file_gone = absl::IsNotFound(parts_.images.files.Stat(copy.file).status());
-    if (file_gone) report_.freed_bytes += copy.allocated_bytes;
+    report_.freed_bytes += parts_.images.blobs.FreedBytes(copy);
   }
   return absl::OkStatus();
 }

@@ -46,8 +46,7 @@ struct Reclaimer::Candidate {
   bool kept = false;              // or absent
   std::optional<BlobRow> unkept;  // else, once it was looked at
   bool postponed = false;
-  bool removed = false;
-  FileId file = 0;  // of a removed one: to be unlinked
+  std::optional<BlobStore::Removed> removed;
 };
 
 struct Reclaimer::Pass {
@@ -279,10 +278,10 @@ absl::Status Reclaimer::Remove(absl::Span<Candidate* const> candidates, Pass& pa
                        // Lost in a power cut, it is done again: the condemned rows are back, too.
                        Durability::kBuffered, Patience::kShort));
   for (const Candidate* candidate : candidates) {
-    if (!candidate->removed) continue;
+    if (!candidate->removed.has_value()) continue;
     ++pass.report.blobs;
-    parts_.space.Release(candidate->unkept->size_bytes);
-    if (candidate->file != 0) parts_.removals.Add(candidate->file);
+    parts_.space.Release(candidate->removed->bytes);
+    parts_.removals.Add(candidate->removed->unlink);
   }
   return absl::OkStatus();
 }
@@ -306,14 +305,13 @@ absl::Status Reclaimer::RemoveIn(Transaction& txn, absl::Span<Candidate* const> 
     const std::optional<std::string>& blob = values[next++];
     bool due = false;
     for (size_t row = 0; row < candidate.rows.size(); ++row) due |= values[next++].has_value();
-    candidate.removed = false;
-    candidate.file = 0;
+    candidate.removed.reset();
     if (!due) continue;
     for (const std::string& row : candidate.rows) RETURN_IF_ERROR(txn.Delete(row));
     if (!blob.has_value() || edges[i].has_value()) continue;
     ASSIGN_OR_RETURN(candidate.unkept, BlobRow::Decode(*blob));
-    ASSIGN_OR_RETURN(candidate.file, parts_.blobs.Remove(txn, candidate.digest, *candidate.unkept));
-    candidate.removed = true;
+    ASSIGN_OR_RETURN(candidate.removed,
+                     parts_.blobs.Remove(txn, candidate.digest, *candidate.unkept));
     ++blobs;
     bytes += static_cast<int64_t>(candidate.unkept->size_bytes);
   }

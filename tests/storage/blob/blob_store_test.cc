@@ -13,6 +13,7 @@
 #include "storage/image/hasher.h"
 #include "storage/index/keys.h"
 #include "storage/index/memory_index.h"
+#include "storage/index/rows.h"
 #include "storage/limits.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_file_system.h"
@@ -110,6 +111,30 @@ TEST_F(BlobStoreTest, DamagedInlineBytesAreAbsentUntilTheyArePushedAgain) {
     ASSERT_TRUE(reader.ok()) << reader.status();
     EXPECT_EQ(reader->inline_bytes, bytes);
   }
+}
+
+TEST_F(BlobStoreTest, WhatANewerVersionPackedIsNeitherAbsentNorTouched) {
+  const Digest digest = Push("a small blob");
+  const auto packed = index_->Run([&](Transaction& txn) -> absl::Status {
+    BlobRow row;
+    row.tier = BlobRow::Tier::kPacked;
+    row.size_bytes = 12;
+    return txn.Put(BlobKey(digest), row.Encode());
+  });
+  ASSERT_TRUE(packed.ok()) << packed;
+  const std::string row = index_->Get(BlobKey(digest)).value().value();
+  for (const absl::Status& answer :
+       {store_->OpenBlob("app", digest).status(), store_->StatBlob("app", digest).status(),
+        store_->FindMissing("app", {digest}).status()}) {
+    EXPECT_EQ(answer.code(), Code::kUnavailable) << answer;
+    EXPECT_THAT(std::string(answer.message()),
+                AllOf(HasSubstr(digest.ToString()), HasSubstr("install a newer one")));
+  }
+  auto ingest = store_->BeginIngest("app", {});
+  ASSERT_TRUE(ingest.ok()) << ingest.status();
+  ASSERT_TRUE((*ingest)->Append(0, "a small blob").ok());
+  EXPECT_EQ((*ingest)->Commit(digest, 12).status().code(), Code::kUnavailable);
+  EXPECT_EQ(index_->Get(BlobKey(digest)).value().value(), row);
 }
 
 TEST_F(BlobStoreTest, DamagedManifestIsAbsentUntilItIsPutAgain) {

@@ -98,7 +98,7 @@ TEST_F(ReclaimerTest, TakesWhatIsDueAndNothingElse) {
   EXPECT_EQ(Pass().blobs, 1u);
   EXPECT_EQ(Files(), 1u);
   EXPECT_EQ(Condemned(), 1u);
-  EXPECT_EQ(space_.used_bytes(), 100'000u);
+  EXPECT_EQ(space_.logical_bytes(), 100'000u);
 }
 
 TEST_F(ReclaimerTest, DropsTheRowOfWhatIsNamed) {
@@ -316,7 +316,7 @@ TEST_F(UnknownOutcomesTest, LoseNoFileAndNoCount) {
   const ReclaimReport report = Pass();
   EXPECT_EQ(report.blobs, 60u);
   EXPECT_EQ(Files(), 0u);
-  EXPECT_EQ(space_.used_bytes(), 0u);
+  EXPECT_EQ(space_.logical_bytes(), 0u);
   EXPECT_EQ(disk_.used_bytes(), 0u);
 }
 
