@@ -253,7 +253,7 @@ absl::StatusOr<BlobInfo> Catalog::MountBlob(std::string_view repository, const D
       if (row.quarantined) return UnknownBlob(repository, digest);
       return InCommit(txn, repository, digest);
     });
-  } while (absl::IsOutOfRange(mounted));  // see CommitObserver
+  } while (absl::IsOutOfRange(mounted));  // see CommitParticipant
   RETURN_IF_ERROR(mounted);
   return BlobInfo{digest, row.size_bytes, row.created_nanos};
 }

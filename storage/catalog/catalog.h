@@ -25,7 +25,7 @@
 #include "storage/base/mutex.h"
 #include "storage/base/status.h"
 #include "storage/blob/blob_store.h"
-#include "storage/blob/ingest_table.h"
+#include "storage/blob/commit_participant.h"
 #include "storage/catalog/pull_times.h"
 #include "storage/catalog/recent_pulls.h"
 #include "storage/catalog/tag_versions.h"
@@ -45,7 +45,7 @@ struct NamedRepository {
   std::string_view name;  // as the store has it: a part of the text that was asked for
 };
 
-class Catalog final : public CommitObserver {
+class Catalog final : public CommitParticipant {
  public:
   struct Parts {
     Index& index;
@@ -104,7 +104,7 @@ class Catalog final : public CommitObserver {
   // blob_listing.cc
   absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest& page);
 
-  // CommitObserver: an upload makes its blob visible in its repository.
+  // CommitParticipant: an upload makes its blob visible in its repository.
   absl::Status BeforeCommit(std::string_view repository, const Digest& digest) override;
   void WhileUploading(std::string_view repository, int64_t began_nanos) override;
   absl::Status InCommit(Transaction& txn, std::string_view repository,
