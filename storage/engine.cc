@@ -79,7 +79,7 @@ class Engine final : public Store {
         ids_(*index_),
         unnamed_(ids_),
         files_(*options.file_system, StrCat(directory, "/blobs")),
-        removals_(*index_, files_, unnamed_, *options.clock),
+        removals_(*index_, {&files_}, unnamed_, *options.clock),
         space_(*options.file_system, directory, {options.max_bytes, options.min_free_bytes},
                stored_bytes),
         reserve_(*options.file_system, ReservePath(directory), options.reserve_bytes),

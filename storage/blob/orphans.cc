@@ -119,7 +119,7 @@ absl::StatusOr<Orphans::Settled> Orphans::SettleUnnamed(IdAllocator& ids, FileId
                                   [reserved](FileId file) { return file >= reserved; });
   if (!settled.went_back && !lost_rows) {
     // Before the low-water mark passes them: a file that came back below it would never be found.
-    RETURN_IF_ERROR(parts_.removals.RemoveUnnamed(std::move(unnamed)));
+    RETURN_IF_ERROR(parts_.removals.RemoveUnnamed({unnamed.begin(), unnamed.end()}));
     return settled;
   }
   RETURN_IF_ERROR(Keep(unnamed));

@@ -75,7 +75,7 @@ class World {
   IdAllocator ids_{*index_};
   UnnamedFiles unnamed_{ids_};
   BlobFiles files_{disk_, "/blobs"};
-  Removals removals_{*index_, files_, unnamed_, clock_};
+  Removals removals_{*index_, {&files_}, unnamed_, clock_};
   Space space_{disk_, "/", {}, 0};
   DamageReports damage_{clock_, nullptr};
   BlobStore blobs_{{*index_, ids_, files_, unnamed_, removals_, space_, clock_, damage_, kPromise}};
