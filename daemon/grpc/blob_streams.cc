@@ -307,21 +307,19 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, publ
   // Makes `next_message_` of the bytes from next_ on, which are read to where they are sent from.
   absl::Status Fill() {
     const size_t most = door_.message_memory.plenty() ? kReadDataBytes : kShortReadDataBytes;
-    const size_t length = static_cast<size_t>(std::min<uint64_t>(most, end_ - next_));
+    const ByteSource& bytes = *reader_.bytes;
+    const auto length =
+        static_cast<size_t>(std::min({uint64_t{most}, end_ - next_, bytes.Available(next_)}));
     const std::string head = EncodeReadHead(next_, reader_.info.size_bytes, length);
     grpc_slice message = door_.message_memory.New(head.size() + length);
     const grpc::Slice slice(message, grpc::Slice::STEAL_REF);
     char* const start = reinterpret_cast<char*>(GRPC_SLICE_START_PTR(message));
     head.copy(start, head.size());
-    if (reader_.file == nullptr) {
-      reader_.inline_bytes.copy(start + head.size(), length, static_cast<size_t>(next_));
-    } else {
-      ASSIGN_OR_RETURN(const size_t read,
-                       reader_.file->ReadAt(next_, absl::MakeSpan(start + head.size(), length)));
-      if (read != length) {
-        return absl::DataLossError(StrCat("the file of blob ", reader_.info.digest.ToString(),
-                                          " is shorter than the blob; run varve fsck"));
-      }
+    ASSIGN_OR_RETURN(const size_t read,
+                     bytes.ReadAt(next_, absl::MakeSpan(start + head.size(), length)));
+    if (read != length || (length == 0 && next_ < end_)) {
+      return absl::DataLossError(StrCat("the file of blob ", reader_.info.digest.ToString(),
+                                        " is shorter than the blob; run varve fsck"));
     }
     next_message_ = grpc::ByteBuffer(&slice, 1);
     next_ += length;

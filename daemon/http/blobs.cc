@@ -1,5 +1,5 @@
-// Pulling and deleting blobs. A loose blob goes out by sendfile (SendReply); an inline one from
-// memory.
+// Pulling and deleting blobs. The bytes go out from where they are (ReplySender): by sendfile, or
+// from memory.
 #include <optional>
 #include <string>
 #include <utility>
@@ -41,7 +41,7 @@ ResolvedRange RequestedRange(const Request& request, const BlobInfo& info) {
   return ResolveRange(applies ? request.range : std::string_view(), info.size_bytes);
 }
 
-// Several parts in one answer. Those of a file are sent from the file.
+// Several parts in one answer.
 void AddParts(Reply* reply, const std::vector<Extent>& parts, BlobReader blob) {
   const uint64_t size = blob.info.size_bytes;
   // Random, so that nobody can have pushed a blob that contains it.
@@ -50,16 +50,10 @@ void AddParts(Reply* reply, const std::vector<Extent>& parts, BlobReader blob) {
   reply->status = 206;
   reply->AddHeader("Content-Type", StrCat("multipart/byteranges; boundary=", boundary));
   for (const Extent& part : parts) {
-    std::string head = PartHead(boundary, kBlobMediaType, part, size);
-    if (blob.file != nullptr) {
-      reply->AddPart(std::move(head), part);
-    } else {
-      reply->body += head;
-      reply->body.append(blob.inline_bytes, part.offset_bytes, part.length_bytes);
-    }
+    reply->AddPart(PartHead(boundary, kBlobMediaType, part, size), part);
   }
   reply->body += PartsEnd(boundary);
-  reply->file = std::move(blob.file);
+  reply->source = std::move(blob.bytes);
 }
 
 // Why no such ranges are given; "" when they are.
@@ -110,14 +104,8 @@ Reply GetBlob(const Exchange& exchange) {
     reply.AddHeader("Content-Range", ContentRange(extent, size));
   }
   reply.AddHeader("Content-Type", kBlobMediaType);
-  if (blob->file != nullptr) {
-    reply.file = std::move(blob->file);
-    reply.extent = extent;
-  } else if (range.kind == RangeKind::kWhole) {
-    reply.body = std::move(blob->inline_bytes);
-  } else {
-    reply.body = blob->inline_bytes.substr(extent.offset_bytes, extent.length_bytes);
-  }
+  reply.source = std::move(blob->bytes);
+  reply.extent = extent;
   return reply;
 }
 

@@ -153,34 +153,40 @@ void Reply::AddPart(std::string head, const Extent& part) {
 
 uint64_t Reply::length_bytes() const {
   if (!parts.empty()) return parts.back().end_bytes + body.size();
-  return file != nullptr ? extent.length_bytes : body.size();
+  return source != nullptr ? extent.length_bytes : body.size();
 }
 
 size_t Reply::held_bytes() const {
-  size_t bytes = headers.capacity() + body.capacity() + parts.capacity() * sizeof(FilePart);
-  for (const FilePart& part : parts) bytes += part.head.capacity();
+  size_t bytes = headers.capacity() + body.capacity() + parts.capacity() * sizeof(SourcePart);
+  for (const SourcePart& part : parts) bytes += part.head.capacity();
+  if (source != nullptr) bytes += source->in_memory().size();
   return bytes;
 }
 
 Reply::Piece Reply::PieceAt(uint64_t offset_bytes) const {
-  const auto rest = [](const Extent& of, uint64_t sent) {
-    return Extent{of.offset_bytes + sent, of.length_bytes - sent};
+  const auto rest = [this](const Extent& of, uint64_t sent) -> Piece {
+    const Extent left = {of.offset_bytes + sent, of.length_bytes - sent};
+    const std::string_view text = source == nullptr ? std::string_view() : source->in_memory();
+    if (text.empty()) return {{}, left};
+    return {
+        text.substr(static_cast<size_t>(left.offset_bytes), static_cast<size_t>(left.length_bytes)),
+        {}};
   };
   if (offset_bytes >= length_bytes()) return {};
-  if (file != nullptr && parts.empty()) return {{}, rest(extent, offset_bytes)};
+  if (source != nullptr && parts.empty()) return rest(extent, offset_bytes);
   const uint64_t parts_end = parts.empty() ? 0 : parts.back().end_bytes;
   if (offset_bytes >= parts_end) {
     return {std::string_view(body).substr(static_cast<size_t>(offset_bytes - parts_end)), {}};
   }
   const auto part =
       std::upper_bound(parts.begin(), parts.end(), offset_bytes,
-                       [](uint64_t offset, const FilePart& of) { return offset < of.end_bytes; });
+                       [](uint64_t offset, const SourcePart& of) { return offset < of.end_bytes; });
   const uint64_t begin = part->end_bytes - part->extent.length_bytes - part->head.size();
   const uint64_t sent = offset_bytes - begin;
   if (sent < part->head.size()) {
     return {std::string_view(part->head).substr(static_cast<size_t>(sent)), {}};
   }
-  return {{}, rest(part->extent, sent - part->head.size())};
+  return rest(part->extent, sent - part->head.size());
 }
 
 void Reply::AddDigest(std::string_view text) {
@@ -279,15 +285,21 @@ absl::StatusOr<size_t> ReplySender::SendSome(int fd) {
   if (!head.empty() || !piece.text.empty()) {
     return SendNow(fd, head, piece.text, body_sent_ + piece.text.size() < body_bytes_);
   }
-  if (reply_.file->descriptor() < 0) return SendByReading(fd, piece.extent);
-  return SendFileNow(fd, reply_.file->descriptor(), piece.extent);
+  return SendFromSource(fd, piece.extent);
 }
 
-// For files that have no descriptor to give to the kernel.
+absl::StatusOr<size_t> ReplySender::SendFromSource(int fd, Extent extent) {
+  const ByteSource& source = *reply_.source;
+  extent.length_bytes = std::min(extent.length_bytes, source.Available(extent.offset_bytes));
+  if (source.descriptor() < 0) return SendByReading(fd, extent);
+  return SendFileNow(fd, source.descriptor(), extent);
+}
+
+// For sources that have no descriptor to give to the kernel.
 absl::StatusOr<size_t> ReplySender::SendByReading(int fd, Extent extent) {
   std::vector<char> step(std::min<uint64_t>(kReadStepBytes, extent.length_bytes));
   ASSIGN_OR_RETURN(const size_t got,
-                   reply_.file->ReadAt(extent.offset_bytes, absl::MakeSpan(step)));
+                   reply_.source->ReadAt(extent.offset_bytes, absl::MakeSpan(step)));
   if (got == 0) {
     return absl::DataLossError(StrCat("the file of the blob is ", extent.length_bytes,
                                       " bytes shorter than it should be; run varve fsck"));

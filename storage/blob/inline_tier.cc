@@ -1,5 +1,6 @@
 #include "storage/blob/inline_tier.h"
 
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -11,7 +12,7 @@ namespace varve {
 absl::StatusOr<std::string> InlineTier::Read(const Digest& digest) {
   ASSIGN_OR_RETURN(std::optional<std::string> value, index_.Get(InlineKey(digest)));
   if (!value.has_value()) return absl::NotFoundError("its bytes are not in the index");
-  return DecodeInlineBytes(*value);
+  return DecodeInlineBytes(*std::move(value));
 }
 
 // One read of the index has found the row; a second one for the bytes finds little more.
@@ -29,7 +30,10 @@ absl::StatusOr<BlobTier::Fault> InlineTier::ReadAll(const Digest& digest, const 
 
 absl::StatusOr<BlobTier::Fault> InlineTier::Open(const Digest& digest, const BlobRow& row,
                                                  BlobReader* reader) {
-  return ReadAll(digest, row, row.size_bytes, &reader->inline_bytes);
+  std::string bytes;
+  ASSIGN_OR_RETURN(Fault fault, ReadAll(digest, row, row.size_bytes, &bytes));
+  reader->bytes = std::make_unique<BytesInMemory>(std::move(bytes));
+  return fault;
 }
 
 absl::StatusOr<bool> InlineTier::Matches(const Digest& digest, const BlobRow&,

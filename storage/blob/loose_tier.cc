@@ -45,7 +45,7 @@ absl::StatusOr<BlobTier::Fault> LooseTier::Open(const Digest&, const BlobRow& ro
   const absl::StatusOr<FileStat> stat = file.ok() ? (*file)->Stat() : file.status();
   ASSIGN_OR_RETURN(std::string fault, FaultOfFile(row, stat));
   if (!fault.empty()) return Fault{std::move(fault), false};
-  reader->file = *std::move(file);
+  reader->bytes = *std::move(file);
   return Fault();
 }
 
@@ -60,7 +60,7 @@ absl::StatusOr<BlobTier::Fault> LooseTier::ReadAll(const Digest& digest, const B
   }
   bytes->resize(row.size_bytes);
   ASSIGN_OR_RETURN(const size_t read,
-                   reader.file->ReadAt(0, absl::MakeSpan(bytes->data(), bytes->size())));
+                   reader.bytes->ReadAt(0, absl::MakeSpan(bytes->data(), bytes->size())));
   if (read != bytes->size()) return Fault{"its file became shorter while it was read", false};
   // The index checks what it gives back; for a file that is in memory anyway this does.
   if (HashBytes(digest.algorithm(), *bytes) == digest) return Fault();

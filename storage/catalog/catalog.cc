@@ -46,20 +46,21 @@ bool NamesNothing(const absl::Status& status) {
   return absl::IsNotFound(status) && !status.GetPayload(kDamagedPayload).has_value();
 }
 
-// The file of a blob that is being sent: as long as a door has it, its repository is being read.
-class FileBeingSent final : public ReadableFile {
+// The bytes of a blob that is being sent: as long as a door has them, its repository is being read.
+class BytesBeingSent final : public ByteSource {
  public:
-  FileBeingSent(std::unique_ptr<ReadableFile> file, RepositoryActivity::Reading reading)
-      : file_(std::move(file)), reading_(std::move(reading)) {}
+  BytesBeingSent(std::unique_ptr<ByteSource> bytes, RepositoryActivity::Reading reading)
+      : bytes_(std::move(bytes)), reading_(std::move(reading)) {}
 
   absl::StatusOr<size_t> ReadAt(uint64_t offset, absl::Span<char> out) const override {
-    return file_->ReadAt(offset, out);
+    return bytes_->ReadAt(offset, out);
   }
-  absl::StatusOr<FileStat> Stat() const override { return file_->Stat(); }
-  int descriptor() const override { return file_->descriptor(); }
+  uint64_t Available(uint64_t offset) const override { return bytes_->Available(offset); }
+  std::string_view in_memory() const override { return bytes_->in_memory(); }
+  int descriptor() const override { return bytes_->descriptor(); }
 
  private:
-  const std::unique_ptr<ReadableFile> file_;
+  const std::unique_ptr<ByteSource> bytes_;
   const RepositoryActivity::Reading reading_;
 };
 
@@ -220,11 +221,11 @@ absl::StatusOr<BlobReader> Catalog::OpenBlob(std::string_view repository, const 
     if (!visible) return UnknownBlob(repository, digest);
     ASSIGN_OR_RETURN(BlobReader reader, parts_.blobs.Open(digest));
     RepositoryActivity& activity = parts_.promises.activity();
-    if (reader.file == nullptr) {
-      activity.NoteRead(found.id);
+    if (!reader.bytes->in_memory().empty()) {
+      activity.NoteRead(found.id);  // all of it
     } else {
-      reader.file =
-          std::make_unique<FileBeingSent>(std::move(reader.file), activity.BeginRead(found.id));
+      reader.bytes =
+          std::make_unique<BytesBeingSent>(std::move(reader.bytes), activity.BeginRead(found.id));
     }
     return reader;
   });

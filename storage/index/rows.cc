@@ -93,7 +93,7 @@ std::string EncodeInlineBytes(std::string_view bytes) {
   return out;
 }
 
-absl::StatusOr<std::string> DecodeInlineBytes(std::string_view value) {
+absl::StatusOr<std::string> DecodeInlineBytes(std::string value) {
   ByteReader reader(value);
   const uint8_t version = reader.U8();
   const uint64_t checksum = reader.U64();
@@ -102,7 +102,8 @@ absl::StatusOr<std::string> DecodeInlineBytes(std::string_view value) {
       checksum != XXH3_64bits(bytes.data(), bytes.size())) {
     return Malformed("inline blob");
   }
-  return std::string(bytes);
+  value.erase(0, value.size() - bytes.size());
+  return value;
 }
 
 std::string IngestRow::Encode() const {

@@ -11,6 +11,7 @@
 #include "storage/engine.h"
 #include "storage/image/hasher.h"
 #include "storage/limits.h"
+#include "tests/support/read_whole.h"
 #include "tests/support/temporary_directory.h"
 
 namespace varve {
@@ -118,7 +119,7 @@ TEST_F(FillStoreTest, EveryImageIsServedByItsTag) {
       if (!layer.is_inline) continue;
       const absl::StatusOr<BlobReader> reader = store_->OpenBlob(repository, layer.digest);
       ASSERT_TRUE(reader.ok()) << reader.status();
-      EXPECT_EQ(HashBytes(DigestAlgorithm::kSha256, reader->inline_bytes), layer.digest);
+      EXPECT_EQ(HashBytes(DigestAlgorithm::kSha256, ReadWhole(*reader).value()), layer.digest);
     }
   }
 }

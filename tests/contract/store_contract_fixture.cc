@@ -315,15 +315,6 @@ std::string ManifestJson(const ManifestParts& parts) {
   return json + "}";
 }
 
-absl::StatusOr<std::string> ReadWhole(const BlobReader& reader) {
-  if (reader.file == nullptr) return reader.inline_bytes;
-  std::string bytes(reader.info.size_bytes, '\0');
-  ASSIGN_OR_RETURN(const size_t read,
-                   reader.file->ReadAt(0, absl::MakeSpan(bytes.data(), bytes.size())));
-  bytes.resize(read);
-  return bytes;
-}
-
 absl::StatusOr<BlobInfo> PushBytes(Store& store, std::string_view repository,
                                    std::string_view bytes, const Digest& digest) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest, store.BeginIngest(repository, {}));

@@ -22,6 +22,7 @@
 #include "storage/base/file_system.h"
 #include "storage/image/digest.h"
 #include "storage/limits.h"
+#include "tests/support/read_whole.h"
 
 namespace varve {
 
@@ -204,9 +205,6 @@ class StoreContractTest : public testing::TestWithParam<StoreFactory> {
   GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(suite);                                    \
   INSTANTIATE_TEST_SUITE_P(Stores, suite, testing::ValuesIn(StoresThat(Ability::ability)), \
                            StoreName)
-
-// The whole blob of `reader`.
-absl::StatusOr<std::string> ReadWhole(const BlobReader& reader);
 
 // Pushes in one piece; for tests that look at the outcome themselves.
 absl::StatusOr<BlobInfo> PushBytes(Store& store, std::string_view repository,

@@ -13,15 +13,6 @@ std::string Shown(const std::string& repository, const Digest& digest) {
 
 }  // namespace
 
-absl::StatusOr<std::string> ReadWhole(const BlobReader& reader) {
-  if (reader.file == nullptr) return reader.inline_bytes;
-  std::string bytes(reader.info.size_bytes, '\0');
-  ASSIGN_OR_RETURN(const size_t read,
-                   reader.file->ReadAt(0, absl::MakeSpan(bytes.data(), bytes.size())));
-  if (read != bytes.size()) return absl::DataLossError("the file is shorter than the blob");
-  return bytes;
-}
-
 void Model::PushBlob(const std::string& repository, const Digest& blob) {
   blobs_[{repository, blob}] = Presence::kCertain;
 }

@@ -14,6 +14,7 @@
 
 #include "storage/api/store.h"
 #include "tests/support/content.h"
+#include "tests/support/read_whole.h"
 
 namespace varve {
 
@@ -58,9 +59,6 @@ class Model {
   std::map<std::string, Digest> holds_;
   std::map<std::string, std::set<Digest>> leases_;
 };
-
-// Reads a blob through its reader; DataLoss when it is shorter than it says.
-absl::StatusOr<std::string> ReadWhole(const BlobReader& reader);
 
 }  // namespace varve
 

@@ -37,7 +37,7 @@ absl::StatusOr<std::string> ReadFile(FileSystem& file_system, const std::string&
   ASSIGN_OR_RETURN(const FileStat stat, file_system.Stat(path));
   BlobReader reader;
   reader.info.size_bytes = stat.size_bytes;
-  ASSIGN_OR_RETURN(reader.file, file_system.OpenForRead(path));
+  ASSIGN_OR_RETURN(reader.bytes, file_system.OpenForRead(path));
   return ReadWhole(reader);
 }
 

@@ -22,6 +22,7 @@
 #include "tests/support/content.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_file_system.h"
+#include "tests/support/read_whole.h"
 #include "tests/support/stepped_index.h"
 
 namespace varve {
@@ -103,11 +104,7 @@ class World {
   // The bytes as a pull reads them.
   absl::StatusOr<std::string> Read(std::string_view repository, const TestBlob& blob) {
     ASSIGN_OR_RETURN(const BlobReader reader, store_->OpenBlob(repository, blob.digest));
-    if (reader.file == nullptr) return reader.inline_bytes;
-    std::string bytes(reader.info.size_bytes, '\0');
-    ASSIGN_OR_RETURN(const size_t read,
-                     reader.file->ReadAt(0, absl::MakeSpan(bytes.data(), bytes.size())));
-    return bytes.substr(0, read);
+    return ReadWhole(reader);
   }
   // The manifest is there with what it names, and stays, whatever is removed.
   void ExpectStays(std::string_view repository, const TestManifest& manifest) {

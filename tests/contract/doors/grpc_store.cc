@@ -111,11 +111,13 @@ absl::StatusOr<BlobReader> GrpcStore::OpenBlob(std::string_view repository, cons
   BlobReader reader;
   GetBlobOptions options;
   options.repository = repository;
-  const auto take = [&reader](std::string_view bytes) {
-    reader.inline_bytes += bytes;
+  std::string whole;
+  const auto take = [&whole](std::string_view bytes) {
+    whole += bytes;
     return absl::OkStatus();
   };
   ASSIGN_OR_RETURN(reader.info, client_->GetBlob(digest, take, options));
+  reader.bytes = std::make_unique<BytesInMemory>(std::move(whole));
   return reader;
 }
 

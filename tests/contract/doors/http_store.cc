@@ -109,7 +109,7 @@ absl::StatusOr<BlobReader> HttpStore::OpenBlob(std::string_view repository, cons
   BlobReader reader;
   ASSIGN_OR_RETURN(reader.info.digest, Digest::Parse(response.Header("docker-content-digest")));
   reader.info.size_bytes = response.body.size();
-  reader.inline_bytes = std::move(response.body);
+  reader.bytes = std::make_unique<BytesInMemory>(std::move(response.body));
   return reader;
 }
 

@@ -14,7 +14,7 @@
 namespace varve {
 namespace {
 
-class MemoryFile : public ReadableFile {
+class MemoryFile : public ByteSource {
  public:
   MemoryFile(std::string bytes, bool hide_descriptor)
       : bytes_(std::move(bytes)), fd_(hide_descriptor ? -1 : memfd_create("blob", MFD_CLOEXEC)) {
@@ -29,7 +29,6 @@ class MemoryFile : public ReadableFile {
     std::memcpy(out.data(), bytes_.data() + offset, n);
     return n;
   }
-  absl::StatusOr<FileStat> Stat() const override { return FileStat{bytes_.size(), bytes_.size()}; }
   int descriptor() const override { return fd_; }
 
  private:
@@ -163,9 +162,9 @@ absl::StatusOr<BlobReader> FakeStore::OpenBlob(std::string_view repository, cons
   ASSIGN_OR_RETURN(reader.info, Find(repository, digest));
   const std::string& bytes = blobs_.at(digest);
   if (bytes.size() <= kMaxInlineBlobBytes) {
-    reader.inline_bytes = bytes;
+    reader.bytes = std::make_unique<BytesInMemory>(bytes);
   } else {
-    reader.file = std::make_unique<MemoryFile>(bytes, hide_descriptors_);
+    reader.bytes = std::make_unique<MemoryFile>(bytes, hide_descriptors_);
   }
   return reader;
 }

@@ -1,6 +1,7 @@
+#include "daemon/http/reply.h"
+
 #include <string>
 
-#include "daemon/http/reply.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -32,7 +33,7 @@ TEST(JsonString, KeepsUtf8AndReplacesTheRest) {
 
 TEST(Reply, SeveralPartsAreOneBodyAndCountAsMemory) {
   Reply reply;
-  reply.file = nullptr;  // nothing is read here
+  reply.source = nullptr;  // nothing is read here
   reply.body = "end";
   const size_t before = reply.held_bytes();
   const std::string head(100, 'h');

@@ -20,6 +20,7 @@
 #include "storage/limits.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_file_system.h"
+#include "tests/support/read_whole.h"
 #include "tests/support/scripted_index.h"
 #include "tests/support/stepped_index.h"
 
@@ -88,10 +89,9 @@ class BlobCopiesTest : public testing::Test {
   std::string Read(const Digest& digest) {
     const auto reader = store_->OpenBlob("app", digest);
     if (!reader.ok()) return reader.status().ToString();
-    if (reader->file == nullptr) return reader->inline_bytes;
-    std::string bytes(reader->info.size_bytes, '\0');
-    EXPECT_TRUE(reader->file->ReadAt(0, absl::MakeSpan(bytes.data(), bytes.size())).ok());
-    return bytes;
+    const auto bytes = ReadWhole(*reader);
+    EXPECT_TRUE(bytes.ok()) << bytes.status();
+    return bytes.value_or("");
   }
   size_t Files() {
     size_t files = 0;

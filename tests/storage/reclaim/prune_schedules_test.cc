@@ -19,6 +19,7 @@
 #include "tests/support/content.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_file_system.h"
+#include "tests/support/read_whole.h"
 #include "tests/support/scheduled_index.h"
 
 namespace varve {
@@ -227,10 +228,9 @@ TEST_F(PruneSchedulesTest, PullOfWhatIsBeingRemovedIsToldSo) {
   client.join();
   EXPECT_EQ(manifest.status().code(), absl::StatusCode::kNotFound) << manifest.status();
   ASSERT_TRUE(layer.ok()) << layer.status();
-  std::string bytes(layer_.bytes.size(), '\0');
-  const auto read = layer->file->ReadAt(0, absl::MakeSpan(bytes.data(), bytes.size()));
+  const auto read = ReadWhole(*layer);
   ASSERT_TRUE(read.ok()) << read.status();
-  EXPECT_EQ(bytes, layer_.bytes);
+  EXPECT_EQ(*read, layer_.bytes);
   EXPECT_FALSE(IsHere(layer_));
 }
 
