@@ -26,6 +26,7 @@
 #include "daemon/own_hosts.h"
 #include "daemon/scheduled_prune.h"
 #include "daemon/service_manager.h"
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/engine.h"
@@ -216,6 +217,9 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "varved: %s\n", std::string(opened.message()).c_str());
     return kExitFailed;
   }
+  SetInvariantHook([](const char* sentence) {
+    Log(LogLevel::kError, "bug", {{"message", sentence}});
+  });
   RaiseFileLimit();
   const absl::StatusOr<std::unique_ptr<Store>> store =
       OpenEngine(config->data_dir, EngineOptionsOf(*config, line->accept_loss));

@@ -1,6 +1,7 @@
 varve_test(storage_base_tests LABEL unit THREADS
   SOURCES
     base/bytes_test.cc
+    base/check_test.cc
     base/clock_test.cc
     base/default_socket_test.cc
     base/mutex_test.cc
