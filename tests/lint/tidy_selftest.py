@@ -289,5 +289,30 @@ class Sources(TidyTestCase):
         self.fails(lint({source: "", "tests/CMakeLists.txt": "f(a.cc)\n"}), "listed in no")
 
 
+class Guards(TidyTestCase):
+    PAGE = "# Guards\n\n| line | row | in |\n|---|---|---|\n| `tag` | `t` | `put.cc` |\n"
+    TEST = "// GUARDS.md: tag\nTEST(A, B) {}\n"
+    LIST = {"CMakeLists.txt": "add_library(x storage/catalog/put.cc tests/a_test.cc)\n"}
+
+    def lint_with(self, test=TEST, guarding="Guard::kShared;\n"):
+        return lint({"storage/GUARDS.md": self.PAGE, "tests/a_test.cc": test,
+                     "storage/catalog/put.cc": guarding, **self.LIST})
+
+    def test_each_line_has_a_test(self):
+        self.passes(self.lint_with())
+        self.fails(self.lint_with(test="TEST(A, B) {}\n"), "no test names the line tag", 5)
+
+    def test_each_test_has_a_line(self):
+        self.fails(self.lint_with(test=self.TEST + "// GUARDS.md: hold\n"), "has no line hold", 3)
+
+    def test_who_takes_guards_stands_in_a_line(self):
+        page = self.PAGE.replace("`put.cc`", "`other.cc`")
+        tree = {"storage/GUARDS.md": page, "tests/a_test.cc": self.TEST, **self.LIST}
+        tree["storage/catalog/put.cc"] = "\nGuard::kShared;\n"
+        self.fails(lint(tree), "takes guards", 2)
+        tree["storage/catalog/put.cc"] = "// Guard::kShared\n"
+        self.passes(lint(tree))
+
+
 if __name__ == "__main__":
     unittest.main()

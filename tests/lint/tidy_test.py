@@ -440,9 +440,39 @@ def check_sources_listed(files):
             yield Problem(path, 1, "is listed in no CMakeLists.txt or .cmake file")
 
 
+GUARDS = "storage/GUARDS.md"
+TAKES_GUARDS = re.compile(r"\b(?:Guard::k|GetGuarded|HasGuarded|Protect\()")
+
+
+def check_guards(files):
+    """The page of guards against the tree: each line has a test that names it, and each file of
+    storage/ that takes guards, but for the index itself, stands in a line."""
+    if GUARDS not in files:
+        return
+    page = files[GUARDS].text
+    lines = {match.group(1): line_of(page, match.start())
+             for match in re.finditer(r"^\| `([\w-]+)` \|", page, re.M)}
+    named = set()
+    for path, file in sorted(files.items()):
+        if path.startswith("tests/") and path.endswith(CPP):
+            for match in re.finditer(r"GUARDS\.md: ([\w-]+)", file.text):
+                named.add(match.group(1))
+                if match.group(1) not in lines:
+                    yield Problem(path, line_of(file.text, match.start()),
+                                  f"{GUARDS} has no line {match.group(1)}")
+        elif path.startswith("storage/") and path.endswith(".cc"):
+            guard = TAKES_GUARDS.search(cpp_code(file.text))
+            if guard and f"`{os.path.basename(path)}`" not in page and "/index/" not in path:
+                yield Problem(path, line_of(cpp_code(file.text), guard.start()),
+                              f"takes guards, and stands in no line of {GUARDS}")
+    for name, number in lines.items():
+        if name not in named:
+            yield Problem(GUARDS, number, f"no test names the line {name}: 'GUARDS.md: {name}'")
+
+
 FILE_CHECKS = (check_text, check_file_length, check_markdown, check_shell, check_cmake,
                check_function_length, check_guard, check_includes, check_banned, check_words)
-TREE_CHECKS = (check_one_home, check_sources_listed)
+TREE_CHECKS = (check_one_home, check_sources_listed, check_guards)
 
 
 def lint(files):

@@ -55,7 +55,9 @@ class World {
 
   Store& store() { return *store_; }
   Step& step() { return step_; }
-  void Settle() { clock_.Advance(2 * kPromise); }
+  void Settle() { Advance(2 * kPromise); }
+  void Advance(int64_t nanos) { clock_.Advance(nanos); }
+  int64_t WallNanos() { return clock_.WallNanos(); }
 
   absl::Status Push(std::string_view repository, const TestBlob& blob) {
     return PushBlob(*store_, std::string(repository), blob);

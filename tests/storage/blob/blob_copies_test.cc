@@ -232,6 +232,7 @@ TEST_F(BlobCopiesTest, AProvenCopyThatRotsIsReplacedOnceACheckHasFoundIt) {
   EXPECT_EQ(Read(digest), bytes);
 }
 
+// GUARDS.md: blob-copy
 TEST_F(BlobCopiesTest, SimultaneousCommitsSwitchOnce) {
   const std::string bytes(kLooseBytes, 'a');
   const Digest digest = Push(bytes);
@@ -285,6 +286,7 @@ TEST_F(BlobCopiesTest, ACopyThatIsFoundBadDuringACommitIsReplaced) {
 }
 
 // A manifest put cares whether what it names is there, not in which file.
+// GUARDS.md: blob-copy
 TEST_F(BlobCopiesTest, APutGoesOnWhileWhatItNamesIsReplaced) {
   const std::string config(kLooseBytes, 'c');
   Push(config);
@@ -470,6 +472,7 @@ TEST_F(BlobCopiesTest, ACommitOfUnknownOutcomeThatWasLostIsDoneOnce) {
 }
 
 // The index says nothing but an error, and has kept the change all the same.
+// GUARDS.md: file
 TEST_F(BlobCopiesTest, AFileThatARowNamesAfterAllIsNotDiscarded) {
   const std::string bytes(kLooseBytes, 'a');
   const auto lose_the_answer = [](const Script::Commit& commit) -> absl::StatusOr<CommitOutcome> {

@@ -63,6 +63,7 @@ TEST(IdAllocatorTest, NeverRepeatsWhenOutcomesAreUnknown) {
   }
 }
 
+// GUARDS.md: next-id
 TEST(IdAllocatorTest, ThreadsGetDifferentIds) {
   const auto index = NewMemoryIndex();
   IdAllocator ids(*index);

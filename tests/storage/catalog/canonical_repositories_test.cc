@@ -75,6 +75,7 @@ TEST_F(CanonicalRepositoriesTest, ANameThatIsThereCostsNothingAndAnotherOneRead)
   for (size_t i = 0; i + 1 < before.size(); ++i) EXPECT_EQ(by_another[i], before[i] + 1) << i;
 }
 
+// GUARDS.md: repository
 TEST_F(CanonicalRepositoriesTest, TwoThatAreMadeAtOnceAreOne) {
   bool more = true;
   for (size_t call = 0; more && call < 200; ++call) {
@@ -156,6 +157,7 @@ TEST_F(MergeAtEveryStepTest, APushToTheNameThatGoesIsKept) {
          });
 }
 
+// GUARDS.md: tag
 TEST_F(MergeAtEveryStepTest, ATagThatIsSetMeanwhileIsKept) {
   absl::Status tagged;
   TryAll([&](size_t) { tagged = store_.store_->Tag(long_, "new", image_); },
@@ -171,6 +173,7 @@ TEST_F(MergeAtEveryStepTest, WhoPullsFindsTheImageAllTheTime) {
          [&](size_t call) { EXPECT_TRUE(found) << call; });
 }
 
+// GUARDS.md: link
 TEST_F(MergeAtEveryStepTest, AnUploadToTheNameThatGoesIsVisibleAfterwards) {
   absl::Status pushed;
   TryAll([&](size_t call) { pushed = store_.Push(long_, StrCat("late", call)); },
@@ -214,6 +217,7 @@ TEST_F(MergeAtEveryStepTest, ARequestDuringWhichItIsMergedSucceeds) {
   ExpectSound();
 }
 
+// GUARDS.md: hold
 TEST_F(MergeAtEveryStepTest, AHoldThatIsTakenMeanwhileMovesToo) {
   absl::StatusOr<HoldInfo> hold;
   TryAll(

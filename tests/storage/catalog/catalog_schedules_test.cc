@@ -156,6 +156,7 @@ TEST_F(CatalogSchedulesTest, ReclaimJustBeforeAManifestNamesAPromisedBlob) {
   EXPECT_TRUE(Here("app", config));
 }
 
+// GUARDS.md: blob-delete
 TEST_F(CatalogSchedulesTest, DeleteOfTheBlobJustBeforeAManifestNamesIt) {
   const Digest config = Push("app", bytes_);
   schedule_ = {EdgePrefix(config), [&] {
@@ -168,6 +169,7 @@ TEST_F(CatalogSchedulesTest, DeleteOfTheBlobJustBeforeAManifestNamesIt) {
   EXPECT_TRUE(Here("app", config));
 }
 
+// GUARDS.md: note
 TEST_F(CatalogSchedulesTest, DeleteOfAManifestBesideItsPutAgain) {
   const Digest config = Push("app", bytes_);
   const std::string json = Json(config);
@@ -187,6 +189,7 @@ TEST_F(CatalogSchedulesTest, DeleteOfAManifestBesideItsPutAgain) {
 // The first deletion has removed a page of edges when the manifest is put again and deleted again;
 // the second deletion is interrupted before its first page. The first must not take it for its own:
 // the edges of the page that it has behind it would stay for ever.
+// GUARDS.md: note
 TEST_F(CatalogSchedulesTest, SecondDeletionOfAManifestIsNotTheFirst) {
   const Digest config = Push("app", bytes_);
   std::vector<Digest> targets;
@@ -226,6 +229,7 @@ TEST_F(CatalogSchedulesTest, SecondDeletionOfAManifestIsNotTheFirst) {
   EXPECT_FALSE(Here("", manifest));
 }
 
+// GUARDS.md: blob-deletion
 TEST_F(CatalogSchedulesTest, TagBesideTheDeletionOfItsManifest) {
   const std::string json = Json(Push("app", bytes_));
   const Digest manifest = HashBytes(DigestAlgorithm::kSha256, json);
@@ -236,6 +240,7 @@ TEST_F(CatalogSchedulesTest, TagBesideTheDeletionOfItsManifest) {
   EXPECT_TRUE(store_->ListTags("app", {})->rows.empty());
 }
 
+// GUARDS.md: blob-deletion
 TEST_F(CatalogSchedulesTest, PutOfAnIndexBesideTheDeletionOfItsChild) {
   const std::string child_json = Json(Push("app", bytes_));
   const Digest child = HashBytes(DigestAlgorithm::kSha256, child_json);
@@ -248,6 +253,7 @@ TEST_F(CatalogSchedulesTest, PutOfAnIndexBesideTheDeletionOfItsChild) {
 }
 
 // A deletion that found the index without a name must not take its child when it has one by then.
+// GUARDS.md: blob-lister
 TEST_F(CatalogSchedulesTest, TagOfAnIndexBesideTheDeletionOfItsChild) {
   const Digest config = Push("app", "{}");
   ASSERT_TRUE(Put("app", Json(config)).ok());
@@ -266,6 +272,7 @@ TEST_F(CatalogSchedulesTest, TagOfAnIndexBesideTheDeletionOfItsChild) {
 }
 
 // An index whose child is gone has a pending edge, which lives again with the child.
+// GUARDS.md: reference
 TEST_F(CatalogSchedulesTest, ADeletedChildLeavesAPendingEdge) {
   const Digest config = Push("app", "{}");
   ASSERT_TRUE(Put("app", Json(config)).ok());

@@ -87,6 +87,7 @@ TEST_F(PutInPagesTest, WhileNotesOfDeletionsAreFinished) {
               {Sparse()});
 }
 
+// GUARDS.md: note
 TEST_F(PutInPagesTest, WhileAChildIsDeleted) {
   AtEveryStep(
       [](World& world) { world.HaveImage({}); },

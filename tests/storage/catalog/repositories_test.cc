@@ -127,6 +127,7 @@ TEST(RepositoriesTest, APushWhileOneIsRemovedIsServed) {
               [&](CountedStore& store) { ExpectServed(store, manifest); });
 }
 
+// GUARDS.md: repository
 TEST(RepositoriesTest, ARemovalWhileOneIsPushedToDoesNotHarmThePush) {
   Digest manifest;
   bool removed = false;

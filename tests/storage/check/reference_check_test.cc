@@ -558,6 +558,7 @@ class BusyCheckTest : public testing::Test {
   std::atomic<int> images_{0};
 };
 
+// GUARDS.md: check
 TEST_F(BusyCheckTest, GivesNoFalseAlarm) {
   std::vector<std::thread> clients;
   for (uint64_t seed = 1; seed <= 3; ++seed) clients.emplace_back([this, seed] { Work(seed); });

@@ -154,6 +154,7 @@ TEST(EveryStepTest, PushAgainAtEachStepOfAPrune) {
               });
 }
 
+// GUARDS.md: blob-edge
 TEST(EveryStepTest, HeadThenPutAtEachStepOfAPassOfTheReclaimer) {
   absl::Status put;
   AtEveryStep(
@@ -173,6 +174,7 @@ TEST(EveryStepTest, HeadThenPutAtEachStepOfAPassOfTheReclaimer) {
       });
 }
 
+// GUARDS.md: blob-deletion
 TEST(EveryStepTest, HoldOrTagAtEachStepOfAPruneIsKeptOrRefused) {
   for (const bool hold : {false, true}) {
     absl::Status kept;

@@ -156,6 +156,7 @@ TEST_F(PruneSchedulesTest, PruneJustBeforeAnIndex) {
   EXPECT_FALSE(IsListed(image_));
 }
 
+// GUARDS.md: blob-subject
 TEST_F(PruneSchedulesTest, SubjectJustBeforeTheRemovalOfItsReferrer) {
   const TestManifest subject = MakeImage(config_, {});
   const TestManifest signature = MakeImage(config_, {layer_}, subject);
@@ -168,6 +169,7 @@ TEST_F(PruneSchedulesTest, SubjectJustBeforeTheRemovalOfItsReferrer) {
 }
 
 // What is removed first of images that keep each other is decided by all of them.
+// GUARDS.md: blob-lister
 TEST_F(PruneSchedulesTest, TagOfAnotherImageOfACircleJustBeforeTheRemoval) {
   const TestManifest signature = MakeImage(config_, {layer_}, image_);
   ASSERT_TRUE(Put("app", signature).ok());
@@ -449,6 +451,7 @@ TEST_F(PruneSchedulesTest, AllIsCountedOnceWhereOneReckoningHasNoRoomForIt) {
   EXPECT_FALSE(IsHere(layer_));
 }
 
+// GUARDS.md: blob-deletion
 TEST_F(PruneSchedulesTest, HoldJustBeforeTheRemoval) {
   AtRemoval(image_, [&] {
     EXPECT_TRUE(store_->CreateHold({"web", "app", image_.digest, 0}).ok());
@@ -496,6 +499,7 @@ TEST_F(PruneSchedulesTest, ANewTagJustBeforeTheRemovalOfAnUnusedImage) {
   EXPECT_TRUE(store_->GetManifest("app", "new").ok());
 }
 
+// GUARDS.md: tag
 TEST_F(PruneSchedulesTest, RmiOfATagThatMovesTakesItFromTheNewImage) {
   const TestManifest other = MakeImage(config_, {});
   ASSERT_TRUE(Put("app", other).ok());

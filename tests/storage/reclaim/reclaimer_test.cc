@@ -244,6 +244,7 @@ void AtEveryStep(const std::function<void(World&)>& prepare,
   }
 }
 
+// GUARDS.md: blob-edge
 TEST(ReclaimRacesTest, APushThatNamesTheBlobMeanwhileKeepsIt) {
   Digest digest;
   bool seen_added = false;
@@ -262,6 +263,7 @@ TEST(ReclaimRacesTest, APushThatNamesTheBlobMeanwhileKeepsIt) {
   EXPECT_TRUE(seen_removed);
 }
 
+// GUARDS.md: condemned
 TEST(ReclaimRacesTest, AnEdgeThatGoesMeanwhileLeavesNothingBehind) {
   Digest digest;
   AtEveryStep(
