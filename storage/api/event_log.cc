@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "storage/base/check.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
 
@@ -69,6 +70,9 @@ void EventLog::Add(Event event) {
   event.time_nanos = clock_.WallNanos();
   event.sequence = ++last_sequence_;
   if (events_.size() == kMaxEvents) events_.pop_front();
+  CheckInvariant(events_.size() < kMaxEvents, "the ring of events is bounded");
+  CheckInvariant(events_.empty() || events_.back().sequence + 1 == event.sequence,
+                 "events in the ring have no gaps");
   events_.push_back(std::move(event));
   for (const auto& [watcher, wake] : watchers_) wake();
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "storage/base/check.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -34,6 +35,7 @@ bool PageCacheBudget::Take(uint64_t bytes) {
   filled_nanos_ = now;
   if (bytes_ < static_cast<double>(bytes)) return false;
   bytes_ -= static_cast<double>(bytes);
+  CheckInvariant(bytes_ >= 0 && bytes_ <= capacity, "a budget gives no more than it has");
   return true;
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/cord.h"
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/image/canonical_name.h"
@@ -133,6 +134,7 @@ absl::Status Catalog::ActivatePendingEdges(Transaction& txn, RepositoryId reposi
                                            const Digest& digest, size_t limit) {
   const std::string prefix = EdgePrefix(digest, EdgeKind::kPending, repository);
   ASSIGN_OR_RETURN(const std::vector<KeyValue> pending, txn.Scan(PrefixRange(prefix), limit));
+  CheckInvariant(pending.size() <= limit, "no more edges change than a transaction has room for");
   for (const KeyValue& row : pending) {
     RETURN_IF_ERROR(txn.Delete(row.key));
     RETURN_IF_ERROR(txn.Put(StrCat(EdgePrefix(digest, EdgeKind::kReference, repository),
@@ -195,6 +197,8 @@ absl::StatusOr<std::vector<Digest>> Catalog::FindMissing(std::string_view reposi
   ASSIGN_OR_RETURN(const std::vector<bool> visible, AreVisible(*id, digests));
   // Granted first, read after: see Promises.
   parts_.promises.NotePush();
+  CheckInvariant(rows.size() == digests.size() && visible.size() == digests.size(),
+                 "each digest that was asked for gets an answer");
   std::vector<bool> present(digests.size());
   std::vector<size_t> unsure;
   std::vector<Digest> read_again;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "absl/cleanup/cleanup.h"
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/catalog/catalog.h"
 #include "storage/limits.h"
@@ -16,6 +17,8 @@ absl::Status Catalog::PutInPages(const Put& put) {
   const std::string note = EncodeNumber(number);
   const std::string key = UnlinkingKey(put.id, put.digest);
   const MutexLock lock(paged_put_mutex_);
+  CheckInvariant(put_in_pages_ == 0, "one manifest at a time is put in pages");
+  CheckInvariant(put.references.size() > kReferencesAtOnce, "what fits one transaction takes one");
   // While it runs, FinishUnlinking leaves its note alone.
   put_in_pages_ = number;
   const absl::Cleanup ended = [this] { put_in_pages_ = 0; };

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/cord.h"
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/catalog/catalog.h"
@@ -23,6 +24,8 @@ constexpr int kMaxPutAttempts = 8;
 constexpr size_t kPendingRows = 25;
 static_assert(2 * kPendingRows + kReferencesAtOnce + 3 * kMaxTagsPerPut + 15 <= kMaxRunOperations);
 static_assert(kReferencesAtOnce <= kMaxBatchReads);
+
+constexpr auto kByDigest = [](const auto& a, const auto& b) { return a.digest < b.digest; };
 
 absl::Status MissingReference(const Digest& digest, bool is_child) {
   absl::Status status = absl::FailedPreconditionError(
@@ -88,6 +91,8 @@ absl::StatusOr<std::vector<Catalog::ResolvedReference>> Catalog::ResolveReferenc
     if (!resolved[i].visible && required) {
       return MissingReference(resolved[i].digest, resolved[i].is_child);
     }
+    CheckInvariant(!resolved[i].visible || resolved[i].stored_bytes.has_value(),
+                   "what a repository shows is stored");
     const uint64_t stated = references[i].descriptor.size_bytes;
     // What another repository lists was accepted before.
     if (resolved[i].visible && !sources.repository.has_value() &&
@@ -96,9 +101,7 @@ absl::StatusOr<std::vector<Catalog::ResolvedReference>> Catalog::ResolveReferenc
     }
   }
   // One order for all transactions, so that two of them never wait for each other in a circle.
-  std::sort(
-      resolved.begin(), resolved.end(),
-      [](const ResolvedReference& a, const ResolvedReference& b) { return a.digest < b.digest; });
+  std::sort(resolved.begin(), resolved.end(), kByDigest);
   return resolved;
 }
 
@@ -264,6 +267,10 @@ absl::Status Catalog::CheckReferences(Transaction& txn, RepositoryId repository,
 
 absl::Status Catalog::WriteEdges(Transaction& txn, const Put& put,
                                  absl::Span<const ResolvedReference> references) {
+  CheckInvariant(references.size() <= kReferencesAtOnce,
+                 "a page of references fits one transaction");
+  CheckInvariant(std::is_sorted(references.begin(), references.end(), kByDigest),
+                 "a put guards what it names in one order");
   ASSIGN_OR_RETURN(const RepositoryId guarded, GuardRepository(txn, put.repository));
   if (guarded != put.id) return absl::OutOfRangeError("the repository was made anew");
   RETURN_IF_ERROR(CheckReferences(txn, put.id, references));
@@ -275,6 +282,8 @@ absl::Status Catalog::WriteEdges(Transaction& txn, const Put& put,
 }
 
 absl::Status Catalog::ShowManifest(Transaction& txn, const Put& put) {
+  CheckInvariant(put.member.size_bytes == put.request.bytes.size(),
+                 "a member row tells the size of its manifest");
   // A deletion of the same manifest that is still under way stops here.
   const std::string unlinking = UnlinkingKey(put.id, put.digest);
   ASSIGN_OR_RETURN(const std::optional<std::string> deleting,

@@ -3,6 +3,7 @@
 // exclusively, so that what it finds holds until its commit.
 #include <algorithm>
 
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/catalog/catalog.h"
@@ -53,6 +54,7 @@ absl::StatusOr<bool> KeptOnlyAmong(Transaction& txn, const std::vector<Catalog::
 
 absl::StatusOr<Catalog::Deletion> Catalog::DeletePrunable(const std::vector<Prunable>& together,
                                                           bool elsewhere_may_tag) {
+  CheckInvariant(!together.empty(), "a deletion is of an image");
   const Member& first = together.front().image;
   std::vector<std::string> others;
   for (const Prunable& one : together) {

@@ -5,6 +5,7 @@
 
 #include "absl/hash/hash.h"
 #include "absl/strings/escaping.h"
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/index/counter.h"
@@ -112,6 +113,7 @@ absl::Status ReferenceCheck::Apply(const Rule& rule) {
       [&](Transaction& txn) -> absl::Status {
         findings.clear();
         const absl::Status again = rule(txn, &findings);
+        CheckInvariant(!txn.has_writes(), "a check changes nothing");
         damage = absl::IsDataLoss(again) ? again : absl::OkStatus();
         return absl::IsDataLoss(again) ? absl::OkStatus() : again;
       },

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/image/canonical_name.h"
@@ -16,8 +17,9 @@ namespace varve {
 namespace {
 
 constexpr char kCounter[] = "holds";
-// Holds ended by one transaction: five writes each.
+// Holds ended by one transaction: six writes each.
 constexpr size_t kExpiryPageRows = 150;
+static_assert(6 * kExpiryPageRows <= kMaxRunOperations);
 
 absl::Status NoSuchHold(std::string_view name) {
   return absl::NotFoundError(StrCat("no such hold: ", name));
@@ -90,6 +92,8 @@ absl::StatusOr<HoldInfo> Holds::Create(const HoldRequest& request) {
   }
   HoldRow row{request.manifest, repository, parts_.clock.WallNanos(), 0};
   if (request.ttl_nanos != 0) row.expires_nanos = row.created_nanos + request.ttl_nanos;
+  CheckInvariant(row.expires_nanos == 0 || row.expires_nanos > row.created_nanos,
+                 "a hold ends after it begins, or never");
   const std::string key = HoldKey(request.name);
   const CountedChanges::Change change(changes_);
   RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {

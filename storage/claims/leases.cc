@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_format.h"
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/image/claim_names.h"
@@ -18,6 +19,8 @@ constexpr char kCounter[] = "leases";
 constexpr size_t kAttachPageRows = 400;
 constexpr size_t kEndPageRows = 300;
 constexpr size_t kExpiryPageRows = 256;
+static_assert(2 * kAttachPageRows + 1 <= kMaxRunOperations);
+static_assert(3 * kEndPageRows + 3 <= kMaxRunOperations);
 
 absl::Status NoSuchLease(std::string_view id) {
   return absl::NotFoundError(StrCat("no such lease: ", id));
@@ -90,6 +93,7 @@ absl::StatusOr<LeaseInfo> Leases::Create(const LeaseRequest& request) {
   row.created_nanos = parts_.clock.WallNanos();
   row.deadline_nanos = row.created_nanos + request.ttl_nanos;
   row.labels = request.labels;
+  CheckInvariant(row.deadline_nanos > row.created_nanos, "a lease ends after it begins");
   const CountedChanges::Change change(changes_);
   RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
     ASSIGN_OR_RETURN(const std::optional<std::string> value,
@@ -130,6 +134,9 @@ absl::StatusOr<std::vector<Digest>> Leases::Attach(std::string_view id,
 }
 
 absl::Status Leases::AttachPage(std::string_view id, absl::Span<const Digest> contents) {
+  CheckInvariant(contents.size() <= kAttachPageRows, "a page of contents fits one transaction");
+  CheckInvariant(std::is_sorted(contents.begin(), contents.end()),
+                 "a lease guards its contents in one order");
   return parts_.index.Run([&](Transaction& txn) -> absl::Status {
     ASSIGN_OR_RETURN(LeaseRow row, ReadForUpdate(txn, id));
     const uint64_t attached_before = row.contents;

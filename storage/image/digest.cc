@@ -1,9 +1,9 @@
 #include "storage/image/digest.h"
 
-#include <cassert>
 #include <cstring>
 
 #include "absl/strings/escaping.h"
+#include "storage/base/check.h"
 #include "storage/base/str_cat.h"
 
 namespace varve {
@@ -28,7 +28,8 @@ bool DecodeLowerHex(std::string_view hex, char* out) {
 }  // namespace
 
 Digest::Digest(DigestAlgorithm algorithm, std::string_view raw) : algorithm_(algorithm) {
-  assert(raw.size() == DigestSizeBytes(algorithm));
+  CheckInvariant(raw.size() == DigestSizeBytes(algorithm),
+                 "a digest has as many bytes as its algorithm gives");
   std::memcpy(bytes_.data(), raw.data(), DigestSizeBytes(algorithm));
 }
 
@@ -66,6 +67,8 @@ std::string Digest::ToString() const {
 }
 
 void Digest::AppendKey(std::string* key) const {
+  CheckInvariant(algorithm_ == DigestAlgorithm::kSha256 || algorithm_ == DigestAlgorithm::kSha512,
+                 "a digest is written with an algorithm that it is read with");
   key->push_back(static_cast<char>(algorithm_));
   key->append(raw());
 }

@@ -1,6 +1,7 @@
 #include "storage/index/keys.h"
 
 #include "storage/base/bytes.h"
+#include "storage/base/check.h"
 
 namespace varve {
 namespace {
@@ -144,6 +145,8 @@ std::string TagEdgeKey(const Digest& target, RepositoryId repository, std::strin
 
 std::string ReferenceEdgeKey(const Digest& target, EdgeKind kind, RepositoryId repository,
                              const Digest& manifest) {
+  CheckInvariant(kind == EdgeKind::kReference || kind == EdgeKind::kPending,
+                 "what a manifest names is a reference, pending or not");
   std::string key = EdgeKey(target, kind, repository);
   manifest.AppendKey(&key);
   return key;
@@ -195,6 +198,8 @@ std::string LeaseContentPrefix(std::string_view lease) {
   return prefix;
 }
 std::string ClaimExpiryPrefix(EdgeKind kind) {
+  CheckInvariant(kind == EdgeKind::kHold || kind == EdgeKind::kLease,
+                 "what ends by itself is a hold or a lease");
   std::string prefix = TablePrefix(Table::kClaimExpiry);
   prefix.push_back(static_cast<char>(kind));
   return prefix;

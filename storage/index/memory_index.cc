@@ -1,11 +1,11 @@
 #include "storage/index/memory_index.h"
 
-#include <cassert>
 #include <map>
 #include <unordered_map>
 #include <utility>
 #include <variant>
 
+#include "storage/base/check.h"
 #include "storage/base/mutex.h"
 #include "storage/base/status.h"
 #include "storage/index/counter.h"
@@ -266,7 +266,7 @@ class MemoryTransaction : public Transaction {
   bool has_writes() const override { return !writes_.empty(); }
 
   absl::StatusOr<CommitOutcome> Commit(Durability /*durability*/) override {
-    assert(!committed_);
+    CheckInvariant(!committed_, "a transaction commits once");
     committed_ = true;
     RETURN_IF_ERROR(limits_.status());
     return table_->Commit(guards_, writes_) ? CommitOutcome::kDone : CommitOutcome::kConflict;

@@ -3,6 +3,7 @@
 #include <iterator>
 #include <utility>
 
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/limits.h"
 
@@ -20,6 +21,7 @@ absl::StatusOr<Found> ReadInBatches(absl::Span<const Asked> all, const Read& rea
     ASSIGN_OR_RETURN(Found batch, read(all.subspan(begin, kMaxBatchReads)));
     std::move(batch.begin(), batch.end(), std::back_inserter(found));
   }
+  CheckInvariant(found.size() == all.size(), "a batch read answers for each key");
   return found;
 }
 
@@ -32,6 +34,8 @@ absl::Status VisitPagesBy(ReadPage read, Reads& reads, KeyRange range, size_t pa
   for (;;) {
     ASSIGN_OR_RETURN(const std::vector<KeyValue> rows, (reads.*read)(range, page_rows));
     if (rows.empty()) return absl::OkStatus();
+    CheckInvariant(rows.size() <= page_rows, "a page has no more rows than were asked for");
+    CheckInvariant(rows.front().key >= range.begin, "a page comes after the one before");
     ASSIGN_OR_RETURN(const bool go_on, visit(rows));
     if (!go_on || rows.size() < page_rows) return absl::OkStatus();
     range.begin = rows.back().key;
@@ -74,6 +78,8 @@ KeyRange PrefixRange(std::string_view prefix, std::string_view after) {
   if (!range.end.empty()) {
     range.end.back() = static_cast<char>(static_cast<unsigned char>(range.end.back()) + 1);
   }
+  CheckInvariant(range.end.empty() || range.begin < range.end,
+                 "a range of keys ends after it begins");
   return range;
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/index/counter.h"
@@ -101,6 +102,8 @@ class RocksdbTransaction : public Transaction {
       if (database_.state() == IndexState::kFailed) return FailedBefore();
       return CommitOutcome::kDone;
     }
+    CheckInvariant(transaction_->GetState() == rocksdb::Transaction::STARTED,
+                   "a transaction commits once");
     rocksdb::WriteOptions options;
     options.sync = durability == Durability::kSynced;
     transaction_->SetWriteOptions(options);

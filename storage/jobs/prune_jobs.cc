@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "absl/strings/str_format.h"
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -86,9 +87,11 @@ bool PruneJobs::WaitForTurn(Job& job, const PruneObserver& observer, bool* liste
   for (;;) {
     {
       MutexLock lock(mutex_);
+      CheckInvariant(!waiting_.empty(), "a prune that waits for its turn is in the queue");
       const bool first = waiting_.front().get() == &job;
       if (job.stopping) return false;
       if (first) {
+        CheckInvariant(job.info.state == PruneJob::State::kQueued, "a prune begins once");
         job.info.state = PruneJob::State::kRunning;
         job.info.started_nanos = clock_.WallNanos();
         return true;
@@ -104,6 +107,7 @@ bool PruneJobs::WaitForTurn(Job& job, const PruneObserver& observer, bool* liste
 }
 
 void PruneJobs::Leave(Job& job) {
+  CheckInvariant(job.callers > 0, "a caller leaves a prune once");
   --job.callers;
   job.stopping = job.stopping || job.callers == 0;
 }
@@ -151,6 +155,7 @@ void PruneJobs::Note(Job& job, const PruneStep& step) {
     job.log.pop_front();
     ++job.dropped;
   }
+  CheckInvariant(job.log.size() < kMaxPruneSteps, "a prune keeps a bounded number of steps");
   job.log.push_back(step);
   PruneReport& report = job.info.report;
   if (step.kind == PruneStep::Kind::kRemoved) {
@@ -164,6 +169,7 @@ void PruneJobs::Note(Job& job, const PruneStep& step) {
 
 void PruneJobs::End(Job& job, const absl::StatusOr<PruneReport>& report) {
   MutexLock lock(mutex_);
+  CheckInvariant(job.info.ended_nanos == 0, "a prune ends once");
   job.info.ended_nanos = clock_.WallNanos();
   if (report.ok()) job.info.report = *report;
   job.outcome = report.status();
@@ -175,8 +181,10 @@ void PruneJobs::End(Job& job, const absl::StatusOr<PruneReport>& report) {
       absl::IsCancelled(job.outcome) ? PruneJob::State::kCancelled : PruneJob::State::kDone;
   job.info.error = IsPrivate(job.outcome) ? "the store failed; the daemon's log has the reason"
                                           : std::string(ToStd(job.outcome.message()));
-  waiting_.erase(std::find_if(waiting_.begin(), waiting_.end(),
-                              [&](const auto& one) { return one.get() == &job; }));
+  const auto place = std::find_if(waiting_.begin(), waiting_.end(),
+                                  [&](const auto& one) { return one.get() == &job; });
+  CheckInvariant(place != waiting_.end(), "a prune is in the queue until it ends");
+  waiting_.erase(place);
   done_.push_back(job.info);
   if (done_.size() > kMaxPruneJobs) done_.pop_front();
   changed_.NotifyAll();
@@ -192,6 +200,7 @@ absl::StatusOr<PruneReport> PruneJobs::Follow(Job& job, const PruneObserver& obs
       next = std::max(next, job.dropped);
       const bool news = next < job.dropped + job.log.size();
       if (!news && job.info.ended_nanos != 0) {
+        CheckInvariant(job.callers > 0, "who hears the end of a prune has not left it");
         --job.callers;
         if (!job.outcome.ok()) return job.outcome;
         return job.info.report;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/hash/hash.h"
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/index/table_visits.h"
 #include "storage/limits.h"
@@ -29,6 +30,7 @@ Fingerprint FingerprintOf(const Member& image) {
 absl::StatusOr<bool> DanglingSearch::Goes(const Member& image) {
   gave_up_ = false;
   ASSIGN_OR_RETURN(const Found found, LookAnew(image));
+  CheckInvariant(path_.empty(), "a search ends where it began");
   // What waits for the end of a circle waits for an image that stays.
   for (const Open& open : open_) Remember(open.image, false);
   open_.clear();

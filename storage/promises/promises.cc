@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/hash/hash.h"
+#include "storage/base/check.h"
 #include "storage/base/str_cat.h"
 
 namespace varve {
@@ -73,14 +74,19 @@ int64_t Promises::End(const Promise& promise) {
   // Compared with the end that it has without the upload, or one upload after the other would keep
   // for a day what a busy repository has deleted.
   const int64_t uploaded = activity_.LastUploadNanos(repository, end);
-  if (uploaded == 0) return end;
-  return std::max(end, std::min(uploaded + promise_nanos_, promise.granted + kLongestPromiseNanos));
+  if (uploaded != 0) {
+    end =
+        std::max(end, std::min(uploaded + promise_nanos_, promise.granted + kLongestPromiseNanos));
+  }
+  CheckInvariant(end >= promise.granted, "a promise ends no earlier than it begins");
+  return end;
 }
 
 template <typename Predicate>
 void Promises::DropIf(Shard& shard, const Predicate& goes) {
   for (auto it = shard.promises.begin(); it != shard.promises.end();) {
     PromiseList& list = it->second;
+    CheckInvariant(shard.count >= list.size(), "each promise that goes was counted when it came");
     shard.count -= list.size();
     list.erase(std::remove_if(list.begin(), list.end(),
                               [&](const Promise& promise) { return goes(it->first, promise); }),
@@ -171,6 +177,8 @@ absl::StatusOr<bool> Promises::Grant(RepositoryId repository, const Digest& dige
       if (promise.granted + promise_nanos_ <= now && End(promise) <= now) promise.since = now;
       promise.granted = now;
       promise.read = promise.read || read;
+      CheckInvariant(promise.since <= promise.granted,
+                     "a promise holds without a gap from no later than its last grant");
       // Not at the same reading of the clock: that tells nothing about which came first.
       return promise.since < read_nanos;
     }
@@ -217,6 +225,7 @@ std::optional<int64_t> Promises::BeginReclaim(const Digest& digest) {
   // What has ended must not be renewed once it is gone.
   const auto ended = shard.promises.find(digest);
   if (ended != shard.promises.end()) {
+    CheckInvariant(shard.count >= ended->second.size(), "a promise is counted until it is dropped");
     shard.count -= ended->second.size();
     shard.promises.erase(ended);
   }
@@ -227,7 +236,8 @@ std::optional<int64_t> Promises::BeginReclaim(const Digest& digest) {
 void Promises::EndReclaim(const Digest& digest) {
   Shard& shard = ShardOf(digest);
   MutexLock lock(shard.mutex);
-  shard.reclaiming.erase(digest);
+  const size_t ended = shard.reclaiming.erase(digest);
+  CheckInvariant(ended == 1, "a removal that was announced ends once");
   shard.reclaimed.NotifyAll();
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "storage/base/check.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -64,7 +65,8 @@ RepositoryActivity::Reading::~Reading() {
   if (!places_->short_of_space.load(std::memory_order_relaxed)) {
     place.read_nanos.store(clock_.MonotonicNanos(), std::memory_order_relaxed);
   }
-  place.reads.fetch_sub(1, std::memory_order_release);
+  const auto reads = place.reads.fetch_sub(1, std::memory_order_release);
+  CheckInvariant(reads > 0, "who reads from a repository ends that once");
 }
 
 int64_t RepositoryActivity::LastWriteNanos(RepositoryId repository, int64_t before_nanos) {
@@ -122,6 +124,8 @@ void RepositoryActivity::AddUpload(Uploads& uploads, const Upload& upload) {
   }
   nearest->last_nanos = std::max(nearest->last_nanos, (nearest + 1)->last_nanos);
   uploads.erase(nearest + 1);
+  CheckInvariant(uploads.size() == kUploadsPerPlace,
+                 "a place remembers a bounded number of uploads");
 }
 
 void RepositoryActivity::NoteUpload(RepositoryId repository, int64_t began_nanos) {

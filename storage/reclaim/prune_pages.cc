@@ -3,6 +3,7 @@
 #include <deque>
 #include <utility>
 
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/image/names.h"
 #include "storage/index/rows.h"
@@ -59,6 +60,7 @@ absl::Status Prune::OfferPage(const std::vector<Listed>& page) {
   std::vector<Digest> manifests;
   for (const Listed& listed : page) manifests.push_back(listed.image.manifest);
   ASSIGN_OR_RETURN(const auto edges, FirstKeepingEdges(parts_.images.index, manifests));
+  CheckInvariant(edges.size() == page.size(), "each image of a page is looked at");
   for (size_t i = 0; i < page.size() && !stopped_; ++i) {
     const Member& image = page[i].image;
     const bool stays =
@@ -90,6 +92,8 @@ absl::Status Prune::AddToPage(const Member& image, MemberRow row) {
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(ImageContent content, ReadContent(parts_.images, image));
+  CheckInvariant(!content.blobs.empty() && content.blobs.front() == image.manifest,
+                 "the content of an image begins with its manifest");
   const size_t targets = content.blobs.size() - 1;
   if (!content.complete || targets > Catalog::kPageTargets) return Offer(image);
   const bool fits = page_.empty() || (page_.front().content.image.repository == image.repository &&
@@ -140,6 +144,8 @@ absl::StatusOr<std::vector<Catalog::Deletion>> Prune::RemovePage(const std::vect
   std::vector<size_t> places;
   for (size_t i = 0; i < page.size(); ++i) {
     const ImageContent& content = page[i].content;
+    CheckInvariant(content.image.repository == page.front().content.image.repository,
+                   "a page of deletions is of one repository");
     announced.emplace_back(parts_.promises, content.image.manifest);
     // Somebody asked for it since it was looked at.
     if (!announced.back().may_go_on()) continue;
@@ -153,6 +159,7 @@ absl::StatusOr<std::vector<Catalog::Deletion>> Prune::RemovePage(const std::vect
                                                       page.front().candidate.repository, images));
     return absl::OkStatus();
   }));
+  CheckInvariant(deleted.size() == images.size(), "each image of a page has an outcome");
   std::vector<Catalog::Deletion> outcomes(page.size(), Catalog::Deletion::kKept);
   for (size_t i = 0; i < images.size(); ++i) outcomes[places[i]] = deleted[i];
   return outcomes;

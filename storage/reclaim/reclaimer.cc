@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/index/keys.h"
@@ -253,6 +254,7 @@ absl::Status Reclaimer::Postpone(absl::Span<const std::pair<Candidate*, int64_t>
   RETURN_IF_ERROR(parts_.index.Run(
       [&](Transaction& txn) -> absl::Status {
         for (const auto& [candidate, wait_nanos] : later) {
+          CheckInvariant(wait_nanos > 0, "what is put off is put off to a later time");
           for (const std::string& row : candidate->rows) RETURN_IF_ERROR(txn.Delete(row));
           RETURN_IF_ERROR(txn.Put(CondemnedKey(now + wait_nanos, candidate->digest), ""));
         }
@@ -271,7 +273,10 @@ absl::Status Reclaimer::BetweenPasses(const std::function<absl::Status()>& look)
 absl::Status Reclaimer::Remove(absl::Span<Candidate* const> candidates, Pass& pass) {
   if (candidates.empty()) return absl::OkStatus();
   uint64_t bytes = 0;
-  for (const Candidate* candidate : candidates) bytes += candidate->unkept->size_bytes;
+  for (const Candidate* candidate : candidates) {
+    CheckInvariant(candidate->unkept.has_value(), "a blob is looked at before it is removed");
+    bytes += candidate->unkept->size_bytes;
+  }
   const CountedChanges::Change change(parts_.blobs.changes(), candidates.size(), bytes);
   RETURN_IF_ERROR(
       parts_.index.Run([&](Transaction& txn) { return RemoveIn(txn, candidates); },
@@ -315,6 +320,7 @@ absl::Status Reclaimer::RemoveIn(Transaction& txn, absl::Span<Candidate* const> 
     ++blobs;
     bytes += static_cast<int64_t>(candidate.unkept->size_bytes);
   }
+  CheckInvariant(next == values.size(), "each row of a removal is looked at once");
   return blobs == 0 ? absl::OkStatus() : BlobStore::Count(txn, -blobs, -bytes);
 }
 
