@@ -308,10 +308,8 @@ absl::Status Reclaimer::RemoveIn(Transaction& txn, absl::Span<Candidate* const> 
   for (size_t i = 0; i < candidates.size(); ++i) {
     Candidate& candidate = *candidates[i];
     const std::optional<std::string>& blob = values[next++];
-    bool due = false;
-    for (size_t row = 0; row < candidate.rows.size(); ++row) due |= values[next++].has_value();
+    next += candidate.rows.size();
     candidate.removed.reset();
-    if (!due) continue;
     for (const std::string& row : candidate.rows) RETURN_IF_ERROR(txn.Delete(row));
     if (!blob.has_value() || edges[i].has_value()) continue;
     ASSIGN_OR_RETURN(candidate.unkept, BlobRow::Decode(*blob));
