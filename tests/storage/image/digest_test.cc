@@ -161,5 +161,10 @@ TEST(DigestTest, NamesAlgorithms) {
   EXPECT_EQ(ParseDigestAlgorithm("").status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST(DigestDeathTest, RawBytesOfAnotherLengthEndTheProcess) {
+  EXPECT_DEATH(Digest(DigestAlgorithm::kSha512, std::string(32, 'x')),
+               "a digest has as many bytes as its algorithm gives");
+}
+
 }  // namespace
 }  // namespace varve

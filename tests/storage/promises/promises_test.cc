@@ -437,5 +437,11 @@ TEST_F(PromisesTest, GrantGivesUpOnARemovalThatDoesNotEnd) {
   EXPECT_FALSE(Free(digest_));
 }
 
+TEST_F(PromisesTest, DeathOfARemovalThatEndsTwice) {
+  ASSERT_FALSE(promises_.BeginReclaim(digest_).has_value());
+  promises_.EndReclaim(digest_);
+  EXPECT_DEATH(promises_.EndReclaim(digest_), "a removal that was announced ends once");
+}
+
 }  // namespace
 }  // namespace varve
