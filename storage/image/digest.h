@@ -25,7 +25,7 @@ class Digest {
  public:
   Digest() = default;  // sha256 of nothing in particular: all zero bytes
 
-  // `raw` must be exactly DigestSizeBytes(algorithm) long; checked by assertion.
+  // `raw` must be exactly DigestSizeBytes(algorithm) long: an invariant.
   Digest(DigestAlgorithm algorithm, std::string_view raw);
 
   // Parses "sha256:<64 lower-case hex>" or "sha512:<128 lower-case hex>".
