@@ -435,7 +435,7 @@ absl::Status Engine::Recover() {
   RETURN_IF_ERROR(orphans_.Load());
   RETURN_IF_ERROR(SettleUnnamedFiles(reserved));
   // What cannot be finished now is tried again, and told, by every Sweep.
-  static_cast<void>(catalog_.FinishUnlinking());
+  static_cast<void>(catalog_.FinishDeletions());
   TakeReserve();
   return absl::OkStatus();
 }
@@ -533,7 +533,7 @@ absl::StatusOr<ReclaimReport> Engine::Reclaim() {
 absl::Status Engine::Sweep(ReclaimReport* report) {
   // Each step runs whatever became of the others: what one of them cannot deal with holds up
   // nobody.
-  absl::Status first_error = catalog_.FinishUnlinking();
+  absl::Status first_error = catalog_.FinishDeletions();
   absl::StatusOr<ReclaimReport> reclaimed = reclaimer_.Run();
   first_error.Update(reclaimed.status());
   if (reclaimed.ok()) *report = *std::move(reclaimed);

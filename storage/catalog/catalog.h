@@ -116,7 +116,7 @@ class Catalog final : public CommitParticipant {
 
   // Background work, called by Engine::Reclaim and at open: finishes deletions of manifests that a
   // crash or an error interrupted; drops links that have expired.
-  absl::Status FinishUnlinking();
+  absl::Status FinishDeletions();
   absl::Status ExpireLinks();
   // Removes some of the repositories that have had neither members nor links for so long that
   // nothing a client was told of them holds any more.
@@ -365,22 +365,23 @@ class Catalog final : public CommitParticipant {
   // Inside it: whether no tag of the repository but these names the manifest.
   absl::StatusOr<bool> HasNoOtherTags(Transaction& txn, const Member& manifest,
                                       const std::vector<std::string>& tags);
-  absl::Status TakeOverUnlinking(RepositoryId repository, const Digest& manifest,
-                                 const std::string& note);
-  absl::Status Unlink(RepositoryId repository, const Digest& manifest, const std::string& note);
+  absl::Status TakeOverDeletion(RepositoryId repository, const Digest& manifest,
+                                const std::string& note);
+  absl::Status RemoveEdges(RepositoryId repository, const Digest& manifest,
+                           const std::string& note);
   // Edges of a manifest that has gone, from indexes of its repository that list it, become pending:
   // they live again when it is pushed again. A page at a time; true when none is left.
   absl::Status Unlist(const Member& manifest, const std::string& note);
   absl::StatusOr<bool> UnlistPage(Transaction& txn, const Member& manifest);
-  absl::StatusOr<bool> UnlinkPage(RepositoryId repository, const Digest& manifest,
-                                  const std::string& note, const std::vector<Digest>& targets,
-                                  size_t begin);
+  absl::StatusOr<bool> RemoveEdgePage(RepositoryId repository, const Digest& manifest,
+                                      const std::string& note, const std::vector<Digest>& targets,
+                                      size_t begin);
 
   // delete_page.cc
   // Takes the rows of images away that go.
   absl::Status DeleteRows(Transaction& txn, RepositoryId repository,
                           absl::Span<const UnkeptImage* const> images);
-  absl::Status UnlinkTargets(Transaction& txn, RepositoryId repository,
+  absl::Status RemoveEdgesOf(Transaction& txn, RepositoryId repository,
                              absl::Span<const UnkeptImage* const> images, int64_t now);
 
   // For those who watch; after the commit. `tag` may be empty.

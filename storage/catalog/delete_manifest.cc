@@ -1,6 +1,6 @@
 // The way out of a manifest. One transaction makes it invisible, with its tags, and notes that its
 // edges have to go; these go in pages, so that a manifest with many references needs no large
-// transaction. A crash in between leaves the note, and FinishUnlinking goes on. Indexes that list
+// transaction. A crash in between leaves the note, and FinishDeletions goes on. Indexes that list
 // it stay, with a pending edge.
 #include <algorithm>
 
@@ -179,7 +179,7 @@ absl::StatusOr<Catalog::Deletion> Catalog::DeleteManifestIf(RepositoryId reposit
       Durability::kSynced, Patience::kShort));
   if (outcome != Deletion::kDeleted) return outcome;
   TellDeleted(repository, told_name, digest, untagged);
-  RETURN_IF_ERROR(Unlink(repository, digest, note));
+  RETURN_IF_ERROR(RemoveEdges(repository, digest, note));
   return outcome;
 }
 
@@ -190,7 +190,7 @@ void Catalog::TellDeleted(RepositoryId repository, std::string_view told_name,
                         : absl::StatusOr<std::string>(std::string(told_name));
   if (!name.ok()) return;  // the deletion stands all the same
   for (const std::string& tag : untagged) Tell(Event::Type::kUntag, *name, tag, manifest);
-  // The tags whose rows Unlink removes: without their manifest they are gone already.
+  // The tags whose rows RemoveEdges removes: without their manifest they are gone already.
   VisitEdges(parts_.index, EdgePrefix(manifest, EdgeKind::kTag, repository),
              [&](const EdgeSource& source) -> absl::StatusOr<bool> {
                Tell(Event::Type::kUntag, *name, source.name, manifest);
@@ -200,8 +200,8 @@ void Catalog::TellDeleted(RepositoryId repository, std::string_view told_name,
   Tell(Event::Type::kDelete, *name, "", manifest);
 }
 
-absl::Status Catalog::Unlink(RepositoryId repository, const Digest& manifest,
-                             const std::string& note) {
+absl::Status Catalog::RemoveEdges(RepositoryId repository, const Digest& manifest,
+                                  const std::string& note) {
   std::vector<Digest> targets;
   const absl::StatusOr<std::string> bytes = parts_.blobs.ReadAll(manifest, kMaxManifestBytes);
   // Without its bytes, or when they are damaged, nobody knows what it named; those edges stay until
@@ -221,7 +221,7 @@ absl::Status Catalog::Unlink(RepositoryId repository, const Digest& manifest,
   for (const Digest& target : targets) parts_.promises.HoldFor(target, held_nanos);
   RETURN_IF_ERROR(Unlist({repository, manifest}, note));
   for (size_t begin = 0;; begin += kTargetPageRows) {
-    ASSIGN_OR_RETURN(const bool done, UnlinkPage(repository, manifest, note, targets, begin));
+    ASSIGN_OR_RETURN(const bool done, RemoveEdgePage(repository, manifest, note, targets, begin));
     if (!done) continue;
     NoteMaybeEmpty(repository);
     return absl::OkStatus();
@@ -274,9 +274,9 @@ absl::Status Catalog::Unlist(const Member& manifest, const std::string& note) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> Catalog::UnlinkPage(RepositoryId repository, const Digest& manifest,
-                                         const std::string& note,
-                                         const std::vector<Digest>& targets, size_t begin) {
+absl::StatusOr<bool> Catalog::RemoveEdgePage(RepositoryId repository, const Digest& manifest,
+                                             const std::string& note,
+                                             const std::vector<Digest>& targets, size_t begin) {
   const std::string key = UnlinkingKey(repository, manifest);
   const size_t end = std::min(targets.size(), begin + kTargetPageRows);
   bool done = false;
@@ -317,8 +317,8 @@ absl::StatusOr<bool> Catalog::UnlinkPage(RepositoryId repository, const Digest& 
 }
 
 // By a note of its own, which stops whoever wrote the old one: a put in pages writes no more edges.
-absl::Status Catalog::TakeOverUnlinking(RepositoryId repository, const Digest& manifest,
-                                        const std::string& note) {
+absl::Status Catalog::TakeOverDeletion(RepositoryId repository, const Digest& manifest,
+                                       const std::string& note) {
   ASSIGN_OR_RETURN(const uint64_t number, parts_.ids.Next());
   const std::string own_note = EncodeNumber(number);
   RETURN_IF_ERROR(parts_.index.Run(
@@ -329,10 +329,10 @@ absl::Status Catalog::TakeOverUnlinking(RepositoryId repository, const Digest& m
         return noted == note ? txn.Put(key, own_note) : absl::OkStatus();
       },
       Durability::kBuffered));
-  return Unlink(repository, manifest, own_note);
+  return RemoveEdges(repository, manifest, own_note);
 }
 
-absl::Status Catalog::FinishUnlinking() {
+absl::Status Catalog::FinishDeletions() {
   absl::Status first_error;
   // One at a time, as it is then: each is much work.
   RETURN_IF_ERROR(VisitRows(parts_.index, PrefixRange(UnlinkingPrefix()), 1,
@@ -344,7 +344,7 @@ absl::Status Catalog::FinishUnlinking() {
                               if (note.value == EncodeNumber(put_in_pages_)) {
                                 status = absl::OkStatus();
                               } else if (ParseUnlinkingKey(note.key, &repository, &manifest)) {
-                                status = TakeOverUnlinking(repository, manifest, note.value);
+                                status = TakeOverDeletion(repository, manifest, note.value);
                               }
                               // One that cannot be finished must not be in the way of the others.
                               first_error.Update(status);

@@ -73,7 +73,7 @@ absl::StatusOr<std::vector<Catalog::Deletion>> Catalog::DeletePage(
 absl::Status Catalog::DeleteRows(Transaction& txn, RepositoryId repository,
                                  absl::Span<const UnkeptImage* const> images) {
   const int64_t now = parts_.clock.WallNanos();
-  RETURN_IF_ERROR(UnlinkTargets(txn, repository, images, now));
+  RETURN_IF_ERROR(RemoveEdgesOf(txn, repository, images, now));
   std::vector<std::string> pulled_keys;
   for (const UnkeptImage* image : images) {
     pulled_keys.push_back(PulledKey(repository, image->manifest));
@@ -90,7 +90,7 @@ absl::Status Catalog::DeleteRows(Transaction& txn, RepositoryId repository,
   return absl::OkStatus();
 }
 
-absl::Status Catalog::UnlinkTargets(Transaction& txn, RepositoryId repository,
+absl::Status Catalog::RemoveEdgesOf(Transaction& txn, RepositoryId repository,
                                     absl::Span<const UnkeptImage* const> images, int64_t now) {
   std::vector<std::string> keys;
   std::vector<Digest> targets;
