@@ -375,7 +375,7 @@ absl::StatusOr<PruneReport> Engine::RunPrune(const PruneRequest& request,
   RETURN_IF_ERROR(pull_times_.Flush(*index_));  // what is being pulled stays
   reclaimer_.NoticeClockJump();
   if (request.now && !request.dry_run) EndPromises();
-  if (!promises_.HoldsEverything()) RETURN_IF_ERROR(ExpireClaims());
+  if (!promises_.KeepsEverything()) RETURN_IF_ERROR(ExpireClaims());
   varve::Prune prune({PartsOfImages(), images_, promises_, *options_.clock, DeletionsWithReserve(),
                       [this] { return Reclaim().status(); }},
                      std::move(selection), request.dry_run, observer);
@@ -538,7 +538,7 @@ absl::Status Engine::Sweep(ReclaimReport* report) {
   first_error.Update(reclaimed.status());
   if (reclaimed.ok()) *report = *std::move(reclaimed);
   // These go by the wall clock: after a jump of it, which the reclaimer notices, they wait too.
-  if (!promises_.HoldsEverything()) {
+  if (!promises_.KeepsEverything()) {
     ingests_.Expire();
     first_error.Update(catalog_.ExpireLinks());
     first_error.Update(ExpireClaims());

@@ -217,8 +217,8 @@ absl::Status Catalog::RemoveEdges(RepositoryId repository, const Digest& manifes
     }
   }
   // Whoever pulls the image at this moment goes on with what it names.
-  const int64_t held_nanos = parts_.promises.HeldNanos(manifest);
-  for (const Digest& target : targets) parts_.promises.HoldFor(target, held_nanos);
+  const int64_t kept_nanos = parts_.promises.KeptNanos(manifest);
+  for (const Digest& target : targets) parts_.promises.KeepFor(target, kept_nanos);
   RETURN_IF_ERROR(Unlist({repository, manifest}, note));
   for (size_t begin = 0;; begin += kTargetPageRows) {
     ASSIGN_OR_RETURN(const bool done, RemoveEdgePage(repository, manifest, note, targets, begin));

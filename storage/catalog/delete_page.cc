@@ -31,8 +31,8 @@ absl::StatusOr<std::vector<Catalog::Deletion>> Catalog::DeletePage(
     guarded.push_back(BlobKey(image.manifest));
     guarded.push_back(MemberKey(repository, image.manifest));
     // Whoever pulls the image at this moment goes on with what it names.
-    const int64_t held_nanos = parts_.promises.HeldNanos(image.manifest);
-    for (const Digest& target : image.targets) parts_.promises.HoldFor(target, held_nanos);
+    const int64_t kept_nanos = parts_.promises.KeptNanos(image.manifest);
+    for (const Digest& target : image.targets) parts_.promises.KeepFor(target, kept_nanos);
     targets += image.targets.size();
   }
   CheckInvariant(images.size() <= kPageImages && targets <= kPageTargets,

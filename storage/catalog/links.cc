@@ -48,7 +48,7 @@ absl::Status Catalog::LinkWhatStays(Transaction& txn, RepositoryId repository,
   std::vector<KeyRange> edges;
   for (const Digest& blob : blobs) {
     // Whoever is told from now on may name it by that promise, without a link.
-    if (parts_.promises.HeldNanos(blob) > 0) {
+    if (parts_.promises.KeptNanos(blob) > 0) {
       RETURN_IF_ERROR(Link(txn, repository, blob));
       continue;
     }

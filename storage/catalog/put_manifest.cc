@@ -130,7 +130,7 @@ absl::Status Catalog::ResolveVisibility(std::optional<RepositoryId> repository,
     RETURN_IF_ERROR(ShowBlobs(*repository, blobs));
     // A client that was told "exists" may name the blob even if another one deleted it since.
     for (ResolvedReference* reference : blobs) {
-      reference->visible = parts_.promises.Holds(*repository, reference->digest);
+      reference->visible = parts_.promises.IsPromised(*repository, reference->digest);
     }
     std::erase_if(blobs, [](const ResolvedReference* reference) { return reference->visible; });
   }

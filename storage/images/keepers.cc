@@ -40,12 +40,12 @@ class KeeperWalk {
       report_.complete = false;
       return absl::OkStatus();
     }
-    const int64_t held_nanos = parts_.promises.HeldNanos(digest);
-    if (held_nanos > 0 && !IsFull()) {
+    const int64_t kept_nanos = parts_.promises.KeptNanos(digest);
+    if (kept_nanos > 0 && !IsFull()) {
       Keeper keeper;
       keeper.kind = Keeper::Kind::kPromise;
       keeper.depth = depth;
-      keeper.until_nanos = parts_.clock.WallNanos() + held_nanos;
+      keeper.until_nanos = parts_.clock.WallNanos() + kept_nanos;
       report_.keepers.push_back(std::move(keeper));
       reached_ = true;
     }

@@ -31,9 +31,9 @@ Promises::Promises(Clock& clock, int64_t promise_nanos, int64_t renew_nanos,
       promise_nanos_(promise_nanos),
       renew_nanos_(renew_nanos),
       activity_(clock, promise_nanos, std::move(space_is_short)),
-      hold_everything_until_(0),
+      keep_everything_until_(0),
       last_push_(clock.MonotonicNanos() - kLongestPromiseNanos) {
-  HoldEverything();
+  KeepEverything();
 }
 
 int64_t Promises::note_upload_nanos() const {
@@ -48,14 +48,14 @@ size_t Promises::EndPlaceOf(const Digest& digest) {
   return absl::Hash<Digest>()(digest) / kPromiseShards % kEndsPerShard;
 }
 
-void Promises::HoldEverything() {
-  hold_everything_until_.store(clock_.MonotonicNanos() + promise_nanos_);
+void Promises::KeepEverything() {
+  keep_everything_until_.store(clock_.MonotonicNanos() + promise_nanos_);
 }
 
-bool Promises::HoldsEverything() { return clock_.MonotonicNanos() < hold_everything_until_.load(); }
+bool Promises::KeepsEverything() { return clock_.MonotonicNanos() < keep_everything_until_.load(); }
 
 void Promises::EndAll() {
-  hold_everything_until_.store(0);
+  keep_everything_until_.store(0);
   for (Shard& shard : shards_) {
     MutexLock lock(shard.mutex);
     shard.ends.clear();
@@ -123,12 +123,12 @@ void Promises::MakeRoom(Shard& shard, int64_t now) {
       forgotten.emplace_back(digest, end);
       return true;
     });
-    for (const auto& [digest, end] : forgotten) HoldUntil(shard, digest, end);
+    for (const auto& [digest, end] : forgotten) KeepUntil(shard, digest, end);
   }
   shard.sweep_at = std::max<size_t>(64, std::min(2 * shard.count, kShardPromises));
 }
 
-void Promises::HoldUntil(Shard& shard, const Digest& digest, int64_t end) {
+void Promises::KeepUntil(Shard& shard, const Digest& digest, int64_t end) {
   if (shard.ends.empty()) shard.ends.resize(kEndsPerShard);
   int64_t& latest = shard.ends[EndPlaceOf(digest)];
   latest = std::max(latest, end);
@@ -145,11 +145,11 @@ int64_t Promises::NanosSincePush() const {
   return clock_.MonotonicNanos() - last_push_.load(std::memory_order_relaxed);
 }
 
-void Promises::HoldFor(const Digest& digest, int64_t nanos) {
+void Promises::KeepFor(const Digest& digest, int64_t nanos) {
   if (nanos <= 0) return;
   Shard& shard = ShardOf(digest);
   const MutexLock lock(shard.mutex);
-  HoldUntil(shard, digest, clock_.MonotonicNanos() + nanos);
+  KeepUntil(shard, digest, clock_.MonotonicNanos() + nanos);
 }
 
 absl::StatusOr<bool> Promises::Grant(RepositoryId repository, const Digest& digest, Answer answer,
@@ -168,7 +168,7 @@ absl::StatusOr<bool> Promises::Grant(RepositoryId repository, const Digest& dige
     }
   }
   const int64_t now = clock_.MonotonicNanos();
-  HoldUntil(shard, digest, now + promise_nanos_);
+  KeepUntil(shard, digest, now + promise_nanos_);
   const bool read = answer == Answer::kManifestRead;
   auto found = shard.promises.find(digest);
   if (found != shard.promises.end()) {
@@ -189,7 +189,7 @@ absl::StatusOr<bool> Promises::Grant(RepositoryId repository, const Digest& dige
   return false;
 }
 
-bool Promises::Holds(RepositoryId repository, const Digest& digest) {
+bool Promises::IsPromised(RepositoryId repository, const Digest& digest) {
   Shard& shard = ShardOf(digest);
   MutexLock lock(shard.mutex);
   const auto found = shard.promises.find(digest);
@@ -199,9 +199,9 @@ bool Promises::Holds(RepositoryId repository, const Digest& digest) {
   });
 }
 
-int64_t Promises::HeldNanos(Shard& shard, const Digest& digest) {
+int64_t Promises::KeptNanos(Shard& shard, const Digest& digest) {
   const int64_t now = clock_.MonotonicNanos();
-  int64_t latest = std::max(now, hold_everything_until_.load());
+  int64_t latest = std::max(now, keep_everything_until_.load());
   if (!shard.ends.empty()) latest = std::max(latest, shard.ends[EndPlaceOf(digest)]);
   const auto found = shard.promises.find(digest);
   if (found == shard.promises.end()) return latest - now;
@@ -209,10 +209,10 @@ int64_t Promises::HeldNanos(Shard& shard, const Digest& digest) {
   return latest - now;
 }
 
-int64_t Promises::HeldNanos(const Digest& digest) {
+int64_t Promises::KeptNanos(const Digest& digest) {
   Shard& shard = ShardOf(digest);
   MutexLock lock(shard.mutex);
-  return HeldNanos(shard, digest);
+  return KeptNanos(shard, digest);
 }
 
 std::optional<int64_t> Promises::BeginReclaim(const Digest& digest) {
@@ -220,8 +220,8 @@ std::optional<int64_t> Promises::BeginReclaim(const Digest& digest) {
   MutexLock lock(shard.mutex);
   // The end of one announcement must not end another one.
   if (shard.reclaiming.contains(digest)) return kOtherRemovalNanos;
-  const int64_t held_nanos = HeldNanos(shard, digest);
-  if (held_nanos > 0) return held_nanos;
+  const int64_t kept_nanos = KeptNanos(shard, digest);
+  if (kept_nanos > 0) return kept_nanos;
   // What has ended must not be renewed once it is gone.
   const auto ended = shard.promises.find(digest);
   if (ended != shard.promises.end()) {

@@ -1,5 +1,6 @@
-// The short claims that an answer grants: that content exists, a manifest's digest, or that a push
-// is finished. A promise belongs to a repository and a digest. It is never consumed; it ends
+// What an answer grants that says that content exists, tells a manifest's digest, or ends a push:
+// the content stays for a while. A promise belongs to a repository and a digest. It is never
+// consumed; it ends
 //   * one promise time after the last answer that granted it,
 //   * or one promise time after the last write to its repository or, of a manifest that was read
 //     there, after a blob of it was being sent, at most the renewal time after that answer,
@@ -57,9 +58,9 @@ class Promises {
   absl::StatusOr<bool> Grant(RepositoryId repository, const Digest& digest,
                              Answer answer = Answer::kContent, int64_t read_nanos = 0);
   // The bytes of `digest` stay at least for so long from now.
-  void HoldFor(const Digest& digest, int64_t nanos);
+  void KeepFor(const Digest& digest, int64_t nanos);
   // Whether the repository's clients were told that `digest` is there.
-  bool Holds(RepositoryId repository, const Digest& digest);
+  bool IsPromised(RepositoryId repository, const Digest& digest);
 
   // A write in the repository renews what was promised there.
   void RenewRepository(RepositoryId repository) { activity_.NoteWrite(repository); }
@@ -67,13 +68,13 @@ class Promises {
 
   // Nothing at all is reclaimed for one promise time from now: after a start, and after a jump of
   // the wall clock.
-  void HoldEverything();
-  bool HoldsEverything();
-  // Ends all promises given so far, and what HoldEverything holds: an operator says so.
+  void KeepEverything();
+  bool KeepsEverything();
+  // Ends all promises given so far, and what KeepEverything holds: an operator says so.
   void EndAll();
 
   // How long `digest` cannot go yet, as it looks now; 0: nothing is promised.
-  int64_t HeldNanos(const Digest& digest);
+  int64_t KeptNanos(const Digest& digest);
   // Announces the removal of `digest`; nullopt when it may go on (call EndReclaim after its
   // commit), else how many nanoseconds to wait before asking again: until no promise holds, or
   // until another removal of the same has ended.
@@ -113,9 +114,9 @@ class Promises {
 
   Shard& ShardOf(const Digest& digest);
   static size_t EndPlaceOf(const Digest& digest);
-  static void HoldUntil(Shard& shard, const Digest& digest, int64_t end)
+  static void KeepUntil(Shard& shard, const Digest& digest, int64_t end)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex);
-  int64_t HeldNanos(Shard& shard, const Digest& digest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex);
+  int64_t KeptNanos(Shard& shard, const Digest& digest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex);
   // When the promise ends, as it looks now.
   int64_t End(const Promise& promise);
   // Forgets what is over for good, and, if that is not enough, what ends first.
@@ -129,7 +130,7 @@ class Promises {
   const int64_t renew_nanos_;
   RepositoryActivity activity_;
   std::array<Shard, kPromiseShards> shards_;
-  std::atomic<int64_t> hold_everything_until_;
+  std::atomic<int64_t> keep_everything_until_;
   std::atomic<int64_t> last_push_;
 };
 

@@ -188,21 +188,21 @@ absl::Status ImageRemoval::AfterDeletion(const ImageContent& content, const std:
   return absl::OkStatus();
 }
 
-void ImageRemoval::NotePromise(int64_t held_nanos, RemovedImage* removed) {
+void ImageRemoval::NotePromise(int64_t kept_nanos, RemovedImage* removed) {
   removed->promised_until_nanos =
-      std::max(removed->promised_until_nanos, parts_.clock.WallNanos() + held_nanos);
+      std::max(removed->promised_until_nanos, parts_.clock.WallNanos() + kept_nanos);
 }
 
 absl::Status ImageRemoval::NotePromised(const ImageContent& content, RemovedImage* removed) {
   for (const Digest& digest : content.blobs) {
-    const int64_t held_nanos = parts_.promises.HeldNanos(digest);
-    if (held_nanos == 0) continue;
+    const int64_t kept_nanos = parts_.promises.KeptNanos(digest);
+    if (kept_nanos == 0) continue;
     ASSIGN_OR_RETURN(const bool kept, parts_.images.index.HasAny(EdgePrefix(digest)));
     if (kept) continue;
     ASSIGN_OR_RETURN(const std::optional<BlobCopy> copy, ReadCopy(parts_.images, digest));
     if (!copy.has_value()) continue;
     removed->promised_bytes += copy->kept_bytes;
-    NotePromise(held_nanos, removed);
+    NotePromise(kept_nanos, removed);
   }
   return absl::OkStatus();
 }

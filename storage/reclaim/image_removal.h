@@ -60,7 +60,7 @@ class ImageRemoval {
                              RemovedImage* removed);
   // Adds up what of a deleted manifest and its blobs nothing keeps any more but a promise.
   absl::Status NotePromised(const ImageContent& content, RemovedImage* removed);
-  void NotePromise(int64_t held_nanos, RemovedImage* removed);
+  void NotePromise(int64_t kept_nanos, RemovedImage* removed);
   absl::StatusOr<Deletion> Delete(const std::function<absl::StatusOr<Deletion>()>& deletion);
 
   const Parts parts_;

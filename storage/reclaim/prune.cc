@@ -351,16 +351,16 @@ absl::StatusOr<std::optional<PruneStep>> Prune::Deferral(const Member& member,
 }
 
 std::optional<PruneStep> Prune::PromiseDeferral(const ImageInfo& image) {
-  const int64_t held_nanos = parts_.promises.HeldNanos(image.manifest.digest);
+  const int64_t kept_nanos = parts_.promises.KeptNanos(image.manifest.digest);
   // A dry run ends no promises; the prune itself did, and those that hold now were given since.
-  if (held_nanos == 0 || (dry_run_ && selection_.now)) return std::nullopt;
+  if (kept_nanos == 0 || (dry_run_ && selection_.now)) return std::nullopt;
   PruneStep step;
   step.kind = PruneStep::Kind::kDeferred;
   step.image = image;
-  step.reason = parts_.promises.HoldsEverything()
+  step.reason = parts_.promises.KeepsEverything()
                     ? "the daemon was started, or its clock set forward, a short time ago"
                     : "it was pushed, pulled or asked for a short time ago";
-  step.until_nanos = parts_.clock.WallNanos() + held_nanos;
+  step.until_nanos = parts_.clock.WallNanos() + kept_nanos;
   return step;
 }
 

@@ -63,7 +63,7 @@ absl::Status Prune::Measure(absl::Span<const std::pair<Digest, BlobCopy>> blobs)
         report_.deferred_bytes += copy.kept_bytes;
         report_.deferred_until_nanos =
             std::max(report_.deferred_until_nanos,
-                     parts_.clock.WallNanos() + parts_.promises.HeldNanos(digest));
+                     parts_.clock.WallNanos() + parts_.promises.KeptNanos(digest));
       }
     }
     report_.freed_bytes += parts_.images.blobs.FreedBytes(copy);

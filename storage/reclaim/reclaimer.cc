@@ -78,7 +78,7 @@ void Reclaimer::NoticeClockJump() {
   const int64_t wall = parts_.clock.WallNanos();
   const int64_t monotonic = parts_.clock.MonotonicNanos();
   const int64_t jump = (wall - last_wall_nanos_) - (monotonic - last_monotonic_nanos_);
-  if (jump > kClockJumpNanos) parts_.promises.HoldEverything();
+  if (jump > kClockJumpNanos) parts_.promises.KeepEverything();
   last_wall_nanos_ = wall;
   last_monotonic_nanos_ = monotonic;
 }

@@ -68,13 +68,13 @@ class PromisesTest : public testing::Test {
 TEST_F(PromisesTest, HoldsForItsTimeExactly) {
   EXPECT_TRUE(Free(digest_));
   Grant(kHere, digest_);
-  EXPECT_TRUE(promises_.Holds(kHere, digest_));
-  EXPECT_FALSE(promises_.Holds(kHere + 1, digest_));
+  EXPECT_TRUE(promises_.IsPromised(kHere, digest_));
+  EXPECT_FALSE(promises_.IsPromised(kHere + 1, digest_));
   EXPECT_EQ(promises_.BeginReclaim(digest_), kPromise);
   clock_.Advance(kPromise - 1);
   EXPECT_FALSE(Free(digest_));
   clock_.Advance(1);
-  EXPECT_FALSE(promises_.Holds(kHere, digest_));
+  EXPECT_FALSE(promises_.IsPromised(kHere, digest_));
   EXPECT_TRUE(Free(digest_));
 }
 
@@ -85,9 +85,9 @@ TEST_F(PromisesTest, OneAnswerIsEnoughForHoweverManyWhoRelyOnIt) {
   Grant(kHere + 1, digest_);
   clock_.Advance(kPromise / 2);
   // The first repository's has ended, the other one's keeps the bytes.
-  EXPECT_FALSE(promises_.Holds(kHere, digest_));
-  EXPECT_TRUE(promises_.Holds(kHere + 1, digest_));
-  EXPECT_EQ(promises_.HeldNanos(digest_), kPromise / 2);
+  EXPECT_FALSE(promises_.IsPromised(kHere, digest_));
+  EXPECT_TRUE(promises_.IsPromised(kHere + 1, digest_));
+  EXPECT_EQ(promises_.KeptNanos(digest_), kPromise / 2);
 }
 
 TEST_F(PromisesTest, EachGrantLastsAWholePromiseHoweverLongTheyGoOn) {
@@ -108,12 +108,12 @@ TEST_F(PromisesTest, ActivityRenewsItsRepositoryOnlyAndUpToTheRenewalTime) {
   Grant(kHere, digest_);
   Grant(kHere + 1, other);
   PassBusy(kRenew - 1, [&] { promises_.RenewRepository(kHere); });
-  EXPECT_TRUE(promises_.Holds(kHere, digest_));
+  EXPECT_TRUE(promises_.IsPromised(kHere, digest_));
   EXPECT_FALSE(Free(digest_));
   EXPECT_TRUE(Free(other));
   promises_.RenewRepository(kHere);
   clock_.Advance(1);
-  EXPECT_FALSE(promises_.Holds(kHere, digest_));
+  EXPECT_FALSE(promises_.IsPromised(kHere, digest_));
   EXPECT_TRUE(Free(digest_));
 }
 
@@ -121,7 +121,7 @@ TEST_F(PromisesTest, ActivityRenewsForOnePromiseTimeAfterIt) {
   Grant(kHere, digest_);
   clock_.Advance(kPromise - 1);
   promises_.RenewRepository(kHere);
-  EXPECT_EQ(promises_.HeldNanos(digest_), kPromise);
+  EXPECT_EQ(promises_.KeptNanos(digest_), kPromise);
   clock_.Advance(kPromise);
   EXPECT_TRUE(Free(digest_));
 }
@@ -130,8 +130,8 @@ TEST_F(PromisesTest, WritesDoNotRenewWhatHasEnded) {
   Grant(kHere, digest_);
   clock_.Advance(kPromise);
   promises_.RenewRepository(kHere);
-  EXPECT_EQ(promises_.HeldNanos(digest_), 0);
-  EXPECT_FALSE(promises_.Holds(kHere, digest_));
+  EXPECT_EQ(promises_.KeptNanos(digest_), 0);
+  EXPECT_FALSE(promises_.IsPromised(kHere, digest_));
   // Also not when there was work before it was promised, and a pause since.
   Grant(kHere, digest_);
   clock_.Advance(kPromise + kMinute);
@@ -146,7 +146,7 @@ TEST_F(PromisesTest, WhatWasRemovedIsNotRenewed) {
   clock_.Advance(kPromise);
   EXPECT_TRUE(Free(digest_));
   promises_.activity().NoteRead(kHere);
-  EXPECT_FALSE(promises_.Holds(kHere, digest_));
+  EXPECT_FALSE(promises_.IsPromised(kHere, digest_));
 }
 
 TEST_F(PromisesTest, ABlobThatIsBeingSentRenewsTheManifestsThatWereRead) {
@@ -161,7 +161,7 @@ TEST_F(PromisesTest, ABlobThatIsBeingSentRenewsTheManifestsThatWereRead) {
   EXPECT_TRUE(Free(elsewhere));
   EXPECT_TRUE(Free(blob));
   reading.reset();
-  EXPECT_EQ(promises_.HeldNanos(digest_), kPromise);
+  EXPECT_EQ(promises_.KeptNanos(digest_), kPromise);
   reading.emplace(promises_.activity().BeginRead(kHere));
   clock_.Advance(kRenew);
   EXPECT_TRUE(Free(digest_));
@@ -180,7 +180,7 @@ TEST_F(PromisesTest, AShortBlobRenewsTheManifestsThatWereRead) {
   Grant(kHere, digest_);  // also when it was pushed again since
   clock_.Advance(kPromise + kMinute);
   promises_.activity().NoteRead(kHere);
-  EXPECT_EQ(promises_.HeldNanos(digest_), kPromise);
+  EXPECT_EQ(promises_.KeptNanos(digest_), kPromise);
 }
 
 TEST_F(PromisesTest, AnUploadKeepsWhatWasPromisedBeforeIt) {
@@ -188,9 +188,9 @@ TEST_F(PromisesTest, AnUploadKeepsWhatWasPromisedBeforeIt) {
   clock_.Advance(kPromise - 1);
   const int64_t began = clock_.MonotonicNanos();
   PassBusy(5 * kHour, [&] { promises_.activity().NoteUpload(kHere, began); });
-  EXPECT_TRUE(promises_.Holds(kHere, digest_));
+  EXPECT_TRUE(promises_.IsPromised(kHere, digest_));
   promises_.activity().NoteUpload(kHere, began);
-  EXPECT_EQ(promises_.HeldNanos(digest_), kPromise);
+  EXPECT_EQ(promises_.KeptNanos(digest_), kPromise);
   clock_.Advance(kPromise);
   EXPECT_TRUE(Free(digest_));
 }
@@ -258,11 +258,11 @@ TEST_F(PromisesTest, WhileSpaceIsShortOnlyUploadsRenew) {
   promises_.RenewRepository(kHere);
   std::optional reading = promises_.activity().BeginRead(kHere);
   promises_.activity().NoteUpload(kHere + 1, began);
-  EXPECT_EQ(promises_.HeldNanos(digest_), 1);
-  EXPECT_EQ(promises_.HeldNanos(other), kPromise);
+  EXPECT_EQ(promises_.KeptNanos(digest_), 1);
+  EXPECT_EQ(promises_.KeptNanos(other), kPromise);
   space_is_short_ = false;
   clock_.Advance(kNanosPerSecond);  // an answer about space is a second old at most
-  EXPECT_EQ(promises_.HeldNanos(digest_), kPromise);
+  EXPECT_EQ(promises_.KeptNanos(digest_), kPromise);
   reading.reset();
 }
 
@@ -294,13 +294,13 @@ TEST_F(PromisesTest, TellsWhetherWhatWasReadBeforeStillHolds) {
 TEST_F(PromisesTest, AnOperatorEndsThemAll) {
   Promises promises(clock_, kPromise);
   ASSERT_TRUE(promises.Grant(kHere, digest_).ok());
-  EXPECT_TRUE(promises.HoldsEverything());
+  EXPECT_TRUE(promises.KeepsEverything());
   promises.EndAll();
-  EXPECT_FALSE(promises.HoldsEverything());
-  EXPECT_FALSE(promises.Holds(kHere, digest_));
-  EXPECT_EQ(promises.HeldNanos(digest_), 0);
+  EXPECT_FALSE(promises.KeepsEverything());
+  EXPECT_FALSE(promises.IsPromised(kHere, digest_));
+  EXPECT_EQ(promises.KeptNanos(digest_), 0);
   ASSERT_TRUE(promises.Grant(kHere, digest_).ok());
-  EXPECT_EQ(promises.HeldNanos(digest_), kPromise);
+  EXPECT_EQ(promises.KeptNanos(digest_), kPromise);
 }
 
 TEST_F(PromisesTest, KnowsWhereSomethingHappenedLately) {
@@ -355,7 +355,7 @@ TEST_F(PromisesTest, MemoryHasALimit) {
     ASSERT_TRUE(promises->Grant(kHere, Numbered(i)).ok());
     if (i % 1000 == 0) most = std::max(most, AllocatedBytes() - before);
   }
-  EXPECT_TRUE(promises->Holds(kHere, Numbered(2 * kMaxPromises - 1)));
+  EXPECT_TRUE(promises->IsPromised(kHere, Numbered(2 * kMaxPromises - 1)));
   RecordProperty("bytes", static_cast<int>(most));
   EXPECT_LE(most, kMostBytes);
   EXPECT_GE(most, 24 * kMiB);
@@ -385,16 +385,16 @@ TEST_F(PromisesTest, WhenThereAreTooManyThoseThatEndFirstAreForgotten) {
   clock_.Advance(kMinute);
   // As many as leave room for half the table again.
   for (uint64_t i = 0; i < kMaxPromises / 2; ++i) Grant(kHere + 2, Numbered(i));
-  EXPECT_TRUE(promises_.Holds(kHere, earlier));
+  EXPECT_TRUE(promises_.IsPromised(kHere, earlier));
   clock_.Advance(1);
   promises_.RenewRepository(kHere + 1);
   for (uint64_t i = kMaxPromises / 2; i < kMaxPromises + kMaxPromises / 8; ++i) {
     Grant(kHere + 2, Numbered(i));
   }
-  EXPECT_FALSE(promises_.Holds(kHere, earlier));
+  EXPECT_FALSE(promises_.IsPromised(kHere, earlier));
   EXPECT_FALSE(Free(earlier));
-  EXPECT_TRUE(promises_.Holds(kHere + 1, busy));  // granted as early, but it ends later
-  EXPECT_TRUE(promises_.Holds(kHere + 2, Numbered(kMaxPromises)));
+  EXPECT_TRUE(promises_.IsPromised(kHere + 1, busy));  // granted as early, but it ends later
+  EXPECT_TRUE(promises_.IsPromised(kHere + 2, Numbered(kMaxPromises)));
   uint64_t free = 0;
   for (uint64_t i = 2 * kMaxPromises; i < 2 * kMaxPromises + 1000; ++i) free += Free(Numbered(i));
   EXPECT_GT(free, 500u);  // some share a place with what is promised
@@ -430,7 +430,7 @@ TEST_F(PromisesTest, GrantGivesUpOnARemovalThatDoesNotEnd) {
   ASSERT_FALSE(promises_.BeginReclaim(digest_).has_value());
   const absl::StatusOr<bool> granted = promises_.Grant(kHere, digest_);
   EXPECT_EQ(granted.status().code(), absl::StatusCode::kUnavailable) << granted.status();
-  EXPECT_FALSE(promises_.Holds(kHere, digest_));
+  EXPECT_FALSE(promises_.IsPromised(kHere, digest_));
   promises_.EndReclaim(digest_);
   EXPECT_TRUE(Free(digest_));
   Grant(kHere, digest_);
