@@ -122,8 +122,8 @@ class Catalog final : public CommitParticipant {
   // nothing a client was told of them holds any more.
   absl::Status RemoveEmptyRepositories() ABSL_LOCKS_EXCLUDED(empty_mutex_);
 
-  // remove_image.cc. Deletions that look, inside their transaction, whether something needs the
-  // manifest; kAbsent when the repository does not list it (any more).
+  // conditional_deletions.cc. Deletions that look, inside their transaction, whether something
+  // needs the manifest; kAbsent when the repository does not list it (any more).
   enum class Deletion { kDeleted, kKept, kAbsent };
   // An image that goes, with the tags that may go with it.
   struct Prunable {
@@ -321,8 +321,8 @@ class Catalog final : public CommitParticipant {
   absl::Status CopyRepository(const Merging& merging);
   absl::Status CopyManifestOf(const Merging& merging, const Digest& manifest);
   // Tags, holds and the time of the last pull; the tags that it had.
-  absl::StatusOr<std::vector<std::string>> CopyClaims(const Merging& merging,
-                                                      const Digest& manifest);
+  absl::StatusOr<std::vector<std::string>> CopyTagsAndHolds(const Merging& merging,
+                                                            const Digest& manifest);
   // A tag that the other repository has set later stays there.
   absl::Status CopyTags(const Merging& merging, const Digest& manifest,
                         absl::Span<const std::string> tags);
@@ -357,8 +357,8 @@ class Catalog final : public CommitParticipant {
   // Those who watch are told the repository's name, or `told_name`.
   absl::StatusOr<Deletion> DeleteManifestIf(RepositoryId repository, const Digest& digest,
                                             const MayGo& may_go, std::string_view told_name = {});
-  // remove_image.cc. FailedPrecondition when the tag is the last one, of any repository, of an
-  // image with a hold. Between two that remove tags the image's blob row decides, guarded
+  // conditional_deletions.cc. FailedPrecondition when the tag is the last one, of any repository,
+  // of an image with a hold. Between two that remove tags the image's blob row decides, guarded
   // exclusively.
   absl::Status CheckLastTag(Transaction& txn, RepositoryId repository, std::string_view tag,
                             const Digest& manifest);

@@ -138,7 +138,7 @@ absl::Status Catalog::Rename(RepositoryId repository, const std::string& from,
 absl::Status Catalog::CopyRepository(const Merging& merging) {
   return VisitMembersOf(parts_.index, merging.from, [&](const Digest& manifest) -> absl::Status {
     RETURN_IF_ERROR(CopyManifestOf(merging, manifest));
-    return CopyClaims(merging, manifest).status();
+    return CopyTagsAndHolds(merging, manifest).status();
   });
 }
 
@@ -159,8 +159,8 @@ absl::Status Catalog::CopyManifestOf(const Merging& merging, const Digest& manif
   return copied;
 }
 
-absl::StatusOr<std::vector<std::string>> Catalog::CopyClaims(const Merging& merging,
-                                                             const Digest& manifest) {
+absl::StatusOr<std::vector<std::string>> Catalog::CopyTagsAndHolds(const Merging& merging,
+                                                                   const Digest& manifest) {
   ASSIGN_OR_RETURN(std::vector<std::string> tags, TagsOf(merging.from, manifest));
   for (size_t begin = 0; begin < tags.size(); begin += kRowsAtOnce) {
     const size_t count = std::min(kRowsAtOnce, tags.size() - begin);
@@ -278,7 +278,7 @@ absl::Status Catalog::MoveMember(const Merging& merging, const Digest& manifest)
   for (int round = 0; round < kMaxRounds; ++round) {
     ASSIGN_OR_RETURN(const bool copied, IsMember(merging.into, manifest));
     if (!copied) RETURN_IF_ERROR(CopyManifestOf(merging, manifest));
-    ASSIGN_OR_RETURN(const std::vector<std::string> tags, CopyClaims(merging, manifest));
+    ASSIGN_OR_RETURN(const std::vector<std::string> tags, CopyTagsAndHolds(merging, manifest));
     const auto all_copied = [&](Transaction& txn, const MemberRow&) -> absl::StatusOr<bool> {
       ASSIGN_OR_RETURN(const bool held,
                        txn.HasAny(EdgePrefix(manifest, EdgeKind::kHold, merging.from)));
