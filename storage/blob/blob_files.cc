@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -105,7 +106,8 @@ absl::StatusOr<std::unique_ptr<WritableFile>> BlobFiles::Create(FileId id) {
   absl::StatusOr<std::unique_ptr<WritableFile>> file = file_system_.Create(Path(id));
   if (!file.ok()) return InDirectory(range, file.status());
   MutexLock lock(mutex_);
-  new_entries_[id] = false;
+  const bool first = new_entries_.emplace(id, false).second;
+  CheckInvariant(first, "a file is made once");
   return *std::move(file);
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -164,6 +165,8 @@ absl::StatusOr<BlobStore::Copy> BlobStore::LookAtCopy(const NewBlob& blob) {
 
 absl::StatusOr<BlobInfo> BlobStore::Commit(const NewBlob& blob,
                                            const std::function<absl::Status(Transaction&)>& also) {
+  CheckInvariant(blob.inline_bytes.size() == (blob.file == 0 ? blob.size_bytes : 0),
+                 "the bytes of a new blob are in one place");
   uint64_t copy_id = blob.file;
   if (copy_id == 0) {
     ASSIGN_OR_RETURN(copy_id, parts_.ids.Next());
@@ -204,6 +207,7 @@ absl::StatusOr<BlobStore::Visible> BlobStore::MakeVisible(Transaction& txn, cons
     ASSIGN_OR_RETURN(before, Remove(txn, blob.digest, visible.row));
     visible.unlink = before.unlink;
   }
+  CheckInvariant(copy_id != 0, "each copy of a blob has a number");
   visible.row = BlobRow();
   visible.row.tier = blob.tier();
   visible.row.size_bytes = blob.size_bytes;

@@ -1,5 +1,6 @@
 #include "storage/blob/held_ingest.h"
 
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -57,9 +58,12 @@ absl::Status HeldIngest::Append(uint64_t offset, std::string_view bytes) {
         StrCat("the upload continues at offset ", upload_->size_bytes(), ", not ", offset));
   }
   RETURN_IF_ERROR(CheckSize(bytes.size()));
-  return WithRoom(offset + bytes.size(), [&] {
+  RETURN_IF_ERROR(WithRoom(offset + bytes.size(), [&] {
     return upload_->Append(repository_, bytes.substr(upload_->size_bytes() - offset));
-  });
+  }));
+  CheckInvariant(upload_->size_bytes() == offset + bytes.size(),
+                 "an upload has received a piece, or says why not");
+  return absl::OkStatus();
 }
 
 absl::Status HeldIngest::Restart() {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/blob/held_ingest.h"
@@ -216,6 +217,7 @@ absl::StatusOr<IngestTable::UploadPtr> IngestTable::Hold(
     }
     ++waiting_;
     let_go_.WaitFor(mutex_, patience);
+    CheckInvariant(waiting_ > 0, "who waits for an upload is counted");
     --waiting_;
   }
 }
@@ -253,6 +255,7 @@ bool IngestTable::GiveWay(const std::string& client, uint64_t wanted_bytes) {
 }
 
 void IngestTable::MarkHeld(Upload& upload) {
+  CheckInvariant(!upload.held, "an upload is held by one at a time");
   idle_.Remove(upload);
   upload.held = true;
   upload.Wake();
@@ -306,7 +309,9 @@ void IngestTable::Drop(const UploadPtr& upload) {
 
 void IngestTable::Forget(const UploadPtr& upload) {
   MutexLock lock(mutex_);
-  uploads_.erase(upload->id());
+  CheckInvariant(upload->held, "an upload is ended by who holds it");
+  const size_t ended = uploads_.erase(upload->id());
+  CheckInvariant(ended == 1, "an upload ends once");
   let_go_.NotifyAll();
 }
 
@@ -319,6 +324,7 @@ void IngestTable::AddIdle(Upload& upload, int64_t since_nanos) {
 void IngestTable::LetGo(const UploadPtr& upload) {
   upload->Rest();
   MutexLock lock(mutex_);
+  CheckInvariant(upload->held, "who lets go of an upload holds it");
   upload->held = false;
   AddIdle(*upload, parts_.clock.MonotonicNanos());
   let_go_.NotifyAll();

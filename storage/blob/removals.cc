@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -116,6 +117,8 @@ absl::Status Removals::Finish() {
 }
 
 std::vector<RootedFile> Removals::Settle(absl::Span<const RootedFile> files) {
+  CheckInvariant(std::is_sorted(files.begin(), files.end()),
+                 "files are unlinked a directory at a time");
   std::vector<RootedFile> settled;
   for (size_t begin = 0; begin < files.size();) {
     size_t end = begin;

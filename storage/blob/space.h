@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "storage/base/check.h"
 #include "storage/base/file_system.h"
 
 namespace varve {
@@ -54,7 +55,8 @@ class Space {
     orphan_bytes_.fetch_add(bytes, std::memory_order_relaxed);
   }
   void ReleaseOrphan(uint64_t bytes) {
-    orphan_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+    const uint64_t orphans = orphan_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+    CheckInvariant(orphans >= bytes, "an orphan gives back the room that it was counted with");
     Release(AsReceived(bytes));
   }
 

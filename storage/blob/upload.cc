@@ -3,6 +3,7 @@
 #include <functional>
 #include <utility>
 
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -49,6 +50,7 @@ absl::StatusOr<std::shared_ptr<Upload>> Upload::Load(const Parts& parts, std::st
 }
 
 void Upload::NoteReceived() {
+  CheckInvariant(bytes_ != nullptr, "who works on an upload has woken it");
   received_bytes_ = bytes_->size_bytes();
   file_ = bytes_->file();
 }
@@ -158,6 +160,7 @@ absl::StatusOr<BlobInfo> Upload::Commit(std::string_view repository, const Diges
 }
 
 void Upload::Discard() {
+  CheckInvariant(bytes_ != nullptr, "an upload has its bytes until it ends");
   const FileId file = bytes_->file();
   bytes_.reset();
   DiscardSaved(file);
