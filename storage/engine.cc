@@ -25,7 +25,7 @@
 #include "storage/claims/holds.h"
 #include "storage/claims/leases.h"
 #include "storage/image/names.h"
-#include "storage/images/images.h"
+#include "storage/images/image_describer.h"
 #include "storage/images/keepers.h"
 #include "storage/index/counter.h"
 #include "storage/index/keys.h"
@@ -338,7 +338,7 @@ class Engine final : public Store {
   PullTimes pull_times_;
   EventLog events_;
   Catalog catalog_;
-  Images images_;
+  ImageDescriber images_;
   Holds holds_;
   Leases leases_;
   IngestTable ingests_;

@@ -8,7 +8,7 @@
 #include "storage/image/canonical_name.h"
 #include "storage/image/names.h"
 #include "storage/image/platform.h"
-#include "storage/images/images.h"
+#include "storage/images/image_describer.h"
 #include "storage/index/table_visits.h"
 #include "storage/limits.h"
 
@@ -40,9 +40,10 @@ void SetSizes(const std::vector<LayerInfo>& layers, std::vector<HistoryEntry>* h
 
 }  // namespace
 
-absl::StatusOr<Digest> Images::ResolveReference(RepositoryId id, std::string_view repository,
-                                                const ManifestReference& reference,
-                                                ImageInfo* image) {
+absl::StatusOr<Digest> ImageDescriber::ResolveReference(RepositoryId id,
+                                                        std::string_view repository,
+                                                        const ManifestReference& reference,
+                                                        ImageInfo* image) {
   if (const auto* digest = std::get_if<Digest>(&reference)) return *digest;
   const std::string& tag = std::get<std::string>(reference);
   RETURN_IF_ERROR(ValidateTag(tag));
@@ -57,8 +58,8 @@ absl::StatusOr<Digest> Images::ResolveReference(RepositoryId id, std::string_vie
   return row.digest;
 }
 
-absl::Status Images::InspectNames(RepositoryId id, std::string_view repository,
-                                  ImageDetails* details) {
+absl::Status ImageDescriber::InspectNames(RepositoryId id, std::string_view repository,
+                                          ImageDetails* details) {
   absl::flat_hash_map<RepositoryId, std::string> names = {{id, std::string(repository)}};
   std::vector<std::string>& references = details->references;
   size_t seen = 0;
@@ -85,8 +86,9 @@ absl::Status Images::InspectNames(RepositoryId id, std::string_view repository,
   return absl::OkStatus();
 }
 
-absl::Status Images::InspectChildren(RepositoryId id, const OpenManifest& index, ReadBudget* budget,
-                                     IndexContent* content, std::vector<ChildInfo>* children) {
+absl::Status ImageDescriber::InspectChildren(RepositoryId id, const OpenManifest& index,
+                                             ReadBudget* budget, IndexContent* content,
+                                             std::vector<ChildInfo>* children) {
   for (size_t i = 0; i < index.parsed.children.size(); ++i) {
     const Descriptor& descriptor = index.parsed.children[i];
     ChildInfo child{descriptor.digest,
@@ -109,7 +111,8 @@ absl::Status Images::InspectChildren(RepositoryId id, const OpenManifest& index,
   return absl::OkStatus();
 }
 
-void Images::InspectLeaf(const ManifestInfo& manifest, ReadBudget* budget, ImageDetails* details) {
+void ImageDescriber::InspectLeaf(const ManifestInfo& manifest, ReadBudget* budget,
+                                 ImageDetails* details) {
   details->described = manifest.digest;
   details->config = manifest.config;
   std::optional<ParsedImageConfig> config;
@@ -128,9 +131,9 @@ void Images::InspectLeaf(const ManifestInfo& manifest, ReadBudget* budget, Image
   details->labels = std::move(config->labels);
 }
 
-absl::StatusOr<ImageDetails> Images::InspectImage(std::string_view name,
-                                                  const ManifestReference& reference,
-                                                  std::string_view platform) {
+absl::StatusOr<ImageDetails> ImageDescriber::InspectImage(std::string_view name,
+                                                          const ManifestReference& reference,
+                                                          std::string_view platform) {
   RETURN_IF_ERROR(ValidateRepositoryName(name));
   ASSIGN_OR_RETURN(const NamedRepository found, parts_.catalog.FindNamed(name));
   const auto& [id, repository] = found;

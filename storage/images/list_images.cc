@@ -6,7 +6,7 @@
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/image/names.h"
-#include "storage/images/images.h"
+#include "storage/images/image_describer.h"
 #include "storage/index/table_visits.h"
 #include "storage/keep/what_keeps.h"
 #include "storage/limits.h"
@@ -48,7 +48,7 @@ absl::StatusOr<Position> ParsePosition(const std::string& token, const std::stri
 
 class ImageWalk {
  public:
-  ImageWalk(const Images::Parts& parts, Images& images, const ImageQuery& query,
+  ImageWalk(const ImageDescriber::Parts& parts, ImageDescriber& images, const ImageQuery& query,
             const ImageFilter& filter, size_t limit)
       : parts_(parts),
         images_(images),
@@ -77,8 +77,8 @@ class ImageWalk {
     return filter_.MatchesName(position_.repository, reference);
   }
 
-  const Images::Parts& parts_;
-  Images& images_;
+  const ImageDescriber::Parts& parts_;
+  ImageDescriber& images_;
   const ImageQuery& query_;
   const ImageFilter& filter_;
   const size_t limit_;
@@ -199,7 +199,7 @@ absl::StatusOr<bool> ImageWalk::Add(RepositoryId id, const Digest& digest, std::
 
 }  // namespace
 
-absl::Status Images::ResolveTimeBounds(ImageFilter* filter) {
+absl::Status ImageDescriber::ResolveTimeBounds(ImageFilter* filter) {
   const auto created = [this](const std::string& name) -> absl::StatusOr<int64_t> {
     const absl::StatusOr<ImageMatch> found = parts_.find_image(name);
     // Of a repository that does not exist a listing is empty; of a filter it is a mistake.
@@ -225,8 +225,8 @@ absl::Status Images::ResolveTimeBounds(ImageFilter* filter) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<ImagePage> Images::ListImages(const ImageQuery& asked, const std::string& page_token,
-                                             size_t limit) {
+absl::StatusOr<ImagePage> ImageDescriber::ListImages(const ImageQuery& asked,
+                                                     const std::string& page_token, size_t limit) {
   ImageQuery query = asked;
   ASSIGN_OR_RETURN(const NamedRepository found, parts_.catalog.FindNamed(asked.repository));
   query.repository = std::string(found.name);

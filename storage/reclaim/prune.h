@@ -33,7 +33,7 @@
 #include "storage/base/clock.h"
 #include "storage/catalog/catalog.h"
 #include "storage/image/image_filter.h"
-#include "storage/images/images.h"
+#include "storage/images/image_describer.h"
 #include "storage/index/keys.h"
 #include "storage/index/rows.h"
 #include "storage/keep/dangling_search.h"
@@ -59,7 +59,7 @@ class Prune {
  public:
   struct Parts {
     ImageParts images;
-    Images& descriptions;
+    ImageDescriber& descriptions;
     Promises& promises;
     Clock& clock;
     DeletionRunner run;

@@ -1,4 +1,4 @@
-#include "storage/images/images.h"
+#include "storage/images/image_describer.h"
 
 #include <utility>
 
@@ -21,15 +21,18 @@ bool Matches(const ImageFilter& filter, const ImageDescription& image) {
   return image.labels.has_value() && filter.MatchesLabels(*image.labels);
 }
 
-absl::StatusOr<ImageDescription> Images::Describe(RepositoryId id, std::string_view repository,
-                                                  const Digest& manifest, ReadBudget* budget) {
+absl::StatusOr<ImageDescription> ImageDescriber::Describe(RepositoryId id,
+                                                          std::string_view repository,
+                                                          const Digest& manifest,
+                                                          ReadBudget* budget) {
   ASSIGN_OR_RETURN(ManifestInfo member, parts_.catalog.ReadMember(id, manifest));
   return DescribeMember(id, repository, std::move(member), budget);
 }
 
-absl::StatusOr<ImageDescription> Images::DescribeMember(RepositoryId id,
-                                                        std::string_view repository,
-                                                        ManifestInfo member, ReadBudget* budget) {
+absl::StatusOr<ImageDescription> ImageDescriber::DescribeMember(RepositoryId id,
+                                                                std::string_view repository,
+                                                                ManifestInfo member,
+                                                                ReadBudget* budget) {
   ReadBudget image_budget(kMaxImageReads);
   ImageDescription image;
   image.info.repository = std::string(repository);
@@ -51,7 +54,8 @@ absl::StatusOr<ImageDescription> Images::DescribeMember(RepositoryId id,
   return image;
 }
 
-absl::Status Images::DescribeIndex(RepositoryId id, ReadBudget* budget, ImageDescription* image) {
+absl::Status ImageDescriber::DescribeIndex(RepositoryId id, ReadBudget* budget,
+                                           ImageDescription* image) {
   IndexContent content;
   RETURN_IF_ERROR(WalkIndex(id, image->info.manifest, 1, Platform(), budget, &content));
   image->info.total_bytes = content.total_bytes;
@@ -62,8 +66,8 @@ absl::Status Images::DescribeIndex(RepositoryId id, ReadBudget* budget, ImageDes
   return absl::OkStatus();
 }
 
-void Images::ReadLabelsAndPlatform(const ManifestInfo& manifest, ReadBudget* budget,
-                                   ImageDescription* image) {
+void ImageDescriber::ReadLabelsAndPlatform(const ManifestInfo& manifest, ReadBudget* budget,
+                                           ImageDescription* image) {
   const std::optional<Digest> digest = ImageConfigOf(manifest, budget);
   if (!digest.has_value()) {
     image->labels.emplace();
@@ -76,9 +80,8 @@ void Images::ReadLabelsAndPlatform(const ManifestInfo& manifest, ReadBudget* bud
   image->labels = std::move(config->labels);
 }
 
-std::optional<Images::OpenManifest> Images::OpenForDescription(const Digest& digest,
-                                                               std::string_view media_type,
-                                                               ReadBudget* budget) {
+std::optional<ImageDescriber::OpenManifest> ImageDescriber::OpenForDescription(
+    const Digest& digest, std::string_view media_type, ReadBudget* budget) {
   const absl::StatusOr<std::string> bytes = parts_.blobs.ReadAll(digest, kMaxManifestBytes);
   budget->SpendBytes(bytes.ok() ? bytes->size() : 0);
   if (!bytes.ok()) return std::nullopt;
@@ -93,9 +96,9 @@ std::optional<Images::OpenManifest> Images::OpenForDescription(const Digest& dig
   return manifest;
 }
 
-absl::Status Images::WalkIndex(RepositoryId id, const ManifestInfo& index, size_t depth,
-                               const Platform& inherited, ReadBudget* budget,
-                               IndexContent* content) {
+absl::Status ImageDescriber::WalkIndex(RepositoryId id, const ManifestInfo& index, size_t depth,
+                                       const Platform& inherited, ReadBudget* budget,
+                                       IndexContent* content) {
   content->visited.insert(index.digest);
   if (depth > kMaxIndexDepth) return absl::OkStatus();
   const std::optional<OpenManifest> manifest =
@@ -109,9 +112,9 @@ absl::Status Images::WalkIndex(RepositoryId id, const ManifestInfo& index, size_
   return absl::OkStatus();
 }
 
-absl::Status Images::WalkChild(RepositoryId id, const Digest& child, size_t depth,
-                               const Platform& platform, ReadBudget* budget,
-                               IndexContent* content) {
+absl::Status ImageDescriber::WalkChild(RepositoryId id, const Digest& child, size_t depth,
+                                       const Platform& platform, ReadBudget* budget,
+                                       IndexContent* content) {
   if (budget->used_up() || !content->visited.insert(child).second) return absl::OkStatus();
   budget->Spend(1);
   absl::StatusOr<ManifestInfo> member = parts_.catalog.ReadMember(id, child);
@@ -125,7 +128,8 @@ absl::Status Images::WalkChild(RepositoryId id, const Digest& child, size_t dept
   return absl::OkStatus();
 }
 
-std::optional<Digest> Images::ImageConfigOf(const ManifestInfo& manifest, ReadBudget* budget) {
+std::optional<Digest> ImageDescriber::ImageConfigOf(const ManifestInfo& manifest,
+                                                    ReadBudget* budget) {
   if (!manifest.config.has_value()) return std::nullopt;
   // Without an artifact type of its own, that of a manifest is the type of its config.
   if (IsImageConfigType(manifest.artifact_type)) return manifest.config;
@@ -136,7 +140,8 @@ std::optional<Digest> Images::ImageConfigOf(const ManifestInfo& manifest, ReadBu
   return manifest.config;
 }
 
-std::optional<ParsedImageConfig> Images::ReadConfig(const Digest& config, ReadBudget* budget) {
+std::optional<ParsedImageConfig> ImageDescriber::ReadConfig(const Digest& config,
+                                                            ReadBudget* budget) {
   const absl::StatusOr<std::string> bytes = parts_.blobs.ReadAll(config, kMaxConfigBytes);
   // Two index reads at least: where it is, and it.
   budget->Spend(1);
@@ -147,8 +152,8 @@ std::optional<ParsedImageConfig> Images::ReadConfig(const Digest& config, ReadBu
   return *std::move(parsed);
 }
 
-const Images::Leaf* Images::LeafFor(const std::vector<Leaf>& leaves, const Platform& wanted,
-                                    ReadBudget* budget) {
+const ImageDescriber::Leaf* ImageDescriber::LeafFor(const std::vector<Leaf>& leaves,
+                                                    const Platform& wanted, ReadBudget* budget) {
   for (const Leaf& leaf : leaves) {
     if (IsFor(leaf.platform, wanted)) return &leaf;
   }
@@ -162,7 +167,8 @@ const Images::Leaf* Images::LeafFor(const std::vector<Leaf>& leaves, const Platf
   return nullptr;
 }
 
-const Images::Leaf* Images::ChooseLeaf(const std::vector<Leaf>& leaves, ReadBudget* budget) {
+const ImageDescriber::Leaf* ImageDescriber::ChooseLeaf(const std::vector<Leaf>& leaves,
+                                                       ReadBudget* budget) {
   const Leaf* const leaf = LeafFor(leaves, ServerPlatform(), budget);
   if (leaf != nullptr) return leaf;
   for (const Leaf& other : leaves) {
@@ -172,7 +178,7 @@ const Images::Leaf* Images::ChooseLeaf(const std::vector<Leaf>& leaves, ReadBudg
   return nullptr;
 }
 
-absl::StatusOr<RepositoryInfo> Images::DescribeRepository(std::string_view repository) {
+absl::StatusOr<RepositoryInfo> ImageDescriber::DescribeRepository(std::string_view repository) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
   ASSIGN_OR_RETURN(const NamedRepository found, parts_.catalog.FindNamed(repository));
   const RepositoryId id = found.id;

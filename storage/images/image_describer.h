@@ -1,8 +1,8 @@
 // Images as people see them: listings, and everything that is known about one. Puts together what
 // the catalogue's rows, manifests and image configs say. Reads only: grants no promise, counts as
 // no pull. Thread-safe.
-#ifndef VARVE_STORAGE_IMAGES_IMAGES_H_
-#define VARVE_STORAGE_IMAGES_IMAGES_H_
+#ifndef VARVE_STORAGE_IMAGES_IMAGE_DESCRIBER_H_
+#define VARVE_STORAGE_IMAGES_IMAGE_DESCRIBER_H_
 
 #include <cstdint>
 #include <functional>
@@ -56,7 +56,7 @@ int64_t CreatedOrPushed(const ImageInfo& image);
 // for the caller to look at, before it describes the image.
 bool Matches(const ImageFilter& filter, const ImageDescription& image);
 
-class Images {
+class ImageDescriber {
  public:
   struct Parts {
     Index& index;
@@ -67,7 +67,7 @@ class Images {
     std::function<absl::StatusOr<ImageMatch>(std::string_view name)> find_image;
   };
 
-  explicit Images(Parts parts) : parts_(std::move(parts)) {}
+  explicit ImageDescriber(Parts parts) : parts_(std::move(parts)) {}
 
   // The calls of Store, with the same contracts. A page of images costs about kMaxListingReads and
   // is shorter than wanted when that is used up. (list_images.cc, inspect_image.cc)
@@ -142,4 +142,4 @@ class Images {
 
 }  // namespace varve
 
-#endif  // VARVE_STORAGE_IMAGES_IMAGES_H_
+#endif  // VARVE_STORAGE_IMAGES_IMAGE_DESCRIBER_H_
