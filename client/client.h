@@ -1,5 +1,5 @@
 // A connection to a varve daemon over the native API (proto/varve/v1), in the vocabulary of
-// storage/api/store.h. Knows no gRPC in its interface. Thread-safe; calls block.
+// storage/api/. Knows no gRPC in its interface. Thread-safe; calls block.
 //
 // Errors are those of the daemon (storage/base/status.h). Unavailable: the daemon is not reachable,
 // or the outcome is unknown; the same call may be repeated.
@@ -19,7 +19,12 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "client/byte_source.h"
-#include "storage/api/store.h"
+#include "storage/api/blobs.h"
+#include "storage/api/claims.h"
+#include "storage/api/event_log.h"
+#include "storage/api/manifests.h"
+#include "storage/api/pruning.h"
+#include "storage/api/system.h"
 
 namespace varve {
 

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <string>
 
-#include "storage/api/store.h"
+#include "storage/api/blobs.h"
+#include "storage/api/manifests.h"
 #include "storage/base/str_cat.h"
 #include "storage/image/digest.h"
 #include "varve/v1/error_details.pb.h"

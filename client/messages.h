@@ -1,5 +1,5 @@
-// Messages of varve.v1 in the vocabulary of storage/api/store_types.h. Pure functions; what a
-// daemon sends is checked, never trusted. Private to this library.
+// Messages of varve.v1 in the vocabulary of storage/api/. Pure functions; what a daemon
+// sends is checked, never trusted. Private to this library.
 #ifndef VARVE_CLIENT_MESSAGES_H_
 #define VARVE_CLIENT_MESSAGES_H_
 
@@ -8,7 +8,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "storage/api/store_types.h"
+#include "storage/api/blobs.h"
+#include "storage/api/claims.h"
+#include "storage/api/manifests.h"
+#include "storage/api/pruning.h"
 #include "varve/v1/blobs.pb.h"
 #include "varve/v1/claims.pb.h"
 #include "varve/v1/images.pb.h"

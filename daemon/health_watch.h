@@ -12,6 +12,7 @@
 
 #include "daemon/periodic_thread.h"
 #include "storage/api/store.h"
+#include "storage/api/system.h"
 
 namespace varve {
 

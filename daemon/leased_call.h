@@ -18,6 +18,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "storage/api/manifests.h"
 #include "storage/api/store.h"
 
 namespace varve {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "daemon/periodic_thread.h"
+#include "storage/api/pruning.h"
 #include "storage/api/store.h"
 
 namespace varve {

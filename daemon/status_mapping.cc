@@ -1,7 +1,8 @@
 #include "daemon/status_mapping.h"
 
 #include "absl/strings/numbers.h"
-#include "storage/api/store.h"
+#include "storage/api/blobs.h"
+#include "storage/api/manifests.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "storage/api/store.h"
 #include "storage/image/digest.h"
 #include "storage/image/manifest.h"
 #include "storage/limits.h"

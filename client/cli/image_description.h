@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "storage/api/store_types.h"
+#include "storage/api/images.h"
 
 namespace varve {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "storage/api/store_types.h"
+#include "storage/api/manifests.h"
 
 namespace varve {
 

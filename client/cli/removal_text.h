@@ -7,7 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "storage/api/store_types.h"
+#include "storage/api/pruning.h"
+#include "storage/api/system.h"
 #include "storage/base/clock.h"
 
 namespace varve {

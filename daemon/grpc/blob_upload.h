@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "storage/api/blobs.h"
 #include "storage/api/store.h"
 #include "varve/v1/blobs.pb.h"
 

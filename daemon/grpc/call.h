@@ -18,6 +18,7 @@
 #include "daemon/grpc/event_feed.h"
 #include "daemon/grpc/message_memory.h"
 #include "daemon/grpc/stream_watch.h"
+#include "storage/api/blobs.h"
 #include "storage/api/store.h"
 #include "storage/base/str_cat.h"
 

@@ -5,7 +5,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "storage/api/store.h"
+#include "storage/api/blobs.h"
+#include "storage/api/claims.h"
+#include "storage/api/manifests.h"
+#include "storage/api/pruning.h"
 #include "storage/image/digest.h"
 #include "varve/v1/blobs.pb.h"
 #include "varve/v1/images.pb.h"

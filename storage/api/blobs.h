@@ -14,7 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "storage/api/page.h"
-#include "storage/base/file_system.h"
+#include "storage/base/byte_source.h"
 #include "storage/image/digest.h"
 
 namespace varve {
@@ -62,11 +62,10 @@ struct UploadInfo {
   bool in_request = false;    // a request works on it now
 };
 
-// An open blob; the bytes stay readable while it lives, whatever is removed meanwhile. Thread-safe.
+// An open blob; its bytes stay readable while it lives, whatever is removed meanwhile. Thread-safe.
 struct BlobReader {
   BlobInfo info;
-  std::string inline_bytes;            // the whole blob when `file` is null
-  std::unique_ptr<ReadableFile> file;  // else the bytes [0, info.size_bytes) of this file
+  std::unique_ptr<ByteSource> bytes;  // [0, info.size_bytes)
 };
 
 // One upload, held exclusively by its holder until destruction, which keeps what was received: the

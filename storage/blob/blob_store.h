@@ -12,7 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "storage/api/store.h"
+#include "storage/api/blobs.h"
 #include "storage/base/clock.h"
 #include "storage/blob/blob_files.h"
 #include "storage/blob/blob_tier.h"

@@ -11,7 +11,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "storage/api/store.h"
+#include "storage/api/blobs.h"
+#include "storage/api/system.h"
 #include "storage/blob/space.h"
 #include "storage/image/digest.h"
 #include "storage/index/index.h"

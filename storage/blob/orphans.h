@@ -16,7 +16,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "storage/api/store_types.h"
+#include "storage/api/system.h"
 #include "storage/base/clock.h"
 #include "storage/base/mutex.h"
 #include "storage/blob/blob_files.h"

@@ -13,7 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "storage/api/store.h"
+#include "storage/api/blobs.h"
 #include "storage/base/clock.h"
 #include "storage/blob/blob_store.h"
 #include "storage/blob/commit_participant.h"

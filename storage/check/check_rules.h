@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "storage/api/store_types.h"
+#include "storage/api/system.h"
 #include "storage/blob/blob_files.h"
 #include "storage/image/manifest.h"
 #include "storage/index/index.h"

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "storage/api/store_types.h"
+#include "storage/api/system.h"
 #include "storage/base/clock.h"
 #include "storage/blob/blob_store.h"
 #include "storage/index/index.h"

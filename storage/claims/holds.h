@@ -10,7 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "storage/api/store.h"
+#include "storage/api/claims.h"
 #include "storage/base/clock.h"
 #include "storage/blob/blob_store.h"
 #include "storage/catalog/catalog.h"

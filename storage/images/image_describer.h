@@ -13,7 +13,8 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
-#include "storage/api/store.h"
+#include "storage/api/images.h"
+#include "storage/api/manifests.h"
 #include "storage/base/clock.h"
 #include "storage/blob/blob_store.h"
 #include "storage/catalog/catalog.h"

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "storage/api/store.h"
+#include "storage/api/claims.h"
 #include "storage/base/clock.h"
 #include "storage/catalog/catalog.h"
 #include "storage/index/index.h"

@@ -20,7 +20,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "storage/api/store.h"
+#include "storage/api/pruning.h"
 #include "storage/base/clock.h"
 #include "storage/base/mutex.h"
 

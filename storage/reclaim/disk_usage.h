@@ -7,7 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "storage/api/store.h"
+#include "storage/api/system.h"
 #include "storage/base/file_system.h"
 #include "storage/blob/ingest_table.h"
 #include "storage/blob/orphans.h"

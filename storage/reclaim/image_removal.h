@@ -19,7 +19,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "storage/api/store.h"
+#include "storage/api/images.h"
 #include "storage/catalog/catalog.h"
 #include "storage/reclaim/image_content.h"
 

@@ -29,7 +29,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "storage/api/store.h"
+#include "storage/api/pruning.h"
 #include "storage/base/clock.h"
 #include "storage/catalog/catalog.h"
 #include "storage/image/image_filter.h"

@@ -21,7 +21,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "storage/api/store.h"
+#include "storage/api/system.h"
 #include "storage/base/clock.h"
 #include "storage/base/mutex.h"
 #include "storage/blob/blob_store.h"

@@ -1,6 +1,7 @@
 // Indexes, referrers and shared content under prune and deletion: what belongs to what.
 #include <gmock/gmock.h>
 
+#include "storage/api/pruning.h"
 #include "storage/base/str_cat.h"
 #include "storage/image/manifest.h"
 #include "tests/contract/store_contract_fixture.h"

@@ -1,6 +1,7 @@
 // Holds and leases: what they keep, and for how long.
 #include <gmock/gmock.h>
 
+#include "storage/api/pruning.h"
 #include "storage/base/str_cat.h"
 #include "storage/image/manifest.h"
 #include "tests/contract/store_contract_fixture.h"

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <thread>
 
+#include "storage/api/pruning.h"
 #include "storage/base/str_cat.h"
 #include "tests/contract/store_contract_fixture.h"
 #include "tests/support/fake_clock.h"

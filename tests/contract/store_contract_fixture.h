@@ -17,7 +17,10 @@
 #include <utility>
 #include <vector>
 
+#include "storage/api/blobs.h"
+#include "storage/api/manifests.h"
 #include "storage/api/store.h"
+#include "storage/api/system.h"
 #include "storage/base/clock.h"
 #include "storage/base/file_system.h"
 #include "storage/image/digest.h"

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "storage/api/event_log.h"
+#include "storage/api/pruning.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "tests/contract/store_contract_fixture.h"

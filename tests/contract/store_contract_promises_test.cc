@@ -2,6 +2,7 @@
 // goes.
 #include <gmock/gmock.h>
 
+#include "storage/api/pruning.h"
 #include "storage/base/str_cat.h"
 #include "storage/image/manifest.h"
 #include "tests/contract/store_contract_fixture.h"

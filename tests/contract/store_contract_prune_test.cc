@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "storage/api/pruning.h"
 #include "storage/base/str_cat.h"
 #include "storage/image/manifest.h"
 #include "tests/contract/store_contract_fixture.h"

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "storage/api/event_log.h"
+#include "storage/api/pruning.h"
 #include "storage/base/str_cat.h"
 #include "tests/contract/store_contract_fixture.h"
 

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "storage/api/pruning.h"
 #include "storage/base/str_cat.h"
 #include "storage/image/manifest.h"
 #include "tests/contract/store_contract_fixture.h"

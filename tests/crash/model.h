@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "storage/api/blobs.h"
 #include "storage/api/store.h"
 #include "tests/support/content.h"
 #include "tests/support/read_whole.h"

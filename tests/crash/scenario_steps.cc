@@ -1,4 +1,5 @@
 // The steps that scenarios are made of.
+#include "storage/api/pruning.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"

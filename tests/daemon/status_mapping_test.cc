@@ -4,7 +4,7 @@
 #include "daemon/status_mapping.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "storage/api/store.h"
+#include "storage/api/blobs.h"
 #include "storage/base/status.h"
 #include "tests/daemon/oci_codes.h"
 

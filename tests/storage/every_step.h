@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "storage/api/pruning.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/engine.h"

@@ -6,7 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "storage/api/store.h"
+#include "storage/api/blobs.h"
 #include "storage/base/status.h"
 
 namespace varve {

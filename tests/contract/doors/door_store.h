@@ -13,7 +13,13 @@
 #include <string_view>
 #include <vector>
 
+#include "storage/api/blobs.h"
+#include "storage/api/claims.h"
+#include "storage/api/event_log.h"
+#include "storage/api/manifests.h"
+#include "storage/api/pruning.h"
 #include "storage/api/store.h"
+#include "storage/api/system.h"
 #include "storage/base/str_cat.h"
 #include "tests/contract/store_contract_fixture.h"
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "storage/api/store.h"
+#include "storage/api/blobs.h"
 #include "tests/contract/doors/http_exchanges.h"
 
 namespace varve {

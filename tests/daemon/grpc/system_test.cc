@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gmock/gmock.h"
+#include "storage/api/event_log.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
 #include "tests/daemon/grpc/grpc_fixture.h"

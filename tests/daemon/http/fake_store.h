@@ -11,7 +11,13 @@
 #include <utility>
 #include <vector>
 
+#include "storage/api/blobs.h"
+#include "storage/api/claims.h"
+#include "storage/api/event_log.h"
+#include "storage/api/manifests.h"
+#include "storage/api/pruning.h"
 #include "storage/api/store.h"
+#include "storage/api/system.h"
 #include "storage/base/mutex.h"
 #include "storage/image/manifest.h"
 

@@ -1,6 +1,7 @@
 // How often requests that name many things wait for the index.
 #include <gtest/gtest.h>
 
+#include "storage/api/pruning.h"
 #include "storage/limits.h"
 #include "tests/storage/catalog/counted_store.h"
 

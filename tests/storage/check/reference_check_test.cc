@@ -7,6 +7,7 @@
 #include <atomic>
 #include <thread>
 
+#include "storage/api/pruning.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/engine.h"

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "storage/api/pruning.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/engine.h"

@@ -7,6 +7,7 @@
 #include <regex>
 #include <sstream>
 
+#include "storage/api/event_log.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/image/hasher.h"

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/api/pruning.h"
 #include "storage/engine.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_file_system.h"
