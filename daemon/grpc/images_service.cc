@@ -53,7 +53,8 @@ absl::Status StoreManifest(Store& store, const v1::PutManifestRequest& request,
   }
   put.tags.assign(request.tags().begin(), request.tags().end());
   put.whole_store = request.whole_store();
-  ASSIGN_OR_RETURN(const ManifestInfo info, PutManifest(store, lease, request.repository(), put));
+  ASSIGN_OR_RETURN(const ManifestInfo info,
+                   LeasedManifests(store, store, lease).PutManifest(request.repository(), put));
   ToMessage(info, response->mutable_manifest());
   return absl::OkStatus();
 }
@@ -73,13 +74,14 @@ absl::StatusOr<ManifestReference> ReferenceOf(const Request& request) {
 absl::Status ResolveImage(Store& store, const v1::ResolveRequest& request,
                           v1::ResolveResponse* response, std::string_view lease) {
   ASSIGN_OR_RETURN(const ManifestReference reference, ReferenceOf(request));
+  LeasedManifests manifests(store, store, lease);
   if (request.omit_bytes()) {
     ASSIGN_OR_RETURN(const ManifestInfo info,
-                     StatManifest(store, lease, request.repository(), reference));
+                     manifests.StatManifest(request.repository(), reference));
     ToMessage(info, response->mutable_manifest());
     return absl::OkStatus();
   }
-  ASSIGN_OR_RETURN(Manifest manifest, GetManifest(store, lease, request.repository(), reference));
+  ASSIGN_OR_RETURN(Manifest manifest, manifests.GetManifest(request.repository(), reference));
   ToMessage(manifest.info, response->mutable_manifest());
   response->set_bytes(std::move(manifest.bytes));
   return absl::OkStatus();
@@ -128,10 +130,10 @@ absl::Status TellHistory(Store& store, const v1::ImageHistoryRequest& request,
 absl::Status SetTag(Store& store, const v1::TagRequest& request, std::string_view lease) {
   RETURN_IF_ERROR(RequireRepository(request.repository()));
   ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digest", request.digest()));
-  RETURN_IF_ERROR(AttachTo(store, lease, {digest}));
   if (request.source_repository().empty()) {
-    return store.Tag(request.repository(), request.tag(), digest);
+    return LeasedManifests(store, store, lease).Tag(request.repository(), request.tag(), digest);
   }
+  RETURN_IF_ERROR(AttachTo(store, lease, {digest}));
   return store.TagFrom(request.source_repository(), digest, request.repository(), request.tag());
 }
 

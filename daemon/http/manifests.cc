@@ -153,15 +153,16 @@ Reply GetManifest(const Exchange& exchange) {
   // What the URL names by digest is attached by now.
   const std::string_view lease =
       reference->is_digest ? std::string_view() : std::string_view(exchange.request.lease);
+  LeasedManifests manifests(exchange.store, exchange.store, lease);
   if (exchange.is_head()) {
     const absl::StatusOr<ManifestInfo> info =
-        StatManifest(exchange.store, lease, exchange.route.repository, reference->value);
+        manifests.StatManifest(exchange.route.repository, reference->value);
     if (!info.ok()) return StoreError(exchange, info.status(), SubjectOf(*reference));
     if (std::optional<Reply> same = NotModified(exchange, info->digest)) return *std::move(same);
     return ManifestReply(*info, reference->is_digest);
   }
   absl::StatusOr<Manifest> manifest =
-      GetManifest(exchange.store, lease, exchange.route.repository, reference->value);
+      manifests.GetManifest(exchange.route.repository, reference->value);
   if (!manifest.ok()) return StoreError(exchange, manifest.status(), SubjectOf(*reference));
   if (std::optional<Reply> same = NotModified(exchange, manifest->info.digest)) {
     return *std::move(same);
