@@ -152,7 +152,7 @@ class Client {
                            const Digest& digest) = 0;
   virtual absl::Status Untag(std::string_view repository, std::string_view tag, bool force) = 0;
 
-  // The calls of Store with the same names and contracts.
+  // The calls of storage/api/ with the same names and contracts.
   virtual absl::StatusOr<ImageMatch> FindImage(std::string_view name) = 0;
   virtual absl::StatusOr<ImagePage> ListImages(const ImageQuery& query,
                                                const std::string& page_token, size_t limit) = 0;
@@ -171,7 +171,7 @@ class Client {
                                                                  std::string_view platform) = 0;
   virtual absl::Status TagFrom(std::string_view from, const Digest& digest,
                                std::string_view repository, std::string_view tag) = 0;
-  // With `now` all promises end first (Store::EndPromises).
+  // With `now` all promises end first (System::EndPromises).
   virtual absl::StatusOr<RemovedImage> RemoveImage(std::string_view name, bool force, bool now) = 0;
   virtual absl::StatusOr<PruneReport> Prune(const PruneRequest& request,
                                             const PruneObserver& observer) = 0;
@@ -206,7 +206,7 @@ class Client {
   virtual absl::StatusOr<DiskUsage> MeasureDiskUsage() = 0;
   virtual absl::StatusOr<CheckReport> Check(const CheckObserver& observer) = 0;
   virtual absl::StatusOr<CheckReport> CheckContent(const CheckObserver& observer) = 0;
-  // See Store. Both take as long as the files are large.
+  // See storage/api/system.h. Both take as long as the files are large.
   virtual absl::StatusOr<OrphanReport> DropOrphans() = 0;
   virtual absl::StatusOr<OrphanReport> AdoptOrphans() = 0;
   // Until the sink has enough, or there are no more. When the connection breaks, goes on after the

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "storage/api/blobs.h"
+#include "storage/api/system.h"
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
@@ -174,9 +176,9 @@ class Filler {
 absl::StatusOr<FilledStore> FillStore(const std::string& directory, const StorePlan& plan) {
   {
     // An empty store first: whose index this is, and all that belongs to a store.
-    ASSIGN_OR_RETURN(const std::unique_ptr<Store> store, OpenEngine(directory, EngineOptions()));
-    ASSIGN_OR_RETURN(const StoreInfo info, store->Info());
-    ASSIGN_OR_RETURN(const Page<BlobDetails> blobs, store->ListBlobs(PageRequest{}));
+    ASSIGN_OR_RETURN(const std::unique_ptr<Engine> store, OpenEngine(directory, EngineOptions()));
+    ASSIGN_OR_RETURN(const StoreInfo info, store->system.Info());
+    ASSIGN_OR_RETURN(const Page<BlobDetails> blobs, store->blobs.ListBlobs(PageRequest{}));
     if (info.blob_bytes != 0 || !blobs.rows.empty()) {
       return absl::FailedPreconditionError(StrCat(directory, " holds a store that is not empty"));
     }

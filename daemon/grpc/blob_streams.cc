@@ -234,8 +234,8 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, publ
     RETURN_IF_ERROR(SlicesOf(encoded_, &slices));
     RETURN_IF_ERROR(Parse(slices, &request_));
     ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digest", request_.digest()));
-    RETURN_IF_ERROR(AttachTo(door_.store, LeaseOf(context_), {digest}));
-    ASSIGN_OR_RETURN(reader_, door_.store.OpenBlob(request_.repository(), digest));
+    RETURN_IF_ERROR(AttachTo(door_.store.claims, LeaseOf(context_), {digest}));
+    ASSIGN_OR_RETURN(reader_, door_.store.blobs.OpenBlob(request_.repository(), digest));
     const uint64_t size = reader_.info.size_bytes;
     if (request_.offset() > size) {
       return absl::OutOfRangeError(StrCat("offset ", request_.offset(),

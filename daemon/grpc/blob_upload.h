@@ -20,7 +20,7 @@ namespace varve {
 class BlobUpload {
  public:
   // All must outlive the upload. What it is about is attached to `lease`, if that is not empty.
-  BlobUpload(Store& store, v1::WriteResponse& response, std::string_view lease)
+  BlobUpload(const Store& store, v1::WriteResponse& response, std::string_view lease)
       : store_(store), lease_(lease), response_(response) {}
 
   // Takes the next message. True when the upload is over and the response complete. After an error,
@@ -43,7 +43,7 @@ class BlobUpload {
   absl::Status OpenIngest();
   absl::Status TakeCommit(const v1::WriteRequest::Commit& commit);
 
-  Store& store_;
+  const Store store_;
   const std::string_view lease_;
   v1::WriteResponse& response_;
   bool opened_ = false;  // a header was taken

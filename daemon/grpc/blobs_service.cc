@@ -20,16 +20,16 @@ constexpr CallKind kWriteStatus{"Blobs.WriteStatus", Subject::kUpload, false};
 constexpr CallKind kList{"Blobs.List", Subject::kBlob, false};
 constexpr CallKind kAbort{"Blobs.Abort", Subject::kUpload, true};
 
-absl::Status StatBlob(Store& store, const v1::StatBlobRequest& request,
+absl::Status StatBlob(const Store& store, const v1::StatBlobRequest& request,
                       v1::StatBlobResponse* response, std::string_view lease) {
   ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digest", request.digest()));
-  RETURN_IF_ERROR(AttachTo(store, lease, {digest}));
-  ASSIGN_OR_RETURN(const BlobInfo info, store.StatBlob(request.repository(), digest));
+  RETURN_IF_ERROR(AttachTo(store.claims, lease, {digest}));
+  ASSIGN_OR_RETURN(const BlobInfo info, store.blobs.StatBlob(request.repository(), digest));
   ToMessage(info, response->mutable_blob());
   return absl::OkStatus();
 }
 
-absl::Status FindMissingBlobs(Store& store, const v1::FindMissingRequest& request,
+absl::Status FindMissingBlobs(const Store& store, const v1::FindMissingRequest& request,
                               v1::FindMissingResponse* response, std::string_view lease) {
   const auto count = static_cast<size_t>(request.digests_size());
   if (count > kMaxFindMissingDigests) {
@@ -42,23 +42,24 @@ absl::Status FindMissingBlobs(Store& store, const v1::FindMissingRequest& reques
     ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digests", text));
     digests.push_back(digest);
   }
-  RETURN_IF_ERROR(AttachTo(store, lease, digests));
+  RETURN_IF_ERROR(AttachTo(store.claims, lease, digests));
   ASSIGN_OR_RETURN(const std::vector<Digest> missing,
-                   store.FindMissing(request.repository(), digests));
+                   store.blobs.FindMissing(request.repository(), digests));
   for (const Digest& digest : missing) response->add_missing(digest.ToString());
   return absl::OkStatus();
 }
 
 // What cannot be an id names no upload, as in the other door; the store does not see such text.
-absl::StatusOr<std::unique_ptr<Ingest>> ResumeUpload(Store& store, const std::string& repository,
+absl::StatusOr<std::unique_ptr<Ingest>> ResumeUpload(const Store& store,
+                                                     const std::string& repository,
                                                      const std::string& id) {
   const absl::Status valid = ValidateUploadId(id);
   if (!valid.ok()) return absl::NotFoundError(valid.message());
-  return store.ResumeIngest(repository, id);
+  return store.blobs.ResumeIngest(repository, id);
 }
 
 // Where the upload of that id was begun; "" when there is none.
-absl::StatusOr<std::string> RepositoryOfUpload(Store& store, const std::string& id) {
+absl::StatusOr<std::string> RepositoryOfUpload(const Store& store, const std::string& id) {
   if (!ValidateUploadId(id).ok()) return std::string();
   // Uploads are listed in byte order, and no id has a byte past '~': this page begins with the id.
   PageRequest page;
@@ -66,12 +67,12 @@ absl::StatusOr<std::string> RepositoryOfUpload(Store& store, const std::string& 
   --page.after.back();
   page.after += '\x7f';
   page.limit = 1;
-  ASSIGN_OR_RETURN(const Page<UploadInfo> found, store.ListUploads(page));
+  ASSIGN_OR_RETURN(const Page<UploadInfo> found, store.blobs.ListUploads(page));
   if (found.rows.empty() || found.rows[0].id != id) return std::string();
   return found.rows[0].repository;
 }
 
-absl::Status StatUpload(Store& store, const v1::WriteStatusRequest& request,
+absl::Status StatUpload(const Store& store, const v1::WriteStatusRequest& request,
                         v1::WriteStatusResponse* response) {
   std::string repository = request.repository();
   if (repository.empty()) {
@@ -87,16 +88,16 @@ absl::Status StatUpload(Store& store, const v1::WriteStatusRequest& request,
   return absl::OkStatus();
 }
 
-absl::Status AbortUpload(Store& store, const v1::AbortWriteRequest& request) {
+absl::Status AbortUpload(const Store& store, const v1::AbortWriteRequest& request) {
   if (request.repository().empty() && ValidateUploadId(request.upload_id()).ok()) {
-    return store.AbortUpload(request.upload_id());
+    return store.blobs.AbortUpload(request.upload_id());
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest,
                    ResumeUpload(store, request.repository(), request.upload_id()));
   return ingest->Abort();
 }
 
-absl::Status ListBlobs(Store& store, const v1::ListBlobsRequest& request,
+absl::Status ListBlobs(const Store& store, const v1::ListBlobsRequest& request,
                        v1::ListBlobsResponse* response) {
   if (!request.repository().empty()) {
     return absl::InvalidArgumentError("the listing is of the whole store: leave repository empty");
@@ -104,7 +105,7 @@ absl::Status ListBlobs(Store& store, const v1::ListBlobsRequest& request,
   PageRequest page;
   page.after = request.page_token();
   if (request.page_size() != 0) page.limit = request.page_size();
-  ASSIGN_OR_RETURN(const Page<BlobDetails> blobs, store.ListBlobs(page));
+  ASSIGN_OR_RETURN(const Page<BlobDetails> blobs, store.blobs.ListBlobs(page));
   for (const BlobDetails& blob : blobs.rows) ToMessage(blob, response->add_blobs());
   if (blobs.more && !blobs.rows.empty()) {
     response->set_next_page_token(blobs.rows.back().blob.digest.ToString());

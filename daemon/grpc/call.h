@@ -26,7 +26,7 @@ namespace varve {
 
 // Owned by the server; outlives every call.
 struct GrpcDoor {
-  Store& store;
+  const Store store;
   CallWorkers& workers;
   StreamWatch& watch;
   EventFeed& feed;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "daemon/grpc/message_stream.h"
+#include "storage/api/system.h"
 #include "storage/base/mutex.h"
 #include "storage/base/status.h"
 
@@ -135,8 +136,8 @@ class CheckForAll {
     if (callers_.empty()) return;
     const CheckObserver observer = [this](const CheckStep& step) { return Tell(step); };
     const absl::StatusOr<CheckReport> report = kind_ == CheckKind::kContent
-                                                   ? door_.store.CheckContent(observer)
-                                                   : door_.store.Check(observer);
+                                                   ? door_.store.system.CheckContent(observer)
+                                                   : door_.store.system.Check(observer);
     CheckStream::Message last;
     if (report.ok()) {
       auto message = std::make_shared<v1::CheckResponse>();

@@ -60,7 +60,7 @@ PageRequest PageOf(const Request& request) {
                                     : std::min<size_t>(request.page_size(), kMaxPageRows)};
 }
 
-absl::Status CreateHold(Store& store, const v1::CreateHoldRequest& request,
+absl::Status CreateHold(const Store& store, const v1::CreateHoldRequest& request,
                         v1::CreateHoldResponse* response) {
   HoldRequest hold;
   hold.name = request.name();
@@ -70,20 +70,20 @@ absl::Status CreateHold(Store& store, const v1::CreateHoldRequest& request,
     hold.ttl_nanos = Nanos(request.ttl());
     if (hold.ttl_nanos == 0) return absl::InvalidArgumentError("ttl: leave it out for no end");
   }
-  ASSIGN_OR_RETURN(const HoldInfo info, store.CreateHold(hold));
+  ASSIGN_OR_RETURN(const HoldInfo info, store.claims.CreateHold(hold));
   Fill(info, response->mutable_hold());
   return absl::OkStatus();
 }
 
-absl::Status ListHolds(Store& store, const v1::ListHoldsRequest& request,
+absl::Status ListHolds(const Store& store, const v1::ListHoldsRequest& request,
                        v1::ListHoldsResponse* response) {
-  ASSIGN_OR_RETURN(const Page<HoldInfo> page, store.ListHolds(PageOf(request)));
+  ASSIGN_OR_RETURN(const Page<HoldInfo> page, store.claims.ListHolds(PageOf(request)));
   for (const HoldInfo& hold : page.rows) Fill(hold, response->add_holds());
   if (page.more) response->set_next_page_token(page.rows.back().name);
   return absl::OkStatus();
 }
 
-absl::Status CreateLease(Store& store, const v1::CreateLeaseRequest& request,
+absl::Status CreateLease(const Store& store, const v1::CreateLeaseRequest& request,
                          v1::CreateLeaseResponse* response) {
   LeaseRequest lease;
   lease.id = request.id();
@@ -91,12 +91,12 @@ absl::Status CreateLease(Store& store, const v1::CreateLeaseRequest& request,
   lease.ttl_nanos = Nanos(request.ttl());
   lease.labels.assign(request.labels().begin(), request.labels().end());
   std::sort(lease.labels.begin(), lease.labels.end());
-  ASSIGN_OR_RETURN(const LeaseInfo info, store.CreateLease(lease));
+  ASSIGN_OR_RETURN(const LeaseInfo info, store.claims.CreateLease(lease));
   Fill(info, response->mutable_lease());
   return absl::OkStatus();
 }
 
-absl::Status Attach(Store& store, const v1::AttachToLeaseRequest& request,
+absl::Status Attach(const Store& store, const v1::AttachToLeaseRequest& request,
                     v1::AttachToLeaseResponse* response) {
   if (static_cast<size_t>(request.digests_size()) > kMaxAttachedDigests) {
     return absl::InvalidArgumentError(
@@ -107,21 +107,23 @@ absl::Status Attach(Store& store, const v1::AttachToLeaseRequest& request,
     ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digests", text));
     contents.push_back(digest);
   }
-  ASSIGN_OR_RETURN(const std::vector<Digest> absent, store.AttachToLease(request.id(), contents));
+  ASSIGN_OR_RETURN(const std::vector<Digest> absent,
+                   store.claims.AttachToLease(request.id(), contents));
   for (const Digest& digest : absent) response->add_absent(digest.ToString());
   return absl::OkStatus();
 }
 
-absl::Status RenewLease(Store& store, const v1::RenewLeaseRequest& request,
+absl::Status RenewLease(const Store& store, const v1::RenewLeaseRequest& request,
                         v1::RenewLeaseResponse* response) {
-  ASSIGN_OR_RETURN(const LeaseInfo info, store.RenewLease(request.id(), Nanos(request.ttl())));
+  ASSIGN_OR_RETURN(const LeaseInfo info,
+                   store.claims.RenewLease(request.id(), Nanos(request.ttl())));
   Fill(info, response->mutable_lease());
   return absl::OkStatus();
 }
 
-absl::Status ListLeases(Store& store, const v1::ListLeasesRequest& request,
+absl::Status ListLeases(const Store& store, const v1::ListLeasesRequest& request,
                         v1::ListLeasesResponse* response) {
-  ASSIGN_OR_RETURN(const Page<LeaseInfo> page, store.ListLeases(PageOf(request)));
+  ASSIGN_OR_RETURN(const Page<LeaseInfo> page, store.claims.ListLeases(PageOf(request)));
   for (const LeaseInfo& lease : page.rows) Fill(lease, response->add_leases());
   if (page.more) response->set_next_page_token(page.rows.back().id);
   return absl::OkStatus();
@@ -141,9 +143,10 @@ class HoldsService final : public v1::Holds::CallbackService {
   grpc::ServerUnaryReactor* Release(grpc::CallbackServerContext* context,
                                     const v1::ReleaseHoldRequest* request,
                                     v1::ReleaseHoldResponse* response) override {
-    return AnswerUnary(
-        door_, kReleaseHold, context, request, response,
-        [&store = door_.store](const auto& in, auto*) { return store.ReleaseHold(in.name()); });
+    return AnswerUnary(door_, kReleaseHold, context, request, response,
+                       [&store = door_.store](const auto& in, auto*) {
+                         return store.claims.ReleaseHold(in.name());
+                       });
   }
   grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* context,
                                  const v1::ListHoldsRequest* request,
@@ -186,9 +189,10 @@ class LeasesService final : public v1::Leases::CallbackService {
   grpc::ServerUnaryReactor* Delete(grpc::CallbackServerContext* context,
                                    const v1::DeleteLeaseRequest* request,
                                    v1::DeleteLeaseResponse* response) override {
-    return AnswerUnary(
-        door_, kDeleteLease, context, request, response,
-        [&store = door_.store](const auto& in, auto*) { return store.DeleteLease(in.id()); });
+    return AnswerUnary(door_, kDeleteLease, context, request, response,
+                       [&store = door_.store](const auto& in, auto*) {
+                         return store.claims.DeleteLease(in.id());
+                       });
   }
   grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* context,
                                  const v1::ListLeasesRequest* request,

@@ -9,6 +9,7 @@
 
 #include "daemon/grpc/event_feed.h"
 #include "daemon/grpc/messages.h"
+#include "storage/api/system.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 
@@ -111,7 +112,7 @@ class EventStream final : public grpc::ServerWriteReactor<v1::EventsResponse>,
       }
     }
     // What the store calls it, whatever the watcher does.
-    const absl::StatusOr<StoreInfo> info = door_.store.Info();
+    const absl::StatusOr<StoreInfo> info = door_.store.system.Info();
     canonical_ = info.ok() ? info->names.CanonicalOf(request_.repository()) : request_.repository();
     position_ = request_.token();
     if (position_.empty()) position_ = request_.from_oldest() ? Log().Oldest() : Log().Latest();

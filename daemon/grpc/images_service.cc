@@ -7,6 +7,7 @@
 #include "daemon/grpc/referrer_listing.h"
 #include "daemon/grpc/services.h"
 #include "daemon/leased_call.h"
+#include "storage/api/system.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -35,7 +36,7 @@ absl::Status RequireRepository(const std::string& repository) {
   return repository.empty() ? absl::InvalidArgumentError("repository is empty") : absl::OkStatus();
 }
 
-absl::Status StoreManifest(Store& store, const v1::PutManifestRequest& request,
+absl::Status StoreManifest(const Store& store, const v1::PutManifestRequest& request,
                            v1::PutManifestResponse* response, std::string_view lease) {
   RETURN_IF_ERROR(RequireRepository(request.repository()));
   if (request.manifest().size() > kMaxManifestBytes) {
@@ -53,8 +54,9 @@ absl::Status StoreManifest(Store& store, const v1::PutManifestRequest& request,
   }
   put.tags.assign(request.tags().begin(), request.tags().end());
   put.whole_store = request.whole_store();
-  ASSIGN_OR_RETURN(const ManifestInfo info,
-                   LeasedManifests(store, store, lease).PutManifest(request.repository(), put));
+  ASSIGN_OR_RETURN(
+      const ManifestInfo info,
+      LeasedManifests(store.manifests, store.claims, lease).PutManifest(request.repository(), put));
   ToMessage(info, response->mutable_manifest());
   return absl::OkStatus();
 }
@@ -71,10 +73,10 @@ absl::StatusOr<ManifestReference> ReferenceOf(const Request& request) {
   return ManifestReference(digest);
 }
 
-absl::Status ResolveImage(Store& store, const v1::ResolveRequest& request,
+absl::Status ResolveImage(const Store& store, const v1::ResolveRequest& request,
                           v1::ResolveResponse* response, std::string_view lease) {
   ASSIGN_OR_RETURN(const ManifestReference reference, ReferenceOf(request));
-  LeasedManifests manifests(store, store, lease);
+  LeasedManifests manifests(store.manifests, store.claims, lease);
   if (request.omit_bytes()) {
     ASSIGN_OR_RETURN(const ManifestInfo info,
                      manifests.StatManifest(request.repository(), reference));
@@ -87,14 +89,14 @@ absl::Status ResolveImage(Store& store, const v1::ResolveRequest& request,
   return absl::OkStatus();
 }
 
-absl::Status FindByName(Store& store, const v1::FindImageRequest& request,
+absl::Status FindByName(const Store& store, const v1::FindImageRequest& request,
                         v1::FindImageResponse* response) {
-  ASSIGN_OR_RETURN(const ImageMatch match, store.FindImage(request.name()));
+  ASSIGN_OR_RETURN(const ImageMatch match, store.images.FindImage(request.name()));
   ToMessage(match, response);
   return absl::OkStatus();
 }
 
-absl::Status ListImages(Store& store, const v1::ListImagesRequest& request,
+absl::Status ListImages(const Store& store, const v1::ListImagesRequest& request,
                         v1::ListImagesResponse* response) {
   ImageQuery query;
   query.repository = request.repository();
@@ -103,62 +105,66 @@ absl::Status ListImages(Store& store, const v1::ListImagesRequest& request,
   const size_t limit = request.page_size() == 0
                            ? kDefaultPageRows
                            : std::min<size_t>(request.page_size(), kMaxPageRows);
-  ASSIGN_OR_RETURN(const ImagePage page, store.ListImages(query, request.page_token(), limit));
+  ASSIGN_OR_RETURN(const ImagePage page,
+                   store.images.ListImages(query, request.page_token(), limit));
   for (const ImageInfo& image : page.images) ToMessage(image, response->add_images());
   response->set_next_page_token(page.next_page_token);
   return absl::OkStatus();
 }
 
-absl::Status InspectImage(Store& store, const v1::InspectImageRequest& request,
+absl::Status InspectImage(const Store& store, const v1::InspectImageRequest& request,
                           v1::InspectImageResponse* response) {
   ASSIGN_OR_RETURN(const ManifestReference reference, ReferenceOf(request));
   ASSIGN_OR_RETURN(const ImageDetails details,
-                   store.InspectImage(request.repository(), reference, request.platform()));
+                   store.images.InspectImage(request.repository(), reference, request.platform()));
   ToMessage(details, response->mutable_details());
   return absl::OkStatus();
 }
 
-absl::Status TellHistory(Store& store, const v1::ImageHistoryRequest& request,
+absl::Status TellHistory(const Store& store, const v1::ImageHistoryRequest& request,
                          v1::ImageHistoryResponse* response) {
   ASSIGN_OR_RETURN(const ManifestReference reference, ReferenceOf(request));
   ASSIGN_OR_RETURN(const ImageDetails details,
-                   store.InspectImage(request.repository(), reference, request.platform()));
+                   store.images.InspectImage(request.repository(), reference, request.platform()));
   ToMessage(details.history, response);
   return absl::OkStatus();
 }
 
-absl::Status SetTag(Store& store, const v1::TagRequest& request, std::string_view lease) {
+absl::Status SetTag(const Store& store, const v1::TagRequest& request, std::string_view lease) {
   RETURN_IF_ERROR(RequireRepository(request.repository()));
   ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digest", request.digest()));
   if (request.source_repository().empty()) {
-    return LeasedManifests(store, store, lease).Tag(request.repository(), request.tag(), digest);
+    return LeasedManifests(store.manifests, store.claims, lease)
+        .Tag(request.repository(), request.tag(), digest);
   }
-  RETURN_IF_ERROR(AttachTo(store, lease, {digest}));
-  return store.TagFrom(request.source_repository(), digest, request.repository(), request.tag());
+  RETURN_IF_ERROR(AttachTo(store.claims, lease, {digest}));
+  return store.images.TagFrom(request.source_repository(), digest, request.repository(),
+                              request.tag());
 }
 
-absl::Status RemoveTag(Store& store, const v1::UntagRequest& request) {
+absl::Status RemoveTag(const Store& store, const v1::UntagRequest& request) {
   RETURN_IF_ERROR(RequireRepository(request.repository()));
-  return store.Untag(request.repository(), request.tag(), request.force());
+  return store.manifests.Untag(request.repository(), request.tag(), request.force());
 }
 
-absl::Status RemoveImage(Store& store, const v1::RemoveImageRequest& request,
+absl::Status RemoveImage(const Store& store, const v1::RemoveImageRequest& request,
                          v1::RemoveImageResponse* response) {
-  if (request.now()) store.EndPromises();
-  ASSIGN_OR_RETURN(const RemovedImage removed, store.RemoveImage(request.name(), request.force()));
+  if (request.now()) store.system.EndPromises();
+  ASSIGN_OR_RETURN(const RemovedImage removed,
+                   store.images.RemoveImage(request.name(), request.force()));
   ToMessage(removed, response);
   return absl::OkStatus();
 }
 
-absl::Status ListPrunes(Store& store, v1::ListPrunesResponse* response) {
-  ASSIGN_OR_RETURN(const std::vector<PruneJob> jobs, store.ListPrunes());
+absl::Status ListPrunes(const Store& store, v1::ListPrunesResponse* response) {
+  ASSIGN_OR_RETURN(const std::vector<PruneJob> jobs, store.images.ListPrunes());
   ToMessage(jobs, response);
   return absl::OkStatus();
 }
 
-absl::Status Explain(Store& store, const v1::ExplainRequest& request,
+absl::Status Explain(const Store& store, const v1::ExplainRequest& request,
                      v1::ExplainResponse* response) {
-  ASSIGN_OR_RETURN(const KeeperReport report, store.ExplainKept(request.name()));
+  ASSIGN_OR_RETURN(const KeeperReport report, store.claims.ExplainKept(request.name()));
   ToMessage(report, response);
   return absl::OkStatus();
 }
@@ -263,9 +269,10 @@ class ImagesService final : public v1::Images::CallbackService {
   grpc::ServerUnaryReactor* CancelPrune(grpc::CallbackServerContext* context,
                                         const v1::CancelPruneRequest* request,
                                         v1::CancelPruneResponse* response) override {
-    return AnswerUnary(
-        door_, kCancelPrune, context, request, response,
-        [&store = door_.store](const auto& in, auto*) { return store.CancelPrune(in.job()); });
+    return AnswerUnary(door_, kCancelPrune, context, request, response,
+                       [&store = door_.store](const auto& in, auto*) {
+                         return store.images.CancelPrune(in.job());
+                       });
   }
 
   grpc::ServerUnaryReactor* ListPrunes(grpc::CallbackServerContext* context,

@@ -68,7 +68,7 @@ grpc::ServerWriteReactor<v1::PruneResponse>* NewPruneStream(GrpcDoor& door,
       std::make_shared<PruneStream>(
           door, *context, kPrune, request->detach() && !request->dry_run(),
           [&store = door.store, prune = FromMessage(*request)](const PruneObserver& observer) {
-            return store.Prune(prune, observer);
+            return store.images.Prune(prune, observer);
           }),
       kMaxPrunes);
 }
@@ -80,7 +80,7 @@ grpc::ServerWriteReactor<v1::PruneResponse>* NewPruneStream(GrpcDoor& door,
       std::make_shared<PruneStream>(
           door, *context, kAttachPrune, /*detach=*/false,
           [&store = door.store, job = request->job()](const PruneObserver& observer) {
-            return store.AttachPrune(job, observer);
+            return store.images.AttachPrune(job, observer);
           }),
       kMaxPrunes);
 }

@@ -24,7 +24,7 @@ using Response = v1::ListReferrersResponse;
 // One page under construction. Its token is the tag that came last, or the digest.
 class ReferrerPage {
  public:
-  ReferrerPage(Store& store, const v1::ListReferrersRequest& request, const Digest& subject,
+  ReferrerPage(const Store& store, const v1::ListReferrersRequest& request, const Digest& subject,
                Response* response)
       : store_(store),
         request_(request),
@@ -41,7 +41,7 @@ class ReferrerPage {
   size_t rows() const { return static_cast<size_t>(response_->referrers_size()); }
   absl::Status AddTag(const std::string& tag, const Digest& digest);
 
-  Store& store_;
+  const Store& store_;
   const v1::ListReferrersRequest& request_;
   const Digest& subject_;
   const size_t limit_;
@@ -49,7 +49,8 @@ class ReferrerPage {
 };
 
 absl::Status ReferrerPage::AddTag(const std::string& tag, const Digest& digest) {
-  const absl::StatusOr<ManifestInfo> info = store_.StatManifest(request_.repository(), digest);
+  const absl::StatusOr<ManifestInfo> info =
+      store_.manifests.StatManifest(request_.repository(), digest);
   if (absl::IsNotFound(info.status())) return absl::OkStatus();  // being deleted
   RETURN_IF_ERROR(info.status());
   const std::string& type = request_.artifact_type();
@@ -66,14 +67,16 @@ absl::Status ReferrerPage::AddTagged(const std::string& after) {
   if (prefix.empty()) return absl::OkStatus();
   PageRequest request{after, kRowsAtOnce};
   if (after.empty()) {
-    const absl::StatusOr<ManifestInfo> plain = store_.StatManifest(request_.repository(), prefix);
+    const absl::StatusOr<ManifestInfo> plain =
+        store_.manifests.StatManifest(request_.repository(), prefix);
     if (plain.ok()) RETURN_IF_ERROR(AddTag(prefix, plain->digest));
     if (!plain.ok() && !absl::IsNotFound(plain.status())) return plain.status();
   }
   // No character of a tag comes after '~', and '.' comes after '-': the rest begins here.
   if (after.empty() || after == prefix) request.after = StrCat(prefix, "-~");
   while (!full()) {
-    ASSIGN_OR_RETURN(const Page<TagInfo> page, store_.ListTags(request_.repository(), request));
+    ASSIGN_OR_RETURN(const Page<TagInfo> page,
+                     store_.manifests.ListTags(request_.repository(), request));
     for (const TagInfo& tag : page.rows) {
       if (SubjectOfTag(tag.name) != subject_) return absl::OkStatus();
       if (full()) return absl::OkStatus();
@@ -93,9 +96,9 @@ absl::Status ReferrerPage::AddReferring(std::string after) {
       return absl::OkStatus();
     }
     const PageRequest request{after, std::min(kRowsAtOnce, limit_ - rows())};
-    ASSIGN_OR_RETURN(
-        const Page<ReferrerInfo> page,
-        store_.ListReferrers(request_.repository(), subject_, request_.artifact_type(), request));
+    ASSIGN_OR_RETURN(const Page<ReferrerInfo> page,
+                     store_.manifests.ListReferrers(request_.repository(), subject_,
+                                                    request_.artifact_type(), request));
     for (const ReferrerInfo& referrer : page.rows) {
       Response::Referrer* const row = response_->add_referrers();
       ToMessage(referrer.manifest, row->mutable_manifest());
@@ -110,7 +113,7 @@ absl::Status ReferrerPage::AddReferring(std::string after) {
 
 }  // namespace
 
-absl::Status ListReferrers(Store& store, const v1::ListReferrersRequest& request,
+absl::Status ListReferrers(const Store& store, const v1::ListReferrersRequest& request,
                            Response* response) {
   if (request.repository().empty()) return absl::InvalidArgumentError("repository is empty");
   ASSIGN_OR_RETURN(const Digest subject, RequiredDigest("digest", request.digest()));

@@ -10,7 +10,7 @@ namespace varve {
 
 // InvalidArgument for a digest or a page token that is none; NotFound when the repository does not
 // exist.
-absl::Status ListReferrers(Store& store, const v1::ListReferrersRequest& request,
+absl::Status ListReferrers(const Store& store, const v1::ListReferrersRequest& request,
                            v1::ListReferrersResponse* response);
 
 }  // namespace varve

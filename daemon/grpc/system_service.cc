@@ -10,6 +10,7 @@
 #include "daemon/grpc/messages.h"
 #include "daemon/grpc/services.h"
 #include "daemon/grpc/shared_walk.h"
+#include "storage/api/system.h"
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "varve/v1/system.grpc.pb.h"
@@ -25,14 +26,14 @@ constexpr CallKind kDiskUsage{"System.DiskUsage", Subject::kName, false};
 constexpr CallKind kDropOrphans{"System.DropOrphans", Subject::kName, false};
 constexpr CallKind kAdoptOrphans{"System.AdoptOrphans", Subject::kName, false};
 
-absl::Status ListRepositories(Store& store, const v1::ListRepositoriesRequest& request,
+absl::Status ListRepositories(const Store& store, const v1::ListRepositoriesRequest& request,
                               v1::ListRepositoriesResponse* response) {
   PageRequest page;
   page.after = request.page_token();
   if (request.page_size() != 0) page.limit = request.page_size();
-  ASSIGN_OR_RETURN(const Page<std::string> names, store.ListRepositories(page));
+  ASSIGN_OR_RETURN(const Page<std::string> names, store.manifests.ListRepositories(page));
   for (const std::string& name : names.rows) {
-    const absl::StatusOr<RepositoryInfo> info = store.DescribeRepository(name);
+    const absl::StatusOr<RepositoryInfo> info = store.manifests.DescribeRepository(name);
     if (absl::IsNotFound(info.status())) continue;  // its last image went meanwhile
     RETURN_IF_ERROR(info.status());
     v1::Repository* const message = response->add_repositories();
@@ -47,10 +48,11 @@ absl::Status ListRepositories(Store& store, const v1::ListRepositoriesRequest& r
   return absl::OkStatus();
 }
 
-absl::Status MergeRepositories(Store& store, const v1::MergeRepositoriesRequest& request,
+absl::Status MergeRepositories(const Store& store, const v1::MergeRepositoriesRequest& request,
                                v1::MergeRepositoriesResponse* response) {
-  ASSIGN_OR_RETURN(const RepositoryMerge merge,
-                   store.MergeRepositories(request.from(), request.into(), request.force()));
+  ASSIGN_OR_RETURN(
+      const RepositoryMerge merge,
+      store.manifests.MergeRepositories(request.from(), request.into(), request.force()));
   response->set_from(merge.from);
   response->set_into(merge.into);
   response->set_merged(merge.merged);
@@ -71,8 +73,8 @@ void SetDuration(int64_t nanos, google::protobuf::Duration* message) {
   message->set_nanos(static_cast<int32_t>(nanos % kNanosPerSecond));
 }
 
-absl::Status DescribeStore(Store& store, v1::InfoResponse* response) {
-  ASSIGN_OR_RETURN(const StoreInfo info, store.Info());
+absl::Status DescribeStore(const Store& store, v1::InfoResponse* response) {
+  ASSIGN_OR_RETURN(const StoreInfo info, store.system.Info());
   response->set_version(VARVE_VERSION);
   response->set_store_uuid(info.uuid);
   ToMessage(info.created_nanos, response->mutable_store_created());
@@ -88,8 +90,8 @@ absl::Status DescribeStore(Store& store, v1::InfoResponse* response) {
   return absl::OkStatus();
 }
 
-absl::Status ListActivity(Store& store, v1::ListActivityResponse* response) {
-  ASSIGN_OR_RETURN(const RecentActivity activity, store.ListActivity());
+absl::Status ListActivity(const Store& store, v1::ListActivityResponse* response) {
+  ASSIGN_OR_RETURN(const RecentActivity activity, store.system.ListActivity());
   for (const RecentActivity::Upload& upload : activity.uploads) {
     v1::ListActivityResponse::Upload* const message = response->add_uploads();
     message->set_repository(upload.repository);
@@ -109,8 +111,8 @@ void FillPart(const DiskUsage::Part& part, v1::DiskUsageResponse::Part* message)
   message->set_disk_bytes(part.disk_bytes);
 }
 
-absl::Status MeasureDiskUsage(Store& store, v1::DiskUsageResponse* response) {
-  ASSIGN_OR_RETURN(const DiskUsage usage, store.MeasureDiskUsage());
+absl::Status MeasureDiskUsage(const Store& store, v1::DiskUsageResponse* response) {
+  ASSIGN_OR_RETURN(const DiskUsage usage, store.system.MeasureDiskUsage());
   response->set_repositories(usage.repositories);
   response->set_tags(usage.tags);
   response->set_images(usage.images);
@@ -152,7 +154,7 @@ struct DiskUsageCaller {
 };
 
 // One measurement for all who wait for it.
-void MeasureForAll(Store& store, std::vector<DiskUsageCaller> callers) {
+void MeasureForAll(const Store& store, std::vector<DiskUsageCaller> callers) {
   const bool wanted = std::any_of(callers.begin(), callers.end(), [](const DiskUsageCaller& call) {
     return !call.context->IsCancelled();
   });
@@ -243,7 +245,7 @@ class SystemService final : public v1::System::CallbackService {
     return AnswerUnary(door_, kDropOrphans, context, request, response,
                        [&store = door_.store, context](const auto&, auto* out) {
                          const auto go_on = [context] { return !context->IsCancelled(); };
-                         return FillOrphans(store.DropOrphans(go_on), out);
+                         return FillOrphans(store.system.DropOrphans(go_on), out);
                        });
   }
 
@@ -253,7 +255,7 @@ class SystemService final : public v1::System::CallbackService {
     return AnswerUnary(door_, kAdoptOrphans, context, request, response,
                        [&store = door_.store, context](const auto&, auto* out) {
                          const auto go_on = [context] { return !context->IsCancelled(); };
-                         return FillOrphans(store.AdoptOrphans(go_on), out);
+                         return FillOrphans(store.system.AdoptOrphans(go_on), out);
                        });
   }
 

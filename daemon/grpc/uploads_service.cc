@@ -27,12 +27,13 @@ void Fill(const UploadInfo& info, v1::Upload* message) {
   message->set_in_request(info.in_request);
 }
 
-absl::Status ListUploads(Store& store, const v1::ListUploadsRequest& request,
+absl::Status ListUploads(const Store& store, const v1::ListUploadsRequest& request,
                          v1::ListUploadsResponse* response) {
   const size_t rows = request.page_size() == 0
                           ? kDefaultPageRows
                           : std::min<size_t>(request.page_size(), kMaxPageRows);
-  ASSIGN_OR_RETURN(const Page<UploadInfo> page, store.ListUploads({request.page_token(), rows}));
+  ASSIGN_OR_RETURN(const Page<UploadInfo> page,
+                   store.blobs.ListUploads({request.page_token(), rows}));
   for (const UploadInfo& upload : page.rows) Fill(upload, response->add_uploads());
   if (page.more) response->set_next_page_token(page.rows.back().id);
   return absl::OkStatus();
@@ -54,7 +55,7 @@ class UploadsService final : public v1::Uploads::CallbackService {
                                   v1::AbortUploadResponse* response) override {
     return AnswerUnary(
         door_, kAbortUpload, context, request, response,
-        [&store = door_.store](const auto& in, auto*) { return store.AbortUpload(in.id()); });
+        [&store = door_.store](const auto& in, auto*) { return store.blobs.AbortUpload(in.id()); });
   }
 
  private:

@@ -23,7 +23,8 @@ constexpr char kImmutable[] = "max-age=31536000, immutable";
 static_assert(kMaxRanges * 42 < kMaxHeaderBytes);
 
 Reply BlobHead(const Exchange& exchange, const Digest& digest) {
-  const absl::StatusOr<BlobInfo> info = exchange.store.StatBlob(exchange.route.repository, digest);
+  const absl::StatusOr<BlobInfo> info =
+      exchange.store.blobs.StatBlob(exchange.route.repository, digest);
   if (!info.ok()) return StoreError(exchange, info.status(), Subject::kBlob);
   if (std::optional<Reply> same = NotModified(exchange, digest)) return *std::move(same);
   Reply reply;
@@ -80,7 +81,8 @@ Reply GetBlob(const Exchange& exchange) {
   if (!digest.ok()) return BadDigest(digest.status());
   if (exchange.is_head()) return BlobHead(exchange, *digest);
 
-  absl::StatusOr<BlobReader> blob = exchange.store.OpenBlob(exchange.route.repository, *digest);
+  absl::StatusOr<BlobReader> blob =
+      exchange.store.blobs.OpenBlob(exchange.route.repository, *digest);
   if (!blob.ok()) return StoreError(exchange, blob.status(), Subject::kBlob);
   if (std::optional<Reply> same = NotModified(exchange, *digest)) return *std::move(same);
   const uint64_t size = blob->info.size_bytes;
@@ -112,7 +114,7 @@ Reply GetBlob(const Exchange& exchange) {
 Reply DeleteBlob(const Exchange& exchange) {
   const absl::StatusOr<Digest> digest = Digest::Parse(exchange.route.reference);
   if (!digest.ok()) return BadDigest(digest.status());
-  const absl::Status status = exchange.store.DeleteBlob(exchange.route.repository, *digest);
+  const absl::Status status = exchange.store.blobs.DeleteBlob(exchange.route.repository, *digest);
   if (!status.ok()) return StoreError(exchange, status, Subject::kBlob);
   Reply reply;
   reply.status = 202;

@@ -4,6 +4,7 @@
 
 #include "daemon/http/handlers.h"
 #include "daemon/leased_call.h"
+#include "storage/api/system.h"
 #include "storage/base/str_cat.h"
 #include "storage/image/names.h"
 
@@ -30,7 +31,7 @@ Reply GetLive(const Exchange&) { return PlainText(200, "ok\n"); }
 
 // A full disk is no reason to take the daemon out of service: pulls and deletions go on.
 Reply GetReady(const Exchange& exchange) {
-  switch (exchange.store.Health()) {
+  switch (exchange.store.system.Health()) {
     case StoreHealth::kReady:
       return PlainText(200, "ok\n");
     case StoreHealth::kFull:
@@ -131,7 +132,7 @@ std::optional<Reply> AttachNamed(const Exchange& exchange) {
   if (exchange.request.method == "DELETE") return std::nullopt;
   const std::optional<Digest> named = NamedDigest(exchange.route);
   const absl::Status status =
-      AttachTo(exchange.store, exchange.request.lease,
+      AttachTo(exchange.store.claims, exchange.request.lease,
                named ? absl::MakeConstSpan(&*named, 1) : absl::Span<const Digest>());
   if (status.ok()) return std::nullopt;
   return LeaseError(exchange, status);

@@ -18,6 +18,7 @@
 #include "daemon/http/server.h"
 #include "daemon/http/socket.h"
 #include "daemon/status_mapping.h"
+#include "storage/api/blobs.h"
 #include "storage/api/store.h"
 #include "storage/image/digest.h"
 
@@ -25,7 +26,7 @@ namespace varve {
 
 // One request being answered. The references outlive it.
 struct Exchange {
-  Store& store;
+  const Store& store;
   ListingCache& listings;
   const HttpServerOptions& options;
   const ConnectionEnds& ends;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/http/handlers.h"
+#include "storage/api/manifests.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/image/manifest.h"
@@ -87,8 +88,8 @@ absl::StatusOr<ReferrerPage> CollectReferrers(const Exchange& exchange, const Di
   size_t rows = 0;
   while (result.more && rows < paging.limit && result.rows_json.size() < kReferrerPageBytes) {
     const PageRequest request{result.last, std::min(kReferrerRowsAtOnce, paging.limit - rows)};
-    absl::StatusOr<Page<ReferrerInfo>> page =
-        exchange.store.ListReferrers(exchange.route.repository, subject, artifact_type, request);
+    absl::StatusOr<Page<ReferrerInfo>> page = exchange.store.manifests.ListReferrers(
+        exchange.route.repository, subject, artifact_type, request);
     if (!page.ok()) return page.status();
     for (const ReferrerInfo& referrer : page->rows) {
       if (rows++ > 0) result.rows_json += ",";
@@ -113,7 +114,7 @@ absl::StatusOr<Listing> MakeTagListing(const Exchange& exchange, const Paging& p
     // n=0 asks for no names; the repository must exist all the same.
     const size_t limit = std::max<size_t>(std::min(paging.limit - rows, kMaxPageRows), 1);
     ASSIGN_OR_RETURN(Page<TagInfo> page,
-                     exchange.store.ListTags(repository, PageRequest{last, limit}));
+                     exchange.store.manifests.ListTags(repository, PageRequest{last, limit}));
     if (paging.limit == 0) page = Page<TagInfo>();
     for (TagInfo& tag : page.rows) {
       if (rows++ > 0) listing.body += ",";
@@ -135,7 +136,7 @@ Reply ListTags(const Exchange& exchange) {
   if (!paging.has_value()) return refusal;
   const std::string& repository = exchange.route.repository;
   // Before the tags are read: what changes from here on is in the next version.
-  const absl::StatusOr<uint64_t> version = exchange.store.TagsVersion(repository);
+  const absl::StatusOr<uint64_t> version = exchange.store.manifests.TagsVersion(repository);
   if (!version.ok()) return StoreError(exchange, version.status(), Subject::kName);
   const std::string key = StrCat(repository, " ", paging->limit, " ", paging->after);
   std::shared_ptr<const Listing> listing = exchange.listings.Find(key, *version);
@@ -161,7 +162,7 @@ Reply ListCatalog(const Exchange& exchange) {
   Page<std::string> page;
   if (paging->limit > 0) {
     absl::StatusOr<Page<std::string>> found =
-        exchange.store.ListRepositories(PageRequest{paging->after, paging->limit});
+        exchange.store.manifests.ListRepositories(PageRequest{paging->after, paging->limit});
     if (!found.ok()) return StoreError(exchange, found.status(), Subject::kName);
     page = *std::move(found);
   }

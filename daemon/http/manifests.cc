@@ -126,11 +126,12 @@ Reply ManifestBody::Finish() {
 
   if (!exchange_.request.lease.empty() && !reference_.is_digest) {
     const Digest digest = HashBytes(put_.algorithm, put_.bytes);
-    const absl::Status attached = AttachTo(exchange_.store, exchange_.request.lease, {digest});
+    const absl::Status attached =
+        AttachTo(exchange_.store.claims, exchange_.request.lease, {digest});
     if (!attached.ok()) return LeaseError(exchange_, attached);
   }
   const absl::StatusOr<ManifestInfo> info =
-      exchange_.store.PutManifest(exchange_.route.repository, put_);
+      exchange_.store.manifests.PutManifest(exchange_.route.repository, put_);
   if (!info.ok()) return PutError(exchange_, put_, info.status());
   Reply reply;
   reply.status = 201;
@@ -153,7 +154,7 @@ Reply GetManifest(const Exchange& exchange) {
   // What the URL names by digest is attached by now.
   const std::string_view lease =
       reference->is_digest ? std::string_view() : std::string_view(exchange.request.lease);
-  LeasedManifests manifests(exchange.store, exchange.store, lease);
+  LeasedManifests manifests(exchange.store.manifests, exchange.store.claims, lease);
   if (exchange.is_head()) {
     const absl::StatusOr<ManifestInfo> info =
         manifests.StatManifest(exchange.route.repository, reference->value);
@@ -189,9 +190,10 @@ Reply DeleteManifest(const Exchange& exchange) {
   const std::string& repository = exchange.route.repository;
   const absl::Status status =
       reference->is_digest
-          ? exchange.store.DeleteManifest(repository, std::get<Digest>(reference->value))
+          ? exchange.store.manifests.DeleteManifest(repository, std::get<Digest>(reference->value))
           // The protocol has no way to ask for force, and clean-ups in CI do not ask anybody.
-          : exchange.store.Untag(repository, std::get<std::string>(reference->value), true);
+          : exchange.store.manifests.Untag(repository, std::get<std::string>(reference->value),
+                                           true);
   // A delete never lacks content: FailedPrecondition here means that something holds the manifest.
   if (!status.ok()) {
     return StoreError(exchange, status,

@@ -46,7 +46,7 @@ absl::StatusOr<std::unique_ptr<Ingest>> Resume(const Exchange& exchange) {
   if (!IsSessionId(exchange.route.reference)) {
     return absl::NotFoundError("upload session ids are letters, digits and ._=-");
   }
-  return exchange.store.ResumeIngest(exchange.route.repository, exchange.route.reference);
+  return exchange.store.blobs.ResumeIngest(exchange.route.repository, exchange.route.reference);
 }
 
 Reply ResumeError(const Exchange& exchange, const absl::Status& status) {
@@ -112,7 +112,8 @@ Reply OpenSession(const Exchange& exchange) {
     if (!algorithm.ok()) return BadDigest(algorithm.status());
     options.algorithm = *algorithm;
   }
-  const auto ingest = exchange.store.BeginIngest(exchange.route.repository, std::move(options));
+  const auto ingest =
+      exchange.store.blobs.BeginIngest(exchange.route.repository, std::move(options));
   if (!ingest.ok()) return StoreError(exchange, ingest.status(), Subject::kUpload);
   return SessionReply(exchange, 202, (*ingest)->status());
 }
@@ -124,7 +125,7 @@ std::optional<Reply> Mount(const Exchange& exchange, std::string_view mount) {
   std::optional<std::string_view> from = exchange.route.Query("from");
   if (from.has_value() && from->empty()) from.reset();
   const absl::StatusOr<BlobInfo> info =
-      exchange.store.MountBlob(exchange.route.repository, *digest, from);
+      exchange.store.blobs.MountBlob(exchange.route.repository, *digest, from);
   if (info.ok()) return Created(exchange, *digest);
   if (absl::IsNotFound(info.status()) || absl::IsInvalidArgument(info.status())) {
     return std::nullopt;
@@ -230,7 +231,7 @@ Answer PushInOneRequest(const Exchange& exchange, const Digest& digest) {
   IngestOptions options = OptionsOf(exchange);
   options.algorithm = digest.algorithm();
   options.size_bytes = exchange.request.content_length;
-  auto ingest = exchange.store.BeginIngest(exchange.route.repository, std::move(options));
+  auto ingest = exchange.store.blobs.BeginIngest(exchange.route.repository, std::move(options));
   if (!ingest.ok()) return StoreError(exchange, ingest.status(), Subject::kUpload);
   return Receive(exchange, *std::move(ingest), UploadBody::End::kWhole, digest);
 }
@@ -275,7 +276,7 @@ Answer FinishUpload(const Exchange& exchange) {
   if (!digest.ok()) return BadDigest(digest.status());
   auto ingest = Resume(exchange);
   if (absl::IsNotFound(ingest.status()) &&
-      exchange.store.StatBlob(exchange.route.repository, *digest).ok()) {
+      exchange.store.blobs.StatBlob(exchange.route.repository, *digest).ok()) {
     // The answer to the first such request was lost, and the client repeats it.
     return Created(exchange, *digest);
   }

@@ -18,17 +18,21 @@
 #ifndef VARVE_STORAGE_API_STORE_H_
 #define VARVE_STORAGE_API_STORE_H_
 
-#include "storage/api/blobs.h"
-#include "storage/api/claims.h"
-#include "storage/api/images.h"
-#include "storage/api/manifests.h"
-#include "storage/api/system.h"
-
 namespace varve {
 
-class Store : public Blobs, public Manifests, public Images, public Claims, public System {
- public:
-  ~Store() override = default;
+class Blobs;      // storage/api/blobs.h
+class Manifests;  // storage/api/manifests.h
+class Images;     // storage/api/images.h
+class Claims;     // storage/api/claims.h
+class System;     // storage/api/system.h
+
+// All roles of one store. What needs one of them takes that one.
+struct Store {
+  Blobs& blobs;
+  Manifests& manifests;
+  Images& images;
+  Claims& claims;
+  System& system;
 };
 
 }  // namespace varve

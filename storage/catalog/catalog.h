@@ -63,7 +63,7 @@ class Catalog final : public CommitParticipant {
 
   explicit Catalog(Parts parts);
 
-  // The blob and manifest calls of Store, with the same contracts.
+  // The calls of Blobs and Manifests, with the same contracts.
   absl::StatusOr<BlobInfo> StatBlob(std::string_view repository, const Digest& digest);
   absl::StatusOr<std::vector<Digest>> FindMissing(std::string_view repository,
                                                   absl::Span<const Digest> digests);
@@ -85,7 +85,7 @@ class Catalog final : public CommitParticipant {
                        std::string_view tag);
 
   // find_image.cc
-  // Store::FindImage, but no promise.
+  // Images::FindImage, but no promise.
   absl::StatusOr<ImageMatch> FindImage(std::string_view name);
   // The same, and the answer is a promise wherever the image is.
   absl::StatusOr<ImageMatch> ResolveImage(std::string_view name);
@@ -165,7 +165,7 @@ class Catalog final : public CommitParticipant {
                                           const std::vector<std::string>* only_tags);
   // Removes a tag that names `manifest`, in one transaction with the manifest when nothing else of
   // the repository needs that. kKept: only the tag went; kAbsent: it does not name the manifest.
-  // FailedPrecondition, unless `force`, as Untag of Store.
+  // FailedPrecondition, unless `force`, as Manifests::Untag.
   absl::StatusOr<Deletion> RemoveTag(RepositoryId repository, std::string_view tag,
                                      const Digest& manifest, bool force);
   // The repository's name; NotFound when no repository has the id.

@@ -1,6 +1,6 @@
-// Looks for what is wrong in the whole store: Store::Check. It works out from tags, members, holds,
-// leases and the bytes of the manifests what must be alive, and compares that with the edges, the
-// blobs, the condemned queue, the counters and the files under blobs/.
+// Looks for what is wrong in the whole store: System::Check. It works out from tags, members,
+// holds, leases and the bytes of the manifests what must be alive, and compares that with the
+// edges, the blobs, the condemned queue, the counters and the files under blobs/.
 //
 // One walk over the index in the order of its keys, then one over the directories. Each row is
 // looked at in passing; what seems wrong is looked at again in a transaction that guards what

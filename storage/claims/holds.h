@@ -31,7 +31,7 @@ class Holds {
 
   explicit Holds(Parts parts);
 
-  // The calls of Store, with the same contracts.
+  // The calls of Claims, with the same contracts.
   absl::StatusOr<HoldInfo> Create(const HoldRequest& request);
   absl::Status Release(std::string_view name);
   absl::StatusOr<Page<HoldInfo>> List(const PageRequest& page);

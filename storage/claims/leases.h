@@ -36,7 +36,7 @@ class Leases {
 
   explicit Leases(Parts parts);
 
-  // The calls of Store, with the same contracts.
+  // The calls of Claims, with the same contracts.
   absl::StatusOr<LeaseInfo> Create(const LeaseRequest& request);
   absl::StatusOr<std::vector<Digest>> Attach(std::string_view id,
                                              absl::Span<const Digest> contents);

@@ -64,13 +64,13 @@ class ImageDescriber {
     BlobStore& blobs;
     Catalog& catalog;
     Clock& clock;
-    // Store::FindImage, for the filters that name an image.
+    // Images::FindImage, for the filters that name an image.
     std::function<absl::StatusOr<ImageMatch>(std::string_view name)> find_image;
   };
 
   explicit ImageDescriber(Parts parts) : parts_(std::move(parts)) {}
 
-  // The calls of Store, with the same contracts. A page of images costs about kMaxListingReads and
+  // The calls of Images, with the same contracts. A page of images costs about kMaxListingReads and
   // is shorter than wanted when that is used up. (list_images.cc, inspect_image.cc)
   absl::StatusOr<ImagePage> ListImages(const ImageQuery& asked, const std::string& page_token,
                                        size_t limit);

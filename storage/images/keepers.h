@@ -22,7 +22,7 @@ struct KeeperParts {
   Clock& clock;
 };
 
-// Store::ExplainKept.
+// Claims::ExplainKept.
 absl::StatusOr<KeeperReport> ExplainKept(const KeeperParts& parts, std::string_view name);
 
 }  // namespace varve

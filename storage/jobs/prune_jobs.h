@@ -35,10 +35,10 @@ class PruneJobs {
   PruneJobs(Clock& clock, RandomSource& random, Runner runner)
       : clock_(clock), random_(random), runner_(std::move(runner)) {}
 
-  // Store::Prune.
+  // Images::Prune.
   absl::StatusOr<PruneReport> Run(const PruneRequest& request, const PruneObserver& observer)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // Store::AttachPrune, CancelPrune and ListPrunes.
+  // Images::AttachPrune, CancelPrune and ListPrunes.
   absl::StatusOr<PruneReport> Attach(std::string_view id, const PruneObserver& observer)
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Cancel(std::string_view id) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -39,7 +39,8 @@ class ImageRemoval {
 
   explicit ImageRemoval(Parts parts) : parts_(std::move(parts)) {}
 
-  // Store::RemoveImage. An error after the first step may leave a part done; the same call goes on.
+  // Images::RemoveImage. An error after the first step may leave a part done; the same call goes
+  // on.
   absl::StatusOr<RemovedImage> Remove(std::string_view name, bool force);
 
  private:

@@ -68,7 +68,7 @@ class Prune {
 
   Prune(Parts parts, PruneSelection selection, bool dry_run, const PruneObserver& observer);
 
-  // Store::Prune; at most once.
+  // Images::Prune; at most once.
   absl::StatusOr<PruneReport> Run();
 
  private:

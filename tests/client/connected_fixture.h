@@ -24,7 +24,7 @@ class ConnectedTest : public DaemonTest {
 
   // These expect success.
   void PutBlob(const std::string& repository, const std::string& bytes) {
-    absl::StatusOr<std::unique_ptr<Ingest>> ingest = store_->BeginIngest(repository, {});
+    absl::StatusOr<std::unique_ptr<Ingest>> ingest = store_->blobs.BeginIngest(repository, {});
     EXPECT_TRUE(ingest.ok() && (*ingest)->Append(0, bytes).ok() &&
                 (*ingest)->Commit(Sha256Of(bytes), bytes.size()).ok());
   }

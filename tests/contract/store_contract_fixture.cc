@@ -25,9 +25,9 @@ namespace {
 
 class EngineUnderTest : public StoreUnderTest {
  public:
-  Store& store() override { return *store_; }
+  const Store& store() override { return *store_; }
   void Reopen() override {
-    const absl::Status saved = store_->CheckpointIngests();
+    const absl::Status saved = store_->system.CheckpointIngests();
     EXPECT_TRUE(saved.ok()) << saved;
     store_.reset();
     Open();
@@ -52,7 +52,7 @@ class EngineUnderTest : public StoreUnderTest {
   }
 
   void Open() {
-    absl::StatusOr<std::unique_ptr<Store>> opened = OpenEngine(directory_, options_);
+    absl::StatusOr<std::unique_ptr<Engine>> opened = OpenEngine(directory_, options_);
     if (!opened.ok()) {
       ADD_FAILURE() << "open: " << opened.status();
       std::abort();  // nothing that follows could run
@@ -67,7 +67,7 @@ class EngineUnderTest : public StoreUnderTest {
  private:
   FakeClock clock_;
   SeededRandom random_;
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> store_;
 };
 
 class DiskEngine final : public EngineUnderTest {
@@ -315,9 +315,9 @@ std::string ManifestJson(const ManifestParts& parts) {
   return json + "}";
 }
 
-absl::StatusOr<BlobInfo> PushBytes(Store& store, std::string_view repository,
+absl::StatusOr<BlobInfo> PushBytes(const Store& store, std::string_view repository,
                                    std::string_view bytes, const Digest& digest) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest, store.BeginIngest(repository, {}));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest, store.blobs.BeginIngest(repository, {}));
   RETURN_IF_ERROR(ingest->Append(0, bytes));
   return ingest->Commit(digest, bytes.size());
 }
@@ -334,7 +334,7 @@ Digest StoreContractTest::PutManifest(std::string_view repository, const std::st
   PutManifestRequest request;
   request.bytes = json;
   request.tags = std::move(tags);
-  const absl::StatusOr<ManifestInfo> info = store().PutManifest(repository, request);
+  const absl::StatusOr<ManifestInfo> info = store().manifests.PutManifest(repository, request);
   EXPECT_TRUE(info.ok()) << info.status();
   Sha256(json);  // an index may list it
   return info.ok() ? info->digest : Digest();
@@ -355,12 +355,13 @@ StoreContractTest::Image StoreContractTest::PushImage(std::string_view repositor
 }
 
 void StoreContractTest::DeleteManifest(std::string_view repository, const Digest& digest) {
-  const absl::Status deleted = Able(Ability::kDeleteManifest).DeleteManifest(repository, digest);
+  const absl::Status deleted =
+      Able(Ability::kDeleteManifest).manifests.DeleteManifest(repository, digest);
   EXPECT_TRUE(deleted.ok()) << deleted;
 }
 
 std::string StoreContractTest::Read(std::string_view repository, const Digest& digest) {
-  const absl::StatusOr<BlobReader> reader = store().OpenBlob(repository, digest);
+  const absl::StatusOr<BlobReader> reader = store().blobs.OpenBlob(repository, digest);
   EXPECT_TRUE(reader.ok()) << reader.status();
   if (!reader.ok()) return "(error)";
   const absl::StatusOr<std::string> bytes = ReadWhole(*reader);
@@ -370,7 +371,7 @@ std::string StoreContractTest::Read(std::string_view repository, const Digest& d
 
 // The daemon's own, whatever door the test is about.
 ReclaimReport StoreContractTest::Reclaim() {
-  const absl::StatusOr<ReclaimReport> report = under_test().engine().Reclaim();
+  const absl::StatusOr<ReclaimReport> report = under_test().engine().system.Reclaim();
   EXPECT_TRUE(report.ok()) << report.status();
   return report.value_or(ReclaimReport());
 }

@@ -69,9 +69,9 @@ class StoreUnderTest {
  public:
   virtual ~StoreUnderTest() = default;
 
-  virtual Store& store() = 0;
+  virtual const Store& store() = 0;
   // The store behind a door; store() itself when there is none between.
-  virtual Store& engine() { return store(); }
+  virtual const Store& engine() { return store(); }
   // Closes the store, as a stop of the daemon does, and opens it again.
   virtual void Reopen() = 0;
   // The same, with another rule of names.
@@ -155,12 +155,12 @@ class StoreContractTest : public testing::TestWithParam<StoreFactory> {
     under_test_.reset();
     under_test_ = GetParam().make(settings);
   }
-  Store& store() { return under_test_->store(); }
+  const Store& store() { return under_test_->store(); }
   StoreUnderTest& under_test() { return *under_test_; }
   bool Can(Ability ability) const { return GetParam().can(ability); }
   // store() where it can do this, else the store behind its door: for the steps of a test that are
   // not what it is about.
-  Store& Able(Ability ability) { return Can(ability) ? store() : under_test_->engine(); }
+  const Store& Able(Ability ability) { return Can(ability) ? store() : under_test_->engine(); }
 
   // These expect success.
   Digest Push(std::string_view repository, std::string_view bytes);
@@ -179,22 +179,22 @@ class StoreContractTest : public testing::TestWithParam<StoreFactory> {
 
   // An empty repository is the whole store.
   absl::StatusCode StatCode(std::string_view repository, const Digest& digest) {
-    return StoreFor(repository).StatBlob(repository, digest).status().code();
+    return StoreFor(repository).blobs.StatBlob(repository, digest).status().code();
   }
   absl::StatusCode OpenCode(std::string_view repository, const Digest& digest) {
-    return StoreFor(repository).OpenBlob(repository, digest).status().code();
+    return StoreFor(repository).blobs.OpenBlob(repository, digest).status().code();
   }
   absl::StatusCode ManifestCode(std::string_view repository, const ManifestReference& reference) {
-    return store().GetManifest(repository, reference).status().code();
+    return store().manifests.GetManifest(repository, reference).status().code();
   }
   absl::StatusCode PutCode(std::string_view repository, const std::string& json) {
     PutManifestRequest request;
     request.bytes = json;
-    return store().PutManifest(repository, request).status().code();
+    return store().manifests.PutManifest(repository, request).status().code();
   }
 
  private:
-  Store& StoreFor(std::string_view repository) {
+  const Store& StoreFor(std::string_view repository) {
     return repository.empty() ? Able(Ability::kWholeStore) : store();
   }
 
@@ -210,7 +210,7 @@ class StoreContractTest : public testing::TestWithParam<StoreFactory> {
                            StoreName)
 
 // Pushes in one piece; for tests that look at the outcome themselves.
-absl::StatusOr<BlobInfo> PushBytes(Store& store, std::string_view repository,
+absl::StatusOr<BlobInfo> PushBytes(const Store& store, std::string_view repository,
                                    std::string_view bytes, const Digest& digest);
 
 }  // namespace varve

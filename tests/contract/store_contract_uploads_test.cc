@@ -18,12 +18,12 @@ class StoreUploadsTest : public StoreContractTest {
   std::unique_ptr<Ingest> Begin(std::string_view repository, std::string_view id = {}) {
     IngestOptions options;
     options.id = id;
-    auto ingest = store().BeginIngest(repository, options);
+    auto ingest = store().blobs.BeginIngest(repository, options);
     EXPECT_TRUE(ingest.ok()) << ingest.status();
     return ingest.ok() ? *std::move(ingest) : nullptr;
   }
   Code ResumeCode(std::string_view repository, std::string_view id) {
-    return store().ResumeIngest(repository, id).status().code();
+    return store().blobs.ResumeIngest(repository, id).status().code();
   }
   void ExpectCommitDropsUpload(const std::string& bytes, const Digest& expected, uint64_t size) {
     auto ingest = Begin("app");
@@ -107,7 +107,7 @@ TEST_P(StoreUploadsTest, ResumesByIdInItsRepositoryOnly) {
   EXPECT_EQ(ResumeCode("other", id), Code::kNotFound);
   EXPECT_EQ(ResumeCode("app", "unknown"), Code::kNotFound);
   EXPECT_EQ(ResumeCode("app", std::string(kMaxIngestIdBytes + 1, 'x')), Code::kNotFound);
-  auto resumed = store().ResumeIngest("app", id);
+  auto resumed = store().blobs.ResumeIngest("app", id);
   ASSERT_TRUE(resumed.ok()) << resumed.status();
   EXPECT_EQ((*resumed)->status().offset_bytes, 70'000u);
   ASSERT_TRUE((*resumed)->Append(70'000, std::string_view(bytes).substr(70'000)).ok());
@@ -123,7 +123,7 @@ TEST_P(StoreUploadsHeldTest, SecondHolderWaitsForTheFirst) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     ingest.reset();
   });
-  const auto second = store().ResumeIngest("app", id);
+  const auto second = store().blobs.ResumeIngest("app", id);
   first.join();
   ASSERT_TRUE(second.ok()) << second.status();
   EXPECT_EQ((*second)->status().offset_bytes, 5u);
@@ -169,7 +169,7 @@ TEST_P(StoreUploadsTest, ExpireByTimeUnlessContinued) {
   const std::string continued_id = continued->status().id;
   continued.reset();
   under_test().Advance(13 * kHour);
-  continued = store().ResumeIngest("app", continued_id).value();
+  continued = store().blobs.ResumeIngest("app", continued_id).value();
   ASSERT_TRUE(continued->Append(0, "some bytes").ok());
   continued.reset();
   under_test().Advance(12 * kHour);
@@ -196,12 +196,12 @@ TEST_P(StoreUploadsChosenIdsTest, ClientsMayChooseIds) {
   EXPECT_NE(Begin("app", "layer-2"), nullptr);
   IngestOptions options;
   options.id = std::string(kMaxIngestIdBytes, 'i');
-  EXPECT_TRUE(store().BeginIngest("app", options).ok());
+  EXPECT_TRUE(store().blobs.BeginIngest("app", options).ok());
   for (const std::string& id :
        {std::string(kMaxIngestIdBytes + 1, 'i'), std::string("a b"), std::string("a\n"),
         std::string("\xc3\xa4"), std::string(1, '\0')}) {
     options.id = id;
-    EXPECT_EQ(store().BeginIngest("app", options).status().code(), Code::kInvalidArgument);
+    EXPECT_EQ(store().blobs.BeginIngest("app", options).status().code(), Code::kInvalidArgument);
   }
 }
 
@@ -209,7 +209,7 @@ TEST_P(StoreUploadsNewIdsTest, ChosenIdMustBeNew) {
   Begin("app", "layer-1");
   IngestOptions options;
   options.id = "layer-1";
-  EXPECT_EQ(store().BeginIngest("app", options).status().code(), Code::kAlreadyExists);
+  EXPECT_EQ(store().blobs.BeginIngest("app", options).status().code(), Code::kAlreadyExists);
 }
 
 TEST_P(StoreUploadsTest, OfTooManyOpenUploadsTheIdlestEmptyOneGoes) {
@@ -239,7 +239,7 @@ TEST_P(StoreUploadsTest, ContinueAfterAReopenWithoutReadingAgain) {
     }
     under_test().Reopen();
     const auto read_before = under_test().blob_bytes_read();
-    auto ingest = store().ResumeIngest("app", id);
+    auto ingest = store().blobs.ResumeIngest("app", id);
     ASSERT_TRUE(ingest.ok()) << ingest.status();
     ASSERT_EQ((*ingest)->status().offset_bytes, size / 2);
     ASSERT_TRUE((*ingest)->Append(size / 2, std::string_view(bytes).substr(size / 2)).ok());
@@ -259,7 +259,7 @@ TEST_P(StoreUploadsTest, TornTailPastTheCheckpointIsCutOff) {
     id = ingest->status().id;
     ASSERT_TRUE(ingest->Append(0, std::string_view(bytes).substr(0, 200'000)).ok());
   }
-  ASSERT_TRUE(store().CheckpointIngests().ok());
+  ASSERT_TRUE(store().system.CheckpointIngests().ok());
   const auto files = under_test().BlobFiles();
   ASSERT_THAT(files, SizeIs(1));
   {
@@ -268,7 +268,7 @@ TEST_P(StoreUploadsTest, TornTailPastTheCheckpointIsCutOff) {
     ASSERT_TRUE((*file)->WriteAt(200'000, std::string(500'000, '!')).ok());
   }
   under_test().Reopen();
-  auto ingest = store().ResumeIngest("app", id);
+  auto ingest = store().blobs.ResumeIngest("app", id);
   ASSERT_TRUE(ingest.ok()) << ingest.status();
   ASSERT_EQ((*ingest)->status().offset_bytes, 200'000u);
   ASSERT_TRUE((*ingest)->Append(200'000, std::string_view(bytes).substr(200'000)).ok());
@@ -283,7 +283,7 @@ TEST_P(StoreUploadsTest, UploadWhoseFileIsLostIsForgottenAtOpen) {
     id = ingest->status().id;
     ASSERT_TRUE(ingest->Append(0, MakeBytes(200'000, 1)).ok());
   }
-  ASSERT_TRUE(store().CheckpointIngests().ok());
+  ASSERT_TRUE(store().system.CheckpointIngests().ok());
   for (const std::string& path : under_test().BlobFiles()) {
     ASSERT_TRUE(under_test().disk().Remove(path).ok());
   }
@@ -298,13 +298,13 @@ TEST_P(StoreUploadsSizeTest, FullStoreRefusesBeforeTheBytesArriveAndKeepsTheUplo
   IngestOptions options;
   for (const uint64_t size : {uint64_t{1'000'001}, ~uint64_t{0}}) {
     options.size_bytes = size;
-    EXPECT_EQ(store().BeginIngest("app", options).status().code(), Code::kResourceExhausted);
+    EXPECT_EQ(store().blobs.BeginIngest("app", options).status().code(), Code::kResourceExhausted);
   }
   auto ingest = Begin("app");
   EXPECT_EQ(ingest->Expect(1'000'001).code(), Code::kResourceExhausted);
   const std::string id = ingest->status().id;
   ingest.reset();
-  auto resumed = store().ResumeIngest("app", id);
+  auto resumed = store().blobs.ResumeIngest("app", id);
   ASSERT_TRUE(resumed.ok()) << resumed.status();
   ASSERT_TRUE((*resumed)->Append(0, "smaller").ok());
   EXPECT_TRUE((*resumed)->Commit(Sha256("smaller"), 7).ok());
@@ -318,9 +318,9 @@ TEST_P(StoreUploadsHeldTest, RoomIsReservedWhileHeldAndGivenBack) {
   IngestOptions options;
   options.size_bytes = 600'000;
   for (int i = 0; i < 3; ++i) {
-    auto ingest = store().BeginIngest("app", options);
+    auto ingest = store().blobs.BeginIngest("app", options);
     ASSERT_TRUE(ingest.ok()) << ingest.status();
-    EXPECT_EQ(store().BeginIngest("app", options).status().code(), Code::kResourceExhausted);
+    EXPECT_EQ(store().blobs.BeginIngest("app", options).status().code(), Code::kResourceExhausted);
     EXPECT_EQ((*ingest)->Expect(1'000'001).code(), Code::kResourceExhausted);
     EXPECT_EQ((*ingest)->Append(0, MakeBytes(1'000'001, 1)).code(), Code::kResourceExhausted);
     EXPECT_EQ((*ingest)->status().offset_bytes, 0u);

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "storage/api/manifests.h"
+#include "storage/api/system.h"
 #include "storage/limits.h"
 #include "tests/crash/crashing_store.h"
 #include "tests/crash/scenario.h"
@@ -73,11 +75,11 @@ TEST_F(FullDiskTest, AnUploadOfKnownSizeIsRefusedBeforeItsBytesAreSent) {
   const uint64_t free_before = FreeBytes();
   const absl::Status begun =
       crashing_->store()
-          .BeginIngest(kApp, {.id = "u", .size_bytes = blob_.bytes.size(), .client = {}})
+          .blobs.BeginIngest(kApp, {.id = "u", .size_bytes = blob_.bytes.size(), .client = {}})
           .status();
   EXPECT_EQ(begun.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(begun.message()), HasSubstr("space"));
-  ASSERT_EQ(crashing_->store().Reclaim().status(), absl::OkStatus());
+  ASSERT_EQ(crashing_->store().system.Reclaim().status(), absl::OkStatus());
   // But for the few rows of the log that the attempt wrote.
   EXPECT_GE(FreeBytes() + 2 * kDiskPageBytes, free_before);
   ExpectServesWhatItHad();
@@ -90,16 +92,16 @@ TEST_F(FullDiskTest, AnUploadOfUnknownSizeFailsInTheMiddleAndGoesOnWhenThereIsRo
   Fill(kLargeBytes / 2);
   {
     const absl::StatusOr<std::unique_ptr<Ingest>> upload =
-        crashing_->store().BeginIngest(kApp, {.id = "u", .size_bytes = {}, .client = {}});
+        crashing_->store().blobs.BeginIngest(kApp, {.id = "u", .size_bytes = {}, .client = {}});
     ASSERT_EQ(upload.status(), absl::OkStatus());
     const absl::Status appended = (*upload)->Append(0, blob_.bytes);
     EXPECT_EQ(appended.code(), absl::StatusCode::kResourceExhausted);
   }
-  ASSERT_EQ(crashing_->store().Reclaim().status(), absl::OkStatus());
+  ASSERT_EQ(crashing_->store().system.Reclaim().status(), absl::OkStatus());
   ExpectServesWhatItHad();
   disk().SetCapacity(kUnlimited);
   const absl::StatusOr<std::unique_ptr<Ingest>> resumed =
-      crashing_->store().ResumeIngest(kApp, "u");
+      crashing_->store().blobs.ResumeIngest(kApp, "u");
   ASSERT_EQ(resumed.status(), absl::OkStatus());
   const uint64_t offset = (*resumed)->status().offset_bytes;
   ASSERT_EQ((*resumed)->Append(offset, std::string_view(blob_.bytes).substr(offset)),
@@ -114,14 +116,14 @@ TEST_F(FullDiskTest, AnUploadThatFailedGivesWayAfterAMinute) {
   Fill(kLargeBytes * 3 / 2);
   {
     const absl::StatusOr<std::unique_ptr<Ingest>> upload =
-        crashing_->store().BeginIngest(kApp, {.id = "u", .size_bytes = {}, .client = {}});
+        crashing_->store().blobs.BeginIngest(kApp, {.id = "u", .size_bytes = {}, .client = {}});
     ASSERT_EQ(upload.status(), absl::OkStatus());
     ASSERT_EQ((*upload)->Append(0, MakeBlob(8, kLargeBytes).bytes), absl::OkStatus());
   }
   EXPECT_EQ(PushBlob(crashing_->store(), kApp, blob_).code(), absl::StatusCode::kResourceExhausted);
   crashing_->clock().Advance(kIdleIngestNanos);
   ASSERT_EQ(PushBlob(crashing_->store(), kApp, blob_), absl::OkStatus());
-  EXPECT_TRUE(absl::IsNotFound(crashing_->store().ResumeIngest(kApp, "u").status()));
+  EXPECT_TRUE(absl::IsNotFound(crashing_->store().blobs.ResumeIngest(kApp, "u").status()));
 }
 
 // Whatever call of a push finds no room: a clear error, nothing visible, nothing lost.
@@ -143,9 +145,9 @@ TEST_F(FullDiskTest, EveryPhaseOfAPushFailsCleanly) {
         model_.PushBlob(kApp, blob_.digest);  // there was no such call
       } else {
         EXPECT_EQ(pushed.code(), absl::StatusCode::kResourceExhausted);
-        const Page<UploadInfo> uploads = crashing_->store().ListUploads({}).value();
+        const Page<UploadInfo> uploads = crashing_->store().blobs.ListUploads({}).value();
         for (const UploadInfo& left : uploads.rows) {
-          ASSERT_EQ(crashing_->store().AbortUpload(left.id), absl::OkStatus());
+          ASSERT_EQ(crashing_->store().blobs.AbortUpload(left.id), absl::OkStatus());
         }
         EXPECT_EQ(crashing_->BlobFilesOnDisk().size(), files_before);
       }
@@ -184,12 +186,12 @@ TEST_F(FullDiskTest, TheReserveLetsDeletionsWorkAndPushesAfterThem) {
   Fill(0);
   EXPECT_EQ(PushBlob(crashing_->store(), kApp, blob_).code(), absl::StatusCode::kResourceExhausted);
   for (const TestManifest& image : images) {
-    ASSERT_EQ(crashing_->store().DeleteManifest(kApp, image.digest), absl::OkStatus());
+    ASSERT_EQ(crashing_->store().manifests.DeleteManifest(kApp, image.digest), absl::OkStatus());
     model_.DeleteManifest(kApp, image.digest);
   }
   EXPECT_TRUE(absl::IsNotFound(disk().Stat("/store/RESERVE").status()));
   model_.Reclaim();
-  const absl::StatusOr<ReclaimReport> report = crashing_->store().Reclaim();
+  const absl::StatusOr<ReclaimReport> report = crashing_->store().system.Reclaim();
   ASSERT_EQ(report.status(), absl::OkStatus());
   EXPECT_GE(report->freed_bytes, layer_.bytes.size());
   ExpectPushWorks();
@@ -206,7 +208,7 @@ TEST_F(FullDiskTest, OpeningAFullStoreGivesTheReserveUp) {
   EXPECT_THAT(warned, HasSubstr("the reserve was given up"));
   EXPECT_TRUE(absl::IsNotFound(disk().Stat("/store/RESERVE").status()));
   ExpectServesWhatItHad();
-  ASSERT_EQ(crashing_->store().DeleteManifest(kApp, image_.digest), absl::OkStatus());
+  ASSERT_EQ(crashing_->store().manifests.DeleteManifest(kApp, image_.digest), absl::OkStatus());
   model_.DeleteManifest(kApp, image_.digest);
   ExpectServesWhatItHad();
 }
@@ -272,14 +274,16 @@ TEST_F(FullDiskTest, AReserveThatIsMissingIsToldOnceAndSoIsItsReturn) {
   EXPECT_THAT(warned[0],
               AllOf(HasSubstr("16777216 are missing"), HasSubstr("on the disk of /store"),
                     HasSubstr("deletions may be refused")));
-  EXPECT_EQ(crashing_->store().MeasureDiskUsage()->reserve_disk_bytes, 0u);
-  for (int i = 0; i < 3; ++i) ASSERT_EQ(crashing_->store().Reclaim().status(), absl::OkStatus());
+  EXPECT_EQ(crashing_->store().system.MeasureDiskUsage()->reserve_disk_bytes, 0u);
+  for (int i = 0; i < 3; ++i)
+    ASSERT_EQ(crashing_->store().system.Reclaim().status(), absl::OkStatus());
   EXPECT_THAT(warned, SizeIs(1));
   disk().SetCapacity(kUnlimited);
-  for (int i = 0; i < 3; ++i) ASSERT_EQ(crashing_->store().Reclaim().status(), absl::OkStatus());
+  for (int i = 0; i < 3; ++i)
+    ASSERT_EQ(crashing_->store().system.Reclaim().status(), absl::OkStatus());
   ASSERT_THAT(warned, SizeIs(2));
   EXPECT_THAT(warned[1], HasSubstr("is set aside again"));
-  EXPECT_EQ(crashing_->store().MeasureDiskUsage()->reserve_disk_bytes, 16 * kMiB);
+  EXPECT_EQ(crashing_->store().system.MeasureDiskUsage()->reserve_disk_bytes, 16 * kMiB);
 }
 
 // The rows that the index has in memory decide how much room it takes to go on.
@@ -324,7 +328,7 @@ class FullIndexTest : public FullDiskTest, public ::testing::WithParamInterface<
       if (pushed.ok()) model_.PushBlob(kApp, blob.digest);
     }
     EXPECT_EQ(pushed.code(), absl::StatusCode::kResourceExhausted) << pushed;
-    EXPECT_EQ(crashing_->store().Health(), StoreHealth::kFull);
+    EXPECT_EQ(crashing_->store().system.Health(), StoreHealth::kFull);
   }
 
   std::vector<TestManifest> images_;
@@ -353,13 +357,13 @@ TEST_P(FullIndexTest, DeletionsGoOnWithTheReserve) {
   ExpectServesWhatItHad();
   images_.push_back(image_);
   for (const TestManifest& image : images_) {
-    ASSERT_EQ(crashing_->store().DeleteManifest(kApp, image.digest), absl::OkStatus());
+    ASSERT_EQ(crashing_->store().manifests.DeleteManifest(kApp, image.digest), absl::OkStatus());
     model_.DeleteManifest(kApp, image.digest);
   }
   ExpectServesWhatItHad();
   model_.Reclaim();
-  ASSERT_EQ(crashing_->store().Reclaim().status(), absl::OkStatus());
-  EXPECT_NE(crashing_->store().Health(), StoreHealth::kDead);
+  ASSERT_EQ(crashing_->store().system.Reclaim().status(), absl::OkStatus());
+  EXPECT_NE(crashing_->store().system.Health(), StoreHealth::kDead);
   disk().SetCapacity(kUnlimited);
   ExpectPushWorks();
 }
@@ -374,19 +378,19 @@ TEST_P(FullIndexTest, SomebodyElseTakesTheRoomOfTheReserve) {
   Fill(0);
   MeetTheFullDisk();
   for (int i = 0; i < 3; ++i) {
-    EXPECT_EQ(crashing_->store().DeleteManifest(kApp, image_.digest).code(),
+    EXPECT_EQ(crashing_->store().manifests.DeleteManifest(kApp, image_.digest).code(),
               absl::StatusCode::kResourceExhausted);
     model_.Reclaim();
-    const absl::Status reclaimed = crashing_->store().Reclaim().status();
+    const absl::Status reclaimed = crashing_->store().system.Reclaim().status();
     EXPECT_TRUE(reclaimed.ok() || absl::IsResourceExhausted(reclaimed)) << reclaimed;
   }
   ExpectServesWhatItHad();
-  EXPECT_EQ(crashing_->store().Health(), StoreHealth::kFull);
+  EXPECT_EQ(crashing_->store().system.Health(), StoreHealth::kFull);
   disk().SetCapacity(kUnlimited);
-  ASSERT_EQ(crashing_->store().DeleteManifest(kApp, image_.digest), absl::OkStatus());
+  ASSERT_EQ(crashing_->store().manifests.DeleteManifest(kApp, image_.digest), absl::OkStatus());
   model_.DeleteManifest(kApp, image_.digest);
   ExpectServesWhatItHad();
-  EXPECT_EQ(crashing_->store().Health(), StoreHealth::kReady);
+  EXPECT_EQ(crashing_->store().system.Health(), StoreHealth::kReady);
   ExpectPushWorks();
 }
 

@@ -1,5 +1,7 @@
 #include "tests/crash/model.h"
 
+#include "storage/api/claims.h"
+#include "storage/api/manifests.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -68,7 +70,7 @@ Presence Model::PresenceOf(const std::string& repository, const Digest& blob) co
   return found == blobs_.end() ? Presence::kAbsent : found->second;
 }
 
-std::vector<std::string> Model::Differences(Store& store, const Contents& contents) const {
+std::vector<std::string> Model::Differences(const Store& store, const Contents& contents) const {
   std::vector<std::string> differences;
   for (const std::string& repository : contents.repositories) {
     for (const auto& [digest, bytes] : contents.blobs) {
@@ -82,7 +84,7 @@ std::vector<std::string> Model::Differences(Store& store, const Contents& conten
   }
   CompareClaims(store, &differences);
   const absl::StatusOr<Page<std::string>> repositories =
-      store.ListRepositories({.after = "", .limit = kMaxPageRows});
+      store.manifests.ListRepositories({.after = "", .limit = kMaxPageRows});
   if (!repositories.ok()) {
     differences.push_back(StrCat("repositories: ", repositories.status().ToString()));
     return differences;
@@ -95,14 +97,14 @@ std::vector<std::string> Model::Differences(Store& store, const Contents& conten
   return differences;
 }
 
-void Model::CompareBlob(Store& store, const std::string& repository, const Digest& blob,
+void Model::CompareBlob(const Store& store, const std::string& repository, const Digest& blob,
                         const std::string& bytes, std::vector<std::string>* differences) const {
   const std::string name = StrCat("blob ", Shown(repository, blob));
   const Presence expected = PresenceOf(repository, blob);
-  const absl::StatusOr<BlobInfo> info = store.StatBlob(repository, blob);
+  const absl::StatusOr<BlobInfo> info = store.blobs.StatBlob(repository, blob);
   if (absl::IsNotFound(info.status())) {
     if (expected == Presence::kCertain) differences->push_back(StrCat(name, " is gone"));
-    if (store.OpenBlob(repository, blob).ok()) {
+    if (store.blobs.OpenBlob(repository, blob).ok()) {
       differences->push_back(StrCat(name, " is absent to stat, present to open"));
     }
     return;
@@ -113,7 +115,7 @@ void Model::CompareBlob(Store& store, const std::string& repository, const Diges
   }
   if (expected == Presence::kAbsent) differences->push_back(StrCat(name, " is visible"));
   if (info->size_bytes != bytes.size()) differences->push_back(StrCat(name, ": wrong size"));
-  const absl::StatusOr<BlobReader> reader = store.OpenBlob(repository, blob);
+  const absl::StatusOr<BlobReader> reader = store.blobs.OpenBlob(repository, blob);
   const absl::StatusOr<std::string> read =
       reader.ok() ? ReadWhole(*reader) : absl::StatusOr<std::string>(reader.status());
   if (!read.ok()) {
@@ -123,13 +125,14 @@ void Model::CompareBlob(Store& store, const std::string& repository, const Diges
   }
 }
 
-void Model::CompareManifest(Store& store, const std::string& repository,
+void Model::CompareManifest(const Store& store, const std::string& repository,
                             const TestManifest& manifest,
                             std::vector<std::string>* differences) const {
   const std::string name = StrCat("manifest ", Shown(repository, manifest.digest));
   const bool expected = manifests_.contains({repository, manifest.digest});
-  const absl::StatusOr<Manifest> read = store.GetManifest(repository, manifest.digest);
-  const absl::StatusOr<ManifestInfo> info = store.StatManifest(repository, manifest.digest);
+  const absl::StatusOr<Manifest> read = store.manifests.GetManifest(repository, manifest.digest);
+  const absl::StatusOr<ManifestInfo> info =
+      store.manifests.StatManifest(repository, manifest.digest);
   if (read.ok() != info.ok()) differences->push_back(StrCat(name, ": get and stat disagree"));
   if (absl::IsNotFound(read.status())) {
     if (expected) differences->push_back(StrCat(name, " is gone"));
@@ -144,13 +147,13 @@ void Model::CompareManifest(Store& store, const std::string& repository,
     differences->push_back(StrCat(name, " has other bytes than were pushed"));
   }
   for (const Digest& blob : manifest.blobs) {
-    if (!store.StatBlob(repository, blob).ok()) {
+    if (!store.blobs.StatBlob(repository, blob).ok()) {
       differences->push_back(StrCat(name, " is visible without ", Shown(repository, blob)));
     }
   }
 }
 
-void Model::CompareTags(Store& store, const std::string& repository,
+void Model::CompareTags(const Store& store, const std::string& repository,
                         std::vector<std::string>* differences) const {
   std::map<std::string, Digest> expected;
   for (const auto& [key, digest] : tags_) {
@@ -158,7 +161,7 @@ void Model::CompareTags(Store& store, const std::string& repository,
   }
   std::map<std::string, Digest> found;
   const absl::StatusOr<Page<TagInfo>> tags =
-      store.ListTags(repository, {.after = "", .limit = kMaxPageRows});
+      store.manifests.ListTags(repository, {.after = "", .limit = kMaxPageRows});
   if (!tags.ok() && !absl::IsNotFound(tags.status())) {
     differences->push_back(StrCat("tags of ", repository, ": ", tags.status().ToString()));
     return;
@@ -167,7 +170,7 @@ void Model::CompareTags(Store& store, const std::string& repository,
     for (const TagInfo& tag : tags->rows) found[tag.name] = tag.digest;
   }
   for (const auto& [tag, digest] : found) {
-    const absl::StatusOr<Manifest> manifest = store.GetManifest(repository, tag);
+    const absl::StatusOr<Manifest> manifest = store.manifests.GetManifest(repository, tag);
     if (!manifest.ok() || manifest->info.digest != digest) {
       differences->push_back(
           StrCat("tag ", repository, ":", tag, " leads nowhere: ", manifest.status().ToString()));
@@ -188,11 +191,12 @@ void Model::CompareTags(Store& store, const std::string& repository,
   }
 }
 
-void Model::CompareClaims(Store& store, std::vector<std::string>* differences) const {
+void Model::CompareClaims(const Store& store, std::vector<std::string>* differences) const {
   std::map<std::string, Digest> holds;
-  const absl::StatusOr<Page<HoldInfo>> held = store.ListHolds({.after = "", .limit = kMaxPageRows});
+  const absl::StatusOr<Page<HoldInfo>> held =
+      store.claims.ListHolds({.after = "", .limit = kMaxPageRows});
   const absl::StatusOr<Page<LeaseInfo>> leased =
-      store.ListLeases({.after = "", .limit = kMaxPageRows});
+      store.claims.ListLeases({.after = "", .limit = kMaxPageRows});
   if (!held.ok() || !leased.ok()) {
     differences->push_back("holds or leases cannot be listed");
     return;
@@ -211,8 +215,8 @@ void Model::CompareClaims(Store& store, std::vector<std::string>* differences) c
   }
 }
 
-void Model::CompareReferrers(Store& store, const std::string& repository, const Digest& subject,
-                             const Contents& contents,
+void Model::CompareReferrers(const Store& store, const std::string& repository,
+                             const Digest& subject, const Contents& contents,
                              std::vector<std::string>* differences) const {
   std::set<Digest> expected;
   for (const auto& [digest, manifest] : contents.manifests) {
@@ -221,7 +225,7 @@ void Model::CompareReferrers(Store& store, const std::string& repository, const 
     }
   }
   const absl::StatusOr<Page<ReferrerInfo>> referrers =
-      store.ListReferrers(repository, subject, "", {.after = "", .limit = kMaxPageRows});
+      store.manifests.ListReferrers(repository, subject, "", {.after = "", .limit = kMaxPageRows});
   std::set<Digest> found;
   if (referrers.ok()) {
     for (const ReferrerInfo& referrer : referrers->rows) found.insert(referrer.manifest.digest);

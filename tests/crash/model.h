@@ -38,20 +38,20 @@ class Model {
   void Reclaim();
 
   // Compares all that `contents` lists with what the store answers; each difference is a sentence.
-  std::vector<std::string> Differences(Store& store, const Contents& contents) const;
+  std::vector<std::string> Differences(const Store& store, const Contents& contents) const;
 
  private:
   using Key = std::pair<std::string, Digest>;  // repository, content
 
   Presence PresenceOf(const std::string& repository, const Digest& blob) const;
-  void CompareBlob(Store& store, const std::string& repository, const Digest& blob,
+  void CompareBlob(const Store& store, const std::string& repository, const Digest& blob,
                    const std::string& bytes, std::vector<std::string>* differences) const;
-  void CompareManifest(Store& store, const std::string& repository, const TestManifest& manifest,
-                       std::vector<std::string>* differences) const;
-  void CompareTags(Store& store, const std::string& repository,
+  void CompareManifest(const Store& store, const std::string& repository,
+                       const TestManifest& manifest, std::vector<std::string>* differences) const;
+  void CompareTags(const Store& store, const std::string& repository,
                    std::vector<std::string>* differences) const;
-  void CompareClaims(Store& store, std::vector<std::string>* differences) const;
-  void CompareReferrers(Store& store, const std::string& repository, const Digest& subject,
+  void CompareClaims(const Store& store, std::vector<std::string>* differences) const;
+  void CompareReferrers(const Store& store, const std::string& repository, const Digest& subject,
                         const Contents& contents, std::vector<std::string>* differences) const;
 
   std::map<Key, Presence> blobs_;

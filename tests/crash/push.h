@@ -12,9 +12,9 @@
 namespace varve {
 
 // Pushes a whole blob.
-absl::Status PushBlob(Store& store, const std::string& repository, const TestBlob& blob);
-absl::Status PutManifest(Store& store, const std::string& repository, const TestManifest& manifest,
-                         const std::vector<std::string>& tags);
+absl::Status PushBlob(const Store& store, const std::string& repository, const TestBlob& blob);
+absl::Status PutManifest(const Store& store, const std::string& repository,
+                         const TestManifest& manifest, const std::vector<std::string>& tags);
 
 }  // namespace varve
 

@@ -6,6 +6,9 @@
 #include <set>
 #include <utility>
 
+#include "storage/api/claims.h"
+#include "storage/api/manifests.h"
+#include "storage/api/system.h"
 #include "storage/base/bytes.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
@@ -224,7 +227,7 @@ class Replayer {
   // What must be alive is kept, and nothing else for ever.
   void CheckSound() {
     const absl::StatusOr<CheckReport> report =
-        crashing_.store().Check([this](const CheckStep& step) {
+        crashing_.store().system.Check([this](const CheckStep& step) {
           if (step.finding.has_value()) Violation(StrCat("a check: ", step.finding->text));
           return true;
         });
@@ -256,7 +259,7 @@ class Replayer {
     for (const std::string& repository : contents_.repositories) DeleteManifests(repository);
     for (int round = 0; round < kReclaimRounds; ++round) {
       crashing_.clock().Advance(kAllExpired);
-      const absl::StatusOr<ReclaimReport> report = crashing_.store().Reclaim();
+      const absl::StatusOr<ReclaimReport> report = crashing_.store().system.Reclaim();
       if (!report.ok()) Violation(StrCat("reclaim: ", report.status().ToString()));
     }
     crashing_.Close();
@@ -273,7 +276,7 @@ class Replayer {
     for (bool progress = true; progress && !left.empty();) {
       std::vector<Digest> refused;
       for (const Digest& digest : left) {
-        const absl::Status deleted = crashing_.store().DeleteManifest(repository, digest);
+        const absl::Status deleted = crashing_.store().manifests.DeleteManifest(repository, digest);
         if (absl::IsFailedPrecondition(deleted)) {
           refused.push_back(digest);
         } else if (!deleted.ok() && !absl::IsNotFound(deleted)) {
@@ -289,17 +292,17 @@ class Replayer {
   // Holds are released; leases end by themselves.
   void EndClaims() {
     const absl::StatusOr<Page<HoldInfo>> holds =
-        crashing_.store().ListHolds({.after = "", .limit = kMaxPageRows});
+        crashing_.store().claims.ListHolds({.after = "", .limit = kMaxPageRows});
     if (!holds.ok()) {
       Violation(StrCat("holds cannot be listed: ", holds.status().ToString()));
       return;
     }
     for (const HoldInfo& hold : holds->rows) {
-      const absl::Status released = crashing_.store().ReleaseHold(hold.name);
+      const absl::Status released = crashing_.store().claims.ReleaseHold(hold.name);
       if (!released.ok()) Violation(StrCat("release: ", released.ToString()));
     }
     crashing_.clock().Advance(kAllExpired);
-    const absl::StatusOr<ReclaimReport> report = crashing_.store().Reclaim();
+    const absl::StatusOr<ReclaimReport> report = crashing_.store().system.Reclaim();
     if (!report.ok()) Violation(StrCat("reclaim: ", report.status().ToString()));
   }
 

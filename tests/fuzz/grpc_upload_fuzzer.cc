@@ -23,16 +23,17 @@ class ScratchStore {
     EngineOptions options;
     options.min_free_bytes = 0;
     options.reserve_bytes = 0;
-    absl::StatusOr<std::unique_ptr<Store>> store = OpenEngine(directory_.path() + "/data", options);
+    absl::StatusOr<std::unique_ptr<Engine>> store =
+        OpenEngine(directory_.path() + "/data", options);
     FUZZ_INVARIANT(store.ok());
     store_ = *std::move(store);
   }
 
-  Store& operator*() { return *store_; }
+  const Store& operator*() { return *store_; }
 
  private:
   const TemporaryDirectory directory_;
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> store_;
 };
 
 // The short way for data messages sees what the general parser sees.
@@ -58,14 +59,14 @@ void CheckReadHead(uint64_t offset, uint64_t blob_size_bytes, const std::string&
   FUZZ_INVARIANT(parsed.data() == data);
 }
 
-void Forget(Store& store, const v1::WriteRequest::Header& header) {
+void Forget(const Store& store, const v1::WriteRequest::Header& header) {
   if (header.upload_id().empty()) return;
   const absl::StatusOr<std::unique_ptr<Ingest>> left =
-      store.ResumeIngest(header.repository(), header.upload_id());
+      store.blobs.ResumeIngest(header.repository(), header.upload_id());
   if (left.ok()) FUZZ_INVARIANT((*left)->Abort().ok());
 }
 
-void CheckStream(Store& store, std::string_view input) {
+void CheckStream(const Store& store, std::string_view input) {
   v1::WriteResponse response;
   BlobUpload upload(store, response, /*lease=*/{});
   std::vector<v1::WriteRequest::Header> headers;

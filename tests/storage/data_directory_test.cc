@@ -15,6 +15,9 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "storage/api/images.h"
+#include "storage/api/manifests.h"
+#include "storage/api/system.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/engine.h"
@@ -51,13 +54,17 @@ class DataDirectoryTest : public ::testing::Test {
     return {};
   }
   std::string Read(const Digest& digest) {
-    const absl::StatusOr<BlobReader> reader = store_->OpenBlob(kApp, digest);
+    const absl::StatusOr<BlobReader> reader = store_->blobs.OpenBlob(kApp, digest);
     if (!reader.ok()) return reader.status().ToString();
     const absl::StatusOr<std::string> bytes = ReadWhole(*reader);
     return bytes.ok() ? *bytes : bytes.status().ToString();
   }
-  Code OpenCode(const Digest& digest) { return store_->OpenBlob(kApp, digest).status().code(); }
-  Code StatCode(const Digest& digest) { return store_->StatBlob(kApp, digest).status().code(); }
+  Code OpenCode(const Digest& digest) {
+    return store_->blobs.OpenBlob(kApp, digest).status().code();
+  }
+  Code StatCode(const Digest& digest) {
+    return store_->blobs.StatBlob(kApp, digest).status().code();
+  }
 
   // Flips a byte in the middle of `bytes` wherever a file of the index with this extension holds
   // them; the number of such files.
@@ -90,7 +97,7 @@ class DataDirectoryTest : public ::testing::Test {
   const TemporaryDirectory scratch_;
   const fs::path root_ = scratch_.path();
   const fs::path directory_ = root_ / "store";
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> store_;
 };
 
 // Small values lie in tables, larger ones in RocksDB's blob files.
@@ -146,12 +153,12 @@ TEST_F(DataDirectoryTest, ADamagedBlockUnderAManifestRowIsDataLoss) {
                config.digest.ToString(), R"(","size":700},"layers":[]})");
     PutManifestRequest request;
     request.bytes = json;
-    const auto put = store_->PutManifest(kApp, request);
+    const auto put = store_->manifests.PutManifest(kApp, request);
     ASSERT_EQ(put.status(), absl::OkStatus());
     types[put->digest] = type;
   }
   const auto middle = std::next(types.begin(), 50);
-  ASSERT_EQ(store_->Tag(kApp, "v1", middle->first), absl::OkStatus());
+  ASSERT_EQ(store_->manifests.Tag(kApp, "v1", middle->first), absl::OkStatus());
   ASSERT_EQ(Open(), absl::OkStatus());
   store_.reset();
   // Once in its row; its bytes have another family, with tables of its own.
@@ -159,17 +166,17 @@ TEST_F(DataDirectoryTest, ADamagedBlockUnderAManifestRowIsDataLoss) {
   ASSERT_EQ(Open(), absl::OkStatus());
   const std::vector<ManifestReference> references = {middle->first, std::string("v1")};
   for (const ManifestReference& reference : references) {
-    for (const absl::Status& status : {store_->GetManifest(kApp, reference).status(),
-                                       store_->StatManifest(kApp, reference).status()}) {
+    for (const absl::Status& status : {store_->manifests.GetManifest(kApp, reference).status(),
+                                       store_->manifests.StatManifest(kApp, reference).status()}) {
       EXPECT_EQ(status.code(), Code::kDataLoss) << status;
       EXPECT_TRUE(IsPrivate(status));
     }
   }
   ImageQuery all;
   all.all = true;
-  EXPECT_EQ(store_->ListImages(all, "", 1000).status().code(), Code::kDataLoss);
-  EXPECT_EQ(store_->GetManifest(kApp, types.begin()->first).status(), absl::OkStatus());
-  EXPECT_EQ(store_->ListTags(kApp, {}).status(), absl::OkStatus());
+  EXPECT_EQ(store_->images.ListImages(all, "", 1000).status().code(), Code::kDataLoss);
+  EXPECT_EQ(store_->manifests.GetManifest(kApp, types.begin()->first).status(), absl::OkStatus());
+  EXPECT_EQ(store_->manifests.ListTags(kApp, {}).status(), absl::OkStatus());
 }
 
 // The disk of the blobs was unmounted, or somebody moved them, under the running daemon.
@@ -180,17 +187,19 @@ TEST_F(DataDirectoryTest, WithoutBlobsNothingIsAbsentAndNothingIsTaken) {
   ASSERT_EQ(PushBlob(*store_, kApp, here), absl::OkStatus());
   fs::rename(directory_ / "blobs", root_ / "elsewhere");
   for (const absl::Status& status :
-       {store_->OpenBlob(kApp, here.digest).status(), store_->StatBlob(kApp, here.digest).status(),
-        store_->FindMissing(kApp, std::vector<Digest>{here.digest}).status(),
-        store_->MountBlob("other", here.digest, kApp).status(), PushBlob(*store_, kApp, fresh),
-        store_->Check(nullptr).status(), store_->CheckContent(nullptr).status()}) {
+       {store_->blobs.OpenBlob(kApp, here.digest).status(),
+        store_->blobs.StatBlob(kApp, here.digest).status(),
+        store_->blobs.FindMissing(kApp, std::vector<Digest>{here.digest}).status(),
+        store_->blobs.MountBlob("other", here.digest, kApp).status(),
+        PushBlob(*store_, kApp, fresh), store_->system.Check(nullptr).status(),
+        store_->system.CheckContent(nullptr).status()}) {
     EXPECT_EQ(status.code(), Code::kInternal) << status;
     EXPECT_TRUE(IsPrivate(status));
     EXPECT_THAT(std::string(status.message()), HasSubstr((directory_ / "blobs is gone").string()));
   }
   fs::rename(root_ / "elsewhere", directory_ / "blobs");
   EXPECT_EQ(Read(here.digest), here.bytes);
-  EXPECT_EQ(store_->Check(nullptr)->findings, 0u) << "nothing was quarantined";
+  EXPECT_EQ(store_->system.Check(nullptr)->findings, 0u) << "nothing was quarantined";
   ASSERT_EQ(PushBlob(*store_, kApp, fresh), absl::OkStatus());
   EXPECT_EQ(Read(fresh.digest), fresh.bytes);
 }
@@ -215,13 +224,13 @@ TEST_F(DataDirectoryTest, ContentOnTheDiskIsHashed) {
   const TestBlob blob = MakeBlob(1, 3'000'001);  // a last piece of no whole block
   ASSERT_EQ(Open(), absl::OkStatus());
   ASSERT_EQ(PushBlob(*store_, kApp, blob), absl::OkStatus());
-  const absl::StatusOr<CheckReport> good = store_->CheckContent(nullptr);
+  const absl::StatusOr<CheckReport> good = store_->system.CheckContent(nullptr);
   ASSERT_EQ(good.status(), absl::OkStatus());
   EXPECT_EQ(good->hashed_bytes, blob.bytes.size());
   EXPECT_EQ(good->findings, 0u);
   std::fstream(BlobFile(), std::ios::in | std::ios::out | std::ios::binary).seekp(2'999'999)
       << '\0';
-  const absl::StatusOr<CheckReport> bad = store_->CheckContent(nullptr);
+  const absl::StatusOr<CheckReport> bad = store_->system.CheckContent(nullptr);
   ASSERT_EQ(bad.status(), absl::OkStatus());
   EXPECT_EQ(bad->findings, 1u);
   ExpectAbsentUntilPushed(blob);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "storage/api/pruning.h"
+#include "storage/api/system.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/engine.h"
@@ -54,7 +55,7 @@ class World {
     Settle();
   }
 
-  Store& store() { return *store_; }
+  const Store& store() { return *store_; }
   Step& step() { return step_; }
   void Settle() { Advance(2 * kPromise); }
   void Advance(int64_t nanos) { clock_.Advance(nanos); }
@@ -69,11 +70,11 @@ class World {
   }
   // What a client does with a blob: asks, and pushes it if it is not there.
   absl::Status Tell(std::string_view repository, const TestBlob& blob) {
-    const absl::Status told = store_->StatBlob(repository, blob.digest).status();
+    const absl::Status told = store_->blobs.StatBlob(repository, blob.digest).status();
     return absl::IsNotFound(told) ? Push(repository, blob) : told;
   }
   absl::Status Mount(const TestBlob& blob) {
-    const absl::Status mounted = store_->MountBlob("other", blob.digest, "app").status();
+    const absl::Status mounted = store_->blobs.MountBlob("other", blob.digest, "app").status();
     return absl::IsNotFound(mounted) ? Push("other", blob) : mounted;
   }
   absl::Status Put(std::string_view repository, const TestManifest& manifest,
@@ -85,35 +86,36 @@ class World {
     EXPECT_TRUE(PushAll("app").ok());
     // A tag leaves no promise of the manifest behind.
     EXPECT_TRUE(Put("app", image_, {"first"}).ok());
-    for (const std::string& tag : tags) EXPECT_TRUE(store_->Tag("app", tag, image_.digest).ok());
-    EXPECT_TRUE(store_->Untag("app", "first", false).ok());
+    for (const std::string& tag : tags)
+      EXPECT_TRUE(store_->manifests.Tag("app", tag, image_.digest).ok());
+    EXPECT_TRUE(store_->manifests.Untag("app", "first", false).ok());
     Settle();
   }
   void Reclaim() {
-    const auto report = store_->Reclaim();
+    const auto report = store_->system.Reclaim();
     EXPECT_TRUE(report.ok()) << report.status();
   }
   void Delete(const TestManifest& manifest) {
-    const absl::Status deleted = store_->DeleteManifest("app", manifest.digest);
+    const absl::Status deleted = store_->manifests.DeleteManifest("app", manifest.digest);
     EXPECT_TRUE(deleted.ok() || absl::IsNotFound(deleted)) << deleted;
     Reclaim();
   }
   void Prune(bool all = false) {
     PruneRequest request;
     request.all = all;
-    const auto report = store_->Prune(request, nullptr);
+    const auto report = store_->images.Prune(request, nullptr);
     EXPECT_TRUE(report.ok()) << report.status();
   }
   // The bytes as a pull reads them.
   absl::StatusOr<std::string> Read(std::string_view repository, const TestBlob& blob) {
-    ASSIGN_OR_RETURN(const BlobReader reader, store_->OpenBlob(repository, blob.digest));
+    ASSIGN_OR_RETURN(const BlobReader reader, store_->blobs.OpenBlob(repository, blob.digest));
     return ReadWhole(reader);
   }
   // The manifest is there with what it names, and stays, whatever is removed.
   void ExpectStays(std::string_view repository, const TestManifest& manifest) {
     clock_.Advance(26 * 3600 * kNanosPerSecond);
     Prune();
-    EXPECT_TRUE(store_->GetManifest(repository, manifest.digest).ok());
+    EXPECT_TRUE(store_->manifests.GetManifest(repository, manifest.digest).ok());
     for (const TestBlob& blob : {config_, layer_}) {
       const absl::StatusOr<std::string> bytes = Read(repository, blob);
       EXPECT_TRUE(bytes.ok() && *bytes == blob.bytes) << bytes.status();
@@ -131,7 +133,7 @@ class World {
   FakeClock clock_;
   const std::unique_ptr<Index> index_ = NewMemoryIndex();
   Step step_;
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> store_;
 };
 
 using Work = std::function<void(World&)>;

@@ -3,13 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "storage/api/claims.h"
 #include "tests/storage/every_step.h"
 
 namespace varve {
 namespace {
 
 void ExpectSound(World& world) {
-  const auto report = world.store().Check([](const CheckStep& step) {
+  const auto report = world.store().system.Check([](const CheckStep& step) {
     if (step.finding.has_value()) ADD_FAILURE() << step.finding->text;
     return true;
   });
@@ -27,13 +28,13 @@ TEST(GuardsTest, OfTwoWhoRemoveTheLastTagsOfAHeldImageOneIsRefused) {
   AtEveryStep(
       [](World& world) {
         world.HaveImage({"v1", "v2"});
-        EXPECT_TRUE(world.store().CreateHold({"web", "app", world.image_.digest, 0}).ok());
+        EXPECT_TRUE(world.store().claims.CreateHold({"web", "app", world.image_.digest, 0}).ok());
       },
-      [&](World& world) { first = world.store().Untag("app", "v1", false); },
-      [&](World& world) { second = world.store().Untag("app", "v2", false); },
+      [&](World& world) { first = world.store().manifests.Untag("app", "v1", false); },
+      [&](World& world) { second = world.store().manifests.Untag("app", "v2", false); },
       [&](World& world) {
         EXPECT_NE(first.ok(), second.ok()) << first << "; " << second;
-        EXPECT_EQ(world.store().ListTags("app", {})->rows.size(), 1u);
+        EXPECT_EQ(world.store().manifests.ListTags("app", {})->rows.size(), 1u);
         ExpectSound(world);
       });
 }
@@ -46,18 +47,18 @@ TEST(GuardsTest, AHoldThatIsSetAnewWhileItIsReleasedIsWholeOrGone) {
         world.HaveImage({"v1"});
         HoldRequest hold = request;
         hold.manifest = world.image_.digest;
-        EXPECT_TRUE(world.store().CreateHold(hold).ok());
+        EXPECT_TRUE(world.store().claims.CreateHold(hold).ok());
       },
-      [](World& world) { EXPECT_TRUE(world.store().ReleaseHold("web").ok()); },
+      [](World& world) { EXPECT_TRUE(world.store().claims.ReleaseHold("web").ok()); },
       [&](World& world) {
         HoldRequest hold = request;
         hold.manifest = world.image_.digest;
-        EXPECT_TRUE(world.store().CreateHold(hold).ok());
+        EXPECT_TRUE(world.store().claims.CreateHold(hold).ok());
       },
       [](World& world) {
         ExpectSound(world);
         // What it left behind does not outlast it.
-        world.store().ReleaseHold("web").IgnoreError();
+        world.store().claims.ReleaseHold("web").IgnoreError();
         world.Settle();
         world.Reclaim();
         ExpectSound(world);
@@ -73,18 +74,18 @@ TEST(GuardsTest, NothingIsAttachedToALeaseThatEnds) {
         LeaseRequest request;
         request.id = "build";
         request.ttl_nanos = 3600 * kNanosPerSecond;
-        EXPECT_TRUE(world.store().CreateLease(request).ok());
+        EXPECT_TRUE(world.store().claims.CreateLease(request).ok());
       },
-      [](World& world) { EXPECT_TRUE(world.store().DeleteLease("build").ok()); },
+      [](World& world) { EXPECT_TRUE(world.store().claims.DeleteLease("build").ok()); },
       [&](World& world) {
-        attached = world.store().AttachToLease("build", {world.layer_.digest}).status();
+        attached = world.store().claims.AttachToLease("build", {world.layer_.digest}).status();
       },
       [&](World& world) {
         EXPECT_TRUE(IsOkOr(absl::StatusCode::kNotFound, attached)) << attached;
         ExpectSound(world);
         world.Settle();
         world.Reclaim();
-        EXPECT_FALSE(world.store().OpenBlob("", world.layer_.digest).ok());
+        EXPECT_FALSE(world.store().blobs.OpenBlob("", world.layer_.digest).ok());
       });
 }
 
@@ -95,12 +96,12 @@ TEST(GuardsTest, ALinkThatIsRenewedWhileItEndsStays) {
       [](World& world) {
         world.HaveImage({"v1"});
         // Its manifest is elsewhere: here nothing but the link shows it.
-        EXPECT_TRUE(world.store().MountBlob("other", world.layer_.digest, "app").ok());
+        EXPECT_TRUE(world.store().blobs.MountBlob("other", world.layer_.digest, "app").ok());
         world.Advance(kLongerThanALink);
       },
       [](World& world) { world.Reclaim(); },
       [](World& world) {
-        EXPECT_TRUE(world.store().MountBlob("other", world.layer_.digest, "app").ok());
+        EXPECT_TRUE(world.store().blobs.MountBlob("other", world.layer_.digest, "app").ok());
       },
       [](World& world) {
         EXPECT_TRUE(world.Read("other", world.layer_).ok());
@@ -113,11 +114,12 @@ TEST(GuardsTest, NoTimeOfAPullOutlivesItsMember) {
   AtEveryStep(
       [](World& world) {
         world.HaveImage({"v1"});
-        EXPECT_TRUE(world.store().GetManifest("app", world.image_.digest).ok());
+        EXPECT_TRUE(world.store().manifests.GetManifest("app", world.image_.digest).ok());
       },
       [](World& world) { world.Reclaim(); },  // writes it
       [](World& world) {
-        const absl::Status deleted = world.store().DeleteManifest("app", world.image_.digest);
+        const absl::Status deleted =
+            world.store().manifests.DeleteManifest("app", world.image_.digest);
         EXPECT_TRUE(deleted.ok()) << deleted;
       },
       [](World& world) { ExpectSound(world); });
@@ -132,23 +134,23 @@ TEST(GuardsTest, OfTwoTimesOfAPullAMergeKeepsTheLater) {
           EXPECT_TRUE(world.PushAll(repository).ok());
           EXPECT_TRUE(world.Put(repository, world.image_, {"v1"}).ok());
         }
-        EXPECT_TRUE(world.store().GetManifest("app", world.image_.digest).ok());
+        EXPECT_TRUE(world.store().manifests.GetManifest("app", world.image_.digest).ok());
         world.Reclaim();
         before = world.WallNanos();
         world.Settle();
       },
       [](World& world) {
-        const auto merged = world.store().MergeRepositories("app", "other", true);
+        const auto merged = world.store().manifests.MergeRepositories("app", "other", true);
         EXPECT_TRUE(merged.ok()) << merged.status();
       },
       [](World& world) {
-        EXPECT_TRUE(world.store().GetManifest("other", world.image_.digest).ok());
+        EXPECT_TRUE(world.store().manifests.GetManifest("other", world.image_.digest).ok());
         world.Reclaim();
       },
       [&](World& world) {
         ImageQuery query;
         query.repository = "other";
-        const auto page = world.store().ListImages(query, "", 10);
+        const auto page = world.store().images.ListImages(query, "", 10);
         ASSERT_TRUE(page.ok()) << page.status();
         ASSERT_EQ(page->images.size(), 1u);
         EXPECT_GT(page->images[0].pulled_nanos, before);

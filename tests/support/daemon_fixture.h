@@ -12,6 +12,7 @@
 
 #include "daemon/grpc/server.h"
 #include "gtest/gtest.h"
+#include "storage/api/system.h"
 #include "storage/engine.h"
 #include "tests/support/temporary_directory.h"
 
@@ -23,7 +24,7 @@ class DaemonTest : public testing::Test {
   void TearDown() override { StopDaemon(); }
 
   void StartDaemon(const EngineOptions& options = {}) {
-    absl::StatusOr<std::unique_ptr<Store>> store = OpenEngine(directory_ + "/data", options);
+    absl::StatusOr<std::unique_ptr<Engine>> store = OpenEngine(directory_ + "/data", options);
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
     ASSERT_NO_FATAL_FAILURE(StartServer(options_));
@@ -41,7 +42,7 @@ class DaemonTest : public testing::Test {
   void StopDaemon() {
     server_.reset();
     if (store_ != nullptr) {
-      EXPECT_TRUE(store_->CheckpointIngests().ok());
+      EXPECT_TRUE(store_->system.CheckpointIngests().ok());
     }
     store_.reset();
   }
@@ -74,7 +75,7 @@ class DaemonTest : public testing::Test {
   const std::string directory_ = scratch_.path();
   const std::string socket_path_ = directory_ + "/s";
   GrpcServerOptions options_ = {.socket_path = socket_path_};
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> store_;
   std::unique_ptr<GrpcServer> server_;
 };
 

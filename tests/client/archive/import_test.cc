@@ -201,7 +201,7 @@ TEST_F(ImportTest, AnUploadThatBrokeOffIsResumed) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   IngestOptions earlier;
   earlier.id = UploadIdOfFile(fd, "");
-  absl::StatusOr<std::unique_ptr<Ingest>> ingest = store_->BeginIngest("", earlier);
+  absl::StatusOr<std::unique_ptr<Ingest>> ingest = store_->blobs.BeginIngest("", earlier);
   ASSERT_TRUE(ingest.ok() && (*ingest)->Append(0, tar.substr(0, 4'000'000)).ok());
   ingest->reset();
   class Observer : public ImportObserver {

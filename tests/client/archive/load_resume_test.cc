@@ -20,7 +20,7 @@ class LoadResumeTest : public LoadTest {
     IngestOptions options;
     options.id =
         "load-" + Sha256Hex(image_.layers[0]) + "-" + std::to_string(image_.layers[0].size());
-    absl::StatusOr<std::unique_ptr<Ingest>> ingest = store_->BeginIngest("", options);
+    absl::StatusOr<std::unique_ptr<Ingest>> ingest = store_->blobs.BeginIngest("", options);
     EXPECT_TRUE(ingest.ok() && (*ingest)->Append(0, bytes).ok());
     return *std::move(ingest);
   }
@@ -84,7 +84,7 @@ TEST_F(LoadResumeTest, WhatWasUploadedFirstIsStillThereAtTheEnd) {
       const std::string_view piece = std::string_view(archive).substr(at, kMiB);
       EXPECT_EQ(write(ends[1], piece.data(), piece.size()), static_cast<ssize_t>(piece.size()));
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
-      EXPECT_TRUE(store_->Reclaim().ok());
+      EXPECT_TRUE(store_->system.Reclaim().ok());
     }
     close(ends[1]);
   });

@@ -140,7 +140,7 @@ TEST_F(LoadSavedTest, ThousandsOfTagsAreOneArchive) {
   const TestImage image({"layer"});
   ASSERT_EQ(Load(Tar(LayoutOf(image, "app:1"))), absl::OkStatus());
   for (int i = 2; i <= 1001; ++i) {
-    ASSERT_TRUE(store_->Tag("app", std::to_string(i), image.digest()).ok());
+    ASSERT_TRUE(store_->manifests.Tag("app", std::to_string(i), image.digest()).ok());
   }
   std::string archive;
   ASSERT_EQ(Save({"app"}, &archive), absl::OkStatus());
@@ -159,7 +159,7 @@ TEST_F(LoadSavedTest, WhatLoadWouldRefuseIsNotSaved) {
   constexpr size_t kEntryBytes = 900;  // at least, with such names
   for (size_t i = 0; i <= kMaxDocumentBytes / kEntryBytes; ++i) {
     const std::string tag = std::to_string(i) + std::string(120, 't');
-    ASSERT_TRUE(store_->Tag(repository, tag, image.digest()).ok());
+    ASSERT_TRUE(store_->manifests.Tag(repository, tag, image.digest()).ok());
   }
   std::string archive;
   const absl::Status status = Save({repository}, &archive);

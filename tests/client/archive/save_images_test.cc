@@ -149,10 +149,10 @@ TEST_F(SaveTest, AbsentChildrenAreNamed) {
   PutIndex("multi", "v1");
   // Before the index has its tag back: what a tagged one lists is not deleted.
   const Digest index = client_->StatManifest("multi", std::string("v1"))->digest;
-  ASSERT_TRUE(store_->Untag("multi", "v1", false).ok());
-  const absl::Status deleted = store_->DeleteManifest("multi", Sha256Of(other_));
+  ASSERT_TRUE(store_->manifests.Untag("multi", "v1", false).ok());
+  const absl::Status deleted = store_->manifests.DeleteManifest("multi", Sha256Of(other_));
   ASSERT_TRUE(deleted.ok()) << deleted;
-  ASSERT_TRUE(store_->Tag("multi", "v1", index).ok());
+  ASSERT_TRUE(store_->manifests.Tag("multi", "v1", index).ok());
   const absl::Status status = Save({"multi:v1"}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()),

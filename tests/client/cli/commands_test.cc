@@ -240,7 +240,7 @@ TEST_F(CliTest, ALongListComesInPages) {
   const ManifestInfo app = PutImage("app", {"t"}, 5);
   const size_t count = kMaxPageRows + 3;
   for (size_t i = 1; i < count; ++i) {
-    ASSERT_TRUE(store_->Tag("app", "t" + std::to_string(i), app.digest).ok());
+    ASSERT_TRUE(store_->manifests.Tag("app", "t" + std::to_string(i), app.digest).ok());
   }
   EXPECT_EQ(Lines(Run({"image", "ls"}).out).size(), count + 1);
   EXPECT_EQ(Lines(Run({"image", "ls", "-q"}).out).size(), 1u);

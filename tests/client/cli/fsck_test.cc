@@ -115,7 +115,7 @@ class CliOrphansTest : public CliFsckTest {
     ASSERT_NO_FATAL_FAILURE(StartDaemon());
   }
   void Push(const std::string& bytes) {
-    absl::StatusOr<std::unique_ptr<Ingest>> ingest = store_->BeginIngest("", {});
+    absl::StatusOr<std::unique_ptr<Ingest>> ingest = store_->blobs.BeginIngest("", {});
     ASSERT_TRUE(ingest.ok()) << ingest.status();
     ASSERT_TRUE((*ingest)->Append(0, bytes).ok());
     ASSERT_TRUE((*ingest)->Commit(Sha256Of(bytes), bytes.size()).ok());

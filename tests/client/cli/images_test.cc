@@ -60,7 +60,7 @@ class CliImagesTest : public CommandTest {
     request.bytes = bytes;
     request.tags = tags;
     request.algorithm = algorithm;
-    const absl::StatusOr<ManifestInfo> info = store_->PutManifest(repository, request);
+    const absl::StatusOr<ManifestInfo> info = store_->manifests.PutManifest(repository, request);
     EXPECT_TRUE(info.ok()) << info.status();
     if (!info.ok()) return Digest();
     sizes_[info->digest] = bytes.size();
@@ -93,8 +93,8 @@ class CliImagesTest : public CommandTest {
     const ManifestInfo moved = PutImage("app", {}, 2);
     dangling_.push_back(Short(moved.digest));
     // Dangling, and in two repositories.
-    ASSERT_TRUE(store_->TagFrom("app", moved.digest, "copy", "gone").ok());
-    ASSERT_TRUE(store_->Untag("copy", "gone", false).ok());
+    ASSERT_TRUE(store_->images.TagFrom("app", moved.digest, "copy", "gone").ok());
+    ASSERT_TRUE(store_->manifests.Untag("copy", "gone", false).ok());
     // In another form, with the same config.
     PutImage("twice", {"v1"}, 1);
     PutForm("twice");

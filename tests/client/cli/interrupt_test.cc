@@ -86,7 +86,7 @@ TEST_F(CliInterruptTest, AnUploadOfAFileGoesOn) {
   options.id = UploadIdOfFile(fd, "");
   {
     // While another one works on the upload, the command waits.
-    const auto held = store_->BeginIngest("", options);
+    const auto held = store_->blobs.BeginIngest("", options);
     ASSERT_TRUE(held.ok() && (*held)->Append(0, TestBytes(100'000, 1).substr(0, 60'000)).ok());
     EXPECT_THAT(Interrupt({"blob", "put", path}, fd),
                 AllOf(StartsWith("varve: interrupted; what arrived is kept"),

@@ -23,8 +23,8 @@ class CliLeaseTest : public CommandTest {
   }
   bool StaysBesidePruneAndReclaim(const Digest& content) {
     OutputOf({"image", "prune", "-a", "--force"});
-    EXPECT_TRUE(store_->Reclaim().ok());
-    return store_->OpenBlob("", content).ok();
+    EXPECT_TRUE(store_->system.Reclaim().ok());
+    return store_->blobs.OpenBlob("", content).ok();
   }
 };
 
@@ -47,9 +47,9 @@ TEST_F(CliLeaseTest, AnImportThatNothingTagsStaysWithItsLease) {
   const std::string tar(10240, '\0');  // an archive without entries
   const std::string rootfs = WriteFile("rootfs.tar", tar);
   OutputOf({"import", "-q", "--lease", "l", rootfs, "base:v1"});
-  const auto image = store_->FindImage("base:v1");
+  const auto image = store_->images.FindImage("base:v1");
   ASSERT_TRUE(image.ok()) << image.status();
-  ASSERT_TRUE(store_->Untag("base", "v1", false).ok());
+  ASSERT_TRUE(store_->manifests.Untag("base", "v1", false).ok());
   EXPECT_TRUE(StaysBesidePruneAndReclaim(image->manifest));
   OutputOf({"lease", "rm", "l"});
   EXPECT_FALSE(StaysBesidePruneAndReclaim(image->manifest));
@@ -65,7 +65,7 @@ TEST_F(CliLeaseTest, AnArchiveIsLoadedAndSavedUnderALease) {
   OutputOf({"lease", "create", "--id", "m"});
   EXPECT_THAT(OutputOf({"load", "-q", "--lease", "m", "-i", Path("app.tar")}),
               HasSubstr("Loaded image: app:v1"));
-  const auto loaded = store_->FindImage("app:v1");
+  const auto loaded = store_->images.FindImage("app:v1");
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   EXPECT_TRUE(StaysBesidePruneAndReclaim(loaded->manifest));
 }
@@ -112,7 +112,7 @@ TEST_F(CliLeaseTest, ALeaseThatIsNotThereStopsTheCommand) {
   const CommandOutcome outcome = Run({"blob", "put", "--lease", "ended", path});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_THAT(outcome.err, HasSubstr("there is no lease ended"));
-  EXPECT_FALSE(store_->OpenBlob("", Sha256Of(TestBytes(100'000, 1))).ok());
+  EXPECT_FALSE(store_->blobs.OpenBlob("", Sha256Of(TestBytes(100'000, 1))).ok());
   // An empty variable of a script is not the same as no lease.
   EXPECT_EQ(Run({"blob", "put", "--lease", "", path}).exit_code, 2);
   EXPECT_THAT(Run({"blob", "put", "--help"}).out, HasSubstr("--lease"));

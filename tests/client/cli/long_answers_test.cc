@@ -26,13 +26,13 @@ class LongAnswersTest : public CommandTest {
 
   ManifestInfo PutImageWithManyTags() {
     const ManifestInfo image = PutImage("app", {}, 1);
-    const auto manifest = store_->GetManifest("app", image.digest);
+    const auto manifest = store_->manifests.GetManifest("app", image.digest);
     EXPECT_TRUE(manifest.ok()) << manifest.status();
     for (size_t i = 0; i < kTags; i += 10) {
       PutManifestRequest request;
       request.bytes = manifest->bytes;
       for (size_t j = i; j < i + 10; ++j) request.tags.push_back(StrCat("t", 10'000 + j));
-      EXPECT_TRUE(store_->PutManifest("app", request).ok());
+      EXPECT_TRUE(store_->manifests.PutManifest("app", request).ok());
     }
     return image;
   }
@@ -100,7 +100,7 @@ TEST_F(LongAnswersTest, ARemovalCountsWhatItDoesNotName) {
 TEST_F(LongAnswersTest, RepositoriesAreNamedOrCounted) {
   const ManifestInfo image = PutImage("app", {"v1"}, 1);
   for (size_t i = 1; i < kPlaces; ++i) {
-    ASSERT_TRUE(store_->TagFrom("app", image.digest, StrCat("app", i), "v1").ok());
+    ASSERT_TRUE(store_->images.TagFrom("app", image.digest, StrCat("app", i), "v1").ok());
   }
   const auto found = client_->FindImage(image.digest.ToString());
   ASSERT_TRUE(found.ok()) << found.status();

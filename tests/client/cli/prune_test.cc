@@ -160,7 +160,7 @@ class CutShortPruneTest : public CliPruneTest {
     CliPruneTest::SetUp();
     PutImage("app", {}, 7);
     pruning_ = std::thread([this] {
-      (void)store_->Prune({}, [this](const PruneStep& step) {
+      (void)store_->images.Prune({}, [this](const PruneStep& step) {
         if (step.kind == PruneStep::Kind::kRemoved) opened_.wait();
         return true;
       });
@@ -180,7 +180,7 @@ class CutShortPruneTest : public CliPruneTest {
     pruning_.join();
   }
   PruneJob Job() {
-    const absl::StatusOr<std::vector<PruneJob>> jobs = store_->ListPrunes();
+    const absl::StatusOr<std::vector<PruneJob>> jobs = store_->images.ListPrunes();
     return jobs.ok() && !jobs->empty() ? jobs->front() : PruneJob();
   }
   static void Pause() { std::this_thread::sleep_for(std::chrono::milliseconds(5)); }

@@ -54,7 +54,7 @@ class CliSystemTest : public CommandTest {
     Event event;
     event.type = Event::Type::kPull;
     event.repository = repository;
-    store_->events().Add(std::move(event));
+    store_->system.events().Add(std::move(event));
   }
 };
 
@@ -200,8 +200,8 @@ TEST_F(CliSystemTest, EventsThatAreKept) {
   EXPECT_THAT(OutputOf({"system", "events", "--no-follow"}),
               ElementsAre(MatchesRegex(kTime + (" image push mirror/debian:12" + digest)),
                           MatchesRegex(kTime + (" image tag mirror/debian:12" + digest))));
-  ASSERT_TRUE(store_->Untag("mirror/debian", "12", false).ok());
-  ASSERT_TRUE(store_->DeleteManifest("mirror/debian", app.digest).ok());
+  ASSERT_TRUE(store_->manifests.Untag("mirror/debian", "12", false).ok());
+  ASSERT_TRUE(store_->manifests.DeleteManifest("mirror/debian", app.digest).ok());
   EXPECT_THAT(OutputOf({"system", "events", "--no-follow", "--filter", "type=delete"}),
               ElementsAre(MatchesRegex(kTime + (" image delete mirror/debian" + digest))));
   EXPECT_THAT(OutputOf({"system", "events", "--no-follow", "-f", "event=untag", "-f",
@@ -323,7 +323,7 @@ TEST_F(CliSystemTest, LongListsComeInPages) {
   const size_t count = kMaxPageRows + 3;
   for (size_t i = 0; i < count; ++i) {
     const std::string bytes = "blob " + std::to_string(i);
-    const absl::StatusOr<std::unique_ptr<Ingest>> ingest = store_->BeginIngest("", {});
+    const absl::StatusOr<std::unique_ptr<Ingest>> ingest = store_->blobs.BeginIngest("", {});
     ASSERT_TRUE(ingest.ok() && (*ingest)->Append(0, bytes).ok() &&
                 (*ingest)->Commit(Sha256Of(bytes), bytes.size()).ok());
   }

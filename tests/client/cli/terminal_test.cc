@@ -135,7 +135,7 @@ class PrunePromptTest : public CliTerminalTest {
     arguments.insert(arguments.end(), more.begin(), more.end());
     return RunOnTerminal(arguments, "xterm", kQuestion, keys);
   }
-  bool IsThere(const std::string& name) { return store_->FindImage(name).ok(); }
+  bool IsThere(const std::string& name) { return store_->images.FindImage(name).ok(); }
 
   static constexpr char kQuestion[] = "Are you sure you want to continue? [y/N] ";
 };
@@ -152,9 +152,9 @@ TEST_F(PrunePromptTest, SaysHowManyImagesWillGoAndThatThereAreNoHolds) {
 }
 
 TEST_F(PrunePromptTest, CountsWithoutWhatIsHeldOrFilteredOut) {
-  const auto image = store_->FindImage("web:v1");
+  const auto image = store_->images.FindImage("web:v1");
   ASSERT_TRUE(image.ok()) << image.status();
-  ASSERT_TRUE(store_->CreateHold({"web-1", "web", image->manifest, 0}).ok());
+  ASSERT_TRUE(store_->claims.CreateHold({"web-1", "web", image->manifest, 0}).ok());
   const Outcome outcome = Answer("n\n");
   EXPECT_THAT(outcome.output, AllOf(HasSubstr("hold on them: 1 image with 2 tags, "),
                                     Not(HasSubstr("There are no holds"))));

@@ -14,7 +14,7 @@ class CliUploadTest : public CommandTest {
     IngestOptions options;
     options.id = id;
     options.client = "192.0.2.1";
-    const auto ingest = store_->BeginIngest(repository, options);
+    const auto ingest = store_->blobs.BeginIngest(repository, options);
     ASSERT_TRUE(ingest.ok()) << ingest.status();
     ASSERT_TRUE((*ingest)->Append(0, std::string(bytes, 'x')).ok());
   }
@@ -34,7 +34,8 @@ TEST_F(CliUploadTest, UploadsAreListedAndRemoved) {
   EXPECT_THAT(json, HasSubstr(R"("in_request":false)"));
   EXPECT_EQ(OutputOf({"upload", "rm", "layer-1"}), "layer-1\n");
   EXPECT_EQ(OutputOf({"upload", "ls", "-q"}), "layer-2\n");
-  EXPECT_EQ(store_->ResumeIngest("app", "layer-1").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(store_->blobs.ResumeIngest("app", "layer-1").status().code(),
+            absl::StatusCode::kNotFound);
 }
 
 }  // namespace

@@ -57,7 +57,7 @@ absl::StatusOr<Page<Row>> PageAfter(const PageRequest& page, const Name& name,
 
 }  // namespace
 
-GrpcStore::GrpcStore(Store& engine, const std::string& socket_path)
+GrpcStore::GrpcStore(const Store& engine, const std::string& socket_path)
     : DoorStore(engine),
       client_(NewClient("unix://" + socket_path)),
       blobs_(v1::Blobs::NewStub(NewChannel("unix://" + socket_path))) {}

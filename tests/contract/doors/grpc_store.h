@@ -19,7 +19,7 @@ namespace varve {
 
 class GrpcStore final : public DoorStore {
  public:
-  GrpcStore(Store& engine, const std::string& socket_path);
+  GrpcStore(const Store& engine, const std::string& socket_path);
 
   static bool Can(Ability ability);
   Client& client() { return *client_; }

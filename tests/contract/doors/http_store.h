@@ -15,7 +15,7 @@ namespace varve {
 
 class HttpStore final : public DoorStore {
  public:
-  HttpStore(Store& engine, uint16_t port) : DoorStore(engine), http_(port) {}
+  HttpStore(const Store& engine, uint16_t port) : DoorStore(engine), http_(port) {}
 
   static bool Can(Ability ability);
 

@@ -24,7 +24,7 @@ class LiveDoor {
 class LiveGrpcDoor final : public LiveDoor {
  public:
   // `engine` must outlive the door.
-  explicit LiveGrpcDoor(Store& engine);
+  explicit LiveGrpcDoor(const Store& engine);
   GrpcStore& store() override { return *client_; }
   std::string address() const { return "unix://" + directory_.path() + "/s"; }
 
@@ -36,7 +36,7 @@ class LiveGrpcDoor final : public LiveDoor {
 
 class LiveHttpDoor final : public LiveDoor {
  public:
-  explicit LiveHttpDoor(Store& engine);
+  explicit LiveHttpDoor(const Store& engine);
   HttpStore& store() override { return *client_; }
   uint16_t port() const { return server_->port(); }
 

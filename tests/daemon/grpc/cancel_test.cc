@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "gmock/gmock.h"
+#include "storage/api/system.h"
 #include "storage/limits.h"
 #include "tests/daemon/grpc/grpc_fixture.h"
 #include "tests/support/process_use.h"
@@ -94,7 +95,7 @@ TEST_F(GrpcCancelTest, UploadsWithoutANameLeaveNothingBehind) {
     return bytes_stored / kMiB;
   };
   EXPECT_TRUE(Eventually([&] {
-    static_cast<void>(store_->Reclaim());
+    static_cast<void>(store_->system.Reclaim());
     return stored_mib() <= 1;
   })) << stored_mib();
 }

@@ -16,6 +16,7 @@
 #include "daemon/grpc/call_record.h"
 #include "daemon/unix_socket.h"
 #include "gmock/gmock.h"
+#include "storage/api/blobs.h"
 #include "storage/image/hasher.h"
 #include "storage/limits.h"
 #include "tests/daemon/grpc/grpc_fixture.h"
@@ -355,7 +356,7 @@ TEST_F(GrpcServerTest, StopLetsARunningUploadFinish) {
   stream->WritesDone();
   EXPECT_TRUE(stream->Finish().ok());
   stopped.get();
-  EXPECT_TRUE(store_->StatBlob("", Sha256Of("12345")).ok());
+  EXPECT_TRUE(store_->blobs.StatBlob("", Sha256Of("12345")).ok());
 }
 
 TEST_F(GrpcServerTest, StopCutsOffWhatOutlastsItsGrace) {

@@ -1,5 +1,7 @@
 // varve.v1.System and varve.v1.Repositories through a live door: the store as a whole, and event
 // streams with their tokens, filters, slow and idle clients, many watchers and a daemon that stops.
+#include "storage/api/system.h"
+
 #include <grpcpp/support/client_callback.h>
 
 #include <atomic>
@@ -99,7 +101,7 @@ class GrpcSystemTest : public GrpcDoorTest {
     Event event;
     event.type = Event::Type::kPull;
     event.repository = repository;
-    for (size_t i = 0; i < count; ++i) store_->events().Add(event);
+    for (size_t i = 0; i < count; ++i) store_->system.events().Add(event);
   }
 
   std::string PutImage(const std::string& repository, const std::string& tag) {
@@ -313,7 +315,7 @@ TEST_F(GrpcSystemTest, WhatIsNoTokenAndWhatWasMissed) {
   EXPECT_EQ(EndOf(request), grpc::StatusCode::INVALID_ARGUMENT);
   request.set_token("0000000000000001-0");
   EXPECT_EQ(EndOf(request), grpc::StatusCode::OUT_OF_RANGE) << "of another run";
-  request.set_token(store_->events().Latest());
+  request.set_token(store_->system.events().Latest());
   EXPECT_EQ(EndOf(request), grpc::StatusCode::OK);
   AddEvents(kMaxEvents + 1, "many");
   EXPECT_EQ(EndOf(request), grpc::StatusCode::OUT_OF_RANGE);

@@ -18,9 +18,9 @@ class HttpDoor : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     if (std::string(GetParam()) == "fake") {
-      store_ = std::make_unique<FakeStore>();
+      store_ = std::make_shared<FakeStore>();
     } else {
-      absl::StatusOr<std::unique_ptr<Store>> engine =
+      absl::StatusOr<std::unique_ptr<Engine>> engine =
           OpenEngine(directory_.path() + "/store", EngineOptions());
       ASSERT_TRUE(engine.ok()) << engine.status();
       store_ = *std::move(engine);
@@ -50,7 +50,7 @@ class HttpDoor : public testing::TestWithParam<const char*> {
   }
 
   TemporaryDirectory directory_;
-  std::unique_ptr<Store> store_;
+  std::shared_ptr<const Store> store_;
   std::unique_ptr<HttpServer> server_;
   std::unique_ptr<HttpClient> client_;
 };

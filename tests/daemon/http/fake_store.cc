@@ -145,16 +145,6 @@ absl::StatusOr<BlobInfo> FakeStore::StatBlob(std::string_view repository, const 
   return Find(repository, digest);
 }
 
-absl::StatusOr<std::vector<Digest>> FakeStore::FindMissing(std::string_view repository,
-                                                           absl::Span<const Digest> digests) {
-  MutexLock lock(mutex_);
-  std::vector<Digest> missing;
-  for (const Digest& digest : digests) {
-    if (!Find(repository, digest).ok()) missing.push_back(digest);
-  }
-  return missing;
-}
-
 absl::StatusOr<BlobReader> FakeStore::OpenBlob(std::string_view repository, const Digest& digest) {
   MutexLock lock(mutex_);
   RETURN_IF_ERROR(Injected("OpenBlob"));

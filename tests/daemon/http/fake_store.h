@@ -11,19 +11,13 @@
 #include <utility>
 #include <vector>
 
-#include "storage/api/blobs.h"
-#include "storage/api/claims.h"
-#include "storage/api/event_log.h"
-#include "storage/api/manifests.h"
-#include "storage/api/pruning.h"
-#include "storage/api/store.h"
-#include "storage/api/system.h"
 #include "storage/base/mutex.h"
 #include "storage/image/manifest.h"
+#include "tests/support/unplayed_store.h"
 
 namespace varve {
 
-class FakeStore : public Store {
+class FakeStore : public UnplayedStore {
  public:
   struct Upload {
     std::string repository;
@@ -44,8 +38,6 @@ class FakeStore : public Store {
   std::string CheckpointedBytes() const;
 
   absl::StatusOr<BlobInfo> StatBlob(std::string_view repository, const Digest& digest) override;
-  absl::StatusOr<std::vector<Digest>> FindMissing(std::string_view repository,
-                                                  absl::Span<const Digest> digests) override;
   absl::StatusOr<BlobReader> OpenBlob(std::string_view repository, const Digest& digest) override;
   absl::StatusOr<BlobInfo> MountBlob(std::string_view repository, const Digest& digest,
                                      std::optional<std::string_view> from) override;
@@ -54,8 +46,6 @@ class FakeStore : public Store {
                                                       IngestOptions options) override;
   absl::StatusOr<std::unique_ptr<Ingest>> ResumeIngest(std::string_view repository,
                                                        std::string_view id) override;
-  absl::StatusOr<Page<UploadInfo>> ListUploads(const PageRequest&) override { return NotUsed(); }
-  absl::Status AbortUpload(std::string_view) override { return NotUsed(); }
   absl::StatusOr<ManifestInfo> PutManifest(std::string_view repository,
                                            const PutManifestRequest& request) override;
   absl::StatusOr<Manifest> GetManifest(std::string_view repository,
@@ -75,62 +65,7 @@ class FakeStore : public Store {
                                                    const Digest& subject,
                                                    std::string_view artifact_type,
                                                    const PageRequest& page) override;
-  // The HTTP door uses none of these.
-  absl::StatusOr<ImageMatch> FindImage(std::string_view) override { return NotUsed(); }
-  absl::StatusOr<ImagePage> ListImages(const ImageQuery&, const std::string&, size_t) override {
-    return NotUsed();
-  }
-  absl::StatusOr<ImageDetails> InspectImage(std::string_view, const ManifestReference&,
-                                            std::string_view) override {
-    return NotUsed();
-  }
-  absl::Status TagFrom(std::string_view, const Digest&, std::string_view,
-                       std::string_view) override {
-    return NotUsed();
-  }
-  absl::StatusOr<RemovedImage> RemoveImage(std::string_view, bool) override { return NotUsed(); }
-  absl::StatusOr<PruneReport> Prune(const PruneRequest&, const PruneObserver&) override {
-    return NotUsed();
-  }
-  absl::StatusOr<PruneReport> AttachPrune(std::string_view, const PruneObserver&) override {
-    return NotUsed();
-  }
-  absl::Status CancelPrune(std::string_view) override { return NotUsed(); }
-  absl::StatusOr<std::vector<PruneJob>> ListPrunes() override { return NotUsed(); }
-  absl::StatusOr<KeeperReport> ExplainKept(std::string_view) override { return NotUsed(); }
-  absl::StatusOr<HoldInfo> CreateHold(const HoldRequest&) override { return NotUsed(); }
-  absl::Status ReleaseHold(std::string_view) override { return NotUsed(); }
-  absl::StatusOr<Page<HoldInfo>> ListHolds(const PageRequest&) override { return NotUsed(); }
-  absl::StatusOr<LeaseInfo> CreateLease(const LeaseRequest&) override { return NotUsed(); }
-  absl::StatusOr<std::vector<Digest>> AttachToLease(std::string_view,
-                                                    absl::Span<const Digest>) override {
-    return NotUsed();
-  }
-  absl::StatusOr<LeaseInfo> RenewLease(std::string_view, int64_t) override { return NotUsed(); }
-  absl::Status DeleteLease(std::string_view) override { return NotUsed(); }
-  absl::StatusOr<Page<LeaseInfo>> ListLeases(const PageRequest&) override { return NotUsed(); }
-  absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest&) override { return NotUsed(); }
-  absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view) override { return NotUsed(); }
-  absl::StatusOr<RepositoryMerge> MergeRepositories(std::string_view, std::string_view,
-                                                    bool) override {
-    return NotUsed();
-  }
-  absl::StatusOr<StoreInfo> Info() override { return NotUsed(); }
-  absl::StatusOr<RecentActivity> ListActivity() override { return NotUsed(); }
-  void EndPromises() override {}
-  absl::StatusOr<DiskUsage> MeasureDiskUsage() override { return NotUsed(); }
-  absl::StatusOr<CheckReport> Check(const CheckObserver&) override { return NotUsed(); }
-  absl::StatusOr<CheckReport> CheckContent(const CheckObserver&) override { return NotUsed(); }
-  absl::StatusOr<OrphanReport> DropOrphans(const std::function<bool()>&) override {
-    return NotUsed();
-  }
-  absl::StatusOr<OrphanReport> AdoptOrphans(const std::function<bool()>&) override {
-    return NotUsed();
-  }
   StoreHealth Health() override { return health_; }
-  EventLog& events() override { return events_; }
-  absl::StatusOr<ReclaimReport> Reclaim() override { return ReclaimReport(); }
-  absl::Status CheckpointIngests() override { return absl::OkStatus(); }
 
  private:
   friend class FakeIngest;
@@ -144,10 +79,7 @@ class FakeStore : public Store {
                                         const ManifestReference& reference)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  static absl::Status NotUsed() { return absl::UnimplementedError("not for the HTTP door"); }
-
   bool hide_descriptors_ = false;
-  EventLog events_{SystemClock(), 1};
   mutable Mutex mutex_;
   std::map<std::string, absl::Status> failures_ ABSL_GUARDED_BY(mutex_);
   std::map<Digest, std::string> blobs_ ABSL_GUARDED_BY(mutex_);

@@ -22,7 +22,7 @@ inline std::string ImageManifest(const std::string& config, const std::string& l
   return ManifestOf(Described(kConfigType, config), {Described(kLayerType, layer)}, more);
 }
 
-inline std::unique_ptr<HttpServer> StartDoor(Store& store, HttpServerOptions options = {}) {
+inline std::unique_ptr<HttpServer> StartDoor(const Store& store, HttpServerOptions options = {}) {
   options.port = 0;
   absl::StatusOr<std::unique_ptr<HttpServer>> server = HttpServer::Start(store, options);
   EXPECT_TRUE(server.ok()) << server.status();

@@ -22,9 +22,9 @@ class HttpManifests : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     if (std::string(GetParam()) == "fake") {
-      store_ = std::make_unique<FakeStore>();
+      store_ = std::make_shared<FakeStore>();
     } else {
-      absl::StatusOr<std::unique_ptr<Store>> engine =
+      absl::StatusOr<std::unique_ptr<Engine>> engine =
           OpenEngine(directory_.path() + "/store", EngineOptions());
       ASSERT_TRUE(engine.ok()) << engine.status();
       store_ = *std::move(engine);
@@ -45,7 +45,7 @@ class HttpManifests : public testing::TestWithParam<const char*> {
   const std::string config_ = "{}";
   const std::string layer_ = TestBytes(70'000);
   TemporaryDirectory directory_;
-  std::unique_ptr<Store> store_;
+  std::shared_ptr<const Store> store_;
   std::unique_ptr<HttpServer> server_;
   std::unique_ptr<HttpClient> client_;
 };

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "storage/api/system.h"
 #include "storage/engine.h"
 #include "tests/daemon/http/http_client.h"
 #include "tests/daemon/http/http_door.h"
@@ -20,7 +21,7 @@ class HttpEngine : public testing::Test {
   ~HttpEngine() override { Close(); }
 
   void Open() {
-    absl::StatusOr<std::unique_ptr<Store>> engine =
+    absl::StatusOr<std::unique_ptr<Engine>> engine =
         OpenEngine(directory_.path() + "/store", EngineOptions());
     ASSERT_TRUE(engine.ok()) << engine.status();
     store_ = *std::move(engine);
@@ -30,12 +31,12 @@ class HttpEngine : public testing::Test {
   void Close() {
     server_->Stop(std::chrono::milliseconds(1000));
     server_.reset();
-    EXPECT_TRUE(store_->CheckpointIngests().ok());
+    EXPECT_TRUE(store_->system.CheckpointIngests().ok());
     store_.reset();
   }
 
   TemporaryDirectory directory_;
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> store_;
   std::unique_ptr<HttpServer> server_;
 };
 

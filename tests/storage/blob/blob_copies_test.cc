@@ -9,6 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "storage/api/blobs.h"
+#include "storage/api/claims.h"
+#include "storage/api/manifests.h"
+#include "storage/api/system.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/blob/blob_files.h"
@@ -53,7 +57,7 @@ class BlobCopiesTest : public testing::Test {
     return HashBytes(DigestAlgorithm::kSha256, bytes);
   }
   absl::Status TryPush(std::string_view bytes) {
-    const auto ingest = store_->BeginIngest("app", {});
+    const auto ingest = store_->blobs.BeginIngest("app", {});
     RETURN_IF_ERROR(ingest.status());
     RETURN_IF_ERROR((*ingest)->Append(0, bytes));
     return (*ingest)->Commit(DigestOf(bytes), bytes.size()).status();
@@ -72,7 +76,7 @@ class BlobCopiesTest : public testing::Test {
   absl::Status Put(const std::string& json) {
     PutManifestRequest request;
     request.bytes = json;
-    return store_->PutManifest("app", request).status();
+    return store_->manifests.PutManifest("app", request).status();
   }
 
   BlobRow RowOf(const Digest& digest) {
@@ -87,7 +91,7 @@ class BlobCopiesTest : public testing::Test {
     ASSERT_EQ((*file)->WriteAt(offset, bytes), absl::OkStatus());
   }
   std::string Read(const Digest& digest) {
-    const auto reader = store_->OpenBlob("app", digest);
+    const auto reader = store_->blobs.OpenBlob("app", digest);
     if (!reader.ok()) return reader.status().ToString();
     const auto bytes = ReadWhole(*reader);
     EXPECT_TRUE(bytes.ok()) << bytes.status();
@@ -110,7 +114,7 @@ class BlobCopiesTest : public testing::Test {
   // Stops after `limit` blobs.
   Checked CheckContent(uint64_t limit = 1000) {
     Checked checked;
-    const auto report = store_->CheckContent([&](const CheckStep& step) {
+    const auto report = store_->system.CheckContent([&](const CheckStep& step) {
       if (step.finding.has_value()) checked.findings.push_back(step.finding->text);
       return step.so_far.hashed_blobs < limit;
     });
@@ -119,11 +123,11 @@ class BlobCopiesTest : public testing::Test {
     return checked;
   }
   void ExpectAbsentEverywhere(const Digest& digest) {
-    EXPECT_EQ(store_->StatBlob("app", digest).status().code(), Code::kNotFound);
-    EXPECT_EQ(store_->OpenBlob("app", digest).status().code(), Code::kNotFound);
-    EXPECT_EQ(store_->MountBlob("other", digest, "app").status().code(), Code::kNotFound);
-    EXPECT_EQ(store_->DeleteBlob("app", digest).code(), Code::kNotFound);
-    EXPECT_THAT(store_->FindMissing("app", std::vector<Digest>{digest}).value(),
+    EXPECT_EQ(store_->blobs.StatBlob("app", digest).status().code(), Code::kNotFound);
+    EXPECT_EQ(store_->blobs.OpenBlob("app", digest).status().code(), Code::kNotFound);
+    EXPECT_EQ(store_->blobs.MountBlob("other", digest, "app").status().code(), Code::kNotFound);
+    EXPECT_EQ(store_->blobs.DeleteBlob("app", digest).code(), Code::kNotFound);
+    EXPECT_THAT(store_->blobs.FindMissing("app", std::vector<Digest>{digest}).value(),
                 ElementsAre(digest));
   }
 
@@ -133,7 +137,7 @@ class BlobCopiesTest : public testing::Test {
   Step step_;
   const std::unique_ptr<Index> index_ = NewMemoryIndex();
   ScriptedIndex scripted_{*index_, &script_};
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> store_;
 };
 
 TEST_F(BlobCopiesTest, APushHealsAFileThatRottedAtItsRightLength) {
@@ -148,7 +152,7 @@ TEST_F(BlobCopiesTest, APushHealsAFileThatRottedAtItsRightLength) {
     EXPECT_EQ(Read(digest), bytes);
     EXPECT_EQ(Files(), 2u);
   }
-  EXPECT_EQ(store_->Info()->blob_bytes, 2 * kLooseBytes);
+  EXPECT_EQ(store_->system.Info()->blob_bytes, 2 * kLooseBytes);
 }
 
 TEST_F(BlobCopiesTest, APushHealsInlineBytesOfAnotherBlobWithAGoodChecksum) {
@@ -168,7 +172,7 @@ TEST_F(BlobCopiesTest, APutHealsALargeManifestThatRotted) {
   ASSERT_EQ(Put(json), absl::OkStatus());
   Overwrite(DigestOf(json), json.size() / 2, "rot");
   ASSERT_EQ(Put(json), absl::OkStatus());
-  EXPECT_EQ(store_->GetManifest("app", DigestOf(json))->bytes, json);
+  EXPECT_EQ(store_->manifests.GetManifest("app", DigestOf(json))->bytes, json);
   EXPECT_EQ(Files(), 1u);
 }
 
@@ -250,7 +254,7 @@ TEST_F(BlobCopiesTest, SimultaneousCommitsSwitchOnce) {
   EXPECT_EQ(RowOf(digest).copy, second);
   EXPECT_EQ(Read(digest), bytes);
   EXPECT_EQ(Files(), 1u);
-  EXPECT_EQ(store_->Info()->blob_bytes, kLooseBytes);
+  EXPECT_EQ(store_->system.Info()->blob_bytes, kLooseBytes);
 }
 
 TEST_F(BlobCopiesTest, OfTwoFirstCommitsOneStays) {
@@ -265,7 +269,7 @@ TEST_F(BlobCopiesTest, OfTwoFirstCommitsOneStays) {
   Push(bytes);
   EXPECT_EQ(RowOf(digest).copy, copy);
   EXPECT_EQ(Files(), 1u);
-  EXPECT_EQ(store_->Info()->blob_bytes, kLooseBytes);
+  EXPECT_EQ(store_->system.Info()->blob_bytes, kLooseBytes);
 }
 
 // A push that heals what was quarantined after it had looked.
@@ -313,13 +317,13 @@ TEST_F(BlobCopiesTest, ALookUpFindsWhatIsReplacedAtAnyMoment) {
       SCOPED_TRACE(StrCat("call ", call, after ? ", after it" : ""));
       const auto replace = [&] { step_ = {[&] { Push(bytes); }, call, after}; };
       replace();
-      EXPECT_EQ(store_->StatBlob("app", digest).status(), absl::OkStatus());
+      EXPECT_EQ(store_->blobs.StatBlob("app", digest).status(), absl::OkStatus());
       replace();
       EXPECT_EQ(Read(digest), bytes);
       replace();
-      EXPECT_THAT(store_->FindMissing("app", std::vector<Digest>{digest}).value(), IsEmpty());
+      EXPECT_THAT(store_->blobs.FindMissing("app", std::vector<Digest>{digest}).value(), IsEmpty());
       replace();
-      EXPECT_EQ(store_->MountBlob("other", digest, "app").status(), absl::OkStatus());
+      EXPECT_EQ(store_->blobs.MountBlob("other", digest, "app").status(), absl::OkStatus());
       replace();
       EXPECT_EQ(Put(json), absl::OkStatus());
       step_ = {};
@@ -360,10 +364,10 @@ TEST_F(BlobCopiesTest, ContentIsHashedAndWhatIsBadIsAbsentUntilItIsPushedAgain) 
   }
   ExpectAbsentEverywhere(DigestOf(loose));
   ExpectAbsentEverywhere(DigestOf("{}"));
-  EXPECT_EQ(store_->StatManifest("app", DigestOf(json)).status().code(), Code::kNotFound);
-  EXPECT_EQ(store_->GetManifest("app", DigestOf(json)).status().code(), Code::kNotFound);
-  EXPECT_EQ(store_->Tag("app", "v1", DigestOf(json)).code(), Code::kNotFound);
-  EXPECT_EQ(store_->CreateHold({"hold", "app", DigestOf(json), 0}).status().code(),
+  EXPECT_EQ(store_->manifests.StatManifest("app", DigestOf(json)).status().code(), Code::kNotFound);
+  EXPECT_EQ(store_->manifests.GetManifest("app", DigestOf(json)).status().code(), Code::kNotFound);
+  EXPECT_EQ(store_->manifests.Tag("app", "v1", DigestOf(json)).code(), Code::kNotFound);
+  EXPECT_EQ(store_->claims.CreateHold({"hold", "app", DigestOf(json), 0}).status().code(),
             Code::kNotFound);
   EXPECT_EQ(Put(Json("{}", "names a bad config")).code(), Code::kFailedPrecondition);
   EXPECT_EQ(Read(DigestOf(other)), other);
@@ -372,7 +376,7 @@ TEST_F(BlobCopiesTest, ContentIsHashedAndWhatIsBadIsAbsentUntilItIsPushedAgain) 
   Push("{}");
   ASSERT_EQ(Put(json), absl::OkStatus());
   EXPECT_EQ(Read(DigestOf(loose)), loose);
-  EXPECT_EQ(store_->GetManifest("app", DigestOf(json))->bytes, json);
+  EXPECT_EQ(store_->manifests.GetManifest("app", DigestOf(json))->bytes, json);
   clock_.Advance(1);
   EXPECT_THAT(CheckContent().findings, IsEmpty());
 }
@@ -433,7 +437,7 @@ TEST_F(BlobCopiesTest, WhatIsReplacedOrRemovedWhileItIsReadIsNoFinding) {
   const Digest digest = Push(bytes);
   Overwrite(digest, 0, "x");
   bool replaced = false;
-  const auto report = store_->CheckContent([&](const CheckStep& step) {
+  const auto report = store_->system.CheckContent([&](const CheckStep& step) {
     EXPECT_FALSE(step.finding.has_value());
     if (!std::exchange(replaced, true)) Push(bytes);
     return true;
@@ -456,9 +460,9 @@ TEST_F(BlobCopiesTest, ACommitOfUnknownOutcomeKeepsTheBytesThatItAcknowledges) {
                return CommitOutcome::kUnknown;
              }};
   ASSERT_EQ(Put(json), absl::OkStatus());
-  EXPECT_EQ(store_->GetManifest("app", DigestOf(json))->bytes, json);
+  EXPECT_EQ(store_->manifests.GetManifest("app", DigestOf(json))->bytes, json);
   EXPECT_EQ(Files(), 2u);
-  EXPECT_EQ(store_->Info()->blob_bytes, kLooseBytes + json.size());
+  EXPECT_EQ(store_->system.Info()->blob_bytes, kLooseBytes + json.size());
 }
 
 TEST_F(BlobCopiesTest, ACommitOfUnknownOutcomeThatWasLostIsDoneOnce) {
@@ -468,7 +472,7 @@ TEST_F(BlobCopiesTest, ACommitOfUnknownOutcomeThatWasLostIsDoneOnce) {
              }};
   EXPECT_EQ(Read(Push(bytes)), bytes);
   EXPECT_EQ(Files(), 1u);
-  EXPECT_EQ(store_->Info()->blob_bytes, kLooseBytes);
+  EXPECT_EQ(store_->system.Info()->blob_bytes, kLooseBytes);
 }
 
 // The index says nothing but an error, and has kept the change all the same.
@@ -487,7 +491,7 @@ TEST_F(BlobCopiesTest, AFileThatARowNamesAfterAllIsNotDiscarded) {
   const std::string json = Json("{}", std::string(kLooseBytes, 'm'));
   script_ = {BlobKey(DigestOf(json)), lose_the_answer};
   EXPECT_EQ(Put(json).code(), Code::kUnavailable);
-  EXPECT_EQ(store_->GetManifest("app", DigestOf(json))->bytes, json);
+  EXPECT_EQ(store_->manifests.GetManifest("app", DigestOf(json))->bytes, json);
   EXPECT_EQ(Files(), 2u);
 }
 
@@ -500,7 +504,7 @@ TEST_F(BlobCopiesTest, APutOfALargeManifestThatFailsLeavesNoFile) {
   script_ = {BlobKey(DigestOf(json)), refuse};
   EXPECT_EQ(Put(json).code(), Code::kUnavailable);
   EXPECT_EQ(Files(), 0u);
-  EXPECT_EQ(store_->GetManifest("app", DigestOf(json)).status().code(), Code::kNotFound);
+  EXPECT_EQ(store_->manifests.GetManifest("app", DigestOf(json)).status().code(), Code::kNotFound);
   // Nor one whose reference went between check and transaction.
   script_ = {BlobKey(DigestOf(json)), [&](const Script::Commit&) -> absl::StatusOr<CommitOutcome> {
                EXPECT_EQ(index_->Run(
@@ -510,7 +514,7 @@ TEST_F(BlobCopiesTest, APutOfALargeManifestThatFailsLeavesNoFile) {
              }};
   EXPECT_EQ(Put(json).code(), Code::kFailedPrecondition);
   EXPECT_EQ(Files(), 0u);
-  ASSERT_EQ(store_->Reclaim().status(), absl::OkStatus());
+  ASSERT_EQ(store_->system.Reclaim().status(), absl::OkStatus());
   EXPECT_THAT(index_->Scan(PrefixRange(RemovingPrefix()), 10).value(), IsEmpty());
 }
 

@@ -35,9 +35,9 @@ EngineOptions Sparse() {
   return options;
 }
 
-std::vector<std::string> Findings(Store& store) {
+std::vector<std::string> Findings(const Store& store) {
   std::vector<std::string> findings;
-  const auto report = store.Check([&](const CheckStep& step) {
+  const auto report = store.system.Check([&](const CheckStep& step) {
     if (step.finding.has_value()) findings.push_back(step.finding->text);
     return true;
   });
@@ -59,19 +59,20 @@ TEST_F(PutInPagesTest, IsWholeWhenItIsVisible) {
   ASSERT_TRUE(world.Put("app", index_, {"large"}).ok());
   EXPECT_THAT(Findings(world.store()), IsEmpty());
   world.ExpectStays("app", world.image_);
-  EXPECT_EQ(world.store().DeleteManifest("app", world.image_.digest).code(),
+  EXPECT_EQ(world.store().manifests.DeleteManifest("app", world.image_.digest).code(),
             Code::kFailedPrecondition);
   // Pushed again, by another name.
   ASSERT_TRUE(world.Put("app", index_, {"again"}).ok());
-  EXPECT_TRUE(world.store().GetManifest("app", "again").ok());
+  EXPECT_TRUE(world.store().manifests.GetManifest("app", "again").ok());
   EXPECT_THAT(Findings(world.store()), IsEmpty());
   // And it goes as a whole.
-  ASSERT_TRUE(world.store().DeleteManifest("app", index_.digest).ok());
+  ASSERT_TRUE(world.store().manifests.DeleteManifest("app", index_.digest).ok());
   world.Settle();
   world.Prune();
   world.Reclaim();
   EXPECT_THAT(Findings(world.store()), IsEmpty());
-  EXPECT_EQ(world.store().GetManifest("app", world.image_.digest).status().code(), Code::kNotFound);
+  EXPECT_EQ(world.store().manifests.GetManifest("app", world.image_.digest).status().code(),
+            Code::kNotFound);
 }
 
 TEST_F(PutInPagesTest, WhileNotesOfDeletionsAreFinished) {
@@ -82,25 +83,26 @@ TEST_F(PutInPagesTest, WhileNotesOfDeletionsAreFinished) {
                 EXPECT_TRUE(put_.ok()) << put_;
                 EXPECT_THAT(Findings(world.store()), IsEmpty());
                 world.ExpectStays("app", world.image_);
-                EXPECT_TRUE(world.store().GetManifest("app", index_.digest).ok());
+                EXPECT_TRUE(world.store().manifests.GetManifest("app", index_.digest).ok());
               },
               {Sparse()});
 }
 
 // GUARDS.md: note
 TEST_F(PutInPagesTest, WhileAChildIsDeleted) {
-  AtEveryStep(
-      [](World& world) { world.HaveImage({}); },
-      [&](World& world) { put_ = world.Put("app", index_, {"large"}); },
-      [&](World& world) { deleted_ = world.store().DeleteManifest("app", world.image_.digest); },
-      [&](World& world) {
-        EXPECT_TRUE(put_.ok()) << put_;
-        EXPECT_THAT(Findings(world.store()), IsEmpty());
-        if (deleted_.ok()) return;  // then the index came later: its child was absent
-        EXPECT_EQ(deleted_.code(), Code::kFailedPrecondition) << deleted_;
-        world.ExpectStays("app", world.image_);
-      },
-      {Sparse()});
+  AtEveryStep([](World& world) { world.HaveImage({}); },
+              [&](World& world) { put_ = world.Put("app", index_, {"large"}); },
+              [&](World& world) {
+                deleted_ = world.store().manifests.DeleteManifest("app", world.image_.digest);
+              },
+              [&](World& world) {
+                EXPECT_TRUE(put_.ok()) << put_;
+                EXPECT_THAT(Findings(world.store()), IsEmpty());
+                if (deleted_.ok()) return;  // then the index came later: its child was absent
+                EXPECT_EQ(deleted_.code(), Code::kFailedPrecondition) << deleted_;
+                world.ExpectStays("app", world.image_);
+              },
+              {Sparse()});
 }
 
 TEST_F(PutInPagesTest, WhileItIsPutByAnotherName) {
@@ -111,8 +113,8 @@ TEST_F(PutInPagesTest, WhileItIsPutByAnotherName) {
               [&](World& world) {
                 EXPECT_TRUE(put_.ok()) << put_;
                 EXPECT_TRUE(other.ok()) << other;
-                EXPECT_TRUE(world.store().GetManifest("app", "one").ok());
-                EXPECT_TRUE(world.store().GetManifest("app", "two").ok());
+                EXPECT_TRUE(world.store().manifests.GetManifest("app", "one").ok());
+                EXPECT_TRUE(world.store().manifests.GetManifest("app", "two").ok());
                 EXPECT_THAT(Findings(world.store()), IsEmpty());
                 world.ExpectStays("app", world.image_);
               },
@@ -127,7 +129,7 @@ TEST_F(PutInPagesTest, WhileItIsDeletedAndPutAgain) {
       },
       [&](World& world) { put_ = world.Put("app", index_, {"large"}); },
       [&](World& world) {
-        const absl::Status deleted = world.store().DeleteManifest("app", index_.digest);
+        const absl::Status deleted = world.store().manifests.DeleteManifest("app", index_.digest);
         EXPECT_TRUE(deleted.ok() || absl::IsNotFound(deleted)) << deleted;
       },
       [&](World& world) {
@@ -195,7 +197,7 @@ struct EndingStore {
   FakeClock clock;
   const std::unique_ptr<Index> base = NewMemoryIndex();
   std::optional<size_t> left;
-  std::unique_ptr<Store> store;
+  std::unique_ptr<Engine> store;
 };
 
 // What an error or a crash leaves behind goes, wherever it comes.
@@ -208,17 +210,17 @@ TEST_F(PutInPagesTest, WhatBreaksOffGoes) {
     SCOPED_TRACE(commits);
     EndingStore ending;
     ending.left = commits;
-    const absl::Status put = ending.store->PutManifest("app", request).status();
+    const absl::Status put = ending.store->manifests.PutManifest("app", request).status();
     ending.left.reset();
     EXPECT_THAT(Findings(*ending.store), IsEmpty());
-    EXPECT_EQ(ending.store->GetManifest("app", "large").ok(), put.ok());
+    EXPECT_EQ(ending.store->manifests.GetManifest("app", "large").ok(), put.ok());
     if (put.ok()) break;
     for (int i = 0; i < 2; ++i) {
       ending.clock.Advance(48 * 3600 * kNanosPerSecond);
-      EXPECT_TRUE(ending.store->Reclaim().ok());
+      EXPECT_TRUE(ending.store->system.Reclaim().ok());
     }
     EXPECT_THAT(Findings(*ending.store), IsEmpty());
-    EXPECT_EQ(ending.store->StatBlob("", index_.digest).status().code(), Code::kNotFound);
+    EXPECT_EQ(ending.store->blobs.StatBlob("", index_.digest).status().code(), Code::kNotFound);
     const auto edges = ending.base->Scan(PrefixRange("e"), 10);
     EXPECT_THAT(edges.value(), IsEmpty());
   }

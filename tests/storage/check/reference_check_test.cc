@@ -82,15 +82,16 @@ class ReferenceCheckTest : public testing::Test {
     ASSERT_TRUE(PutManifest(*store_, "app", image_, {"v1", "v2"}).ok());
     ASSERT_TRUE(PutManifest(*store_, "app", list_, {"all"}).ok());
     ASSERT_TRUE(PutManifest(*store_, "app", signature_, {}).ok());
-    ASSERT_TRUE(store_->TagFrom("app", image_.digest, "copy", "v1").ok());
-    ASSERT_TRUE(store_->CreateHold({"web", "app", image_.digest, kHour}).ok());
+    ASSERT_TRUE(store_->images.TagFrom("app", image_.digest, "copy", "v1").ok());
+    ASSERT_TRUE(store_->claims.CreateHold({"web", "app", image_.digest, kHour}).ok());
     LeaseRequest lease;
     lease.id = "build";
     lease.ttl_nanos = kHour;
-    ASSERT_TRUE(store_->CreateLease(lease).ok());
-    ASSERT_TRUE(store_->AttachToLease("build", {layer_.digest, MakeBlob(99, 10).digest}).ok());
-    ASSERT_TRUE(store_->GetManifest("app", "v1").ok());
-    ASSERT_TRUE(store_->Reclaim().ok());  // writes the time of that pull
+    ASSERT_TRUE(store_->claims.CreateLease(lease).ok());
+    ASSERT_TRUE(
+        store_->claims.AttachToLease("build", {layer_.digest, MakeBlob(99, 10).digest}).ok());
+    ASSERT_TRUE(store_->manifests.GetManifest("app", "v1").ok());
+    ASSERT_TRUE(store_->system.Reclaim().ok());  // writes the time of that pull
     repository_ = RepositoryRow::Decode(Row(RepositoryKey("app")))->id;
     ASSERT_THAT(Check(), IsEmpty());
   }
@@ -132,7 +133,7 @@ class ReferenceCheckTest : public testing::Test {
   std::vector<Kind> Check() {
     texts_.clear();
     std::vector<Kind> kinds;
-    const auto report = store_->Check([&](const CheckStep& step) {
+    const auto report = store_->system.Check([&](const CheckStep& step) {
       if (!step.finding.has_value()) return true;
       kinds.push_back(step.finding->kind);
       texts_ += StrCat(step.finding->text, "\n");
@@ -149,7 +150,7 @@ class ReferenceCheckTest : public testing::Test {
   const std::unique_ptr<Index> index_ = NewMemoryIndex();
   Schedule schedule_;
   KeyRange hole_;  // of HoleIndex; empty: no damage
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> store_;
   CheckReport report_;
   std::string texts_;
   RepositoryId repository_ = 0;
@@ -206,7 +207,7 @@ TEST_F(ReferenceCheckTest, AChildThatIsGoneHasAPendingEdge) {
   const TestManifest index = MakeImageIndex({child});
   ASSERT_TRUE(PutManifest(*store_, "app", child, {}).ok());
   ASSERT_TRUE(PutManifest(*store_, "app", index, {}).ok());
-  ASSERT_TRUE(store_->DeleteManifest("app", child.digest).ok());
+  ASSERT_TRUE(store_->manifests.DeleteManifest("app", child.digest).ok());
   EXPECT_THAT(Check(), IsEmpty());
   // As a store of an earlier version has it.
   Drop(ReferenceEdgeKey(child.digest, EdgeKind::kPending, repository_, index.digest));
@@ -218,28 +219,28 @@ TEST_F(ReferenceCheckTest, AChildThatIsGoneHasAPendingEdge) {
 TEST_F(ReferenceCheckTest, ImagesThatKeepEachOtherAreNoFindings) {
   std::string tag = StrCat(signature_.digest.ToString(), ".sig");
   tag[tag.find(':')] = '-';
-  ASSERT_TRUE(store_->Tag("app", tag, image_.digest).ok());
+  ASSERT_TRUE(store_->manifests.Tag("app", tag, image_.digest).ok());
   EXPECT_THAT(Check(), IsEmpty());
 }
 
 TEST_F(ReferenceCheckTest, EndsWhenTheObserverSaysNo) {
-  const auto report = store_->Check([](const CheckStep&) { return false; });
+  const auto report = store_->system.Check([](const CheckStep&) { return false; });
   EXPECT_TRUE(absl::IsCancelled(report.status())) << report.status();
 }
 
 TEST_F(ReferenceCheckTest, UploadsAndGarbageAreNoFindings) {
-  const auto memory = store_->BeginIngest("app", {});
+  const auto memory = store_->blobs.BeginIngest("app", {});
   ASSERT_TRUE((*memory)->Append(0, "abc").ok());
-  const auto file = store_->BeginIngest("app", {});
+  const auto file = store_->blobs.BeginIngest("app", {});
   ASSERT_TRUE((*file)->Append(0, MakeBlob(20, 90'000).bytes).ok());
-  const auto saved = store_->BeginIngest("app", {});
+  const auto saved = store_->blobs.BeginIngest("app", {});
   ASSERT_TRUE((*saved)->Append(0, MakeBlob(21, 90'000).bytes).ok());
   ASSERT_TRUE((*saved)->Checkpoint().ok());
   Push("app", MakeBlob(22, 90'000));  // that nobody names yet
   EXPECT_THAT(Check(), IsEmpty());
   EXPECT_EQ(report_.files, 4u);
   // Deleted, but not reclaimed.
-  ASSERT_TRUE(store_->DeleteManifest("copy", image_.digest).ok());
+  ASSERT_TRUE(store_->manifests.DeleteManifest("copy", image_.digest).ok());
   EXPECT_THAT(Check(), IsEmpty());
 }
 
@@ -478,10 +479,10 @@ TEST_F(ReferenceCheckTest, AMemberRowThatIsNotOfItsManifest) {
 
 // What a deletion leaves behind that could not read its manifest any more.
 TEST_F(ReferenceCheckTest, EdgesOfALostManifest) {
-  ASSERT_TRUE(store_->DeleteManifest("copy", image_.digest).ok());
+  ASSERT_TRUE(store_->manifests.DeleteManifest("copy", image_.digest).ok());
   EXPECT_THAT(Check(), IsEmpty());
   Set(InlineKey(signature_.digest), "damaged");
-  ASSERT_TRUE(store_->DeleteManifest("app", signature_.digest).ok());
+  ASSERT_TRUE(store_->manifests.DeleteManifest("app", signature_.digest).ok());
   EXPECT_THAT(Check(), ElementsAre(Kind::kBadContent, Kind::kEdgeWithoutSource)) << texts_;
 }
 
@@ -489,15 +490,15 @@ TEST_F(ReferenceCheckTest, EdgesOfALostManifest) {
 TEST_F(ReferenceCheckTest, WhatIsRightAtTheSecondLookIsNotTold) {
   const std::string edge = TagEdgeKey(image_.digest, repository_, "v1");
   bool seen = false;
-  ASSERT_TRUE(store_
-                  ->Check([&](const CheckStep& step) {
+  ASSERT_TRUE(store_->system
+                  .Check([&](const CheckStep& step) {
                     EXPECT_FALSE(step.finding.has_value()) << step.finding->text;
                     if (!seen && step.so_far.rows > 0) {
                       seen = true;
-                      EXPECT_TRUE(store_->Untag("app", "v1", false).ok());
-                      EXPECT_TRUE(store_->DeleteManifest("copy", image_.digest).ok());
-                      EXPECT_TRUE(store_->ReleaseHold("web").ok());
-                      EXPECT_TRUE(store_->DeleteLease("build").ok());
+                      EXPECT_TRUE(store_->manifests.Untag("app", "v1", false).ok());
+                      EXPECT_TRUE(store_->manifests.DeleteManifest("copy", image_.digest).ok());
+                      EXPECT_TRUE(store_->claims.ReleaseHold("web").ok());
+                      EXPECT_TRUE(store_->claims.DeleteLease("build").ok());
                       EXPECT_TRUE(PushBlob(*store_, "app", MakeBlob(40, 80'000)).ok());
                     }
                     return true;
@@ -533,28 +534,28 @@ class BusyCheckTest : public testing::Test {
       if (!PutManifest(*store_, repository, image, {StrCat("t", random.Below(4))}).ok()) continue;
       ++images_;
       static_cast<void>(PutManifest(*store_, repository, MakeImageIndex({image}), {}));
-      static_cast<void>(store_->CreateHold({hold, repository, image.digest, kHour}));
+      static_cast<void>(store_->claims.CreateHold({hold, repository, image.digest, kHour}));
       LeaseRequest lease;
       lease.id = hold;
       lease.ttl_nanos = kHour;
-      static_cast<void>(store_->CreateLease(lease));
-      static_cast<void>(store_->AttachToLease(hold, {layer.digest}));
-      if (auto upload = store_->BeginIngest(repository, {}); upload.ok()) {
+      static_cast<void>(store_->claims.CreateLease(lease));
+      static_cast<void>(store_->claims.AttachToLease(hold, {layer.digest}));
+      if (auto upload = store_->blobs.BeginIngest(repository, {}); upload.ok()) {
         static_cast<void>((*upload)->Append(0, layer.bytes));
         static_cast<void>((*upload)->Checkpoint());
         static_cast<void>((*upload)->Restart());
         static_cast<void>((*upload)->Abort());
       }
-      static_cast<void>(store_->ReleaseHold(hold));
-      static_cast<void>(store_->DeleteLease(hold));
+      static_cast<void>(store_->claims.ReleaseHold(hold));
+      static_cast<void>(store_->claims.DeleteLease(hold));
       if (random.Below(2) == 0) {
-        static_cast<void>(store_->DeleteManifest(repository, image.digest));
+        static_cast<void>(store_->manifests.DeleteManifest(repository, image.digest));
       }
     }
   }
 
   const TemporaryDirectory directory_;
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> store_;
   std::atomic<bool> stop_{false};
   std::atomic<int> images_{0};
 };
@@ -565,13 +566,13 @@ TEST_F(BusyCheckTest, GivesNoFalseAlarm) {
   for (uint64_t seed = 1; seed <= 3; ++seed) clients.emplace_back([this, seed] { Work(seed); });
   clients.emplace_back([this] {
     while (!stop_) {
-      EXPECT_TRUE(store_->Prune({}, nullptr).ok());
-      EXPECT_TRUE(store_->Reclaim().ok());
+      EXPECT_TRUE(store_->images.Prune({}, nullptr).ok());
+      EXPECT_TRUE(store_->system.Reclaim().ok());
     }
   });
   int checks = 0;
   while ((checks < 40 || images_ < 200) && !HasFailure()) {
-    const auto report = store_->Check([](const CheckStep& step) {
+    const auto report = store_->system.Check([](const CheckStep& step) {
       EXPECT_FALSE(step.finding.has_value()) << step.finding->text;
       return true;
     });

@@ -10,6 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include "storage/api/blobs.h"
+#include "storage/api/images.h"
+#include "storage/api/manifests.h"
 #include "storage/base/str_cat.h"
 #include "storage/engine.h"
 #include "storage/image/hasher.h"
@@ -86,7 +89,7 @@ class ImagesWorkTest : public testing::Test {
   void PushImage() {
     const std::string config = R"({"created":"2022-01-01T00:00:00Z","config":{"Labels":{}}})";
     const Digest digest = HashBytes(DigestAlgorithm::kSha256, config);
-    auto ingest = store_->BeginIngest("app", {});
+    auto ingest = store_->blobs.BeginIngest("app", {});
     ASSERT_TRUE(ingest.ok() && (*ingest)->Append(0, config).ok());
     ASSERT_TRUE((*ingest)->Commit(digest, config.size()).ok());
     const std::string manifest =
@@ -95,7 +98,7 @@ class ImagesWorkTest : public testing::Test {
                R"(","size":)", config.size(), R"(},"layers":[]})");
     PutManifestRequest request;
     request.bytes = manifest;
-    const auto info = store_->PutManifest("app", request);
+    const auto info = store_->manifests.PutManifest("app", request);
     ASSERT_TRUE(info.ok()) << info.status();
     image_ = info->digest;
     const auto row = index_.Get(RepositoryKey("app"));
@@ -148,7 +151,7 @@ class ImagesWorkTest : public testing::Test {
     std::string token;
     do {
       index_.Reset();
-      const absl::StatusOr<ImagePage> page = store_->ListImages(query, token, limit);
+      const absl::StatusOr<ImagePage> page = store_->images.ListImages(query, token, limit);
       EXPECT_TRUE(page.ok()) << page.status();
       if (!page.ok()) return walk;
       EXPECT_LE(index_.reads(), kMaxListingReads + kSlack);
@@ -171,7 +174,7 @@ class ImagesWorkTest : public testing::Test {
   MemoryFileSystem disk_;
   FakeClock clock_;
   SeededRandom random_{1};
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> store_;
   Digest image_;
   RepositoryId repository_ = 0;
 };
@@ -180,7 +183,7 @@ TEST_F(ImagesWorkTest, APageOfManyTagsReadsInProportionToThePage) {
   WriteTags();
   for (const size_t limit : std::vector<size_t>{1, 10, 100}) {
     index_.Reset();
-    const absl::StatusOr<ImagePage> page = store_->ListImages({}, "", limit);
+    const absl::StatusOr<ImagePage> page = store_->images.ListImages({}, "", limit);
     ASSERT_TRUE(page.ok()) << page.status();
     EXPECT_EQ(page->images.size(), limit);
     EXPECT_LE(index_.reads(), 10 * (limit + 2));
@@ -207,7 +210,8 @@ TEST_F(ImagesWorkTest, AFilterThatMatchesNothingGivesEmptyPagesThatGoOn) {
 TEST_F(ImagesWorkTest, DanglingImagesAreFoundWithoutReadingTags) {
   WriteTags();
   index_.Reset();
-  const absl::StatusOr<ImagePage> page = store_->ListImages({"", {"dangling=true"}, false}, "", 10);
+  const absl::StatusOr<ImagePage> page =
+      store_->images.ListImages({"", {"dangling=true"}, false}, "", 10);
   ASSERT_TRUE(page.ok()) << page.status();
   EXPECT_TRUE(page->images.empty());
   EXPECT_EQ(page->next_page_token, "");

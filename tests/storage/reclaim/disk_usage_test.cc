@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "storage/api/pruning.h"
+#include "storage/api/system.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/engine.h"
@@ -51,7 +52,7 @@ class DiskUsageTest : public testing::Test {
     ASSERT_TRUE(put.ok()) << put;
   }
   DiskUsage Usage() {
-    const absl::StatusOr<DiskUsage> usage = store_->MeasureDiskUsage();
+    const absl::StatusOr<DiskUsage> usage = store_->system.MeasureDiskUsage();
     EXPECT_TRUE(usage.ok()) << usage.status();
     return usage.value_or(DiskUsage());
   }
@@ -68,7 +69,7 @@ class DiskUsageTest : public testing::Test {
   const fs::path directory_ = scratch_.path();
   FakeClock clock_;
   EngineOptions options_;
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> store_;
 };
 
 TEST_F(DiskUsageTest, AgreesWithTheFileSystemThroughTheLifeOfAStore) {
@@ -81,7 +82,7 @@ TEST_F(DiskUsageTest, AgreesWithTheFileSystemThroughTheLifeOfAStore) {
   PushImage(MakeImage(config, {shared, old_layer}), {config, shared, old_layer}, {"latest"});
   PushImage(MakeImage(config, {shared, new_layer}), {new_layer}, {"latest"});
   ASSERT_TRUE(PushBlob(*store_, "app", MakeBlob(5, 90'000)).ok());
-  const auto upload = store_->BeginIngest("app", {});
+  const auto upload = store_->blobs.BeginIngest("app", {});
   ASSERT_TRUE(upload.ok()) << upload.status();
   ASSERT_TRUE((*upload)->Append(0, MakeBlob(6, 200'000).bytes).ok());
   ExpectAgreesWithDisk();
@@ -91,7 +92,7 @@ TEST_F(DiskUsageTest, AgreesWithTheFileSystemThroughTheLifeOfAStore) {
   const DiskUsage planned = Usage();
   EXPECT_EQ(planned.dangling.count, 1u);
   EXPECT_GE(planned.dangling.disk_bytes, 123'456u);
-  const absl::StatusOr<PruneReport> pruned = store_->Prune({}, nullptr);
+  const absl::StatusOr<PruneReport> pruned = store_->images.Prune({}, nullptr);
   ASSERT_TRUE(pruned.ok()) << pruned.status();
   EXPECT_EQ(pruned->freed_bytes, planned.dangling.disk_bytes);
   // The same pass reclaimed the blob that was pushed for nobody, which is none of the prune's.
@@ -103,7 +104,7 @@ TEST_F(DiskUsageTest, AgreesWithTheFileSystemThroughTheLifeOfAStore) {
 TEST_F(DiskUsageTest, UploadsOfAnEarlierRunAreCounted) {
   Open();
   {
-    const auto upload = store_->BeginIngest("app", {});
+    const auto upload = store_->blobs.BeginIngest("app", {});
     ASSERT_TRUE(upload.ok()) << upload.status();
     ASSERT_TRUE((*upload)->Append(0, MakeBlob(6, 200'000).bytes).ok());
     ASSERT_TRUE((*upload)->Checkpoint().ok());

@@ -105,7 +105,7 @@ class ScenarioStore {
 
   MemoryFileSystem disk_;
   FakeClock clock_;
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> store_;
   std::map<std::string, Image> images_;
   std::map<std::string, Digest> pushed_;
   Told told_;
