@@ -38,7 +38,7 @@ class DoorsPrivateTest : public testing::Test {
   Digest Push(const std::string& start, size_t size) {
     const std::string bytes = start + std::string(size, 'x');
     const Digest digest = Sha256(bytes);
-    EXPECT_TRUE(PushBytes(*engine_, "app", bytes, digest).ok());
+    EXPECT_TRUE(PushBytes(engine_->blobs, "app", bytes, digest).ok());
     return digest;
   }
 
@@ -49,7 +49,7 @@ class DoorsPrivateTest : public testing::Test {
     outcomes.push_back(store.blobs.OpenBlob("app", layer_).status());
     for (const size_t size : {size_t{100'000}, size_t{400'000}}) {
       const std::string bytes = StrCat("run ", run, std::string(size, 'y'));
-      outcomes.push_back(PushBytes(store, "app", bytes, Sha256(bytes)).status());
+      outcomes.push_back(PushBytes(store.blobs, "app", bytes, Sha256(bytes)).status());
       const auto upload = store.blobs.BeginIngest("app", {});
       outcomes.push_back(upload.status());
       if (!upload.ok()) continue;
@@ -120,7 +120,7 @@ TEST_F(DoorsPrivateTest, AFileThatThePushNeedsIsNotAnUnknownUpload) {
          {static_cast<const Store*>(&grpc_->store()), static_cast<const Store*>(&http_->store())}) {
       for (const size_t size : {size_t{100'000}, size_t{400'000}}) {
         const std::string bytes = StrCat("run ", ++run, std::string(size, 'y'));
-        const absl::Status pushed = PushBytes(*store, "app", bytes, Sha256(bytes)).status();
+        const absl::Status pushed = PushBytes(store->blobs, "app", bytes, Sha256(bytes)).status();
         EXPECT_NE(pushed.code(), absl::StatusCode::kNotFound) << pushed;
         failures += pushed.ok() ? 0 : 1;
       }

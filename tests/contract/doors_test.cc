@@ -11,9 +11,9 @@ namespace {
 using testing::ElementsAre;
 using Code = absl::StatusCode;
 
-absl::StatusOr<std::string> ReadBlob(const Store& store, std::string_view repository,
+absl::StatusOr<std::string> ReadBlob(Blobs& blobs, std::string_view repository,
                                      const Digest& digest) {
-  ASSIGN_OR_RETURN(const BlobReader reader, store.blobs.OpenBlob(repository, digest));
+  ASSIGN_OR_RETURN(const BlobReader reader, blobs.OpenBlob(repository, digest));
   return ReadWhole(reader);
 }
 
@@ -29,7 +29,7 @@ TEST_F(DoorsTest, BlobsOfEverySizeFromEachToAll) {
         const auto info = to.store->blobs.StatBlob(repository, digest);
         ASSERT_TRUE(info.ok()) << info.status();
         EXPECT_EQ(info->size_bytes, size);
-        const auto read = ReadBlob(*to.store, repository, digest);
+        const auto read = ReadBlob(to.store->blobs, repository, digest);
         ASSERT_TRUE(read.ok()) << read.status();
         EXPECT_TRUE(*read == bytes);
         if (size > 0) {
@@ -279,7 +279,7 @@ TEST_F(DoorsTest, UploadWandersThroughAllDoors) {
         ingest->reset();
         for (const Way& to : ways()) {
           EXPECT_EQ(to.store->blobs.ResumeIngest("app", id).status().code(), Code::kNotFound);
-          EXPECT_TRUE(ReadBlob(*to.store, "app", Sha256(bytes)).value_or("") == bytes);
+          EXPECT_TRUE(ReadBlob(to.store->blobs, "app", Sha256(bytes)).value_or("") == bytes);
         }
       }
     }

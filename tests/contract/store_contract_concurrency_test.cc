@@ -190,7 +190,7 @@ TEST_P(StoreConcurrencyTest, PushersOfOneLayerBesideManifestPutters) {
     if (client >= 32) return;
     for (int round = 0; round < 2 * kRounds; ++round) {
       if (client % 2 == 0) {
-        const auto pushed = PushBytes(store(), "app", layer, digest);
+        const auto pushed = PushBytes(store().blobs, "app", layer, digest);
         EXPECT_TRUE(pushed.ok()) << pushed.status();
         done += pushed.ok() ? 1 : 0;
         continue;
@@ -226,7 +226,7 @@ TEST_P(StoreConcurrencyTest, ReadersMeetRemovals) {
       const std::string bytes = MakeBytes(80'000, static_cast<uint64_t>(round % 3));
       const Digest digest = Sha256(bytes);
       if (client % 4 == 0) {
-        const auto pushed = PushBytes(store(), "app", bytes, digest);
+        const auto pushed = PushBytes(store().blobs, "app", bytes, digest);
         EXPECT_TRUE(pushed.ok()) << pushed.status();
       }
       const auto reader = Able(Ability::kWholeStore).blobs.OpenBlob("", digest);
@@ -246,7 +246,7 @@ TEST_P(StoreConcurrencyTest, ReadersMeetRemovals) {
 TEST_P(StoreConcurrencyTest, SameBlobFromEverybody) {
   const std::string bytes = MakeBytes(300'000, 1);
   RunClients([&](int client) {
-    const auto pushed = PushBytes(store(), StrCat("repo-", client % 4), bytes, Sha256(bytes));
+    const auto pushed = PushBytes(store().blobs, StrCat("repo-", client % 4), bytes, Sha256(bytes));
     EXPECT_TRUE(pushed.ok()) << pushed.status();
   });
   Reclaim();

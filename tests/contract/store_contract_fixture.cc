@@ -315,16 +315,16 @@ std::string ManifestJson(const ManifestParts& parts) {
   return json + "}";
 }
 
-absl::StatusOr<BlobInfo> PushBytes(const Store& store, std::string_view repository,
+absl::StatusOr<BlobInfo> PushBytes(Blobs& blobs, std::string_view repository,
                                    std::string_view bytes, const Digest& digest) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest, store.blobs.BeginIngest(repository, {}));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest, blobs.BeginIngest(repository, {}));
   RETURN_IF_ERROR(ingest->Append(0, bytes));
   return ingest->Commit(digest, bytes.size());
 }
 
 Digest StoreContractTest::Push(std::string_view repository, std::string_view bytes) {
   const Digest digest = Sha256(bytes);
-  const absl::StatusOr<BlobInfo> info = PushBytes(store(), repository, bytes, digest);
+  const absl::StatusOr<BlobInfo> info = PushBytes(store().blobs, repository, bytes, digest);
   EXPECT_TRUE(info.ok()) << info.status();
   return digest;
 }

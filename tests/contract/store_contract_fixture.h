@@ -210,7 +210,7 @@ class StoreContractTest : public testing::TestWithParam<StoreFactory> {
                            StoreName)
 
 // Pushes in one piece; for tests that look at the outcome themselves.
-absl::StatusOr<BlobInfo> PushBytes(const Store& store, std::string_view repository,
+absl::StatusOr<BlobInfo> PushBytes(Blobs& blobs, std::string_view repository,
                                    std::string_view bytes, const Digest& digest);
 
 }  // namespace varve

@@ -102,8 +102,8 @@ class StoreModelCrashes : public StoreModelFixture {
   void InterruptPush() {
     const std::string& bytes = payloads_[Below(kPayloads)];
     const std::string name = PickRepository();
-    const absl::Status status =
-        RunInterrupted([&] { return PushBytes(store(), name, bytes, Sha256(bytes)).status(); });
+    const absl::Status status = RunInterrupted(
+        [&] { return PushBytes(store().blobs, name, bytes, Sha256(bytes)).status(); });
     if (status.ok()) {
       // Nothing goes within a promise time of the start.
       EXPECT_EQ(OpenCode("", Sha256(bytes)), Code::kOk);

@@ -32,10 +32,11 @@ class FullDiskTest : public ::testing::Test {
     crashing_ = std::make_unique<CrashingStore>(Sabotage(), options);
     ASSERT_EQ(crashing_->Open(), absl::OkStatus());
     for (const TestBlob& blob : {config_, layer_}) {
-      ASSERT_EQ(PushBlob(crashing_->store(), kApp, blob), absl::OkStatus());
+      ASSERT_EQ(PushBlob(crashing_->store().blobs, kApp, blob), absl::OkStatus());
       contents_.Add(blob);
     }
-    ASSERT_EQ(PutManifest(crashing_->store(), kApp, image_, {"latest"}), absl::OkStatus());
+    ASSERT_EQ(PutManifest(crashing_->store().manifests, kApp, image_, {"latest"}),
+              absl::OkStatus());
     contents_.repositories.insert(kApp);
     contents_.Add(image_);
     contents_.Add(blob_);
@@ -52,7 +53,7 @@ class FullDiskTest : public ::testing::Test {
   }
 
   void ExpectPushWorks() {
-    ASSERT_EQ(PushBlob(crashing_->store(), kApp, blob_), absl::OkStatus());
+    ASSERT_EQ(PushBlob(crashing_->store().blobs, kApp, blob_), absl::OkStatus());
     model_.PushBlob(kApp, blob_.digest);
     ExpectServesWhatItHad();
     crashing_->PowerCycle(Survival::kOnlySynced, 1);
@@ -120,9 +121,10 @@ TEST_F(FullDiskTest, AnUploadThatFailedGivesWayAfterAMinute) {
     ASSERT_EQ(upload.status(), absl::OkStatus());
     ASSERT_EQ((*upload)->Append(0, MakeBlob(8, kLargeBytes).bytes), absl::OkStatus());
   }
-  EXPECT_EQ(PushBlob(crashing_->store(), kApp, blob_).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(PushBlob(crashing_->store().blobs, kApp, blob_).code(),
+            absl::StatusCode::kResourceExhausted);
   crashing_->clock().Advance(kIdleIngestNanos);
-  ASSERT_EQ(PushBlob(crashing_->store(), kApp, blob_), absl::OkStatus());
+  ASSERT_EQ(PushBlob(crashing_->store().blobs, kApp, blob_), absl::OkStatus());
   EXPECT_TRUE(absl::IsNotFound(crashing_->store().blobs.ResumeIngest(kApp, "u").status()));
 }
 
@@ -139,7 +141,7 @@ TEST_F(FullDiskTest, EveryPhaseOfAPushFailsCleanly) {
                      .status = absl::ResourceExhaustedError("no space left"),
                      .nth = nth,
                      .path = Under(kBlobsDirectory)});
-      const absl::Status pushed = PushBlob(crashing_->store(), kApp, blob_);
+      const absl::Status pushed = PushBlob(crashing_->store().blobs, kApp, blob_);
       disk().ClearFaults();
       if (pushed.ok()) {
         model_.PushBlob(kApp, blob_.digest);  // there was no such call
@@ -160,11 +162,12 @@ TEST_F(FullDiskTest, EveryPhaseOfAPushFailsCleanly) {
 TEST_F(FullDiskTest, AFullLogFailsThePushAndHealsWhenThereIsRoom) {
   Start();
   disk().SetCapacity(0);
-  const absl::Status pushed = PushBlob(crashing_->store(), kApp, MakeBlob(9, kInlineBytes * 20));
+  const absl::Status pushed =
+      PushBlob(crashing_->store().blobs, kApp, MakeBlob(9, kInlineBytes * 20));
   EXPECT_EQ(pushed.code(), absl::StatusCode::kResourceExhausted) << pushed;
   ExpectServesWhatItHad();
   disk().SetCapacity(kUnlimited);
-  ASSERT_EQ(PushBlob(crashing_->store(), kApp, blob_), absl::OkStatus());
+  ASSERT_EQ(PushBlob(crashing_->store().blobs, kApp, blob_), absl::OkStatus());
   ExpectPushWorks();
 }
 
@@ -178,13 +181,14 @@ TEST_F(FullDiskTest, TheReserveLetsDeletionsWorkAndPushesAfterThem) {
     const TestBlob config = MakeBlob(100 + seed, kInlineBytes);
     contents_.Add(config);
     images.push_back(contents_.Add(MakeImage(config, {layer_})));
-    ASSERT_EQ(PushBlob(crashing_->store(), kApp, config), absl::OkStatus());
-    ASSERT_EQ(PutManifest(crashing_->store(), kApp, images.back(), {}), absl::OkStatus());
+    ASSERT_EQ(PushBlob(crashing_->store().blobs, kApp, config), absl::OkStatus());
+    ASSERT_EQ(PutManifest(crashing_->store().manifests, kApp, images.back(), {}), absl::OkStatus());
     model_.PutManifest(kApp, images.back(), {});
   }
   images.push_back(image_);
   Fill(0);
-  EXPECT_EQ(PushBlob(crashing_->store(), kApp, blob_).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(PushBlob(crashing_->store().blobs, kApp, blob_).code(),
+            absl::StatusCode::kResourceExhausted);
   for (const TestManifest& image : images) {
     ASSERT_EQ(crashing_->store().manifests.DeleteManifest(kApp, image.digest), absl::OkStatus());
     model_.DeleteManifest(kApp, image.digest);
@@ -227,7 +231,7 @@ TEST_F(FullDiskTest, OpeningAFullStoreWithoutAReserveSaysHowMuchToFree) {
   for (uint64_t seed = 1000; seed < 1050; ++seed) {  // rows for the log
     const TestBlob blob = MakeBlob(seed, 16'000);
     contents_.Add(blob);
-    ASSERT_EQ(PushBlob(crashing_->store(), kApp, blob), absl::OkStatus());
+    ASSERT_EQ(PushBlob(crashing_->store().blobs, kApp, blob), absl::OkStatus());
     model_.PushBlob(kApp, blob.digest);
   }
   crashing_->Close();
@@ -251,7 +255,7 @@ TEST_F(FullDiskTest, ASecondStartOnAFullDiskSaysHowMuchToFree) {
   crashing_->Close();
   Fill(0);
   ASSERT_EQ(crashing_->Open(), absl::OkStatus());
-  ASSERT_EQ(PushBlob(crashing_->store(), kApp, MakeBlob(8, kInlineBytes)), absl::OkStatus());
+  ASSERT_EQ(PushBlob(crashing_->store().blobs, kApp, MakeBlob(8, kInlineBytes)), absl::OkStatus());
   crashing_->Close();
   Fill(0);
   const absl::Status refused = crashing_->Open();
@@ -303,7 +307,7 @@ class FullIndexTest : public FullDiskTest, public ::testing::WithParamInterface<
     for (uint64_t seed = 0; seed < rows; ++seed) {
       const TestBlob blob = MakeBlob(1000 + seed, kRowBytes);
       contents_.Add(blob);
-      ASSERT_EQ(PushBlob(crashing_->store(), kApp, blob), absl::OkStatus());
+      ASSERT_EQ(PushBlob(crashing_->store().blobs, kApp, blob), absl::OkStatus());
       model_.PushBlob(kApp, blob.digest);
     }
   }
@@ -312,8 +316,9 @@ class FullIndexTest : public FullDiskTest, public ::testing::WithParamInterface<
       const TestBlob config = MakeBlob(100 + seed, kInlineBytes);
       contents_.Add(config);
       images_.push_back(contents_.Add(MakeImage(config, {layer_})));
-      ASSERT_EQ(PushBlob(crashing_->store(), kApp, config), absl::OkStatus());
-      ASSERT_EQ(PutManifest(crashing_->store(), kApp, images_.back(), {}), absl::OkStatus());
+      ASSERT_EQ(PushBlob(crashing_->store().blobs, kApp, config), absl::OkStatus());
+      ASSERT_EQ(PutManifest(crashing_->store().manifests, kApp, images_.back(), {}),
+                absl::OkStatus());
       model_.PutManifest(kApp, images_.back(), {});
     }
   }
@@ -324,7 +329,7 @@ class FullIndexTest : public FullDiskTest, public ::testing::WithParamInterface<
       ASSERT_LT(seed, 5100u);
       const TestBlob blob = MakeBlob(seed, kInlineBytes);
       contents_.Add(blob);
-      pushed = PushBlob(crashing_->store(), kApp, blob);
+      pushed = PushBlob(crashing_->store().blobs, kApp, blob);
       if (pushed.ok()) model_.PushBlob(kApp, blob.digest);
     }
     EXPECT_EQ(pushed.code(), absl::StatusCode::kResourceExhausted) << pushed;

@@ -63,9 +63,9 @@ class LostRowsTest : public ::testing::Test {
     return {config, layer, MakeImage(config, {layer}), StrCat("v", seed)};
   }
   void PushImage(const TestImage& image) {
-    ASSERT_EQ(PushBlob(store(), kApp, image.config), absl::OkStatus());
-    ASSERT_EQ(PushBlob(store(), kApp, image.layer), absl::OkStatus());
-    ASSERT_EQ(PutManifest(store(), kApp, image.manifest, {image.tag}), absl::OkStatus());
+    ASSERT_EQ(PushBlob(store().blobs, kApp, image.config), absl::OkStatus());
+    ASSERT_EQ(PushBlob(store().blobs, kApp, image.layer), absl::OkStatus());
+    ASSERT_EQ(PutManifest(store().manifests, kApp, image.manifest, {image.tag}), absl::OkStatus());
   }
   void Restart() {
     crashing_.Close();
@@ -104,11 +104,11 @@ class LostRowsTest : public ::testing::Test {
   // An index that was restored does not know that a blob was pushed anew since.
   void RestoreIndexFromBeforeANewCopyOf(const TestBlob& blob) {
     ASSERT_EQ(crashing_.Open(), absl::OkStatus());
-    ASSERT_EQ(PushBlob(store(), kApp, blob), absl::OkStatus());
+    ASSERT_EQ(PushBlob(store().blobs, kApp, blob), absl::OkStatus());
     crashing_.Close();
     const auto before = ReadIndexFiles();
     ASSERT_EQ(crashing_.Open(), absl::OkStatus());
-    ASSERT_EQ(PushBlob(store(), kApp, blob), absl::OkStatus());
+    ASSERT_EQ(PushBlob(store().blobs, kApp, blob), absl::OkStatus());
     crashing_.Close();
     WriteIndexFiles(before);
     ASSERT_EQ(crashing_.Open(), absl::OkStatus());
@@ -374,7 +374,8 @@ TEST_F(LostRowsTest, PowerCutsWhileLogsAreReplacedAreNoDamage) {
     SCOPED_TRACE(seed);
     disk().CutPowerAfter(120 + 97 * seed);
     for (uint64_t blob = 0; disk().powered() && blob < 400; ++blob) {
-      if (!PushBlob(store(), kApp, MakeBlob(10'000 * (seed + 1) + blob, 16 * 1024)).ok()) break;
+      if (!PushBlob(store().blobs, kApp, MakeBlob(10'000 * (seed + 1) + blob, 16 * 1024)).ok())
+        break;
     }
     const Survival survivals[] = {Survival::kOnlySynced, Survival::kRandom, Survival::kEverything};
     crashing_.PowerCycle(survivals[seed % 3], seed);

@@ -74,15 +74,15 @@ std::vector<std::string> Model::Differences(const Store& store, const Contents& 
   std::vector<std::string> differences;
   for (const std::string& repository : contents.repositories) {
     for (const auto& [digest, bytes] : contents.blobs) {
-      CompareBlob(store, repository, digest, bytes, &differences);
+      CompareBlob(store.blobs, repository, digest, bytes, &differences);
     }
     for (const auto& [digest, manifest] : contents.manifests) {
       CompareManifest(store, repository, manifest, &differences);
-      CompareReferrers(store, repository, digest, contents, &differences);
+      CompareReferrers(store.manifests, repository, digest, contents, &differences);
     }
-    CompareTags(store, repository, &differences);
+    CompareTags(store.manifests, repository, &differences);
   }
-  CompareClaims(store, &differences);
+  CompareClaims(store.claims, &differences);
   const absl::StatusOr<Page<std::string>> repositories =
       store.manifests.ListRepositories({.after = "", .limit = kMaxPageRows});
   if (!repositories.ok()) {
@@ -97,14 +97,14 @@ std::vector<std::string> Model::Differences(const Store& store, const Contents& 
   return differences;
 }
 
-void Model::CompareBlob(const Store& store, const std::string& repository, const Digest& blob,
+void Model::CompareBlob(Blobs& blobs, const std::string& repository, const Digest& blob,
                         const std::string& bytes, std::vector<std::string>* differences) const {
   const std::string name = StrCat("blob ", Shown(repository, blob));
   const Presence expected = PresenceOf(repository, blob);
-  const absl::StatusOr<BlobInfo> info = store.blobs.StatBlob(repository, blob);
+  const absl::StatusOr<BlobInfo> info = blobs.StatBlob(repository, blob);
   if (absl::IsNotFound(info.status())) {
     if (expected == Presence::kCertain) differences->push_back(StrCat(name, " is gone"));
-    if (store.blobs.OpenBlob(repository, blob).ok()) {
+    if (blobs.OpenBlob(repository, blob).ok()) {
       differences->push_back(StrCat(name, " is absent to stat, present to open"));
     }
     return;
@@ -115,7 +115,7 @@ void Model::CompareBlob(const Store& store, const std::string& repository, const
   }
   if (expected == Presence::kAbsent) differences->push_back(StrCat(name, " is visible"));
   if (info->size_bytes != bytes.size()) differences->push_back(StrCat(name, ": wrong size"));
-  const absl::StatusOr<BlobReader> reader = store.blobs.OpenBlob(repository, blob);
+  const absl::StatusOr<BlobReader> reader = blobs.OpenBlob(repository, blob);
   const absl::StatusOr<std::string> read =
       reader.ok() ? ReadWhole(*reader) : absl::StatusOr<std::string>(reader.status());
   if (!read.ok()) {
@@ -153,7 +153,7 @@ void Model::CompareManifest(const Store& store, const std::string& repository,
   }
 }
 
-void Model::CompareTags(const Store& store, const std::string& repository,
+void Model::CompareTags(Manifests& manifests, const std::string& repository,
                         std::vector<std::string>* differences) const {
   std::map<std::string, Digest> expected;
   for (const auto& [key, digest] : tags_) {
@@ -161,7 +161,7 @@ void Model::CompareTags(const Store& store, const std::string& repository,
   }
   std::map<std::string, Digest> found;
   const absl::StatusOr<Page<TagInfo>> tags =
-      store.manifests.ListTags(repository, {.after = "", .limit = kMaxPageRows});
+      manifests.ListTags(repository, {.after = "", .limit = kMaxPageRows});
   if (!tags.ok() && !absl::IsNotFound(tags.status())) {
     differences->push_back(StrCat("tags of ", repository, ": ", tags.status().ToString()));
     return;
@@ -170,7 +170,7 @@ void Model::CompareTags(const Store& store, const std::string& repository,
     for (const TagInfo& tag : tags->rows) found[tag.name] = tag.digest;
   }
   for (const auto& [tag, digest] : found) {
-    const absl::StatusOr<Manifest> manifest = store.manifests.GetManifest(repository, tag);
+    const absl::StatusOr<Manifest> manifest = manifests.GetManifest(repository, tag);
     if (!manifest.ok() || manifest->info.digest != digest) {
       differences->push_back(
           StrCat("tag ", repository, ":", tag, " leads nowhere: ", manifest.status().ToString()));
@@ -191,12 +191,12 @@ void Model::CompareTags(const Store& store, const std::string& repository,
   }
 }
 
-void Model::CompareClaims(const Store& store, std::vector<std::string>* differences) const {
+void Model::CompareClaims(Claims& claims, std::vector<std::string>* differences) const {
   std::map<std::string, Digest> holds;
   const absl::StatusOr<Page<HoldInfo>> held =
-      store.claims.ListHolds({.after = "", .limit = kMaxPageRows});
+      claims.ListHolds({.after = "", .limit = kMaxPageRows});
   const absl::StatusOr<Page<LeaseInfo>> leased =
-      store.claims.ListLeases({.after = "", .limit = kMaxPageRows});
+      claims.ListLeases({.after = "", .limit = kMaxPageRows});
   if (!held.ok() || !leased.ok()) {
     differences->push_back("holds or leases cannot be listed");
     return;
@@ -215,7 +215,7 @@ void Model::CompareClaims(const Store& store, std::vector<std::string>* differen
   }
 }
 
-void Model::CompareReferrers(const Store& store, const std::string& repository,
+void Model::CompareReferrers(Manifests& manifests, const std::string& repository,
                              const Digest& subject, const Contents& contents,
                              std::vector<std::string>* differences) const {
   std::set<Digest> expected;
@@ -225,7 +225,7 @@ void Model::CompareReferrers(const Store& store, const std::string& repository,
     }
   }
   const absl::StatusOr<Page<ReferrerInfo>> referrers =
-      store.manifests.ListReferrers(repository, subject, "", {.after = "", .limit = kMaxPageRows});
+      manifests.ListReferrers(repository, subject, "", {.after = "", .limit = kMaxPageRows});
   std::set<Digest> found;
   if (referrers.ok()) {
     for (const ReferrerInfo& referrer : referrers->rows) found.insert(referrer.manifest.digest);

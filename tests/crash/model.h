@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "storage/api/blobs.h"
+#include "storage/api/claims.h"
+#include "storage/api/manifests.h"
 #include "storage/api/store.h"
 #include "tests/support/content.h"
 #include "tests/support/read_whole.h"
@@ -44,14 +46,14 @@ class Model {
   using Key = std::pair<std::string, Digest>;  // repository, content
 
   Presence PresenceOf(const std::string& repository, const Digest& blob) const;
-  void CompareBlob(const Store& store, const std::string& repository, const Digest& blob,
+  void CompareBlob(Blobs& blobs, const std::string& repository, const Digest& blob,
                    const std::string& bytes, std::vector<std::string>* differences) const;
   void CompareManifest(const Store& store, const std::string& repository,
                        const TestManifest& manifest, std::vector<std::string>* differences) const;
-  void CompareTags(const Store& store, const std::string& repository,
+  void CompareTags(Manifests& manifests, const std::string& repository,
                    std::vector<std::string>* differences) const;
-  void CompareClaims(const Store& store, std::vector<std::string>* differences) const;
-  void CompareReferrers(const Store& store, const std::string& repository, const Digest& subject,
+  void CompareClaims(Claims& claims, std::vector<std::string>* differences) const;
+  void CompareReferrers(Manifests& manifests, const std::string& repository, const Digest& subject,
                         const Contents& contents, std::vector<std::string>* differences) const;
 
   std::map<Key, Presence> blobs_;

@@ -51,7 +51,8 @@ TEST(ProcessCrashTest, OpeningReadsNothingOfTheBlobs) {
   CrashingStore crashing;
   ASSERT_EQ(crashing.Open(), absl::OkStatus());
   for (uint64_t seed = 1; seed <= 5; ++seed) {
-    ASSERT_EQ(PushBlob(crashing.store(), kApp, MakeBlob(seed, kLooseBytes)), absl::OkStatus());
+    ASSERT_EQ(PushBlob(crashing.store().blobs, kApp, MakeBlob(seed, kLooseBytes)),
+              absl::OkStatus());
   }
   crashing.PowerCycle(Survival::kEverything, 1);
   const FileCounters before = crashing.disk().Counters(Under(kBlobsDirectory));

@@ -8,21 +8,21 @@
 
 namespace varve {
 
-absl::Status PushBlob(const Store& store, const std::string& repository, const TestBlob& blob) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> upload,
-                   store.blobs.BeginIngest(
-                       repository, {.id = "", .size_bytes = blob.bytes.size(), .client = {}}));
+absl::Status PushBlob(Blobs& blobs, const std::string& repository, const TestBlob& blob) {
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<Ingest> upload,
+      blobs.BeginIngest(repository, {.id = "", .size_bytes = blob.bytes.size(), .client = {}}));
   RETURN_IF_ERROR(upload->Append(0, blob.bytes));
   return upload->Commit(blob.digest, blob.bytes.size()).status();
 }
 
-absl::Status PutManifest(const Store& store, const std::string& repository,
+absl::Status PutManifest(Manifests& manifests, const std::string& repository,
                          const TestManifest& manifest, const std::vector<std::string>& tags) {
   PutManifestRequest request;
   request.bytes = manifest.bytes;
   request.expected = manifest.digest;
   request.tags = tags;
-  return store.manifests.PutManifest(repository, request).status();
+  return manifests.PutManifest(repository, request).status();
 }
 
 }  // namespace varve

@@ -191,7 +191,7 @@ class Replayer {
       return;
     }
     if (opened.ok()) {
-      const bool pushed = PushBlob(crashing_.store(), kAfterwards, layer_).ok();
+      const bool pushed = PushBlob(crashing_.store().blobs, kAfterwards, layer_).ok();
       if (pushed) model_.PushBlob(kAfterwards, layer_.digest);
       for (Model& pending : pending_) {
         if (pushed) pending.PushBlob(kAfterwards, layer_.digest);
@@ -235,9 +235,9 @@ class Replayer {
   }
 
   void GoOn() {
-    absl::Status status = PushBlob(crashing_.store(), kAfterwards, config_);
-    status.Update(PushBlob(crashing_.store(), kAfterwards, layer_));
-    status.Update(PutManifest(crashing_.store(), kAfterwards, image_, {"latest"}));
+    absl::Status status = PushBlob(crashing_.store().blobs, kAfterwards, config_);
+    status.Update(PushBlob(crashing_.store().blobs, kAfterwards, layer_));
+    status.Update(PutManifest(crashing_.store().manifests, kAfterwards, image_, {"latest"}));
     if (!status.ok()) {
       Violation(StrCat("takes no image afterwards: ", status.ToString()));
       return;

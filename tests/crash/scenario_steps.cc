@@ -45,7 +45,7 @@ void Scenario::Push(const std::string& repository, const TestBlob& blob) {
   contents.repositories.insert(repository);
   steps.push_back(
       {StrCat("push ", blob.bytes.size(), " bytes to ", repository),
-       [=](CrashingStore& crashing) { return PushBlob(crashing.store(), repository, blob); },
+       [=](CrashingStore& crashing) { return PushBlob(crashing.store().blobs, repository, blob); },
        [=](Model& model) { model.PushBlob(repository, blob.digest); }});
 }
 
@@ -116,7 +116,7 @@ void Scenario::Put(const std::string& repository, const TestManifest& manifest,
   contents.repositories.insert(repository);
   steps.push_back({StrCat("put manifest ", manifest.digest.ToString().substr(0, 19)),
                    [=](CrashingStore& crashing) {
-                     return PutManifest(crashing.store(), repository, manifest, tags);
+                     return PutManifest(crashing.store().manifests, repository, manifest, tags);
                    },
                    [=](Model& model) { model.PutManifest(repository, manifest, tags); }});
 }

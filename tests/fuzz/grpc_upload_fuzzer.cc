@@ -59,10 +59,10 @@ void CheckReadHead(uint64_t offset, uint64_t blob_size_bytes, const std::string&
   FUZZ_INVARIANT(parsed.data() == data);
 }
 
-void Forget(const Store& store, const v1::WriteRequest::Header& header) {
+void Forget(Blobs& blobs, const v1::WriteRequest::Header& header) {
   if (header.upload_id().empty()) return;
   const absl::StatusOr<std::unique_ptr<Ingest>> left =
-      store.blobs.ResumeIngest(header.repository(), header.upload_id());
+      blobs.ResumeIngest(header.repository(), header.upload_id());
   if (left.ok()) FUZZ_INVARIANT((*left)->Abort().ok());
 }
 
@@ -93,7 +93,7 @@ void CheckStream(const Store& store, std::string_view input) {
   FUZZ_INVARIANT(upload.received_bytes() <= sent_bytes);
   FUZZ_INVARIANT(complete == response.has_blob());
   static_cast<void>(upload.End(half_closed));
-  for (const v1::WriteRequest::Header& header : headers) Forget(store, header);
+  for (const v1::WriteRequest::Header& header : headers) Forget(store.blobs, header);
 }
 
 }  // namespace

@@ -80,8 +80,8 @@ std::string Resealed(std::string text) {
                 absl::StrFormat("%016x\n", XXH3_64bits(text.data(), text.size())));
 }
 
-std::string ReadBlob(const Store& store, const std::string& repository, const TestBlob& blob) {
-  const absl::StatusOr<BlobReader> reader = store.blobs.OpenBlob(repository, blob.digest);
+std::string ReadBlob(Blobs& blobs, const std::string& repository, const TestBlob& blob) {
+  const absl::StatusOr<BlobReader> reader = blobs.OpenBlob(repository, blob.digest);
   if (!reader.ok()) return reader.status().ToString();
   const absl::StatusOr<std::string> bytes = ReadWhole(*reader);
   return bytes.ok() ? *bytes : bytes.status().ToString();
@@ -91,9 +91,9 @@ TEST_P(EveryVersionTest, ShowsItsBlobs) {
   const absl::StatusOr<std::unique_ptr<Engine>> store = Open();
   ASSERT_EQ(store.status(), absl::OkStatus());
   for (const TestBlob& blob : {content_.config, content_.layer, content_.sha512}) {
-    EXPECT_EQ(ReadBlob(**store, kGoldenApp, blob), blob.bytes);
+    EXPECT_EQ(ReadBlob((*store)->blobs, kGoldenApp, blob), blob.bytes);
   }
-  EXPECT_EQ(ReadBlob(**store, kGoldenMirror, content_.layer), content_.layer.bytes);
+  EXPECT_EQ(ReadBlob((*store)->blobs, kGoldenMirror, content_.layer), content_.layer.bytes);
   EXPECT_TRUE(
       absl::IsNotFound((*store)->blobs.StatBlob(kGoldenMirror, content_.config.digest).status()));
   const absl::StatusOr<BlobInfo> info = (*store)->blobs.StatBlob(kGoldenApp, content_.layer.digest);
@@ -161,7 +161,7 @@ TEST_P(EveryVersionTest, GoesOnWithItsUpload) {
   const std::string_view rest = std::string_view(content_.upload.bytes).substr(kGoldenUploadBytes);
   ASSERT_EQ((*upload)->Append(kGoldenUploadBytes, rest), absl::OkStatus());
   ASSERT_EQ((*upload)->Commit(content_.upload.digest, {}).status(), absl::OkStatus());
-  EXPECT_EQ(ReadBlob(**store, kGoldenApp, content_.upload), content_.upload.bytes);
+  EXPECT_EQ(ReadBlob((*store)->blobs, kGoldenApp, content_.upload), content_.upload.bytes);
 }
 
 TEST_P(EveryVersionTest, TakesDeletionsAndGivesItsFilesBack) {
@@ -195,7 +195,7 @@ TEST_P(EveryVersionTest, IsOfTheNewestVersionOnceItWasOpened) {
     const absl::StatusOr<std::unique_ptr<Engine>> store = Open();
     ASSERT_EQ(store.status(), absl::OkStatus());
     EXPECT_EQ((*store)->system.Info()->format_version, kStoreFormatVersion);
-    EXPECT_EQ(ReadBlob(**store, kGoldenApp, content_.layer), content_.layer.bytes);
+    EXPECT_EQ(ReadBlob((*store)->blobs, kGoldenApp, content_.layer), content_.layer.bytes);
   }
   const absl::StatusOr<StoreFile> after = DecodeStoreFile(ReadStoreText());
   ASSERT_EQ(after.status(), absl::OkStatus());
@@ -227,7 +227,7 @@ TEST_P(EveryVersionTest, TakesPushesBesideItsOwnBlobs) {
   store = Open();
   ASSERT_EQ(store.status(), absl::OkStatus());
   for (const TestBlob& blob : {content_.config, content_.layer, content_.sha512, layer}) {
-    EXPECT_EQ(ReadBlob(**store, kGoldenApp, blob), blob.bytes);
+    EXPECT_EQ(ReadBlob((*store)->blobs, kGoldenApp, blob), blob.bytes);
   }
 }
 

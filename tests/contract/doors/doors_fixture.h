@@ -46,7 +46,7 @@ class DoorsTest : public testing::Test {
   // These expect success.
   static Digest Push(const Store& store, std::string_view repository, std::string_view bytes) {
     const Digest digest = Sha256(bytes);
-    const absl::StatusOr<BlobInfo> info = PushBytes(store, repository, bytes, digest);
+    const absl::StatusOr<BlobInfo> info = PushBytes(store.blobs, repository, bytes, digest);
     EXPECT_TRUE(info.ok()) << info.status();
     return digest;
   }

@@ -35,9 +35,9 @@ EngineOptions Sparse() {
   return options;
 }
 
-std::vector<std::string> Findings(const Store& store) {
+std::vector<std::string> Findings(System& system) {
   std::vector<std::string> findings;
-  const auto report = store.system.Check([&](const CheckStep& step) {
+  const auto report = system.Check([&](const CheckStep& step) {
     if (step.finding.has_value()) findings.push_back(step.finding->text);
     return true;
   });
@@ -57,20 +57,20 @@ TEST_F(PutInPagesTest, IsWholeWhenItIsVisible) {
   World world(Sparse());
   world.HaveImage({});
   ASSERT_TRUE(world.Put("app", index_, {"large"}).ok());
-  EXPECT_THAT(Findings(world.store()), IsEmpty());
+  EXPECT_THAT(Findings(world.store().system), IsEmpty());
   world.ExpectStays("app", world.image_);
   EXPECT_EQ(world.store().manifests.DeleteManifest("app", world.image_.digest).code(),
             Code::kFailedPrecondition);
   // Pushed again, by another name.
   ASSERT_TRUE(world.Put("app", index_, {"again"}).ok());
   EXPECT_TRUE(world.store().manifests.GetManifest("app", "again").ok());
-  EXPECT_THAT(Findings(world.store()), IsEmpty());
+  EXPECT_THAT(Findings(world.store().system), IsEmpty());
   // And it goes as a whole.
   ASSERT_TRUE(world.store().manifests.DeleteManifest("app", index_.digest).ok());
   world.Settle();
   world.Prune();
   world.Reclaim();
-  EXPECT_THAT(Findings(world.store()), IsEmpty());
+  EXPECT_THAT(Findings(world.store().system), IsEmpty());
   EXPECT_EQ(world.store().manifests.GetManifest("app", world.image_.digest).status().code(),
             Code::kNotFound);
 }
@@ -81,7 +81,7 @@ TEST_F(PutInPagesTest, WhileNotesOfDeletionsAreFinished) {
               [](World& world) { world.Reclaim(); },
               [&](World& world) {
                 EXPECT_TRUE(put_.ok()) << put_;
-                EXPECT_THAT(Findings(world.store()), IsEmpty());
+                EXPECT_THAT(Findings(world.store().system), IsEmpty());
                 world.ExpectStays("app", world.image_);
                 EXPECT_TRUE(world.store().manifests.GetManifest("app", index_.digest).ok());
               },
@@ -97,7 +97,7 @@ TEST_F(PutInPagesTest, WhileAChildIsDeleted) {
               },
               [&](World& world) {
                 EXPECT_TRUE(put_.ok()) << put_;
-                EXPECT_THAT(Findings(world.store()), IsEmpty());
+                EXPECT_THAT(Findings(world.store().system), IsEmpty());
                 if (deleted_.ok()) return;  // then the index came later: its child was absent
                 EXPECT_EQ(deleted_.code(), Code::kFailedPrecondition) << deleted_;
                 world.ExpectStays("app", world.image_);
@@ -115,7 +115,7 @@ TEST_F(PutInPagesTest, WhileItIsPutByAnotherName) {
                 EXPECT_TRUE(other.ok()) << other;
                 EXPECT_TRUE(world.store().manifests.GetManifest("app", "one").ok());
                 EXPECT_TRUE(world.store().manifests.GetManifest("app", "two").ok());
-                EXPECT_THAT(Findings(world.store()), IsEmpty());
+                EXPECT_THAT(Findings(world.store().system), IsEmpty());
                 world.ExpectStays("app", world.image_);
               },
               {Sparse()});
@@ -134,7 +134,7 @@ TEST_F(PutInPagesTest, WhileItIsDeletedAndPutAgain) {
       },
       [&](World& world) {
         EXPECT_TRUE(put_.ok()) << put_;
-        EXPECT_THAT(Findings(world.store()), IsEmpty());
+        EXPECT_THAT(Findings(world.store().system), IsEmpty());
       },
       {Sparse()});
 }
@@ -152,7 +152,7 @@ TEST_F(PutInPagesTest, BesidePassesWithoutAPause) {
   }
   stop = true;
   passes.join();
-  EXPECT_THAT(Findings(world.store()), IsEmpty());
+  EXPECT_THAT(Findings(world.store().system), IsEmpty());
 }
 
 // An index of which no commit succeeds once `left` have.
@@ -212,14 +212,14 @@ TEST_F(PutInPagesTest, WhatBreaksOffGoes) {
     ending.left = commits;
     const absl::Status put = ending.store->manifests.PutManifest("app", request).status();
     ending.left.reset();
-    EXPECT_THAT(Findings(*ending.store), IsEmpty());
+    EXPECT_THAT(Findings(ending.store->system), IsEmpty());
     EXPECT_EQ(ending.store->manifests.GetManifest("app", "large").ok(), put.ok());
     if (put.ok()) break;
     for (int i = 0; i < 2; ++i) {
       ending.clock.Advance(48 * 3600 * kNanosPerSecond);
       EXPECT_TRUE(ending.store->system.Reclaim().ok());
     }
-    EXPECT_THAT(Findings(*ending.store), IsEmpty());
+    EXPECT_THAT(Findings(ending.store->system), IsEmpty());
     EXPECT_EQ(ending.store->blobs.StatBlob("", index_.digest).status().code(), Code::kNotFound);
     const auto edges = ending.base->Scan(PrefixRange("e"), 10);
     EXPECT_THAT(edges.value(), IsEmpty());
