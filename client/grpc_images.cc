@@ -5,6 +5,7 @@
 #include "client/error_details.h"
 #include "client/grpc_client.h"
 #include "client/messages.h"
+#include "storage/api/pruning.h"
 #include "storage/base/status.h"
 
 namespace varve {

@@ -11,7 +11,7 @@
 #include "storage/api/blobs.h"
 #include "storage/api/claims.h"
 #include "storage/api/manifests.h"
-#include "storage/api/pruning.h"
+#include "storage/api/images.h"
 #include "varve/v1/blobs.pb.h"
 #include "varve/v1/claims.pb.h"
 #include "varve/v1/images.pb.h"

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "client/messages.h"
+#include "storage/api/pruning.h"
 #include "storage/base/status.h"
 
 namespace varve {

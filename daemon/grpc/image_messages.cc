@@ -4,6 +4,7 @@
 
 #include "absl/types/span.h"
 #include "daemon/grpc/messages.h"
+#include "storage/api/pruning.h"
 
 namespace varve {
 namespace {

@@ -7,6 +7,7 @@
 #include "daemon/grpc/referrer_listing.h"
 #include "daemon/grpc/services.h"
 #include "daemon/leased_call.h"
+#include "storage/api/pruning.h"
 #include "storage/api/system.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"

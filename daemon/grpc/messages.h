@@ -8,7 +8,7 @@
 #include "storage/api/blobs.h"
 #include "storage/api/claims.h"
 #include "storage/api/manifests.h"
-#include "storage/api/pruning.h"
+#include "storage/api/images.h"
 #include "storage/image/digest.h"
 #include "varve/v1/blobs.pb.h"
 #include "varve/v1/images.pb.h"

@@ -7,6 +7,7 @@
 
 #include "daemon/grpc/messages.h"
 #include "daemon/grpc/work_stream.h"
+#include "storage/api/pruning.h"
 #include "storage/base/status.h"
 
 namespace varve {

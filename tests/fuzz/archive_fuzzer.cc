@@ -13,6 +13,7 @@
 #include "client/archive/entry_name.h"
 #include "client/archive/image_names.h"
 #include "client/archive/load.h"
+#include "storage/api/pruning.h"
 #include "storage/base/mutex.h"
 #include "storage/base/str_cat.h"
 #include "storage/image/hasher.h"

@@ -1,5 +1,6 @@
 // Archives that tools really wrote, each a few kilobytes: from a file and a pipe alike.
 #include "gmock/gmock.h"
+#include "storage/api/pruning.h"
 #include "tests/client/archive/load_fixture.h"
 
 namespace varve {

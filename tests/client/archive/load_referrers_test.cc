@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "gmock/gmock.h"
+#include "storage/api/pruning.h"
 #include "tests/client/archive/load_fixture.h"
 
 namespace varve {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gmock/gmock.h"
+#include "storage/api/pruning.h"
 #include "storage/base/str_cat.h"
 #include "tests/client/varve_command.h"
 

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "gmock/gmock.h"
+#include "storage/api/pruning.h"
 #include "tests/client/varve_command.h"
 #include "tests/support/varved_process.h"
 
