@@ -1,4 +1,4 @@
-// The seam between the doors (gRPC, OCI HTTP) and the engine. Doors know this folder, the digest
+// The seam between the doors (gRPC, OCI HTTP) and the engine. Doors know this directory, the digest
 // and the status codes, nothing below. Thread-safe; calls block on the disk.
 //
 // `repository` is a name such as "team/app": the repository of exactly that name if there is one,
