@@ -27,6 +27,7 @@
 #include "storage/api/system.h"
 #include "storage/blob/blob_files.h"
 #include "storage/blob/blob_store.h"
+#include "storage/blob/ingest_table.h"
 #include "storage/blob/orphans.h"
 #include "storage/blob/unnamed_files.h"
 #include "storage/check/check_rules.h"

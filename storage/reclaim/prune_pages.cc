@@ -7,6 +7,7 @@
 #include "storage/base/status.h"
 #include "storage/image/names.h"
 #include "storage/index/rows.h"
+#include "storage/index/table_visits.h"
 #include "storage/jobs/work_pace.h"
 #include "storage/limits.h"
 #include "storage/reclaim/announced_removal.h"
