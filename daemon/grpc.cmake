@@ -20,6 +20,7 @@ add_library(varve_grpc STATIC
   grpc/server.cc
   grpc/stream_watch.cc
   grpc/system_service.cc
+  grpc/unary.cc
   grpc/uploads_service.cc
   grpc/call_workers.cc)
 target_link_libraries(varve_grpc

@@ -6,6 +6,8 @@
 
 #include "daemon/grpc/messages.h"
 #include "daemon/grpc/services.h"
+#include "daemon/grpc/unary.h"
+#include "storage/api/claims.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -13,15 +15,6 @@
 
 namespace varve {
 namespace {
-
-constexpr CallKind kCreateHold{"Holds.Create", Subject::kManifest, true};
-constexpr CallKind kReleaseHold{"Holds.Release", Subject::kName, true};
-constexpr CallKind kListHolds{"Holds.List", Subject::kName, false};
-constexpr CallKind kCreateLease{"Leases.Create", Subject::kName, true};
-constexpr CallKind kAttachToLease{"Leases.Attach", Subject::kName, true};
-constexpr CallKind kRenewLease{"Leases.Renew", Subject::kName, true};
-constexpr CallKind kDeleteLease{"Leases.Delete", Subject::kName, true};
-constexpr CallKind kListLeases{"Leases.List", Subject::kName, false};
 
 constexpr size_t kDefaultPageRows = 100;  // as claims.proto says
 
@@ -60,7 +53,7 @@ PageRequest PageOf(const Request& request) {
                                     : std::min<size_t>(request.page_size(), kMaxPageRows)};
 }
 
-absl::Status CreateHold(const Store& store, const v1::CreateHoldRequest& request,
+absl::Status CreateHold(Claims& claims, const v1::CreateHoldRequest& request,
                         v1::CreateHoldResponse* response) {
   HoldRequest hold;
   hold.name = request.name();
@@ -70,20 +63,25 @@ absl::Status CreateHold(const Store& store, const v1::CreateHoldRequest& request
     hold.ttl_nanos = Nanos(request.ttl());
     if (hold.ttl_nanos == 0) return absl::InvalidArgumentError("ttl: leave it out for no end");
   }
-  ASSIGN_OR_RETURN(const HoldInfo info, store.claims.CreateHold(hold));
+  ASSIGN_OR_RETURN(const HoldInfo info, claims.CreateHold(hold));
   Fill(info, response->mutable_hold());
   return absl::OkStatus();
 }
 
-absl::Status ListHolds(const Store& store, const v1::ListHoldsRequest& request,
+absl::Status ReleaseHold(Claims& claims, const v1::ReleaseHoldRequest& request,
+                         v1::ReleaseHoldResponse* /*response*/) {
+  return claims.ReleaseHold(request.name());
+}
+
+absl::Status ListHolds(Claims& claims, const v1::ListHoldsRequest& request,
                        v1::ListHoldsResponse* response) {
-  ASSIGN_OR_RETURN(const Page<HoldInfo> page, store.claims.ListHolds(PageOf(request)));
+  ASSIGN_OR_RETURN(const Page<HoldInfo> page, claims.ListHolds(PageOf(request)));
   for (const HoldInfo& hold : page.rows) Fill(hold, response->add_holds());
   if (page.more) response->set_next_page_token(page.rows.back().name);
   return absl::OkStatus();
 }
 
-absl::Status CreateLease(const Store& store, const v1::CreateLeaseRequest& request,
+absl::Status CreateLease(Claims& claims, const v1::CreateLeaseRequest& request,
                          v1::CreateLeaseResponse* response) {
   LeaseRequest lease;
   lease.id = request.id();
@@ -91,12 +89,12 @@ absl::Status CreateLease(const Store& store, const v1::CreateLeaseRequest& reque
   lease.ttl_nanos = Nanos(request.ttl());
   lease.labels.assign(request.labels().begin(), request.labels().end());
   std::sort(lease.labels.begin(), lease.labels.end());
-  ASSIGN_OR_RETURN(const LeaseInfo info, store.claims.CreateLease(lease));
+  ASSIGN_OR_RETURN(const LeaseInfo info, claims.CreateLease(lease));
   Fill(info, response->mutable_lease());
   return absl::OkStatus();
 }
 
-absl::Status Attach(const Store& store, const v1::AttachToLeaseRequest& request,
+absl::Status Attach(Claims& claims, const v1::AttachToLeaseRequest& request,
                     v1::AttachToLeaseResponse* response) {
   if (static_cast<size_t>(request.digests_size()) > kMaxAttachedDigests) {
     return absl::InvalidArgumentError(
@@ -107,112 +105,50 @@ absl::Status Attach(const Store& store, const v1::AttachToLeaseRequest& request,
     ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digests", text));
     contents.push_back(digest);
   }
-  ASSIGN_OR_RETURN(const std::vector<Digest> absent,
-                   store.claims.AttachToLease(request.id(), contents));
+  ASSIGN_OR_RETURN(const std::vector<Digest> absent, claims.AttachToLease(request.id(), contents));
   for (const Digest& digest : absent) response->add_absent(digest.ToString());
   return absl::OkStatus();
 }
 
-absl::Status RenewLease(const Store& store, const v1::RenewLeaseRequest& request,
+absl::Status RenewLease(Claims& claims, const v1::RenewLeaseRequest& request,
                         v1::RenewLeaseResponse* response) {
-  ASSIGN_OR_RETURN(const LeaseInfo info,
-                   store.claims.RenewLease(request.id(), Nanos(request.ttl())));
+  ASSIGN_OR_RETURN(const LeaseInfo info, claims.RenewLease(request.id(), Nanos(request.ttl())));
   Fill(info, response->mutable_lease());
   return absl::OkStatus();
 }
 
-absl::Status ListLeases(const Store& store, const v1::ListLeasesRequest& request,
+absl::Status DeleteLease(Claims& claims, const v1::DeleteLeaseRequest& request,
+                         v1::DeleteLeaseResponse* /*response*/) {
+  return claims.DeleteLease(request.id());
+}
+
+absl::Status ListLeases(Claims& claims, const v1::ListLeasesRequest& request,
                         v1::ListLeasesResponse* response) {
-  ASSIGN_OR_RETURN(const Page<LeaseInfo> page, store.claims.ListLeases(PageOf(request)));
+  ASSIGN_OR_RETURN(const Page<LeaseInfo> page, claims.ListLeases(PageOf(request)));
   for (const LeaseInfo& lease : page.rows) Fill(lease, response->add_leases());
   if (page.more) response->set_next_page_token(page.rows.back().id);
   return absl::OkStatus();
 }
 
-class HoldsService final : public v1::Holds::CallbackService {
- public:
-  explicit HoldsService(GrpcDoor& door) : door_(door) {}
-
-  grpc::ServerUnaryReactor* Create(grpc::CallbackServerContext* context,
-                                   const v1::CreateHoldRequest* request,
-                                   v1::CreateHoldResponse* response) override {
-    return AnswerUnary(
-        door_, kCreateHold, context, request, response,
-        [&store = door_.store](const auto& in, auto* out) { return CreateHold(store, in, out); });
-  }
-  grpc::ServerUnaryReactor* Release(grpc::CallbackServerContext* context,
-                                    const v1::ReleaseHoldRequest* request,
-                                    v1::ReleaseHoldResponse* response) override {
-    return AnswerUnary(door_, kReleaseHold, context, request, response,
-                       [&store = door_.store](const auto& in, auto*) {
-                         return store.claims.ReleaseHold(in.name());
-                       });
-  }
-  grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* context,
-                                 const v1::ListHoldsRequest* request,
-                                 v1::ListHoldsResponse* response) override {
-    return AnswerUnary(
-        door_, kListHolds, context, request, response,
-        [&store = door_.store](const auto& in, auto* out) { return ListHolds(store, in, out); });
-  }
-
- private:
-  GrpcDoor& door_;
+constexpr UnaryMethod kHoldMethods[] = {
+    Changes<CreateHold>("Create", Subject::kManifest),
+    Changes<ReleaseHold>("Release", Subject::kName),
+    Reads<ListHolds>("List", Subject::kName),
 };
 
-class LeasesService final : public v1::Leases::CallbackService {
- public:
-  explicit LeasesService(GrpcDoor& door) : door_(door) {}
-
-  grpc::ServerUnaryReactor* Create(grpc::CallbackServerContext* context,
-                                   const v1::CreateLeaseRequest* request,
-                                   v1::CreateLeaseResponse* response) override {
-    return AnswerUnary(
-        door_, kCreateLease, context, request, response,
-        [&store = door_.store](const auto& in, auto* out) { return CreateLease(store, in, out); });
-  }
-  grpc::ServerUnaryReactor* Attach(grpc::CallbackServerContext* context,
-                                   const v1::AttachToLeaseRequest* request,
-                                   v1::AttachToLeaseResponse* response) override {
-    return AnswerUnary(door_, kAttachToLease, context, request, response,
-                       [&store = door_.store](const auto& in, auto* out) {
-                         return varve::Attach(store, in, out);
-                       });
-  }
-  grpc::ServerUnaryReactor* Renew(grpc::CallbackServerContext* context,
-                                  const v1::RenewLeaseRequest* request,
-                                  v1::RenewLeaseResponse* response) override {
-    return AnswerUnary(
-        door_, kRenewLease, context, request, response,
-        [&store = door_.store](const auto& in, auto* out) { return RenewLease(store, in, out); });
-  }
-  grpc::ServerUnaryReactor* Delete(grpc::CallbackServerContext* context,
-                                   const v1::DeleteLeaseRequest* request,
-                                   v1::DeleteLeaseResponse* response) override {
-    return AnswerUnary(door_, kDeleteLease, context, request, response,
-                       [&store = door_.store](const auto& in, auto*) {
-                         return store.claims.DeleteLease(in.id());
-                       });
-  }
-  grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* context,
-                                 const v1::ListLeasesRequest* request,
-                                 v1::ListLeasesResponse* response) override {
-    return AnswerUnary(
-        door_, kListLeases, context, request, response,
-        [&store = door_.store](const auto& in, auto* out) { return ListLeases(store, in, out); });
-  }
-
- private:
-  GrpcDoor& door_;
+constexpr UnaryMethod kLeaseMethods[] = {
+    Changes<CreateLease>("Create", Subject::kName), Changes<Attach>("Attach", Subject::kName),
+    Changes<RenewLease>("Renew", Subject::kName),   Changes<DeleteLease>("Delete", Subject::kName),
+    Reads<ListLeases>("List", Subject::kName),
 };
 
 }  // namespace
 
 std::unique_ptr<grpc::Service> NewHoldsService(GrpcDoor& door) {
-  return std::make_unique<HoldsService>(door);
+  return std::make_unique<TableService<v1::Holds>>(door, kHoldMethods);
 }
 std::unique_ptr<grpc::Service> NewLeasesService(GrpcDoor& door) {
-  return std::make_unique<LeasesService>(door);
+  return std::make_unique<TableService<v1::Leases>>(door, kLeaseMethods);
 }
 
 }  // namespace varve

@@ -24,9 +24,9 @@ using Response = v1::ListReferrersResponse;
 // One page under construction. Its token is the tag that came last, or the digest.
 class ReferrerPage {
  public:
-  ReferrerPage(const Store& store, const v1::ListReferrersRequest& request, const Digest& subject,
+  ReferrerPage(Manifests& manifests, const v1::ListReferrersRequest& request, const Digest& subject,
                Response* response)
-      : store_(store),
+      : manifests_(manifests),
         request_(request),
         subject_(subject),
         limit_(request.page_size() == 0 ? kDefaultPageRows
@@ -41,7 +41,7 @@ class ReferrerPage {
   size_t rows() const { return static_cast<size_t>(response_->referrers_size()); }
   absl::Status AddTag(const std::string& tag, const Digest& digest);
 
-  const Store& store_;
+  Manifests& manifests_;
   const v1::ListReferrersRequest& request_;
   const Digest& subject_;
   const size_t limit_;
@@ -49,8 +49,7 @@ class ReferrerPage {
 };
 
 absl::Status ReferrerPage::AddTag(const std::string& tag, const Digest& digest) {
-  const absl::StatusOr<ManifestInfo> info =
-      store_.manifests.StatManifest(request_.repository(), digest);
+  const absl::StatusOr<ManifestInfo> info = manifests_.StatManifest(request_.repository(), digest);
   if (absl::IsNotFound(info.status())) return absl::OkStatus();  // being deleted
   RETURN_IF_ERROR(info.status());
   const std::string& type = request_.artifact_type();
@@ -68,15 +67,14 @@ absl::Status ReferrerPage::AddTagged(const std::string& after) {
   PageRequest request{after, kRowsAtOnce};
   if (after.empty()) {
     const absl::StatusOr<ManifestInfo> plain =
-        store_.manifests.StatManifest(request_.repository(), prefix);
+        manifests_.StatManifest(request_.repository(), prefix);
     if (plain.ok()) RETURN_IF_ERROR(AddTag(prefix, plain->digest));
     if (!plain.ok() && !absl::IsNotFound(plain.status())) return plain.status();
   }
   // No character of a tag comes after '~', and '.' comes after '-': the rest begins here.
   if (after.empty() || after == prefix) request.after = StrCat(prefix, "-~");
   while (!full()) {
-    ASSIGN_OR_RETURN(const Page<TagInfo> page,
-                     store_.manifests.ListTags(request_.repository(), request));
+    ASSIGN_OR_RETURN(const Page<TagInfo> page, manifests_.ListTags(request_.repository(), request));
     for (const TagInfo& tag : page.rows) {
       if (SubjectOfTag(tag.name) != subject_) return absl::OkStatus();
       if (full()) return absl::OkStatus();
@@ -97,8 +95,8 @@ absl::Status ReferrerPage::AddReferring(std::string after) {
     }
     const PageRequest request{after, std::min(kRowsAtOnce, limit_ - rows())};
     ASSIGN_OR_RETURN(const Page<ReferrerInfo> page,
-                     store_.manifests.ListReferrers(request_.repository(), subject_,
-                                                    request_.artifact_type(), request));
+                     manifests_.ListReferrers(request_.repository(), subject_,
+                                              request_.artifact_type(), request));
     for (const ReferrerInfo& referrer : page.rows) {
       Response::Referrer* const row = response_->add_referrers();
       ToMessage(referrer.manifest, row->mutable_manifest());
@@ -113,11 +111,11 @@ absl::Status ReferrerPage::AddReferring(std::string after) {
 
 }  // namespace
 
-absl::Status ListReferrers(const Store& store, const v1::ListReferrersRequest& request,
+absl::Status ListReferrers(Manifests& manifests, const v1::ListReferrersRequest& request,
                            Response* response) {
   if (request.repository().empty()) return absl::InvalidArgumentError("repository is empty");
   ASSIGN_OR_RETURN(const Digest subject, RequiredDigest("digest", request.digest()));
-  ReferrerPage page(store, request, subject, response);
+  ReferrerPage page(manifests, request, subject, response);
   const std::string& token = request.page_token();
   if (Digest::Parse(token).ok()) return page.AddReferring(token);
   if (!token.empty() && SubjectOfTag(token) != subject) {

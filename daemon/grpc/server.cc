@@ -28,6 +28,7 @@
 #include "daemon/log.h"
 #include "daemon/unix_socket.h"
 #include "storage/api/system.h"
+#include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -154,7 +155,13 @@ class Server final : public GrpcServer {
         watch_(std::clamp(options.stall_timeout / 4, std::chrono::milliseconds(10),
                           std::chrono::milliseconds(5000))),
         feed_(store.system.events(), workers_),
-        door_{store, workers_, watch_, feed_, message_memory_, options.stall_timeout} {
+        door_{store,
+              workers_,
+              watch_,
+              feed_,
+              message_memory_,
+              options.stall_timeout,
+              SystemClock().WallNanos()} {
     for (const ServiceKind& kind : kServices) services_.push_back(kind.make(door_));
   }
 

@@ -1,9 +1,13 @@
 // The native door against clients that mean harm or are broken: each gets an error or is dropped,
 // the others are served, and memory, threads and descriptors stay bounded.
+#include <google/protobuf/descriptor.h>
+
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "gmock/gmock.h"
+#include "storage/base/str_cat.h"
 #include "storage/limits.h"
 #include "tests/daemon/grpc/grpc_fixture.h"
 #include "tests/daemon/grpc/http2_connection.h"
@@ -176,6 +180,31 @@ TEST_F(GrpcHostileTest, CallsWithoutTheirMessageAreErrors) {
     EXPECT_FALSE(status.ok()) << method;
     EXPECT_NE(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED) << method;
   }
+  ExpectNothingLeft(32);
+}
+
+// Every unary method there is, found in the descriptors: also those to come.
+TEST_F(GrpcHostileTest, BytesThatAreNoProtobufAreAnInvalidArgumentThatSaysSo) {
+  const auto* pool = google::protobuf::DescriptorPool::generated_pool();
+  int methods = 0;
+  for (const char* name :
+       {"Blobs", "Holds", "Images", "Leases", "Repositories", "System", "Uploads"}) {
+    const auto* service = pool->FindServiceByName(StrCat("varve.v1.", name));
+    ASSERT_NE(service, nullptr) << name;
+    for (int i = 0; i < service->method_count(); ++i) {
+      const auto& method = *service->method(i);
+      if (method.client_streaming() || method.server_streaming()) continue;
+      ++methods;
+      for (const std::string& bytes : {std::string("\xff\xff"), TestBytes(100'000, 5)}) {
+        std::string response;
+        const grpc::Status status =
+            CallRaw(StrCat("/", service->full_name(), "/", method.name()), bytes, &response);
+        EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << method.full_name();
+        EXPECT_THAT(status.error_message(), testing::HasSubstr(method.input_type()->full_name()));
+      }
+    }
+  }
+  EXPECT_GE(methods, 35);
   ExpectNothingLeft(32);
 }
 
