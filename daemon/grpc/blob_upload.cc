@@ -1,9 +1,11 @@
 #include "daemon/grpc/blob_upload.h"
 
+#include <algorithm>
 #include <utility>
 
-#include "daemon/grpc/messages.h"
+#include "absl/strings/ascii.h"
 #include "daemon/leased_call.h"
+#include "proto/convert/blobs.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -14,6 +16,17 @@ namespace {
 constexpr size_t kMaxDataBytes = 8 * kMiB;  // as blobs.proto says
 
 }  // namespace
+
+absl::Status ValidateUploadId(std::string_view id) {
+  const auto allowed = [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';
+  };
+  if (!id.empty() && id.size() <= kMaxIngestIdBytes && std::all_of(id.begin(), id.end(), allowed)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      StrCat("upload_id must be 1 to ", kMaxIngestIdBytes, " letters, digits, '-', '_' or '.'"));
+}
 
 absl::StatusOr<bool> BlobUpload::Take(const v1::WriteRequest& request) {
   switch (request.part_case()) {

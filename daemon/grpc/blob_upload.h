@@ -17,6 +17,9 @@
 
 namespace varve {
 
+// InvalidArgument unless `id` is 1 to kMaxIngestIdBytes letters, digits, '-', '_' or '.'.
+absl::Status ValidateUploadId(std::string_view id);
+
 class BlobUpload {
  public:
   // All must outlive the upload. What it is about is attached to `lease`, if that is not empty.

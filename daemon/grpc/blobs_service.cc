@@ -3,10 +3,12 @@
 #include <vector>
 
 #include "daemon/grpc/blob_streams.h"
-#include "daemon/grpc/messages.h"
+#include "daemon/grpc/blob_upload.h"
+#include "daemon/grpc/paging.h"
 #include "daemon/grpc/services.h"
 #include "daemon/grpc/unary.h"
 #include "daemon/leased_call.h"
+#include "proto/convert/blobs.h"
 #include "storage/api/blobs.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
@@ -98,10 +100,7 @@ absl::Status ListBlobs(Blobs& blobs, const v1::ListBlobsRequest& request,
   if (!request.repository().empty()) {
     return absl::InvalidArgumentError("the listing is of the whole store: leave repository empty");
   }
-  PageRequest page;
-  page.after = request.page_token();
-  if (request.page_size() != 0) page.limit = request.page_size();
-  ASSIGN_OR_RETURN(const Page<BlobDetails> blobs, blobs.ListBlobs(page));
+  ASSIGN_OR_RETURN(const Page<BlobDetails> blobs, blobs.ListBlobs(PageOf(request)));
   for (const BlobDetails& blob : blobs.rows) ToMessage(blob, response->add_blobs());
   if (blobs.more && !blobs.rows.empty()) {
     response->set_next_page_token(blobs.rows.back().blob.digest.ToString());

@@ -1,13 +1,14 @@
-#include <algorithm>
 #include <string>
 #include <vector>
 
-#include "daemon/grpc/messages.h"
+#include "daemon/grpc/paging.h"
 #include "daemon/grpc/prune_stream.h"
 #include "daemon/grpc/referrer_listing.h"
 #include "daemon/grpc/services.h"
 #include "daemon/grpc/unary.h"
 #include "daemon/leased_call.h"
+#include "proto/convert/images.h"
+#include "proto/convert/prunes.h"
 #include "storage/api/claims.h"
 #include "storage/api/pruning.h"
 #include "storage/api/system.h"
@@ -18,8 +19,6 @@
 
 namespace varve {
 namespace {
-
-constexpr size_t kDefaultPageRows = 100;  // as images.proto says
 
 absl::Status RequireRepository(const std::string& repository) {
   return repository.empty() ? absl::InvalidArgumentError("repository is empty") : absl::OkStatus();
@@ -52,19 +51,14 @@ absl::Status StoreManifest(const Store& store, const v1::PutManifestRequest& req
 
 // Of any request that names an image of a repository by tag or digest.
 template <typename Request>
-absl::StatusOr<ManifestReference> ReferenceOf(const Request& request) {
+absl::StatusOr<ManifestReference> ImageOf(const Request& request) {
   RETURN_IF_ERROR(RequireRepository(request.repository()));
-  if (request.has_tag()) return ManifestReference(request.tag());
-  if (!request.has_digest()) {
-    return absl::InvalidArgumentError("name the image by tag or by digest");
-  }
-  ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digest", request.digest()));
-  return ManifestReference(digest);
+  return ReferenceOf(request);
 }
 
 absl::Status ResolveImage(const Store& store, const v1::ResolveRequest& request,
                           v1::ResolveResponse* response, const UnaryCall& call) {
-  ASSIGN_OR_RETURN(const ManifestReference reference, ReferenceOf(request));
+  ASSIGN_OR_RETURN(const ManifestReference reference, ImageOf(request));
   LeasedManifests manifests(store.manifests, store.claims, call.lease());
   if (request.omit_bytes()) {
     ASSIGN_OR_RETURN(const ManifestInfo info,
@@ -87,14 +81,9 @@ absl::Status FindByName(Images& images, const v1::FindImageRequest& request,
 
 absl::Status ListImages(Images& images, const v1::ListImagesRequest& request,
                         v1::ListImagesResponse* response) {
-  ImageQuery query;
-  query.repository = request.repository();
-  query.filters.assign(request.filters().begin(), request.filters().end());
-  query.all = request.all();
-  const size_t limit = request.page_size() == 0
-                           ? kDefaultPageRows
-                           : std::min<size_t>(request.page_size(), kMaxPageRows);
-  ASSIGN_OR_RETURN(const ImagePage page, images.ListImages(query, request.page_token(), limit));
+  const PageRequest wanted = PageOf(request);
+  ASSIGN_OR_RETURN(const ImagePage page,
+                   images.ListImages(FromMessage(request), wanted.after, wanted.limit));
   for (const ImageInfo& image : page.images) ToMessage(image, response->add_images());
   response->set_next_page_token(page.next_page_token);
   return absl::OkStatus();
@@ -102,7 +91,7 @@ absl::Status ListImages(Images& images, const v1::ListImagesRequest& request,
 
 absl::Status InspectImage(Images& images, const v1::InspectImageRequest& request,
                           v1::InspectImageResponse* response) {
-  ASSIGN_OR_RETURN(const ManifestReference reference, ReferenceOf(request));
+  ASSIGN_OR_RETURN(const ManifestReference reference, ImageOf(request));
   ASSIGN_OR_RETURN(const ImageDetails details,
                    images.InspectImage(request.repository(), reference, request.platform()));
   ToMessage(details, response->mutable_details());
@@ -111,7 +100,7 @@ absl::Status InspectImage(Images& images, const v1::InspectImageRequest& request
 
 absl::Status TellHistory(Images& images, const v1::ImageHistoryRequest& request,
                          v1::ImageHistoryResponse* response) {
-  ASSIGN_OR_RETURN(const ManifestReference reference, ReferenceOf(request));
+  ASSIGN_OR_RETURN(const ManifestReference reference, ImageOf(request));
   ASSIGN_OR_RETURN(const ImageDetails details,
                    images.InspectImage(request.repository(), reference, request.platform()));
   ToMessage(details.history, response);
@@ -154,7 +143,7 @@ absl::Status CancelPrune(Images& images, const v1::CancelPruneRequest& request,
 absl::Status ListPrunes(Images& images, const v1::ListPrunesRequest& /*request*/,
                         v1::ListPrunesResponse* response) {
   ASSIGN_OR_RETURN(const std::vector<PruneJob> jobs, images.ListPrunes());
-  ToMessage(jobs, response);
+  for (const PruneJob& job : jobs) ToMessage(job, response->add_jobs());
   return absl::OkStatus();
 }
 

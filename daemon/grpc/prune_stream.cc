@@ -5,8 +5,8 @@
 #include <memory>
 #include <utility>
 
-#include "daemon/grpc/messages.h"
 #include "daemon/grpc/work_stream.h"
+#include "proto/convert/prunes.h"
 #include "storage/api/pruning.h"
 #include "storage/base/status.h"
 

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <string>
 
-#include "daemon/grpc/messages.h"
+#include "daemon/grpc/paging.h"
+#include "proto/convert/images.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/image/names.h"
@@ -12,7 +13,6 @@
 namespace varve {
 namespace {
 
-constexpr size_t kDefaultPageRows = 100;  // as images.proto says
 // A row carries the annotations of a manifest, up to 4 MiB of them: rows are asked for a few at a
 // time, at most 4 MiB and one row, and the page ends when it has grown to this. 1 + 8 MiB is a
 // message that clients take.
@@ -29,8 +29,7 @@ class ReferrerPage {
       : manifests_(manifests),
         request_(request),
         subject_(subject),
-        limit_(request.page_size() == 0 ? kDefaultPageRows
-                                        : std::min<size_t>(request.page_size(), kMaxPageRows)),
+        limit_(PageOf(request).limit),
         response_(response) {}
 
   absl::Status AddTagged(const std::string& after);

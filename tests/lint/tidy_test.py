@@ -330,15 +330,15 @@ def storage_include_problem(path, included):
 
 def include_problem(path, included):
     top = path.split("/")[0]
-    if top in ("storage", "daemon", "client") and included.startswith("tests/"):
+    if top in ("storage", "daemon", "client", "proto") and included.startswith("tests/"):
         return "only tests include tests/"
     if top == "storage":
         return storage_include_problem(path, included)
-    if top == "daemon" and included.startswith("client/"):
-        return "daemon/ must not include client/"
-    if top == "client" and included.startswith(("daemon/", "storage/")):
+    if top in ("daemon", "proto") and included.startswith("client/"):
+        return f"{top}/ must not include client/"
+    if top in ("client", "proto") and included.startswith(("daemon/", "storage/")):
         if not included.startswith(CLIENT_MAY_INCLUDE):
-            return f"client/ must not include {included}"
+            return f"{top}/ must not include {included}"
     return None
 
 
