@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "client/cli/action.h"
 #include "client/cli/arguments.h"
 #include "client/cli/commands.h"
 #include "client/cli/listing.h"
@@ -104,39 +105,43 @@ absl::Status Merge(Session& session, const MergeArguments& arguments) {
              "tag any more"));
 }
 
-void AddMerge(CLI::App& group, Session& session) {
+void SetUpMerge(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<MergeArguments>();
-  CLI::App* const command = group.add_subcommand(
-      "merge",
-      "Make all of one repository part of another: images with their tags, holds and times. The "
-      "first is gone then, and its name means what is canonical, such as debian for "
-      "library/debian. When there is no other, the first gets its name. Pushes and pulls go on "
-      "meanwhile; interrupted, the same command goes on. Tags that name another image in each are "
-      "shown, and nothing is changed without --force");
-  command->add_option("FROM", arguments->from, "The repository that goes")
+  command.add_option("FROM", arguments->from, "The repository that goes")
       ->required()
       ->check(CheckRepository);
-  command->add_option("INTO", arguments->into, "The repository that stays")
+  command.add_option("INTO", arguments->into, "The repository that stays")
       ->required()
       ->check(CheckRepository);
-  command->add_flag("-f,--force", arguments->force,
-                    "Of each tag that both have, what was set last stays");
-  command->add_flag("--json", arguments->json, "One JSON object");
-  command->callback([&session, arguments] {
-    session.action = [&session, arguments] { return Merge(session, *arguments); };
-  });
+  command.add_flag("-f,--force", arguments->force,
+                   "Of each tag that both have, what was set last stays");
+  command.add_flag("--json", arguments->json, "One JSON object");
+  SetAction(command, session, arguments, Merge);
 }
+
+constexpr char kMergeHelp[] =
+    "Make all of one repository part of another: images with their tags, holds and times. The "
+    "first is gone then, and its name means what is canonical, such as debian for library/debian. "
+    "When there is no other, the first gets its name. Pushes and pulls go on meanwhile; "
+    "interrupted, the same command goes on. Tags that name another image in each are shown, and "
+    "nothing is changed without --force";
 
 }  // namespace
 
-void AddRepositoryCommands(CLI::App& app, Session& session) {
-  CLI::App* const group = app.add_subcommand("repo", "List and merge repositories");
-  group->require_subcommand(0, 1);
-  AddListing(*group, session,
-             {"List the repositories that have images", "Show names only",
-              "One JSON object a repository, one a line"},
-             Forms(), &Client::ListRepositories, &RepositoryPage::repositories);
-  AddMerge(*group, session);
+CommandGroup RepositoryCommands() {
+  return {
+      .name = "repo",
+      .help = "List and merge repositories",
+      .commands = {
+          ListingCommand({"List the repositories that have images", "Show names only",
+                          "One JSON object a repository, one a line"},
+                         {{"varve repo ls", "All repositories"}}, Forms(),
+                         &Client::ListRepositories, &RepositoryPage::repositories),
+          {.name = "merge",
+           .help = kMergeHelp,
+           .examples = {{"varve repo merge library/debian debian", "One name for what has two"},
+                        {"varve repo merge -f old/app team/app", "The tag that was set last wins"}},
+           .set_up = SetUpMerge}}};
 }
 
 }  // namespace varve
