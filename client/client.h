@@ -199,6 +199,7 @@ class Client {
   virtual absl::StatusOr<BlobPage> ListBlobs(const std::string& page_token, size_t limit) = 0;
   virtual absl::StatusOr<RepositoryPage> ListRepositories(const std::string& page_token,
                                                           size_t limit) = 0;
+  virtual absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view repository) = 0;
   virtual absl::StatusOr<RepositoryMerge> MergeRepositories(std::string_view from,
                                                             std::string_view into, bool force) = 0;
   virtual absl::StatusOr<DaemonInfo> Info() = 0;

@@ -91,6 +91,7 @@ class GrpcClient final : public Client {
   absl::StatusOr<BlobPage> ListBlobs(const std::string& page_token, size_t limit) override;
   absl::StatusOr<RepositoryPage> ListRepositories(const std::string& page_token,
                                                   size_t limit) override;
+  absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view repository) override;
   absl::StatusOr<RepositoryMerge> MergeRepositories(std::string_view from, std::string_view into,
                                                     bool force) override;
   absl::StatusOr<DaemonInfo> Info() override;

@@ -72,6 +72,14 @@ absl::StatusOr<RepositoryPage> GrpcClient::ListRepositories(const std::string& p
   return page;
 }
 
+absl::StatusOr<RepositoryInfo> GrpcClient::DescribeRepository(std::string_view repository) {
+  v1::DescribeRepositoryRequest request;
+  request.set_repository(std::string(repository));
+  v1::DescribeRepositoryResponse response;
+  RETURN_IF_ERROR(Unary(*repositories_, &v1::Repositories::Stub::Describe, request, &response));
+  return FromMessage(response.repository());
+}
+
 absl::StatusOr<RepositoryMerge> GrpcClient::MergeRepositories(std::string_view from,
                                                               std::string_view into, bool force) {
   v1::MergeRepositoriesRequest request;

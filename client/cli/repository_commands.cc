@@ -8,6 +8,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/listing.h"
 #include "client/cli/text.h"
+#include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/image/canonical_name.h"
@@ -38,6 +39,33 @@ RowForms<RepositoryInfo> Forms() {
           TableRow,
           [](const RepositoryInfo& repository) { return ShownName(repository.name); },
           JsonRow};
+}
+
+struct InspectArguments {
+  std::vector<std::string> names;
+  bool json = false;
+};
+
+absl::Status Inspect(Session& session, const InspectArguments& arguments) {
+  ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  return ForEachName(session, arguments.names, [&](const std::string& name) -> absl::Status {
+    ASSIGN_OR_RETURN(const std::string stored, StoredName(name));
+    ASSIGN_OR_RETURN(const RepositoryInfo info, client->DescribeRepository(stored));
+    Print(arguments.json ? JsonRow(info)
+                         : StrCat("Repository: ", ShownName(info.name), "\nTags:       ", info.tags,
+                                  "\nManifests:  ", info.manifests, "\nCreated:    ",
+                                  AgeAndTime(info.created_nanos, SystemClock().WallNanos()), "\n"));
+    return absl::OkStatus();
+  });
+}
+
+void SetUpInspect(CLI::App& command, Session& session) {
+  auto arguments = std::make_shared<InspectArguments>();
+  command.add_option("REPOSITORY", arguments->names, "Names of repositories")
+      ->required()
+      ->check(CheckRepository);
+  command.add_flag("--json", arguments->json, "One JSON object a repository, one a line");
+  SetAction(command, session, arguments, Inspect);
 }
 
 struct MergeArguments {
@@ -131,12 +159,17 @@ constexpr char kMergeHelp[] =
 CommandGroup RepositoryCommands() {
   return {
       .name = "repo",
-      .help = "List and merge repositories",
+      .help = "List, inspect and merge repositories",
       .commands = {
           ListingCommand({"List the repositories that have images", "Show names only",
                           "One JSON object a repository, one a line"},
                          {{"varve repo ls", "All repositories"}}, Forms(),
                          &Client::ListRepositories, &RepositoryPage::repositories),
+          {.name = "inspect",
+           .help = "Show what repositories have",
+           .examples = {{"varve repo inspect debian",
+                         "How many tags and manifests, and since when"}},
+           .set_up = SetUpInspect},
           {.name = "merge",
            .help = kMergeHelp,
            .examples = {{"varve repo merge library/debian debian", "One name for what has two"},

@@ -36,6 +36,13 @@ absl::Status ListRepositories(Manifests& manifests, const v1::ListRepositoriesRe
   return absl::OkStatus();
 }
 
+absl::Status DescribeRepository(Manifests& manifests, const v1::DescribeRepositoryRequest& request,
+                                v1::DescribeRepositoryResponse* response) {
+  ASSIGN_OR_RETURN(const RepositoryInfo info, manifests.DescribeRepository(request.repository()));
+  ToMessage(info, response->mutable_repository());
+  return absl::OkStatus();
+}
+
 absl::Status MergeRepositories(Manifests& manifests, const v1::MergeRepositoriesRequest& request,
                                v1::MergeRepositoriesResponse* response) {
   ASSIGN_OR_RETURN(const RepositoryMerge merge,
@@ -94,6 +101,7 @@ void MeasureForAll(System& system, std::vector<UnaryCall> calls) {
 
 constexpr UnaryMethod kRepositoryMethods[] = {
     Reads<ListRepositories>("List", Subject::kName),
+    Reads<DescribeRepository>("Describe", Subject::kName),
     Changes<MergeRepositories>("Merge", Subject::kName),
 };
 

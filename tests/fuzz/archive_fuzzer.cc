@@ -158,6 +158,7 @@ class MapClient final : public Client {
   absl::StatusOr<RepositoryPage> ListRepositories(const std::string&, size_t) override {
     return Unused();
   }
+  absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view) override { return Unused(); }
   absl::StatusOr<RepositoryMerge> MergeRepositories(std::string_view, std::string_view,
                                                     bool) override {
     return Unused();

@@ -18,6 +18,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 using testing::Contains;
+using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -97,6 +98,19 @@ TEST_F(CliSystemTest, InfoAndVersionTakeTemplates) {
   EXPECT_EQ(alone.exit_code, 1);
   EXPECT_THAT(alone.out, StartsWith("Client:\n Version:  "));
   EXPECT_THAT(alone.err, HasSubstr("cannot reach the daemon"));
+}
+
+TEST_F(CliSystemTest, ARepositoryIsInspectedByAnyOfItsNames) {
+  PutImage("library/debian", {"12", "stable"}, 2);
+  EXPECT_THAT(OutputOf({"repo", "inspect", "docker.io/library/debian"}),
+              ElementsAre("Repository: debian", "Tags:       2", "Manifests:  1",
+                          MatchesRegex("Created:    .* ago \\(20.*\\)")));
+  EXPECT_THAT(OutputOf({"repo", "inspect", "--json", "debian", "debian"}),
+              Each(StartsWith("{\"repository\":\"debian\",\"tags\":2,\"manifests\":1,")));
+  const CommandOutcome absent = Run({"repo", "inspect", "gone", "debian"});
+  EXPECT_EQ(absent.exit_code, 1);
+  EXPECT_THAT(absent.err, HasSubstr("gone"));
+  EXPECT_THAT(absent.out, StartsWith("Repository: debian\n")) << "the others are shown";
 }
 
 TEST_F(CliSystemTest, ListsTakeTemplates) {

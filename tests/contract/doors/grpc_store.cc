@@ -211,15 +211,7 @@ absl::StatusOr<Page<BlobDetails>> GrpcStore::ListBlobs(const PageRequest& page) 
 }
 
 absl::StatusOr<RepositoryInfo> GrpcStore::DescribeRepository(std::string_view repository) {
-  std::string token;
-  do {
-    ASSIGN_OR_RETURN(RepositoryPage found, client_->ListRepositories(token, kMaxPageRows));
-    for (RepositoryInfo& info : found.repositories) {
-      if (info.name == repository) return std::move(info);
-    }
-    token = std::move(found.next_page_token);
-  } while (!token.empty());
-  return absl::NotFoundError("no such repository in the list");
+  return client_->DescribeRepository(repository);
 }
 
 absl::StatusOr<ImageMatch> GrpcStore::FindImage(std::string_view name) {
