@@ -307,7 +307,7 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, publ
   // Makes `next_message_` of the bytes from next_ on, which are read to where they are sent from.
   absl::Status Fill() {
     const size_t most = door_.message_memory.plenty() ? kReadDataBytes : kShortReadDataBytes;
-    const ByteSource& bytes = *reader_.bytes;
+    const ReadableBytes& bytes = *reader_.bytes;
     const auto length =
         static_cast<size_t>(std::min({uint64_t{most}, end_ - next_, bytes.Available(next_)}));
     const std::string head = EncodeReadHead(next_, reader_.info.size_bytes, length);

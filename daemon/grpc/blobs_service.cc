@@ -100,10 +100,10 @@ absl::Status ListBlobs(Blobs& blobs, const v1::ListBlobsRequest& request,
   if (!request.repository().empty()) {
     return absl::InvalidArgumentError("the listing is of the whole store: leave repository empty");
   }
-  ASSIGN_OR_RETURN(const Page<BlobDetails> blobs, blobs.ListBlobs(PageOf(request)));
-  for (const BlobDetails& blob : blobs.rows) ToMessage(blob, response->add_blobs());
-  if (blobs.more && !blobs.rows.empty()) {
-    response->set_next_page_token(blobs.rows.back().blob.digest.ToString());
+  ASSIGN_OR_RETURN(const Page<BlobDetails> page, blobs.ListBlobs(PageOf(request)));
+  for (const BlobDetails& blob : page.rows) ToMessage(blob, response->add_blobs());
+  if (page.more && !page.rows.empty()) {
+    response->set_next_page_token(page.rows.back().blob.digest.ToString());
   }
   return absl::OkStatus();
 }

@@ -289,7 +289,7 @@ absl::StatusOr<size_t> ReplySender::SendSome(int fd) {
 }
 
 absl::StatusOr<size_t> ReplySender::SendFromSource(int fd, Extent extent) {
-  const ByteSource& source = *reply_.source;
+  const ReadableBytes& source = *reply_.source;
   extent.length_bytes = std::min(extent.length_bytes, source.Available(extent.offset_bytes));
   if (source.descriptor() < 0) return SendByReading(fd, extent);
   return SendFileNow(fd, source.descriptor(), extent);

@@ -28,7 +28,7 @@ struct Reply {
   int status = 200;
   std::string headers;  // complete lines, "Name: value\r\n" each
   std::string body;
-  std::unique_ptr<ByteSource> source;  // when set, its `extent` is the body, or its `parts` are
+  std::unique_ptr<ReadableBytes> source;  // when set, its `extent` is the body, or its `parts` are
   Extent extent;
   std::vector<SourcePart> parts;   // then `body` comes behind the last
   uint64_t head_length_bytes = 0;  // Content-Length of the answer to HEAD, which has no body

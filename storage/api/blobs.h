@@ -14,7 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "storage/api/page.h"
-#include "storage/base/byte_source.h"
+#include "storage/base/readable_bytes.h"
 #include "storage/image/digest.h"
 
 namespace varve {
@@ -65,7 +65,7 @@ struct UploadInfo {
 // An open blob; its bytes stay readable while it lives, whatever is removed meanwhile. Thread-safe.
 struct BlobReader {
   BlobInfo info;
-  std::unique_ptr<ByteSource> bytes;  // [0, info.size_bytes)
+  std::unique_ptr<ReadableBytes> bytes;  // [0, info.size_bytes)
 };
 
 // One upload, held exclusively by its holder until destruction, which keeps what was received: the

@@ -22,7 +22,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "storage/base/byte_source.h"
+#include "storage/base/readable_bytes.h"
 
 namespace varve {
 
@@ -59,7 +59,7 @@ class WritableFile {
   virtual absl::Status Sync() = 0;
 };
 
-class ReadableFile : public ByteSource {
+class ReadableFile : public ReadableBytes {
  public:
   virtual absl::StatusOr<FileStat> Stat() const = 0;
   // Hint: from now on, what is read into memory, at an offset and with a length that are multiples

@@ -48,9 +48,9 @@ bool NamesNothing(const absl::Status& status) {
 }
 
 // The bytes of a blob that is being sent: as long as a door has them, its repository is being read.
-class BytesBeingSent final : public ByteSource {
+class BytesBeingSent final : public ReadableBytes {
  public:
-  BytesBeingSent(std::unique_ptr<ByteSource> bytes, RepositoryActivity::Reading reading)
+  BytesBeingSent(std::unique_ptr<ReadableBytes> bytes, RepositoryActivity::Reading reading)
       : bytes_(std::move(bytes)), reading_(std::move(reading)) {}
 
   absl::StatusOr<size_t> ReadAt(uint64_t offset, absl::Span<char> out) const override {
@@ -61,7 +61,7 @@ class BytesBeingSent final : public ByteSource {
   int descriptor() const override { return bytes_->descriptor(); }
 
  private:
-  const std::unique_ptr<ByteSource> bytes_;
+  const std::unique_ptr<ReadableBytes> bytes_;
   const RepositoryActivity::Reading reading_;
 };
 

@@ -68,7 +68,7 @@ std::string NameIn(const KeyValue& row) { return row.key.substr(1); }
 }  // namespace
 
 absl::StatusOr<CheckReport> ReferenceCheck::Run() {
-  RETURN_IF_ERROR(WalkRows());
+  RETURN_IF_ERROR(WalkIndex());
   RETURN_IF_ERROR(WalkFiles());
   RETURN_IF_ERROR(Say(std::nullopt));
   return report_;
@@ -180,7 +180,7 @@ absl::StatusOr<std::string> ReferenceCheck::SkipDamage(const std::string& begin,
   return readable == kAfterAllKeys ? end : readable;
 }
 
-absl::Status ReferenceCheck::WalkRows() {
+absl::Status ReferenceCheck::WalkIndex() {
   const CountedChanges& blob_changes = parts_.blobs.changes();
   const CountedChanges::Amount blobs_ended = blob_changes.Ended();
   const CountedChanges::Amount leases_ended = parts_.lease_changes.Ended();

@@ -73,7 +73,7 @@ class ReferenceCheck {
   // How far it is, with what was found if that is new.
   absl::Status Say(std::optional<CheckFinding> finding);
 
-  absl::Status WalkRows();
+  absl::Status WalkIndex();
   absl::Status WalkStretch(std::string begin, const std::string& end, size_t page_rows);
   // What cannot be read from `begin` on is told; where reading goes on, or `end`.
   absl::StatusOr<std::string> SkipDamage(const std::string& begin, const std::string& end);

@@ -14,7 +14,7 @@
 namespace varve {
 namespace {
 
-class MemoryFile : public ByteSource {
+class MemoryFile : public ReadableBytes {
  public:
   MemoryFile(std::string bytes, bool hide_descriptor)
       : bytes_(std::move(bytes)), fd_(hide_descriptor ? -1 : memfd_create("blob", MFD_CLOEXEC)) {

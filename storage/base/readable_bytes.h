@@ -1,7 +1,7 @@
 // Bytes that can be read from any offset, wherever they come from. Many threads may read one at
 // once.
-#ifndef VARVE_STORAGE_BASE_BYTE_SOURCE_H_
-#define VARVE_STORAGE_BASE_BYTE_SOURCE_H_
+#ifndef VARVE_STORAGE_BASE_READABLE_BYTES_H_
+#define VARVE_STORAGE_BASE_READABLE_BYTES_H_
 
 #include <cstdint>
 #include <limits>
@@ -14,9 +14,9 @@
 
 namespace varve {
 
-class ByteSource {
+class ReadableBytes {
  public:
-  virtual ~ByteSource() = default;
+  virtual ~ReadableBytes() = default;
 
   // Fills `out` from `offset`; returns the bytes read, fewer than asked only at the end.
   virtual absl::StatusOr<size_t> ReadAt(uint64_t offset, absl::Span<char> out) const = 0;
@@ -32,7 +32,7 @@ class ByteSource {
   virtual int descriptor() const { return -1; }
 };
 
-class BytesInMemory final : public ByteSource {
+class BytesInMemory final : public ReadableBytes {
  public:
   explicit BytesInMemory(std::string bytes) : bytes_(std::move(bytes)) {}
 
@@ -48,4 +48,4 @@ class BytesInMemory final : public ByteSource {
 
 }  // namespace varve
 
-#endif  // VARVE_STORAGE_BASE_BYTE_SOURCE_H_
+#endif  // VARVE_STORAGE_BASE_READABLE_BYTES_H_
