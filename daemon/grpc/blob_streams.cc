@@ -22,8 +22,8 @@ namespace {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
 
-constexpr CallKind kWrite{"Blobs.Write", Subject::kUpload, true};
-constexpr CallKind kRead{"Blobs.Read", Subject::kBlob, false};
+constexpr CallKind kWrite{"Blobs.Write", About::kUpload, true};
+constexpr CallKind kRead{"Blobs.Read", About::kBlob, false};
 
 // A client that takes nothing for so long gets its next message made when it takes the one before.
 constexpr std::chrono::milliseconds kForgetAheadAfter{1000};

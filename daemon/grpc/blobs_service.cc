@@ -109,11 +109,11 @@ absl::Status ListBlobs(Blobs& blobs, const v1::ListBlobsRequest& request,
 }
 
 constexpr UnaryMethod kMethods[] = {
-    Reads<StatBlob>("Stat", Subject::kBlob),
-    Reads<FindMissingBlobs>("FindMissing", Subject::kBlob),
-    Reads<StatUpload>("WriteStatus", Subject::kUpload),
-    Changes<AbortUpload>("Abort", Subject::kUpload),
-    Reads<ListBlobs>("List", Subject::kBlob),
+    Reads<StatBlob>("Stat", About::kBlob),
+    Reads<FindMissingBlobs>("FindMissing", About::kBlob),
+    Reads<StatUpload>("WriteStatus", About::kUpload),
+    Changes<AbortUpload>("Abort", About::kUpload),
+    Reads<ListBlobs>("List", About::kBlob),
 };
 
 class BlobsService final : public TableService<v1::Blobs, RawBlobsService> {

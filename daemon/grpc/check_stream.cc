@@ -15,7 +15,7 @@
 namespace varve {
 namespace {
 
-constexpr CallKind kCheck{"System.Check", Subject::kName, false};
+constexpr CallKind kCheck{"System.Check", About::kName, false};
 
 // Messages that wait for a client: 1,024 x ~500 B, shared by all who are told the same.
 constexpr size_t kMaxQueued = 1024;

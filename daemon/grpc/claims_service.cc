@@ -80,15 +80,15 @@ absl::Status ListLeases(Claims& claims, const v1::ListLeasesRequest& request,
 }
 
 constexpr UnaryMethod kHoldMethods[] = {
-    Changes<CreateHold>("Create", Subject::kManifest),
-    Changes<ReleaseHold>("Release", Subject::kName),
-    Reads<ListHolds>("List", Subject::kName),
+    Changes<CreateHold>("Create", About::kManifest),
+    Changes<ReleaseHold>("Release", About::kName),
+    Reads<ListHolds>("List", About::kName),
 };
 
 constexpr UnaryMethod kLeaseMethods[] = {
-    Changes<CreateLease>("Create", Subject::kName), Changes<Attach>("Attach", Subject::kName),
-    Changes<RenewLease>("Renew", Subject::kName),   Changes<DeleteLease>("Delete", Subject::kName),
-    Reads<ListLeases>("List", Subject::kName),
+    Changes<CreateLease>("Create", About::kName), Changes<Attach>("Attach", About::kName),
+    Changes<RenewLease>("Renew", About::kName),   Changes<DeleteLease>("Delete", About::kName),
+    Reads<ListLeases>("List", About::kName),
 };
 
 }  // namespace

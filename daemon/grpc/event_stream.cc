@@ -18,7 +18,7 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr CallKind kEvents{"System.Events", Subject::kName, false};
+constexpr CallKind kEvents{"System.Events", About::kName, false};
 
 // Events taken from the log at a time: 16 x ~600 B = 10 kB for a stream whose client is slow.
 constexpr size_t kPageEvents = 16;

@@ -155,19 +155,19 @@ absl::Status Explain(Claims& claims, const v1::ExplainRequest& request,
 }
 
 constexpr UnaryMethod kMethods[] = {
-    Changes<StoreManifest>("PutManifest", Subject::kManifest),
-    Reads<ResolveImage>("Resolve", Subject::kManifest),
-    Reads<FindByName>("Find", Subject::kManifest),
-    Reads<ListImages>("List", Subject::kName),
-    Reads<InspectImage>("Inspect", Subject::kManifest),
-    Reads<ListReferrers>("ListReferrers", Subject::kManifest),
-    Reads<TellHistory>("History", Subject::kManifest),
-    Changes<SetTag>("Tag", Subject::kManifest),
-    Changes<RemoveTag>("Untag", Subject::kTag),
-    Changes<RemoveImage>("Remove", Subject::kManifest),
-    Changes<CancelPrune>("CancelPrune", Subject::kName),
-    Reads<ListPrunes>("ListPrunes", Subject::kName),
-    Reads<Explain>("Explain", Subject::kManifest),
+    Changes<StoreManifest>("PutManifest", About::kManifest),
+    Reads<ResolveImage>("Resolve", About::kManifest),
+    Reads<FindByName>("Find", About::kManifest),
+    Reads<ListImages>("List", About::kName),
+    Reads<InspectImage>("Inspect", About::kManifest),
+    Reads<ListReferrers>("ListReferrers", About::kManifest),
+    Reads<TellHistory>("History", About::kManifest),
+    Changes<SetTag>("Tag", About::kManifest),
+    Changes<RemoveTag>("Untag", About::kTag),
+    Changes<RemoveImage>("Remove", About::kManifest),
+    Changes<CancelPrune>("CancelPrune", About::kName),
+    Reads<ListPrunes>("ListPrunes", About::kName),
+    Reads<Explain>("Explain", About::kManifest),
 };
 
 using ImagesStreams = v1::Images::WithCallbackMethod_Prune<

@@ -13,8 +13,8 @@
 namespace varve {
 namespace {
 
-constexpr CallKind kPrune{"Images.Prune", Subject::kManifest, true};
-constexpr CallKind kAttachPrune{"Images.AttachPrune", Subject::kManifest, true};
+constexpr CallKind kPrune{"Images.Prune", About::kManifest, true};
+constexpr CallKind kAttachPrune{"Images.AttachPrune", About::kManifest, true};
 
 constexpr int kMaxPrunes = 4;
 constexpr std::chrono::milliseconds kProgressInterval{500};

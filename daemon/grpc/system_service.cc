@@ -100,16 +100,16 @@ void MeasureForAll(System& system, std::vector<UnaryCall> calls) {
 }
 
 constexpr UnaryMethod kRepositoryMethods[] = {
-    Reads<ListRepositories>("List", Subject::kName),
-    Reads<DescribeRepository>("Describe", Subject::kName),
-    Changes<MergeRepositories>("Merge", Subject::kName),
+    Reads<ListRepositories>("List", About::kName),
+    Reads<DescribeRepository>("Describe", About::kName),
+    Changes<MergeRepositories>("Merge", About::kName),
 };
 
 constexpr UnaryMethod kSystemMethods[] = {
-    Reads<DescribeDaemon>("Info", Subject::kName),
-    Reads<ListActivity>("ListActivity", Subject::kName),
-    Reads<DropOrphans>("DropOrphans", Subject::kName),
-    Reads<AdoptOrphans>("AdoptOrphans", Subject::kName),
+    Reads<DescribeDaemon>("Info", About::kName),
+    Reads<ListActivity>("ListActivity", About::kName),
+    Reads<DropOrphans>("DropOrphans", About::kName),
+    Reads<AdoptOrphans>("AdoptOrphans", About::kName),
 };
 
 using SystemStreams = v1::System::WithCallbackMethod_Check<
@@ -126,7 +126,7 @@ class SystemService final : public TableService<v1::System, SystemStreams> {
             })),
         checks_(NewSharedChecks(door, CheckKind::kReferences)),
         content_checks_(NewSharedChecks(door, CheckKind::kContent)) {
-    Register(NewUnaryHandler(door, v1::System::service_full_name(), "DiskUsage", Subject::kName,
+    Register(NewUnaryHandler(door, v1::System::service_full_name(), "DiskUsage", About::kName,
                              /*changes=*/false, [this](UnaryCall call) { Measure(call); }));
   }
 

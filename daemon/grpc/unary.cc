@@ -71,13 +71,13 @@ UnaryHandler NewUnaryHandler(GrpcDoor& door, std::string_view service, const Una
     if (door.workers.TrySubmit([call, answer]() mutable { answer(call); })) return;
     call.Finish(Busy("too many calls wait; try again"));
   };
-  return NewUnaryHandler(door, service, method.name, method.subject, method.changes, start);
+  return NewUnaryHandler(door, service, method.name, method.about, method.changes, start);
 }
 
 UnaryHandler NewUnaryHandler(GrpcDoor& door, std::string_view service, std::string_view method,
-                             Subject subject, bool changes, std::function<void(UnaryCall)> start) {
+                             About about, bool changes, std::function<void(UnaryCall)> start) {
   const MethodDescriptor& found = Find(service, method);
-  const CallKind kind{LogName(found), subject, changes};
+  const CallKind kind{LogName(found), about, changes};
   const auto begin = [&door, kind, start = std::move(start)](grpc::CallbackServerContext* context,
                                                              const grpc::ByteBuffer* request,
                                                              grpc::ByteBuffer* response) {

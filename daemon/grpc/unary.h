@@ -103,18 +103,18 @@ void Answer(UnaryCall& call,
 // One line of a service's table.
 struct UnaryMethod {
   std::string_view name;  // as in the .proto
-  Subject subject;        // what its errors are about
+  About about;            // what its errors are about
   bool changes;           // the store
   void (*answer)(UnaryCall& call);
 };
 
 template <auto work>
-constexpr UnaryMethod Reads(std::string_view name, Subject subject) {
-  return {name, subject, /*changes=*/false, [](UnaryCall& call) { Answer(call, work); }};
+constexpr UnaryMethod Reads(std::string_view name, About about) {
+  return {name, about, /*changes=*/false, [](UnaryCall& call) { Answer(call, work); }};
 }
 template <auto work>
-constexpr UnaryMethod Changes(std::string_view name, Subject subject) {
-  return {name, subject, /*changes=*/true, [](UnaryCall& call) { Answer(call, work); }};
+constexpr UnaryMethod Changes(std::string_view name, About about) {
+  return {name, about, /*changes=*/true, [](UnaryCall& call) { Answer(call, work); }};
 }
 
 // How gRPC is told who answers a method: its place in the service, and the handler, which gRPC owns
@@ -127,7 +127,7 @@ struct UnaryHandler {
 UnaryHandler NewUnaryHandler(GrpcDoor& door, std::string_view service, const UnaryMethod& method);
 // `start` gets each call as it arrives; it must not block.
 UnaryHandler NewUnaryHandler(GrpcDoor& door, std::string_view service, std::string_view method,
-                             Subject subject, bool changes, std::function<void(UnaryCall)> start);
+                             About about, bool changes, std::function<void(UnaryCall)> start);
 
 // The service `Api` with the unary methods of a table; `Base` answers the others, as streams.
 template <typename Api, typename Base = typename Api::Service>

@@ -26,8 +26,8 @@ absl::Status AbortUpload(Blobs& blobs, const v1::AbortUploadRequest& request,
 }
 
 constexpr UnaryMethod kMethods[] = {
-    Reads<ListUploads>("List", Subject::kUpload),
-    Changes<AbortUpload>("Abort", Subject::kUpload),
+    Reads<ListUploads>("List", About::kUpload),
+    Changes<AbortUpload>("Abort", About::kUpload),
 };
 
 }  // namespace

@@ -25,7 +25,7 @@ static_assert(kMaxRanges * 42 < kMaxHeaderBytes);
 Reply BlobHead(const Exchange& exchange, const Digest& digest) {
   const absl::StatusOr<BlobInfo> info =
       exchange.store.blobs.StatBlob(exchange.route.repository, digest);
-  if (!info.ok()) return StoreError(exchange, info.status(), Subject::kBlob);
+  if (!info.ok()) return StoreError(exchange, info.status(), About::kBlob);
   if (std::optional<Reply> same = NotModified(exchange, digest)) return *std::move(same);
   Reply reply;
   AddContentHeaders(&reply, kBlobMediaType, digest);
@@ -83,7 +83,7 @@ Reply GetBlob(const Exchange& exchange) {
 
   absl::StatusOr<BlobReader> blob =
       exchange.store.blobs.OpenBlob(exchange.route.repository, *digest);
-  if (!blob.ok()) return StoreError(exchange, blob.status(), Subject::kBlob);
+  if (!blob.ok()) return StoreError(exchange, blob.status(), About::kBlob);
   if (std::optional<Reply> same = NotModified(exchange, *digest)) return *std::move(same);
   const uint64_t size = blob->info.size_bytes;
   const ResolvedRange range = RequestedRange(exchange.request, blob->info);
@@ -115,7 +115,7 @@ Reply DeleteBlob(const Exchange& exchange) {
   const absl::StatusOr<Digest> digest = Digest::Parse(exchange.route.reference);
   if (!digest.ok()) return BadDigest(digest.status());
   const absl::Status status = exchange.store.blobs.DeleteBlob(exchange.route.repository, *digest);
-  if (!status.ok()) return StoreError(exchange, status, Subject::kBlob);
+  if (!status.ok()) return StoreError(exchange, status, About::kBlob);
   Reply reply;
   reply.status = 202;
   reply.AddDigest(digest->ToString());

@@ -161,8 +161,8 @@ Answer Dispatch(const Exchange& exchange) {
   return found->handler(exchange);
 }
 
-Reply StoreError(const Exchange& exchange, const absl::Status& status, Subject subject) {
-  const DoorError error = MapStatus(status, subject);
+Reply StoreError(const Exchange& exchange, const absl::Status& status, About about) {
+  const DoorError error = MapStatus(status, about);
   std::string detail;
   if (!error.missing_digest.empty()) {
     detail = R"({"digest":)";
@@ -179,7 +179,7 @@ Reply StoreError(const Exchange& exchange, const absl::Status& status, Subject s
 }
 
 Reply LeaseError(const Exchange& exchange, const absl::Status& status) {
-  return StoreError(exchange, status, Subject::kName);
+  return StoreError(exchange, status, About::kName);
 }
 
 Reply RouteError(const absl::Status& status) {
@@ -191,12 +191,12 @@ Reply RouteError(const absl::Status& status) {
 }
 
 Reply BodyError(const Exchange& exchange, const absl::Status& status) {
-  Reply reply = StoreError(exchange, status, Subject::kUpload);
+  Reply reply = StoreError(exchange, status, About::kUpload);
   reply.close = true;
   reply.abandoned = status.code() == absl::StatusCode::kCancelled;
   if (status.code() == absl::StatusCode::kInvalidArgument) {
     const std::string sentence =
-        ClientMessage(status, MapStatus(status, Subject::kUpload), exchange.request_id);
+        ClientMessage(status, MapStatus(status, About::kUpload), exchange.request_id);
     reply = ErrorReply(400, "BLOB_UPLOAD_INVALID", sentence);
     reply.close = true;
   }

@@ -69,7 +69,7 @@ struct Answer {
 Answer Dispatch(const Exchange& exchange);
 
 // The answer to an error of the store, by the table of daemon/status_mapping.h.
-Reply StoreError(const Exchange& exchange, const absl::Status& status, Subject subject);
+Reply StoreError(const Exchange& exchange, const absl::Status& status, About about);
 // The answer to a target that is no route.
 Reply RouteError(const absl::Status& status);
 // The answer to what BodySink::Fail is told.

@@ -137,12 +137,12 @@ Reply ListTags(const Exchange& exchange) {
   const std::string& repository = exchange.route.repository;
   // Before the tags are read: what changes from here on is in the next version.
   const absl::StatusOr<uint64_t> version = exchange.store.manifests.TagsVersion(repository);
-  if (!version.ok()) return StoreError(exchange, version.status(), Subject::kName);
+  if (!version.ok()) return StoreError(exchange, version.status(), About::kName);
   const std::string key = StrCat(repository, " ", paging->limit, " ", paging->after);
   std::shared_ptr<const Listing> listing = exchange.listings.Find(key, *version);
   if (listing == nullptr) {
     const absl::StatusOr<Listing> made = MakeTagListing(exchange, *paging);
-    if (!made.ok()) return StoreError(exchange, made.status(), Subject::kName);
+    if (!made.ok()) return StoreError(exchange, made.status(), About::kName);
     listing = std::make_shared<const Listing>(*made);
     if (listing->body.size() >= kWorthKeepingBytes) {
       exchange.listings.Keep(key, *version, listing);
@@ -163,7 +163,7 @@ Reply ListCatalog(const Exchange& exchange) {
   if (paging->limit > 0) {
     absl::StatusOr<Page<std::string>> found =
         exchange.store.manifests.ListRepositories(PageRequest{paging->after, paging->limit});
-    if (!found.ok()) return StoreError(exchange, found.status(), Subject::kName);
+    if (!found.ok()) return StoreError(exchange, found.status(), About::kName);
     page = *std::move(found);
   }
   Reply reply;
@@ -195,7 +195,7 @@ Reply ListReferrers(const Exchange& exchange) {
   absl::StatusOr<ReferrerPage> page = CollectReferrers(exchange, *subject, artifact_type, *paging);
   // A subject that nobody has heard of has no referrers; that is an answer, not an error.
   if (absl::IsNotFound(page.status())) page = ReferrerPage();
-  if (!page.ok()) return StoreError(exchange, page.status(), Subject::kManifest);
+  if (!page.ok()) return StoreError(exchange, page.status(), About::kManifest);
   Reply reply;
   reply.AddHeader("Content-Type", kMediaTypeOciIndex);
   if (!artifact_type.empty()) reply.AddHeader("OCI-Filters-Applied", "artifactType");

@@ -47,8 +47,8 @@ Reply TooLarge() {
                     StrCat("a manifest may have at most ", kMaxManifestBytes, " bytes"));
 }
 
-Subject SubjectOf(const ParsedReference& reference) {
-  return reference.is_digest ? Subject::kManifest : Subject::kTag;
+About AboutOf(const ParsedReference& reference) {
+  return reference.is_digest ? About::kManifest : About::kTag;
 }
 
 Reply ManifestReply(const ManifestInfo& info, bool by_digest) {
@@ -91,7 +91,7 @@ Reply PutError(const Exchange& exchange, const PutManifestRequest& put,
     return ErrorReply(400, "DIGEST_INVALID",
                       "the manifest does not have the digest that the request names");
   }
-  return StoreError(exchange, status, Subject::kManifest);
+  return StoreError(exchange, status, About::kManifest);
 }
 
 // The body of a PUT: the manifest, at most kMaxManifestBytes of it.
@@ -158,13 +158,13 @@ Reply GetManifest(const Exchange& exchange) {
   if (exchange.is_head()) {
     const absl::StatusOr<ManifestInfo> info =
         manifests.StatManifest(exchange.route.repository, reference->value);
-    if (!info.ok()) return StoreError(exchange, info.status(), SubjectOf(*reference));
+    if (!info.ok()) return StoreError(exchange, info.status(), AboutOf(*reference));
     if (std::optional<Reply> same = NotModified(exchange, info->digest)) return *std::move(same);
     return ManifestReply(*info, reference->is_digest);
   }
   absl::StatusOr<Manifest> manifest =
       manifests.GetManifest(exchange.route.repository, reference->value);
-  if (!manifest.ok()) return StoreError(exchange, manifest.status(), SubjectOf(*reference));
+  if (!manifest.ok()) return StoreError(exchange, manifest.status(), AboutOf(*reference));
   if (std::optional<Reply> same = NotModified(exchange, manifest->info.digest)) {
     return *std::move(same);
   }
@@ -197,7 +197,7 @@ Reply DeleteManifest(const Exchange& exchange) {
   // A delete never lacks content: FailedPrecondition here means that something holds the manifest.
   if (!status.ok()) {
     return StoreError(exchange, status,
-                      absl::IsFailedPrecondition(status) ? Subject::kTag : SubjectOf(*reference));
+                      absl::IsFailedPrecondition(status) ? About::kTag : AboutOf(*reference));
   }
   Reply reply;
   reply.status = 202;

@@ -51,7 +51,7 @@ absl::StatusOr<std::unique_ptr<Ingest>> Resume(const Exchange& exchange) {
 
 Reply ResumeError(const Exchange& exchange, const absl::Status& status) {
   if (absl::IsNotFound(status)) return UnknownUpload();
-  return StoreError(exchange, status, Subject::kUpload);
+  return StoreError(exchange, status, About::kUpload);
 }
 
 Reply TooLarge() {
@@ -80,7 +80,7 @@ std::optional<Reply> CheckChunk(const Exchange& exchange, Ingest& ingest,
   if (more > kMaxBlobBytes || status.offset_bytes > kMaxBlobBytes - more) return TooLarge();
   if (more > 0) {
     const absl::Status room = ingest.Expect(more);
-    if (!room.ok()) return StoreError(exchange, room, Subject::kUpload);
+    if (!room.ok()) return StoreError(exchange, room, About::kUpload);
   }
   return std::nullopt;
 }
@@ -94,7 +94,7 @@ absl::StatusOr<std::optional<UploadRange>> ChunkRange(const Request& request) {
 
 Reply Commit(const Exchange& exchange, Ingest& ingest, const Digest& digest) {
   const absl::StatusOr<BlobInfo> info = ingest.Commit(digest, std::nullopt);
-  if (!info.ok()) return StoreError(exchange, info.status(), Subject::kUpload);
+  if (!info.ok()) return StoreError(exchange, info.status(), About::kUpload);
   return Created(exchange, digest);
 }
 
@@ -114,7 +114,7 @@ Reply OpenSession(const Exchange& exchange) {
   }
   const auto ingest =
       exchange.store.blobs.BeginIngest(exchange.route.repository, std::move(options));
-  if (!ingest.ok()) return StoreError(exchange, ingest.status(), Subject::kUpload);
+  if (!ingest.ok()) return StoreError(exchange, ingest.status(), About::kUpload);
   return SessionReply(exchange, 202, (*ingest)->status());
 }
 
@@ -130,7 +130,7 @@ std::optional<Reply> Mount(const Exchange& exchange, std::string_view mount) {
   if (absl::IsNotFound(info.status()) || absl::IsInvalidArgument(info.status())) {
     return std::nullopt;
   }
-  return StoreError(exchange, info.status(), Subject::kBlob);
+  return StoreError(exchange, info.status(), About::kBlob);
 }
 
 // The body of a request: goes to the end of the upload. Whatever happens, the bytes that arrived
@@ -196,7 +196,7 @@ std::optional<Reply> UploadBody::Take(std::string_view bytes) {
     return Ended(ErrorReply(400, "SIZE_INVALID", "the body is longer than its Content-Range"));
   }
   const absl::Status status = ingest_->Append(offset_, bytes);
-  if (!status.ok()) return Ended(StoreError(exchange_, status, Subject::kUpload));
+  if (!status.ok()) return Ended(StoreError(exchange_, status, About::kUpload));
   offset_ += bytes.size();
   return std::nullopt;
 }
@@ -208,7 +208,7 @@ Reply UploadBody::Finish() {
   answered_ = true;
   if (end_ != End::kKeep) return Commit(exchange_, *ingest_, *digest_);
   const absl::Status kept = ingest_->Checkpoint();
-  if (!kept.ok()) return StoreError(exchange_, kept, Subject::kUpload);
+  if (!kept.ok()) return StoreError(exchange_, kept, About::kUpload);
   return SessionReply(exchange_, 202, ingest_->status());
 }
 
@@ -232,7 +232,7 @@ Answer PushInOneRequest(const Exchange& exchange, const Digest& digest) {
   options.algorithm = digest.algorithm();
   options.size_bytes = exchange.request.content_length;
   auto ingest = exchange.store.blobs.BeginIngest(exchange.route.repository, std::move(options));
-  if (!ingest.ok()) return StoreError(exchange, ingest.status(), Subject::kUpload);
+  if (!ingest.ok()) return StoreError(exchange, ingest.status(), About::kUpload);
   return Receive(exchange, *std::move(ingest), UploadBody::End::kWhole, digest);
 }
 
@@ -288,7 +288,7 @@ Reply CancelUpload(const Exchange& exchange) {
   const auto ingest = Resume(exchange);
   if (!ingest.ok()) return ResumeError(exchange, ingest.status());
   const absl::Status status = (*ingest)->Abort();
-  if (!status.ok()) return StoreError(exchange, status, Subject::kUpload);
+  if (!status.ok()) return StoreError(exchange, status, About::kUpload);
   Reply reply;
   reply.status = 204;
   return reply;

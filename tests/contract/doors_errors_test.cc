@@ -184,7 +184,7 @@ TEST(DoorCodesTest, EveryCodeOfTheStoreComesOutAsTheTableSays) {
   for (int number = 1; number <= 16; ++number) {
     const absl::Status failure(static_cast<Code>(number), "secret /path");
     SCOPED_TRACE(failure.ToString());
-    const DoorError expected = MapStatus(failure, Subject::kManifest);
+    const DoorError expected = MapStatus(failure, About::kManifest);
 
     store.FailNext("GetManifest", failure);
     const absl::Status told = grpc.store().manifests.GetManifest("app", digest).status();

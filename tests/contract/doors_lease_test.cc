@@ -79,28 +79,28 @@ class HttpBuilder final : public Builder {
 
   absl::Status PutBlob(const std::string& bytes) override {
     const HttpResponse opened = Do("POST", "/v2/app/blobs/uploads/");
-    if (opened.status != 202) return StatusOf(opened, Subject::kName);
+    if (opened.status != 202) return StatusOf(opened, About::kName);
     const std::string location = opened.Header("location");
     const HttpResponse sent = Do("PATCH", location, bytes);
-    if (sent.status != 202) return StatusOf(sent, Subject::kName);
-    return StatusOf(Do("PUT", location + "?digest=" + Sha256(bytes).ToString()), Subject::kName);
+    if (sent.status != 202) return StatusOf(sent, About::kName);
+    return StatusOf(Do("PUT", location + "?digest=" + Sha256(bytes).ToString()), About::kName);
   }
   absl::Status PutManifest(const std::string& json, const std::string& tag) override {
     return StatusOf(
         Do("PUT", "/v2/app/manifests/" + (tag.empty() ? Sha256(json).ToString() : tag), json),
-        Subject::kName);
+        About::kName);
   }
   absl::Status Stat(const Digest& blob) override {
-    return StatusOf(Do("HEAD", "/v2/app/blobs/" + blob.ToString()), Subject::kName);
+    return StatusOf(Do("HEAD", "/v2/app/blobs/" + blob.ToString()), About::kName);
   }
   absl::Status Read(const Digest& blob) override {
-    return StatusOf(Do("GET", "/v2/app/blobs/" + blob.ToString()), Subject::kName);
+    return StatusOf(Do("GET", "/v2/app/blobs/" + blob.ToString()), About::kName);
   }
   absl::Status StatManifest(const std::string& reference) override {
-    return StatusOf(Do("HEAD", "/v2/app/manifests/" + reference), Subject::kName);
+    return StatusOf(Do("HEAD", "/v2/app/manifests/" + reference), About::kName);
   }
   absl::Status Pull(const std::string& reference) override {
-    return StatusOf(Do("GET", "/v2/app/manifests/" + reference), Subject::kName);
+    return StatusOf(Do("GET", "/v2/app/manifests/" + reference), About::kName);
   }
 
  private:

@@ -1,7 +1,8 @@
+#include "daemon/status_mapping.h"
+
 #include <cerrno>
 #include <string>
 
-#include "daemon/status_mapping.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "storage/api/blobs.h"
@@ -13,30 +14,30 @@ namespace {
 
 TEST(StatusMapping, UnknownThingsHaveTheirOwnCodes) {
   const absl::Status status = absl::NotFoundError("no");
-  EXPECT_EQ(MapStatus(status, Subject::kBlob).oci_code, "BLOB_UNKNOWN");
-  EXPECT_EQ(MapStatus(status, Subject::kUpload).oci_code, "BLOB_UPLOAD_UNKNOWN");
-  EXPECT_EQ(MapStatus(status, Subject::kManifest).oci_code, "MANIFEST_UNKNOWN");
-  EXPECT_EQ(MapStatus(status, Subject::kTag).oci_code, "MANIFEST_UNKNOWN");
-  EXPECT_EQ(MapStatus(status, Subject::kName).oci_code, "NAME_UNKNOWN");
-  EXPECT_EQ(MapStatus(status, Subject::kName).http_status, 404);
-  EXPECT_EQ(MapStatus(status, Subject::kName).grpc_code, 5);
+  EXPECT_EQ(MapStatus(status, About::kBlob).oci_code, "BLOB_UNKNOWN");
+  EXPECT_EQ(MapStatus(status, About::kUpload).oci_code, "BLOB_UPLOAD_UNKNOWN");
+  EXPECT_EQ(MapStatus(status, About::kManifest).oci_code, "MANIFEST_UNKNOWN");
+  EXPECT_EQ(MapStatus(status, About::kTag).oci_code, "MANIFEST_UNKNOWN");
+  EXPECT_EQ(MapStatus(status, About::kName).oci_code, "NAME_UNKNOWN");
+  EXPECT_EQ(MapStatus(status, About::kName).http_status, 404);
+  EXPECT_EQ(MapStatus(status, About::kName).grpc_code, 5);
 }
 
 TEST(StatusMapping, AFullDiskIsDeniedToPushesOnly) {
   const absl::Status status = absl::ResourceExhaustedError("the disk is full");
-  for (const Subject subject : {Subject::kUpload, Subject::kManifest}) {
-    EXPECT_EQ(MapStatus(status, subject).http_status, 403);
-    EXPECT_EQ(MapStatus(status, subject).oci_code, "DENIED");
-    EXPECT_EQ(MapStatus(status, subject).retry_after_seconds, 0);
+  for (const About about : {About::kUpload, About::kManifest}) {
+    EXPECT_EQ(MapStatus(status, about).http_status, 403);
+    EXPECT_EQ(MapStatus(status, about).oci_code, "DENIED");
+    EXPECT_EQ(MapStatus(status, about).retry_after_seconds, 0);
   }
-  EXPECT_EQ(MapStatus(status, Subject::kBlob).http_status, 503);
-  EXPECT_EQ(MapStatus(status, Subject::kUpload).grpc_code, 8);
+  EXPECT_EQ(MapStatus(status, About::kBlob).http_status, 503);
+  EXPECT_EQ(MapStatus(status, About::kUpload).grpc_code, 8);
 }
 
 TEST(StatusMapping, TooMuchAtOnceIsNoFullDisk) {
   absl::Status status = absl::ResourceExhaustedError("too many uploads");
   status.SetPayload(kRetryAfterPayload, absl::Cord("7"));
-  const DoorError error = MapStatus(status, Subject::kUpload);
+  const DoorError error = MapStatus(status, About::kUpload);
   EXPECT_EQ(error.http_status, 429);
   EXPECT_EQ(error.oci_code, "UNAVAILABLE");
   EXPECT_EQ(error.retry_after_seconds, 7);
@@ -45,33 +46,33 @@ TEST(StatusMapping, TooMuchAtOnceIsNoFullDisk) {
 }
 
 TEST(StatusMapping, WhatMayPassSaysWhenToRetry) {
-  EXPECT_EQ(MapStatus(absl::AbortedError("busy"), Subject::kUpload).http_status, 503);
-  EXPECT_GT(MapStatus(absl::AbortedError("busy"), Subject::kUpload).retry_after_seconds, 0);
-  EXPECT_GT(MapStatus(absl::UnavailableError("io"), Subject::kBlob).retry_after_seconds, 0);
-  EXPECT_EQ(MapStatus(absl::DataLossError("bad"), Subject::kBlob).retry_after_seconds, 0);
+  EXPECT_EQ(MapStatus(absl::AbortedError("busy"), About::kUpload).http_status, 503);
+  EXPECT_GT(MapStatus(absl::AbortedError("busy"), About::kUpload).retry_after_seconds, 0);
+  EXPECT_GT(MapStatus(absl::UnavailableError("io"), About::kBlob).retry_after_seconds, 0);
+  EXPECT_EQ(MapStatus(absl::DataLossError("bad"), About::kBlob).retry_after_seconds, 0);
 }
 
 TEST(StatusMapping, PrivateDetailStaysInTheLog) {
   for (const absl::Status& status :
        {absl::UnavailableError("/srv/blobs/7: Input/output error"),
         absl::DataLossError("/srv/blobs/7 is short"), absl::InternalError("/srv")}) {
-    const DoorError error = MapStatus(status, Subject::kBlob);
+    const DoorError error = MapStatus(status, About::kBlob);
     const std::string message = ClientMessage(status, error, "abc123");
     EXPECT_THAT(message, testing::Not(testing::HasSubstr("/srv")));
     EXPECT_THAT(message, testing::HasSubstr("abc123"));
     EXPECT_GE(error.http_status, 500);
   }
   const absl::Status told = absl::InvalidArgumentError("the tag is too long");
-  EXPECT_EQ(ClientMessage(told, MapStatus(told, Subject::kTag), "x"), "the tag is too long");
+  EXPECT_EQ(ClientMessage(told, MapStatus(told, About::kTag), "x"), "the tag is too long");
 }
 
 // Of 5xx there are none in the specification.
 TEST(StatusMapping, CodesOf4xxAreThoseOfTheSpecification) {
   for (int code = 1; code <= 16; ++code) {
     const absl::Status status(static_cast<absl::StatusCode>(code), "x");
-    for (const Subject subject :
-         {Subject::kBlob, Subject::kUpload, Subject::kManifest, Subject::kName, Subject::kTag}) {
-      const DoorError error = MapStatus(status, subject);
+    for (const About about :
+         {About::kBlob, About::kUpload, About::kManifest, About::kName, About::kTag}) {
+      const DoorError error = MapStatus(status, about);
       if (error.http_status >= 500) continue;
       EXPECT_TRUE(IsSpecifiedCode(error.oci_code)) << error.oci_code << " for " << code;
     }
@@ -81,11 +82,11 @@ TEST(StatusMapping, CodesOf4xxAreThoseOfTheSpecification) {
 // Whatever the code: a status that the disk or the index made names files.
 TEST(StatusMapping, WhatIsMarkedPrivateStaysInTheLog) {
   for (int code = 1; code <= 16; ++code) {
-    for (const Subject subject :
-         {Subject::kBlob, Subject::kUpload, Subject::kManifest, Subject::kName, Subject::kTag}) {
+    for (const About about :
+         {About::kBlob, About::kUpload, About::kManifest, About::kName, About::kTag}) {
       const absl::Status status = Annotate(
           Private(absl::Status(static_cast<absl::StatusCode>(code), "open /srv/blobs/7")), "push");
-      const DoorError error = MapStatus(status, subject);
+      const DoorError error = MapStatus(status, about);
       EXPECT_TRUE(error.detail_is_private) << code;
       EXPECT_THAT(ClientMessage(status, error, "abc123"), testing::Not(testing::HasSubstr("/srv")));
     }
@@ -93,7 +94,7 @@ TEST(StatusMapping, WhatIsMarkedPrivateStaysInTheLog) {
   const absl::Status both =
       Annotate(absl::InvalidArgumentError("malformed body"), ErrnoToStatus(5, "write /srv/b"));
   EXPECT_THAT(std::string(both.message()), testing::HasSubstr("/srv"));
-  EXPECT_THAT(ClientMessage(both, MapStatus(both, Subject::kUpload), "x"),
+  EXPECT_THAT(ClientMessage(both, MapStatus(both, About::kUpload), "x"),
               testing::Not(testing::HasSubstr("/srv")));
 }
 
@@ -101,16 +102,16 @@ TEST(StatusMapping, WhatIsMarkedPrivateStaysInTheLog) {
 TEST(StatusMapping, AFileOfTheStoreThatIsGoneIsNoThingOfTheClient) {
   for (const int error : {ENOENT, EEXIST}) {
     const absl::Status own = Annotate(ErrnoToStatus(error, "create /srv/blobs/7"), "push");
-    for (const Subject subject :
-         {Subject::kBlob, Subject::kUpload, Subject::kManifest, Subject::kName, Subject::kTag}) {
-      const DoorError told = MapStatus(own, subject);
+    for (const About about :
+         {About::kBlob, About::kUpload, About::kManifest, About::kName, About::kTag}) {
+      const DoorError told = MapStatus(own, about);
       EXPECT_EQ(told.http_status, 500);
       EXPECT_EQ(told.grpc_code, static_cast<int>(absl::StatusCode::kInternal));
       EXPECT_EQ(told.retry_after_seconds, 0);
     }
     EXPECT_TRUE(IsStoreFault(own));
   }
-  EXPECT_EQ(MapStatus(absl::NotFoundError("no such blob"), Subject::kBlob).http_status, 404);
+  EXPECT_EQ(MapStatus(absl::NotFoundError("no such blob"), About::kBlob).http_status, 404);
   EXPECT_FALSE(IsStoreFault(absl::NotFoundError("no such blob")));
 }
 
@@ -129,10 +130,10 @@ TEST(StatusMapping, WhatSomebodyHasToLookAfterIsAFaultOfTheStore) {
 }
 
 TEST(StatusMapping, MissingContentOfAManifest) {
-  const DoorError error = MapStatus(absl::FailedPreconditionError("absent"), Subject::kManifest);
+  const DoorError error = MapStatus(absl::FailedPreconditionError("absent"), About::kManifest);
   EXPECT_EQ(error.http_status, 400);
   EXPECT_EQ(error.oci_code, "MANIFEST_BLOB_UNKNOWN");
-  EXPECT_EQ(MapStatus(absl::FailedPreconditionError("in use"), Subject::kBlob).http_status, 409);
+  EXPECT_EQ(MapStatus(absl::FailedPreconditionError("in use"), About::kBlob).http_status, 409);
 }
 
 }  // namespace

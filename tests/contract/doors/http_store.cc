@@ -96,7 +96,7 @@ bool HttpStore::Can(Ability ability) {
 
 absl::StatusOr<BlobInfo> HttpStore::StatBlob(std::string_view repository, const Digest& digest) {
   const HttpResponse response = http_.Do("HEAD", BlobPath(repository, digest));
-  RETURN_IF_ERROR(StatusOf(response, Subject::kBlob));
+  RETURN_IF_ERROR(StatusOf(response, About::kBlob));
   BlobInfo info;
   ASSIGN_OR_RETURN(info.digest, Digest::Parse(response.Header("docker-content-digest")));
   info.size_bytes = ParseDecimal(response.Header("content-length")).value_or(0);
@@ -105,7 +105,7 @@ absl::StatusOr<BlobInfo> HttpStore::StatBlob(std::string_view repository, const 
 
 absl::StatusOr<BlobReader> HttpStore::OpenBlob(std::string_view repository, const Digest& digest) {
   HttpResponse response = http_.Do("GET", BlobPath(repository, digest));
-  RETURN_IF_ERROR(StatusOf(response, Subject::kBlob));
+  RETURN_IF_ERROR(StatusOf(response, About::kBlob));
   BlobReader reader;
   ASSIGN_OR_RETURN(reader.info.digest, Digest::Parse(response.Header("docker-content-digest")));
   reader.info.size_bytes = response.body.size();
@@ -119,16 +119,16 @@ absl::StatusOr<BlobInfo> HttpStore::MountBlob(std::string_view repository, const
       StrCat("/v2/", PercentEncode(repository), "/blobs/uploads/?mount=", digest.ToString());
   if (from) target += StrCat("&from=", PercentEncode(*from));
   const HttpResponse response = http_.Do("POST", target);
-  RETURN_IF_ERROR(StatusOf(response, Subject::kBlob));
+  RETURN_IF_ERROR(StatusOf(response, About::kBlob));
   if (response.status == 202) {  // the door offers an upload instead
-    RETURN_IF_ERROR(StatusOf(http_.Do("DELETE", response.Header("location")), Subject::kUpload));
+    RETURN_IF_ERROR(StatusOf(http_.Do("DELETE", response.Header("location")), About::kUpload));
     return absl::NotFoundError("the blob cannot be mounted");
   }
   return StatBlob(repository, digest);
 }
 
 absl::Status HttpStore::DeleteBlob(std::string_view repository, const Digest& digest) {
-  return StatusOf(http_.Do("DELETE", BlobPath(repository, digest)), Subject::kBlob);
+  return StatusOf(http_.Do("DELETE", BlobPath(repository, digest)), About::kBlob);
 }
 
 absl::StatusOr<std::unique_ptr<Ingest>> HttpStore::BeginIngest(std::string_view repository,
@@ -160,7 +160,7 @@ absl::StatusOr<ManifestInfo> HttpStore::PutManifest(std::string_view repository,
   HttpHeaders headers;
   if (!put.media_type.empty()) headers.emplace_back("Content-Type", put.media_type);
   const HttpResponse response = http_.Do("PUT", target, put.bytes, headers);
-  const absl::Status status = StatusOf(response, Subject::kManifest);
+  const absl::Status status = StatusOf(response, About::kManifest);
   if (!status.ok()) return WithMissingDigest(status, response.body);
   ManifestInfo info;
   ASSIGN_OR_RETURN(info.digest, Digest::Parse(response.Header("docker-content-digest")));
@@ -172,7 +172,7 @@ absl::StatusOr<ManifestInfo> HttpStore::PutManifest(std::string_view repository,
 absl::StatusOr<Manifest> HttpStore::GetManifest(std::string_view repository,
                                                 const ManifestReference& reference) {
   HttpResponse response = http_.Do("GET", ManifestPath(repository, reference));
-  RETURN_IF_ERROR(StatusOf(response, Subject::kManifest));
+  RETURN_IF_ERROR(StatusOf(response, About::kManifest));
   Manifest manifest;
   ASSIGN_OR_RETURN(manifest.info, InfoOf(response));
   manifest.bytes = std::move(response.body);
@@ -182,12 +182,12 @@ absl::StatusOr<Manifest> HttpStore::GetManifest(std::string_view repository,
 absl::StatusOr<ManifestInfo> HttpStore::StatManifest(std::string_view repository,
                                                      const ManifestReference& reference) {
   const HttpResponse response = http_.Do("HEAD", ManifestPath(repository, reference));
-  RETURN_IF_ERROR(StatusOf(response, Subject::kManifest));
+  RETURN_IF_ERROR(StatusOf(response, About::kManifest));
   return InfoOf(response);
 }
 
 absl::Status HttpStore::DeleteManifest(std::string_view repository, const Digest& digest) {
-  return StatusOf(http_.Do("DELETE", ManifestPath(repository, digest)), Subject::kTag);
+  return StatusOf(http_.Do("DELETE", ManifestPath(repository, digest)), About::kTag);
 }
 
 absl::Status HttpStore::Tag(std::string_view repository, std::string_view tag,
@@ -195,12 +195,12 @@ absl::Status HttpStore::Tag(std::string_view repository, std::string_view tag,
   ASSIGN_OR_RETURN(const Manifest manifest, GetManifest(repository, digest));
   return StatusOf(http_.Do("PUT", ManifestPath(repository, std::string(tag)), manifest.bytes,
                            {{"Content-Type", manifest.info.media_type}}),
-                  Subject::kManifest);
+                  About::kManifest);
 }
 
 // The door always forces: see there.
 absl::Status HttpStore::Untag(std::string_view repository, std::string_view tag, bool /*force*/) {
-  return StatusOf(http_.Do("DELETE", ManifestPath(repository, std::string(tag))), Subject::kTag);
+  return StatusOf(http_.Do("DELETE", ManifestPath(repository, std::string(tag))), About::kTag);
 }
 
 absl::StatusOr<Page<TagInfo>> HttpStore::ListTags(std::string_view repository,
@@ -209,7 +209,7 @@ absl::StatusOr<Page<TagInfo>> HttpStore::ListTags(std::string_view repository,
   const PageRequest bounded{page.after, std::min(page.limit, kMaxPageRows)};
   const HttpResponse response =
       http_.Do("GET", StrCat("/v2/", PercentEncode(repository), "/tags/list", PageQuery(bounded)));
-  RETURN_IF_ERROR(StatusOf(response, Subject::kName));
+  RETURN_IF_ERROR(StatusOf(response, About::kName));
   Page<TagInfo> tags;
   tags.more = HasNextPage(response);
   for (const std::string_view name : JsonElements(JsonMember(response.body, "tags"))) {
@@ -224,7 +224,7 @@ absl::StatusOr<Page<TagInfo>> HttpStore::ListTags(std::string_view repository,
 
 absl::StatusOr<Page<std::string>> HttpStore::ListRepositories(const PageRequest& page) {
   const HttpResponse response = http_.Do("GET", "/v2/_catalog" + PageQuery(page));
-  RETURN_IF_ERROR(StatusOf(response, Subject::kName));
+  RETURN_IF_ERROR(StatusOf(response, About::kName));
   Page<std::string> repositories;
   repositories.more = HasNextPage(response);
   for (const std::string_view name : JsonElements(JsonMember(response.body, "repositories"))) {
@@ -241,7 +241,7 @@ absl::StatusOr<Page<ReferrerInfo>> HttpStore::ListReferrers(std::string_view rep
       StrCat("/v2/", PercentEncode(repository), "/referrers/", subject.ToString(), PageQuery(page));
   if (!artifact_type.empty()) target += StrCat("&artifactType=", PercentEncode(artifact_type));
   const HttpResponse response = http_.Do("GET", target);
-  RETURN_IF_ERROR(StatusOf(response, Subject::kManifest));
+  RETURN_IF_ERROR(StatusOf(response, About::kManifest));
   Page<ReferrerInfo> referrers;
   referrers.more = HasNextPage(response);
   for (const std::string_view row : JsonElements(JsonMember(response.body, "manifests"))) {
