@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "storage/api/manifests.h"
+#include "storage/image/platform.h"
 
 namespace varve {
 
