@@ -41,15 +41,15 @@ absl::Status WriteGoldenStore(const std::string& directory) {
   options.random = &random;
   {
     ASSIGN_OR_RETURN(const std::unique_ptr<Engine> store, OpenEngine(directory, options));
-    RETURN_IF_ERROR(PushBlob(*store, kGoldenApp, content.config));
-    RETURN_IF_ERROR(PushBlob(*store, kGoldenApp, content.layer));
-    RETURN_IF_ERROR(PushBlob(*store, kGoldenApp, content.sha512));
-    RETURN_IF_ERROR(PutManifest(*store, kGoldenApp, content.image, {"latest", "v1"}));
+    RETURN_IF_ERROR(PushBlob(store->blobs, kGoldenApp, content.config));
+    RETURN_IF_ERROR(PushBlob(store->blobs, kGoldenApp, content.layer));
+    RETURN_IF_ERROR(PushBlob(store->blobs, kGoldenApp, content.sha512));
+    RETURN_IF_ERROR(PutManifest(store->manifests, kGoldenApp, content.image, {"latest", "v1"}));
   }
   // Opened again, so that some rows lie in tables and some in the log.
   ASSIGN_OR_RETURN(const std::unique_ptr<Engine> store, OpenEngine(directory, options));
-  RETURN_IF_ERROR(PutManifest(*store, kGoldenApp, content.signature, {}));
-  RETURN_IF_ERROR(PutManifest(*store, kGoldenApp, content.index, {"all"}));
+  RETURN_IF_ERROR(PutManifest(store->manifests, kGoldenApp, content.signature, {}));
+  RETURN_IF_ERROR(PutManifest(store->manifests, kGoldenApp, content.index, {"all"}));
   RETURN_IF_ERROR(store->blobs.MountBlob(kGoldenMirror, content.layer.digest, kGoldenApp).status());
   ASSIGN_OR_RETURN(
       const std::unique_ptr<Ingest> upload,

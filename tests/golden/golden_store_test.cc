@@ -218,11 +218,11 @@ TEST_P(EveryVersionTest, TakesPushesBesideItsOwnBlobs) {
   absl::StatusOr<std::unique_ptr<Engine>> store = Open();
   ASSERT_EQ(store.status(), absl::OkStatus());
   const TestBlob layer = MakeBlob(5, 70'000);
-  ASSERT_EQ(PushBlob(**store, kGoldenApp, layer), absl::OkStatus());
+  ASSERT_EQ(PushBlob((*store)->blobs, kGoldenApp, layer), absl::OkStatus());
   const TestManifest image = MakeImage(content_.config, {content_.layer, layer});
-  ASSERT_EQ(PutManifest(**store, kGoldenApp, image, {"v2"}), absl::OkStatus());
-  ASSERT_EQ(PushBlob(**store, kGoldenApp, content_.layer), absl::OkStatus());
-  ASSERT_EQ(PushBlob(**store, kGoldenApp, content_.config), absl::OkStatus());
+  ASSERT_EQ(PutManifest((*store)->manifests, kGoldenApp, image, {"v2"}), absl::OkStatus());
+  ASSERT_EQ(PushBlob((*store)->blobs, kGoldenApp, content_.layer), absl::OkStatus());
+  ASSERT_EQ(PushBlob((*store)->blobs, kGoldenApp, content_.config), absl::OkStatus());
   store->reset();
   store = Open();
   ASSERT_EQ(store.status(), absl::OkStatus());

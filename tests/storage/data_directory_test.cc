@@ -89,7 +89,7 @@ class DataDirectoryTest : public ::testing::Test {
   void ExpectAbsentUntilPushed(const TestBlob& blob) {
     EXPECT_EQ(OpenCode(blob.digest), Code::kNotFound);
     EXPECT_EQ(StatCode(blob.digest), Code::kNotFound);
-    ASSERT_EQ(PushBlob(*store_, kApp, blob), absl::OkStatus());
+    ASSERT_EQ(PushBlob(store_->blobs, kApp, blob), absl::OkStatus());
     EXPECT_EQ(Read(blob.digest), blob.bytes);
     EXPECT_TRUE(fs::is_regular_file(fs::symlink_status(BlobFile())));
   }
@@ -105,8 +105,8 @@ TEST_F(DataDirectoryTest, ADamagedBlockOfTheIndexMakesAnInlineBlobAbsentUntilItI
   const TestBlob in_table = MakeBlob(1, 700);
   const TestBlob in_blob_file = MakeBlob(2, 20'000);
   ASSERT_EQ(Open(), absl::OkStatus());
-  ASSERT_EQ(PushBlob(*store_, kApp, in_table), absl::OkStatus());
-  ASSERT_EQ(PushBlob(*store_, kApp, in_blob_file), absl::OkStatus());
+  ASSERT_EQ(PushBlob(store_->blobs, kApp, in_table), absl::OkStatus());
+  ASSERT_EQ(PushBlob(store_->blobs, kApp, in_blob_file), absl::OkStatus());
   ASSERT_EQ(Open(), absl::OkStatus());  // replays the log into tables
   store_.reset();
   ASSERT_EQ(FlipInIndex(".sst", in_table.bytes), 1);
@@ -115,7 +115,7 @@ TEST_F(DataDirectoryTest, ADamagedBlockOfTheIndexMakesAnInlineBlobAbsentUntilItI
   for (const TestBlob& blob : {in_table, in_blob_file}) {
     EXPECT_EQ(OpenCode(blob.digest), Code::kNotFound) << Read(blob.digest);
     EXPECT_EQ(StatCode(blob.digest), Code::kNotFound);
-    ASSERT_EQ(PushBlob(*store_, kApp, blob), absl::OkStatus());
+    ASSERT_EQ(PushBlob(store_->blobs, kApp, blob), absl::OkStatus());
     EXPECT_EQ(StatCode(blob.digest), Code::kOk);
     EXPECT_EQ(Read(blob.digest), blob.bytes);
   }
@@ -127,12 +127,12 @@ TEST_F(DataDirectoryTest, ADamagedBlockOfTheIndexMakesAnInlineBlobAbsentUntilItI
 TEST_F(DataDirectoryTest, APushHealsADamagedBlockThatNobodyHasMet) {
   const TestBlob blob = MakeBlob(2, 20'000);
   ASSERT_EQ(Open(), absl::OkStatus());
-  ASSERT_EQ(PushBlob(*store_, kApp, blob), absl::OkStatus());
+  ASSERT_EQ(PushBlob(store_->blobs, kApp, blob), absl::OkStatus());
   ASSERT_EQ(Open(), absl::OkStatus());
   store_.reset();
   ASSERT_EQ(FlipInIndex(".blob", blob.bytes), 1);
   ASSERT_EQ(Open(), absl::OkStatus());
-  ASSERT_EQ(PushBlob(*store_, kApp, blob), absl::OkStatus());
+  ASSERT_EQ(PushBlob(store_->blobs, kApp, blob), absl::OkStatus());
   EXPECT_EQ(Read(blob.digest), blob.bytes);
 }
 
@@ -141,7 +141,7 @@ TEST_F(DataDirectoryTest, APushHealsADamagedBlockThatNobodyHasMet) {
 TEST_F(DataDirectoryTest, ADamagedBlockUnderAManifestRowIsDataLoss) {
   ASSERT_EQ(Open(), absl::OkStatus());
   const TestBlob config = MakeBlob(1, 700);
-  ASSERT_EQ(PushBlob(*store_, kApp, config), absl::OkStatus());
+  ASSERT_EQ(PushBlob(store_->blobs, kApp, config), absl::OkStatus());
   // Rows of incompressible text, so many that some block has no others.
   std::map<Digest, std::string> types;
   for (uint64_t seed = 0; seed < 100; ++seed) {
@@ -184,14 +184,14 @@ TEST_F(DataDirectoryTest, WithoutBlobsNothingIsAbsentAndNothingIsTaken) {
   const TestBlob here = MakeBlob(1, 70'000);
   const TestBlob fresh = MakeBlob(2, 70'000);
   ASSERT_EQ(Open(), absl::OkStatus());
-  ASSERT_EQ(PushBlob(*store_, kApp, here), absl::OkStatus());
+  ASSERT_EQ(PushBlob(store_->blobs, kApp, here), absl::OkStatus());
   fs::rename(directory_ / "blobs", root_ / "elsewhere");
   for (const absl::Status& status :
        {store_->blobs.OpenBlob(kApp, here.digest).status(),
         store_->blobs.StatBlob(kApp, here.digest).status(),
         store_->blobs.FindMissing(kApp, std::vector<Digest>{here.digest}).status(),
         store_->blobs.MountBlob("other", here.digest, kApp).status(),
-        PushBlob(*store_, kApp, fresh), store_->system.Check(nullptr).status(),
+        PushBlob(store_->blobs, kApp, fresh), store_->system.Check(nullptr).status(),
         store_->system.CheckContent(nullptr).status()}) {
     EXPECT_EQ(status.code(), Code::kInternal) << status;
     EXPECT_TRUE(IsPrivate(status));
@@ -200,7 +200,7 @@ TEST_F(DataDirectoryTest, WithoutBlobsNothingIsAbsentAndNothingIsTaken) {
   fs::rename(root_ / "elsewhere", directory_ / "blobs");
   EXPECT_EQ(Read(here.digest), here.bytes);
   EXPECT_EQ(store_->system.Check(nullptr)->findings, 0u) << "nothing was quarantined";
-  ASSERT_EQ(PushBlob(*store_, kApp, fresh), absl::OkStatus());
+  ASSERT_EQ(PushBlob(store_->blobs, kApp, fresh), absl::OkStatus());
   EXPECT_EQ(Read(fresh.digest), fresh.bytes);
 }
 
@@ -209,11 +209,11 @@ TEST_F(DataDirectoryTest, WithoutBlobsNothingIsAbsentAndNothingIsTaken) {
 TEST_F(DataDirectoryTest, AMissingDirectoryOfBlobsIsNamedAndMadeAgainByAStart) {
   const TestBlob blob = MakeBlob(1, 70'000);
   ASSERT_EQ(Open(), absl::OkStatus());
-  ASSERT_EQ(PushBlob(*store_, kApp, blob), absl::OkStatus());
+  ASSERT_EQ(PushBlob(store_->blobs, kApp, blob), absl::OkStatus());
   const fs::path range = BlobFile().parent_path();
   fs::remove_all(range);
   EXPECT_EQ(OpenCode(blob.digest), Code::kNotFound);
-  const absl::Status pushed = PushBlob(*store_, kApp, blob);
+  const absl::Status pushed = PushBlob(store_->blobs, kApp, blob);
   EXPECT_EQ(pushed.code(), Code::kInternal) << pushed;
   EXPECT_THAT(std::string(pushed.message()), HasSubstr(range.string() + " is gone"));
   ASSERT_EQ(Open(), absl::OkStatus());
@@ -223,7 +223,7 @@ TEST_F(DataDirectoryTest, AMissingDirectoryOfBlobsIsNamedAndMadeAgainByAStart) {
 TEST_F(DataDirectoryTest, ContentOnTheDiskIsHashed) {
   const TestBlob blob = MakeBlob(1, 3'000'001);  // a last piece of no whole block
   ASSERT_EQ(Open(), absl::OkStatus());
-  ASSERT_EQ(PushBlob(*store_, kApp, blob), absl::OkStatus());
+  ASSERT_EQ(PushBlob(store_->blobs, kApp, blob), absl::OkStatus());
   const absl::StatusOr<CheckReport> good = store_->system.CheckContent(nullptr);
   ASSERT_EQ(good.status(), absl::OkStatus());
   EXPECT_EQ(good->hashed_bytes, blob.bytes.size());
@@ -239,7 +239,7 @@ TEST_F(DataDirectoryTest, ContentOnTheDiskIsHashed) {
 TEST_F(DataDirectoryTest, APipeInThePlaceOfABlobFileHangsNobody) {
   const TestBlob blob = MakeBlob(1, 70'000);
   ASSERT_EQ(Open(), absl::OkStatus());
-  ASSERT_EQ(PushBlob(*store_, kApp, blob), absl::OkStatus());
+  ASSERT_EQ(PushBlob(store_->blobs, kApp, blob), absl::OkStatus());
   const fs::path file = BlobFile();
   fs::remove(file);
   ASSERT_EQ(::mkfifo(file.c_str(), 0600), 0);
@@ -249,7 +249,7 @@ TEST_F(DataDirectoryTest, APipeInThePlaceOfABlobFileHangsNobody) {
 TEST_F(DataDirectoryTest, ALinkInThePlaceOfABlobFileIsNotFollowed) {
   const TestBlob blob = MakeBlob(1, 70'000);
   ASSERT_EQ(Open(), absl::OkStatus());
-  ASSERT_EQ(PushBlob(*store_, kApp, blob), absl::OkStatus());
+  ASSERT_EQ(PushBlob(store_->blobs, kApp, blob), absl::OkStatus());
   const fs::path file = BlobFile();
   const fs::path secret = root_ / "secret";
   std::ofstream(secret, std::ios::binary) << std::string(70'000, 's');

@@ -62,7 +62,7 @@ class World {
   int64_t WallNanos() { return clock_.WallNanos(); }
 
   absl::Status Push(std::string_view repository, const TestBlob& blob) {
-    return PushBlob(*store_, std::string(repository), blob);
+    return PushBlob(store_->blobs, std::string(repository), blob);
   }
   absl::Status PushAll(std::string_view repository) {
     RETURN_IF_ERROR(Push(repository, config_));
@@ -79,7 +79,7 @@ class World {
   }
   absl::Status Put(std::string_view repository, const TestManifest& manifest,
                    const std::vector<std::string>& tags = {}) {
-    return PutManifest(*store_, std::string(repository), manifest, tags);
+    return PutManifest(store_->manifests, std::string(repository), manifest, tags);
   }
   // An image of app without a tag, or with one. Nothing promises it.
   void HaveImage(const std::vector<std::string>& tags) {

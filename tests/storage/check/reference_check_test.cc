@@ -79,9 +79,9 @@ class ReferenceCheckTest : public testing::Test {
   void SetUp() override {
     Open();
     for (const TestBlob& blob : {config_, layer_, other_}) Push("app", blob);
-    ASSERT_TRUE(PutManifest(*store_, "app", image_, {"v1", "v2"}).ok());
-    ASSERT_TRUE(PutManifest(*store_, "app", list_, {"all"}).ok());
-    ASSERT_TRUE(PutManifest(*store_, "app", signature_, {}).ok());
+    ASSERT_TRUE(PutManifest(store_->manifests, "app", image_, {"v1", "v2"}).ok());
+    ASSERT_TRUE(PutManifest(store_->manifests, "app", list_, {"all"}).ok());
+    ASSERT_TRUE(PutManifest(store_->manifests, "app", signature_, {}).ok());
     ASSERT_TRUE(store_->images.TagFrom("app", image_.digest, "copy", "v1").ok());
     ASSERT_TRUE(store_->claims.CreateHold({"web", "app", image_.digest, kHour}).ok());
     LeaseRequest lease;
@@ -110,7 +110,7 @@ class ReferenceCheckTest : public testing::Test {
     store_ = *std::move(opened);
   }
   void Push(const std::string& repository, const TestBlob& blob) {
-    const absl::Status pushed = PushBlob(*store_, repository, blob);
+    const absl::Status pushed = PushBlob(store_->blobs, repository, blob);
     ASSERT_TRUE(pushed.ok()) << pushed;
   }
   std::string Row(const std::string& key) {
@@ -205,8 +205,8 @@ TEST_F(ReferenceCheckTest, CountsWhatItLookedAt) {
 TEST_F(ReferenceCheckTest, AChildThatIsGoneHasAPendingEdge) {
   const TestManifest child = MakeImage(config_, {});
   const TestManifest index = MakeImageIndex({child});
-  ASSERT_TRUE(PutManifest(*store_, "app", child, {}).ok());
-  ASSERT_TRUE(PutManifest(*store_, "app", index, {}).ok());
+  ASSERT_TRUE(PutManifest(store_->manifests, "app", child, {}).ok());
+  ASSERT_TRUE(PutManifest(store_->manifests, "app", index, {}).ok());
   ASSERT_TRUE(store_->manifests.DeleteManifest("app", child.digest).ok());
   EXPECT_THAT(Check(), IsEmpty());
   // As a store of an earlier version has it.
@@ -499,7 +499,7 @@ TEST_F(ReferenceCheckTest, WhatIsRightAtTheSecondLookIsNotTold) {
                       EXPECT_TRUE(store_->manifests.DeleteManifest("copy", image_.digest).ok());
                       EXPECT_TRUE(store_->claims.ReleaseHold("web").ok());
                       EXPECT_TRUE(store_->claims.DeleteLease("build").ok());
-                      EXPECT_TRUE(PushBlob(*store_, "app", MakeBlob(40, 80'000)).ok());
+                      EXPECT_TRUE(PushBlob(store_->blobs, "app", MakeBlob(40, 80'000)).ok());
                     }
                     return true;
                   })
@@ -528,12 +528,13 @@ class BusyCheckTest : public testing::Test {
       const TestBlob layer = MakeBlob(100 + random.Below(20), 70'000);
       const TestManifest image = MakeImage(config, {layer});
       const std::string repository = random.Below(2) == 0 ? "a" : "b";
-      static_cast<void>(PushBlob(*store_, repository, config));
-      static_cast<void>(PushBlob(*store_, repository, layer));
+      static_cast<void>(PushBlob(store_->blobs, repository, config));
+      static_cast<void>(PushBlob(store_->blobs, repository, layer));
       // Refused when the reclaimer was faster: nothing is promised here.
-      if (!PutManifest(*store_, repository, image, {StrCat("t", random.Below(4))}).ok()) continue;
+      if (!PutManifest(store_->manifests, repository, image, {StrCat("t", random.Below(4))}).ok())
+        continue;
       ++images_;
-      static_cast<void>(PutManifest(*store_, repository, MakeImageIndex({image}), {}));
+      static_cast<void>(PutManifest(store_->manifests, repository, MakeImageIndex({image}), {}));
       static_cast<void>(store_->claims.CreateHold({hold, repository, image.digest, kHour}));
       LeaseRequest lease;
       lease.id = hold;

@@ -45,10 +45,10 @@ class DiskUsageTest : public testing::Test {
   void PushImage(const TestManifest& manifest, const std::vector<TestBlob>& blobs,
                  const std::vector<std::string>& tags) {
     for (const TestBlob& blob : blobs) {
-      const absl::Status pushed = PushBlob(*store_, "app", blob);
+      const absl::Status pushed = PushBlob(store_->blobs, "app", blob);
       ASSERT_TRUE(pushed.ok()) << pushed;
     }
-    const absl::Status put = PutManifest(*store_, "app", manifest, tags);
+    const absl::Status put = PutManifest(store_->manifests, "app", manifest, tags);
     ASSERT_TRUE(put.ok()) << put;
   }
   DiskUsage Usage() {
@@ -81,7 +81,7 @@ TEST_F(DiskUsageTest, AgreesWithTheFileSystemThroughTheLifeOfAStore) {
   const TestBlob new_layer = MakeBlob(4, 70'001);
   PushImage(MakeImage(config, {shared, old_layer}), {config, shared, old_layer}, {"latest"});
   PushImage(MakeImage(config, {shared, new_layer}), {new_layer}, {"latest"});
-  ASSERT_TRUE(PushBlob(*store_, "app", MakeBlob(5, 90'000)).ok());
+  ASSERT_TRUE(PushBlob(store_->blobs, "app", MakeBlob(5, 90'000)).ok());
   const auto upload = store_->blobs.BeginIngest("app", {});
   ASSERT_TRUE(upload.ok()) << upload.status();
   ASSERT_TRUE((*upload)->Append(0, MakeBlob(6, 200'000).bytes).ok());

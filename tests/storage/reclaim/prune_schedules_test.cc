@@ -56,13 +56,13 @@ class PruneSchedulesTest : public testing::Test {
 
   absl::Status PushAll(std::string_view repository) {
     for (const TestBlob& blob : {config_, layer_}) {
-      RETURN_IF_ERROR(PushBlob(*store_, std::string(repository), blob));
+      RETURN_IF_ERROR(PushBlob(store_->blobs, std::string(repository), blob));
     }
     return absl::OkStatus();
   }
   absl::Status Put(std::string_view repository, const TestManifest& manifest,
                    const std::vector<std::string>& tags = {}) {
-    return PutManifest(*store_, std::string(repository), manifest, tags);
+    return PutManifest(store_->manifests, std::string(repository), manifest, tags);
   }
   PruneReport Prune() {
     const auto report = store_->images.Prune({}, nullptr);
