@@ -80,7 +80,8 @@ class SteppedTransaction final : public SteppedReads<ForwardingTransaction> {
 
 class SteppedIndex final : public SteppedReads<ForwardingIndex> {
  public:
-  using SteppedReads::SteppedReads;
+  // `base`, and what it is made of, must outlive this object.
+  SteppedIndex(Index& base, Step* step) : SteppedReads(base, step) {}
 
   std::unique_ptr<Transaction> Begin() override {
     return std::make_unique<SteppedTransaction>(base().Begin(), step());
