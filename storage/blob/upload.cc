@@ -108,6 +108,8 @@ absl::Status Upload::Checkpoint(bool even_empty) {
   if (bytes_->buffered().size() > kMaxBufferedInRow) RETURN_IF_ERROR(bytes_->Spill());
   NoteReceived();
   RETURN_IF_ERROR(bytes_->Sync(/*final=*/false));
+  CheckInvariant(bytes_->file() == 0 || bytes_->buffered().empty(),
+                 "the bytes of an upload are in one place");
   const IngestRow row{repository_,    started_nanos_,      updated_nanos_,
                       bytes_->file(), bytes_->HashState(), std::string(bytes_->buffered())};
   // Buffered: it acknowledges nothing that a power cut may not take back; the client then learns

@@ -271,8 +271,10 @@ bool ParseEdgeKey(std::string_view key, Digest* target, EdgeSource* source) {
     case EdgeKind::kPending:
     case EdgeKind::kReference:
       return Digest::ConsumeKey(&key, &source->manifest) && key.empty();
-    case EdgeKind::kHold:
     case EdgeKind::kLease:
+      source->name = key;
+      return source->repository == 0 && !key.empty();
+    case EdgeKind::kHold:
     case EdgeKind::kTag:
       source->name = key;
       return !key.empty();

@@ -109,7 +109,7 @@ absl::StatusOr<std::string> DecodeInlineBytes(std::string value) {
   const uint8_t version = reader.U8();
   const uint64_t checksum = reader.U64();
   const std::string_view bytes = reader.rest();
-  if (!reader.ok() || version != kRowVersion ||
+  if (!reader.ok() || version != kRowVersion || bytes.size() > kMaxInlineBlobBytes ||
       checksum != XXH3_64bits(bytes.data(), bytes.size())) {
     return Malformed("inline blob");
   }
@@ -118,7 +118,6 @@ absl::StatusOr<std::string> DecodeInlineBytes(std::string value) {
 }
 
 std::string IngestRow::Encode() const {
-  CheckInvariant(file == 0 || buffered.empty(), "the bytes of an upload are in one place");
   std::string out = NewRow();
   AppendString(&out, repository);
   AppendU64(&out, static_cast<uint64_t>(started_nanos));
@@ -157,7 +156,7 @@ absl::StatusOr<RepositoryRow> RepositoryRow::Decode(std::string_view value) {
   const uint8_t version = reader.U8();
   row.id = reader.U64();
   row.created_nanos = reader.I64();
-  if (!reader.done() || version != kRowVersion) return Malformed("repository");
+  if (!reader.done() || version != kRowVersion || row.id == 0) return Malformed("repository");
   return row;
 }
 

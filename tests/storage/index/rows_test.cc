@@ -27,12 +27,5 @@ TEST(RowsDeathTest, ABlobRowThatCouldNotBeReadIsNotWritten) {
   EXPECT_DEATH(row.Encode(), "a blob has a known tier");
 }
 
-TEST(RowsDeathTest, AnUploadRowHasItsBytesInOnePlace) {
-  IngestRow row;
-  row.file = 7;
-  row.buffered = "bytes";
-  EXPECT_DEATH(row.Encode(), "the bytes of an upload are in one place");
-}
-
 }  // namespace
 }  // namespace varve
