@@ -63,7 +63,8 @@ class SteppedReads : public Forwarding {
 
 class SteppedTransaction final : public SteppedReads<ForwardingTransaction> {
  public:
-  using SteppedReads::SteppedReads;
+  SteppedTransaction(std::unique_ptr<Transaction> base, Step* step)
+      : SteppedReads(std::move(base), step) {}
 
   absl::StatusOr<std::optional<std::string>> GetForUpdate(std::string_view key,
                                                           Guard guard) override {
