@@ -116,7 +116,7 @@ TEST_P(StoreConcurrencyTest, PushPullAndHoldBesidePrunesWithoutPause) {
   Make(settings);
   under_test().Advance(2 * kMinute);
   Background background(under_test(), 0);
-  const Store& claims = Able(Ability::kClaims);
+  Claims& claims = Able(Ability::kClaims).claims;
   std::atomic<bool> stop = false;
   std::atomic<uint64_t> pruned = 0;
   std::thread pruner([&] {

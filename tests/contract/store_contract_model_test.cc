@@ -277,7 +277,7 @@ class StoreModelTest : public StoreModelCrashes {
 
   // Attaches a few digests; what is there now must stay until the lease ends.
   void LeaseSome() {
-    const Store& claims = Able(Ability::kClaims);
+    Claims& claims = Able(Ability::kClaims).claims;
     const std::string id = StrCat("l", Below(kLeases));
     LeaseRequest request;
     request.id = id;

@@ -188,15 +188,15 @@ TEST_P(StoreSystemTest, WhatFailsAndWhatOnlyAsksTellsNothing) {
   News();
   const Digest absent = Sha256("absent");
   const Store& all = Able(Ability::kListImages);
-  EXPECT_EQ(all.Tag("app", "v2", absent).code(), Code::kNotFound);
-  EXPECT_EQ(all.Untag("app", "v2", false).code(), Code::kNotFound);
+  EXPECT_EQ(all.manifests.Tag("app", "v2", absent).code(), Code::kNotFound);
+  EXPECT_EQ(all.manifests.Untag("app", "v2", false).code(), Code::kNotFound);
   EXPECT_EQ(Able(Ability::kDeleteManifest).manifests.DeleteManifest("app", absent).code(),
             Code::kNotFound);
   EXPECT_EQ(PutCode("app", "{}"), Code::kInvalidArgument);
   EXPECT_EQ(ManifestCode("app", "v2"), Code::kNotFound);
   EXPECT_TRUE(store().manifests.StatManifest("app", "v1").ok());
   EXPECT_TRUE(store().manifests.StatManifest("app", image.manifest).ok());
-  EXPECT_TRUE(all.InspectImage("app", "v1", "").ok());
+  EXPECT_TRUE(all.images.InspectImage("app", "v1", "").ok());
   Push("app", "a blob");
   EXPECT_THAT(News(), IsEmpty());
 }

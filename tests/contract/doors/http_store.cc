@@ -143,7 +143,7 @@ absl::StatusOr<std::unique_ptr<Ingest>> HttpStore::ResumeIngest(std::string_view
 
 absl::StatusOr<ManifestInfo> HttpStore::PutManifest(std::string_view repository,
                                                     const PutManifestRequest& put) {
-  if (put.whole_store) return NoWordsFor("blobs of the whole store");
+  if (put.whole_store) return NotPlayed("blobs of the whole store");
   // By digest when the client names one, or the algorithm, or no tag.
   const bool by_digest =
       put.expected || put.tags.empty() || put.algorithm != DigestAlgorithm::kSha256;
