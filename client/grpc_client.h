@@ -10,7 +10,6 @@
 #include <string>
 
 #include "client/client.h"
-#include "storage/api/pruning.h"
 #include "varve/v1/blobs.grpc.pb.h"
 #include "varve/v1/claims.grpc.pb.h"
 #include "varve/v1/images.grpc.pb.h"
