@@ -47,24 +47,6 @@ absl::Status Missed(std::string_view why) {
 
 }  // namespace
 
-std::string_view EventTypeName(Event::Type type) {
-  switch (type) {
-    case Event::Type::kPush:
-      return "push";
-    case Event::Type::kPull:
-      return "pull";
-    case Event::Type::kTag:
-      return "tag";
-    case Event::Type::kUntag:
-      return "untag";
-    case Event::Type::kDelete:
-      return "delete";
-    case Event::Type::kPrune:
-      return "prune";
-  }
-  return "unknown";
-}
-
 void EventLog::Add(Event event) {
   MutexLock lock(mutex_);
   event.time_nanos = clock_.WallNanos();

@@ -15,24 +15,11 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "storage/api/event.h"
 #include "storage/base/clock.h"
 #include "storage/base/mutex.h"
-#include "storage/image/digest.h"
 
 namespace varve {
-
-struct Event {
-  enum class Type { kPush, kPull, kTag, kUntag, kDelete, kPrune };
-  Type type = Type::kPush;
-  std::string repository;
-  std::string tag;           // empty when the event is not about a tag
-  Digest digest;             // of the manifest; of kPrune none
-  uint64_t freed_bytes = 0;  // of kPrune: disk space given back
-  int64_t time_nanos = 0;
-  uint64_t sequence = 0;  // counts from 1 in each run
-};
-
-std::string_view EventTypeName(Event::Type type);  // "push", "pull", …
 
 class EventLog {
  public:
