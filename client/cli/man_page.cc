@@ -7,6 +7,7 @@
 #include "client/cli/help.h"
 #include "client/cli/terminal.h"
 #include "storage/base/str_cat.h"
+#include "storage/base/utf8.h"
 
 namespace varve {
 namespace {

@@ -5,6 +5,7 @@
 #include "daemon/http/handlers.h"
 #include "daemon/leased_call.h"
 #include "storage/api/system.h"
+#include "storage/base/json_text.h"
 #include "storage/base/str_cat.h"
 #include "storage/image/names.h"
 
@@ -166,7 +167,7 @@ Reply StoreError(const Exchange& exchange, const absl::Status& status, About abo
   std::string detail;
   if (!error.missing_digest.empty()) {
     detail = R"({"digest":)";
-    AppendJsonString(&detail, error.missing_digest);
+    AppendJsonString(&detail, error.missing_digest, kReplyEscapes);
     detail += "}";
   }
   Reply reply = ErrorReply(error.http_status, error.oci_code,

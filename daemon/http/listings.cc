@@ -9,6 +9,7 @@
 
 #include "daemon/http/handlers.h"
 #include "storage/api/manifests.h"
+#include "storage/base/json_text.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/image/manifest.h"
@@ -61,11 +62,11 @@ std::string LinkToNext(std::string_view path, const Paging& paging, std::string_
 void AppendDescriptor(std::string* out, const ReferrerInfo& referrer) {
   const ManifestInfo& manifest = referrer.manifest;
   *out += R"({"mediaType":)";
-  AppendJsonString(out, manifest.media_type);
+  AppendJsonString(out, manifest.media_type, kReplyEscapes);
   *out += StrCat(R"(,"digest":")", manifest.digest.ToString(), R"(","size":)", manifest.size_bytes);
   if (!manifest.artifact_type.empty()) {
     *out += R"(,"artifactType":)";
-    AppendJsonString(out, manifest.artifact_type);
+    AppendJsonString(out, manifest.artifact_type, kReplyEscapes);
   }
   if (!referrer.annotations_json.empty()) {
     *out += R"(,"annotations":)" + referrer.annotations_json;
@@ -105,7 +106,7 @@ absl::StatusOr<Listing> MakeTagListing(const Exchange& exchange, const Paging& p
   const std::string& repository = exchange.route.repository;
   Listing listing;
   listing.body = R"({"name":)";
-  AppendJsonString(&listing.body, repository);
+  AppendJsonString(&listing.body, repository, kReplyEscapes);
   listing.body += R"(,"tags":[)";
   std::string last = paging.after;
   bool more = true;
@@ -118,7 +119,7 @@ absl::StatusOr<Listing> MakeTagListing(const Exchange& exchange, const Paging& p
     if (paging.limit == 0) page = Page<TagInfo>();
     for (TagInfo& tag : page.rows) {
       if (rows++ > 0) listing.body += ",";
-      AppendJsonString(&listing.body, tag.name);
+      AppendJsonString(&listing.body, tag.name, kReplyEscapes);
       last = std::move(tag.name);
     }
     more = page.more && !page.rows.empty();
@@ -171,7 +172,7 @@ Reply ListCatalog(const Exchange& exchange) {
   reply.body = R"({"repositories":[)";
   for (size_t i = 0; i < page.rows.size(); ++i) {
     if (i > 0) reply.body += ",";
-    AppendJsonString(&reply.body, page.rows[i]);
+    AppendJsonString(&reply.body, page.rows[i], kReplyEscapes);
   }
   reply.body += "]}\n";
   if (page.more && !(page.next.empty() && page.rows.empty())) {

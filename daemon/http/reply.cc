@@ -90,34 +90,6 @@ std::string_view HttpDate() {
   return text.At(std::time(nullptr));
 }
 
-// Length of the UTF-8 sequence at the front of `text`, or 0 when there is none.
-size_t Utf8Length(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  const size_t length = first < 0x80                       ? 1
-                        : (first >= 0xc2 && first <= 0xdf) ? 2
-                        : (first >= 0xe0 && first <= 0xef) ? 3
-                        : (first >= 0xf0 && first <= 0xf4) ? 4
-                                                           : 0;
-  if (length == 0 || text.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  // Over-long forms, surrogates and code points above U+10FFFF show in the second byte.
-  if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f) ||
-      (first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f)) {
-    return 0;
-  }
-  return length;
-}
-
-void AppendControlEscape(std::string* out, unsigned char byte) {
-  constexpr char kHex[] = "0123456789abcdef";
-  *out += "\\u00";
-  out->push_back(kHex[byte >> 4]);
-  out->push_back(kHex[byte & 15]);
-}
-
 std::string ReplyHead(const Reply& reply, const SendOptions& options) {
   std::string head = StrCat("HTTP/1.1 ", reply.status, " ", Reason(reply.status), "\r\n");
   head += StrCat("Date: ", HttpDate(), "\r\n", reply.headers);
@@ -194,26 +166,6 @@ void Reply::AddDigest(std::string_view text) {
   AddHeader("Docker-Content-Digest", text);
 }
 
-void AppendJsonString(std::string* out, std::string_view text) {
-  out->push_back('"');
-  while (!text.empty()) {
-    const auto byte = static_cast<unsigned char>(text[0]);
-    const size_t length = Utf8Length(text);
-    if (byte == '"' || byte == '\\') {
-      out->push_back('\\');
-      out->push_back(text[0]);
-    } else if (byte < 0x20 || byte == 0x7f) {
-      AppendControlEscape(out, byte);
-    } else if (length == 0) {
-      *out += "\\ufffd";
-    } else {
-      out->append(text.substr(0, length));
-    }
-    text.remove_prefix(std::max<size_t>(length, 1));
-  }
-  out->push_back('"');
-}
-
 Reply ErrorReply(int http_status, std::string_view oci_code, std::string_view message,
                  std::string_view detail_json) {
   Reply reply;
@@ -222,9 +174,9 @@ Reply ErrorReply(int http_status, std::string_view oci_code, std::string_view me
   reply.cause = absl::UnknownError(ToAbsl(message));
   reply.AddHeader("Content-Type", "application/json");
   reply.body = R"({"errors":[{"code":)";
-  AppendJsonString(&reply.body, oci_code);
+  AppendJsonString(&reply.body, oci_code, kReplyEscapes);
   reply.body += R"(,"message":)";
-  AppendJsonString(&reply.body, message);
+  AppendJsonString(&reply.body, message, kReplyEscapes);
   if (!detail_json.empty()) reply.body.append(R"(,"detail":)").append(detail_json);
   reply.body += "}]}\n";
   return reply;

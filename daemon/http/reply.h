@@ -14,6 +14,7 @@
 #include "daemon/http/pace.h"
 #include "daemon/http/request.h"
 #include "storage/base/file_system.h"
+#include "storage/base/json_text.h"
 
 namespace varve {
 
@@ -61,8 +62,9 @@ struct Reply {
 Reply ErrorReply(int http_status, std::string_view oci_code, std::string_view message,
                  std::string_view detail_json = {});
 
-// Appends `text` as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD.
-void AppendJsonString(std::string* out, std::string_view text);
+// Of text in a body: whatever it is, the body is JSON and shows on a terminal.
+inline constexpr JsonEscapes kReplyEscapes{.hidden = [](uint32_t code) { return code == 0x7f; },
+                                           .bad_bytes = JsonEscapes::BadBytes::kReplaced};
 
 struct SendOptions {
   std::string_view request_id;

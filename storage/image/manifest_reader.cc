@@ -5,6 +5,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/types/span.h"
+#include "storage/base/json_text.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -49,28 +50,9 @@ bool IsForeignLayerType(std::string_view type) {
          type.starts_with("application/vnd.oci.image.layer.nondistributable.");
 }
 
-// Appends `text` (valid UTF-8) as a JSON string. Never longer than the JSON it came from, because
-// every character that must be escaped was, and in no shorter form.
-void AppendJsonString(std::string* out, std::string_view text) {
-  constexpr char kHexDigits[] = "0123456789abcdef";
-  constexpr std::string_view kShort = "\"\\\b\f\n\r\t";
-  constexpr std::string_view kShortEscapes = "\"\\bfnrt";
-  out->push_back('"');
-  for (const char c : text) {
-    if (const size_t i = kShort.find(c); i != std::string_view::npos) {
-      out->push_back('\\');
-      out->push_back(kShortEscapes[i]);
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      const size_t code = static_cast<unsigned char>(c);
-      out->append("\\u00");
-      out->push_back(kHexDigits[code >> 4]);
-      out->push_back(kHexDigits[code & 15]);
-    } else {
-      out->push_back(c);
-    }
-  }
-  out->push_back('"');
-}
+// Of `annotations_json`: never longer than the JSON it came from, because every character that is
+// escaped had to be there too, and in no shorter form.
+constexpr JsonEscapes kShortest{.by_letter = kJsonLetters};
 
 // "application/json; charset=utf-8" -> "application/json".
 std::string_view WithoutParameters(std::string_view content_type) {
@@ -201,7 +183,7 @@ absl::Status ManifestReader::Key(std::string_view key) {
     std::string& json = manifest_.annotations_json;
     if (!annotation_keys_.empty()) json.push_back(',');
     const size_t start = json.size();
-    AppendJsonString(&json, key);
+    AppendJsonString(&json, key, kShortest);
     annotation_keys_.emplace_back(static_cast<uint32_t>(start),
                                   static_cast<uint32_t>(json.size() - start));
     json.push_back(':');
@@ -313,7 +295,7 @@ absl::Status ManifestReader::StringsValue(const JsonScalar& scalar) {
 
 absl::Status ManifestReader::AnnotationValue(const JsonScalar& scalar) {
   RETURN_IF_ERROR(CheckShape(scalar.shape));
-  AppendJsonString(&manifest_.annotations_json, scalar.text);
+  AppendJsonString(&manifest_.annotations_json, scalar.text, kShortest);
   return absl::OkStatus();
 }
 

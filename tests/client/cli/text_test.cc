@@ -90,10 +90,5 @@ TEST(TextTest, CellsCannotCommandTheTerminal) {
             "gr\xc3\xb6n\n");
 }
 
-TEST(TextTest, JsonStringsAreEscaped) {
-  EXPECT_EQ(JsonObject().Add("a", "q\"b\\n\n").Add("n", uint64_t{7}).Line(),
-            "{\"a\":\"q\\\"b\\\\n\\u000a\",\"n\":7}\n");
-}
-
 }  // namespace
 }  // namespace varve

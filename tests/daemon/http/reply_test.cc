@@ -10,7 +10,7 @@ namespace {
 
 std::string Json(std::string_view text) {
   std::string out;
-  AppendJsonString(&out, text);
+  AppendJsonString(&out, text, kReplyEscapes);
   return out;
 }
 

@@ -4,6 +4,7 @@ varve_test(storage_base_tests LABEL unit THREADS
     base/check_test.cc
     base/clock_test.cc
     base/default_socket_test.cc
+    base/json_text_test.cc
     base/mutex_test.cc
     base/status_test.cc
     base/str_cat_test.cc
