@@ -10,7 +10,6 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "client/cli/format_template.h"
-#include "client/cli/image_description.h"
 #include "client/cli/image_type.h"
 #include "client/cli/text.h"
 #include "storage/base/clock.h"
@@ -18,6 +17,7 @@
 #include "storage/base/str_cat.h"
 #include "storage/image/canonical_name.h"
 #include "storage/image/names.h"
+#include "storage/image/platform.h"
 #include "storage/limits.h"
 
 namespace varve {

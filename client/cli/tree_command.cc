@@ -9,7 +9,6 @@
 #include "absl/container/flat_hash_set.h"
 #include "client/cli/action.h"
 #include "client/cli/commands.h"
-#include "client/cli/image_description.h"
 #include "client/cli/image_type.h"
 #include "client/cli/text.h"
 #include "storage/base/status.h"

@@ -59,6 +59,16 @@ absl::StatusOr<json::value> ParseDocument(std::string_view bytes, DocumentMemory
   }
 }
 
+// An object.
+absl::StatusOr<json::value> ParseConfig(std::string_view bytes, DocumentMemory* memory) {
+  if (bytes.size() > kMaxConfigBytes) {
+    return Malformed("the config", StrCat("is larger than ", kMaxConfigBytes, " bytes"));
+  }
+  ASSIGN_OR_RETURN(json::value document, ParseDocument(bytes, memory));
+  if (!document.is_object()) return Malformed("the config", "must be a JSON object");
+  return document;
+}
+
 std::string ToString(const json::string& text) { return {text.data(), text.size()}; }
 
 // The member of that name; null when it is absent or null.
@@ -221,13 +231,24 @@ Platform PlatformOfChild(const json::value& child) {
 }  // namespace
 
 absl::StatusOr<ParsedImageConfig> ParseImageConfig(std::string_view bytes) {
-  if (bytes.size() > kMaxConfigBytes) {
-    return Malformed("the config", StrCat("is larger than ", kMaxConfigBytes, " bytes"));
-  }
   DocumentMemory memory;
-  ASSIGN_OR_RETURN(const json::value document, ParseDocument(bytes, &memory));
-  if (!document.is_object()) return Malformed("the config", "must be a JSON object");
+  ASSIGN_OR_RETURN(const json::value document, ParseConfig(bytes, &memory));
   return ReadConfig(document.get_object());
+}
+
+absl::StatusOr<ConfigLayers> ParseConfigLayers(std::string_view bytes) {
+  DocumentMemory memory;
+  ASSIGN_OR_RETURN(const json::value document, ParseConfig(bytes, &memory));
+  ConfigLayers layers;
+  RETURN_IF_ERROR(ReadPlatform(document.get_object(), &layers.platform));
+  std::vector<std::string> diff_ids;
+  RETURN_IF_ERROR(ReadDiffIds(document.get_object(), &diff_ids));
+  for (const std::string& text : diff_ids) {
+    const absl::StatusOr<Digest> digest = Digest::Parse(text);
+    if (!digest.ok()) return Malformed("diff_ids", "has a bad digest");
+    layers.diff_ids.push_back(*digest);
+  }
+  return layers;
 }
 
 absl::StatusOr<std::vector<Platform>> ParseChildPlatforms(std::string_view index_bytes) {

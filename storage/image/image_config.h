@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "storage/image/digest.h"
 #include "storage/image/image_filter.h"
 #include "storage/image/platform.h"
 
@@ -42,6 +43,16 @@ struct ParsedImageConfig {
 // another shape, or a limit is passed. Of a field that appears twice the last one counts, as in
 // Docker. Never echoes text of the config.
 absl::StatusOr<ParsedImageConfig> ParseImageConfig(std::string_view bytes);
+
+// What of a config says which layers are under it and on what they run.
+struct ConfigLayers {
+  Platform platform;
+  std::vector<Digest> diff_ids;  // of the uncompressed layers, lowest first
+};
+
+// Looks at these fields only: an image whose config is odd elsewhere can be loaded and saved all
+// the same. Errors of ParseImageConfig.
+absl::StatusOr<ConfigLayers> ParseConfigLayers(std::string_view bytes);
 
 // The `platform` of each entry of `manifests`, in order; empty where none is stated or it is
 // malformed, which a push does not check. InvalidArgument when the bytes are no index.

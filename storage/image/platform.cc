@@ -1,11 +1,10 @@
 #include "storage/image/platform.h"
 
-#include <algorithm>
 #include <array>
 #include <string>
+#include <vector>
 
 #include "storage/base/str_cat.h"
-#include "storage/image/time_text.h"
 
 namespace varve {
 namespace {
@@ -33,13 +32,19 @@ struct OtherName {
   std::string_view architecture;
   std::string_view variant;
 };
-constexpr std::array<OtherName, 7> kOtherNames = {{{"x86_64", "amd64", ""},
+constexpr std::array<OtherName, 8> kOtherNames = {{{"x86_64", "amd64", ""},
                                                    {"x86-64", "amd64", ""},
                                                    {"aarch64", "arm64", ""},
                                                    {"armhf", "arm", "v7"},
                                                    {"armel", "arm", "v6"},
+                                                   {"armv7l", "arm", ""},
                                                    {"i386", "386", ""},
                                                    {"i686", "386", ""}}};
+
+bool IsOfName(char c) {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
+         c == '_' || c == '-';
+}
 
 // The variant that an architecture has when none is said.
 std::string_view UsualVariant(std::string_view architecture) {
@@ -56,27 +61,26 @@ std::string_view VariantOf(const Platform& platform) {
 
 }  // namespace
 
-Platform ServerPlatform() { return {"linux", kArchitecture, ""}; }
+Platform MachinePlatform() { return {"linux", kArchitecture, ""}; }
 
-absl::StatusOr<Platform> PlatformFromText(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  const size_t first = lower.find('/');
-  const size_t second = first == std::string::npos ? first : lower.find('/', first + 1);
-  Platform platform;
-  platform.os = lower.substr(0, first);
-  if (first != std::string::npos) {
-    platform.architecture = lower.substr(first + 1, second - first - 1);
+absl::StatusOr<Platform> ParsePlatform(std::string_view text) {
+  std::vector<std::string> parts(1);
+  bool ok = true;
+  for (const char c : text) {
+    if (c == '/') {
+      ok = ok && !parts.back().empty();
+      parts.emplace_back();
+    } else {
+      ok = ok && IsOfName(c);
+      parts.back().push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
+    }
   }
-  if (second != std::string::npos) platform.variant = lower.substr(second + 1);
-  if (platform.os.empty() || platform.architecture.empty() ||
-      (second != std::string::npos && platform.variant.empty()) ||
-      platform.variant.find('/') != std::string::npos) {
+  if (!ok || parts.back().empty() || parts.size() < 2 || parts.size() > 3) {
     return absl::InvalidArgumentError(
-        StrCat("the platform ", QuotedForError(text), " is not OS/ARCHITECTURE[/VARIANT]"));
+        "a platform is OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, for instance linux/arm64");
   }
+  parts.resize(3);
+  Platform platform{.os = parts[0], .architecture = parts[1], .variant = parts[2]};
   for (const OtherName& other : kOtherNames) {
     if (platform.architecture != other.name) continue;
     platform.architecture = other.architecture;
@@ -86,9 +90,19 @@ absl::StatusOr<Platform> PlatformFromText(std::string_view text) {
   return platform;
 }
 
+std::string PlatformText(const Platform& platform) {
+  if (platform.os.empty() && platform.architecture.empty()) return "";
+  const std::string text = StrCat(platform.os, "/", platform.architecture);
+  return platform.variant.empty() ? text : StrCat(text, "/", platform.variant);
+}
+
 bool IsFor(const Platform& offered, const Platform& wanted) {
   return offered.os == wanted.os && offered.architecture == wanted.architecture &&
          (wanted.variant.empty() || VariantOf(offered) == VariantOf(wanted));
+}
+
+bool IsExactlyFor(const Platform& offered, const Platform& wanted) {
+  return IsFor(offered, wanted) && VariantOf(offered) == VariantOf(wanted);
 }
 
 bool IsUnknown(const Platform& platform) {

@@ -169,7 +169,7 @@ const ImageDescriber::Leaf* ImageDescriber::LeafFor(const std::vector<Leaf>& lea
 
 const ImageDescriber::Leaf* ImageDescriber::ChooseLeaf(const std::vector<Leaf>& leaves,
                                                        ReadBudget* budget) {
-  const Leaf* const leaf = LeafFor(leaves, ServerPlatform(), budget);
+  const Leaf* const leaf = LeafFor(leaves, MachinePlatform(), budget);
   if (leaf != nullptr) return leaf;
   for (const Leaf& other : leaves) {
     if (IsUnknown(other.platform) || budget->used_up()) continue;

@@ -139,7 +139,7 @@ absl::StatusOr<ImageDetails> ImageDescriber::InspectImage(std::string_view name,
   const auto& [id, repository] = found;
   std::optional<Platform> wanted;
   if (!platform.empty()) {
-    ASSIGN_OR_RETURN(wanted, PlatformFromText(platform));
+    ASSIGN_OR_RETURN(wanted, ParsePlatform(platform));
   }
   ImageInfo tagged;
   ASSIGN_OR_RETURN(const Digest digest, ResolveReference(id, repository, reference, &tagged));

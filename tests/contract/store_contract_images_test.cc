@@ -351,16 +351,16 @@ TEST_P(StoreImagesTest, AnIndexIsDescribedByItsChildForThisMachine) {
       PushConfig("app", ConfigJson("2020-01-01T00:00:00Z", "", {"plan9", "mips", ""}));
   const Pushed unknown =
       PushConfig("app", ConfigJson("2019-01-01T00:00:00Z", "", {"unknown", "unknown", ""}));
-  const Pushed mine = PushConfig("app", ConfigJson("2021-01-01T00:00:00Z", "", ServerPlatform()));
+  const Pushed mine = PushConfig("app", ConfigJson("2021-01-01T00:00:00Z", "", MachinePlatform()));
   const auto index = [&](const std::vector<Child>& children) {
     PutManifest("app", IndexJson(children), {"v1"});
     return Only({"", {"reference=app:v1"}, false});
   };
   const ImageInfo row = index({ChildOf(unknown, Platform{"unknown", "unknown", ""}),
                                ChildOf(other, Platform{"plan9", "mips", ""}),
-                               ChildOf(mine, ServerPlatform()), ChildOf(mine, ServerPlatform())});
+                               ChildOf(mine, MachinePlatform()), ChildOf(mine, MachinePlatform())});
   EXPECT_EQ(row.created_nanos, 1'609'459'200 * kSecond);
-  EXPECT_EQ(row.platform.architecture, ServerPlatform().architecture);
+  EXPECT_EQ(row.platform.architecture, MachinePlatform().architecture);
   EXPECT_EQ(row.total_bytes, unknown.content_bytes + other.content_bytes + mine.content_bytes);
   EXPECT_EQ(row.manifest.media_type, kMediaTypeOciIndex);
   // An index that states no platforms: the configs do.
@@ -376,10 +376,10 @@ TEST_P(StoreImagesTest, AnIndexIsDescribedByItsChildForThisMachine) {
 }
 
 TEST_P(StoreImagesTest, AnIndexWithinAnIndex) {
-  const Pushed mine = PushConfig("app", ConfigJson("2021-01-01T00:00:00Z", "", ServerPlatform()));
+  const Pushed mine = PushConfig("app", ConfigJson("2021-01-01T00:00:00Z", "", MachinePlatform()));
   const Pushed other =
       PushConfig("app", ConfigJson("2020-01-01T00:00:00Z", "", {"plan9", "mips", ""}));
-  const std::string inner_json = IndexJson({ChildOf(mine, ServerPlatform())});
+  const std::string inner_json = IndexJson({ChildOf(mine, MachinePlatform())});
   const Digest inner = PutManifest("app", inner_json);
   std::vector<Child> children = {ChildOf(other, Platform{"plan9", "mips", ""}),
                                  {inner, inner_json.size(), std::nullopt, kMediaTypeOciIndex}};
@@ -408,7 +408,7 @@ TEST_P(StoreImagesTest, AChildThatIsNotHere) {
   Make(settings);
   const Pushed here =
       PushConfig("app", ConfigJson("2020-01-01T00:00:00Z", "", {"plan9", "mips", ""}));
-  const Child absent{Sha256("absent"), 7, ServerPlatform()};
+  const Child absent{Sha256("absent"), 7, MachinePlatform()};
   const Digest index =
       PutManifest("app", IndexJson({absent, ChildOf(here, Platform{"plan9", "mips", ""})}), {"v1"});
   const ImageInfo row = Only({});
@@ -423,7 +423,7 @@ TEST_P(StoreImagesTest, AChildThatIsNotHere) {
   EXPECT_TRUE(details.children[1].present);
   EXPECT_EQ(details.described, here.manifest);
   // It is listed, but there is nothing of it to describe.
-  const std::string mine = StrCat("linux/", ServerPlatform().architecture);
+  const std::string mine = StrCat("linux/", MachinePlatform().architecture);
   EXPECT_EQ(Inspect("app", "v1", mine).described, std::nullopt);
   EXPECT_EQ(store().images.InspectImage("app", "v1", "windows/amd64").status().code(),
             Code::kNotFound);

@@ -92,7 +92,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     input.remove_prefix(std::min(input.size(), line_feed + 1));
     if (line.empty()) break;
     filters.emplace_back(line);
-    const absl::StatusOr<varve::Platform> platform = varve::PlatformFromText(line);
+    const absl::StatusOr<varve::Platform> platform = varve::ParsePlatform(line);
     if (!platform.ok()) varve::CheckRefusal(platform.status());
   }
   const varve::ImageFilter filter = varve::CheckFilter(filters);
