@@ -23,4 +23,4 @@ target_link_libraries(varve_daemon_base
 add_executable(varved main.cc)
 target_link_libraries(varved PRIVATE varve_daemon_base varve_http varve_grpc varve_storage
                       varve_warnings)
-install(TARGETS varved RUNTIME)
+install(TARGETS varved RUNTIME COMPONENT runtime)
