@@ -169,7 +169,7 @@ TEST_F(SaveTest, WhatNotEverybodyCanReadIsNoted) {
   EXPECT_THAT(observer_.notes[0], HasSubstr("zstd:v1 has layers compressed with zstd"));
   PutBlob("chart", "{}");
   PutManifest("chart", {"v1"},
-              ManifestText(Described("application/vnd.example.chart+json", "{}"), ""));
+              ManifestOf(Described("application/vnd.example.chart+json", "{}"), {}));
   const Files files = SavedFiles({"chart:v1"});
   EXPECT_EQ(files.count("manifest.json"), 0u);
   EXPECT_EQ(files.count("index.json"), 1u);
@@ -181,10 +181,10 @@ TEST_F(SaveTest, ALayerThatLiesElsewhereMayBeAbsent) {
   PutBlob("app", ConfigFor("amd64"));
   PutBlob("app", "layer");
   PutManifest("app", {"v1"},
-              ManifestText(Described(kConfigType, ConfigFor("amd64")),
-                           Described("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
-                                     "elsewhere", ",\"urls\":[\"https://example.com/layer\"]") +
-                               "," + Described(kLayerType, "layer")));
+              ManifestOf(Described(kConfigType, ConfigFor("amd64")),
+                         {Described("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+                                    "elsewhere", ",\"urls\":[\"https://example.com/layer\"]"),
+                          Described(kLayerType, "layer")}));
   const Files files = SavedFiles({"app:v1"});
   EXPECT_EQ(files.count(PathOf(std::string("elsewhere"))), 0u);
   EXPECT_EQ(files.count(PathOf(std::string("layer"))), 1u);
@@ -226,9 +226,9 @@ TEST_F(SaveTest, NamesThatStandForNothing) {
 TEST_F(SaveTest, ASizeThatTheManifestGetsWrongIsFound) {
   PutBlob("app", ConfigFor("amd64"));
   std::string manifest =
-      ManifestText(Described(kConfigType, ConfigFor("amd64")),
-                   Described("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "layer",
-                             ",\"urls\":[\"https://example.com/layer\"]"));
+      ManifestOf(Described(kConfigType, ConfigFor("amd64")),
+                 {Described("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "layer",
+                            ",\"urls\":[\"https://example.com/layer\"]")});
   manifest.replace(manifest.rfind("\"size\":5"), 8, "\"size\":6");
   PutManifest("app", {"v1"}, manifest);
   PutBlob("app", "layer");

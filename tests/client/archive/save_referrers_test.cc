@@ -21,8 +21,8 @@ class SaveReferrersTest : public SaveTest {
                           const std::string& subject, const std::string& layer) {
     PutBlob(repository, "{}");
     PutBlob(repository, layer);
-    std::string manifest = ManifestText(Described("application/vnd.oci.empty.v1+json", "{}"),
-                                        Described("application/x", layer));
+    std::string manifest = ManifestOf(Described("application/vnd.oci.empty.v1+json", "{}"),
+                                      {Described("application/x", layer)});
     if (!subject.empty()) {
       manifest.insert(manifest.size() - 1, ",\"subject\":" + Described(kManifestType, subject));
     }
