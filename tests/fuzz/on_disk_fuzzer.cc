@@ -58,7 +58,7 @@ void CheckBlobRow(std::string_view value) {
 }
 
 void CheckInlineBytes(std::string_view bytes) {
-  const absl::StatusOr<std::string> damaged = DecodeInlineBytes(bytes);
+  const absl::StatusOr<std::string> damaged = DecodeInlineBytes(std::string(bytes));
   FUZZ_INVARIANT(!damaged.ok() || EncodeInlineBytes(*damaged) == bytes);
   if (bytes.size() > kMaxInlineBlobBytes) return;
   const absl::StatusOr<std::string> whole = DecodeInlineBytes(EncodeInlineBytes(bytes));
