@@ -246,9 +246,8 @@ absl::Status ReferenceCheck::VisitBlob(const KeyValue& row) {
   RETURN_IF_ERROR(Apply([&](Reads& reads, CheckFindings* findings) {
     return CheckBlob(reads, parts_.files, digest, findings);
   }));
-  ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                   parts_.index.Scan(PrefixRange(EdgePrefix(digest)), 1));
-  if (!edges.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const bool kept, parts_.index.HasAny(EdgePrefix(digest)));
+  if (kept) return absl::OkStatus();
   unreferenced_.insert(digest);
   return unreferenced_.size() < kMaxCheckedUnreferenced ? absl::OkStatus() : CheckCondemned();
 }
@@ -274,10 +273,9 @@ absl::Status ReferenceCheck::CheckCondemned() {
   RETURN_IF_ERROR(parts_.reclaimer.BetweenPasses([&]() -> absl::Status {
     for (auto it = lost.begin(); it != lost.end();) {
       const Digest digest = *it;
-      ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                       parts_.index.Scan(PrefixRange(EdgePrefix(digest)), 1));
+      ASSIGN_OR_RETURN(const bool kept, parts_.index.HasAny(EdgePrefix(digest)));
       ASSIGN_OR_RETURN(const std::optional<std::string> row, parts_.index.Get(BlobKey(digest)));
-      if (!edges.empty() || !row.has_value()) {
+      if (kept || !row.has_value()) {
         lost.erase(it++);
       } else {
         ++it;
