@@ -1,5 +1,5 @@
 // One upload: the bytes that it has received, with their running hash, and the row by which it
-// survives a restart once it is saved. UploadTable has them all; whoever holds one there
+// survives a restart once it is saved. IngestTable has them all; whoever holds one there
 // (HeldIngest) works on it alone.
 #ifndef VARVE_STORAGE_BLOB_UPLOAD_H_
 #define VARVE_STORAGE_BLOB_UPLOAD_H_
