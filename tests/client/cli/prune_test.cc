@@ -1,6 +1,7 @@
 // `varve image prune`, `varve hold` and `varve image why` as people and scripts meet them. Unless a
 // test is about promises, the daemon's promise time is zero, so that what nothing keeps goes at
 // once.
+#include <algorithm>
 #include <csignal>
 #include <future>
 #include <thread>
@@ -159,7 +160,7 @@ class CutShortPruneTest : public CliPruneTest {
  protected:
   void SetUp() override {
     CliPruneTest::SetUp();
-    PutImage("app", {}, 7);
+    for (int seed = 7; seed < 7 + kMore; ++seed) PutImage("app", {}, seed);
     pruning_ = std::thread([this] {
       (void)store_->images.Prune({}, [this](const PruneStep& step) {
         if (step.kind == PruneStep::Kind::kRemoved) opened_.wait();
@@ -186,6 +187,8 @@ class CutShortPruneTest : public CliPruneTest {
   }
   static void Pause() { std::this_thread::sleep_for(std::chrono::milliseconds(5)); }
 
+  // Dangling images beside the one that is there: more than the first pages of a prune hold.
+  static constexpr int kMore = 15;
   std::promise<void> go_on_;
   std::shared_future<void> opened_ = go_on_.get_future().share();
   std::thread pruning_;
@@ -198,10 +201,14 @@ TEST_F(CutShortPruneTest, ACancelledPruneSaysWhatItDid) {
   int status = 0;
   ASSERT_EQ(waitpid(follower_, &status, 0), follower_);
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 1);
-  EXPECT_THAT(ReadFile(Path("out")),
-              MatchesRegex("Deleted Images:\ndeleted: app@[^\n]*\n\n"
-                           "Total reclaimed space: 0B of disk, 5.406kB of content\n"));
-  EXPECT_THAT(ReadFile(Path("err")), HasSubstr("the prune was cancelled after 1 images"));
+  const std::string out = ReadFile(Path("out"));
+  const int images = static_cast<int>(std::count(out.begin(), out.end(), '@'));
+  EXPECT_GE(images, 1);
+  EXPECT_LE(images, kMore);  // it ended with the page that it was at
+  EXPECT_THAT(out, MatchesRegex("Deleted Images:\n(deleted: app@[^\n]*\n)+\n"
+                                "Total reclaimed space: 0B of disk, [0-9.]+kB of content\n"));
+  EXPECT_THAT(ReadFile(Path("err")),
+              HasSubstr("the prune was cancelled after " + std::to_string(images) + " image"));
 }
 
 TEST_F(CutShortPruneTest, WhoLeavesWithCtrlCIsToldToo) {
@@ -211,8 +218,8 @@ TEST_F(CutShortPruneTest, WhoLeavesWithCtrlCIsToldToo) {
   int status = 0;
   ASSERT_EQ(waitpid(follower_, &status, 0), follower_);
   EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
-  EXPECT_THAT(ReadFile(Path("out")), HasSubstr("Total reclaimed space: 0B of disk, 10.8"))
-      << "of both images: another caller followed the prune to its end";
+  EXPECT_THAT(ReadFile(Path("out")), HasSubstr("Total reclaimed space: 0B of disk, 86."))
+      << "of all images: another caller followed the prune to its end";
 }
 
 TEST_F(CliPruneTest, TheQuestionIsNoJson) {
