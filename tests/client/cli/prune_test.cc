@@ -160,7 +160,7 @@ class CutShortPruneTest : public CliPruneTest {
  protected:
   void SetUp() override {
     CliPruneTest::SetUp();
-    for (int seed = 7; seed < 7 + kMore; ++seed) PutImage("app", {}, seed);
+    for (uint32_t seed = 7; seed < 7 + kMore; ++seed) PutImage("app", {}, seed);
     pruning_ = std::thread([this] {
       (void)store_->images.Prune({}, [this](const PruneStep& step) {
         if (step.kind == PruneStep::Kind::kRemoved) opened_.wait();
@@ -188,7 +188,7 @@ class CutShortPruneTest : public CliPruneTest {
   static void Pause() { std::this_thread::sleep_for(std::chrono::milliseconds(5)); }
 
   // Dangling images beside the one that is there: more than the first pages of a prune hold.
-  static constexpr int kMore = 15;
+  static constexpr uint32_t kMore = 15;
   std::promise<void> go_on_;
   std::shared_future<void> opened_ = go_on_.get_future().share();
   std::thread pruning_;
@@ -202,8 +202,8 @@ TEST_F(CutShortPruneTest, ACancelledPruneSaysWhatItDid) {
   ASSERT_EQ(waitpid(follower_, &status, 0), follower_);
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 1);
   const std::string out = ReadFile(Path("out"));
-  const int images = static_cast<int>(std::count(out.begin(), out.end(), '@'));
-  EXPECT_GE(images, 1);
+  const auto images = static_cast<uint32_t>(std::count(out.begin(), out.end(), '@'));
+  EXPECT_GE(images, 1u);
   EXPECT_LE(images, kMore);  // it ended with the page that it was at
   EXPECT_THAT(out, MatchesRegex("Deleted Images:\n(deleted: app@[^\n]*\n)+\n"
                                 "Total reclaimed space: 0B of disk, [0-9.]+kB of content\n"));
