@@ -63,7 +63,7 @@ inline constexpr TableInfo kTables[] = {
     {Table::kTag, "tag", "tag row"},
     {Table::kUnlinking, "unlinking", "u64"},
     {Table::kClaimExpiry, "claim expiry", ""},
-    {Table::kRemoving, "removing", ""},
+    {Table::kRemoving, "removing", "nothing, or u8 root"},
     {Table::kLinkExpiry, "link expiry", ""},
     {Table::kCounter, "counter", "i64"},
 };

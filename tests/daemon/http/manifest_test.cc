@@ -107,7 +107,7 @@ TEST_P(HttpManifests, RefusedManifests) {
 
 TEST_P(HttpManifests, LargeManifests) {
   const std::string room(kMaxManifestBytes - 2000, 'x');
-  const std::string large = PushContent("a", StrCat(R"("annotations":{"a":")", room, R"("},)"));
+  const std::string large = PushContent("a", StrCat(R"(,"annotations":{"a":")", room, R"("})"));
   ASSERT_LT(large.size(), kMaxManifestBytes);
   EXPECT_EQ(PushManifest(client(), "a", "large", large).status, 201);
   EXPECT_TRUE(client().Do("GET", "/v2/a/manifests/large").body == large);
