@@ -31,7 +31,17 @@ void Model::PutManifest(const std::string& repository, const TestManifest& manif
 }
 
 void Model::DeleteManifest(const std::string& repository, const Digest& manifest) {
-  manifests_.erase({repository, manifest});
+  const auto deleted = manifests_.find({repository, manifest});
+  if (deleted != manifests_.end()) {
+    const std::vector<Digest> blobs = std::move(deleted->second.blobs);
+    manifests_.erase(deleted);
+    // What it alone named, and nobody was promised, is shown no more.
+    const std::set<Digest> named = Named();
+    for (const Digest& blob : blobs) {
+      Presence& presence = blobs_[{repository, blob}];
+      if (presence == Presence::kCertain && !named.contains(blob)) presence = Presence::kPossible;
+    }
+  }
   for (auto tag = tags_.begin(); tag != tags_.end();) {
     const bool gone = tag->first.first == repository && tag->second == manifest;
     tag = gone ? tags_.erase(tag) : std::next(tag);
@@ -46,11 +56,16 @@ void Model::Untag(const std::string& repository, const std::string& tag) {
   tags_.erase({repository, tag});
 }
 
-void Model::Reclaim() {
+std::set<Digest> Model::Named() const {
   std::set<Digest> named;
   for (const auto& [key, manifest] : manifests_) {
     named.insert(manifest.blobs.begin(), manifest.blobs.end());
   }
+  return named;
+}
+
+void Model::Reclaim() {
+  const std::set<Digest> named = Named();
   for (auto& [key, presence] : blobs_) {
     if (presence == Presence::kCertain && !named.contains(key.second)) {
       presence = Presence::kPossible;

@@ -21,7 +21,8 @@
 
 namespace varve {
 
-// kPossible: nothing names the blob and a reclamation has begun since, so it may be gone.
+// kPossible: nothing names the blob, and the last manifest that did was deleted or a reclamation
+// has begun since, so it may be gone.
 enum class Presence { kAbsent, kPossible, kCertain };
 
 class Model {
@@ -46,6 +47,7 @@ class Model {
   using Key = std::pair<std::string, Digest>;  // repository, content
 
   Presence PresenceOf(const std::string& repository, const Digest& blob) const;
+  std::set<Digest> Named() const;  // what a manifest of any repository names
   void CompareBlob(Blobs& blobs, const std::string& repository, const Digest& blob,
                    const std::string& bytes, std::vector<std::string>* differences) const;
   void CompareManifest(const Store& store, const std::string& repository,
