@@ -46,8 +46,6 @@ std::string BlobRow::Encode() const {
   CheckInvariant(tier >= Tier::kInline && tier <= Tier::kPacked, "a blob has a known tier");
   CheckInvariant((tier == Tier::kLoose) == (file != 0),
                  "a loose blob has a file, and no other has");
-  CheckInvariant(packs.size() <= kMaxPacksOfBlob,
-                 "a blob row names no more packs than it is read with");
   std::string out = NewRow(kBlobRowVersion);
   AppendU8(&out, static_cast<uint8_t>(tier));
   AppendU8(&out, quarantined ? 1 : 0);
