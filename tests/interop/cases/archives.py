@@ -34,6 +34,13 @@ def image_id(daemon, name):
     return daemon.cli("inspect", "--format", "{{.ConfigDigest}}", name).strip()
 
 
+def daemon_and_podman(context):
+    """The daemon under test, and how podman is called beside it."""
+    context.need("podman")
+    context.need_root()
+    return need_daemon(context), podman(context)
+
+
 def write_rootfs(context, seed):
     path = f"{context.folder}/{seed}.tar"
     with open(path, "wb") as file:
@@ -99,10 +106,7 @@ def gzip_layers_go_to_docker(context):
 
 @case
 def podman_save_and_load(context):
-    context.need("podman")
-    context.need_root()
-    daemon = need_daemon(context)
-    command = podman(context)
+    daemon, command = daemon_and_podman(context)
     name = "localhost/frompodman:v1"
     context.run(*command, "import", write_rootfs(context, "podman"), name)
     identity = "sha256:" + json.loads(context.run(*command, "image", "inspect", name))[0]["Id"]
@@ -125,10 +129,7 @@ def podman_save_and_load(context):
 
 @case
 def names_of_other_registries_come_and_go_with_podman(context):
-    context.need("podman")
-    context.need_root()
-    daemon = need_daemon(context)
-    command = podman(context)
+    daemon, command = daemon_and_podman(context)
     names = ("reg.test:5000/team/pod:v1", "reg.test:5001/team/pod:v1")
     for form in ("docker-archive", "oci-archive"):
         for name in names:
@@ -185,10 +186,7 @@ def flat_directories_of_skopeo(context):
 
 @case
 def flat_directories_of_podman(context):
-    context.need("podman")
-    context.need_root()
-    daemon = need_daemon(context)
-    command = podman(context)
+    daemon, command = daemon_and_podman(context)
     name = "localhost/flatpodman:v1"
     for form in ("docker-dir", "oci-dir"):
         context.run(*command, "import", write_rootfs(context, form), name)
@@ -226,10 +224,7 @@ def saved_archives_are_reproducible_and_whole(context):
 
 @case
 def import_makes_an_image_that_podman_pulls(context):
-    context.need("podman")
-    context.need_root()
-    daemon = need_daemon(context)
-    command = podman(context)
+    daemon, command = daemon_and_podman(context)
     rootfs = write_rootfs(context, "imported")
     identity = daemon.cli("import", "--change", 'CMD ["/bin/true"]', rootfs, "imported:v1").strip()
     assert daemon.cli("images", "--no-trunc", "--quiet", "imported:v1").split() == [identity]
