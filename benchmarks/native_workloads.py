@@ -225,7 +225,7 @@ MEASURES = {
 
 
 def main():
-    from containerd_server import Containerd  # needs this folder's modules only when run alone
+    from containerd_server import Containerd  # only for a run of this file alone
 
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)

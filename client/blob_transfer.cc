@@ -5,7 +5,7 @@
 #include "absl/strings/str_format.h"
 #include "client/error_details.h"
 #include "client/grpc_client.h"
-#include "client/messages.h"
+#include "proto/convert/blobs.h"
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"

@@ -9,8 +9,8 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "storage/digest/digest.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/digest.h"
+#include "storage/image/hasher.h"
 
 namespace varve {
 

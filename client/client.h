@@ -1,5 +1,5 @@
 // A connection to a varve daemon over the native API (proto/varve/v1), in the vocabulary of
-// storage/store.h. Knows no gRPC in its interface. Thread-safe; calls block.
+// storage/api/. Knows no gRPC in its interface. Thread-safe; calls block.
 //
 // Errors are those of the daemon (storage/base/status.h). Unavailable: the daemon is not reachable,
 // or the outcome is unknown; the same call may be repeated.
@@ -19,7 +19,12 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "client/byte_source.h"
-#include "storage/store.h"
+#include "storage/api/blobs.h"
+#include "storage/api/claims.h"
+#include "storage/api/event_log.h"
+#include "storage/api/manifests.h"
+#include "storage/api/images.h"
+#include "storage/api/system.h"
 
 namespace varve {
 
@@ -147,7 +152,7 @@ class Client {
                            const Digest& digest) = 0;
   virtual absl::Status Untag(std::string_view repository, std::string_view tag, bool force) = 0;
 
-  // The calls of Store with the same names and contracts.
+  // The calls of storage/api/ with the same names and contracts.
   virtual absl::StatusOr<ImageMatch> FindImage(std::string_view name) = 0;
   virtual absl::StatusOr<ImagePage> ListImages(const ImageQuery& query,
                                                const std::string& page_token, size_t limit) = 0;
@@ -166,7 +171,7 @@ class Client {
                                                                  std::string_view platform) = 0;
   virtual absl::Status TagFrom(std::string_view from, const Digest& digest,
                                std::string_view repository, std::string_view tag) = 0;
-  // With `now` all promises end first (Store::EndPromises).
+  // With `now` all promises end first (System::EndPromises).
   virtual absl::StatusOr<RemovedImage> RemoveImage(std::string_view name, bool force, bool now) = 0;
   virtual absl::StatusOr<PruneReport> Prune(const PruneRequest& request,
                                             const PruneObserver& observer) = 0;
@@ -194,6 +199,7 @@ class Client {
   virtual absl::StatusOr<BlobPage> ListBlobs(const std::string& page_token, size_t limit) = 0;
   virtual absl::StatusOr<RepositoryPage> ListRepositories(const std::string& page_token,
                                                           size_t limit) = 0;
+  virtual absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view repository) = 0;
   virtual absl::StatusOr<RepositoryMerge> MergeRepositories(std::string_view from,
                                                             std::string_view into, bool force) = 0;
   virtual absl::StatusOr<DaemonInfo> Info() = 0;
@@ -201,7 +207,7 @@ class Client {
   virtual absl::StatusOr<DiskUsage> MeasureDiskUsage() = 0;
   virtual absl::StatusOr<CheckReport> Check(const CheckObserver& observer) = 0;
   virtual absl::StatusOr<CheckReport> CheckContent(const CheckObserver& observer) = 0;
-  // See Store. Both take as long as the files are large.
+  // See storage/api/system.h. Both take as long as the files are large.
   virtual absl::StatusOr<OrphanReport> DropOrphans() = 0;
   virtual absl::StatusOr<OrphanReport> AdoptOrphans() = 0;
   // Until the sink has enough, or there are no more. When the connection breaks, goes on after the

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <string>
 
+#include "storage/api/blobs.h"
+#include "storage/api/manifests.h"
 #include "storage/base/str_cat.h"
-#include "storage/digest/digest.h"
-#include "storage/store.h"
+#include "storage/image/digest.h"
 #include "varve/v1/error_details.pb.h"
 
 namespace varve {

@@ -14,8 +14,8 @@ namespace varve {
 bool EndedByDaemon(const grpc::ClientContext& context);
 
 // `status` as the call of `context` ended. The daemon's sentence stays as it is, and its error
-// details become the payloads kMissingDigestPayload and kRetryAfterPayload (storage/store.h). What
-// the library says of connections and frames becomes a sentence for a person.
+// details become the payloads kMissingDigestPayload and kRetryAfterPayload (storage/api/).
+// What the library says of connections and frames becomes a sentence for a person.
 absl::Status FromGrpc(const grpc::Status& status, const grpc::ClientContext& context);
 
 }  // namespace varve

@@ -1,36 +1,17 @@
 // The calls of varve.v1.Holds and varve.v1.Leases.
-#include <algorithm>
 #include <utility>
 
 #include "client/grpc_client.h"
-#include "client/messages.h"
+#include "proto/convert/claims.h"
+#include "proto/convert/values.h"
 #include "storage/base/status.h"
 
 namespace varve {
-namespace {
-
-void SetDuration(int64_t nanos, google::protobuf::Duration* message) {
-  message->set_seconds(nanos / kNanosPerSecond);
-  message->set_nanos(static_cast<int32_t>(nanos % kNanosPerSecond));
-}
-
-// map<> has no order; people and scripts want the same output each time.
-LeaseInfo Sorted(LeaseInfo lease) {
-  std::sort(lease.labels.begin(), lease.labels.end());
-  return lease;
-}
-
-}  // namespace
-
 absl::StatusOr<HoldInfo> GrpcClient::CreateHold(const HoldRequest& hold) {
   v1::CreateHoldRequest request;
-  request.set_name(hold.name);
-  request.set_repository(hold.repository);
-  request.set_digest(hold.manifest.ToString());
-  if (hold.ttl_nanos != 0) SetDuration(hold.ttl_nanos, request.mutable_ttl());
+  ToMessage(hold, &request);
   v1::CreateHoldResponse response;
-  RETURN_IF_ERROR(Unary(
-      [&](grpc::ClientContext* context) { return holds_->Create(context, request, &response); }));
+  RETURN_IF_ERROR(Unary(*holds_, &v1::Holds::Stub::Create, request, &response));
   return FromMessage(response.hold());
 }
 
@@ -38,8 +19,7 @@ absl::Status GrpcClient::ReleaseHold(std::string_view name) {
   v1::ReleaseHoldRequest request;
   request.set_name(std::string(name));
   v1::ReleaseHoldResponse response;
-  return Unary(
-      [&](grpc::ClientContext* context) { return holds_->Release(context, request, &response); });
+  return Unary(*holds_, &v1::Holds::Stub::Release, request, &response);
 }
 
 absl::StatusOr<HoldPage> GrpcClient::ListHolds(const std::string& page_token, size_t limit) {
@@ -47,8 +27,7 @@ absl::StatusOr<HoldPage> GrpcClient::ListHolds(const std::string& page_token, si
   request.set_page_token(page_token);
   request.set_page_size(static_cast<uint32_t>(limit));
   v1::ListHoldsResponse response;
-  RETURN_IF_ERROR(Unary(
-      [&](grpc::ClientContext* context) { return holds_->List(context, request, &response); }));
+  RETURN_IF_ERROR(Unary(*holds_, &v1::Holds::Stub::List, request, &response));
   HoldPage page;
   for (const v1::Hold& message : response.holds()) {
     ASSIGN_OR_RETURN(HoldInfo hold, FromMessage(message));
@@ -60,14 +39,10 @@ absl::StatusOr<HoldPage> GrpcClient::ListHolds(const std::string& page_token, si
 
 absl::StatusOr<LeaseInfo> GrpcClient::CreateLease(const LeaseRequest& lease) {
   v1::CreateLeaseRequest request;
-  request.set_id(lease.id);
-  request.set_owner(lease.owner);
-  SetDuration(lease.ttl_nanos, request.mutable_ttl());
-  for (const auto& [key, value] : lease.labels) (*request.mutable_labels())[key] = value;
+  ToMessage(lease, &request);
   v1::CreateLeaseResponse response;
-  RETURN_IF_ERROR(Unary(
-      [&](grpc::ClientContext* context) { return leases_->Create(context, request, &response); }));
-  return Sorted(FromMessage(response.lease()));
+  RETURN_IF_ERROR(Unary(*leases_, &v1::Leases::Stub::Create, request, &response));
+  return FromMessage(response.lease());
 }
 
 absl::StatusOr<std::vector<Digest>> GrpcClient::AttachToLease(std::string_view id,
@@ -76,8 +51,7 @@ absl::StatusOr<std::vector<Digest>> GrpcClient::AttachToLease(std::string_view i
   request.set_id(std::string(id));
   for (const Digest& digest : contents) request.add_digests(digest.ToString());
   v1::AttachToLeaseResponse response;
-  RETURN_IF_ERROR(Unary(
-      [&](grpc::ClientContext* context) { return leases_->Attach(context, request, &response); }));
+  RETURN_IF_ERROR(Unary(*leases_, &v1::Leases::Stub::Attach, request, &response));
   std::vector<Digest> absent;
   for (const std::string& text : response.absent()) {
     ASSIGN_OR_RETURN(const Digest digest, Digest::Parse(text));
@@ -89,19 +63,17 @@ absl::StatusOr<std::vector<Digest>> GrpcClient::AttachToLease(std::string_view i
 absl::StatusOr<LeaseInfo> GrpcClient::RenewLease(std::string_view id, int64_t ttl_nanos) {
   v1::RenewLeaseRequest request;
   request.set_id(std::string(id));
-  SetDuration(ttl_nanos, request.mutable_ttl());
+  ToMessage(ttl_nanos, request.mutable_ttl());
   v1::RenewLeaseResponse response;
-  RETURN_IF_ERROR(Unary(
-      [&](grpc::ClientContext* context) { return leases_->Renew(context, request, &response); }));
-  return Sorted(FromMessage(response.lease()));
+  RETURN_IF_ERROR(Unary(*leases_, &v1::Leases::Stub::Renew, request, &response));
+  return FromMessage(response.lease());
 }
 
 absl::Status GrpcClient::DeleteLease(std::string_view id) {
   v1::DeleteLeaseRequest request;
   request.set_id(std::string(id));
   v1::DeleteLeaseResponse response;
-  return Unary(
-      [&](grpc::ClientContext* context) { return leases_->Delete(context, request, &response); });
+  return Unary(*leases_, &v1::Leases::Stub::Delete, request, &response);
 }
 
 absl::StatusOr<LeasePage> GrpcClient::ListLeases(const std::string& page_token, size_t limit) {
@@ -109,11 +81,10 @@ absl::StatusOr<LeasePage> GrpcClient::ListLeases(const std::string& page_token, 
   request.set_page_token(page_token);
   request.set_page_size(static_cast<uint32_t>(limit));
   v1::ListLeasesResponse response;
-  RETURN_IF_ERROR(Unary(
-      [&](grpc::ClientContext* context) { return leases_->List(context, request, &response); }));
+  RETURN_IF_ERROR(Unary(*leases_, &v1::Leases::Stub::List, request, &response));
   LeasePage page;
   for (const v1::Lease& message : response.leases()) {
-    page.leases.push_back(Sorted(FromMessage(message)));
+    page.leases.push_back(FromMessage(message));
   }
   page.next_page_token = response.next_page_token();
   return page;

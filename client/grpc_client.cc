@@ -5,10 +5,11 @@
 
 #include "client/daemon_address.h"
 #include "client/error_details.h"
-#include "client/messages.h"
+#include "proto/convert/blobs.h"
+#include "proto/convert/images.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/claim_names.h"
+#include "storage/image/claim_names.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -47,8 +48,8 @@ void GrpcClient::NameLease(grpc::ClientContext& context) const {
   if (!options_.lease.empty()) context.AddMetadata(kLeaseKey, options_.lease);
 }
 
-absl::Status GrpcClient::Unary(const std::function<grpc::Status(grpc::ClientContext*)>& call,
-                               Deadline deadline) {
+absl::Status GrpcClient::Repeat(const std::function<grpc::Status(grpc::ClientContext*)>& call,
+                                Deadline deadline) {
   for (int failures = 1;; ++failures) {
     grpc::ClientContext context;
     if (deadline == Deadline::kUsual) SetDeadline(context);
@@ -66,8 +67,7 @@ absl::StatusOr<BlobInfo> GrpcClient::StatBlob(std::string_view repository, const
   request.set_repository(std::string(repository));
   request.set_digest(digest.ToString());
   v1::StatBlobResponse response;
-  RETURN_IF_ERROR(Unary(
-      [&](grpc::ClientContext* context) { return blobs_->Stat(context, request, &response); }));
+  RETURN_IF_ERROR(Unary(*blobs_, &v1::Blobs::Stub::Stat, request, &response));
   return FromMessage(response.blob());
 }
 
@@ -77,9 +77,7 @@ absl::StatusOr<std::vector<Digest>> GrpcClient::FindMissing(std::string_view rep
   request.set_repository(std::string(repository));
   for (const Digest& digest : digests) request.add_digests(digest.ToString());
   v1::FindMissingResponse response;
-  RETURN_IF_ERROR(Unary([&](grpc::ClientContext* context) {
-    return blobs_->FindMissing(context, request, &response);
-  }));
+  RETURN_IF_ERROR(Unary(*blobs_, &v1::Blobs::Stub::FindMissing, request, &response));
   std::vector<Digest> missing;
   for (const std::string& text : response.missing()) {
     ASSIGN_OR_RETURN(const Digest digest, Digest::Parse(text));
@@ -99,9 +97,7 @@ absl::StatusOr<ManifestInfo> GrpcClient::PutManifest(std::string_view repository
   for (const std::string& tag : put.tags) request.add_tags(tag);
   request.set_whole_store(put.whole_store);
   v1::PutManifestResponse response;
-  RETURN_IF_ERROR(Unary([&](grpc::ClientContext* context) {
-    return images_->PutManifest(context, request, &response);
-  }));
+  RETURN_IF_ERROR(Unary(*images_, &v1::Images::Stub::PutManifest, request, &response));
   return FromMessage(response.manifest());
 }
 
@@ -109,15 +105,10 @@ absl::StatusOr<Manifest> GrpcClient::Resolve(std::string_view repository,
                                              const ManifestReference& reference, bool omit_bytes) {
   v1::ResolveRequest request;
   request.set_repository(std::string(repository));
-  if (const Digest* digest = std::get_if<Digest>(&reference)) {
-    request.set_digest(digest->ToString());
-  } else {
-    request.set_tag(std::get<std::string>(reference));
-  }
+  SetReference(reference, &request);
   request.set_omit_bytes(omit_bytes);
   v1::ResolveResponse response;
-  RETURN_IF_ERROR(Unary(
-      [&](grpc::ClientContext* context) { return images_->Resolve(context, request, &response); }));
+  RETURN_IF_ERROR(Unary(*images_, &v1::Images::Stub::Resolve, request, &response));
   Manifest manifest;
   ASSIGN_OR_RETURN(manifest.info, FromMessage(response.manifest()));
   manifest.bytes = std::move(*response.mutable_bytes());
@@ -148,8 +139,7 @@ absl::Status GrpcClient::Tag(std::string_view repository, std::string_view tag,
   request.set_tag(std::string(tag));
   request.set_digest(digest.ToString());
   v1::TagResponse response;
-  return Unary(
-      [&](grpc::ClientContext* context) { return images_->Tag(context, request, &response); });
+  return Unary(*images_, &v1::Images::Stub::Tag, request, &response);
 }
 
 absl::Status GrpcClient::Untag(std::string_view repository, std::string_view tag, bool force) {
@@ -158,8 +148,7 @@ absl::Status GrpcClient::Untag(std::string_view repository, std::string_view tag
   request.set_tag(std::string(tag));
   request.set_force(force);
   v1::UntagResponse response;
-  return Unary(
-      [&](grpc::ClientContext* context) { return images_->Untag(context, request, &response); });
+  return Unary(*images_, &v1::Images::Stub::Untag, request, &response);
 }
 
 }  // namespace varve

@@ -91,6 +91,7 @@ class GrpcClient final : public Client {
   absl::StatusOr<BlobPage> ListBlobs(const std::string& page_token, size_t limit) override;
   absl::StatusOr<RepositoryPage> ListRepositories(const std::string& page_token,
                                                   size_t limit) override;
+  absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view repository) override;
   absl::StatusOr<RepositoryMerge> MergeRepositories(std::string_view from, std::string_view into,
                                                     bool force) override;
   absl::StatusOr<DaemonInfo> Info() override;
@@ -115,8 +116,17 @@ class GrpcClient final : public Client {
   // Makes a call that may be repeated. A daemon that answered before, and now does not, is waited
   // for as long as a transfer waits. With no deadline, the call takes the time it needs.
   enum class Deadline { kUsual, kNone };
-  absl::Status Unary(const std::function<grpc::Status(grpc::ClientContext*)>& call,
-                     Deadline deadline = Deadline::kUsual);
+  template <typename Stub, typename Request, typename Response>
+  absl::Status Unary(Stub& stub,
+                     grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                     const Request& request, Response* response,
+                     Deadline deadline = Deadline::kUsual) {
+    return Repeat(
+        [&](grpc::ClientContext* context) { return (stub.*method)(context, request, response); },
+        deadline);
+  }
+  absl::Status Repeat(const std::function<grpc::Status(grpc::ClientContext*)>& call,
+                      Deadline deadline);
 
   // One try of an upload whose offset at the daemon is `offset`. `*committing` says whether the
   // last try came to its commit.

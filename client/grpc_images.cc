@@ -1,37 +1,15 @@
 // The calls of varve.v1.Images that are about images as people see them.
-#include <algorithm>
 #include <utility>
 
 #include "client/error_details.h"
 #include "client/grpc_client.h"
-#include "client/messages.h"
+#include "proto/convert/images.h"
+#include "proto/convert/prunes.h"
+#include "storage/api/pruning.h"
 #include "storage/base/status.h"
 
 namespace varve {
 namespace {
-
-template <typename Request>
-void SetReference(const ManifestReference& reference, Request* request) {
-  if (const Digest* digest = std::get_if<Digest>(&reference)) {
-    request->set_digest(digest->ToString());
-  } else {
-    request->set_tag(std::get<std::string>(reference));
-  }
-}
-
-// map<> has no order; people and scripts want the same output each time.
-void SortLabels(ImageDetails* details) {
-  std::sort(details->labels.begin(), details->labels.end());
-}
-
-v1::PruneRequest ToMessage(const PruneRequest& request) {
-  v1::PruneRequest message;
-  for (const std::string& filter : request.filters) message.add_filters(filter);
-  message.set_dry_run(request.dry_run);
-  message.set_all(request.all);
-  message.set_now(request.now);
-  return message;
-}
 
 // To the end of a prune, or until the observer has seen enough.
 absl::StatusOr<PruneReport> ReadPrune(grpc::ClientContext& context,
@@ -69,22 +47,18 @@ absl::StatusOr<ImageMatch> GrpcClient::FindImage(std::string_view name) {
   v1::FindImageRequest request;
   request.set_name(std::string(name));
   v1::FindImageResponse response;
-  RETURN_IF_ERROR(Unary(
-      [&](grpc::ClientContext* context) { return images_->Find(context, request, &response); }));
+  RETURN_IF_ERROR(Unary(*images_, &v1::Images::Stub::Find, request, &response));
   return FromMessage(response);
 }
 
 absl::StatusOr<ImagePage> GrpcClient::ListImages(const ImageQuery& query,
                                                  const std::string& page_token, size_t limit) {
   v1::ListImagesRequest request;
-  request.set_repository(query.repository);
-  for (const std::string& filter : query.filters) request.add_filters(filter);
-  request.set_all(query.all);
+  ToMessage(query, &request);
   request.set_page_token(page_token);
   request.set_page_size(static_cast<uint32_t>(limit));
   v1::ListImagesResponse response;
-  RETURN_IF_ERROR(Unary(
-      [&](grpc::ClientContext* context) { return images_->List(context, request, &response); }));
+  RETURN_IF_ERROR(Unary(*images_, &v1::Images::Stub::List, request, &response));
   ImagePage page;
   for (const v1::Image& message : response.images()) {
     ASSIGN_OR_RETURN(ImageInfo image, FromMessage(message));
@@ -106,9 +80,7 @@ absl::StatusOr<ReferrerPage> GrpcClient::ListReferrers(std::string_view reposito
   request.set_page_token(page_token);
   request.set_page_size(static_cast<uint32_t>(limit));
   v1::ListReferrersResponse response;
-  RETURN_IF_ERROR(Unary([&](grpc::ClientContext* context) {
-    return images_->ListReferrers(context, request, &response);
-  }));
+  RETURN_IF_ERROR(Unary(*images_, &v1::Images::Stub::ListReferrers, request, &response));
   ReferrerPage page;
   for (v1::ListReferrersResponse::Referrer& message : *response.mutable_referrers()) {
     Referrer& referrer = page.referrers.emplace_back();
@@ -128,11 +100,8 @@ absl::StatusOr<ImageDetails> GrpcClient::InspectImage(std::string_view repositor
   SetReference(reference, &request);
   request.set_platform(std::string(platform));
   v1::InspectImageResponse response;
-  RETURN_IF_ERROR(Unary(
-      [&](grpc::ClientContext* context) { return images_->Inspect(context, request, &response); }));
-  absl::StatusOr<ImageDetails> details = FromMessage(response.details());
-  if (details.ok()) SortLabels(&*details);
-  return details;
+  RETURN_IF_ERROR(Unary(*images_, &v1::Images::Stub::Inspect, request, &response));
+  return FromMessage(response.details());
 }
 
 absl::StatusOr<std::vector<HistoryEntry>> GrpcClient::ImageHistory(
@@ -142,8 +111,7 @@ absl::StatusOr<std::vector<HistoryEntry>> GrpcClient::ImageHistory(
   SetReference(reference, &request);
   request.set_platform(std::string(platform));
   v1::ImageHistoryResponse response;
-  RETURN_IF_ERROR(Unary(
-      [&](grpc::ClientContext* context) { return images_->History(context, request, &response); }));
+  RETURN_IF_ERROR(Unary(*images_, &v1::Images::Stub::History, request, &response));
   return FromMessage(response);
 }
 
@@ -155,8 +123,7 @@ absl::Status GrpcClient::TagFrom(std::string_view from, const Digest& digest,
   request.set_tag(std::string(tag));
   request.set_digest(digest.ToString());
   v1::TagResponse response;
-  return Unary(
-      [&](grpc::ClientContext* context) { return images_->Tag(context, request, &response); });
+  return Unary(*images_, &v1::Images::Stub::Tag, request, &response);
 }
 
 absl::StatusOr<RemovedImage> GrpcClient::RemoveImage(std::string_view name, bool force, bool now) {
@@ -165,26 +132,16 @@ absl::StatusOr<RemovedImage> GrpcClient::RemoveImage(std::string_view name, bool
   request.set_force(force);
   request.set_now(now);
   v1::RemoveImageResponse response;
-  RETURN_IF_ERROR(Unary(
-      [&](grpc::ClientContext* context) { return images_->Remove(context, request, &response); }));
-  RemovedImage removed;
-  removed.untagged.assign(response.untagged().begin(), response.untagged().end());
-  removed.deleted.assign(response.deleted().begin(), response.deleted().end());
-  removed.more_untagged = response.more_untagged();
-  removed.more_deleted = response.more_deleted();
-  removed.promised_images = response.promised_images();
-  removed.promised_bytes = response.promised_bytes();
-  if (response.has_promised_until()) {
-    removed.promised_until_nanos = Nanos(response.promised_until());
-  }
-  return removed;
+  RETURN_IF_ERROR(Unary(*images_, &v1::Images::Stub::Remove, request, &response));
+  return FromMessage(response);
 }
 
 absl::StatusOr<PruneReport> GrpcClient::Prune(const PruneRequest& prune,
                                               const PruneObserver& observer) {
   // No deadline: it works as long as there is garbage, and shows that it does.
   grpc::ClientContext context;
-  const v1::PruneRequest request = ToMessage(prune);
+  v1::PruneRequest request;
+  ToMessage(prune, &request);
   const auto stream = images_->Prune(&context, request);
   return ReadPrune(context, *stream, observer);
 }
@@ -201,7 +158,8 @@ absl::StatusOr<PruneReport> GrpcClient::AttachPrune(std::string_view id,
 absl::StatusOr<std::string> GrpcClient::StartPrune(const PruneRequest& prune) {
   grpc::ClientContext context;
   SetDeadline(context);
-  v1::PruneRequest request = ToMessage(prune);
+  v1::PruneRequest request;
+  ToMessage(prune, &request);
   request.set_detach(true);
   const auto stream = images_->Prune(&context, request);
   std::string job;
@@ -217,16 +175,13 @@ absl::Status GrpcClient::CancelPrune(std::string_view id) {
   v1::CancelPruneRequest request;
   request.set_job(std::string(id));
   v1::CancelPruneResponse response;
-  return Unary([&](grpc::ClientContext* context) {
-    return images_->CancelPrune(context, request, &response);
-  });
+  return Unary(*images_, &v1::Images::Stub::CancelPrune, request, &response);
 }
 
 absl::StatusOr<std::vector<PruneJob>> GrpcClient::ListPrunes() {
   v1::ListPrunesResponse response;
-  RETURN_IF_ERROR(Unary([&](grpc::ClientContext* context) {
-    return images_->ListPrunes(context, v1::ListPrunesRequest(), &response);
-  }));
+  RETURN_IF_ERROR(
+      Unary(*images_, &v1::Images::Stub::ListPrunes, v1::ListPrunesRequest(), &response));
   std::vector<PruneJob> jobs;
   for (const v1::PruneJob& message : response.jobs()) jobs.push_back(FromMessage(message));
   return jobs;
@@ -236,8 +191,7 @@ absl::StatusOr<KeeperReport> GrpcClient::ExplainKept(std::string_view name) {
   v1::ExplainRequest request;
   request.set_name(std::string(name));
   v1::ExplainResponse response;
-  RETURN_IF_ERROR(Unary(
-      [&](grpc::ClientContext* context) { return images_->Explain(context, request, &response); }));
+  RETURN_IF_ERROR(Unary(*images_, &v1::Images::Stub::Explain, request, &response));
   return FromMessage(response);
 }
 

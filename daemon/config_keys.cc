@@ -9,7 +9,7 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/image_filter.h"
+#include "storage/image/image_filter.h"
 #include "storage/limits.h"
 
 namespace varve {

@@ -11,19 +11,18 @@ add_library(varve_grpc STATIC
   grpc/error_details.cc
   grpc/event_feed.cc
   grpc/event_stream.cc
-  grpc/image_messages.cc
   grpc/images_service.cc
   grpc/message_memory.cc
-  grpc/messages.cc
   grpc/prune_stream.cc
   grpc/referrer_listing.cc
   grpc/server.cc
   grpc/stream_watch.cc
   grpc/system_service.cc
+  grpc/unary.cc
   grpc/uploads_service.cc
   grpc/call_workers.cc)
 target_link_libraries(varve_grpc
   PUBLIC varve_storage
-  PRIVATE varve_warnings varve_proto varve_daemon_base varve_status_mapping varve_leased_call
+  PRIVATE varve_warnings varve_messages varve_daemon_base varve_status_mapping varve_leased_call
           gRPC::grpc++ gRPC::grpc++_reflection absl::flat_hash_set absl::str_format
           Threads::Threads)

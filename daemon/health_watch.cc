@@ -31,17 +31,17 @@ void LogHealth(StoreHealth health) {
 
 }  // namespace
 
-HealthWatch::HealthWatch(Store& store, std::chrono::nanoseconds interval,
+HealthWatch::HealthWatch(System& system, std::chrono::nanoseconds interval,
                          std::function<void(bool serving)> set_serving,
                          std::function<void()> give_up)
-    : store_(store), set_serving_(std::move(set_serving)), give_up_(std::move(give_up)) {
+    : system_(system), set_serving_(std::move(set_serving)), give_up_(std::move(give_up)) {
   if (interval.count() == 0) return;
   thread_ =
       std::make_unique<PeriodicThread>(interval, [this] { Look(SystemClock().MonotonicNanos()); });
 }
 
 void HealthWatch::Look(int64_t monotonic_nanos) {
-  const StoreHealth health = store_.Health();
+  const StoreHealth health = system_.Health();
   if (health != last_) LogHealth(health);
   const bool serves = IsServing(health);
   if (serves != IsServing(last_)) {

@@ -11,7 +11,7 @@
 #include <memory>
 
 #include "daemon/periodic_thread.h"
-#include "storage/store.h"
+#include "storage/api/system.h"
 
 namespace varve {
 
@@ -24,7 +24,7 @@ class HealthWatch {
   // All outlive this object. `set_serving` is told when the answer of the health service changes;
   // `give_up` is called once, when the daemon has to end. With a zero `interval` nobody looks but
   // who calls Look.
-  HealthWatch(Store& store, std::chrono::nanoseconds interval,
+  HealthWatch(System& system, std::chrono::nanoseconds interval,
               std::function<void(bool serving)> set_serving, std::function<void()> give_up);
 
   // One look, at `monotonic_nanos`. One thread at a time.
@@ -34,7 +34,7 @@ class HealthWatch {
   bool gave_up() const { return gave_up_; }
 
  private:
-  Store& store_;
+  System& system_;
   const std::function<void(bool serving)> set_serving_;
   const std::function<void()> give_up_;
   StoreHealth last_ = StoreHealth::kReady;

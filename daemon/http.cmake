@@ -11,7 +11,7 @@ add_library(varve_http_route STATIC
   http/authority.cc
   http/byte_range.cc
   http/route.cc)
-target_link_libraries(varve_http_route PUBLIC varve_storage PRIVATE varve_warnings)
+target_link_libraries(varve_http_route PUBLIC varve_image PRIVATE varve_warnings)
 
 add_library(varve_http STATIC
   http/admission.cc

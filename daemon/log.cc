@@ -12,6 +12,7 @@
 #include <ctime>
 
 #include "daemon/second_text.h"
+#include "storage/base/json_text.h"
 #include "storage/base/mutex.h"
 #include "storage/base/str_cat.h"
 
@@ -28,108 +29,17 @@ std::atomic<LogLevel> g_level{LogLevel::kInfo};
 
 constexpr std::array<std::string_view, 4> kLevelNames = {"debug", "info", "warning", "error"};
 
-struct CodePoint {
-  uint32_t value = 0;
-  size_t length_bytes = 0;  // 0: not valid UTF-8
-};
-
-// Decodes the first code point of `text` (not empty): the shortest form only, no surrogates.
-CodePoint Decode(std::string_view text) {
-  const auto byte = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return {lead, 1};
-  size_t length = 0;
-  uint32_t value = 0;
-  uint32_t smallest = 0;
-  if ((lead & 0xE0) == 0xC0) {
-    length = 2, value = lead & 0x1F, smallest = 0x80;
-  } else if ((lead & 0xF0) == 0xE0) {
-    length = 3, value = lead & 0x0F, smallest = 0x800;
-  } else if ((lead & 0xF8) == 0xF0) {
-    length = 4, value = lead & 0x07, smallest = 0x10000;
-  }
-  if (length == 0 || text.size() < length) return {};
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return {};
-    value = (value << 6) | (byte(i) & 0x3F);
-  }
-  const bool surrogate = value >= 0xD800 && value <= 0xDFFF;
-  if (value < smallest || value > 0x10FFFF || surrogate) return {};
-  return {value, length};
-}
-
-// Code points that end a line, move the cursor or reorder what a terminal shows.
+// Code points beyond U+001F that end a line, move the cursor or reorder what a terminal shows.
 bool IsControl(uint32_t c) {
-  return c < 0x20 || (c >= 0x7F && c <= 0x9F) || (c >= 0x200B && c <= 0x200F) ||
-         (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF;
+  return (c >= 0x7F && c <= 0x9F) || (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
+         (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF;
 }
 
-// The printable characters of ASCII but for those that end a value, quoted or not: most of what is
-// logged, and copied as it stands.
-constexpr std::array<bool, 256> kOrdinary = [] {
-  std::array<bool, 256> ordinary{};
-  for (size_t c = 0x21; c < 0x7F; ++c) ordinary[c] = c != '"' && c != '\\' && c != '=';
-  return ordinary;
-}();
-
-size_t CountOrdinary(std::string_view text) {
-  size_t count = 0;
-  while (count < text.size() && kOrdinary[static_cast<unsigned char>(text[count])]) ++count;
-  return count;
-}
-
-void AppendHex(std::string& out, const char* prefix, uint32_t value, int digits) {
-  std::array<char, 16> buffer;
-  const int length = std::snprintf(buffer.data(), buffer.size(), "%s%0*x", prefix, digits, value);
-  out.append(buffer.data(), static_cast<size_t>(length));
-}
-
-// Appends `text` as the inside of a JSON string. Bytes that are not UTF-8 become \xNN in text,
-// which loses nothing, and U+FFFD in JSON, which has no way to say them.
-void AppendEscaped(std::string& out, std::string_view text, LogFormat format) {
-  while (true) {
-    const size_t ordinary = CountOrdinary(text);
-    out.append(text.substr(0, ordinary));
-    text.remove_prefix(ordinary);
-    if (text.empty()) return;
-    const CodePoint c = Decode(text);
-    const size_t length = c.length_bytes == 0 ? 1 : c.length_bytes;
-    if (c.length_bytes == 0) {
-      if (format == LogFormat::kText) {
-        AppendHex(out, "\\x", static_cast<unsigned char>(text[0]), 2);
-      } else {
-        out += "\\ufffd";
-      }
-    } else if (c.value == '"' || c.value == '\\') {
-      out += '\\';
-      out += text[0];
-    } else if (c.value == '\n') {
-      out += "\\n";
-    } else if (c.value == '\r') {
-      out += "\\r";
-    } else if (c.value == '\t') {
-      out += "\\t";
-    } else if (IsControl(c.value)) {
-      AppendHex(out, "\\u", c.value, 4);
-    } else {
-      out.append(text.substr(0, length));
-    }
-    text.remove_prefix(length);
-  }
-}
-
-// True when text format can show `text` without quotes and nobody mistakes where it ends.
-bool IsPlain(std::string_view text) {
-  if (text.empty()) return false;
-  while (true) {
-    text.remove_prefix(CountOrdinary(text));
-    if (text.empty()) return true;
-    const CodePoint c = Decode(text);
-    if (c.length_bytes == 0 || IsControl(c.value)) return false;
-    if (c.value == ' ' || c.value == '"' || c.value == '\\' || c.value == '=') return false;
-    text.remove_prefix(c.length_bytes);
-  }
-}
+// A value is escaped as in JSON in both formats; in text, bytes that are not UTF-8 lose nothing.
+constexpr JsonEscapes kJsonEscapes{
+    .by_letter = "\n\r\t", .hidden = IsControl, .bad_bytes = JsonEscapes::BadBytes::kReplaced};
+constexpr JsonEscapes kTextEscapes{
+    .by_letter = "\n\r\t", .hidden = IsControl, .bad_bytes = JsonEscapes::BadBytes::kHex};
 
 std::string_view Cut(std::string_view value, std::string& storage) {
   if (value.size() <= kMaxValueBytes) return value;
@@ -154,26 +64,32 @@ void AppendNow(std::string& out) {
   out += 'Z';
 }
 
+// In quotes unless nobody can mistake where it ends: then nothing of it was escaped either, which
+// would have made it longer.
+void AppendTextValue(std::string* line, std::string_view value) {
+  const size_t start = line->size();
+  AppendJsonEscaped(line, value, kTextEscapes);
+  const bool plain = !value.empty() && line->size() - start == value.size() &&
+                     value.find_first_of(" =") == std::string_view::npos;
+  if (plain) return;
+  line->insert(start, 1, '"');
+  line->push_back('"');
+}
+
 std::string TextLine(LogLevel level, std::string_view event,
                      std::initializer_list<LogField> fields) {
   std::string line;
   line.reserve(kUsualLineBytes);
   AppendNow(line);
   line.append(" ").append(kLevelNames[static_cast<size_t>(level)]).append(" ");
-  AppendEscaped(line, event, LogFormat::kText);
+  AppendJsonEscaped(&line, event, kTextEscapes);
   for (const LogField& field : fields) {
     std::string storage;
     const std::string_view value = Cut(field.value, storage);
     line += ' ';
-    AppendEscaped(line, field.key, LogFormat::kText);
+    AppendJsonEscaped(&line, field.key, kTextEscapes);
     line += '=';
-    if (IsPlain(value)) {
-      line.append(value);
-      continue;
-    }
-    line += '"';
-    AppendEscaped(line, value, LogFormat::kText);
-    line += '"';
+    AppendTextValue(&line, value);
   }
   return line;
 }
@@ -186,21 +102,18 @@ std::string JsonLine(LogLevel level, std::string_view event,
   AppendNow(line);
   line.append("\",\"level\":\"")
       .append(kLevelNames[static_cast<size_t>(level)])
-      .append("\",\"event\":\"");
-  AppendEscaped(line, event, LogFormat::kJson);
-  line += '"';
+      .append("\",\"event\":");
+  AppendJsonString(&line, event, kJsonEscapes);
   for (const LogField& field : fields) {
     std::string storage;
-    line += ",\"";
-    AppendEscaped(line, field.key, LogFormat::kJson);
-    line += "\":";
+    line += ',';
+    AppendJsonString(&line, field.key, kJsonEscapes);
+    line += ':';
     if (field.is_number) {
       line += field.value;
-      continue;
+    } else {
+      AppendJsonString(&line, Cut(field.value, storage), kJsonEscapes);
     }
-    line += '"';
-    AppendEscaped(line, Cut(field.value, storage), LogFormat::kJson);
-    line += '"';
   }
   line += '}';
   return line;

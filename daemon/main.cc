@@ -26,6 +26,7 @@
 #include "daemon/own_hosts.h"
 #include "daemon/scheduled_prune.h"
 #include "daemon/service_manager.h"
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/engine.h"
@@ -122,7 +123,8 @@ std::string HostAndPort(const std::string& host, uint16_t port) {
 }
 
 // The OCI door, or null when the configuration wants none.
-absl::StatusOr<std::unique_ptr<HttpServer>> StartRegistry(Store& store, const Config& config) {
+absl::StatusOr<std::unique_ptr<HttpServer>> StartRegistry(const Store& store,
+                                                          const Config& config) {
   if (!config.registry && config.registry_socket.empty()) return nullptr;
   HttpServerOptions options;
   options.socket_path = config.registry_socket;
@@ -143,17 +145,18 @@ std::string RegistryAddress(const Config& config, const HttpServer* http) {
   return HostAndPort(config.registry->host, http->port());
 }
 
-absl::Status Serve(const Config& config, Store* store) {
-  auto maintenance = std::make_unique<Maintenance>(*store, config.reclaim_interval);
+absl::Status Serve(const Config& config, const Store& store) {
+  auto maintenance = std::make_unique<Maintenance>(store.system, config.reclaim_interval);
   std::unique_ptr<ScheduledPrune> prunes;
   if (config.prune_every != std::chrono::nanoseconds(0)) {
     prunes = std::make_unique<ScheduledPrune>(
-        *store, config.prune_every, PruneRequest{config.prune_filters, false, config.prune_all});
+        store.images, config.prune_every,
+        PruneRequest{config.prune_filters, false, config.prune_all});
   }
   ASSIGN_OR_RETURN(
       const std::unique_ptr<GrpcServer> grpc,
-      GrpcServer::Start(*store, {.socket_path = config.socket_path, .listen = config.grpc}));
-  ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> http, StartRegistry(*store, config));
+      GrpcServer::Start(store, {.socket_path = config.socket_path, .listen = config.grpc}));
+  ASSIGN_OR_RETURN(const std::unique_ptr<HttpServer> http, StartRegistry(store, config));
   Log(LogLevel::kInfo, "ready",
       {{"version", VARVE_VERSION},
        {"registry", RegistryAddress(config, http.get())},
@@ -165,7 +168,7 @@ absl::Status Serve(const Config& config, Store* store) {
   NotifyServiceManager("READY=1");
   // A store that cannot go on ends the daemon as a signal does.
   auto health = std::make_unique<HealthWatch>(
-      *store, kHealthInterval, [&grpc](bool serving) { grpc->SetServing(serving); },
+      store.system, kHealthInterval, [&grpc](bool serving) { grpc->SetServing(serving); },
       [] { kill(getpid(), SIGTERM); });
 
   const int signal = WaitForStop(config.log_file);
@@ -183,7 +186,7 @@ absl::Status Serve(const Config& config, Store* store) {
   if (store_lost) {
     return absl::UnavailableError("the store cannot go on; see the lines about its health");
   }
-  return store->CheckpointIngests();
+  return store.system.CheckpointIngests();
 }
 
 int Main(int argc, char** argv) {
@@ -216,14 +219,17 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "varved: %s\n", std::string(opened.message()).c_str());
     return kExitFailed;
   }
+  SetInvariantHook([](const char* sentence) {
+    Log(LogLevel::kError, "bug", {{"message", sentence}});
+  });
   RaiseFileLimit();
-  const absl::StatusOr<std::unique_ptr<Store>> store =
+  const absl::StatusOr<std::unique_ptr<Engine>> store =
       OpenEngine(config->data_dir, EngineOptionsOf(*config, line->accept_loss));
   if (!store.ok()) {
     Log(LogLevel::kError, "failed", {{"error", std::string(store.status().message())}});
     return absl::IsDataLoss(store.status()) ? kExitDamaged : kExitFailed;
   }
-  const absl::Status status = Serve(*config, store->get());
+  const absl::Status status = Serve(*config, **store);
   if (!status.ok()) {
     // Who starts it by hand is not looking at the file.
     if (!config->log_file.empty()) {

@@ -7,7 +7,7 @@
 namespace varve {
 
 void Maintenance::Reclaim() {
-  const absl::StatusOr<ReclaimReport> report = store_.Reclaim();
+  const absl::StatusOr<ReclaimReport> report = system_.Reclaim();
   if (!report.ok()) {
     Log(LogLevel::kError, "reclaim failed", {{"error", std::string(report.status().message())}});
     return;

@@ -6,20 +6,20 @@
 #include <chrono>
 
 #include "daemon/periodic_thread.h"
-#include "storage/store.h"
+#include "storage/api/system.h"
 
 namespace varve {
 
 class Maintenance {
  public:
-  // `store` must outlive this object, whose end waits for a running round to end.
-  Maintenance(Store& store, std::chrono::nanoseconds interval)
-      : store_(store), thread_(interval, [this] { Reclaim(); }) {}
+  // `system` must outlive this object, whose end waits for a running round to end.
+  Maintenance(System& system, std::chrono::nanoseconds interval)
+      : system_(system), thread_(interval, [this] { Reclaim(); }) {}
 
  private:
   void Reclaim();
 
-  Store& store_;
+  System& system_;
   PeriodicThread thread_;  // last: it uses all of the above
 };
 

@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
+#include "storage/image/canonical_name.h"
 
 namespace varve {
 namespace {

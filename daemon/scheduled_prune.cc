@@ -8,7 +8,7 @@ namespace varve {
 
 void ScheduledPrune::Prune() {
   const absl::StatusOr<PruneReport> report =
-      store_.Prune(request_, [this](const PruneStep&) { return !thread_.stopping(); });
+      images_.Prune(request_, [this](const PruneStep&) { return !thread_.stopping(); });
   if (!report.ok()) {
     Log(LogLevel::kError, "scheduled prune failed",
         {{"error", std::string(report.status().message())}});

@@ -6,21 +6,21 @@
 #include <utility>
 
 #include "daemon/periodic_thread.h"
-#include "storage/store.h"
+#include "storage/api/pruning.h"
 
 namespace varve {
 
 class ScheduledPrune {
  public:
-  // The first prune is after `every`. `store` must outlive this object, whose end ends a running
+  // The first prune is after `every`. `images` must outlive this object, whose end ends a running
   // prune after the images it is at.
-  ScheduledPrune(Store& store, std::chrono::nanoseconds every, PruneRequest request)
-      : store_(store), request_(std::move(request)), thread_(every, [this] { Prune(); }) {}
+  ScheduledPrune(Images& images, std::chrono::nanoseconds every, PruneRequest request)
+      : images_(images), request_(std::move(request)), thread_(every, [this] { Prune(); }) {}
 
  private:
   void Prune();
 
-  Store& store_;
+  Images& images_;
   const PruneRequest request_;
   PeriodicThread thread_;  // last: it uses all of the above
 };

@@ -1,9 +1,10 @@
 #include "daemon/status_mapping.h"
 
 #include "absl/strings/numbers.h"
+#include "storage/api/blobs.h"
+#include "storage/api/manifests.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/store.h"
 
 namespace varve {
 namespace {
@@ -17,58 +18,58 @@ constexpr std::string_view kUnknownCode = "UNKNOWN";
 // once, show the sentence of a 4xx only. Of 5xx nobody reads the body.
 constexpr std::string_view kDeniedCode = "DENIED";
 
-std::string_view UnknownThing(Subject subject) {
-  switch (subject) {
-    case Subject::kBlob:
+std::string_view UnknownThing(About about) {
+  switch (about) {
+    case About::kBlob:
       return "BLOB_UNKNOWN";
-    case Subject::kUpload:
+    case About::kUpload:
       return "BLOB_UPLOAD_UNKNOWN";
-    case Subject::kManifest:
-    case Subject::kTag:
+    case About::kManifest:
+    case About::kTag:
       return "MANIFEST_UNKNOWN";
-    case Subject::kName:
+    case About::kName:
       return "NAME_UNKNOWN";
   }
   return kUnknownCode;
 }
 
-std::string_view InvalidThing(Subject subject) {
-  switch (subject) {
-    case Subject::kBlob:
-    case Subject::kUpload:
+std::string_view InvalidThing(About about) {
+  switch (about) {
+    case About::kBlob:
+    case About::kUpload:
       return "DIGEST_INVALID";
-    case Subject::kManifest:
-    case Subject::kTag:  // the specification has no code for a tag
+    case About::kManifest:
+    case About::kTag:  // the specification has no code for a tag
       return "MANIFEST_INVALID";
-    case Subject::kName:
+    case About::kName:
       return "NAME_INVALID";
   }
   return kUnknownCode;
 }
 
-DoorError Precondition(Subject subject, int grpc_code) {
-  switch (subject) {
+DoorError Precondition(About about, int grpc_code) {
+  switch (about) {
     // The only one of a manifest: it names content that is not there.
-    case Subject::kManifest:
+    case About::kManifest:
       return {400, "MANIFEST_BLOB_UNKNOWN", grpc_code};
-    case Subject::kUpload:
+    case About::kUpload:
       return {400, "BLOB_UPLOAD_INVALID", grpc_code};
-    case Subject::kBlob:
-    case Subject::kTag:
-    case Subject::kName:
+    case About::kBlob:
+    case About::kTag:
+    case About::kName:
       break;
   }
   return {409, kDeniedCode, grpc_code};
 }
 
-DoorError Exhausted(const absl::Status& status, Subject subject, int grpc_code) {
+DoorError Exhausted(const absl::Status& status, About about, int grpc_code) {
   // Too much goes on at once: it passes.
   if (const auto seconds = status.GetPayload(kRetryAfterPayload)) {
     int retry_after = 0;
     if (!absl::SimpleAtoi(std::string(*seconds), &retry_after)) retry_after = 5;
     return {429, kUnavailableCode, grpc_code, false, retry_after};
   }
-  if (subject == Subject::kUpload || subject == Subject::kManifest) {
+  if (about == About::kUpload || about == About::kManifest) {
     return {403, kDeniedCode, grpc_code};
   }
   // A read that ran out of something, such as file descriptors: it passes.
@@ -81,7 +82,7 @@ bool IsAboutOwnFile(const absl::Status& status) {
   return IsPrivate(status) && (absl::IsNotFound(status) || absl::IsAlreadyExists(status));
 }
 
-DoorError MapCode(const absl::Status& status, Subject subject) {
+DoorError MapCode(const absl::Status& status, About about) {
   if (IsAboutOwnFile(status)) {
     return {500, kUnknownCode, static_cast<int>(absl::StatusCode::kInternal), true, 0};
   }
@@ -89,17 +90,17 @@ DoorError MapCode(const absl::Status& status, Subject subject) {
   const int grpc_code = static_cast<int>(status.code());
   switch (status.code()) {
     case absl::StatusCode::kInvalidArgument:
-      return {400, InvalidThing(subject), grpc_code};
+      return {400, InvalidThing(about), grpc_code};
     case absl::StatusCode::kNotFound:
-      return {404, UnknownThing(subject), grpc_code};
+      return {404, UnknownThing(about), grpc_code};
     case absl::StatusCode::kAlreadyExists:
       return {409, kDeniedCode, grpc_code};
     case absl::StatusCode::kFailedPrecondition:
-      return Precondition(subject, grpc_code);
+      return Precondition(about, grpc_code);
     case absl::StatusCode::kOutOfRange:
       return {416, "BLOB_UPLOAD_INVALID", grpc_code};
     case absl::StatusCode::kResourceExhausted:
-      return Exhausted(status, subject, grpc_code);
+      return Exhausted(status, about, grpc_code);
     // Somebody else works on the same upload. 503 and not 409: clients repeat 5xx on their own.
     case absl::StatusCode::kAborted:
       return {503, kUnavailableCode, grpc_code, false, 1};
@@ -123,8 +124,8 @@ DoorError MapCode(const absl::Status& status, Subject subject) {
 
 }  // namespace
 
-DoorError MapStatus(const absl::Status& status, Subject subject) {
-  DoorError error = MapCode(status, subject);
+DoorError MapStatus(const absl::Status& status, About about) {
+  DoorError error = MapCode(status, about);
   error.detail_is_private = error.detail_is_private || IsPrivate(status);
   if (const auto missing = status.GetPayload(kMissingDigestPayload)) {
     error.missing_digest = std::string(*missing);

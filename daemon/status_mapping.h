@@ -12,7 +12,7 @@
 namespace varve {
 
 // What the failed call was about; the OCI error code depends on it.
-enum class Subject { kBlob, kUpload, kManifest, kName, kTag };
+enum class About { kBlob, kUpload, kManifest, kName, kTag };
 
 struct DoorError {
   int http_status = 500;
@@ -24,7 +24,7 @@ struct DoorError {
 };
 
 // `status` must not be OK.
-DoorError MapStatus(const absl::Status& status, Subject subject);
+DoorError MapStatus(const absl::Status& status, About about);
 
 // The store or its disk failed, which is no fault of the client: what somebody has to look after,
 // and the log says as an error.

@@ -1,4 +1,4 @@
-// The one implementation of Store: blob files and index of one data directory.
+// The one store there is: blob files and index of one data directory.
 #ifndef VARVE_STORAGE_ENGINE_H_
 #define VARVE_STORAGE_ENGINE_H_
 
@@ -9,13 +9,13 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "storage/api/store.h"
 #include "storage/base/clock.h"
 #include "storage/base/file_system.h"
-#include "storage/catalog/canonical_name.h"
+#include "storage/image/canonical_name.h"
 #include "storage/index/index.h"
 #include "storage/index/rocksdb_index.h"
 #include "storage/limits.h"
-#include "storage/store.h"
 
 namespace varve {
 
@@ -38,6 +38,9 @@ struct EngineOptions {
   RandomSource* random = &SystemRandom();
   // Told what the operator should know, a sentence at a time; any thread.
   std::function<void(std::string_view sentence)> warn;
+  void Warn(std::string_view sentence) const {
+    if (warn != nullptr) warn(sentence);
+  }
   // Told, likewise, what is damaged, so that somebody has to mend it.
   std::function<void(std::string_view sentence)> alarm;
   // Opens although acknowledged changes are lost, if it is exactly the loss of this id, which the
@@ -49,13 +52,29 @@ struct EngineOptions {
   std::function<absl::StatusOr<std::unique_ptr<Index>>(const std::string& path)> open_index;
 };
 
+struct EngineParts;
+struct EngineRoles;
+
+// An open store, with the engine behind it: closed when this ends.
+class Engine : public Store {
+ public:
+  // Of parts that have recovered.
+  explicit Engine(std::unique_ptr<EngineParts> parts);
+  ~Engine();
+
+ private:
+  explicit Engine(std::unique_ptr<EngineRoles> roles);
+
+  const std::unique_ptr<EngineRoles> roles_;
+};
+
 // Opens, or makes, the store in `directory` (its parent must exist). Time does not grow with the
 // store. FailedPrecondition when another process holds it (names its pid) or when a newer version
 // wrote it; DataLoss when STORE or index are damaged. On a full disk the reserve is given up, and
 // opening tried once more; ResourceExhausted, with how much is to be freed, when that is not
 // enough.
-absl::StatusOr<std::unique_ptr<Store>> OpenEngine(const std::string& directory,
-                                                  const EngineOptions& options);
+absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const std::string& directory,
+                                                   const EngineOptions& options);
 
 }  // namespace varve
 

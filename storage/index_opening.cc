@@ -33,12 +33,12 @@ absl::StatusOr<size_t> CountUnnamedFiles(const std::string& directory,
   ASSIGN_OR_RETURN(const std::unique_ptr<Index> index,
                    ReadRocksdbIndex(StrCat(directory, "/index"), options.index));
   absl::flat_hash_set<FileId> uploads;
-  RETURN_IF_ERROR(VisitRows(*index, IngestPrefix(), kUploadPageRows,
-                            [&](const KeyValue& row) -> absl::StatusOr<bool> {
-                              const absl::StatusOr<IngestRow> upload = IngestRow::Decode(row.value);
-                              if (upload.ok()) uploads.insert(upload->file);
-                              return true;
-                            }));
+  RETURN_IF_ERROR(WalkRows(*index, IngestPrefix(), kUploadPageRows,
+                           [&](const KeyValue& row) -> absl::StatusOr<bool> {
+                             const absl::StatusOr<IngestRow> upload = IngestRow::Decode(row.value);
+                             if (upload.ok()) uploads.insert(upload->file);
+                             return true;
+                           }));
   BlobFiles files(*options.file_system, StrCat(directory, "/blobs"));
   ASSIGN_OR_RETURN(const FileId low_water, SavedLowWater(*index));
   ASSIGN_OR_RETURN(const FileId end, files.EndOfRanges());

@@ -42,7 +42,7 @@ DEBIAN_SOURCES = ("debian.py", "debian.lock")
 
 class Corpus(NamedTuple):
     what: str
-    # (cache folder, scratch folder, parameters) -> (images in the order of pushing, notes for
+    # (cache directory, scratch directory, parameters) -> (images in the order of pushing, notes for
     # corpus.json)
     images: Callable
     sources: tuple  # the files beside those of COMMON_SOURCES that decide what comes of it

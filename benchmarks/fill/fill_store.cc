@@ -5,13 +5,15 @@
 #include <utility>
 #include <vector>
 
+#include "storage/api/blobs.h"
+#include "storage/api/system.h"
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/blob/blob_files.h"
 #include "storage/blob/id_allocator.h"
-#include "storage/digest/hasher.h"
 #include "storage/engine.h"
+#include "storage/image/hasher.h"
 #include "storage/index/index.h"
 #include "storage/index/keys.h"
 #include "storage/index/rocksdb_index.h"
@@ -174,9 +176,9 @@ class Filler {
 absl::StatusOr<FilledStore> FillStore(const std::string& directory, const StorePlan& plan) {
   {
     // An empty store first: whose index this is, and all that belongs to a store.
-    ASSIGN_OR_RETURN(const std::unique_ptr<Store> store, OpenEngine(directory, EngineOptions()));
-    ASSIGN_OR_RETURN(const StoreInfo info, store->Info());
-    ASSIGN_OR_RETURN(const Page<BlobDetails> blobs, store->ListBlobs(PageRequest{}));
+    ASSIGN_OR_RETURN(const std::unique_ptr<Engine> store, OpenEngine(directory, EngineOptions()));
+    ASSIGN_OR_RETURN(const StoreInfo info, store->system.Info());
+    ASSIGN_OR_RETURN(const Page<BlobDetails> blobs, store->blobs.ListBlobs(PageRequest{}));
     if (info.blob_bytes != 0 || !blobs.rows.empty()) {
       return absl::FailedPreconditionError(StrCat(directory, " holds a store that is not empty"));
     }
@@ -211,11 +213,11 @@ absl::StatusOr<uint64_t> CountExpiringLinks(const std::string& directory) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Index> index,
                    OpenRocksdbIndex(StrCat(directory, "/index"), RocksdbIndexOptions()));
   uint64_t links = 0;
-  RETURN_IF_ERROR(VisitRows(*index, LinkExpiryPrefix(), kPageRows,
-                            [&](const KeyValue&) -> absl::StatusOr<bool> {
-                              ++links;
-                              return true;
-                            }));
+  RETURN_IF_ERROR(
+      WalkRows(*index, LinkExpiryPrefix(), kPageRows, [&](const KeyValue&) -> absl::StatusOr<bool> {
+        ++links;
+        return true;
+      }));
   return links;
 }
 

@@ -3,7 +3,7 @@
 #include "absl/strings/str_format.h"
 #include "storage/base/bytes.h"
 #include "storage/base/str_cat.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 #include "storage/limits.h"
 
 namespace varve {

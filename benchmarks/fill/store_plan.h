@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "storage/digest/digest.h"
+#include "storage/image/digest.h"
 
 namespace varve {
 

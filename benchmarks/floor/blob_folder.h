@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "storage/base/mutex.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 
 namespace varve::floor_server {
 

@@ -4,8 +4,8 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/digest/digest.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/digest.h"
+#include "storage/image/hasher.h"
 
 namespace varve::load {
 namespace {

@@ -6,9 +6,9 @@
 
 #include "benchmarks/fill/store_plan.h"
 #include "storage/base/clock.h"
-#include "storage/catalog/manifest.h"
-#include "storage/catalog/promises.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
+#include "storage/image/manifest.h"
+#include "storage/promises/promises.h"
 
 namespace varve {
 namespace {

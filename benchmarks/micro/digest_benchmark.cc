@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "storage/digest/digest.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/digest.h"
+#include "storage/image/hasher.h"
 
 namespace varve {
 namespace {

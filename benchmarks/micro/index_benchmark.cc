@@ -1,5 +1,5 @@
 // The index over RocksDB: commits of writers that share the guard of one base layer, as manifests
-// of many repositories do (DESIGN: edges), point reads and short scans.
+// of many repositories do (an edge each), point reads and short scans.
 #include <benchmark/benchmark.h>
 #include <stdlib.h>
 
@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 #include "storage/index/keys.h"
 #include "storage/index/rocksdb_index.h"
 #include "storage/index/rows.h"

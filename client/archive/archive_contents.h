@@ -20,7 +20,7 @@
 #include "client/archive/archive_reader.h"
 #include "client/archive/blob_uploader.h"
 #include "client/archive/inflated_digest.h"
-#include "storage/digest/digest.h"
+#include "storage/image/digest.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -108,7 +108,7 @@ class ArchiveContents {
   static constexpr size_t kJudgedBytes = 512;
   static void Judge(Entry& entry, std::string_view first_bytes);
   static absl::Status TwiceError(std::string_view name);
-  // Whether the store has the blob that an uncompressed "<digest>.tar" claims to be; then it is
+  // Whether the store has the blob that an uncompressed "<digest>.tar" says it is; then it is
   // taken for that one. Whoever uses it compares the digest with what the config says.
   absl::StatusOr<bool> TakeByName(Entry& entry);
 

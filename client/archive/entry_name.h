@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "storage/digest/digest.h"
+#include "storage/image/digest.h"
 
 namespace varve {
 
@@ -27,7 +27,7 @@ absl::StatusOr<std::string> ResolveLink(std::string_view link, std::string_view 
 // "blobs/sha256/<hex>".
 std::string BlobEntryName(const Digest& digest);
 
-// The digest that an entry called "blobs/<algorithm>/<hex>" claims to have.
+// The digest that an entry called "blobs/<algorithm>/<hex>" says it has.
 std::optional<Digest> DigestOfBlobEntry(std::string_view name);
 
 // The digest in the last component of names such as "<64 hex>.json", "<64 hex>.tar" and

@@ -25,11 +25,11 @@ std::string NameOf(const ListedManifest& listed) {
   const std::string digest = listed.content.digest.ToString();
   if (IsAttestation(listed.notes)) return StrCat("an attestation (", digest, ")");
   if (listed.notes.platform.os.empty()) return digest;
-  return StrCat(Quoted(FormatPlatform(listed.notes.platform)), " (", digest, ")");
+  return StrCat(Quoted(PlatformText(listed.notes.platform)), " (", digest, ")");
 }
 
 std::string NameOf(const PlannedManifest& image) {
-  return StrCat(Quoted(FormatPlatform(*image.platform)), " (", image.digest.ToString(), ")");
+  return StrCat(Quoted(PlatformText(*image.platform)), " (", image.digest.ToString(), ")");
 }
 
 }  // namespace

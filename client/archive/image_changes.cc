@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "client/archive/image_layout.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 

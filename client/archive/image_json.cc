@@ -1,100 +1,58 @@
 #include "client/archive/image_json.h"
 
-#include <sys/utsname.h>
-
-#include <algorithm>
-#include <array>
-#include <boost/json.hpp>
-
 #include "client/archive/image_names.h"
-#include "storage/base/status.h"
+#include "storage/base/json_text.h"
 #include "storage/base/str_cat.h"
 
 namespace varve {
 namespace {
 
-namespace json = boost::json;
+constexpr char kLayerType[] = "application/vnd.oci.image.layer.v1.tar";
 
-// The member of that name, or null.
-const json::value* Member(const json::object& object, const char* name) {
-  return object.if_contains(name);
-}
+constexpr JsonEscapes kEscapes{.by_letter = kJsonLetters};
 
-std::string StringMember(const json::object& object, const char* name) {
-  const json::value* const value = Member(object, name);
-  if (value == nullptr || !value->is_string()) return {};
-  return {value->get_string().data(), value->get_string().size()};
-}
-
-absl::StatusOr<json::value> Parse(std::string_view text) {
-  json::error_code error;
-  json::value value = json::parse({text.data(), text.size()}, error);
-  if (error) return absl::InvalidArgumentError(StrCat("is no JSON: ", error.message()));
-  return value;
-}
-
-std::optional<Platform> ReadPlatform(const json::object& object) {
-  Platform platform{.os = StringMember(object, "os"),
-                    .architecture = StringMember(object, "architecture"),
-                    .variant = StringMember(object, "variant")};
-  if (platform.os.empty() && platform.architecture.empty()) return std::nullopt;
-  return platform;
-}
-
-json::array Strings(const std::vector<std::string>& texts) {
-  json::array array;
-  for (const std::string& text : texts) array.emplace_back(text);
-  return array;
-}
+JsonObject Object() { return JsonObject(kEscapes); }
+JsonArray Array() { return JsonArray(kEscapes); }
 
 // A set as JSON formats write it: an object of empty objects.
-json::object Keys(const std::set<std::string>& names) {
-  json::object object;
-  for (const std::string& name : names) object[name].emplace_object();
+std::string KeysJson(const std::set<std::string>& names) {
+  JsonObject object = Object();
+  for (const std::string& name : names) object.AddJson(name, "{}");
+  return object.Text();
+}
+
+JsonObject DescriptorObject(const std::string& media_type, const Digest& digest, uint64_t size) {
+  JsonObject object = Object();
+  object.Add("mediaType", media_type).Add("digest", digest.ToString()).Add("size", size);
   return object;
 }
 
-json::object DescriptorObject(const std::string& media_type, const Digest& digest, uint64_t size) {
-  json::object object;
-  object["mediaType"] = media_type;
-  object["digest"] = digest.ToString();
-  object["size"] = size;
-  return object;
+std::string DescriptorJson(const Descriptor& descriptor) {
+  return DescriptorObject(descriptor.media_type, descriptor.digest, descriptor.size_bytes).Text();
 }
 
-json::object RuntimeObject(const RuntimeConfig& runtime) {
-  json::object object;
-  if (!runtime.user.empty()) object["User"] = runtime.user;
-  if (!runtime.exposed_ports.empty()) object["ExposedPorts"] = Keys(runtime.exposed_ports);
+std::string RuntimeJson(const RuntimeConfig& runtime) {
+  JsonObject object = Object();
+  if (!runtime.user.empty()) object.Add("User", runtime.user);
+  if (!runtime.exposed_ports.empty()) {
+    object.AddJson("ExposedPorts", KeysJson(runtime.exposed_ports));
+  }
   if (!runtime.environment.empty()) {
-    json::array& variables = object["Env"].emplace_array();
-    for (const auto& [name, value] : runtime.environment) {
-      variables.emplace_back(StrCat(name, "=", value));
-    }
+    JsonArray variables = Array();
+    for (const auto& [name, value] : runtime.environment) variables.Add(StrCat(name, "=", value));
+    object.AddJson("Env", variables.Text());
   }
-  if (!runtime.entrypoint.empty()) object["Entrypoint"] = Strings(runtime.entrypoint);
-  if (!runtime.command.empty()) object["Cmd"] = Strings(runtime.command);
-  if (!runtime.volumes.empty()) object["Volumes"] = Keys(runtime.volumes);
-  if (!runtime.working_directory.empty()) object["WorkingDir"] = runtime.working_directory;
+  if (!runtime.entrypoint.empty()) object.Add("Entrypoint", runtime.entrypoint);
+  if (!runtime.command.empty()) object.Add("Cmd", runtime.command);
+  if (!runtime.volumes.empty()) object.AddJson("Volumes", KeysJson(runtime.volumes));
+  if (!runtime.working_directory.empty()) object.Add("WorkingDir", runtime.working_directory);
   if (!runtime.labels.empty()) {
-    json::object& labels = object["Labels"].emplace_object();
-    for (const auto& [name, value] : runtime.labels) labels[name] = value;
+    JsonObject labels = Object();
+    for (const auto& [name, value] : runtime.labels) labels.Add(name, value);
+    object.AddJson("Labels", labels.Text());
   }
-  if (!runtime.stop_signal.empty()) object["StopSignal"] = runtime.stop_signal;
-  return object;
-}
-
-std::string GoArchitecture(const std::string& name) {
-  constexpr std::array<std::pair<const char*, const char*>, 6> kOtherNames = {{{"x86_64", "amd64"},
-                                                                               {"x86-64", "amd64"},
-                                                                               {"aarch64", "arm64"},
-                                                                               {"i386", "386"},
-                                                                               {"i686", "386"},
-                                                                               {"armv7l", "arm"}}};
-  for (const auto& [other, go] : kOtherNames) {
-    if (name == other) return go;
-  }
-  return name;
+  if (!runtime.stop_signal.empty()) object.Add("StopSignal", runtime.stop_signal);
+  return object.Text();
 }
 
 }  // namespace
@@ -102,96 +60,49 @@ std::string GoArchitecture(const std::string& name) {
 std::string OciLayerType(Compression compression) {
   switch (compression) {
     case Compression::kGzip:
-      return StrCat(kOciLayerType, "+gzip");
+      return StrCat(kLayerType, "+gzip");
     case Compression::kZstd:
-      return StrCat(kOciLayerType, "+zstd");
+      return StrCat(kLayerType, "+zstd");
     default:
-      return kOciLayerType;
+      return kLayerType;
   }
-}
-
-absl::StatusOr<Platform> ParsePlatform(std::string_view text) {
-  std::vector<std::string> parts(1);
-  for (const char c : text) {
-    const bool letter = c >= 'A' && c <= 'Z';
-    if (c == '/') {
-      parts.emplace_back();
-    } else if (letter || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-               c == '-') {
-      parts.back().push_back(letter ? static_cast<char>(c - 'A' + 'a') : c);
-    } else {
-      parts.clear();
-      break;
-    }
-  }
-  if (parts.size() < 2 || parts.size() > 3 ||
-      std::find(parts.begin(), parts.end(), "") != parts.end()) {
-    return absl::InvalidArgumentError(
-        "a platform is OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, for instance linux/arm64");
-  }
-  return Platform{.os = parts[0],
-                  .architecture = GoArchitecture(parts[1]),
-                  .variant = parts.size() == 3 ? parts[2] : ""};
-}
-
-std::string FormatPlatform(const Platform& platform) {
-  const std::string text = StrCat(platform.os, "/", platform.architecture);
-  return platform.variant.empty() ? text : StrCat(text, "/", platform.variant);
-}
-
-Platform MachinePlatform() {
-  utsname machine{};
-  uname(&machine);
-  return {.os = "linux", .architecture = GoArchitecture(machine.machine), .variant = ""};
-}
-
-std::optional<Platform> PlatformOfConfig(std::string_view bytes) {
-  const absl::StatusOr<json::value> document = Parse(bytes);
-  if (!document.ok() || !document->is_object()) return std::nullopt;
-  return ReadPlatform(document->get_object());
-}
-
-std::optional<std::vector<std::string>> ParseStringArray(std::string_view text) {
-  const absl::StatusOr<json::value> document = Parse(text);
-  if (!document.ok() || !document->is_array()) return std::nullopt;
-  std::vector<std::string> strings;
-  for (const json::value& element : document->get_array()) {
-    if (!element.is_string()) return std::nullopt;
-    strings.emplace_back(element.get_string().data(), element.get_string().size());
-  }
-  return strings;
 }
 
 std::string LayoutIndexJson(const std::vector<LayoutImage>& images) {
-  json::object index;
-  index["schemaVersion"] = 2;
-  index["mediaType"] = "application/vnd.oci.image.index.v1+json";
-  json::array& manifests = index["manifests"].emplace_array();
+  JsonArray manifests = Array();
   for (const LayoutImage& image : images) {
-    json::object entry = DescriptorObject(image.media_type, image.digest, image.size_bytes);
+    JsonObject entry = DescriptorObject(image.media_type, image.digest, image.size_bytes);
     if (!image.full_name.empty()) {
-      json::object& annotations = entry["annotations"].emplace_object();
-      annotations[kNameAnnotation] = image.name;
-      annotations["io.containerd.image.name"] = image.full_name;
-      annotations["org.opencontainers.image.ref.name"] = image.tag;
+      entry.AddJson("annotations", Object()
+                                       .Add(kNameAnnotation, image.name)
+                                       .Add("io.containerd.image.name", image.full_name)
+                                       .Add("org.opencontainers.image.ref.name", image.tag)
+                                       .Text());
     }
-    manifests.push_back(std::move(entry));
+    manifests.AddJson(entry.Text());
   }
-  return json::serialize(index);
+  return Object()
+      .Add("schemaVersion", uint64_t{2})
+      .Add("mediaType", kMediaTypeOciIndex)
+      .AddJson("manifests", manifests.Text())
+      .Text();
 }
 
 std::string DockerManifestJson(const std::vector<DockerImage>& images) {
-  json::array list;
+  JsonArray list = Array();
   for (const DockerImage& image : images) {
-    json::object entry;
-    entry["Config"] = LayoutPath(image.config);
-    json::value& names = entry["RepoTags"];  // null when there are none, as Docker writes it
-    if (!image.names.empty()) names = Strings({image.names.begin(), image.names.end()});
-    json::array& layers = entry["Layers"].emplace_array();
-    for (const Digest& layer : image.layers) layers.emplace_back(LayoutPath(layer));
-    list.push_back(std::move(entry));
+    JsonArray names = Array();
+    for (const std::string& name : image.names) names.Add(name);
+    JsonArray layers = Array();
+    for (const Digest& layer : image.layers) layers.Add(LayoutPath(layer));
+    list.AddJson(Object()
+                     .Add("Config", LayoutPath(image.config))
+                     // null when there are none, as Docker writes it
+                     .AddJson("RepoTags", image.names.empty() ? "null" : names.Text())
+                     .AddJson("Layers", layers.Text())
+                     .Text());
   }
-  return json::serialize(list);
+  return list.Text();
 }
 
 std::string LayoutPath(const Digest& digest) {
@@ -201,19 +112,32 @@ std::string LayoutPath(const Digest& digest) {
 }
 
 std::string ImageConfigJson(const ImageConfig& image) {
-  json::object config;
-  config["created"] = image.created;
-  config["architecture"] = image.platform.architecture;
-  if (!image.platform.variant.empty()) config["variant"] = image.platform.variant;
-  config["os"] = image.platform.os;
-  config["config"] = RuntimeObject(image.runtime);
-  json::object& rootfs = config["rootfs"].emplace_object();
-  rootfs["type"] = "layers";
-  rootfs["diff_ids"].emplace_array().emplace_back(image.diff_id.ToString());
-  json::object& step = config["history"].emplace_array().emplace_back(json::object()).get_object();
-  step["created"] = image.created;
-  step["comment"] = image.comment;
-  return json::serialize(config);
+  JsonObject config = Object();
+  config.Add("created", image.created).Add("architecture", image.platform.architecture);
+  if (!image.platform.variant.empty()) config.Add("variant", image.platform.variant);
+  const std::string file_system =
+      Object()
+          .Add("type", "layers")
+          .AddJson("diff_ids", Array().Add(image.diff_id.ToString()).Text())
+          .Text();
+  const std::string step =
+      Object().Add("created", image.created).Add("comment", image.comment).Text();
+  return config.Add("os", image.platform.os)
+      .AddJson("config", RuntimeJson(image.runtime))
+      .AddJson("rootfs", file_system)
+      .AddJson("history", Array().AddJson(step).Text())
+      .Text();
+}
+
+std::string ImageManifestJson(const Descriptor& config, const std::vector<Descriptor>& layers) {
+  JsonArray list = Array();
+  for (const Descriptor& layer : layers) list.AddJson(DescriptorJson(layer));
+  return Object()
+      .Add("schemaVersion", uint64_t{2})
+      .Add("mediaType", kMediaTypeOciManifest)
+      .AddJson("config", DescriptorJson(config))
+      .AddJson("layers", list.Text())
+      .Text();
 }
 
 }  // namespace varve

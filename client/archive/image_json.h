@@ -1,45 +1,26 @@
-// The JSON of images as save and import need it: reads configs, writes the files of an OCI image
-// layout, Docker's manifest.json, and the config of an imported image.
-// Pure functions; the only place in client/archive/save and import that knows a JSON library. What
-// is written is the same text for the same values, without spaces.
+// The JSON documents that load, save and import write: the index.json of an OCI image layout,
+// Docker's manifest.json, the config of an imported image, the manifest of an image that has none.
+// Pure functions: the same values give the same bytes, without spaces.
 #ifndef VARVE_CLIENT_ARCHIVE_IMAGE_JSON_H_
 #define VARVE_CLIENT_ARCHIVE_IMAGE_JSON_H_
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "client/archive/inflated_digest.h"
-#include "client/client.h"
-#include "storage/digest/digest.h"
+#include "storage/image/digest.h"
+#include "storage/image/manifest.h"
+#include "storage/image/platform.h"
 
 namespace varve {
 
-inline constexpr char kOciManifestType[] = "application/vnd.oci.image.manifest.v1+json";
-inline constexpr char kOciConfigType[] = "application/vnd.oci.image.config.v1+json";
-inline constexpr char kOciLayerType[] = "application/vnd.oci.image.layer.v1.tar";
-// The same with what it is compressed with; as if with nothing for what OCI layers cannot have.
+// The media type of a layer that is compressed so; as if with nothing for what OCI layers cannot
+// have.
 std::string OciLayerType(Compression compression);
-inline constexpr char kDockerConfigType[] = "application/vnd.docker.container.image.v1+json";
-
-// "os/architecture[/variant]" in lower case, with the names that other systems use for an
-// architecture turned into Go's: "Linux/aarch64" is linux/arm64. InvalidArgument otherwise.
-absl::StatusOr<Platform> ParsePlatform(std::string_view text);
-std::string FormatPlatform(const Platform& platform);
-// Linux on the architecture of this machine.
-Platform MachinePlatform();
-
-// The platform that an image config states; nullopt when it states none.
-std::optional<Platform> PlatformOfConfig(std::string_view bytes);
-
-// The strings of a JSON array of strings; nullopt when `text` is anything else.
-std::optional<std::vector<std::string>> ParseStringArray(std::string_view text);
 
 // One entry of index.json.
 struct LayoutImage {
@@ -85,6 +66,8 @@ struct ImageConfig {
   std::string comment;
 };
 std::string ImageConfigJson(const ImageConfig& image);
+
+std::string ImageManifestJson(const Descriptor& config, const std::vector<Descriptor>& layers);
 
 }  // namespace varve
 

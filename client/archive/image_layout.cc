@@ -4,10 +4,9 @@
 #include <boost/json/value.hpp>
 #include <utility>
 
-#include "client/archive/image_json.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/platform.h"
+#include "storage/image/platform.h"
 
 namespace varve {
 namespace {
@@ -47,37 +46,25 @@ absl::StatusOr<std::string> OptionalText(const json::object& object, std::string
   return std::string(View(member->get_string()));
 }
 
-// An array that may be absent: then null.
-absl::StatusOr<const json::array*> OptionalArray(const json::object& object, std::string_view key) {
-  const json::value* const member = Member(object, key);
-  if (member == nullptr) return nullptr;
-  if (!member->is_array()) return FieldError(key, "is not an array");
-  return &member->get_array();
+// nullopt when one is no string.
+std::optional<std::vector<std::string>> Strings(const json::array& array) {
+  std::vector<std::string> strings;
+  for (const json::value& value : array) {
+    if (!value.is_string()) return std::nullopt;
+    strings.emplace_back(View(value.get_string()));
+  }
+  return strings;
 }
 
+// An array of strings that may be absent: then empty.
 absl::StatusOr<std::vector<std::string>> OptionalTexts(const json::object& object,
                                                        std::string_view key) {
-  ASSIGN_OR_RETURN(const json::array* const array, OptionalArray(object, key));
-  std::vector<std::string> texts;
-  if (array == nullptr) return texts;
-  for (const json::value& value : *array) {
-    if (!value.is_string()) return FieldError(key, "is not an array of strings");
-    texts.emplace_back(View(value.get_string()));
-  }
-  return texts;
-}
-
-absl::StatusOr<Platform> ReadPlatform(const json::object& object) {
-  Platform platform;
-  ASSIGN_OR_RETURN(platform.os, OptionalText(object, "os"));
-  ASSIGN_OR_RETURN(platform.architecture, OptionalText(object, "architecture"));
-  ASSIGN_OR_RETURN(platform.variant, OptionalText(object, "variant"));
-  return platform;
-}
-
-void AppendDescriptor(const Descriptor& descriptor, std::string* out) {
-  out->append(StrCat("{\"mediaType\":\"", descriptor.media_type, "\",\"digest\":\"",
-                     descriptor.digest.ToString(), "\",\"size\":", descriptor.size_bytes, "}"));
+  const json::value* const member = Member(object, key);
+  if (member == nullptr) return std::vector<std::string>();
+  if (!member->is_array()) return FieldError(key, "is not an array");
+  std::optional<std::vector<std::string>> strings = Strings(member->get_array());
+  if (!strings) return FieldError(key, "is not an array of strings");
+  return *std::move(strings);
 }
 
 }  // namespace
@@ -102,8 +89,13 @@ bool IsAttestation(const ChildNotes& notes) {
 }
 
 bool HasImageConfig(const ParsedManifest& manifest) {
-  return manifest.config && (manifest.config->media_type == kOciConfigType ||
-                             manifest.config->media_type == kDockerConfigType);
+  return manifest.config && IsImageConfigType(manifest.config->media_type);
+}
+
+std::optional<std::vector<std::string>> ParseStringArray(std::string_view text) {
+  const absl::StatusOr<json::value> value = ParseJson(text);
+  if (!value.ok() || !value->is_array()) return std::nullopt;
+  return Strings(value->get_array());
 }
 
 absl::StatusOr<std::vector<DockerArchiveImage>> ParseDockerArchive(std::string_view bytes) {
@@ -126,38 +118,6 @@ absl::StatusOr<std::vector<DockerArchiveImage>> ParseDockerArchive(std::string_v
     images.push_back(std::move(image));
   }
   return images;
-}
-
-absl::StatusOr<ArchiveImageConfig> ParseArchiveImageConfig(std::string_view bytes) {
-  ASSIGN_OR_RETURN(const json::value value, ParseJson(bytes));
-  if (!value.is_object()) return absl::InvalidArgumentError("it is not a JSON object");
-  const json::object& object = value.get_object();
-  ArchiveImageConfig config;
-  ASSIGN_OR_RETURN(config.platform, ReadPlatform(object));
-  const json::value* const rootfs = Member(object, "rootfs");
-  if (rootfs == nullptr) return config;
-  if (!rootfs->is_object()) return FieldError("rootfs", "is not an object");
-  ASSIGN_OR_RETURN(const std::vector<std::string> diff_ids,
-                   OptionalTexts(rootfs->get_object(), "diff_ids"));
-  for (const std::string& text : diff_ids) {
-    const absl::StatusOr<Digest> digest = Digest::Parse(text);
-    if (!digest.ok()) return FieldError("rootfs.diff_ids", "has a bad digest");
-    config.diff_ids.push_back(*digest);
-  }
-  return config;
-}
-
-std::string BuildImageManifest(const Descriptor& config, const std::vector<Descriptor>& layers) {
-  std::string bytes =
-      StrCat("{\"schemaVersion\":2,\"mediaType\":\"", kOciManifestType, "\",\"config\":");
-  AppendDescriptor(config, &bytes);
-  bytes.append(",\"layers\":[");
-  for (size_t i = 0; i < layers.size(); ++i) {
-    if (i > 0) bytes.push_back(',');
-    AppendDescriptor(layers[i], &bytes);
-  }
-  bytes.append("]}");
-  return bytes;
 }
 
 }  // namespace varve

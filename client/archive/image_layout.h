@@ -1,23 +1,20 @@
-// The JSON documents of image archives beside manifests, which storage/catalog/manifest.h reads:
-// image configs, and the manifest.json of a Docker archive. Pure functions over untrusted bytes:
-// bounded depth and size, memory in proportion to the input, never a crash. Only what loading needs
-// is read.
+// What image archives list, and the manifest.json of a Docker archive; manifests and configs are
+// read by storage/image. Pure functions over untrusted bytes: bounded depth and size, memory in
+// proportion to the input, never a crash. Only what loading needs is read.
 //
 // Errors: InvalidArgument, naming the field that is wrong.
 #ifndef VARVE_CLIENT_ARCHIVE_IMAGE_LAYOUT_H_
 #define VARVE_CLIENT_ARCHIVE_IMAGE_LAYOUT_H_
 
-#include <cstdint>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "storage/catalog/manifest.h"
-#include "storage/digest/digest.h"
+#include "storage/image/manifest.h"
 #include "storage/limits.h"
-#include "storage/store.h"
 
 namespace varve {
 
@@ -54,15 +51,8 @@ struct DockerArchiveImage {
 // Reads the manifest.json of a Docker archive.
 absl::StatusOr<std::vector<DockerArchiveImage>> ParseDockerArchive(std::string_view bytes);
 
-struct ArchiveImageConfig {
-  Platform platform;
-  std::vector<Digest> diff_ids;  // digests of the uncompressed layers, lowest first
-};
-
-absl::StatusOr<ArchiveImageConfig> ParseArchiveImageConfig(std::string_view bytes);
-
-// The OCI manifest of an image that has none yet: the same input gives the same bytes.
-std::string BuildImageManifest(const Descriptor& config, const std::vector<Descriptor>& layers);
+// The strings of a JSON array of strings; nullopt when `text` is anything else.
+std::optional<std::vector<std::string>> ParseStringArray(std::string_view text);
 
 }  // namespace varve
 

@@ -6,8 +6,8 @@
 #include "client/archive/image_json.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/platform.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
+#include "storage/image/platform.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -42,7 +42,7 @@ absl::StatusOr<ParsedManifest> ReadManifest(ArchiveContents& contents, const Des
 std::string NameOf(const ListedManifest& listed) {
   if (IsAttestation(listed.notes)) return "the manifest of an attestation";
   if (listed.notes.platform.os.empty()) return "the manifest";
-  return StrCat("the manifest for ", Quoted(FormatPlatform(listed.notes.platform)));
+  return StrCat("the manifest for ", Quoted(PlatformText(listed.notes.platform)));
 }
 
 }  // namespace
@@ -160,7 +160,7 @@ absl::Status LayoutPlanner::CheckConfig(const ListedManifest& listed,
   Platform platform = listed.notes.platform;
   if (manifest.config->size_bytes <= kMaxDocumentBytes) {
     ASSIGN_OR_RETURN(const std::string bytes, contents_.ReadBlobDocument(manifest.config->digest));
-    const ArchiveImageConfig config = ParseArchiveImageConfig(bytes).value_or(ArchiveImageConfig());
+    const ConfigLayers config = ParseConfigLayers(bytes).value_or(ConfigLayers());
     if (!config.diff_ids.empty() && config.diff_ids.size() != manifest.layers.size()) {
       return absl::NotFoundError(StrCat("it is incomplete: its manifest lists ",
                                         manifest.layers.size(), " layers, its config ",
@@ -183,7 +183,7 @@ ImagePlan OnlyFor(const Platform& wanted, ImagePlan plan) {
       only.manifests.push_back(std::move(manifest));
       return only;
     }
-    offers.append(offers.empty() ? "" : ", ").append(FormatPlatform(*manifest.platform));
+    offers.append(offers.empty() ? "" : ", ").append(PlatformText(*manifest.platform));
   }
   for (const MissingChild& child : plan.missing) {
     if (!IsFor(child.listed.notes.platform, wanted)) continue;
@@ -193,7 +193,7 @@ ImagePlan OnlyFor(const Platform& wanted, ImagePlan plan) {
   // What is wrong may be where the image is.
   if (!plan.problem.ok()) return plan;
   only.problem = absl::FailedPreconditionError(
-      StrCat("it holds nothing for ", Quoted(FormatPlatform(wanted)),
+      StrCat("it holds nothing for ", Quoted(PlatformText(wanted)),
              offers.empty() ? std::string() : StrCat(", only for ", Quoted(offers))));
   return only;
 }

@@ -201,11 +201,11 @@ absl::StatusOr<ImportedImage> ImportImage(Client& client, int fd, const ImportOp
                               .comment = options.comment};
   ASSIGN_OR_RETURN(const BlobInfo config_blob, PutText(client, ImageConfigJson(config)));
   const std::string manifest =
-      BuildImageManifest(Describe(kOciConfigType, config_blob),
-                         {Describe(OciLayerType(checked.compression), image.layer)});
+      ImageManifestJson(Describe(kMediaTypeOciConfig, config_blob),
+                        {Describe(OciLayerType(checked.compression), image.layer)});
   PutManifestRequest request;
   request.bytes = manifest;
-  request.media_type = kOciManifestType;
+  request.media_type = kMediaTypeOciManifest;
   request.whole_store = true;
   if (!options.tag.empty()) request.tags = {options.tag};
   ASSIGN_OR_RETURN(image.manifest, client.PutManifest(options.repository, request));

@@ -9,7 +9,7 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 
 namespace varve {
 namespace {

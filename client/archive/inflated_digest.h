@@ -12,7 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "client/archive/gzip_stream.h"
-#include "storage/digest/digest.h"
+#include "storage/image/digest.h"
 #include "storage/limits.h"
 
 struct archive;

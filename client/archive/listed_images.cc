@@ -6,8 +6,8 @@
 #include "client/archive/entry_name.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/names.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
+#include "storage/image/names.h"
 
 namespace varve {
 namespace {

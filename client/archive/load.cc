@@ -14,7 +14,7 @@
 #include "client/archive/stored_layers.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
+#include "storage/image/canonical_name.h"
 #include "storage/limits.h"
 
 namespace varve {

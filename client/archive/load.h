@@ -19,7 +19,6 @@
 #include "client/archive/blob_uploader.h"
 #include "client/archive/load_observer.h"
 #include "client/client.h"
-#include "storage/store.h"
 
 namespace varve {
 

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "storage/digest/digest.h"
+#include "storage/image/digest.h"
 
 namespace varve {
 

@@ -13,7 +13,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "client/archive/image_names.h"
-#include "storage/digest/digest.h"
+#include "storage/image/digest.h"
 
 namespace varve {
 

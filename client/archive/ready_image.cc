@@ -6,13 +6,13 @@
 #include "client/archive/image_json.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/platform.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
+#include "storage/image/platform.h"
 
 namespace varve {
 namespace {
 
-absl::Status CheckConfig(const DockerArchiveImage& image, const ArchiveImageConfig& config,
+absl::Status CheckConfig(const DockerArchiveImage& image, const ConfigLayers& config,
                          const Digest& digest, const std::optional<Platform>& platform) {
   std::optional<Digest> named = DigestOfBlobEntry(image.config);
   if (!named) named = DigestInName(image.config);
@@ -25,9 +25,8 @@ absl::Status CheckConfig(const DockerArchiveImage& image, const ArchiveImageConf
                                              " layers, the config ", config.diff_ids.size()));
   }
   if (platform && !IsFor(config.platform, *platform)) {
-    return absl::FailedPreconditionError(StrCat("it is for ",
-                                                Quoted(FormatPlatform(config.platform)),
-                                                ", not for ", Quoted(FormatPlatform(*platform))));
+    return absl::FailedPreconditionError(StrCat("it is for ", Quoted(PlatformText(config.platform)),
+                                                ", not for ", Quoted(PlatformText(*platform))));
   }
   return absl::OkStatus();
 }
@@ -61,7 +60,7 @@ absl::Status ImageMaker::CheckLayers(const PlannedManifest& image) {
   ASSIGN_OR_RETURN(const std::optional<uint64_t> known, uploader_.Find(image.digest));
   if (known) return absl::OkStatus();  // as it was accepted before
   ASSIGN_OR_RETURN(const std::string bytes, contents_.ReadBlobDocument(*image.config));
-  const absl::StatusOr<ArchiveImageConfig> config = ParseArchiveImageConfig(bytes);
+  const absl::StatusOr<ConfigLayers> config = ParseConfigLayers(bytes);
   if (!config.ok()) {
     return Annotate(config.status(), StrCat("the config ", image.config->ToString()));
   }
@@ -82,10 +81,10 @@ absl::Status ImageMaker::CheckLayers(const PlannedManifest& image) {
 absl::StatusOr<ReadyImage> ImageMaker::MakeReady(const DockerArchiveImage& image,
                                                  const std::optional<Platform>& platform) {
   ASSIGN_OR_RETURN(const std::string bytes, contents_.ReadDocument(image.config));
-  const absl::StatusOr<ArchiveImageConfig> parsed = ParseArchiveImageConfig(bytes);
+  const absl::StatusOr<ConfigLayers> parsed = ParseConfigLayers(bytes);
   if (!parsed.ok()) return Annotate(parsed.status(), StrCat("the config ", Quoted(image.config)));
   Descriptor config;
-  config.media_type = kOciConfigType;
+  config.media_type = kMediaTypeOciConfig;
   config.digest = HashBytes(DigestAlgorithm::kSha256, bytes);
   config.size_bytes = bytes.size();
   RETURN_IF_ERROR(CheckConfig(image, *parsed, config.digest, platform));
@@ -100,8 +99,8 @@ absl::StatusOr<ReadyImage> ImageMaker::MakeReady(const DockerArchiveImage& image
     ASSIGN_OR_RETURN(stored.emplace_back(), StoreLayer(layer));
   }
   ReadyManifest manifest;
-  manifest.bytes = BuildImageManifest(config, stored);
-  manifest.media_type = kOciManifestType;
+  manifest.bytes = ImageManifestJson(config, stored);
+  manifest.media_type = kMediaTypeOciManifest;
   manifest.digest = HashBytes(DigestAlgorithm::kSha256, manifest.bytes);
   ASSIGN_OR_RETURN(const std::optional<uint64_t> known, uploader_.Find(manifest.digest));
   for (size_t i = 0; i < layers.size() && !known; ++i) {

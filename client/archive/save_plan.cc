@@ -8,8 +8,8 @@
 #include "client/archive/image_plan.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
-#include "storage/catalog/names.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/names.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -39,14 +39,8 @@ bool IsImage(const ParsedManifest& manifest) {
 
 // How well `offered` serves `wanted`: 0 not at all, 2 exactly.
 int Match(const Platform& offered, const Platform& wanted) {
-  const auto variant = [](const Platform& platform) {
-    const std::string whole = StrCat(platform.architecture, "/", platform.variant);
-    // What need not be written.
-    return whole == "arm64/v8" || whole == "arm/v7" || whole == "amd64/v1" ? "" : platform.variant;
-  };
-  if (offered.os != wanted.os || offered.architecture != wanted.architecture) return 0;
-  if (variant(offered) == variant(wanted)) return 2;
-  return wanted.variant.empty() ? 1 : 0;
+  if (!IsFor(offered, wanted)) return 0;
+  return IsExactlyFor(offered, wanted) ? 2 : 1;
 }
 
 absl::Status AbsentChildren(const std::vector<std::string>& absent) {
@@ -183,7 +177,7 @@ absl::Status SavePlan::AddWholeTree(const std::string& repository, const std::ve
   for (const Node& node : tree) {
     if (node.present) continue;
     const std::string digest = node.self.digest.ToString();
-    absent.push_back(node.platform ? StrCat(digest, " (", FormatPlatform(*node.platform), ")")
+    absent.push_back(node.platform ? StrCat(digest, " (", PlatformText(*node.platform), ")")
                                    : digest);
   }
   if (!absent.empty()) return AbsentChildren(absent);
@@ -247,15 +241,15 @@ absl::StatusOr<const SavePlan::Node*> SavePlan::Choose(const std::string& reposi
       best = &node;
       best_match = match;
     }
-    offers.append(offers.empty() ? "" : ", ").append(FormatPlatform(*platform));
+    offers.append(offers.empty() ? "" : ", ").append(PlatformText(*platform));
   }
   if (!options_.platform) return best != nullptr ? best : first;
   if (best == nullptr) {
-    return absl::NotFoundError(StrCat("there is no image for ", FormatPlatform(wanted),
+    return absl::NotFoundError(StrCat("there is no image for ", PlatformText(wanted),
                                       offers.empty() ? "" : ", only for ", offers));
   }
   if (!best->present) {
-    return absl::NotFoundError(StrCat("the image for ", FormatPlatform(wanted), ", ",
+    return absl::NotFoundError(StrCat("the image for ", PlatformText(wanted), ", ",
                                       best->self.digest.ToString(),
                                       ", is listed by the index, but is not here; push it"));
   }
@@ -278,7 +272,9 @@ absl::StatusOr<std::optional<Platform>> SavePlan::PlatformOf(const std::string& 
   if (!status.ok()) {
     return Annotate(status, StrCat("the config ", node.content.config->digest.ToString()));
   }
-  return PlatformOfConfig(config);
+  const absl::StatusOr<ConfigLayers> parsed = ParseConfigLayers(config);
+  if (!parsed.ok() || PlatformText(parsed->platform).empty()) return std::optional<Platform>();
+  return parsed->platform;
 }
 
 void SavePlan::CountContents(const Digest& image, const std::vector<Node>& tree) {

@@ -16,7 +16,7 @@
 #include "client/archive/image_json.h"
 #include "client/archive/image_layout.h"
 #include "client/archive/save.h"
-#include "storage/catalog/manifest.h"
+#include "storage/image/manifest.h"
 
 namespace varve {
 

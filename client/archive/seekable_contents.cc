@@ -14,7 +14,7 @@
 #include "client/file_error.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 
 namespace varve {
 namespace {

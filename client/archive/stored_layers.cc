@@ -8,7 +8,7 @@
 #include "client/archive/entry_name.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 
 namespace varve {
 namespace {

@@ -5,10 +5,10 @@
 #include <string>
 
 #include "client/daemon_address.h"
-#include "storage/catalog/canonical_name.h"
-#include "storage/catalog/claim_names.h"
-#include "storage/catalog/names.h"
-#include "storage/digest/digest.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/claim_names.h"
+#include "storage/image/digest.h"
+#include "storage/image/names.h"
 
 namespace varve {
 

@@ -20,7 +20,7 @@
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
+#include "storage/image/canonical_name.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -122,13 +122,14 @@ absl::Status Stat(Session& session, const BlobArguments& arguments) {
 using BlobAction = absl::Status (*)(Session&, const BlobArguments&);
 using BlobCheck = void (*)(const BlobArguments&);
 
-void SetAction(CLI::App* command, Session& session, const std::shared_ptr<BlobArguments>& arguments,
-               BlobAction action, BlobCheck check = nullptr) {
+void SetBlobAction(CLI::App& command, Session& session,
+                   const std::shared_ptr<BlobArguments>& arguments, BlobAction action,
+                   BlobCheck check = nullptr) {
   command
-      ->add_option("--repository", arguments->repository,
-                   "Where the blob is visible (else: in the whole store)")
+      .add_option("--repository", arguments->repository,
+                  "Where the blob is visible (else: in the whole store)")
       ->check(CheckRepository);
-  command->callback([&session, arguments, action, check] {
+  command.callback([&session, arguments, action, check] {
     if (check != nullptr) check(*arguments);
     std::string& repository = arguments->repository;
     if (!repository.empty()) repository = *StoredName(repository);  // checked already
@@ -136,16 +137,14 @@ void SetAction(CLI::App* command, Session& session, const std::shared_ptr<BlobAr
   });
 }
 
-void AddPut(CLI::App& group, Session& session) {
+void SetUpPut(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<BlobArguments>();
-  CLI::App* const command = group.add_subcommand(
-      "put", "Upload a blob and print its digest; a try that broke off is resumed");
-  command->add_option("FILE", arguments->file, "The file to upload; - is standard input")
+  command.add_option("FILE", arguments->file, "The file to upload; - is standard input")
       ->required();
-  command->add_flag("--json", arguments->json, "Print the new blob as a JSON object");
-  command->add_flag("-q,--quiet", arguments->quiet, "Show no progress");
-  AddLeaseOption(*command, session);
-  SetAction(command, session, arguments, Put);
+  command.add_flag("--json", arguments->json, "Print the new blob as a JSON object");
+  command.add_flag("-q,--quiet", arguments->quiet, "Show no progress");
+  AddLeaseOption(command, session);
+  SetBlobAction(command, session, arguments, Put);
 }
 
 // Where the bytes go decides what else may go there.
@@ -158,25 +157,23 @@ void CheckOutput(const BlobArguments& arguments) {
   }
 }
 
-void AddGet(CLI::App& group, Session& session) {
+void SetUpGet(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<BlobArguments>();
   arguments->file = "-";
-  CLI::App* const command = group.add_subcommand("get", "Download a blob and verify its digest");
-  command->add_option("DIGEST", arguments->digest, "The blob")->required()->check(CheckDigest);
-  command->add_option("-o,--output", arguments->file,
-                      "The file to write, complete or not at all (default: standard output)");
-  command->add_flag("--json", arguments->json, "Print what was written as a JSON object");
-  command->add_flag("-q,--quiet", arguments->quiet, "Show no progress");
-  AddLeaseOption(*command, session);
-  SetAction(command, session, arguments, Get, CheckOutput);
+  command.add_option("DIGEST", arguments->digest, "The blob")->required()->check(CheckDigest);
+  command.add_option("-o,--output", arguments->file,
+                     "The file to write, complete or not at all (default: standard output)");
+  command.add_flag("--json", arguments->json, "Print what was written as a JSON object");
+  command.add_flag("-q,--quiet", arguments->quiet, "Show no progress");
+  AddLeaseOption(command, session);
+  SetBlobAction(command, session, arguments, Get, CheckOutput);
 }
 
-void AddStat(CLI::App& group, Session& session) {
+void SetUpStat(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<BlobArguments>();
-  CLI::App* const command = group.add_subcommand("stat", "Show whether a blob is there");
-  command->add_option("DIGEST", arguments->digest, "The blob")->required()->check(CheckDigest);
-  command->add_flag("--json", arguments->json, "Print the blob as a JSON object");
-  SetAction(command, session, arguments, Stat);
+  command.add_option("DIGEST", arguments->digest, "The blob")->required()->check(CheckDigest);
+  command.add_flag("--json", arguments->json, "Print the blob as a JSON object");
+  SetBlobAction(command, session, arguments, Stat);
 }
 
 std::string JsonRow(const BlobDetails& details) {
@@ -211,16 +208,32 @@ RowForms<BlobDetails> Forms() {
 
 }  // namespace
 
-void AddBlobCommands(CLI::App& app, Session& session) {
-  CLI::App* const group = app.add_subcommand("blob", "Upload, download and look up blobs");
-  group->require_subcommand(0, 1);
-  AddPut(*group, session);
-  AddGet(*group, session);
-  AddStat(*group, session);
-  AddListing(
-      *group, session,
-      {"List all blobs of the store", "Show digests only", "One JSON object a blob, one a line"},
-      Forms(), &Client::ListBlobs, &BlobPage::blobs);
+CommandGroup BlobCommands() {
+  return {
+      .name = "blob",
+      .help = "Upload, download and look up blobs",
+      .commands = {{.name = "put",
+                    .help = "Upload a blob and print its digest; a try that broke off is resumed",
+                    .examples = {{"varve blob put layer.tar.gz",
+                                  "Upload a file; after a break, again to resume"},
+                                 {"tar c dir | varve blob put -", "Upload from a pipe"},
+                                 {"varve blob put --lease $lease layer.tar.gz",
+                                  "Keep it until a manifest names it"}},
+                    .set_up = SetUpPut},
+                   {.name = "get",
+                    .help = "Download a blob and verify its digest",
+                    .examples = {{"varve blob get sha256:8a3f… -o layer.tar.gz",
+                                  "Into a file, all of it or nothing"},
+                                 {"varve blob get sha256:8a3f… | tar xz", "Into a pipe"}},
+                    .set_up = SetUpGet},
+                   {.name = "stat",
+                    .help = "Show whether a blob is there",
+                    .examples = {{"varve blob stat sha256:8a3f…", "Is it there, and how long"}},
+                    .set_up = SetUpStat},
+                   ListingCommand({"List all blobs of the store", "Show digests only",
+                                   "One JSON object a blob, one a line"},
+                                  {{"varve blob ls --json", "All blobs, for a script"}}, Forms(),
+                                  &Client::ListBlobs, &BlobPage::blobs)}};
 }
 
 }  // namespace varve

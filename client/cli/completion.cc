@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "client/cli/commands.h"
 #include "client/cli/help.h"
 #include "storage/base/str_cat.h"
 
@@ -140,17 +141,26 @@ std::string BashCompletion(const CLI::App& app) {
   return script.append(kTail);
 }
 
-void AddCompletionCommand(CLI::App& app, Session& session) {
-  CLI::App* const command =
-      app.add_subcommand("completion", "Print a script that completes command lines");
+namespace {
+
+void SetUpCompletion(CLI::App& command, Session& session) {
   auto shell = std::make_shared<std::string>();
-  command->add_option("SHELL", *shell, "bash")->required()->check(CLI::IsMember({"bash"}));
-  command->callback([&app, &session, shell] {
-    session.action = [&app] {
-      Print(BashCompletion(app));
+  command.add_option("SHELL", *shell, "bash")->required()->check(CLI::IsMember({"bash"}));
+  command.callback([&command, &session, shell] {
+    session.action = [&command] {
+      Print(BashCompletion(*command.get_parent()));
       return absl::OkStatus();
     };
   });
+}
+
+}  // namespace
+
+CommandGroup CompletionCommand() {
+  return {.commands = {{.name = "completion",
+                        .help = "Print a script that completes command lines",
+                        .examples = {{"source <(varve completion bash)", "For this shell"}},
+                        .set_up = SetUpCompletion}}};
 }
 
 }  // namespace varve

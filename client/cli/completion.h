@@ -4,8 +4,6 @@
 
 #include <string>
 
-#include "client/cli/session.h"
-
 namespace CLI {
 class App;
 }
@@ -16,9 +14,6 @@ namespace varve {
 // from the daemon, which is given two seconds, and nothing when it does not answer. What the daemon
 // says is never expanded by the shell.
 std::string BashCompletion(const CLI::App& app);
-
-// `completion bash`; after all other commands.
-void AddCompletionCommand(CLI::App& app, Session& session);
 
 }  // namespace varve
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "client/cli/action.h"
 #include "client/cli/commands.h"
 #include "client/cli/format_template.h"
 #include "client/cli/listing.h"
@@ -17,8 +18,8 @@
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
-#include "storage/catalog/time_text.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/time_text.h"
 
 namespace varve {
 namespace {
@@ -208,38 +209,42 @@ absl::Status ShowEvents(Session& session, const EventArguments& arguments) {
   }
 }
 
-void AddEvents(CLI::App& group, Session& session) {
+void SetUpEvents(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<EventArguments>();
-  CLI::App* const command =
-      group.add_subcommand("events", "Show what happens to images, as it happens");
-  command->add_option("--since", arguments->since,
-                      "From this time or so long ago on (10m), as far as they are kept; or go on "
-                      "after the event with this token, which --json shows");
-  command->add_option("--until", arguments->until,
-                      "Up to this time, which has passed (0s: now), and end");
+  command.add_option("--since", arguments->since,
+                     "From this time or so long ago on (10m), as far as they are kept; or go on "
+                     "after the event with this token, which --json shows");
+  command.add_option("--until", arguments->until,
+                     "Up to this time, which has passed (0s: now), and end");
   command
-      ->add_option("-f,--filter", arguments->filters,
-                   "type=push|pull|tag|untag|delete or repository=NAME; several types add up")
+      .add_option("-f,--filter", arguments->filters,
+                  "type=push|pull|tag|untag|delete or repository=NAME; several types add up")
       ->check([](const std::string& filter) {
         WatchOptions ignored;
         return std::string(AddFilter(filter, &ignored).message());
       });
-  command->add_flag("--follow,!--no-follow", arguments->follow,
-                    "Wait for new events (default); or show those that are kept, and end");
+  command.add_flag("--follow,!--no-follow", arguments->follow,
+                   "Wait for new events (default); or show those that are kept, and end");
   CLI::Option* const json =
-      command->add_flag("--json", arguments->json, "One JSON object an event, one a line");
-  AddFormatOption(*command, "--format", arguments->format, /*table=*/false)->excludes(json);
-  command->callback([&session, arguments] {
-    CheckUsage(FormatTemplate::ParseRow(arguments->format, EventFields()).status());
-    session.action = [&session, arguments] { return ShowEvents(session, *arguments); };
+      command.add_flag("--json", arguments->json, "One JSON object an event, one a line");
+  AddFormatOption(command, "--format", arguments->format, /*table=*/false)->excludes(json);
+  SetAction(command, session, arguments, ShowEvents, [](const EventArguments& checked) {
+    CheckUsage(FormatTemplate::ParseRow(checked.format, EventFields()).status());
   });
 }
 
 }  // namespace
 
-void AddEventsCommand(CLI::App& app, Session& session) {
-  AddEvents(*app.get_subcommand("system"), session);
-  AddEvents(app, session);
+CommandGroup EventsCommand() {
+  return {
+      .name = "system",
+      .commands = {
+          {.name = "events",
+           .help = "Show what happens to images, as it happens",
+           .examples = {{"varve system events", "Pushes, pulls, tags and deletions as they happen"},
+                        {"varve events --since 1h --until 0s", "Those of the last hour"}},
+           .set_up = SetUpEvents,
+           .short_forms = {"events"}}}};
 }
 
 }  // namespace varve

@@ -5,7 +5,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "client/cli/format_nodes.h"
-#include "client/cli/text.h"
+#include "storage/base/json_text.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 
@@ -151,7 +151,7 @@ class Printer {
       case 'q': {
         if (value.text() == nullptr) return Unfit(verb, "a text");
         std::string quoted;
-        AppendJsonString(*value.text(), &quoted);
+        AppendJsonString(&quoted, *value.text());
         AppendPadded(verb, quoted);
         return absl::OkStatus();
       }

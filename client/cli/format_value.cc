@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "client/cli/text.h"
+#include "storage/base/json_text.h"
 #include "storage/base/str_cat.h"
 
 namespace varve {
@@ -76,7 +76,7 @@ void FormatValue::AppendJson(std::string* out) const {
   if (is_null()) out->append("null");
   if (boolean() != nullptr) out->append(*boolean() ? "true" : "false");
   if (number() != nullptr) out->append(StrCat(*number()));
-  if (text() != nullptr) AppendJsonString(*text(), out);
+  if (text() != nullptr) AppendJsonString(out, *text());
   const char* gap = "";
   if (list() != nullptr) {
     out->push_back('[');
@@ -91,7 +91,7 @@ void FormatValue::AppendJson(std::string* out) const {
     out->push_back('{');
     for (const auto& [name, value] : *members()) {
       out->append(gap);
-      AppendJsonString(name, out);
+      AppendJsonString(out, name);
       out->push_back(':');
       value.AppendJson(out);
       gap = ",";

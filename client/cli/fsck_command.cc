@@ -9,13 +9,14 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_replace.h"
+#include "client/cli/action.h"
 #include "client/cli/commands.h"
 #include "client/cli/progress.h"
 #include "client/cli/terminal.h"
 #include "client/cli/text.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
+#include "storage/image/canonical_name.h"
 
 namespace varve {
 namespace {
@@ -207,46 +208,55 @@ absl::Status Fsck(Session& session, const FsckArguments& arguments) {
     findings += content.findings;
   }
   if (findings == 0) return absl::OkStatus();
-  // The code for corruption.
+  // The code for damage.
   return absl::DataLossError(StrCat(
       "the store has ", findings, findings == 1 ? " finding" : " findings",
       arguments.content ? "; blobs whose bytes are bad answer absent" : "; nothing was changed"));
 }
 
-void AddFsck(CLI::App& group, Session& session) {
+void SetUpFsck(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<FsckArguments>();
-  CLI::App* const command = group.add_subcommand(
-      "fsck",
-      "Look for what is wrong in the store, while the daemon serves: whether all that tags, "
-      "images, holds and leases need is there and kept, and nothing else is kept for ever. "
-      "Repairs nothing, and does not read the bytes of layers, unless --content says so. Exit code "
-      "3 when there are findings; two repositories that would have one name today are told, and "
-      "are none. After damage of the index, --adopt and --drop-orphans settle the "
-      "files that it left without a name, and check nothing");
-  command->add_flag("--content", arguments->content,
-                    "Then read every blob back from the disk and hash it. One that is not what its "
-                    "digest says answers absent until it is pushed again. Interrupted, the next "
-                    "--content goes on where this one was");
-  command->add_flag("-q,--quiet", arguments->quiet, "Show no progress");
-  command->add_flag("--json", arguments->json, "One JSON object a finding, the report last");
-  CLI::Option* const adopt = command->add_flag(
+  command.add_flag("--content", arguments->content,
+                   "Then read every blob back from the disk and hash it. One that is not what its "
+                   "digest says answers absent until it is pushed again. Interrupted, the next "
+                   "--content goes on where this one was");
+  command.add_flag("-q,--quiet", arguments->quiet, "Show no progress");
+  command.add_flag("--json", arguments->json, "One JSON object a finding, the report last");
+  CLI::Option* const adopt = command.add_flag(
       "--adopt", arguments->adopt,
       "Read the files that damage of the index left without a name, and make those blobs again "
       "that an image, a hold or a lease needs");
   command
-      ->add_flag("--drop-orphans", arguments->drop_orphans,
-                 "As --adopt, and remove those of the files that nothing needs")
+      .add_flag("--drop-orphans", arguments->drop_orphans,
+                "As --adopt, and remove those of the files that nothing needs")
       ->excludes(adopt);
-  command->callback([&session, arguments] {
-    session.action = [&session, arguments] { return Fsck(session, *arguments); };
-  });
+  SetAction(command, session, arguments, Fsck);
 }
+
+constexpr char kHelp[] =
+    "Look for what is wrong in the store, while the daemon serves: whether all that tags, images, "
+    "holds and leases need is there and kept, and nothing else is kept for ever. Repairs nothing, "
+    "and does not read the bytes of layers, unless --content says so. Exit code 3 when there are "
+    "findings; two repositories that would have one name today are told, and are none. After "
+    "damage of the index, --adopt and --drop-orphans settle the files that it left without a "
+    "name, and check nothing";
 
 }  // namespace
 
-void AddFsckCommand(CLI::App& app, Session& session) {
-  AddFsck(*app.get_subcommand("system"), session);
-  AddFsck(app, session);
+CommandGroup FsckCommand() {
+  return {
+      .name = "system",
+      .commands = {
+          {.name = "fsck",
+           .help = kHelp,
+           .examples = {{"varve fsck", "Is anything wrong with the store"},
+                        {"varve fsck --content", "And are all bytes still what they were"},
+                        {"varve fsck --json", "For a script: findings, then what was looked at"},
+                        {"varve fsck --adopt",
+                         "After damage of the index: give back what is needed"},
+                        {"varve fsck --drop-orphans", "And remove what nothing needs"}},
+           .set_up = SetUpFsck,
+           .short_forms = {"fsck"}}}};
 }
 
 }  // namespace varve

@@ -2,12 +2,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <array>
 #include <memory>
 #include <numeric>
 #include <sstream>
 
-#include "client/cli/help_examples.h"
+#include "client/cli/commands.h"
 #include "client/cli/session.h"
 #include "storage/base/str_cat.h"
 
@@ -16,9 +15,6 @@ namespace {
 
 constexpr size_t kColumns = 80;
 constexpr size_t kTextColumn = 24;
-// At the root, and short for nothing.
-constexpr std::array<std::string_view, 3> kOwnCommands = {"completion", "help", "version"};
-
 std::string UpperCase(std::string_view text) {
   std::string upper;
   for (const char c : text) upper.push_back(c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c);
@@ -116,17 +112,6 @@ class HelpFormatter : public CLI::FormatterBase {
   }
 };
 
-void Dress(CLI::App& command, const std::shared_ptr<CLI::FormatterBase>& formatter) {
-  command.formatter(formatter);
-  if (CLI::Option* const help = command.get_help_ptr()) help->description("Print this help");
-  for (CLI::App* const inner : command.get_subcommands({})) {
-    if (inner->get_group() == "Subcommands") inner->group("Commands");
-    if (inner->get_name() == "ls") inner->alias("list");
-    if (inner->get_name() == "rm") inner->alias("remove");
-    Dress(*inner, formatter);
-  }
-}
-
 // How many characters to add, drop, replace or swap with their neighbour.
 size_t EditDistance(std::string_view from, std::string_view to) {
   std::vector<std::vector<size_t>> steps(from.size() + 1, std::vector<size_t>(to.size() + 1));
@@ -160,16 +145,9 @@ std::string UnknownCommand(const CLI::App& group, const std::string& word) {
 
 }  // namespace
 
-void DressCommands(CLI::App& app) {
-  Dress(app, std::make_shared<HelpFormatter>());
-  for (CLI::App* const command : app.get_subcommands({})) {
-    const bool is_long = !Subcommands(*command).empty() ||
-                         std::find(kOwnCommands.begin(), kOwnCommands.end(), command->get_name()) !=
-                             kOwnCommands.end();
-    if (!is_long && !command->get_group().empty()) {
-      command->group(kShortForms);
-    }
-  }
+void SetHelpForm(CLI::App& app) {
+  app.formatter(std::make_shared<HelpFormatter>());
+  app.get_help_ptr()->description("Print this help");
 }
 
 std::string CommandPath(const CLI::App& command) {
@@ -231,8 +209,22 @@ HelpEntry OptionEntry(const CLI::Option& option) {
 }
 
 std::vector<HelpEntry> Examples(const CLI::App& command) {
-  const std::string path = CommandPath(command);
-  return ExamplesOf(command.get_parent() == nullptr ? "" : path.substr(path.find(' ') + 1));
+  if (command.get_parent() == nullptr) {
+    return {{"docker save app:v1 | varve load", "Take over an image from Docker"},
+            {"varve images", "List what is there"}};
+  }
+  std::string path = CommandPath(command);
+  path.erase(0, path.find(' ') + 1);
+  for (const CommandGroup& group : AllCommands()) {
+    for (const Command& one : group.commands) {
+      const std::string full = group.name.empty() ? one.name : StrCat(group.name, " ", one.name);
+      if (path == full || std::find(one.short_forms.begin(), one.short_forms.end(), path) !=
+                              one.short_forms.end()) {
+        return one.examples;
+      }
+    }
+  }
+  return {};
 }
 
 const std::vector<HelpEntry>& EnvironmentEntries() {
@@ -300,12 +292,13 @@ std::string ExplainUnknown(const CLI::App& app, const std::string& word) {
   return UnknownCommand(*command, word);
 }
 
-void AddHelpCommand(CLI::App& app, Session& session) {
+namespace {
+
+void SetUpHelp(CLI::App& command, Session& session) {
   auto words = std::make_shared<std::vector<std::string>>();
-  CLI::App* const command = app.add_subcommand("help", "Explain a command, as its --help does");
-  command->add_option("COMMAND", *words, "The words of the command (default: all of varve)");
-  command->callback([&app, &session, words] {
-    const CLI::App* explained = &app;
+  command.add_option("COMMAND", *words, "The words of the command (default: all of varve)");
+  command.callback([&command, &session, words] {
+    const CLI::App* explained = command.get_parent();
     for (const std::string& word : *words) {
       const std::vector<const CLI::App*> inner = explained->get_subcommands(
           [&word](const CLI::App* one) { return one->check_name(word); });
@@ -317,6 +310,15 @@ void AddHelpCommand(CLI::App& app, Session& session) {
       return absl::OkStatus();
     };
   });
+}
+
+}  // namespace
+
+CommandGroup HelpCommand() {
+  return {.commands = {{.name = "help",
+                        .help = "Explain a command, as its --help does",
+                        .examples = {{"varve help image ls", "The same as varve image ls --help"}},
+                        .set_up = SetUpHelp}}};
 }
 
 }  // namespace varve

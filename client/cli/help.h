@@ -1,12 +1,14 @@
 // What `varve` says about itself, kept once for --help, the man page and completion: a view of the
-// CLI11 tree that the command files build, and what only people need (examples, environment, exit
-// codes). One thread.
+// CLI11 tree that AddCommands makes, and what only people need (examples, environment, exit codes).
+// One thread.
 #ifndef VARVE_CLIENT_CLI_HELP_H_
 #define VARVE_CLIENT_CLI_HELP_H_
 
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "client/cli/command.h"
 
 namespace CLI {
 class App;
@@ -15,22 +17,11 @@ class Option;
 
 namespace varve {
 
-struct Session;
-
-struct HelpEntry {
-  std::string name;
-  std::string text;
-};
-
 // The group of commands at the root that stand for a longer one.
 inline constexpr char kShortForms[] = "Short forms";
 
-// Gives all commands of `app`, once they are there, their groups, examples, form of help, and the
-// aliases that Docker has: `list` for `ls`, `remove` for `rm`.
-void DressCommands(CLI::App& app);
-
-// `help [COMMAND...]`.
-void AddHelpCommand(CLI::App& app, Session& session);
+// Before `app` has commands, which take it over: what --help says of itself, and how it looks.
+void SetHelpForm(CLI::App& app);
 
 // The innermost command that the command line named; `app` itself when it named none.
 const CLI::App& ChosenCommand(const CLI::App& app);

@@ -4,13 +4,14 @@
 #include <string>
 #include <vector>
 
+#include "client/cli/action.h"
 #include "client/cli/commands.h"
 #include "client/cli/listing.h"
 #include "client/cli/text.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
-#include "storage/catalog/time_text.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/time_text.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -84,42 +85,43 @@ RowForms<HoldInfo> Forms() {
       JsonRow};
 }
 
-void AddCreate(CLI::App& group, Session& session) {
+void SetUpCreate(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<CreateArguments>();
-  CLI::App* const command = group.add_subcommand(
-      "create", "Say that an image is in use: it is neither pruned nor deleted");
-  command->add_option("IMAGE", arguments->image, "REPOSITORY[:TAG], REPOSITORY@DIGEST or image id")
+  command.add_option("IMAGE", arguments->image, "REPOSITORY[:TAG], REPOSITORY@DIGEST or image id")
       ->required();
-  command->add_option("--name", arguments->name, "What the hold is called, such as the container")
+  command.add_option("--name", arguments->name, "What the hold is called, such as the container")
       ->required();
-  command->add_option("--ttl", arguments->ttl, "How long it lasts: 90m, 24h; else until hold rm")
+  command.add_option("--ttl", arguments->ttl, "How long it lasts: 90m, 24h; else until hold rm")
       ->check(CheckTtl);
-  command->add_flag("--json", arguments->json, "Print the hold as a JSON object");
-  command->callback([&session, arguments] {
-    session.action = [&session, arguments] { return Create(session, *arguments); };
-  });
+  command.add_flag("--json", arguments->json, "Print the hold as a JSON object");
+  SetAction(command, session, arguments, Create);
 }
 
-void AddRelease(CLI::App& group, Session& session) {
+void SetUpRelease(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<ReleaseArguments>();
-  CLI::App* const command = group.add_subcommand("rm", "Release holds; the images stay");
-  command->add_option("NAME", arguments->names, "Names of holds")->required();
-  command->add_flag("--json", arguments->json, "One JSON object a hold, one a line");
-  command->callback([&session, arguments] {
-    session.action = [&session, arguments] { return Release(session, *arguments); };
-  });
+  command.add_option("NAME", arguments->names, "Names of holds")->required();
+  command.add_flag("--json", arguments->json, "One JSON object a hold, one a line");
+  SetAction(command, session, arguments, Release);
 }
 
 }  // namespace
 
-void AddHoldCommands(CLI::App& app, Session& session) {
-  CLI::App* const group = app.add_subcommand("hold", "Say which images are in use");
-  group->require_subcommand(0, 1);
-  AddCreate(*group, session);
-  AddRelease(*group, session);
-  AddListing(*group, session,
-             {"List the holds", "Show names only", "One JSON object a hold, one a line"}, Forms(),
-             &Client::ListHolds, &HoldPage::holds);
+CommandGroup HoldCommands() {
+  return {
+      .name = "hold",
+      .help = "Say which images are in use",
+      .commands = {
+          {.name = "create",
+           .help = "Say that an image is in use: it is neither pruned nor deleted",
+           .examples = {{"varve hold create app:v1 --name web-1", "While a container uses it"}},
+           .set_up = SetUpCreate},
+          {.name = "rm",
+           .help = "Release holds; the images stay",
+           .examples = {{"varve hold rm web-1", "When the container is gone"}},
+           .set_up = SetUpRelease},
+          ListingCommand(
+              {"List the holds", "Show names only", "One JSON object a hold, one a line"},
+              {{"varve hold ls", "All holds"}}, Forms(), &Client::ListHolds, &HoldPage::holds)}};
 }
 
 }  // namespace varve

@@ -3,14 +3,15 @@
 #include <string>
 #include <vector>
 
+#include "client/cli/action.h"
 #include "client/cli/arguments.h"
 #include "client/cli/commands.h"
 #include "client/cli/image_listing.h"
 #include "client/cli/text.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
-#include "storage/catalog/names.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/names.h"
 
 namespace varve {
 namespace {
@@ -69,48 +70,53 @@ absl::Status Untag(Session& session, const UntagArguments& arguments) {
   });
 }
 
-void AddTag(CLI::App& group, Session& session) {
+void SetUpTag(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<TagArguments>();
-  CLI::App* const command = group.add_subcommand("tag", "Give an image one more tag");
   command
-      ->add_option("SOURCE", arguments->source, "REPOSITORY[:TAG], REPOSITORY@DIGEST or image id")
+      .add_option("SOURCE", arguments->source, "REPOSITORY[:TAG], REPOSITORY@DIGEST or image id")
       ->required();
-  command->add_option("TARGET", arguments->target, "REPOSITORY[:TAG], of any repository")
+  command.add_option("TARGET", arguments->target, "REPOSITORY[:TAG], of any repository")
       ->required()
       ->check(CheckReference);
-  command->add_flag("--json", arguments->json, "Print what was tagged as a JSON object");
-  command->callback([&session, arguments] {
-    session.action = [&session, arguments] { return Tag(session, *arguments); };
-  });
+  command.add_flag("--json", arguments->json, "Print what was tagged as a JSON object");
+  SetAction(command, session, arguments, Tag);
 }
 
-void AddUntag(CLI::App& group, Session& session) {
+void SetUpUntag(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<UntagArguments>();
-  CLI::App* const command =
-      group.add_subcommand("untag", "Remove tags; the images stay until they are pruned");
-  command->add_option("NAME", arguments->names, "REPOSITORY[:TAG]")
+  command.add_option("NAME", arguments->names, "REPOSITORY[:TAG]")
       ->required()
       ->check(CheckReference);
-  command->add_flag("-f,--force", arguments->force, "Also the last tag of an image with a hold");
-  command->add_flag("--json", arguments->json, "One JSON object a tag, one a line");
-  command->callback([&session, arguments] {
-    session.action = [&session, arguments] { return Untag(session, *arguments); };
-  });
+  command.add_flag("-f,--force", arguments->force, "Also the last tag of an image with a hold");
+  command.add_flag("--json", arguments->json, "One JSON object a tag, one a line");
+  SetAction(command, session, arguments, Untag);
 }
 
 }  // namespace
 
-void AddImageCommands(CLI::App& app, Session& session) {
-  CLI::App* const group =
-      app.add_subcommand("image", "List, inspect, tag, load, save and remove images");
-  group->require_subcommand(0, 1);
-  AddImageListing(*group, "ls", session);
-  AddTag(*group, session);
-  AddUntag(*group, session);
-  // The short forms that people know from docker.
-  AddImageListing(app, "images", session);
-  AddTag(app, session);
-  AddUntag(app, session);
+CommandGroup ImageCommands() {
+  return {
+      .name = "image",
+      .help = "List, inspect, tag, load, save and remove images",
+      .commands = {{.name = "ls",
+                    .help = "List images, the newest first",
+                    .examples = {{"varve images team/app", "All tags of one repository"},
+                                 {"varve images 'reg:5000/*/*'", "What came from another registry"},
+                                 {"varve images --format '{{.Repository}}:{{.Tag}} {{.Size}}'",
+                                  "For a script"}},
+                    .set_up = SetUpImageListing,
+                    .short_forms = {"images"}},
+                   {.name = "tag",
+                    .help = "Give an image one more tag",
+                    .examples = {{"varve tag app:v1 app:stable", "One more tag"},
+                                 {"varve tag app:v1 team/app:v1", "A tag in another repository"}},
+                    .set_up = SetUpTag,
+                    .short_forms = {"tag"}},
+                   {.name = "untag",
+                    .help = "Remove tags; the images stay until they are pruned",
+                    .examples = {{"varve untag app:v1", "Remove a tag and keep the image"}},
+                    .set_up = SetUpUntag,
+                    .short_forms = {"untag"}}}};
 }
 
 }  // namespace varve

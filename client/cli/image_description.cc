@@ -5,6 +5,7 @@
 
 #include "client/cli/text.h"
 #include "storage/base/str_cat.h"
+#include "storage/image/platform.h"
 
 namespace varve {
 namespace {
@@ -73,13 +74,6 @@ void AddIndexFields(const ImageDetails& details, JsonObject* object) {
 }
 
 }  // namespace
-
-std::string PlatformText(const Platform& platform) {
-  if (platform.os.empty() && platform.architecture.empty()) return "";
-  std::string text = StrCat(platform.os, "/", platform.architecture);
-  if (!platform.variant.empty()) text += StrCat("/", platform.variant);
-  return text;
-}
 
 std::string DescribeImageJson(const ImageDetails& details) {
   const ImageInfo& image = details.image;

@@ -4,12 +4,9 @@
 
 #include <string>
 
-#include "storage/store_types.h"
+#include "storage/api/images.h"
 
 namespace varve {
-
-// "linux/arm64/v8", "linux/amd64", or "" when nothing states it.
-std::string PlatformText(const Platform& platform);
 
 // A JSON object with the field names of `docker image inspect`, and Varve's own: Digest, MediaType,
 // ConfigDigest, ArtifactType, Pushed, LastPulled, Layers, Manifests, Annotations, Described.

@@ -10,14 +10,14 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "client/cli/format_template.h"
-#include "client/cli/image_description.h"
 #include "client/cli/image_type.h"
 #include "client/cli/text.h"
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
-#include "storage/catalog/names.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/names.h"
+#include "storage/image/platform.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -258,31 +258,30 @@ absl::Status List(Session& session, const ListArguments& arguments) {
 
 }  // namespace
 
-void AddImageListing(CLI::App& group, const std::string& name, Session& session) {
+void SetUpImageListing(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<ListArguments>();
-  CLI::App* const command = group.add_subcommand(name, "List images, the newest first");
-  command->add_option("NAME", arguments->name,
-                      "Only this REPOSITORY[:TAG], or those that match a pattern: 'team/*:v1*'");
-  command->add_flag("-a,--all", arguments->all,
-                    "Also what belongs to other images: their platforms, signatures, attestations");
+  command.add_option("NAME", arguments->name,
+                     "Only this REPOSITORY[:TAG], or those that match a pattern: 'team/*:v1*'");
+  command.add_flag("-a,--all", arguments->all,
+                   "Also what belongs to other images: their platforms, signatures, attestations");
   command
-      ->add_option("-f,--filter", arguments->filters,
-                   "Only images that match: dangling=BOOL, label=KEY[=VALUE], before=IMAGE, "
-                   "since=IMAGE, until=TIME, reference=GLOB; several must all match")
+      .add_option("-f,--filter", arguments->filters,
+                  "Only images that match: dangling=BOOL, label=KEY[=VALUE], before=IMAGE, "
+                  "since=IMAGE, until=TIME, reference=GLOB; several must all match")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
-  command->add_flag("--digests", arguments->digests, "Show the digest of each manifest");
-  command->add_flag("--no-trunc", arguments->no_trunc, "Show image ids in full");
+  command.add_flag("--digests", arguments->digests, "Show the digest of each manifest");
+  command.add_flag("--no-trunc", arguments->no_trunc, "Show image ids in full");
   CLI::Option* const quiet =
-      command->add_flag("-q,--quiet", arguments->quiet, "Show image ids only, each once");
-  CLI::Option* const json = command->add_flag("--json", arguments->json, "One JSON object a line");
+      command.add_flag("-q,--quiet", arguments->quiet, "Show image ids only, each once");
+  CLI::Option* const json = command.add_flag("--json", arguments->json, "One JSON object a line");
   command
-      ->add_option("--format", arguments->format,
-                   "table, json, 'table TEMPLATE' or 'TEMPLATE', e.g. '{{.Repository}}:{{.Tag}}'")
+      .add_option("--format", arguments->format,
+                  "table, json, 'table TEMPLATE' or 'TEMPLATE', e.g. '{{.Repository}}:{{.Tag}}'")
       ->type_name("TEMPLATE")
       ->excludes(quiet)
       ->excludes(json);
-  command->callback([&session, arguments] {
+  command.callback([&session, arguments] {
     const absl::Status format = MakeListing(*arguments, true).status();
     if (!format.ok()) throw CLI::ValidationError(std::string(format.message()));
     session.action = [&session, arguments] { return List(session, *arguments); };

@@ -2,8 +2,6 @@
 #ifndef VARVE_CLIENT_CLI_IMAGE_LISTING_H_
 #define VARVE_CLIENT_CLI_IMAGE_LISTING_H_
 
-#include <string>
-
 #include "client/cli/session.h"
 
 namespace CLI {
@@ -12,8 +10,8 @@ class App;
 
 namespace varve {
 
-// Adds it to `group` as `name`.
-void AddImageListing(CLI::App& group, const std::string& name, Session& session);
+// Gives it its options, and what it does.
+void SetUpImageListing(CLI::App& command, Session& session);
 
 }  // namespace varve
 

@@ -3,9 +3,9 @@
 #include <array>
 #include <utility>
 
-#include "storage/catalog/manifest.h"
-#include "storage/catalog/names.h"
-#include "storage/catalog/platform.h"
+#include "storage/image/manifest.h"
+#include "storage/image/names.h"
+#include "storage/image/platform.h"
 
 namespace varve {
 namespace {

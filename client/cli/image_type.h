@@ -5,7 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "storage/store_types.h"
+#include "storage/api/manifests.h"
+#include "storage/image/platform.h"
 
 namespace varve {
 

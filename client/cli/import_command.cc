@@ -22,8 +22,8 @@
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
-#include "storage/catalog/names.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/names.h"
 
 namespace varve {
 namespace {
@@ -151,29 +151,27 @@ absl::Status Import(Session& session, const ImportArguments& arguments, ImportOp
   return absl::OkStatus();
 }
 
-void AddImport(CLI::App& group, Session& session) {
+void SetUpImport(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<ImportArguments>();
-  CLI::App* const command = group.add_subcommand(
-      "import", "Make an image from the tar archive of a root file system and print its id");
   command
-      ->add_option("FILE", arguments->file,
-                   "The archive, plain or with gzip, zstd, xz or bzip2; - is standard input")
+      .add_option("FILE", arguments->file,
+                  "The archive, plain or with gzip, zstd, xz or bzip2; - is standard input")
       ->required();
-  command->add_option("NAME", arguments->name, "REPOSITORY[:TAG] of the new image (default: none)");
-  command->add_option("-m,--message", arguments->message, "A comment for the image's history");
+  command.add_option("NAME", arguments->name, "REPOSITORY[:TAG] of the new image (default: none)");
+  command.add_option("-m,--message", arguments->message, "A comment for the image's history");
   command
-      ->add_option("-c,--change", arguments->changes,
-                   "An instruction as in a Dockerfile, such as 'CMD [\"/bin/sh\"]'; repeatable")
+      .add_option("-c,--change", arguments->changes,
+                  "An instruction as in a Dockerfile, such as 'CMD [\"/bin/sh\"]'; repeatable")
       ->allow_extra_args(false);
-  command->add_option("--platform", arguments->platform,
-                      "OS/ARCH[/VARIANT] of the programs in it (default: of this machine)");
-  command->add_option("--created", arguments->created,
-                      "Time of creation, 2026-11-23T18:00:00Z or seconds since 1970 (default: "
-                      "SOURCE_DATE_EPOCH, else now)");
-  AddLeaseOption(*command, session);
-  command->add_flag("-q,--quiet", arguments->quiet, "Show no progress");
-  command->add_flag("--json", arguments->json, "Print the new image as a JSON object");
-  command->callback([&session, arguments] {
+  command.add_option("--platform", arguments->platform,
+                     "OS/ARCH[/VARIANT] of the programs in it (default: of this machine)");
+  command.add_option("--created", arguments->created,
+                     "Time of creation, 2026-11-23T18:00:00Z or seconds since 1970 (default: "
+                     "SOURCE_DATE_EPOCH, else now)");
+  AddLeaseOption(command, session);
+  command.add_flag("-q,--quiet", arguments->quiet, "Show no progress");
+  command.add_flag("--json", arguments->json, "Print the new image as a JSON object");
+  command.callback([&session, arguments] {
     const absl::StatusOr<ImportOptions> options = OptionsOf(*arguments);
     if (!options.ok()) {
       throw CLI::ValidationError("import", std::string(options.status().message()));
@@ -186,9 +184,16 @@ void AddImport(CLI::App& group, Session& session) {
 
 }  // namespace
 
-void AddImportCommand(CLI::App& app, Session& session) {
-  AddImport(*app.get_subcommand("image"), session);
-  AddImport(app, session);
+CommandGroup ImportCommand() {
+  return {.name = "image",
+          .commands = {
+              {.name = "import",
+               .help = "Make an image from the tar archive of a root file system and print its id",
+               .examples = {{"varve import rootfs.tar.gz base:v1", "An image of one layer"},
+                            {"varve import -c 'CMD [\"/bin/sh\"]' rootfs.tar base:v1",
+                             "With what it runs"}},
+               .set_up = SetUpImport,
+               .short_forms = {"import"}}}};
 }
 
 }  // namespace varve

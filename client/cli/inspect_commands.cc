@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "client/cli/action.h"
 #include "client/cli/arguments.h"
 #include "client/cli/commands.h"
 #include "client/cli/format_template.h"
@@ -201,21 +202,20 @@ absl::Status History(Session& session, const HistoryArguments& arguments) {
   return absl::OkStatus();
 }
 
-void AddInspect(CLI::App& group, const std::string& name, Session& session) {
+void SetUpInspect(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<InspectArguments>();
-  CLI::App* const command = group.add_subcommand(name, "Show everything known about images");
-  command->add_option("IMAGE", arguments->names, "REPOSITORY[:TAG], REPOSITORY@DIGEST or image id")
+  command.add_option("IMAGE", arguments->names, "REPOSITORY[:TAG], REPOSITORY@DIGEST or image id")
       ->required();
-  command->add_option("--platform", arguments->platform,
-                      "Of a multi-platform image: which one, OS/ARCH[/VARIANT]");
-  CLI::Option* const json = command->add_flag("--json", arguments->json, "One JSON object a line");
-  command->add_option("-f,--format", arguments->format, "For instance '{{json .Config.Env}}'")
+  command.add_option("--platform", arguments->platform,
+                     "Of a multi-platform image: which one, OS/ARCH[/VARIANT]");
+  CLI::Option* const json = command.add_flag("--json", arguments->json, "One JSON object a line");
+  command.add_option("-f,--format", arguments->format, "For instance '{{json .Config.Env}}'")
       ->type_name("TEMPLATE")
       ->excludes(json);
-  command->add_flag("--raw", arguments->raw, "Print the manifest of one image, byte for byte")
+  command.add_flag("--raw", arguments->raw, "Print the manifest of one image, byte for byte")
       ->excludes("--json")
       ->excludes("--format");
-  command->callback([&session, arguments] {
+  command.callback([&session, arguments] {
     const absl::Status format = FormatTemplate::ParseRow(arguments->format).status();
     if (!format.ok()) throw CLI::ValidationError(std::string(format.message()));
     if (arguments->raw && arguments->names.size() > 1) {
@@ -227,34 +227,45 @@ void AddInspect(CLI::App& group, const std::string& name, Session& session) {
   });
 }
 
-void AddHistory(CLI::App& group, Session& session) {
+void SetUpHistory(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<HistoryArguments>();
-  CLI::App* const command = group.add_subcommand("history", "Show how an image was made");
-  command->add_option("IMAGE", arguments->name, "REPOSITORY[:TAG], REPOSITORY@DIGEST or image id")
+  command.add_option("IMAGE", arguments->name, "REPOSITORY[:TAG], REPOSITORY@DIGEST or image id")
       ->required();
-  command->add_option("--platform", arguments->platform,
-                      "Of a multi-platform image: which one, OS/ARCH[/VARIANT]");
-  command->add_flag("-H,--human,!--no-human", arguments->human, "Sizes and times for people");
-  command->add_flag("--no-trunc", arguments->no_trunc, "Show commands and ids in full");
-  CLI::Option* const quiet = command->add_flag("-q,--quiet", arguments->quiet, "Show ids only");
-  CLI::Option* const json = command->add_flag("--json", arguments->json, "One JSON object a line");
-  AddFormatOption(*command, "--format", arguments->format, /*table=*/true)
+  command.add_option("--platform", arguments->platform,
+                     "Of a multi-platform image: which one, OS/ARCH[/VARIANT]");
+  command.add_flag("-H,--human,!--no-human", arguments->human, "Sizes and times for people");
+  command.add_flag("--no-trunc", arguments->no_trunc, "Show commands and ids in full");
+  CLI::Option* const quiet = command.add_flag("-q,--quiet", arguments->quiet, "Show ids only");
+  CLI::Option* const json = command.add_flag("--json", arguments->json, "One JSON object a line");
+  AddFormatOption(command, "--format", arguments->format, /*table=*/true)
       ->excludes(quiet)
       ->excludes(json);
-  command->callback([&session, arguments] {
-    CheckUsage(HistoryListing(*arguments).status());
-    session.action = [&session, arguments] { return History(session, *arguments); };
-  });
+  SetAction(command, session, arguments, History,
+            [](const HistoryArguments& checked) { CheckUsage(HistoryListing(checked).status()); });
 }
 
 }  // namespace
 
-void AddInspectCommands(CLI::App& app, Session& session) {
-  CLI::App& image_group = *app.get_subcommand("image");
-  AddInspect(image_group, "inspect", session);
-  AddHistory(image_group, session);
-  AddInspect(app, "inspect", session);
-  AddHistory(app, session);
+CommandGroup InspectCommands() {
+  return {
+      .name = "image",
+      .commands = {
+          {.name = "inspect",
+           .help = "Show everything known about images",
+           .examples = {{"varve image inspect app:v1", "All that is known about an image, as JSON"},
+                        {"varve image inspect --platform linux/arm64 app:v1",
+                         "One platform of several"},
+                        {"varve image inspect --raw app:v1 | sha256sum", "The manifest itself"},
+                        {"varve inspect $(varve images -q)", "All images"}},
+           .set_up = SetUpInspect,
+           .short_forms = {"inspect"}},
+          {.name = "history",
+           .help = "Show how an image was made",
+           .examples = {{"varve image history app:v1", "The steps that made an image"},
+                        {"varve history --format '{{.Size}} {{.CreatedBy}}' app:v1",
+                         "For a script"}},
+           .set_up = SetUpHistory,
+           .short_forms = {"history"}}}};
 }
 
 }  // namespace varve

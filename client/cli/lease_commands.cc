@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "client/cli/action.h"
 #include "client/cli/arguments.h"
 #include "client/cli/commands.h"
 #include "client/cli/listing.h"
 #include "client/cli/text.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/time_text.h"
+#include "storage/image/time_text.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -127,72 +128,72 @@ RowForms<LeaseInfo> Forms() {
           JsonRow};
 }
 
-void AddCreate(CLI::App& group, Session& session) {
+void SetUpCreate(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<CreateArguments>();
-  CLI::App* const command =
-      group.add_subcommand("create", "Begin to keep what other commands name with --lease");
-  command->add_option("--id", arguments->id, "What the lease is called (default: a random id)");
-  command->add_option("--owner", arguments->owner, "Who works, for people");
+  command.add_option("--id", arguments->id, "What the lease is called (default: a random id)");
+  command.add_option("--owner", arguments->owner, "Who works, for people");
   command
-      ->add_option("--ttl", arguments->ttl,
-                   "How long it lasts unless it is renewed, at most 24h (default: 1h)")
+      .add_option("--ttl", arguments->ttl,
+                  "How long it lasts unless it is renewed, at most 24h (default: 1h)")
       ->check(CheckTtl);
-  command->add_flag("--json", arguments->json, "Print the lease as a JSON object");
-  command->callback([&session, arguments] {
-    session.action = [&session, arguments] { return Create(session, *arguments); };
-  });
+  command.add_flag("--json", arguments->json, "Print the lease as a JSON object");
+  SetAction(command, session, arguments, Create);
 }
 
-void AddAttach(CLI::App& group, Session& session) {
+void SetUpAttach(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<AttachArguments>();
-  CLI::App* const command =
-      group.add_subcommand("attach", "Keep content by a lease, here already or not");
-  command->add_option("LEASE", arguments->id, "Its id")->required();
-  command->add_option("CONTENT", arguments->contents, "Digests, or names of images")->required();
-  command->add_flag("--json", arguments->json, "One JSON object a digest, one a line");
-  command->callback([&session, arguments] {
-    session.action = [&session, arguments] { return Attach(session, *arguments); };
-  });
+  command.add_option("LEASE", arguments->id, "Its id")->required();
+  command.add_option("CONTENT", arguments->contents, "Digests, or names of images")->required();
+  command.add_flag("--json", arguments->json, "One JSON object a digest, one a line");
+  SetAction(command, session, arguments, Attach);
 }
 
-void AddRenew(CLI::App& group, Session& session) {
+void SetUpRenew(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<RenewArguments>();
-  CLI::App* const command = group.add_subcommand("renew", "Let a lease last longer");
-  command->add_option("LEASE", arguments->id, "Its id")->required();
+  command.add_option("LEASE", arguments->id, "Its id")->required();
   command
-      ->add_option("--ttl", arguments->ttl,
-                   "How long it lasts from now on, at most 24h (default: 1h)")
+      .add_option("--ttl", arguments->ttl,
+                  "How long it lasts from now on, at most 24h (default: 1h)")
       ->check(CheckTtl);
-  command->add_flag("--json", arguments->json, "Print the lease as a JSON object");
-  command->callback([&session, arguments] {
-    session.action = [&session, arguments] { return Renew(session, *arguments); };
-  });
+  command.add_flag("--json", arguments->json, "Print the lease as a JSON object");
+  SetAction(command, session, arguments, Renew);
 }
 
-void AddDelete(CLI::App& group, Session& session) {
+void SetUpDelete(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<DeleteArguments>();
-  CLI::App* const command =
-      group.add_subcommand("rm", "End leases; what nothing else keeps goes from now on");
-  command->add_option("LEASE", arguments->ids, "Ids of leases")->required();
-  command->add_flag("--json", arguments->json, "One JSON object a lease, one a line");
-  command->callback([&session, arguments] {
-    session.action = [&session, arguments] { return Delete(session, *arguments); };
-  });
+  command.add_option("LEASE", arguments->ids, "Ids of leases")->required();
+  command.add_flag("--json", arguments->json, "One JSON object a lease, one a line");
+  SetAction(command, session, arguments, Delete);
 }
 
 }  // namespace
 
-void AddLeaseCommands(CLI::App& app, Session& session) {
-  CLI::App* const group =
-      app.add_subcommand("lease", "Keep content while a build, push or pull goes on");
-  group->require_subcommand(0, 1);
-  AddCreate(*group, session);
-  AddAttach(*group, session);
-  AddRenew(*group, session);
-  AddDelete(*group, session);
-  AddListing(*group, session,
-             {"List the leases", "Show ids only", "One JSON object a lease, one a line"}, Forms(),
-             &Client::ListLeases, &LeasePage::leases);
+CommandGroup LeaseCommands() {
+  return {
+      .name = "lease",
+      .help = "Keep content while a build, push or pull goes on",
+      .commands = {{.name = "create",
+                    .help = "Begin to keep what other commands name with --lease",
+                    .examples = {{"lease=$(varve lease create --owner build-17 --ttl 2h)",
+                                  "For the commands of a build"}},
+                    .set_up = SetUpCreate},
+                   {.name = "attach",
+                    .help = "Keep content by a lease, here already or not",
+                    .examples = {{"varve lease attach $lease base:v1",
+                                  "So that the base image stays while it is used"}},
+                    .set_up = SetUpAttach},
+                   {.name = "renew",
+                    .help = "Let a lease last longer",
+                    .examples = {{"varve lease renew $lease --ttl 2h", "While the work goes on"}},
+                    .set_up = SetUpRenew},
+                   {.name = "rm",
+                    .help = "End leases; what nothing else keeps goes from now on",
+                    .examples = {{"varve lease rm $lease", "When the result has its tag"}},
+                    .set_up = SetUpDelete},
+                   ListingCommand(
+                       {"List the leases", "Show ids only", "One JSON object a lease, one a line"},
+                       {{"varve lease ls", "Who works, and until when"}}, Forms(),
+                       &Client::ListLeases, &LeasePage::leases)}};
 }
 
 void AddLeaseOption(CLI::App& command, Session& session) {

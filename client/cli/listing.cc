@@ -22,18 +22,17 @@ void CheckUsage(const absl::Status& status) {
   if (!status.ok()) throw CLI::ValidationError(std::string(status.message()));
 }
 
-void AddListingCommand(CLI::App& group, Session& session, const ListingWords& words,
-                       const std::vector<FormatColumn>& columns,
-                       const std::function<absl::Status(const ListingArguments&)>& print) {
+void SetUpListing(CLI::App& command, Session& session, const ListingWords& words,
+                  const std::vector<FormatColumn>& columns,
+                  const std::function<absl::Status(const ListingArguments&)>& print) {
   auto arguments = std::make_shared<ListingArguments>();
-  CLI::App* const command = group.add_subcommand("ls", words.description);
-  CLI::Option* const quiet = command->add_flag("-q,--quiet", arguments->quiet, words.quiet);
-  CLI::Option* const json = command->add_flag("--json", arguments->json, words.json);
-  command->add_flag("--no-trunc", arguments->no_trunc, "Show times in full");
-  AddFormatOption(*command, "--format", arguments->format, /*table=*/true)
+  CLI::Option* const quiet = command.add_flag("-q,--quiet", arguments->quiet, words.quiet);
+  CLI::Option* const json = command.add_flag("--json", arguments->json, words.json);
+  command.add_flag("--no-trunc", arguments->no_trunc, "Show times in full");
+  AddFormatOption(command, "--format", arguments->format, /*table=*/true)
       ->excludes(quiet)
       ->excludes(json);
-  command->callback([&session, arguments, columns, print] {
+  command.callback([&session, arguments, columns, print] {
     CheckUsage(CreateListing(arguments->format, columns).status());
     session.action = [arguments, print] { return print(*arguments); };
   });

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/cli/command.h"
 #include "client/cli/format_template.h"
 #include "client/cli/session.h"
 #include "client/cli/text.h"
@@ -50,10 +51,10 @@ struct ListingWords {
   const char* json;
 };
 
-// `ls` of the group, with its flags; `print` does it.
-void AddListingCommand(CLI::App& group, Session& session, const ListingWords& words,
-                       const std::vector<FormatColumn>& columns,
-                       const std::function<absl::Status(const ListingArguments&)>& print);
+// The flags of an `ls`; `print` does it.
+void SetUpListing(CLI::App& command, Session& session, const ListingWords& words,
+                  const std::vector<FormatColumn>& columns,
+                  const std::function<absl::Status(const ListingArguments&)>& print);
 
 // How one row is shown.
 template <typename Row>
@@ -94,21 +95,24 @@ absl::Status PrintListing(const ListingArguments& arguments, const ReadPage& rea
   return absl::OkStatus();
 }
 
-// Adds the whole `ls` of what `read` lists.
+// The whole `ls` of what `read` lists.
 template <typename Page, typename Row>
-void AddListing(CLI::App& group, Session& session, const ListingWords& words,
-                const RowForms<Row>& forms,
-                absl::StatusOr<Page> (Client::*read)(const std::string& token, size_t limit),
-                std::vector<Row> Page::*rows) {
-  AddListingCommand(
-      group, session, words, forms.columns,
-      [&session, forms, read, rows](const ListingArguments& arguments) -> absl::Status {
-        ASSIGN_OR_RETURN(Client* const client, session.Connect());
-        return PrintListing(
-            arguments,
-            [&](const std::string& token) { return (client->*read)(token, kMaxPageRows); }, rows,
-            forms);
-      });
+Command ListingCommand(const ListingWords& words, const std::vector<HelpEntry>& examples,
+                       const RowForms<Row>& forms,
+                       absl::StatusOr<Page> (Client::*read)(const std::string& token, size_t limit),
+                       std::vector<Row> Page::*rows) {
+  const auto set_up = [words, forms, read, rows](CLI::App& command, Session& session) {
+    SetUpListing(
+        command, session, words, forms.columns,
+        [&session, forms, read, rows](const ListingArguments& arguments) -> absl::Status {
+          ASSIGN_OR_RETURN(Client* const client, session.Connect());
+          return PrintListing(
+              arguments,
+              [&](const std::string& token) { return (client->*read)(token, kMaxPageRows); }, rows,
+              forms);
+        });
+  };
+  return {.name = "ls", .help = words.description, .examples = examples, .set_up = set_up};
 }
 
 }  // namespace varve

@@ -19,7 +19,7 @@
 #include "client/file_error.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
+#include "storage/image/canonical_name.h"
 
 namespace varve {
 namespace {
@@ -134,26 +134,24 @@ absl::Status Load(Session& session, const LoadArguments& arguments) {
   return display.Finish(status);
 }
 
-void AddLoad(CLI::App& group, Session& session) {
+void SetUpLoad(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<LoadArguments>();
-  CLI::App* const command = group.add_subcommand(
-      "load", "Load images from an archive that docker, podman, skopeo, buildah or varve wrote");
-  command->add_option("-i,--input", arguments->file,
-                      "The archive, plain or with gzip, zstd, xz or bzip2, or the directory of an "
-                      "image layout or of skopeo's dir: (default: standard input)");
+  command.add_option("-i,--input", arguments->file,
+                     "The archive, plain or with gzip, zstd, xz or bzip2, or the directory of an "
+                     "image layout or of skopeo's dir: (default: standard input)");
   command
-      ->add_option("--repository", arguments->repository,
-                   StrCat("For images to which the archive gives no name, or only a tag (default: ",
-                          kUntaggedRepository, ")"))
+      .add_option("--repository", arguments->repository,
+                  StrCat("For images to which the archive gives no name, or only a tag (default: ",
+                         kUntaggedRepository, ")"))
       ->check(CheckRepository);
   command
-      ->add_option("--platform", arguments->platform,
-                   "Of images for several platforms, load only the one for OS/ARCH[/VARIANT]")
+      .add_option("--platform", arguments->platform,
+                  "Of images for several platforms, load only the one for OS/ARCH[/VARIANT]")
       ->check(CheckPlatform);
-  AddLeaseOption(*command, session);
-  command->add_flag("-q,--quiet", arguments->quiet, "Show no progress");
-  command->add_flag("--json", arguments->json, "One JSON object a tag, one a line");
-  command->callback([&session, arguments] {
+  AddLeaseOption(command, session);
+  command.add_flag("-q,--quiet", arguments->quiet, "Show no progress");
+  command.add_flag("--json", arguments->json, "One JSON object a tag, one a line");
+  command.callback([&session, arguments] {
     if (arguments->file == "-" && isatty(STDIN_FILENO) != 0) {
       throw CLI::ValidationError(
           "load", "there is no archive at a terminal; use --input FILE or redirect the input");
@@ -164,9 +162,17 @@ void AddLoad(CLI::App& group, Session& session) {
 
 }  // namespace
 
-void AddLoadCommand(CLI::App& app, Session& session) {
-  AddLoad(*app.get_subcommand("image"), session);
-  AddLoad(app, session);
+CommandGroup LoadCommand() {
+  return {
+      .name = "image",
+      .commands = {
+          {.name = "load",
+           .help =
+               "Load images from an archive that docker, podman, skopeo, buildah or varve wrote",
+           .examples = {{"docker save app:v1 | varve load", "Straight from Docker"},
+                        {"varve load -i app.tar.gz", "From a file"}},
+           .set_up = SetUpLoad,
+           .short_forms = {"load"}}}};
 }
 
 }  // namespace varve

@@ -10,9 +10,7 @@
 
 #include "client/cli/arguments.h"
 #include "client/cli/commands.h"
-#include "client/cli/completion.h"
 #include "client/cli/help.h"
-#include "client/cli/man_page.h"
 #include "client/cli/session.h"
 #include "client/cli/terminal.h"
 #include "storage/base/str_cat.h"
@@ -53,29 +51,7 @@ int Main(int argc, char** argv) {
       ->check(CheckAddress);
   app.require_subcommand(0, 1);
   app.fallthrough();
-  AddImageCommands(app, session);
-  AddInspectCommands(app, session);
-  AddRemovalCommands(app, session);
-  AddTreeCommand(app, session);
-  AddWhyCommand(app, session);
-  AddHoldCommands(app, session);
-  AddLeaseCommands(app, session);
-  AddImportCommand(app, session);
-  AddLoadCommand(app, session);
-  AddSaveCommand(app, session);
-  AddBlobCommands(app, session);
-  AddUploadCommands(app, session);
-  AddRepositoryCommands(app, session);
-  AddSystemCommands(app, session);
-  AddUsageCommand(app, session);
-  AddEventsCommand(app, session);
-  AddPruneCommand(app, session);
-  AddFsckCommand(app, session);
-  AddVersionCommand(app, session);
-  AddHelpCommand(app, session);
-  AddCompletionCommand(app, session);
-  AddManCommand(app, session);
-  DressCommands(app);
+  AddCommands(app, session);
   std::signal(SIGPIPE, NoteBrokenPipe);
   try {
     app.parse(argc, argv);

@@ -3,9 +3,11 @@
 #include <CLI/CLI.hpp>
 
 #include "absl/strings/str_format.h"
+#include "client/cli/commands.h"
 #include "client/cli/help.h"
 #include "client/cli/terminal.h"
 #include "storage/base/str_cat.h"
+#include "storage/base/utf8.h"
 
 namespace varve {
 namespace {
@@ -105,14 +107,24 @@ std::string ManPage(const CLI::App& app) {
   return page.append(".SH SEE ALSO\n.BR docker (1),\n.BR podman (1),\n.BR skopeo (1)\n");
 }
 
-void AddManCommand(CLI::App& app, Session& session) {
-  CLI::App* const command = app.add_subcommand("man", "Print varve(1)")->group("");
-  command->callback([&app, &session] {
-    session.action = [&app] {
-      Print(ManPage(app));
+namespace {
+
+void SetUpMan(CLI::App& command, Session& session) {
+  command.callback([&command, &session] {
+    session.action = [&command] {
+      Print(ManPage(*command.get_parent()));
       return absl::OkStatus();
     };
   });
+}
+
+}  // namespace
+
+CommandGroup ManCommand() {
+  return {.commands = {{.name = "man",
+                        .help = "Print varve(1)",
+                        .set_up = SetUpMan,
+                        .hidden = true}}};  // the build calls it
 }
 
 }  // namespace varve

@@ -4,8 +4,6 @@
 
 #include <string>
 
-#include "client/cli/session.h"
-
 namespace CLI {
 class App;
 }
@@ -14,9 +12,6 @@ namespace varve {
 
 // In the man(7) language, ASCII only, the same at every call.
 std::string ManPage(const CLI::App& app);
-
-// `man`, which the build calls and help does not show; after all other commands.
-void AddManCommand(CLI::App& app, Session& session);
 
 }  // namespace varve
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "client/cli/action.h"
 #include "client/cli/commands.h"
 #include "client/cli/image_description.h"
 #include "client/cli/listing.h"
@@ -24,9 +25,9 @@
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
-#include "storage/catalog/image_filter.h"
-#include "storage/catalog/time_text.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/image_filter.h"
+#include "storage/image/time_text.h"
 
 namespace varve {
 namespace {
@@ -316,47 +317,55 @@ absl::Status Prune(Session& session, const PruneArguments& arguments) {
   });
 }
 
-void AddPrune(CLI::App& group, bool is_short_form, Session& session) {
+constexpr char kWhatGoes[] = " images that no tag names and nothing needs";
+
+void SetUpPrune(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<PruneArguments>();
-  arguments->is_short_form = is_short_form;
-  CLI::App* const command =
-      group.add_subcommand("prune", StrCat(is_short_form ? "As image prune: remove" : "Remove",
-                                           " images that no tag names and nothing needs"));
-  command->add_flag("-a,--all", arguments->all, "Every image that is not in use, with its tags");
-  command->add_option("--filter", arguments->filters,
-                      "until=, label=, label!=, reference=, unused-for=, keep-last=");
-  command->add_flag("--dry-run", arguments->dry_run, "Show what would be removed");
-  command->add_flag("-f,--force", arguments->force, "Do not ask");
-  command->add_flag("--now", arguments->now,
-                    "Also what clients were promised: end all promises first");
+  arguments->is_short_form = command.get_parent()->get_name() != "image";
+  if (arguments->is_short_form) command.description(StrCat("As image prune: remove", kWhatGoes));
+  command.add_flag("-a,--all", arguments->all, "Every image that is not in use, with its tags");
+  command.add_option("--filter", arguments->filters,
+                     "until=, label=, label!=, reference=, unused-for=, keep-last=");
+  command.add_flag("--dry-run", arguments->dry_run, "Show what would be removed");
+  command.add_flag("-f,--force", arguments->force, "Do not ask");
+  command.add_flag("--now", arguments->now,
+                   "Also what clients were promised: end all promises first");
   CLI::Option* const detach =
-      command->add_flag("-d,--detach", arguments->detach, "Print the job's id and let it work");
+      command.add_flag("-d,--detach", arguments->detach, "Print the job's id and let it work");
   CLI::Option* const list =
-      command->add_flag("--list", arguments->list, "The prunes that run, wait, or ended lately");
+      command.add_flag("--list", arguments->list, "The prunes that run, wait, or ended lately");
   CLI::Option* const attach =
-      command->add_option("--attach", arguments->attach, "Follow the prune with this id");
+      command.add_option("--attach", arguments->attach, "Follow the prune with this id");
   CLI::Option* const cancel =
-      command->add_option("--cancel", arguments->cancel, "End the prune with this id");
+      command.add_option("--cancel", arguments->cancel, "End the prune with this id");
   CLI::Option* const json =
-      command->add_flag("--json", arguments->json, "One JSON object a line, the report last");
-  AddFormatOption(*command, "--format", arguments->format, /*table=*/true)
+      command.add_flag("--json", arguments->json, "One JSON object a line, the report last");
+  AddFormatOption(command, "--format", arguments->format, /*table=*/true)
       ->needs(list)
       ->excludes(json);
   list->excludes(attach)->excludes(cancel)->excludes(detach);
   attach->excludes(cancel)->excludes(detach);
   cancel->excludes(detach);
-  command->callback([&session, arguments] {
-    CheckUsage(CreateListing(arguments->format, JobColumns()).status());
-    session.action = [&session, arguments] { return Prune(session, *arguments); };
+  SetAction(command, session, arguments, Prune, [](const PruneArguments& checked) {
+    CheckUsage(CreateListing(checked.format, JobColumns()).status());
   });
 }
 
 }  // namespace
 
-void AddPruneCommand(CLI::App& app, Session& session) {
-  AddPrune(*app.get_subcommand("image"), /*is_short_form=*/false, session);
-  AddPrune(*app.get_subcommand("system"), /*is_short_form=*/true, session);
-  AddPrune(app, /*is_short_form=*/true, session);
+CommandGroup PruneCommand() {
+  return {
+      .name = "image",
+      .commands = {
+          {.name = "prune",
+           .help = StrCat("Remove", kWhatGoes),
+           .examples =
+               {{"varve image prune -a --dry-run", "What would go of all that is not in use"},
+                {"varve image prune --filter until=24h", "Only what is older than a day"},
+                {"varve image prune --attach 01234567…", "Follow one that runs; Ctrl-C leaves it"},
+                {"varve image prune --now", "The disk is full and nobody pushes or pulls"}},
+           .set_up = SetUpPrune,
+           .short_forms = {"system prune", "prune"}}}};
 }
 
 }  // namespace varve

@@ -4,13 +4,14 @@
 #include <string>
 #include <vector>
 
+#include "client/cli/action.h"
 #include "client/cli/commands.h"
 #include "client/cli/removal_text.h"
 #include "client/cli/text.h"
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
+#include "storage/image/canonical_name.h"
 
 namespace varve {
 namespace {
@@ -61,27 +62,31 @@ absl::Status Remove(Session& session, const RemoveArguments& arguments) {
   });
 }
 
-void AddRemove(CLI::App& group, const std::string& name, Session& session) {
+void SetUpRemove(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<RemoveArguments>();
-  CLI::App* const command = group.add_subcommand(name, "Remove images");
-  command->add_option("IMAGE", arguments->names, "REPOSITORY[:TAG], REPOSITORY@DIGEST or image id")
+  command.add_option("IMAGE", arguments->names, "REPOSITORY[:TAG], REPOSITORY@DIGEST or image id")
       ->required();
-  command->add_flag("-f,--force", arguments->force,
-                    "Also when other tags name the image, and the last tag of one with a hold");
-  command->add_flag("--now", arguments->now,
-                    "Also what clients were promised: end all promises first");
-  command->add_flag("--json", arguments->json, "One JSON object a line");
-  command->callback([&session, arguments] {
-    session.action = [&session, arguments] { return Remove(session, *arguments); };
-  });
+  command.add_flag("-f,--force", arguments->force,
+                   "Also when other tags name the image, and the last tag of one with a hold");
+  command.add_flag("--now", arguments->now,
+                   "Also what clients were promised: end all promises first");
+  command.add_flag("--json", arguments->json, "One JSON object a line");
+  SetAction(command, session, arguments, Remove);
 }
 
 }  // namespace
 
-void AddRemovalCommands(CLI::App& app, Session& session) {
-  CLI::App& image_group = *app.get_subcommand("image");
-  AddRemove(image_group, "rm", session);
-  AddRemove(app, "rmi", session);
+CommandGroup RemovalCommands() {
+  return {.name = "image",
+          .commands = {
+              {.name = "rm",
+               .help = "Remove images",
+               .examples = {{"varve rmi app:v1", "Remove a tag, and with the last one the image"},
+                            {"varve rmi --force 8a3f12c0ffee", "Remove an image with all its tags"},
+                            {"varve rmi $(varve images -qf dangling=true)",
+                             "Remove those that nothing names"}},
+               .set_up = SetUpRemove,
+               .short_forms = {"rmi"}}}};
 }
 
 }  // namespace varve

@@ -4,7 +4,7 @@
 
 #include "client/cli/text.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
+#include "storage/image/canonical_name.h"
 
 namespace varve {
 namespace {

@@ -7,8 +7,9 @@
 #include <string>
 #include <string_view>
 
+#include "storage/api/pruning.h"
+#include "storage/api/system.h"
 #include "storage/base/clock.h"
-#include "storage/store_types.h"
 
 namespace varve {
 

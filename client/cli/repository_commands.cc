@@ -3,13 +3,15 @@
 #include <string>
 #include <vector>
 
+#include "client/cli/action.h"
 #include "client/cli/arguments.h"
 #include "client/cli/commands.h"
 #include "client/cli/listing.h"
 #include "client/cli/text.h"
+#include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
+#include "storage/image/canonical_name.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -37,6 +39,33 @@ RowForms<RepositoryInfo> Forms() {
           TableRow,
           [](const RepositoryInfo& repository) { return ShownName(repository.name); },
           JsonRow};
+}
+
+struct InspectArguments {
+  std::vector<std::string> names;
+  bool json = false;
+};
+
+absl::Status Inspect(Session& session, const InspectArguments& arguments) {
+  ASSIGN_OR_RETURN(Client* const client, session.Connect());
+  return ForEachName(session, arguments.names, [&](const std::string& name) -> absl::Status {
+    ASSIGN_OR_RETURN(const std::string stored, StoredName(name));
+    ASSIGN_OR_RETURN(const RepositoryInfo info, client->DescribeRepository(stored));
+    Print(arguments.json ? JsonRow(info)
+                         : StrCat("Repository: ", ShownName(info.name), "\nTags:       ", info.tags,
+                                  "\nManifests:  ", info.manifests, "\nCreated:    ",
+                                  AgeAndTime(info.created_nanos, SystemClock().WallNanos()), "\n"));
+    return absl::OkStatus();
+  });
+}
+
+void SetUpInspect(CLI::App& command, Session& session) {
+  auto arguments = std::make_shared<InspectArguments>();
+  command.add_option("REPOSITORY", arguments->names, "Names of repositories")
+      ->required()
+      ->check(CheckRepository);
+  command.add_flag("--json", arguments->json, "One JSON object a repository, one a line");
+  SetAction(command, session, arguments, Inspect);
 }
 
 struct MergeArguments {
@@ -104,39 +133,48 @@ absl::Status Merge(Session& session, const MergeArguments& arguments) {
              "tag any more"));
 }
 
-void AddMerge(CLI::App& group, Session& session) {
+void SetUpMerge(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<MergeArguments>();
-  CLI::App* const command = group.add_subcommand(
-      "merge",
-      "Make all of one repository part of another: images with their tags, holds and times. The "
-      "first is gone then, and its name means what is canonical, such as debian for "
-      "library/debian. When there is no other, the first gets its name. Pushes and pulls go on "
-      "meanwhile; interrupted, the same command goes on. Tags that name another image in each are "
-      "shown, and nothing is changed without --force");
-  command->add_option("FROM", arguments->from, "The repository that goes")
+  command.add_option("FROM", arguments->from, "The repository that goes")
       ->required()
       ->check(CheckRepository);
-  command->add_option("INTO", arguments->into, "The repository that stays")
+  command.add_option("INTO", arguments->into, "The repository that stays")
       ->required()
       ->check(CheckRepository);
-  command->add_flag("-f,--force", arguments->force,
-                    "Of each tag that both have, what was set last stays");
-  command->add_flag("--json", arguments->json, "One JSON object");
-  command->callback([&session, arguments] {
-    session.action = [&session, arguments] { return Merge(session, *arguments); };
-  });
+  command.add_flag("-f,--force", arguments->force,
+                   "Of each tag that both have, what was set last stays");
+  command.add_flag("--json", arguments->json, "One JSON object");
+  SetAction(command, session, arguments, Merge);
 }
+
+constexpr char kMergeHelp[] =
+    "Make all of one repository part of another: images with their tags, holds and times. The "
+    "first is gone then, and its name means what is canonical, such as debian for library/debian. "
+    "When there is no other, the first gets its name. Pushes and pulls go on meanwhile; "
+    "interrupted, the same command goes on. Tags that name another image in each are shown, and "
+    "nothing is changed without --force";
 
 }  // namespace
 
-void AddRepositoryCommands(CLI::App& app, Session& session) {
-  CLI::App* const group = app.add_subcommand("repo", "List and merge repositories");
-  group->require_subcommand(0, 1);
-  AddListing(*group, session,
-             {"List the repositories that have images", "Show names only",
-              "One JSON object a repository, one a line"},
-             Forms(), &Client::ListRepositories, &RepositoryPage::repositories);
-  AddMerge(*group, session);
+CommandGroup RepositoryCommands() {
+  return {
+      .name = "repo",
+      .help = "List, inspect and merge repositories",
+      .commands = {
+          ListingCommand({"List the repositories that have images", "Show names only",
+                          "One JSON object a repository, one a line"},
+                         {{"varve repo ls", "All repositories"}}, Forms(),
+                         &Client::ListRepositories, &RepositoryPage::repositories),
+          {.name = "inspect",
+           .help = "Show what repositories have",
+           .examples = {{"varve repo inspect debian",
+                         "How many tags and manifests, and since when"}},
+           .set_up = SetUpInspect},
+          {.name = "merge",
+           .help = kMergeHelp,
+           .examples = {{"varve repo merge library/debian debian", "One name for what has two"},
+                        {"varve repo merge -f old/app team/app", "The tag that was set last wins"}},
+           .set_up = SetUpMerge}}};
 }
 
 }  // namespace varve

@@ -9,6 +9,7 @@
 
 #include "client/archive/image_json.h"
 #include "client/archive/save.h"
+#include "client/cli/action.h"
 #include "client/cli/commands.h"
 #include "client/cli/output_file.h"
 #include "client/cli/progress.h"
@@ -93,37 +94,38 @@ absl::Status Save(Session& session, const SaveArguments& arguments) {
   return absl::OkStatus();
 }
 
-void AddSave(CLI::App& group, Session& session) {
+void SetUpSave(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<SaveArguments>();
-  CLI::App* const command = group.add_subcommand(
-      "save", "Write images to one archive that varve, docker, podman and skopeo load");
   command
-      ->add_option("IMAGE", arguments->names,
-                   "REPOSITORY (all its tags), REPOSITORY:TAG, REPOSITORY@DIGEST or an image id")
+      .add_option("IMAGE", arguments->names,
+                  "REPOSITORY (all its tags), REPOSITORY:TAG, REPOSITORY@DIGEST or an image id")
       ->required()
       ->check(CheckName);
-  command->add_option("-o,--output", arguments->file,
-                      "The file to write, complete or not at all (default: standard output)");
+  command.add_option("-o,--output", arguments->file,
+                     "The file to write, complete or not at all (default: standard output)");
   command
-      ->add_option("--platform", arguments->platform,
-                   "Of images for several platforms, save only the one for OS/ARCH[/VARIANT]")
+      .add_option("--platform", arguments->platform,
+                  "Of images for several platforms, save only the one for OS/ARCH[/VARIANT]")
       ->check(CheckPlatform);
-  command->add_flag("--no-referrers", arguments->no_referrers,
-                    "Leave out signatures, attestations and what else refers to the images");
-  AddLeaseOption(*command, session);
-  command->add_flag("-q,--quiet", arguments->quiet, "Show no progress");
-  command->add_flag("--json", arguments->json, "Print what was written as a JSON object");
-  command->callback([&session, arguments] {
-    CheckOutput(*arguments);
-    session.action = [&session, arguments] { return Save(session, *arguments); };
-  });
+  command.add_flag("--no-referrers", arguments->no_referrers,
+                   "Leave out signatures, attestations and what else refers to the images");
+  AddLeaseOption(command, session);
+  command.add_flag("-q,--quiet", arguments->quiet, "Show no progress");
+  command.add_flag("--json", arguments->json, "Print what was written as a JSON object");
+  SetAction(command, session, arguments, Save, CheckOutput);
 }
 
 }  // namespace
 
-void AddSaveCommand(CLI::App& app, Session& session) {
-  AddSave(*app.get_subcommand("image"), session);
-  AddSave(app, session);
+CommandGroup SaveCommand() {
+  return {.name = "image",
+          .commands = {
+              {.name = "save",
+               .help = "Write images to one archive that varve, docker, podman and skopeo load",
+               .examples = {{"varve save app:v1 | docker load", "Straight into Docker"},
+                            {"varve save -o both.tar app:v1 app:v2", "Two images into a file"}},
+               .set_up = SetUpSave,
+               .short_forms = {"save"}}}};
 }
 
 }  // namespace varve

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "client/cli/action.h"
 #include "client/cli/commands.h"
 #include "client/cli/format_template.h"
 #include "client/cli/listing.h"
@@ -119,41 +120,50 @@ absl::Status ShowVersion(Session& session, const std::string& version,
   return absl::OkStatus();
 }
 
-void AddInfo(CLI::App& group, Session& session) {
+void SetUpInfo(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<InfoArguments>();
-  CLI::App* const command = group.add_subcommand("info", "Show what daemon and store these are");
-  CLI::Option* const json = command->add_flag("--json", arguments->json, "Print a JSON object");
-  AddFormatOption(*command, "-f,--format", arguments->format, /*table=*/false)->excludes(json);
-  command->callback([&session, arguments] {
-    CheckUsage(FormatTemplate::ParseRow(arguments->format, InfoFields()).status());
-    session.action = [&session, arguments] { return ShowInfo(session, *arguments); };
+  CLI::Option* const json = command.add_flag("--json", arguments->json, "Print a JSON object");
+  AddFormatOption(command, "-f,--format", arguments->format, /*table=*/false)->excludes(json);
+  SetAction(command, session, arguments, ShowInfo, [](const InfoArguments& checked) {
+    CheckUsage(FormatTemplate::ParseRow(checked.format, InfoFields()).status());
+  });
+}
+
+void SetUpVersion(CLI::App& command, Session& session) {
+  auto arguments = std::make_shared<InfoArguments>();
+  CLI::Option* const json = command.add_flag("--json", arguments->json, "Print a JSON object");
+  AddFormatOption(command, "-f,--format", arguments->format, /*table=*/false)->excludes(json);
+  command.callback([&command, &session, arguments] {
+    if (arguments->json) arguments->format = "{{json .}}";
+    CheckUsage(FormatTemplate::ParseRow(arguments->format, VersionFields()).status());
+    // "varve 1.2" without the name.
+    const std::string named = command.get_parent()->version();
+    const std::string version = named.substr(named.rfind(' ') + 1);
+    session.action = [&session, version, arguments] {
+      return ShowVersion(session, version, *arguments);
+    };
   });
 }
 
 }  // namespace
 
-void AddSystemCommands(CLI::App& app, Session& session) {
-  CLI::App* const group = app.add_subcommand("system", "Look at the daemon and its store");
-  group->require_subcommand(0, 1);
-  AddInfo(*group, session);
-  AddInfo(app, session);
+CommandGroup SystemCommands() {
+  return {.name = "system",
+          .help = "Look at the daemon and its store",
+          .commands = {
+              {.name = "info",
+               .help = "Show what daemon and store these are",
+               .examples = {{"varve system info", "The daemon and its store"},
+                            {"varve info -f '{{.ServerVersion}}'", "One figure, for a script"}},
+               .set_up = SetUpInfo,
+               .short_forms = {"info"}}}};
 }
 
-void AddVersionCommand(CLI::App& app, Session& session) {
-  auto arguments = std::make_shared<InfoArguments>();
-  CLI::App* const command =
-      app.add_subcommand("version", "Show the versions of this command line and of the daemon");
-  CLI::Option* const json = command->add_flag("--json", arguments->json, "Print a JSON object");
-  AddFormatOption(*command, "-f,--format", arguments->format, /*table=*/false)->excludes(json);
-  command->callback([&app, &session, arguments] {
-    if (arguments->json) arguments->format = "{{json .}}";
-    CheckUsage(FormatTemplate::ParseRow(arguments->format, VersionFields()).status());
-    // "varve 1.2" without the name.
-    const std::string version = app.version().substr(app.version().rfind(' ') + 1);
-    session.action = [&session, version, arguments] {
-      return ShowVersion(session, version, *arguments);
-    };
-  });
+CommandGroup VersionCommand() {
+  return {.commands = {{.name = "version",
+                        .help = "Show the versions of this command line and of the daemon",
+                        .examples = {{"varve version", "Of this command line and of the daemon"}},
+                        .set_up = SetUpVersion}}};
 }
 
 }  // namespace varve

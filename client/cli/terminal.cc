@@ -5,12 +5,10 @@
 
 #include <cstdlib>
 
+#include "storage/base/utf8.h"
+
 namespace varve {
 namespace {
-
-unsigned char ByteAt(std::string_view text, size_t at) {
-  return static_cast<unsigned char>(text[at]);
-}
 
 bool IsHarmless(const DecodedCharacter& character) {
   const uint32_t code = character.code;
@@ -35,22 +33,6 @@ std::string Cleaned(std::string_view text, std::string_view kept) {
 }
 
 }  // namespace
-
-DecodedCharacter DecodeFirst(std::string_view text) {
-  const unsigned char lead = ByteAt(text, 0);
-  if (lead < 0x80) return {.bytes = 1, .code = lead, .valid = true};
-  const size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() < length) return {};
-  uint32_t code = lead & (0x7fu >> length);
-  for (size_t i = 1; i < length; ++i) {
-    const unsigned char next = ByteAt(text, i);
-    if ((next & 0xc0) != 0x80) return {};
-    code = code << 6 | (next & 0x3fu);
-  }
-  constexpr uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (code < kSmallest[length] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return {};
-  return {.bytes = length, .code = code, .valid = true};
-}
 
 bool IsTerminal(int fd) {
   const char* const term = std::getenv("TERM");

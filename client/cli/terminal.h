@@ -4,7 +4,6 @@
 #define VARVE_CLIENT_CLI_TERMINAL_H_
 
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -20,16 +19,6 @@ bool IsTerminal(int fd);
 
 // 80x24 when the terminal does not tell.
 TerminalSize SizeOfTerminal(int fd);
-
-struct DecodedCharacter {
-  size_t bytes = 1;  // of the text that it takes
-  uint32_t code = 0;
-  bool valid = false;
-};
-
-// The first character of `text`, which is not empty and meant to be UTF-8. Overlong forms,
-// surrogates and what is cut off are not valid and take one byte.
-DecodedCharacter DecodeFirst(std::string_view text);
 
 // `text` with '?' in place of what could command a terminal or deceive the eye: control characters
 // (C0, DEL, C1), marks that change the direction of writing, and bytes that are not UTF-8.

@@ -8,7 +8,7 @@
 #include "client/cli/terminal.h"
 #include "storage/base/clock.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
+#include "storage/image/canonical_name.h"
 
 namespace varve {
 namespace {
@@ -21,21 +21,6 @@ constexpr size_t kColumnGap = 3;
 std::vector<std::string> ShownNames(std::vector<std::string> stored) {
   for (std::string& name : stored) name = ShownName(name);
   return stored;
-}
-
-void AppendJsonString(std::string_view text, std::string* out) {
-  out->push_back('"');
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out->push_back('\\');
-      out->push_back(c);
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out->append(absl::StrFormat("\\u%04x", static_cast<unsigned>(c)));
-    } else {
-      out->push_back(c);
-    }
-  }
-  out->push_back('"');
 }
 
 std::string HumanSize(uint64_t bytes) {
@@ -142,88 +127,6 @@ void Table::AppendRow(const Row& row, std::string* text) const {
     if (i + 1 < row.size()) text->append(widths_[i] - ColumnsOf(row[i]), ' ');
   }
   text->push_back('\n');
-}
-
-JsonObject& JsonObject::Add(std::string_view key, std::string_view value) {
-  AddKey(key);
-  AppendJsonString(value, &members_);
-  return *this;
-}
-
-JsonObject& JsonObject::Add(std::string_view key, uint64_t value) {
-  AddKey(key);
-  members_.append(StrCat(value));
-  return *this;
-}
-
-JsonObject& JsonObject::Add(std::string_view key, bool value) {
-  return AddJson(key, value ? "true" : "false");
-}
-
-JsonObject& JsonObject::Add(std::string_view key, const std::vector<std::string>& values) {
-  AddKey(key);
-  members_.push_back('[');
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (i > 0) members_.push_back(',');
-    AppendJsonString(values[i], &members_);
-  }
-  members_.push_back(']');
-  return *this;
-}
-
-JsonObject& JsonObject::AddJson(std::string_view key, std::string_view json) {
-  AddKey(key);
-  members_.append(json);
-  return *this;
-}
-
-std::string JsonObject::Text() const { return StrCat("{", members_, "}"); }
-
-std::string JsonObject::Line() const { return StrCat("{", members_, "}\n"); }
-
-void JsonObject::AddKey(std::string_view key) {
-  if (!members_.empty()) members_.push_back(',');
-  AppendJsonString(key, &members_);
-  members_.push_back(':');
-}
-
-std::string IndentJson(std::string_view json) {
-  std::string text;
-  size_t depth = 0;
-  bool in_string = false;
-  const auto new_line = [&] {
-    text.push_back('\n');
-    text.append(4 * depth, ' ');
-  };
-  for (size_t i = 0; i < json.size(); ++i) {
-    const char c = json[i];
-    if (in_string) {
-      text.push_back(c);
-      if (c == '\\' && i + 1 < json.size()) text.push_back(json[++i]);
-      in_string = c != '"';
-    } else if (c == '{' || c == '[') {
-      text.push_back(c);
-      if (i + 1 < json.size() && (json[i + 1] == '}' || json[i + 1] == ']')) {
-        text.push_back(json[++i]);
-        continue;
-      }
-      ++depth;
-      new_line();
-    } else if (c == '}' || c == ']') {
-      if (depth > 0) --depth;
-      new_line();
-      text.push_back(c);
-    } else if (c == ',') {
-      text.push_back(c);
-      new_line();
-    } else if (c == ':') {
-      text.append(": ");
-    } else if (c != ' ' && c != '\n' && c != '\t' && c != '\r') {
-      text.push_back(c);
-      in_string = c == '"';
-    }
-  }
-  return text;
 }
 
 }  // namespace varve

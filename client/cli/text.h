@@ -1,4 +1,4 @@
-// How `varve` writes figures, times, tables and JSON. Pure, but for the clock that the caller
+// How `varve` writes figures, times and tables. Pure, but for the clock that the caller
 // reads.
 #ifndef VARVE_CLIENT_CLI_TEXT_H_
 #define VARVE_CLIENT_CLI_TEXT_H_
@@ -8,7 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "storage/digest/short_id.h"
+#include "storage/base/json_text.h"  // IWYU pragma: export
+#include "storage/image/short_id.h"
 
 namespace varve {
 
@@ -57,9 +58,6 @@ std::string DockerTimeText(int64_t nanos);
 // ShownName of each: names of repositories, or of images in them.
 std::vector<std::string> ShownNames(std::vector<std::string> stored);
 
-// `text` as a JSON string, quotes included.
-void AppendJsonString(std::string_view text, std::string* out);
-
 // A table in Docker's layout: columns padded to their widest cell, at least 10 wide, 3 spaces
 // apart, the last cell of a row unpadded. Rows are given in batches, so that a long table needs no
 // memory: each batch is aligned in itself and at least as wide as the batches before. Cells are
@@ -79,32 +77,6 @@ class Table {
   Row header_;
   std::vector<size_t> widths_;
   bool header_written_ = false;
-};
-
-// `json` on several lines, four spaces deeper with each level, as Docker's inspect prints it.
-std::string IndentJson(std::string_view json);
-
-// Builds one JSON object on one line.
-class JsonObject {
- public:
-  JsonObject& Add(std::string_view key, const char* value) {
-    return Add(key, std::string_view(value));
-  }
-  JsonObject& Add(std::string_view key, std::string_view value);
-  JsonObject& Add(std::string_view key, uint64_t value);
-  JsonObject& Add(std::string_view key, bool value);
-  JsonObject& Add(std::string_view key, const std::vector<std::string>& values);
-  // A value that is JSON text already.
-  JsonObject& AddJson(std::string_view key, std::string_view json);
-  // "{…}".
-  std::string Text() const;
-  // "{…}" and a newline.
-  std::string Line() const;
-
- private:
-  void AddKey(std::string_view key);
-
-  std::string members_;
 };
 
 }  // namespace varve

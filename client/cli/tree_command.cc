@@ -7,15 +7,15 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
+#include "client/cli/action.h"
 #include "client/cli/commands.h"
-#include "client/cli/image_description.h"
 #include "client/cli/image_type.h"
 #include "client/cli/text.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
-#include "storage/catalog/manifest.h"
-#include "storage/catalog/platform.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/manifest.h"
+#include "storage/image/platform.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -190,19 +190,24 @@ absl::Status Trees(Session& session, const TreeArguments& arguments) {
   });
 }
 
+void SetUpTree(CLI::App& command, Session& session) {
+  auto arguments = std::make_shared<TreeArguments>();
+  command.add_option("IMAGE", arguments->names, "REPOSITORY[:TAG], REPOSITORY@DIGEST or image id")
+      ->required();
+  command.add_flag("--no-trunc", arguments->no_trunc, "Show image ids in full");
+  command.add_flag("--json", arguments->json, "One JSON object a line for each manifest");
+  SetAction(command, session, arguments, Trees);
+}
+
 }  // namespace
 
-void AddTreeCommand(CLI::App& app, Session& session) {
-  auto arguments = std::make_shared<TreeArguments>();
-  CLI::App* const command = app.get_subcommand("image")->add_subcommand(
-      "tree", "Show images with their platforms, signatures, attestations and SBOMs");
-  command->add_option("IMAGE", arguments->names, "REPOSITORY[:TAG], REPOSITORY@DIGEST or image id")
-      ->required();
-  command->add_flag("--no-trunc", arguments->no_trunc, "Show image ids in full");
-  command->add_flag("--json", arguments->json, "One JSON object a line for each manifest");
-  command->callback([&session, arguments] {
-    session.action = [&session, arguments] { return Trees(session, *arguments); };
-  });
+CommandGroup TreeCommand() {
+  return {.name = "image",
+          .commands = {
+              {.name = "tree",
+               .help = "Show images with their platforms, signatures, attestations and SBOMs",
+               .examples = {{"varve image tree app:v1", "Its platforms, signatures and SBOMs"}},
+               .set_up = SetUpTree}}};
 }
 
 }  // namespace varve

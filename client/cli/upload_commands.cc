@@ -4,14 +4,15 @@
 #include <string>
 #include <vector>
 
+#include "client/cli/action.h"
 #include "client/cli/arguments.h"
 #include "client/cli/commands.h"
 #include "client/cli/listing.h"
 #include "client/cli/text.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
-#include "storage/catalog/time_text.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/time_text.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -64,27 +65,27 @@ absl::Status Remove(Session& session, const RemoveArguments& arguments) {
                        [&](const std::string& id) { return client->AbortUpload(id); });
 }
 
-void AddRemove(CLI::App& group, Session& session) {
+void SetUpRemove(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<RemoveArguments>();
-  CLI::App* const command =
-      group.add_subcommand("rm", "Drop unfinished uploads; their clients have to begin again");
-  command->add_option("UPLOAD", arguments->ids, "Ids of uploads")->required();
-  command->add_flag("--json", arguments->json, "One JSON object an upload, one a line");
-  command->callback([&session, arguments] {
-    session.action = [&session, arguments] { return Remove(session, *arguments); };
-  });
+  command.add_option("UPLOAD", arguments->ids, "Ids of uploads")->required();
+  command.add_flag("--json", arguments->json, "One JSON object an upload, one a line");
+  SetAction(command, session, arguments, Remove);
 }
 
 }  // namespace
 
-void AddUploadCommands(CLI::App& app, Session& session) {
-  CLI::App* const group = app.add_subcommand("upload", "Unfinished uploads of all clients");
-  group->require_subcommand(0, 1);
-  AddListing(
-      *group, session,
-      {"List the unfinished uploads", "Show ids only", "One JSON object an upload, one a line"},
-      Forms(), &Client::ListUploads, &UploadPage::uploads);
-  AddRemove(*group, session);
+CommandGroup UploadCommands() {
+  return {.name = "upload",
+          .help = "Unfinished uploads of all clients",
+          .commands = {
+              ListingCommand({"List the unfinished uploads", "Show ids only",
+                              "One JSON object an upload, one a line"},
+                             {{"varve upload ls", "What was begun, by whom, and how far it came"}},
+                             Forms(), &Client::ListUploads, &UploadPage::uploads),
+              {.name = "rm",
+               .help = "Drop unfinished uploads; their clients have to begin again",
+               .examples = {{"varve upload rm 5f1c…", "Give back the room of one"}},
+               .set_up = SetUpRemove}}};
 }
 
 }  // namespace varve

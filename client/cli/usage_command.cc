@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
+#include "client/cli/action.h"
 #include "client/cli/commands.h"
 #include "client/cli/listing.h"
 #include "client/cli/text.h"
@@ -187,29 +188,35 @@ absl::Status ShowUsage(Session& session, const UsageArguments& arguments) {
   return absl::OkStatus();
 }
 
-void AddUsage(CLI::App& group, Session& session) {
+void SetUpUsage(CLI::App& command, Session& session) {
   auto arguments = std::make_shared<UsageArguments>();
-  CLI::App* const command = group.add_subcommand(
-      "df",
-      "Show what the disk space is used for. SIZE is what it takes of the disk, each blob once; "
-      "ACTIVE images are those that a hold keeps; DANGLING is what a prune and the reclaimer give "
-      "back, RECLAIMABLE what a prune of all images and the reclaimer do");
-  command->add_flag("-v,--verbose", arguments->verbose,
-                    "Show every part, with the bytes as they were pushed and those on disk");
+  command.add_flag("-v,--verbose", arguments->verbose,
+                   "Show every part, with the bytes as they were pushed and those on disk");
   CLI::Option* const json =
-      command->add_flag("--json", arguments->json, "Print a JSON object, sizes in bytes");
-  AddFormatOption(*command, "--format", arguments->format, /*table=*/true)->excludes(json);
-  command->callback([&session, arguments] {
-    CheckUsage(CreateListing(arguments->format, ColumnsOf(*arguments)).status());
-    session.action = [&session, arguments] { return ShowUsage(session, *arguments); };
+      command.add_flag("--json", arguments->json, "Print a JSON object, sizes in bytes");
+  AddFormatOption(command, "--format", arguments->format, /*table=*/true)->excludes(json);
+  SetAction(command, session, arguments, ShowUsage, [](const UsageArguments& checked) {
+    CheckUsage(CreateListing(checked.format, ColumnsOf(checked)).status());
   });
 }
 
+constexpr char kHelp[] =
+    "Show what the disk space is used for. SIZE is what it takes of the disk, each blob once; "
+    "ACTIVE images are those that a hold keeps; DANGLING is what a prune and the reclaimer give "
+    "back, RECLAIMABLE what a prune of all images and the reclaimer do";
+
 }  // namespace
 
-void AddUsageCommand(CLI::App& app, Session& session) {
-  AddUsage(*app.get_subcommand("system"), session);
-  AddUsage(app, session);
+CommandGroup UsageCommand() {
+  return {.name = "system",
+          .commands = {
+              {.name = "df",
+               .help = kHelp,
+               .examples = {{"varve system df", "What the disk is used for"},
+                            {"varve system df -v", "By part, as pushed and on disk"},
+                            {"varve df --format '{{.Type}}: {{.Reclaimable}}'", "For a script"}},
+               .set_up = SetUpUsage,
+               .short_forms = {"df"}}}};
 }
 
 }  // namespace varve

@@ -6,13 +6,14 @@
 #include <string>
 #include <string_view>
 
+#include "client/cli/action.h"
 #include "client/cli/commands.h"
 #include "client/cli/text.h"
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
-#include "storage/catalog/names.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/names.h"
 
 namespace varve {
 namespace {
@@ -139,21 +140,26 @@ absl::Status Why(Session& session, const WhyArguments& arguments) {
   return absl::OkStatus();
 }
 
+void SetUpWhy(CLI::App& command, Session& session) {
+  auto arguments = std::make_shared<WhyArguments>();
+  command
+      .add_option("NAME", arguments->name,
+                  "REPOSITORY[:TAG], REPOSITORY@DIGEST, image id, or the digest of any blob")
+      ->required();
+  command.add_flag("--no-trunc", arguments->no_trunc, "Show times in full");
+  command.add_flag("--json", arguments->json, "One JSON object a line for each thing");
+  SetAction(command, session, arguments, Why);
+}
+
 }  // namespace
 
-void AddWhyCommand(CLI::App& app, Session& session) {
-  auto arguments = std::make_shared<WhyArguments>();
-  CLI::App* const command =
-      app.get_subcommand("image")->add_subcommand("why", "Tell what keeps an image or a blob");
-  command
-      ->add_option("NAME", arguments->name,
-                   "REPOSITORY[:TAG], REPOSITORY@DIGEST, image id, or the digest of any blob")
-      ->required();
-  command->add_flag("--no-trunc", arguments->no_trunc, "Show times in full");
-  command->add_flag("--json", arguments->json, "One JSON object a line for each thing");
-  command->callback([&session, arguments] {
-    session.action = [&session, arguments] { return Why(session, *arguments); };
-  });
+CommandGroup WhyCommand() {
+  return {.name = "image",
+          .commands = {{.name = "why",
+                        .help = "Tell what keeps an image or a blob",
+                        .examples = {{"varve image why app:v1",
+                                      "The tags, holds, leases and promises on it"}},
+                        .set_up = SetUpWhy}}};
 }
 
 }  // namespace varve

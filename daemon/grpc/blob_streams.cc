@@ -11,8 +11,8 @@
 #include "absl/types/span.h"
 #include "daemon/grpc/blob_messages.h"
 #include "daemon/grpc/blob_upload.h"
-#include "daemon/grpc/messages.h"
 #include "daemon/leased_call.h"
+#include "proto/convert/values.h"
 #include "storage/base/mutex.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
@@ -22,8 +22,8 @@ namespace {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
 
-constexpr CallKind kWrite{"Blobs.Write", Subject::kUpload, true};
-constexpr CallKind kRead{"Blobs.Read", Subject::kBlob, false};
+constexpr CallKind kWrite{"Blobs.Write", About::kUpload, true};
+constexpr CallKind kRead{"Blobs.Read", About::kBlob, false};
 
 // A client that takes nothing for so long gets its next message made when it takes the one before.
 constexpr std::chrono::milliseconds kForgetAheadAfter{1000};
@@ -234,8 +234,8 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, publ
     RETURN_IF_ERROR(SlicesOf(encoded_, &slices));
     RETURN_IF_ERROR(Parse(slices, &request_));
     ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digest", request_.digest()));
-    RETURN_IF_ERROR(AttachTo(door_.store, LeaseOf(context_), {digest}));
-    ASSIGN_OR_RETURN(reader_, door_.store.OpenBlob(request_.repository(), digest));
+    RETURN_IF_ERROR(AttachTo(door_.store.claims, LeaseOf(context_), {digest}));
+    ASSIGN_OR_RETURN(reader_, door_.store.blobs.OpenBlob(request_.repository(), digest));
     const uint64_t size = reader_.info.size_bytes;
     if (request_.offset() > size) {
       return absl::OutOfRangeError(StrCat("offset ", request_.offset(),
@@ -307,21 +307,19 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, publ
   // Makes `next_message_` of the bytes from next_ on, which are read to where they are sent from.
   absl::Status Fill() {
     const size_t most = door_.message_memory.plenty() ? kReadDataBytes : kShortReadDataBytes;
-    const size_t length = static_cast<size_t>(std::min<uint64_t>(most, end_ - next_));
+    const ReadableBytes& bytes = *reader_.bytes;
+    const auto length =
+        static_cast<size_t>(std::min({uint64_t{most}, end_ - next_, bytes.Available(next_)}));
     const std::string head = EncodeReadHead(next_, reader_.info.size_bytes, length);
     grpc_slice message = door_.message_memory.New(head.size() + length);
     const grpc::Slice slice(message, grpc::Slice::STEAL_REF);
     char* const start = reinterpret_cast<char*>(GRPC_SLICE_START_PTR(message));
     head.copy(start, head.size());
-    if (reader_.file == nullptr) {
-      reader_.inline_bytes.copy(start + head.size(), length, static_cast<size_t>(next_));
-    } else {
-      ASSIGN_OR_RETURN(const size_t read,
-                       reader_.file->ReadAt(next_, absl::MakeSpan(start + head.size(), length)));
-      if (read != length) {
-        return absl::DataLossError(StrCat("the file of blob ", reader_.info.digest.ToString(),
-                                          " is shorter than the blob; run varve fsck"));
-      }
+    ASSIGN_OR_RETURN(const size_t read,
+                     bytes.ReadAt(next_, absl::MakeSpan(start + head.size(), length)));
+    if (read != length || (length == 0 && next_ < end_)) {
+      return absl::DataLossError(StrCat("the file of blob ", reader_.info.digest.ToString(),
+                                        " is shorter than the blob; run varve fsck"));
     }
     next_message_ = grpc::ByteBuffer(&slice, 1);
     next_ += length;

@@ -11,7 +11,7 @@ namespace varve {
 
 // The service with its two streams over encoded messages, so that payload is not copied.
 using RawBlobsService = v1::Blobs::WithRawCallbackMethod_Write<
-    v1::Blobs::WithRawCallbackMethod_Read<v1::Blobs::CallbackService>>;
+    v1::Blobs::WithRawCallbackMethod_Read<v1::Blobs::Service>>;
 
 // `response` is an encoded WriteResponse.
 grpc::ServerReadReactor<grpc::ByteBuffer>* NewWriteStream(GrpcDoor& door,

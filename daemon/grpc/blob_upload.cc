@@ -1,9 +1,11 @@
 #include "daemon/grpc/blob_upload.h"
 
+#include <algorithm>
 #include <utility>
 
-#include "daemon/grpc/messages.h"
+#include "absl/strings/ascii.h"
 #include "daemon/leased_call.h"
+#include "proto/convert/blobs.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -14,6 +16,17 @@ namespace {
 constexpr size_t kMaxDataBytes = 8 * kMiB;  // as blobs.proto says
 
 }  // namespace
+
+absl::Status ValidateUploadId(std::string_view id) {
+  const auto allowed = [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';
+  };
+  if (!id.empty() && id.size() <= kMaxIngestIdBytes && std::all_of(id.begin(), id.end(), allowed)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      StrCat("upload_id must be 1 to ", kMaxIngestIdBytes, " letters, digits, '-', '_' or '.'"));
+}
 
 absl::StatusOr<bool> BlobUpload::Take(const v1::WriteRequest& request) {
   switch (request.part_case()) {
@@ -41,10 +54,10 @@ absl::StatusOr<bool> BlobUpload::TakeHeader(const v1::WriteRequest::Header& head
     return absl::OutOfRangeError("offset lies past size_bytes");
   }
   RETURN_IF_ERROR(
-      AttachTo(store_, lease_,
+      AttachTo(store_.claims, lease_,
                expected_ ? absl::MakeConstSpan(&*expected_, 1) : absl::Span<const Digest>()));
   if (expected_) {
-    const absl::StatusOr<BlobInfo> present = store_.StatBlob(header.repository(), *expected_);
+    const absl::StatusOr<BlobInfo> present = store_.blobs.StatBlob(header.repository(), *expected_);
     if (present.ok()) {
       ToMessage(*present, response_.mutable_blob());
       response_.set_offset(present->size_bytes);
@@ -60,7 +73,7 @@ absl::StatusOr<bool> BlobUpload::TakeHeader(const v1::WriteRequest::Header& head
 absl::Status BlobUpload::OpenIngest() {
   absl::StatusOr<std::unique_ptr<Ingest>> ingest = absl::NotFoundError("");
   if (!header_.upload_id().empty()) {
-    ingest = store_.ResumeIngest(header_.repository(), header_.upload_id());
+    ingest = store_.blobs.ResumeIngest(header_.repository(), header_.upload_id());
   }
   const bool is_new = absl::IsNotFound(ingest.status());
   if (is_new) {
@@ -73,7 +86,7 @@ absl::Status BlobUpload::OpenIngest() {
     options.id = header_.upload_id();
     if (expected_) options.algorithm = expected_->algorithm();
     if (header_.has_size_bytes()) options.size_bytes = header_.size_bytes();
-    ingest = store_.BeginIngest(header_.repository(), std::move(options));
+    ingest = store_.blobs.BeginIngest(header_.repository(), std::move(options));
   }
   if (!ingest.ok()) return ingest.status();
   ingest_ = *std::move(ingest);
@@ -128,7 +141,7 @@ absl::Status BlobUpload::TakeCommit(const v1::WriteRequest::Commit& commit) {
   }
   const Digest& digest = named ? *named : *expected_;
   // The lease may have ended while the bytes came: then the upload stays, for another one.
-  RETURN_IF_ERROR(AttachTo(store_, lease_, {digest}));
+  RETURN_IF_ERROR(AttachTo(store_.claims, lease_, {digest}));
   const absl::StatusOr<BlobInfo> blob = ingest_->Commit(digest, size_bytes);
   // Also on failure the store has decided what becomes of the upload; nothing is left to let go.
   ingest_.reset();

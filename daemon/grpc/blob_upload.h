@@ -11,15 +11,19 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "storage/store.h"
+#include "storage/api/blobs.h"
+#include "storage/api/store.h"
 #include "varve/v1/blobs.pb.h"
 
 namespace varve {
 
+// InvalidArgument unless `id` is 1 to kMaxIngestIdBytes letters, digits, '-', '_' or '.'.
+absl::Status ValidateUploadId(std::string_view id);
+
 class BlobUpload {
  public:
   // All must outlive the upload. What it is about is attached to `lease`, if that is not empty.
-  BlobUpload(Store& store, v1::WriteResponse& response, std::string_view lease)
+  BlobUpload(const Store& store, v1::WriteResponse& response, std::string_view lease)
       : store_(store), lease_(lease), response_(response) {}
 
   // Takes the next message. True when the upload is over and the response complete. After an error,
@@ -42,7 +46,7 @@ class BlobUpload {
   absl::Status OpenIngest();
   absl::Status TakeCommit(const v1::WriteRequest::Commit& commit);
 
-  Store& store_;
+  const Store store_;
   const std::string_view lease_;
   v1::WriteResponse& response_;
   bool opened_ = false;  // a header was taken

@@ -3,9 +3,13 @@
 #include <vector>
 
 #include "daemon/grpc/blob_streams.h"
-#include "daemon/grpc/messages.h"
+#include "daemon/grpc/blob_upload.h"
+#include "daemon/grpc/paging.h"
 #include "daemon/grpc/services.h"
+#include "daemon/grpc/unary.h"
 #include "daemon/leased_call.h"
+#include "proto/convert/blobs.h"
+#include "storage/api/blobs.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -14,23 +18,17 @@
 namespace varve {
 namespace {
 
-constexpr CallKind kStat{"Blobs.Stat", Subject::kBlob, false};
-constexpr CallKind kFindMissing{"Blobs.FindMissing", Subject::kBlob, false};
-constexpr CallKind kWriteStatus{"Blobs.WriteStatus", Subject::kUpload, false};
-constexpr CallKind kList{"Blobs.List", Subject::kBlob, false};
-constexpr CallKind kAbort{"Blobs.Abort", Subject::kUpload, true};
-
-absl::Status StatBlob(Store& store, const v1::StatBlobRequest& request,
-                      v1::StatBlobResponse* response, std::string_view lease) {
+absl::Status StatBlob(const Store& store, const v1::StatBlobRequest& request,
+                      v1::StatBlobResponse* response, const UnaryCall& call) {
   ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digest", request.digest()));
-  RETURN_IF_ERROR(AttachTo(store, lease, {digest}));
-  ASSIGN_OR_RETURN(const BlobInfo info, store.StatBlob(request.repository(), digest));
+  RETURN_IF_ERROR(AttachTo(store.claims, call.lease(), {digest}));
+  ASSIGN_OR_RETURN(const BlobInfo info, store.blobs.StatBlob(request.repository(), digest));
   ToMessage(info, response->mutable_blob());
   return absl::OkStatus();
 }
 
-absl::Status FindMissingBlobs(Store& store, const v1::FindMissingRequest& request,
-                              v1::FindMissingResponse* response, std::string_view lease) {
+absl::Status FindMissingBlobs(const Store& store, const v1::FindMissingRequest& request,
+                              v1::FindMissingResponse* response, const UnaryCall& call) {
   const auto count = static_cast<size_t>(request.digests_size());
   if (count > kMaxFindMissingDigests) {
     return absl::InvalidArgumentError(
@@ -42,23 +40,23 @@ absl::Status FindMissingBlobs(Store& store, const v1::FindMissingRequest& reques
     ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digests", text));
     digests.push_back(digest);
   }
-  RETURN_IF_ERROR(AttachTo(store, lease, digests));
+  RETURN_IF_ERROR(AttachTo(store.claims, call.lease(), digests));
   ASSIGN_OR_RETURN(const std::vector<Digest> missing,
-                   store.FindMissing(request.repository(), digests));
+                   store.blobs.FindMissing(request.repository(), digests));
   for (const Digest& digest : missing) response->add_missing(digest.ToString());
   return absl::OkStatus();
 }
 
 // What cannot be an id names no upload, as in the other door; the store does not see such text.
-absl::StatusOr<std::unique_ptr<Ingest>> ResumeUpload(Store& store, const std::string& repository,
+absl::StatusOr<std::unique_ptr<Ingest>> ResumeUpload(Blobs& blobs, const std::string& repository,
                                                      const std::string& id) {
   const absl::Status valid = ValidateUploadId(id);
   if (!valid.ok()) return absl::NotFoundError(valid.message());
-  return store.ResumeIngest(repository, id);
+  return blobs.ResumeIngest(repository, id);
 }
 
 // Where the upload of that id was begun; "" when there is none.
-absl::StatusOr<std::string> RepositoryOfUpload(Store& store, const std::string& id) {
+absl::StatusOr<std::string> RepositoryOfUpload(Blobs& blobs, const std::string& id) {
   if (!ValidateUploadId(id).ok()) return std::string();
   // Uploads are listed in byte order, and no id has a byte past '~': this page begins with the id.
   PageRequest page;
@@ -66,19 +64,19 @@ absl::StatusOr<std::string> RepositoryOfUpload(Store& store, const std::string& 
   --page.after.back();
   page.after += '\x7f';
   page.limit = 1;
-  ASSIGN_OR_RETURN(const Page<UploadInfo> found, store.ListUploads(page));
+  ASSIGN_OR_RETURN(const Page<UploadInfo> found, blobs.ListUploads(page));
   if (found.rows.empty() || found.rows[0].id != id) return std::string();
   return found.rows[0].repository;
 }
 
-absl::Status StatUpload(Store& store, const v1::WriteStatusRequest& request,
+absl::Status StatUpload(Blobs& blobs, const v1::WriteStatusRequest& request,
                         v1::WriteStatusResponse* response) {
   std::string repository = request.repository();
   if (repository.empty()) {
-    ASSIGN_OR_RETURN(repository, RepositoryOfUpload(store, request.upload_id()));
+    ASSIGN_OR_RETURN(repository, RepositoryOfUpload(blobs, request.upload_id()));
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest,
-                   ResumeUpload(store, repository, request.upload_id()));
+                   ResumeUpload(blobs, repository, request.upload_id()));
   const IngestStatus status = ingest->status();
   response->set_offset(status.offset_bytes);
   response->set_repository(repository);
@@ -87,89 +85,49 @@ absl::Status StatUpload(Store& store, const v1::WriteStatusRequest& request,
   return absl::OkStatus();
 }
 
-absl::Status AbortUpload(Store& store, const v1::AbortWriteRequest& request) {
+absl::Status AbortUpload(Blobs& blobs, const v1::AbortWriteRequest& request,
+                         v1::AbortWriteResponse* /*response*/) {
   if (request.repository().empty() && ValidateUploadId(request.upload_id()).ok()) {
-    return store.AbortUpload(request.upload_id());
+    return blobs.AbortUpload(request.upload_id());
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest,
-                   ResumeUpload(store, request.repository(), request.upload_id()));
+                   ResumeUpload(blobs, request.repository(), request.upload_id()));
   return ingest->Abort();
 }
 
-absl::Status ListBlobs(Store& store, const v1::ListBlobsRequest& request,
+absl::Status ListBlobs(Blobs& blobs, const v1::ListBlobsRequest& request,
                        v1::ListBlobsResponse* response) {
   if (!request.repository().empty()) {
     return absl::InvalidArgumentError("the listing is of the whole store: leave repository empty");
   }
-  PageRequest page;
-  page.after = request.page_token();
-  if (request.page_size() != 0) page.limit = request.page_size();
-  ASSIGN_OR_RETURN(const Page<BlobDetails> blobs, store.ListBlobs(page));
-  for (const BlobDetails& blob : blobs.rows) ToMessage(blob, response->add_blobs());
-  if (blobs.more && !blobs.rows.empty()) {
-    response->set_next_page_token(blobs.rows.back().blob.digest.ToString());
+  ASSIGN_OR_RETURN(const Page<BlobDetails> page, blobs.ListBlobs(PageOf(request)));
+  for (const BlobDetails& blob : page.rows) ToMessage(blob, response->add_blobs());
+  if (page.more && !page.rows.empty()) {
+    response->set_next_page_token(page.rows.back().blob.digest.ToString());
   }
   return absl::OkStatus();
 }
 
-class BlobsService final : public RawBlobsService {
+constexpr UnaryMethod kMethods[] = {
+    Reads<StatBlob>("Stat", About::kBlob),
+    Reads<FindMissingBlobs>("FindMissing", About::kBlob),
+    Reads<StatUpload>("WriteStatus", About::kUpload),
+    Changes<AbortUpload>("Abort", About::kUpload),
+    Reads<ListBlobs>("List", About::kBlob),
+};
+
+class BlobsService final : public TableService<v1::Blobs, RawBlobsService> {
  public:
-  explicit BlobsService(GrpcDoor& door) : door_(door) {}
-
-  grpc::ServerUnaryReactor* Stat(grpc::CallbackServerContext* context,
-                                 const v1::StatBlobRequest* request,
-                                 v1::StatBlobResponse* response) override {
-    return AnswerUnary(door_, kStat, context, request, response,
-                       [&store = door_.store](const auto& in, auto* out, std::string_view lease) {
-                         return StatBlob(store, in, out, lease);
-                       });
-  }
-
-  grpc::ServerUnaryReactor* FindMissing(grpc::CallbackServerContext* context,
-                                        const v1::FindMissingRequest* request,
-                                        v1::FindMissingResponse* response) override {
-    return AnswerUnary(door_, kFindMissing, context, request, response,
-                       [&store = door_.store](const auto& in, auto* out, std::string_view lease) {
-                         return FindMissingBlobs(store, in, out, lease);
-                       });
-  }
+  explicit BlobsService(GrpcDoor& door) : TableService(door, kMethods) {}
 
   grpc::ServerReadReactor<grpc::ByteBuffer>* Write(grpc::CallbackServerContext* context,
                                                    grpc::ByteBuffer* response) override {
     return NewWriteStream(door_, context, response);
   }
-
-  grpc::ServerUnaryReactor* WriteStatus(grpc::CallbackServerContext* context,
-                                        const v1::WriteStatusRequest* request,
-                                        v1::WriteStatusResponse* response) override {
-    return AnswerUnary(
-        door_, kWriteStatus, context, request, response,
-        [&store = door_.store](const auto& in, auto* out) { return StatUpload(store, in, out); });
-  }
-
-  grpc::ServerUnaryReactor* Abort(grpc::CallbackServerContext* context,
-                                  const v1::AbortWriteRequest* request,
-                                  v1::AbortWriteResponse* response) override {
-    return AnswerUnary(
-        door_, kAbort, context, request, response,
-        [&store = door_.store](const auto& in, auto*) { return AbortUpload(store, in); });
-  }
-
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Read(grpc::CallbackServerContext* context,
                                                    const grpc::ByteBuffer* request) override {
     return NewReadStream(door_, context, request);
   }
-
-  grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* context,
-                                 const v1::ListBlobsRequest* request,
-                                 v1::ListBlobsResponse* response) override {
-    return AnswerUnary(
-        door_, kList, context, request, response,
-        [&store = door_.store](const auto& in, auto* out) { return ListBlobs(store, in, out); });
-  }
-
- private:
-  GrpcDoor& door_;
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
-// What the services of the native door share: the store and its workers, the way a unary call is
-// answered on a worker, and how gRPC meets the record of a call.
+// What the calls of the native door share: the store and its workers, and how gRPC meets the record
+// of a call.
 #ifndef VARVE_DAEMON_GRPC_CALL_H_
 #define VARVE_DAEMON_GRPC_CALL_H_
 
@@ -7,8 +7,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
+#include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -18,19 +19,21 @@
 #include "daemon/grpc/event_feed.h"
 #include "daemon/grpc/message_memory.h"
 #include "daemon/grpc/stream_watch.h"
+#include "storage/api/blobs.h"
+#include "storage/api/store.h"
 #include "storage/base/str_cat.h"
-#include "storage/store.h"
 
 namespace varve {
 
 // Owned by the server; outlives every call.
 struct GrpcDoor {
-  Store& store;
+  const Store store;
   CallWorkers& workers;
   StreamWatch& watch;
   EventFeed& feed;
   MessageMemory& message_memory;
   std::chrono::milliseconds stall_timeout;
+  int64_t started_nanos;
   std::atomic<int> prunes = 0;  // running now
 };
 
@@ -70,44 +73,6 @@ inline absl::Status Busy(std::string_view sentence) {
   absl::Status status = absl::ResourceExhaustedError(ToAbsl(sentence));
   status.SetPayload(kRetryAfterPayload, absl::Cord("1"));
   return status;
-}
-
-// What the log names as the repository of a request; empty for those that are about no repository.
-template <typename Request>
-std::string_view RepositoryOf(const Request& request) {
-  if constexpr (requires { request.repository(); }) {
-    return request.repository();
-  } else if constexpr (requires { request.into(); }) {
-    return request.into();
-  } else {
-    return {};
-  }
-}
-
-// Answers a unary call with `work(request, response)` on a worker, or, for a call that takes a
-// lease, with `work(request, response, lease)`.
-template <typename Request, typename Response, typename Work>
-grpc::ServerUnaryReactor* AnswerUnary(GrpcDoor& door, const CallKind& kind,
-                                      grpc::CallbackServerContext* context, const Request* request,
-                                      Response* response, Work work) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  CallRecord record = BeginCall(kind, *context);
-  const bool taken = door.workers.TrySubmit([=]() mutable {
-    absl::Status status = absl::CancelledError("cancelled");
-    if (!context->IsCancelled()) {
-      if constexpr (std::is_invocable_v<Work, const Request&, Response*, std::string_view>) {
-        status = work(*request, response, LeaseOf(*context));
-      } else {
-        status = work(*request, response);
-      }
-    }
-    reactor->Finish(EndCall(record, status, RepositoryOf(*request), request->ByteSizeLong()));
-  });
-  if (!taken) {
-    reactor->Finish(
-        EndCall(record, Busy("too many calls wait; try again"), RepositoryOf(*request), 0));
-  }
-  return reactor;
 }
 
 }  // namespace varve

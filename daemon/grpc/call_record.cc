@@ -87,7 +87,7 @@ CallOutcome CallRecord::End(const absl::Status& status, std::string_view reposit
        {"user_agent", caller_.user_agent},
        {"code", absl::StatusCodeToString(status.code())},
        {"error", std::string(status.message())}});
-  DoorError error = MapStatus(status, kind_.subject);
+  DoorError error = MapStatus(status, kind_.about);
   std::string message = ClientMessage(status, error, request_id_);
   if (message.size() > kMaxMessageBytes) message.resize(kMaxMessageBytes);
   return {.grpc_code = error.grpc_code, .message = std::move(message), .error = std::move(error)};

@@ -20,7 +20,7 @@ inline constexpr char kRequestIdKey[] = "x-request-id";
 // calls that only read are logged at level debug when they succeed.
 struct CallKind {
   std::string_view name;  // "Blobs.Stat"; static storage
-  Subject subject = Subject::kBlob;
+  About about = About::kBlob;
   bool changes = false;
 };
 

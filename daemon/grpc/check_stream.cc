@@ -7,69 +7,20 @@
 #include <vector>
 
 #include "daemon/grpc/message_stream.h"
+#include "proto/convert/system.h"
+#include "storage/api/system.h"
 #include "storage/base/mutex.h"
 #include "storage/base/status.h"
 
 namespace varve {
 namespace {
 
-constexpr CallKind kCheck{"System.Check", Subject::kName, false};
+constexpr CallKind kCheck{"System.Check", About::kName, false};
 
 // Messages that wait for a client: 1,024 x ~500 B, shared by all who are told the same.
 constexpr size_t kMaxQueued = 1024;
 // Between two messages that say no more than how far it is.
 constexpr std::chrono::milliseconds kProgressInterval{200};
-
-v1::CheckResponse::Finding::Kind ToMessage(CheckFinding::Kind kind) {
-  using Message = v1::CheckResponse::Finding;
-  switch (kind) {
-    case CheckFinding::Kind::kDamagedRow:
-      return Message::DAMAGED_ROW;
-    case CheckFinding::Kind::kMissingEdge:
-      return Message::MISSING_EDGE;
-    case CheckFinding::Kind::kEdgeWithoutSource:
-      return Message::EDGE_WITHOUT_SOURCE;
-    case CheckFinding::Kind::kMissingContent:
-      return Message::MISSING_CONTENT;
-    case CheckFinding::Kind::kBadContent:
-      return Message::BAD_CONTENT;
-    case CheckFinding::Kind::kTagWithoutImage:
-      return Message::TAG_WITHOUT_IMAGE;
-    case CheckFinding::Kind::kMissingRow:
-      return Message::MISSING_ROW;
-    case CheckFinding::Kind::kOrphanRow:
-      return Message::ORPHAN_ROW;
-    case CheckFinding::Kind::kNeverEnds:
-      return Message::NEVER_ENDS;
-    case CheckFinding::Kind::kLiveRemoval:
-      return Message::LIVE_REMOVAL;
-    case CheckFinding::Kind::kNeverReclaimed:
-      return Message::NEVER_RECLAIMED;
-    case CheckFinding::Kind::kStrayFile:
-      return Message::STRAY_FILE;
-    case CheckFinding::Kind::kWrongStatistics:
-      return Message::WRONG_STATISTICS;
-    case CheckFinding::Kind::kTwoNames:
-      return Message::TWO_NAMES;
-  }
-  return Message::KIND_UNSPECIFIED;
-}
-
-void ToMessage(const CheckFinding& finding, v1::CheckResponse::Finding* message) {
-  message->set_kind(ToMessage(finding.kind));
-  if (finding.digest.has_value()) message->set_digest(finding.digest->ToString());
-  message->set_repository(finding.repository);
-  message->set_text(finding.text);
-}
-
-void ToMessage(const CheckReport& report, v1::CheckResponse::Report* message) {
-  message->set_rows(report.rows);
-  message->set_manifests(report.manifests);
-  message->set_files(report.files);
-  message->set_findings(report.findings);
-  message->set_hashed_blobs(report.hashed_blobs);
-  message->set_hashed_bytes(report.hashed_bytes);
-}
 
 }  // namespace
 
@@ -135,8 +86,8 @@ class CheckForAll {
     if (callers_.empty()) return;
     const CheckObserver observer = [this](const CheckStep& step) { return Tell(step); };
     const absl::StatusOr<CheckReport> report = kind_ == CheckKind::kContent
-                                                   ? door_.store.CheckContent(observer)
-                                                   : door_.store.Check(observer);
+                                                   ? door_.store.system.CheckContent(observer)
+                                                   : door_.store.system.Check(observer);
     CheckStream::Message last;
     if (report.ok()) {
       auto message = std::make_shared<v1::CheckResponse>();

@@ -15,8 +15,8 @@ class CheckStream;
 using SharedChecks = SharedWalk<std::shared_ptr<CheckStream>>;
 
 enum class CheckKind {
-  kReferences,  // Store::Check
-  kContent,     // Store::CheckContent
+  kReferences,  // System::Check
+  kContent,     // System::CheckContent
 };
 
 // `door` must outlive the calls.

@@ -8,8 +8,8 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "daemon/grpc/call_workers.h"
+#include "storage/api/event_log.h"
 #include "storage/base/mutex.h"
-#include "storage/event_log.h"
 
 namespace varve {
 

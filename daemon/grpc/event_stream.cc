@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "daemon/grpc/event_feed.h"
-#include "daemon/grpc/messages.h"
+#include "proto/convert/system.h"
+#include "storage/api/system.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 
@@ -17,43 +18,13 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr CallKind kEvents{"System.Events", Subject::kName, false};
+constexpr CallKind kEvents{"System.Events", About::kName, false};
 
 // Events taken from the log at a time: 16 x ~600 B = 10 kB for a stream whose client is slow.
 constexpr size_t kPageEvents = 16;
 // After so many events that the client did not ask for it gets their token all the same, so that
 // the one it has does not grow too old to go on from.
 constexpr size_t kSkippedEvents = 4096;
-
-v1::Event::Type TypeOf(Event::Type type) {
-  switch (type) {
-    case Event::Type::kPush:
-      return v1::Event::PUSH;
-    case Event::Type::kPull:
-      return v1::Event::PULL;
-    case Event::Type::kTag:
-      return v1::Event::TAG;
-    case Event::Type::kUntag:
-      return v1::Event::UNTAG;
-    case Event::Type::kDelete:
-      return v1::Event::DELETE;
-    case Event::Type::kPrune:
-      return v1::Event::PRUNE;
-  }
-  return v1::Event::TYPE_UNSPECIFIED;
-}
-
-void FillEvent(const Event& event, v1::Event* message) {
-  message->set_type(TypeOf(event.type));
-  message->set_repository(event.repository);
-  message->set_tag(event.tag);
-  if (event.type == Event::Type::kPrune) {
-    message->set_freed_bytes(event.freed_bytes);
-  } else {
-    message->set_digest(event.digest.ToString());
-  }
-  ToMessage(event.time_nanos, message->mutable_time());
-}
 
 // At any moment a stream belongs to one of three: to the worker in Run, to gRPC, which sends a
 // message, or to the feed, where it waits for an event. Each gives it on when it is done with it,
@@ -111,7 +82,7 @@ class EventStream final : public grpc::ServerWriteReactor<v1::EventsResponse>,
       }
     }
     // What the store calls it, whatever the watcher does.
-    const absl::StatusOr<StoreInfo> info = door_.store.Info();
+    const absl::StatusOr<StoreInfo> info = door_.store.system.Info();
     canonical_ = info.ok() ? info->names.CanonicalOf(request_.repository()) : request_.repository();
     position_ = request_.token();
     if (position_.empty()) position_ = request_.from_oldest() ? Log().Oldest() : Log().Latest();
@@ -148,7 +119,7 @@ class EventStream final : public grpc::ServerWriteReactor<v1::EventsResponse>,
       position_ = Log().TokenOf(event);
       if (!wanted && skipped_ < kSkippedEvents) continue;
       skipped_ = 0;
-      if (wanted) FillEvent(event, response_.mutable_event());
+      if (wanted) ToMessage(event, response_.mutable_event());
       response_.set_token(position_);
       return true;
     }
@@ -159,7 +130,7 @@ class EventStream final : public grpc::ServerWriteReactor<v1::EventsResponse>,
     if (!name.empty() && event.repository != name && event.repository != canonical_) return false;
     const auto& types = request_.types();
     return types.empty() ||
-           std::find(types.begin(), types.end(), TypeOf(event.type)) != types.end();
+           std::find(types.begin(), types.end(), ToMessage(event.type)) != types.end();
   }
 
   void Send() {

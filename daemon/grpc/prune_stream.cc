@@ -5,15 +5,16 @@
 #include <memory>
 #include <utility>
 
-#include "daemon/grpc/messages.h"
 #include "daemon/grpc/work_stream.h"
+#include "proto/convert/prunes.h"
+#include "storage/api/pruning.h"
 #include "storage/base/status.h"
 
 namespace varve {
 namespace {
 
-constexpr CallKind kPrune{"Images.Prune", Subject::kManifest, true};
-constexpr CallKind kAttachPrune{"Images.AttachPrune", Subject::kManifest, true};
+constexpr CallKind kPrune{"Images.Prune", About::kManifest, true};
+constexpr CallKind kAttachPrune{"Images.AttachPrune", About::kManifest, true};
 
 constexpr int kMaxPrunes = 4;
 constexpr std::chrono::milliseconds kProgressInterval{500};
@@ -68,7 +69,7 @@ grpc::ServerWriteReactor<v1::PruneResponse>* NewPruneStream(GrpcDoor& door,
       std::make_shared<PruneStream>(
           door, *context, kPrune, request->detach() && !request->dry_run(),
           [&store = door.store, prune = FromMessage(*request)](const PruneObserver& observer) {
-            return store.Prune(prune, observer);
+            return store.images.Prune(prune, observer);
           }),
       kMaxPrunes);
 }
@@ -80,7 +81,7 @@ grpc::ServerWriteReactor<v1::PruneResponse>* NewPruneStream(GrpcDoor& door,
       std::make_shared<PruneStream>(
           door, *context, kAttachPrune, /*detach=*/false,
           [&store = door.store, job = request->job()](const PruneObserver& observer) {
-            return store.AttachPrune(job, observer);
+            return store.images.AttachPrune(job, observer);
           }),
       kMaxPrunes);
 }

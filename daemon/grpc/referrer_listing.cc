@@ -3,16 +3,16 @@
 #include <algorithm>
 #include <string>
 
-#include "daemon/grpc/messages.h"
+#include "daemon/grpc/paging.h"
+#include "proto/convert/images.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/names.h"
+#include "storage/image/names.h"
 #include "storage/limits.h"
 
 namespace varve {
 namespace {
 
-constexpr size_t kDefaultPageRows = 100;  // as images.proto says
 // A row carries the annotations of a manifest, up to 4 MiB of them: rows are asked for a few at a
 // time, at most 4 MiB and one row, and the page ends when it has grown to this. 1 + 8 MiB is a
 // message that clients take.
@@ -24,13 +24,12 @@ using Response = v1::ListReferrersResponse;
 // One page under construction. Its token is the tag that came last, or the digest.
 class ReferrerPage {
  public:
-  ReferrerPage(Store& store, const v1::ListReferrersRequest& request, const Digest& subject,
+  ReferrerPage(Manifests& manifests, const v1::ListReferrersRequest& request, const Digest& subject,
                Response* response)
-      : store_(store),
+      : manifests_(manifests),
         request_(request),
         subject_(subject),
-        limit_(request.page_size() == 0 ? kDefaultPageRows
-                                        : std::min<size_t>(request.page_size(), kMaxPageRows)),
+        limit_(PageOf(request).limit),
         response_(response) {}
 
   absl::Status AddTagged(const std::string& after);
@@ -41,7 +40,7 @@ class ReferrerPage {
   size_t rows() const { return static_cast<size_t>(response_->referrers_size()); }
   absl::Status AddTag(const std::string& tag, const Digest& digest);
 
-  Store& store_;
+  Manifests& manifests_;
   const v1::ListReferrersRequest& request_;
   const Digest& subject_;
   const size_t limit_;
@@ -49,7 +48,7 @@ class ReferrerPage {
 };
 
 absl::Status ReferrerPage::AddTag(const std::string& tag, const Digest& digest) {
-  const absl::StatusOr<ManifestInfo> info = store_.StatManifest(request_.repository(), digest);
+  const absl::StatusOr<ManifestInfo> info = manifests_.StatManifest(request_.repository(), digest);
   if (absl::IsNotFound(info.status())) return absl::OkStatus();  // being deleted
   RETURN_IF_ERROR(info.status());
   const std::string& type = request_.artifact_type();
@@ -66,14 +65,15 @@ absl::Status ReferrerPage::AddTagged(const std::string& after) {
   if (prefix.empty()) return absl::OkStatus();
   PageRequest request{after, kRowsAtOnce};
   if (after.empty()) {
-    const absl::StatusOr<ManifestInfo> plain = store_.StatManifest(request_.repository(), prefix);
+    const absl::StatusOr<ManifestInfo> plain =
+        manifests_.StatManifest(request_.repository(), prefix);
     if (plain.ok()) RETURN_IF_ERROR(AddTag(prefix, plain->digest));
     if (!plain.ok() && !absl::IsNotFound(plain.status())) return plain.status();
   }
   // No character of a tag comes after '~', and '.' comes after '-': the rest begins here.
   if (after.empty() || after == prefix) request.after = StrCat(prefix, "-~");
   while (!full()) {
-    ASSIGN_OR_RETURN(const Page<TagInfo> page, store_.ListTags(request_.repository(), request));
+    ASSIGN_OR_RETURN(const Page<TagInfo> page, manifests_.ListTags(request_.repository(), request));
     for (const TagInfo& tag : page.rows) {
       if (SubjectOfTag(tag.name) != subject_) return absl::OkStatus();
       if (full()) return absl::OkStatus();
@@ -93,9 +93,9 @@ absl::Status ReferrerPage::AddReferring(std::string after) {
       return absl::OkStatus();
     }
     const PageRequest request{after, std::min(kRowsAtOnce, limit_ - rows())};
-    ASSIGN_OR_RETURN(
-        const Page<ReferrerInfo> page,
-        store_.ListReferrers(request_.repository(), subject_, request_.artifact_type(), request));
+    ASSIGN_OR_RETURN(const Page<ReferrerInfo> page,
+                     manifests_.ListReferrers(request_.repository(), subject_,
+                                              request_.artifact_type(), request));
     for (const ReferrerInfo& referrer : page.rows) {
       Response::Referrer* const row = response_->add_referrers();
       ToMessage(referrer.manifest, row->mutable_manifest());
@@ -110,11 +110,11 @@ absl::Status ReferrerPage::AddReferring(std::string after) {
 
 }  // namespace
 
-absl::Status ListReferrers(Store& store, const v1::ListReferrersRequest& request,
+absl::Status ListReferrers(Manifests& manifests, const v1::ListReferrersRequest& request,
                            Response* response) {
   if (request.repository().empty()) return absl::InvalidArgumentError("repository is empty");
   ASSIGN_OR_RETURN(const Digest subject, RequiredDigest("digest", request.digest()));
-  ReferrerPage page(store, request, subject, response);
+  ReferrerPage page(manifests, request, subject, response);
   const std::string& token = request.page_token();
   if (Digest::Parse(token).ok()) return page.AddReferring(token);
   if (!token.empty() && SubjectOfTag(token) != subject) {

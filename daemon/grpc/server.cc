@@ -27,6 +27,8 @@
 #include "daemon/grpc/stream_watch.h"
 #include "daemon/log.h"
 #include "daemon/unix_socket.h"
+#include "storage/api/system.h"
+#include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -147,13 +149,19 @@ void PrepareLibraries() {
 
 class Server final : public GrpcServer {
  public:
-  Server(Store& store, const GrpcServerOptions& options)
+  Server(const Store& store, const GrpcServerOptions& options)
       : options_(options),
         workers_(options.max_workers, options.max_queued),
         watch_(std::clamp(options.stall_timeout / 4, std::chrono::milliseconds(10),
                           std::chrono::milliseconds(5000))),
-        feed_(store.events(), workers_),
-        door_{store, workers_, watch_, feed_, message_memory_, options.stall_timeout} {
+        feed_(store.system.events(), workers_),
+        door_{store,
+              workers_,
+              watch_,
+              feed_,
+              message_memory_,
+              options.stall_timeout,
+              SystemClock().WallNanos()} {
     for (const ServiceKind& kind : kServices) services_.push_back(kind.make(door_));
   }
 
@@ -229,7 +237,7 @@ class Server final : public GrpcServer {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(Store& store,
+absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Store& store,
                                                               const GrpcServerOptions& options) {
   auto server = std::make_unique<Server>(store, options);
   RETURN_IF_ERROR(server->Listen());

@@ -11,7 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "daemon/config_values.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
 
 namespace varve {
 
@@ -32,7 +32,7 @@ class GrpcServer {
   // Listens and serves until Stop. `store` must outlive the server. Unavailable, naming the path or
   // the address, when it cannot listen or another daemon answers there; InvalidArgument when the
   // path cannot be a socket. A socket that its group cannot use is a warning in the log.
-  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(Store& store,
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const Store& store,
                                                            const GrpcServerOptions& options);
 
   // The TCP port in use; 0 when none was asked for.

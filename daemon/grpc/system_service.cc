@@ -7,39 +7,28 @@
 
 #include "daemon/grpc/check_stream.h"
 #include "daemon/grpc/event_stream.h"
-#include "daemon/grpc/messages.h"
+#include "daemon/grpc/paging.h"
 #include "daemon/grpc/services.h"
 #include "daemon/grpc/shared_walk.h"
-#include "storage/base/clock.h"
+#include "daemon/grpc/unary.h"
+#include "proto/convert/system.h"
+#include "proto/convert/values.h"
+#include "storage/api/manifests.h"
+#include "storage/api/system.h"
 #include "storage/base/status.h"
 #include "varve/v1/system.grpc.pb.h"
 
 namespace varve {
 namespace {
 
-constexpr CallKind kListRepositories{"Repositories.List", Subject::kName, false};
-constexpr CallKind kMergeRepositories{"Repositories.Merge", Subject::kName, true};
-constexpr CallKind kInfo{"System.Info", Subject::kName, false};
-constexpr CallKind kListActivity{"System.ListActivity", Subject::kName, false};
-constexpr CallKind kDiskUsage{"System.DiskUsage", Subject::kName, false};
-constexpr CallKind kDropOrphans{"System.DropOrphans", Subject::kName, false};
-constexpr CallKind kAdoptOrphans{"System.AdoptOrphans", Subject::kName, false};
-
-absl::Status ListRepositories(Store& store, const v1::ListRepositoriesRequest& request,
+absl::Status ListRepositories(Manifests& manifests, const v1::ListRepositoriesRequest& request,
                               v1::ListRepositoriesResponse* response) {
-  PageRequest page;
-  page.after = request.page_token();
-  if (request.page_size() != 0) page.limit = request.page_size();
-  ASSIGN_OR_RETURN(const Page<std::string> names, store.ListRepositories(page));
+  ASSIGN_OR_RETURN(const Page<std::string> names, manifests.ListRepositories(PageOf(request)));
   for (const std::string& name : names.rows) {
-    const absl::StatusOr<RepositoryInfo> info = store.DescribeRepository(name);
+    const absl::StatusOr<RepositoryInfo> info = manifests.DescribeRepository(name);
     if (absl::IsNotFound(info.status())) continue;  // its last image went meanwhile
     RETURN_IF_ERROR(info.status());
-    v1::Repository* const message = response->add_repositories();
-    message->set_name(info->name);
-    message->set_tags(info->tags);
-    message->set_manifests(info->manifests);
-    ToMessage(info->created_nanos, message->mutable_created());
+    ToMessage(*info, response->add_repositories());
   }
   if (names.more && !(names.next.empty() && names.rows.empty())) {
     response->set_next_page_token(names.next.empty() ? names.rows.back() : names.next);
@@ -47,225 +36,118 @@ absl::Status ListRepositories(Store& store, const v1::ListRepositoriesRequest& r
   return absl::OkStatus();
 }
 
-absl::Status MergeRepositories(Store& store, const v1::MergeRepositoriesRequest& request,
+absl::Status DescribeRepository(Manifests& manifests, const v1::DescribeRepositoryRequest& request,
+                                v1::DescribeRepositoryResponse* response) {
+  ASSIGN_OR_RETURN(const RepositoryInfo info, manifests.DescribeRepository(request.repository()));
+  ToMessage(info, response->mutable_repository());
+  return absl::OkStatus();
+}
+
+absl::Status MergeRepositories(Manifests& manifests, const v1::MergeRepositoriesRequest& request,
                                v1::MergeRepositoriesResponse* response) {
   ASSIGN_OR_RETURN(const RepositoryMerge merge,
-                   store.MergeRepositories(request.from(), request.into(), request.force()));
-  response->set_from(merge.from);
-  response->set_into(merge.into);
-  response->set_merged(merge.merged);
-  for (const RepositoryMerge::Collision& collision : merge.collisions) {
-    v1::MergeRepositoriesResponse::Collision* const message = response->add_collisions();
-    message->set_tag(collision.tag);
-    message->set_from_digest(collision.from.ToString());
-    message->set_into_digest(collision.into.ToString());
-    message->set_from_stays(collision.from_stays);
-  }
-  response->set_more_collisions(merge.more_collisions);
-  response->set_manifests(merge.manifests);
+                   manifests.MergeRepositories(request.from(), request.into(), request.force()));
+  ToMessage(merge, response);
   return absl::OkStatus();
 }
 
-void SetDuration(int64_t nanos, google::protobuf::Duration* message) {
-  message->set_seconds(nanos / kNanosPerSecond);
-  message->set_nanos(static_cast<int32_t>(nanos % kNanosPerSecond));
-}
-
-absl::Status DescribeStore(Store& store, v1::InfoResponse* response) {
-  ASSIGN_OR_RETURN(const StoreInfo info, store.Info());
+absl::Status DescribeDaemon(System& system, const v1::InfoRequest& /*request*/,
+                            v1::InfoResponse* response, const UnaryCall& call) {
+  ASSIGN_OR_RETURN(const StoreInfo info, system.Info());
+  ToMessage(call.door().started_nanos, response->mutable_started());
   response->set_version(VARVE_VERSION);
-  response->set_store_uuid(info.uuid);
-  ToMessage(info.created_nanos, response->mutable_store_created());
-  response->set_format_version(info.format_version);
-  response->set_blob_bytes(info.blob_bytes);
-  response->set_max_bytes(info.max_bytes);
-  response->set_disk_total_bytes(info.disk_total_bytes);
-  response->set_disk_free_bytes(info.disk_free_bytes);
-  SetDuration(info.promise_nanos, response->mutable_promise());
-  SetDuration(info.renew_nanos, response->mutable_renew());
-  response->set_canonical_names(info.names.canonical);
-  for (const std::string& host : info.names.own_hosts) response->add_own_hosts(host);
+  ToMessage(info, response);
   return absl::OkStatus();
 }
 
-absl::Status ListActivity(Store& store, v1::ListActivityResponse* response) {
-  ASSIGN_OR_RETURN(const RecentActivity activity, store.ListActivity());
-  for (const RecentActivity::Upload& upload : activity.uploads) {
-    v1::ListActivityResponse::Upload* const message = response->add_uploads();
-    message->set_repository(upload.repository);
-    message->set_id(upload.id);
-    message->set_received_bytes(upload.received_bytes);
-    ToMessage(upload.updated_nanos, message->mutable_updated());
-  }
-  response->set_more_uploads(activity.more_uploads);
-  for (const std::string& name : activity.repositories) response->add_repositories(name);
-  response->set_more_repositories(activity.more_repositories);
+absl::Status ListActivity(System& system, const v1::ListActivityRequest& /*request*/,
+                          v1::ListActivityResponse* response) {
+  ASSIGN_OR_RETURN(const RecentActivity activity, system.ListActivity());
+  ToMessage(activity, response);
   return absl::OkStatus();
 }
 
-void FillPart(const DiskUsage::Part& part, v1::DiskUsageResponse::Part* message) {
-  message->set_count(part.count);
-  message->set_logical_bytes(part.logical_bytes);
-  message->set_disk_bytes(part.disk_bytes);
-}
-
-absl::Status MeasureDiskUsage(Store& store, v1::DiskUsageResponse* response) {
-  ASSIGN_OR_RETURN(const DiskUsage usage, store.MeasureDiskUsage());
-  response->set_repositories(usage.repositories);
-  response->set_tags(usage.tags);
-  response->set_images(usage.images);
-  FillPart(usage.tagged, response->mutable_tagged());
-  FillPart(usage.dangling, response->mutable_dangling());
-  FillPart(usage.in_use, response->mutable_in_use());
-  FillPart(usage.unused, response->mutable_unused());
-  FillPart(usage.loose, response->mutable_loose());
-  FillPart(usage.inlined, response->mutable_inlined());
-  FillPart(usage.unreferenced, response->mutable_unreferenced());
-  FillPart(usage.uploads, response->mutable_uploads());
-  FillPart(usage.orphans, response->mutable_orphans());
-  response->set_index_disk_bytes(usage.index_disk_bytes);
-  response->set_reserve_disk_bytes(usage.reserve_disk_bytes);
+absl::Status DropOrphans(System& system, const v1::DropOrphansRequest& /*request*/,
+                         v1::OrphansResponse* response, const UnaryCall& call) {
+  ASSIGN_OR_RETURN(const OrphanReport report,
+                   system.DropOrphans([&call] { return !call.cancelled(); }));
+  ToMessage(report, response);
   return absl::OkStatus();
 }
 
-absl::Status FillOrphans(const absl::StatusOr<OrphanReport>& report,
-                         v1::OrphansResponse* response) {
-  RETURN_IF_ERROR(report.status());
-  response->set_adopted(report->adopted);
-  response->set_adopted_bytes(report->adopted_bytes);
-  response->set_kept(report->kept);
-  response->set_kept_bytes(report->kept_bytes);
-  response->set_removed(report->removed);
-  response->set_removed_bytes(report->removed_bytes);
-  response->set_failed(report->failed);
-  response->set_failed_bytes(report->failed_bytes);
-  response->set_problem(report->problem);
+absl::Status AdoptOrphans(System& system, const v1::AdoptOrphansRequest& /*request*/,
+                          v1::OrphansResponse* response, const UnaryCall& call) {
+  ASSIGN_OR_RETURN(const OrphanReport report,
+                   system.AdoptOrphans([&call] { return !call.cancelled(); }));
+  ToMessage(report, response);
   return absl::OkStatus();
 }
 
-// A call that waits for the figures.
-struct DiskUsageCaller {
-  grpc::CallbackServerContext* context;
-  grpc::ServerUnaryReactor* reactor;
-  v1::DiskUsageResponse* response;
-  CallRecord record;
-};
+absl::Status MeasureDiskUsage(System& system, v1::DiskUsageResponse* response) {
+  ASSIGN_OR_RETURN(const DiskUsage usage, system.MeasureDiskUsage());
+  ToMessage(usage, response);
+  return absl::OkStatus();
+}
 
 // One measurement for all who wait for it.
-void MeasureForAll(Store& store, std::vector<DiskUsageCaller> callers) {
-  const bool wanted = std::any_of(callers.begin(), callers.end(), [](const DiskUsageCaller& call) {
-    return !call.context->IsCancelled();
-  });
+void MeasureForAll(System& system, std::vector<UnaryCall> calls) {
+  const bool wanted = std::any_of(calls.begin(), calls.end(),
+                                  [](const UnaryCall& call) { return !call.cancelled(); });
   v1::DiskUsageResponse usage;
   const absl::Status status =
-      wanted ? MeasureDiskUsage(store, &usage) : absl::CancelledError("the client went away");
-  for (DiskUsageCaller& caller : callers) {
-    *caller.response = usage;
-    caller.reactor->Finish(EndCall(caller.record, status, {}, 0));
-  }
+      wanted ? MeasureDiskUsage(system, &usage) : absl::CancelledError("the client went away");
+  for (UnaryCall& call : calls) call.Finish(status, {}, usage);
 }
 
-class RepositoriesService final : public v1::Repositories::CallbackService {
- public:
-  explicit RepositoriesService(GrpcDoor& door) : door_(door) {}
-
-  grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* context,
-                                 const v1::ListRepositoriesRequest* request,
-                                 v1::ListRepositoriesResponse* response) override {
-    return AnswerUnary(door_, kListRepositories, context, request, response,
-                       [&store = door_.store](const auto& in, auto* out) {
-                         return ListRepositories(store, in, out);
-                       });
-  }
-
-  grpc::ServerUnaryReactor* Merge(grpc::CallbackServerContext* context,
-                                  const v1::MergeRepositoriesRequest* request,
-                                  v1::MergeRepositoriesResponse* response) override {
-    return AnswerUnary(door_, kMergeRepositories, context, request, response,
-                       [&store = door_.store](const auto& in, auto* out) {
-                         return MergeRepositories(store, in, out);
-                       });
-  }
-
- private:
-  GrpcDoor& door_;
+constexpr UnaryMethod kRepositoryMethods[] = {
+    Reads<ListRepositories>("List", About::kName),
+    Reads<DescribeRepository>("Describe", About::kName),
+    Changes<MergeRepositories>("Merge", About::kName),
 };
 
-class SystemService final : public v1::System::CallbackService {
+constexpr UnaryMethod kSystemMethods[] = {
+    Reads<DescribeDaemon>("Info", About::kName),
+    Reads<ListActivity>("ListActivity", About::kName),
+    Reads<DropOrphans>("DropOrphans", About::kName),
+    Reads<AdoptOrphans>("AdoptOrphans", About::kName),
+};
+
+using SystemStreams = v1::System::WithCallbackMethod_Check<
+    v1::System::WithCallbackMethod_Events<v1::System::Service>>;
+
+class SystemService final : public TableService<v1::System, SystemStreams> {
  public:
   explicit SystemService(GrpcDoor& door)
-      : door_(door),
-        started_nanos_(SystemClock().WallNanos()),
-        measurements_(std::make_shared<SharedWalk<DiskUsageCaller>>(
+      : TableService(door, kSystemMethods),
+        measurements_(std::make_shared<SharedWalk<UnaryCall>>(
             door.workers,
-            [&store = door.store](std::vector<DiskUsageCaller> callers) {
-              MeasureForAll(store, std::move(callers));
+            [&system = door.store.system](std::vector<UnaryCall> calls) {
+              MeasureForAll(system, std::move(calls));
             })),
         checks_(NewSharedChecks(door, CheckKind::kReferences)),
-        content_checks_(NewSharedChecks(door, CheckKind::kContent)) {}
-
-  grpc::ServerUnaryReactor* Info(grpc::CallbackServerContext* context,
-                                 const v1::InfoRequest* request,
-                                 v1::InfoResponse* response) override {
-    return AnswerUnary(door_, kInfo, context, request, response, [this](const auto&, auto* out) {
-      ToMessage(started_nanos_, out->mutable_started());
-      return DescribeStore(door_.store, out);
-    });
-  }
-
-  grpc::ServerUnaryReactor* ListActivity(grpc::CallbackServerContext* context,
-                                         const v1::ListActivityRequest* request,
-                                         v1::ListActivityResponse* response) override {
-    return AnswerUnary(
-        door_, kListActivity, context, request, response,
-        [&store = door_.store](const auto&, auto* out) { return varve::ListActivity(store, out); });
-  }
-
-  grpc::ServerUnaryReactor* DiskUsage(grpc::CallbackServerContext* context,
-                                      const v1::DiskUsageRequest* /*request*/,
-                                      v1::DiskUsageResponse* response) override {
-    DiskUsageCaller caller{context, context->DefaultReactor(), response,
-                           BeginCall(kDiskUsage, *context)};
-    grpc::ServerUnaryReactor* const reactor = caller.reactor;
-    const absl::Status joined = measurements_->Join(caller);
-    if (!joined.ok()) reactor->Finish(EndCall(caller.record, joined, {}, 0));
-    return reactor;
+        content_checks_(NewSharedChecks(door, CheckKind::kContent)) {
+    Register(NewUnaryHandler(door, v1::System::service_full_name(), "DiskUsage", About::kName,
+                             /*changes=*/false, [this](UnaryCall call) { Measure(call); }));
   }
 
   grpc::ServerWriteReactor<v1::CheckResponse>* Check(grpc::CallbackServerContext* context,
                                                      const v1::CheckRequest* request) override {
     return NewCheckStream(door_, request->content() ? *content_checks_ : *checks_, context);
   }
-
-  grpc::ServerUnaryReactor* DropOrphans(grpc::CallbackServerContext* context,
-                                        const v1::DropOrphansRequest* request,
-                                        v1::OrphansResponse* response) override {
-    return AnswerUnary(door_, kDropOrphans, context, request, response,
-                       [&store = door_.store, context](const auto&, auto* out) {
-                         const auto go_on = [context] { return !context->IsCancelled(); };
-                         return FillOrphans(store.DropOrphans(go_on), out);
-                       });
-  }
-
-  grpc::ServerUnaryReactor* AdoptOrphans(grpc::CallbackServerContext* context,
-                                         const v1::AdoptOrphansRequest* request,
-                                         v1::OrphansResponse* response) override {
-    return AnswerUnary(door_, kAdoptOrphans, context, request, response,
-                       [&store = door_.store, context](const auto&, auto* out) {
-                         const auto go_on = [context] { return !context->IsCancelled(); };
-                         return FillOrphans(store.AdoptOrphans(go_on), out);
-                       });
-  }
-
   grpc::ServerWriteReactor<v1::EventsResponse>* Events(grpc::CallbackServerContext* context,
                                                        const v1::EventsRequest* request) override {
     return NewEventStream(door_, context, request);
   }
 
  private:
-  GrpcDoor& door_;
-  const int64_t started_nanos_;
-  const std::shared_ptr<SharedWalk<DiskUsageCaller>> measurements_;
+  void Measure(UnaryCall& call) {
+    v1::DiskUsageRequest request;
+    absl::Status joined = call.Take(&request);
+    if (joined.ok()) joined = measurements_->Join(call);
+    if (!joined.ok()) call.Finish(joined);
+  }
+
+  const std::shared_ptr<SharedWalk<UnaryCall>> measurements_;
   const std::shared_ptr<SharedChecks> checks_;
   const std::shared_ptr<SharedChecks> content_checks_;
 };
@@ -273,7 +155,7 @@ class SystemService final : public v1::System::CallbackService {
 }  // namespace
 
 std::unique_ptr<grpc::Service> NewRepositoriesService(GrpcDoor& door) {
-  return std::make_unique<RepositoriesService>(door);
+  return std::make_unique<TableService<v1::Repositories>>(door, kRepositoryMethods);
 }
 
 std::unique_ptr<grpc::Service> NewSystemService(GrpcDoor& door) {

@@ -1,5 +1,5 @@
-// Pulling and deleting blobs. A loose blob goes out by sendfile (SendReply); an inline one from
-// memory.
+// Pulling and deleting blobs. The bytes go out from where they are (ReplySender): by sendfile, or
+// from memory.
 #include <optional>
 #include <string>
 #include <utility>
@@ -23,8 +23,9 @@ constexpr char kImmutable[] = "max-age=31536000, immutable";
 static_assert(kMaxRanges * 42 < kMaxHeaderBytes);
 
 Reply BlobHead(const Exchange& exchange, const Digest& digest) {
-  const absl::StatusOr<BlobInfo> info = exchange.store.StatBlob(exchange.route.repository, digest);
-  if (!info.ok()) return StoreError(exchange, info.status(), Subject::kBlob);
+  const absl::StatusOr<BlobInfo> info =
+      exchange.store.blobs.StatBlob(exchange.route.repository, digest);
+  if (!info.ok()) return StoreError(exchange, info.status(), About::kBlob);
   if (std::optional<Reply> same = NotModified(exchange, digest)) return *std::move(same);
   Reply reply;
   AddContentHeaders(&reply, kBlobMediaType, digest);
@@ -41,7 +42,7 @@ ResolvedRange RequestedRange(const Request& request, const BlobInfo& info) {
   return ResolveRange(applies ? request.range : std::string_view(), info.size_bytes);
 }
 
-// Several parts in one answer. Those of a file are sent from the file.
+// Several parts in one answer.
 void AddParts(Reply* reply, const std::vector<Extent>& parts, BlobReader blob) {
   const uint64_t size = blob.info.size_bytes;
   // Random, so that nobody can have pushed a blob that contains it.
@@ -50,16 +51,10 @@ void AddParts(Reply* reply, const std::vector<Extent>& parts, BlobReader blob) {
   reply->status = 206;
   reply->AddHeader("Content-Type", StrCat("multipart/byteranges; boundary=", boundary));
   for (const Extent& part : parts) {
-    std::string head = PartHead(boundary, kBlobMediaType, part, size);
-    if (blob.file != nullptr) {
-      reply->AddPart(std::move(head), part);
-    } else {
-      reply->body += head;
-      reply->body.append(blob.inline_bytes, part.offset_bytes, part.length_bytes);
-    }
+    reply->AddPart(PartHead(boundary, kBlobMediaType, part, size), part);
   }
   reply->body += PartsEnd(boundary);
-  reply->file = std::move(blob.file);
+  reply->source = std::move(blob.bytes);
 }
 
 // Why no such ranges are given; "" when they are.
@@ -86,8 +81,9 @@ Reply GetBlob(const Exchange& exchange) {
   if (!digest.ok()) return BadDigest(digest.status());
   if (exchange.is_head()) return BlobHead(exchange, *digest);
 
-  absl::StatusOr<BlobReader> blob = exchange.store.OpenBlob(exchange.route.repository, *digest);
-  if (!blob.ok()) return StoreError(exchange, blob.status(), Subject::kBlob);
+  absl::StatusOr<BlobReader> blob =
+      exchange.store.blobs.OpenBlob(exchange.route.repository, *digest);
+  if (!blob.ok()) return StoreError(exchange, blob.status(), About::kBlob);
   if (std::optional<Reply> same = NotModified(exchange, *digest)) return *std::move(same);
   const uint64_t size = blob->info.size_bytes;
   const ResolvedRange range = RequestedRange(exchange.request, blob->info);
@@ -110,22 +106,16 @@ Reply GetBlob(const Exchange& exchange) {
     reply.AddHeader("Content-Range", ContentRange(extent, size));
   }
   reply.AddHeader("Content-Type", kBlobMediaType);
-  if (blob->file != nullptr) {
-    reply.file = std::move(blob->file);
-    reply.extent = extent;
-  } else if (range.kind == RangeKind::kWhole) {
-    reply.body = std::move(blob->inline_bytes);
-  } else {
-    reply.body = blob->inline_bytes.substr(extent.offset_bytes, extent.length_bytes);
-  }
+  reply.source = std::move(blob->bytes);
+  reply.extent = extent;
   return reply;
 }
 
 Reply DeleteBlob(const Exchange& exchange) {
   const absl::StatusOr<Digest> digest = Digest::Parse(exchange.route.reference);
   if (!digest.ok()) return BadDigest(digest.status());
-  const absl::Status status = exchange.store.DeleteBlob(exchange.route.repository, *digest);
-  if (!status.ok()) return StoreError(exchange, status, Subject::kBlob);
+  const absl::Status status = exchange.store.blobs.DeleteBlob(exchange.route.repository, *digest);
+  if (!status.ok()) return StoreError(exchange, status, About::kBlob);
   Reply reply;
   reply.status = 202;
   reply.AddDigest(digest->ToString());

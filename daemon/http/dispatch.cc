@@ -4,8 +4,10 @@
 
 #include "daemon/http/handlers.h"
 #include "daemon/leased_call.h"
+#include "storage/api/system.h"
+#include "storage/base/json_text.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/names.h"
+#include "storage/image/names.h"
 
 namespace varve {
 namespace {
@@ -30,7 +32,7 @@ Reply GetLive(const Exchange&) { return PlainText(200, "ok\n"); }
 
 // A full disk is no reason to take the daemon out of service: pulls and deletions go on.
 Reply GetReady(const Exchange& exchange) {
-  switch (exchange.store.Health()) {
+  switch (exchange.store.system.Health()) {
     case StoreHealth::kReady:
       return PlainText(200, "ok\n");
     case StoreHealth::kFull:
@@ -131,7 +133,7 @@ std::optional<Reply> AttachNamed(const Exchange& exchange) {
   if (exchange.request.method == "DELETE") return std::nullopt;
   const std::optional<Digest> named = NamedDigest(exchange.route);
   const absl::Status status =
-      AttachTo(exchange.store, exchange.request.lease,
+      AttachTo(exchange.store.claims, exchange.request.lease,
                named ? absl::MakeConstSpan(&*named, 1) : absl::Span<const Digest>());
   if (status.ok()) return std::nullopt;
   return LeaseError(exchange, status);
@@ -160,12 +162,12 @@ Answer Dispatch(const Exchange& exchange) {
   return found->handler(exchange);
 }
 
-Reply StoreError(const Exchange& exchange, const absl::Status& status, Subject subject) {
-  const DoorError error = MapStatus(status, subject);
+Reply StoreError(const Exchange& exchange, const absl::Status& status, About about) {
+  const DoorError error = MapStatus(status, about);
   std::string detail;
   if (!error.missing_digest.empty()) {
     detail = R"({"digest":)";
-    AppendJsonString(&detail, error.missing_digest);
+    AppendJsonString(&detail, error.missing_digest, kReplyEscapes);
     detail += "}";
   }
   Reply reply = ErrorReply(error.http_status, error.oci_code,
@@ -178,7 +180,7 @@ Reply StoreError(const Exchange& exchange, const absl::Status& status, Subject s
 }
 
 Reply LeaseError(const Exchange& exchange, const absl::Status& status) {
-  return StoreError(exchange, status, Subject::kName);
+  return StoreError(exchange, status, About::kName);
 }
 
 Reply RouteError(const absl::Status& status) {
@@ -190,12 +192,12 @@ Reply RouteError(const absl::Status& status) {
 }
 
 Reply BodyError(const Exchange& exchange, const absl::Status& status) {
-  Reply reply = StoreError(exchange, status, Subject::kUpload);
+  Reply reply = StoreError(exchange, status, About::kUpload);
   reply.close = true;
   reply.abandoned = status.code() == absl::StatusCode::kCancelled;
   if (status.code() == absl::StatusCode::kInvalidArgument) {
     const std::string sentence =
-        ClientMessage(status, MapStatus(status, Subject::kUpload), exchange.request_id);
+        ClientMessage(status, MapStatus(status, About::kUpload), exchange.request_id);
     reply = ErrorReply(400, "BLOB_UPLOAD_INVALID", sentence);
     reply.close = true;
   }

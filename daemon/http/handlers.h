@@ -18,14 +18,15 @@
 #include "daemon/http/server.h"
 #include "daemon/http/socket.h"
 #include "daemon/status_mapping.h"
-#include "storage/digest/digest.h"
-#include "storage/store.h"
+#include "storage/api/blobs.h"
+#include "storage/api/store.h"
+#include "storage/image/digest.h"
 
 namespace varve {
 
 // One request being answered. The references outlive it.
 struct Exchange {
-  Store& store;
+  const Store& store;
   ListingCache& listings;
   const HttpServerOptions& options;
   const ConnectionEnds& ends;
@@ -68,7 +69,7 @@ struct Answer {
 Answer Dispatch(const Exchange& exchange);
 
 // The answer to an error of the store, by the table of daemon/status_mapping.h.
-Reply StoreError(const Exchange& exchange, const absl::Status& status, Subject subject);
+Reply StoreError(const Exchange& exchange, const absl::Status& status, About about);
 // The answer to a target that is no route.
 Reply RouteError(const absl::Status& status);
 // The answer to what BodySink::Fail is told.

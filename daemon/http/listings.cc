@@ -8,10 +8,12 @@
 #include <vector>
 
 #include "daemon/http/handlers.h"
+#include "storage/api/manifests.h"
+#include "storage/base/json_text.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/manifest.h"
-#include "storage/catalog/names.h"
+#include "storage/image/manifest.h"
+#include "storage/image/names.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -60,11 +62,11 @@ std::string LinkToNext(std::string_view path, const Paging& paging, std::string_
 void AppendDescriptor(std::string* out, const ReferrerInfo& referrer) {
   const ManifestInfo& manifest = referrer.manifest;
   *out += R"({"mediaType":)";
-  AppendJsonString(out, manifest.media_type);
+  AppendJsonString(out, manifest.media_type, kReplyEscapes);
   *out += StrCat(R"(,"digest":")", manifest.digest.ToString(), R"(","size":)", manifest.size_bytes);
   if (!manifest.artifact_type.empty()) {
     *out += R"(,"artifactType":)";
-    AppendJsonString(out, manifest.artifact_type);
+    AppendJsonString(out, manifest.artifact_type, kReplyEscapes);
   }
   if (!referrer.annotations_json.empty()) {
     *out += R"(,"annotations":)" + referrer.annotations_json;
@@ -87,8 +89,8 @@ absl::StatusOr<ReferrerPage> CollectReferrers(const Exchange& exchange, const Di
   size_t rows = 0;
   while (result.more && rows < paging.limit && result.rows_json.size() < kReferrerPageBytes) {
     const PageRequest request{result.last, std::min(kReferrerRowsAtOnce, paging.limit - rows)};
-    absl::StatusOr<Page<ReferrerInfo>> page =
-        exchange.store.ListReferrers(exchange.route.repository, subject, artifact_type, request);
+    absl::StatusOr<Page<ReferrerInfo>> page = exchange.store.manifests.ListReferrers(
+        exchange.route.repository, subject, artifact_type, request);
     if (!page.ok()) return page.status();
     for (const ReferrerInfo& referrer : page->rows) {
       if (rows++ > 0) result.rows_json += ",";
@@ -104,7 +106,7 @@ absl::StatusOr<Listing> MakeTagListing(const Exchange& exchange, const Paging& p
   const std::string& repository = exchange.route.repository;
   Listing listing;
   listing.body = R"({"name":)";
-  AppendJsonString(&listing.body, repository);
+  AppendJsonString(&listing.body, repository, kReplyEscapes);
   listing.body += R"(,"tags":[)";
   std::string last = paging.after;
   bool more = true;
@@ -113,11 +115,11 @@ absl::StatusOr<Listing> MakeTagListing(const Exchange& exchange, const Paging& p
     // n=0 asks for no names; the repository must exist all the same.
     const size_t limit = std::max<size_t>(std::min(paging.limit - rows, kMaxPageRows), 1);
     ASSIGN_OR_RETURN(Page<TagInfo> page,
-                     exchange.store.ListTags(repository, PageRequest{last, limit}));
+                     exchange.store.manifests.ListTags(repository, PageRequest{last, limit}));
     if (paging.limit == 0) page = Page<TagInfo>();
     for (TagInfo& tag : page.rows) {
       if (rows++ > 0) listing.body += ",";
-      AppendJsonString(&listing.body, tag.name);
+      AppendJsonString(&listing.body, tag.name, kReplyEscapes);
       last = std::move(tag.name);
     }
     more = page.more && !page.rows.empty();
@@ -135,13 +137,13 @@ Reply ListTags(const Exchange& exchange) {
   if (!paging.has_value()) return refusal;
   const std::string& repository = exchange.route.repository;
   // Before the tags are read: what changes from here on is in the next version.
-  const absl::StatusOr<uint64_t> version = exchange.store.TagsVersion(repository);
-  if (!version.ok()) return StoreError(exchange, version.status(), Subject::kName);
+  const absl::StatusOr<uint64_t> version = exchange.store.manifests.TagsVersion(repository);
+  if (!version.ok()) return StoreError(exchange, version.status(), About::kName);
   const std::string key = StrCat(repository, " ", paging->limit, " ", paging->after);
   std::shared_ptr<const Listing> listing = exchange.listings.Find(key, *version);
   if (listing == nullptr) {
     const absl::StatusOr<Listing> made = MakeTagListing(exchange, *paging);
-    if (!made.ok()) return StoreError(exchange, made.status(), Subject::kName);
+    if (!made.ok()) return StoreError(exchange, made.status(), About::kName);
     listing = std::make_shared<const Listing>(*made);
     if (listing->body.size() >= kWorthKeepingBytes) {
       exchange.listings.Keep(key, *version, listing);
@@ -161,8 +163,8 @@ Reply ListCatalog(const Exchange& exchange) {
   Page<std::string> page;
   if (paging->limit > 0) {
     absl::StatusOr<Page<std::string>> found =
-        exchange.store.ListRepositories(PageRequest{paging->after, paging->limit});
-    if (!found.ok()) return StoreError(exchange, found.status(), Subject::kName);
+        exchange.store.manifests.ListRepositories(PageRequest{paging->after, paging->limit});
+    if (!found.ok()) return StoreError(exchange, found.status(), About::kName);
     page = *std::move(found);
   }
   Reply reply;
@@ -170,7 +172,7 @@ Reply ListCatalog(const Exchange& exchange) {
   reply.body = R"({"repositories":[)";
   for (size_t i = 0; i < page.rows.size(); ++i) {
     if (i > 0) reply.body += ",";
-    AppendJsonString(&reply.body, page.rows[i]);
+    AppendJsonString(&reply.body, page.rows[i], kReplyEscapes);
   }
   reply.body += "]}\n";
   if (page.more && !(page.next.empty() && page.rows.empty())) {
@@ -194,7 +196,7 @@ Reply ListReferrers(const Exchange& exchange) {
   absl::StatusOr<ReferrerPage> page = CollectReferrers(exchange, *subject, artifact_type, *paging);
   // A subject that nobody has heard of has no referrers; that is an answer, not an error.
   if (absl::IsNotFound(page.status())) page = ReferrerPage();
-  if (!page.ok()) return StoreError(exchange, page.status(), Subject::kManifest);
+  if (!page.ok()) return StoreError(exchange, page.status(), About::kManifest);
   Reply reply;
   reply.AddHeader("Content-Type", kMediaTypeOciIndex);
   if (!artifact_type.empty()) reply.AddHeader("OCI-Filters-Applied", "artifactType");

@@ -10,8 +10,8 @@
 #include "daemon/leased_call.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/names.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
+#include "storage/image/names.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -47,8 +47,8 @@ Reply TooLarge() {
                     StrCat("a manifest may have at most ", kMaxManifestBytes, " bytes"));
 }
 
-Subject SubjectOf(const ParsedReference& reference) {
-  return reference.is_digest ? Subject::kManifest : Subject::kTag;
+About AboutOf(const ParsedReference& reference) {
+  return reference.is_digest ? About::kManifest : About::kTag;
 }
 
 Reply ManifestReply(const ManifestInfo& info, bool by_digest) {
@@ -91,7 +91,7 @@ Reply PutError(const Exchange& exchange, const PutManifestRequest& put,
     return ErrorReply(400, "DIGEST_INVALID",
                       "the manifest does not have the digest that the request names");
   }
-  return StoreError(exchange, status, Subject::kManifest);
+  return StoreError(exchange, status, About::kManifest);
 }
 
 // The body of a PUT: the manifest, at most kMaxManifestBytes of it.
@@ -126,11 +126,12 @@ Reply ManifestBody::Finish() {
 
   if (!exchange_.request.lease.empty() && !reference_.is_digest) {
     const Digest digest = HashBytes(put_.algorithm, put_.bytes);
-    const absl::Status attached = AttachTo(exchange_.store, exchange_.request.lease, {digest});
+    const absl::Status attached =
+        AttachTo(exchange_.store.claims, exchange_.request.lease, {digest});
     if (!attached.ok()) return LeaseError(exchange_, attached);
   }
   const absl::StatusOr<ManifestInfo> info =
-      exchange_.store.PutManifest(exchange_.route.repository, put_);
+      exchange_.store.manifests.PutManifest(exchange_.route.repository, put_);
   if (!info.ok()) return PutError(exchange_, put_, info.status());
   Reply reply;
   reply.status = 201;
@@ -153,16 +154,17 @@ Reply GetManifest(const Exchange& exchange) {
   // What the URL names by digest is attached by now.
   const std::string_view lease =
       reference->is_digest ? std::string_view() : std::string_view(exchange.request.lease);
+  LeasedManifests manifests(exchange.store.manifests, exchange.store.claims, lease);
   if (exchange.is_head()) {
     const absl::StatusOr<ManifestInfo> info =
-        StatManifest(exchange.store, lease, exchange.route.repository, reference->value);
-    if (!info.ok()) return StoreError(exchange, info.status(), SubjectOf(*reference));
+        manifests.StatManifest(exchange.route.repository, reference->value);
+    if (!info.ok()) return StoreError(exchange, info.status(), AboutOf(*reference));
     if (std::optional<Reply> same = NotModified(exchange, info->digest)) return *std::move(same);
     return ManifestReply(*info, reference->is_digest);
   }
   absl::StatusOr<Manifest> manifest =
-      GetManifest(exchange.store, lease, exchange.route.repository, reference->value);
-  if (!manifest.ok()) return StoreError(exchange, manifest.status(), SubjectOf(*reference));
+      manifests.GetManifest(exchange.route.repository, reference->value);
+  if (!manifest.ok()) return StoreError(exchange, manifest.status(), AboutOf(*reference));
   if (std::optional<Reply> same = NotModified(exchange, manifest->info.digest)) {
     return *std::move(same);
   }
@@ -188,13 +190,14 @@ Reply DeleteManifest(const Exchange& exchange) {
   const std::string& repository = exchange.route.repository;
   const absl::Status status =
       reference->is_digest
-          ? exchange.store.DeleteManifest(repository, std::get<Digest>(reference->value))
+          ? exchange.store.manifests.DeleteManifest(repository, std::get<Digest>(reference->value))
           // The protocol has no way to ask for force, and clean-ups in CI do not ask anybody.
-          : exchange.store.Untag(repository, std::get<std::string>(reference->value), true);
+          : exchange.store.manifests.Untag(repository, std::get<std::string>(reference->value),
+                                           true);
   // A delete never lacks content: FailedPrecondition here means that something holds the manifest.
   if (!status.ok()) {
     return StoreError(exchange, status,
-                      absl::IsFailedPrecondition(status) ? Subject::kTag : SubjectOf(*reference));
+                      absl::IsFailedPrecondition(status) ? About::kTag : AboutOf(*reference));
   }
   Reply reply;
   reply.status = 202;

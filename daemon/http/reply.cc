@@ -90,34 +90,6 @@ std::string_view HttpDate() {
   return text.At(std::time(nullptr));
 }
 
-// Length of the UTF-8 sequence at the front of `text`, or 0 when there is none.
-size_t Utf8Length(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  const size_t length = first < 0x80                       ? 1
-                        : (first >= 0xc2 && first <= 0xdf) ? 2
-                        : (first >= 0xe0 && first <= 0xef) ? 3
-                        : (first >= 0xf0 && first <= 0xf4) ? 4
-                                                           : 0;
-  if (length == 0 || text.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  // Over-long forms, surrogates and code points above U+10FFFF show in the second byte.
-  if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f) ||
-      (first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f)) {
-    return 0;
-  }
-  return length;
-}
-
-void AppendControlEscape(std::string* out, unsigned char byte) {
-  constexpr char kHex[] = "0123456789abcdef";
-  *out += "\\u00";
-  out->push_back(kHex[byte >> 4]);
-  out->push_back(kHex[byte & 15]);
-}
-
 std::string ReplyHead(const Reply& reply, const SendOptions& options) {
   std::string head = StrCat("HTTP/1.1 ", reply.status, " ", Reason(reply.status), "\r\n");
   head += StrCat("Date: ", HttpDate(), "\r\n", reply.headers);
@@ -153,59 +125,45 @@ void Reply::AddPart(std::string head, const Extent& part) {
 
 uint64_t Reply::length_bytes() const {
   if (!parts.empty()) return parts.back().end_bytes + body.size();
-  return file != nullptr ? extent.length_bytes : body.size();
+  return source != nullptr ? extent.length_bytes : body.size();
 }
 
 size_t Reply::held_bytes() const {
-  size_t bytes = headers.capacity() + body.capacity() + parts.capacity() * sizeof(FilePart);
-  for (const FilePart& part : parts) bytes += part.head.capacity();
+  size_t bytes = headers.capacity() + body.capacity() + parts.capacity() * sizeof(SourcePart);
+  for (const SourcePart& part : parts) bytes += part.head.capacity();
+  if (source != nullptr) bytes += source->in_memory().size();
   return bytes;
 }
 
 Reply::Piece Reply::PieceAt(uint64_t offset_bytes) const {
-  const auto rest = [](const Extent& of, uint64_t sent) {
-    return Extent{of.offset_bytes + sent, of.length_bytes - sent};
+  const auto rest = [this](const Extent& of, uint64_t sent) -> Piece {
+    const Extent left = {of.offset_bytes + sent, of.length_bytes - sent};
+    const std::string_view text = source == nullptr ? std::string_view() : source->in_memory();
+    if (text.empty()) return {{}, left};
+    return {
+        text.substr(static_cast<size_t>(left.offset_bytes), static_cast<size_t>(left.length_bytes)),
+        {}};
   };
   if (offset_bytes >= length_bytes()) return {};
-  if (file != nullptr && parts.empty()) return {{}, rest(extent, offset_bytes)};
+  if (source != nullptr && parts.empty()) return rest(extent, offset_bytes);
   const uint64_t parts_end = parts.empty() ? 0 : parts.back().end_bytes;
   if (offset_bytes >= parts_end) {
     return {std::string_view(body).substr(static_cast<size_t>(offset_bytes - parts_end)), {}};
   }
   const auto part =
       std::upper_bound(parts.begin(), parts.end(), offset_bytes,
-                       [](uint64_t offset, const FilePart& of) { return offset < of.end_bytes; });
+                       [](uint64_t offset, const SourcePart& of) { return offset < of.end_bytes; });
   const uint64_t begin = part->end_bytes - part->extent.length_bytes - part->head.size();
   const uint64_t sent = offset_bytes - begin;
   if (sent < part->head.size()) {
     return {std::string_view(part->head).substr(static_cast<size_t>(sent)), {}};
   }
-  return {{}, rest(part->extent, sent - part->head.size())};
+  return rest(part->extent, sent - part->head.size());
 }
 
 void Reply::AddDigest(std::string_view text) {
   digest = text;
   AddHeader("Docker-Content-Digest", text);
-}
-
-void AppendJsonString(std::string* out, std::string_view text) {
-  out->push_back('"');
-  while (!text.empty()) {
-    const auto byte = static_cast<unsigned char>(text[0]);
-    const size_t length = Utf8Length(text);
-    if (byte == '"' || byte == '\\') {
-      out->push_back('\\');
-      out->push_back(text[0]);
-    } else if (byte < 0x20 || byte == 0x7f) {
-      AppendControlEscape(out, byte);
-    } else if (length == 0) {
-      *out += "\\ufffd";
-    } else {
-      out->append(text.substr(0, length));
-    }
-    text.remove_prefix(std::max<size_t>(length, 1));
-  }
-  out->push_back('"');
 }
 
 Reply ErrorReply(int http_status, std::string_view oci_code, std::string_view message,
@@ -216,9 +174,9 @@ Reply ErrorReply(int http_status, std::string_view oci_code, std::string_view me
   reply.cause = absl::UnknownError(ToAbsl(message));
   reply.AddHeader("Content-Type", "application/json");
   reply.body = R"({"errors":[{"code":)";
-  AppendJsonString(&reply.body, oci_code);
+  AppendJsonString(&reply.body, oci_code, kReplyEscapes);
   reply.body += R"(,"message":)";
-  AppendJsonString(&reply.body, message);
+  AppendJsonString(&reply.body, message, kReplyEscapes);
   if (!detail_json.empty()) reply.body.append(R"(,"detail":)").append(detail_json);
   reply.body += "}]}\n";
   return reply;
@@ -279,15 +237,21 @@ absl::StatusOr<size_t> ReplySender::SendSome(int fd) {
   if (!head.empty() || !piece.text.empty()) {
     return SendNow(fd, head, piece.text, body_sent_ + piece.text.size() < body_bytes_);
   }
-  if (reply_.file->descriptor() < 0) return SendByReading(fd, piece.extent);
-  return SendFileNow(fd, reply_.file->descriptor(), piece.extent);
+  return SendFromSource(fd, piece.extent);
 }
 
-// For files that have no descriptor to give to the kernel.
+absl::StatusOr<size_t> ReplySender::SendFromSource(int fd, Extent extent) {
+  const ReadableBytes& source = *reply_.source;
+  extent.length_bytes = std::min(extent.length_bytes, source.Available(extent.offset_bytes));
+  if (source.descriptor() < 0) return SendByReading(fd, extent);
+  return SendFileNow(fd, source.descriptor(), extent);
+}
+
+// For sources that have no descriptor to give to the kernel.
 absl::StatusOr<size_t> ReplySender::SendByReading(int fd, Extent extent) {
   std::vector<char> step(std::min<uint64_t>(kReadStepBytes, extent.length_bytes));
   ASSIGN_OR_RETURN(const size_t got,
-                   reply_.file->ReadAt(extent.offset_bytes, absl::MakeSpan(step)));
+                   reply_.source->ReadAt(extent.offset_bytes, absl::MakeSpan(step)));
   if (got == 0) {
     return absl::DataLossError(StrCat("the file of the blob is ", extent.length_bytes,
                                       " bytes shorter than it should be; run varve fsck"));

@@ -14,11 +14,12 @@
 #include "daemon/http/pace.h"
 #include "daemon/http/request.h"
 #include "storage/base/file_system.h"
+#include "storage/base/json_text.h"
 
 namespace varve {
 
-// A part of a file in a body of several, with the text before it.
-struct FilePart {
+// A part of a source in a body of several, with the text before it.
+struct SourcePart {
   std::string head;
   Extent extent;
   uint64_t end_bytes = 0;  // where it ends in the body
@@ -28,9 +29,9 @@ struct Reply {
   int status = 200;
   std::string headers;  // complete lines, "Name: value\r\n" each
   std::string body;
-  std::unique_ptr<ReadableFile> file;  // when set, its `extent` is the body, or its `parts` are
+  std::unique_ptr<ReadableBytes> source;  // when set, its `extent` is the body, or its `parts` are
   Extent extent;
-  std::vector<FilePart> parts;     // then `body` comes behind the last
+  std::vector<SourcePart> parts;   // then `body` comes behind the last
   uint64_t head_length_bytes = 0;  // Content-Length of the answer to HEAD, which has no body
   bool close = false;              // the connection cannot go on after this
   bool abandoned = false;          // the client has gone: nothing is sent
@@ -45,10 +46,10 @@ struct Reply {
   void AddDigest(std::string_view text);  // Docker-Content-Digest
   void AddPart(std::string head, const Extent& part);
   uint64_t length_bytes() const;  // of the body
-  size_t held_bytes() const;      // in memory, beside the file
+  size_t held_bytes() const;      // in memory
 
   // What is to be sent from `offset_bytes` of the body on, as far as it is in one place: text, or
-  // else a part of `file`. Both empty at the end.
+  // else a part of `source` that is not in memory. Both empty at the end.
   struct Piece {
     std::string_view text;
     Extent extent;
@@ -61,8 +62,9 @@ struct Reply {
 Reply ErrorReply(int http_status, std::string_view oci_code, std::string_view message,
                  std::string_view detail_json = {});
 
-// Appends `text` as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD.
-void AppendJsonString(std::string* out, std::string_view text);
+// Of text in a body: whatever it is, the body is JSON and shows on a terminal.
+inline constexpr JsonEscapes kReplyEscapes{.hidden = [](uint32_t code) { return code == 0x7f; },
+                                           .bad_bytes = JsonEscapes::BadBytes::kReplaced};
 
 struct SendOptions {
   std::string_view request_id;
@@ -94,17 +96,18 @@ class ReplySender {
     kPart,    // call again; whoever waits for the thread may have it first
     kNoRoom,  // call again when there is
   };
-  // Errors of SendNow and SendFileNow, and of reading the file.
+  // Errors of SendNow and SendFileNow, and of reading the source.
   absl::StatusOr<Progress> Send(int fd, Patience& patience);
 
   const Reply& reply() const { return reply_; }
   uint64_t body_bytes_sent() const { return body_sent_; }
-  // What it keeps in memory, beside the file.
+  // What it keeps in memory.
   size_t held_bytes() const { return head_.capacity() + reply_.held_bytes(); }
   Pace& pace() { return pace_; }
 
  private:
   absl::StatusOr<size_t> SendSome(int fd);
+  absl::StatusOr<size_t> SendFromSource(int fd, Extent extent);
   absl::StatusOr<size_t> SendByReading(int fd, Extent extent);
   // Gives a reader that keeps up more room, and takes it back when all is out.
   void AdjustRoom(int fd);

@@ -8,7 +8,6 @@
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/fields.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <cassert>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -17,6 +16,7 @@
 
 #include "daemon/http/authority.h"
 #include "daemon/http/socket.h"
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 
@@ -87,13 +87,15 @@ RequestReader::RequestReader(Connection& connection, const HttpServerOptions& op
 RequestReader::~RequestReader() = default;
 
 void RequestReader::MoveToFront(size_t to) {
+  CheckInvariant(begin_ <= end_ && to + (end_ - begin_) <= IoBuffer::kBytes,
+                 "what is unread stays in its buffer");
   if (begin_ != to) std::memmove(buffer_ + to, buffer_ + begin_, end_ - begin_);
   end_ = to + (end_ - begin_);
   begin_ = to;
 }
 
 void RequestReader::BeginTurn(IoBuffer& buffer) {
-  assert(connection_.unread.size() <= IoBuffer::kBytes);
+  CheckInvariant(connection_.unread.size() <= IoBuffer::kBytes, "what is unread fits one buffer");
   buffer_ = buffer.data();
   begin_ = 0;
   end_ = connection_.unread.size();

@@ -23,7 +23,7 @@ namespace {
 // Members are destroyed in reverse: poller, then workers, then what both use.
 class Server : public HttpServer {
  public:
-  Server(Store& store, const HttpServerOptions& options, int listener, uint16_t port,
+  Server(const Store& store, const HttpServerOptions& options, int listener, uint16_t port,
          const SocketIdentity& socket)
       : options_(options),
         port_(port),
@@ -98,7 +98,7 @@ HttpServerOptions WithinDescriptors(HttpServerOptions options) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(Store& store,
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const Store& store,
                                                               const HttpServerOptions& asked) {
   const HttpServerOptions options = WithinDescriptors(asked);
   // sendfile has no MSG_NOSIGNAL: a client that hangs up must not end the daemon.

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
 
 namespace varve {
 
@@ -52,7 +52,7 @@ class HttpServer {
   // Listens and serves until Stop. `store` must outlive the server. Unavailable, naming the address
   // or path, when it cannot listen or another daemon answers there; InvalidArgument when the path
   // cannot be a socket.
-  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(Store& store,
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const Store& store,
                                                            const HttpServerOptions& options);
 
   virtual uint16_t port() const = 0;  // 0 on a unix socket

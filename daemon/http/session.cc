@@ -54,28 +54,28 @@ std::string RequestId(const Request& request) {
   return IsSaneRequestId(request.request_id) ? request.request_id : NewRequestId();
 }
 
-struct Event {
+struct LogLine {
   LogLevel level;
   std::string_view name;
 };
 
 // Pushes, pulls and deletes are what an operator reads the log for.
-Event EventOf(const Route& route, const Request& request, const Reply& reply) {
+LogLine LineOf(const Route& route, const Request& request, const Reply& reply) {
   const bool content = route.endpoint == Endpoint::kManifest || route.endpoint == Endpoint::kBlob;
-  Event event{LogLevel::kDebug, "request"};
+  LogLine line{LogLevel::kDebug, "request"};
   if (content && request.method == "GET") {
-    event = {LogLevel::kInfo, "pull"};
+    line = {LogLevel::kInfo, "pull"};
   } else if (content && request.method == "DELETE") {
-    event = {LogLevel::kInfo, "delete"};
+    line = {LogLevel::kInfo, "delete"};
   } else if (request.method == "PUT" || (request.method == "POST" && reply.status == 201)) {
-    event = {LogLevel::kInfo, "push"};
+    line = {LogLevel::kInfo, "push"};
   }
   // A host or a page that the configuration does not know, or a full disk: the line says which.
-  if (reply.status == 421 || reply.status == 403) event = {LogLevel::kWarning, "refused"};
+  if (reply.status == 421 || reply.status == 403) line = {LogLevel::kWarning, "refused"};
   if (reply.status >= 500) {
-    event.level = IsStoreFault(reply.cause) ? LogLevel::kError : LogLevel::kWarning;
+    line.level = IsStoreFault(reply.cause) ? LogLevel::kError : LogLevel::kWarning;
   }
-  return event;
+  return line;
 }
 
 // One line for one request. `sent`: why the reply did not get out whole.
@@ -92,8 +92,8 @@ void LogEnd(const Conversation& talk, const absl::Status& sent,
          {"send", std::string(ToStd(sent.message()))}});
     return;
   }
-  const Event event = EventOf(route, request, reply);
-  if (sent.ok() && !LogsAt(event.level)) return;
+  const LogLine line = LineOf(route, request, reply);
+  if (sent.ok() && !LogsAt(line.level)) return;
   const auto spent = std::chrono::duration_cast<milliseconds>(steady_clock::now() - talk.started);
   const LogField id{"request", talk.request_id};
   const LogField method{"method", request.method};
@@ -109,7 +109,7 @@ void LogEnd(const Conversation& talk, const absl::Status& sent,
   const LogField client{"client", from};
   const LogField agent{"user_agent", request.user_agent};
   if (sent.ok() && reply.cause.ok()) {
-    Log(event.level, event.name,
+    Log(line.level, line.name,
         {id, method, repository, reference, digest, status, received, sent_bytes, ms, client,
          agent});
     return;
@@ -117,7 +117,7 @@ void LogEnd(const Conversation& talk, const absl::Status& sent,
   // The disk failed under an answer that had begun, if it was not the client.
   const bool disk = IsStoreFault(sent);
   const absl::Status& reason = sent.ok() ? reply.cause : sent;
-  Log(disk ? LogLevel::kError : event.level, event.name,
+  Log(disk ? LogLevel::kError : line.level, line.name,
       {id,
        method,
        repository,

@@ -17,7 +17,7 @@
 #include "daemon/http/request_reader.h"
 #include "daemon/http/route.h"
 #include "daemon/http/server.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
 
 namespace varve {
 
@@ -34,8 +34,8 @@ class HttpSession {
   };
 
   // All references must outlive the session.
-  HttpSession(Store& store, const HttpServerOptions& options, const std::atomic<bool>& stopping,
-              Exits exits)
+  HttpSession(const Store& store, const HttpServerOptions& options,
+              const std::atomic<bool>& stopping, Exits exits)
       : store_(store),
         options_(options),
         stopping_(stopping),
@@ -62,7 +62,7 @@ class HttpSession {
   Next StartReply(Conversation& talk, Reply reply) const;
   void Park(std::unique_ptr<Connection> connection, Wait::For what) const;
 
-  Store& store_;
+  const Store store_;
   const HttpServerOptions& options_;
   const std::atomic<bool>& stopping_;
   const Exits exits_;

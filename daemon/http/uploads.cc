@@ -1,6 +1,5 @@
-// Pushing blobs: sessions, chunks, single requests and mounts. An upload session is an ingest of
-// the store, held only while a request works on it, from its head to its answer; its id is the last
-// part of the session's URL.
+// Pushing blobs: uploads in chunks or single requests, and mounts. A request holds its upload from
+// its head to its answer; the id of the upload is the last part of its URL, the session of OCI.
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,7 +9,7 @@
 #include "daemon/http/upload_client.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -47,12 +46,12 @@ absl::StatusOr<std::unique_ptr<Ingest>> Resume(const Exchange& exchange) {
   if (!IsSessionId(exchange.route.reference)) {
     return absl::NotFoundError("upload session ids are letters, digits and ._=-");
   }
-  return exchange.store.ResumeIngest(exchange.route.repository, exchange.route.reference);
+  return exchange.store.blobs.ResumeIngest(exchange.route.repository, exchange.route.reference);
 }
 
 Reply ResumeError(const Exchange& exchange, const absl::Status& status) {
   if (absl::IsNotFound(status)) return UnknownUpload();
-  return StoreError(exchange, status, Subject::kUpload);
+  return StoreError(exchange, status, About::kUpload);
 }
 
 Reply TooLarge() {
@@ -81,7 +80,7 @@ std::optional<Reply> CheckChunk(const Exchange& exchange, Ingest& ingest,
   if (more > kMaxBlobBytes || status.offset_bytes > kMaxBlobBytes - more) return TooLarge();
   if (more > 0) {
     const absl::Status room = ingest.Expect(more);
-    if (!room.ok()) return StoreError(exchange, room, Subject::kUpload);
+    if (!room.ok()) return StoreError(exchange, room, About::kUpload);
   }
   return std::nullopt;
 }
@@ -95,7 +94,7 @@ absl::StatusOr<std::optional<UploadRange>> ChunkRange(const Request& request) {
 
 Reply Commit(const Exchange& exchange, Ingest& ingest, const Digest& digest) {
   const absl::StatusOr<BlobInfo> info = ingest.Commit(digest, std::nullopt);
-  if (!info.ok()) return StoreError(exchange, info.status(), Subject::kUpload);
+  if (!info.ok()) return StoreError(exchange, info.status(), About::kUpload);
   return Created(exchange, digest);
 }
 
@@ -113,8 +112,9 @@ Reply OpenSession(const Exchange& exchange) {
     if (!algorithm.ok()) return BadDigest(algorithm.status());
     options.algorithm = *algorithm;
   }
-  const auto ingest = exchange.store.BeginIngest(exchange.route.repository, std::move(options));
-  if (!ingest.ok()) return StoreError(exchange, ingest.status(), Subject::kUpload);
+  const auto ingest =
+      exchange.store.blobs.BeginIngest(exchange.route.repository, std::move(options));
+  if (!ingest.ok()) return StoreError(exchange, ingest.status(), About::kUpload);
   return SessionReply(exchange, 202, (*ingest)->status());
 }
 
@@ -125,12 +125,12 @@ std::optional<Reply> Mount(const Exchange& exchange, std::string_view mount) {
   std::optional<std::string_view> from = exchange.route.Query("from");
   if (from.has_value() && from->empty()) from.reset();
   const absl::StatusOr<BlobInfo> info =
-      exchange.store.MountBlob(exchange.route.repository, *digest, from);
+      exchange.store.blobs.MountBlob(exchange.route.repository, *digest, from);
   if (info.ok()) return Created(exchange, *digest);
   if (absl::IsNotFound(info.status()) || absl::IsInvalidArgument(info.status())) {
     return std::nullopt;
   }
-  return StoreError(exchange, info.status(), Subject::kBlob);
+  return StoreError(exchange, info.status(), About::kBlob);
 }
 
 // The body of a request: goes to the end of the upload. Whatever happens, the bytes that arrived
@@ -196,7 +196,7 @@ std::optional<Reply> UploadBody::Take(std::string_view bytes) {
     return Ended(ErrorReply(400, "SIZE_INVALID", "the body is longer than its Content-Range"));
   }
   const absl::Status status = ingest_->Append(offset_, bytes);
-  if (!status.ok()) return Ended(StoreError(exchange_, status, Subject::kUpload));
+  if (!status.ok()) return Ended(StoreError(exchange_, status, About::kUpload));
   offset_ += bytes.size();
   return std::nullopt;
 }
@@ -208,7 +208,7 @@ Reply UploadBody::Finish() {
   answered_ = true;
   if (end_ != End::kKeep) return Commit(exchange_, *ingest_, *digest_);
   const absl::Status kept = ingest_->Checkpoint();
-  if (!kept.ok()) return StoreError(exchange_, kept, Subject::kUpload);
+  if (!kept.ok()) return StoreError(exchange_, kept, About::kUpload);
   return SessionReply(exchange_, 202, ingest_->status());
 }
 
@@ -231,8 +231,8 @@ Answer PushInOneRequest(const Exchange& exchange, const Digest& digest) {
   IngestOptions options = OptionsOf(exchange);
   options.algorithm = digest.algorithm();
   options.size_bytes = exchange.request.content_length;
-  auto ingest = exchange.store.BeginIngest(exchange.route.repository, std::move(options));
-  if (!ingest.ok()) return StoreError(exchange, ingest.status(), Subject::kUpload);
+  auto ingest = exchange.store.blobs.BeginIngest(exchange.route.repository, std::move(options));
+  if (!ingest.ok()) return StoreError(exchange, ingest.status(), About::kUpload);
   return Receive(exchange, *std::move(ingest), UploadBody::End::kWhole, digest);
 }
 
@@ -276,7 +276,7 @@ Answer FinishUpload(const Exchange& exchange) {
   if (!digest.ok()) return BadDigest(digest.status());
   auto ingest = Resume(exchange);
   if (absl::IsNotFound(ingest.status()) &&
-      exchange.store.StatBlob(exchange.route.repository, *digest).ok()) {
+      exchange.store.blobs.StatBlob(exchange.route.repository, *digest).ok()) {
     // The answer to the first such request was lost, and the client repeats it.
     return Created(exchange, *digest);
   }
@@ -288,7 +288,7 @@ Reply CancelUpload(const Exchange& exchange) {
   const auto ingest = Resume(exchange);
   if (!ingest.ok()) return ResumeError(exchange, ingest.status());
   const absl::Status status = (*ingest)->Abort();
-  if (!status.ok()) return StoreError(exchange, status, Subject::kUpload);
+  if (!status.ok()) return StoreError(exchange, status, About::kUpload);
   Reply reply;
   reply.status = 204;
   return reply;

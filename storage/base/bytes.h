@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "storage/base/check.h"
+
 namespace varve {
 
 inline void AppendU8(std::string* out, uint8_t value) { out->push_back(static_cast<char>(value)); }
@@ -25,6 +27,7 @@ inline void AppendU64(std::string* out, uint64_t value) {
 
 // u32 length, then the bytes.
 inline void AppendString(std::string* out, std::string_view value) {
+  CheckInvariant(value.size() <= UINT32_MAX, "the length of a string has 32 bits");
   AppendU32(out, static_cast<uint32_t>(value.size()));
   out->append(value);
 }

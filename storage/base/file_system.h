@@ -22,7 +22,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
+#include "storage/base/readable_bytes.h"
 
 namespace varve {
 
@@ -59,18 +59,12 @@ class WritableFile {
   virtual absl::Status Sync() = 0;
 };
 
-class ReadableFile {
+class ReadableFile : public ReadableBytes {
  public:
-  virtual ~ReadableFile() = default;
-
-  // Fills `out` from `offset`; returns the bytes read, fewer than asked only at the end of file.
-  virtual absl::StatusOr<size_t> ReadAt(uint64_t offset, absl::Span<char> out) const = 0;
   virtual absl::StatusOr<FileStat> Stat() const = 0;
   // Hint: from now on, what is read into memory, at an offset and with a length that are multiples
   // of kDirectAlignment, is to come from the disk itself and not from the page cache. Never fails.
   virtual void BypassPageCache() {}
-  // A descriptor for sendfile(2), owned by this object; -1 when there is none.
-  virtual int descriptor() const = 0;
 };
 
 // Held while it lives; see FileSystem::Lock.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -68,6 +69,13 @@ std::string BlobFiles::Name(FileId id) {
   return StrCat(RangeName(id), "/", absl::StrFormat("%x", id));
 }
 
+std::string BlobFiles::PathOf(FileId id) const { return StrCat("blobs/", Name(id)); }
+
+FileRoot::Ids BlobFiles::DirectoryOf(FileId id) const {
+  const FileId first = id - id % kFilesPerDirectory;
+  return {first, first + kFilesPerDirectory};
+}
+
 absl::Status BlobFiles::EnsureRangeDirectory(const std::string& range) {
   const auto is_durable = [&] {
     MutexLock lock(mutex_);
@@ -98,7 +106,8 @@ absl::StatusOr<std::unique_ptr<WritableFile>> BlobFiles::Create(FileId id) {
   absl::StatusOr<std::unique_ptr<WritableFile>> file = file_system_.Create(Path(id));
   if (!file.ok()) return InDirectory(range, file.status());
   MutexLock lock(mutex_);
-  new_entries_[id] = false;
+  const bool first = new_entries_.emplace(id, false).second;
+  CheckInvariant(first, "a file is made once");
   return *std::move(file);
 }
 
@@ -107,7 +116,7 @@ absl::StatusOr<std::unique_ptr<WritableFile>> BlobFiles::OpenForWrite(FileId id)
   if (file.ok()) return file;
   absl::Status failed = OfFile(file.status());
   if (!absl::IsNotFound(failed)) return failed;
-  return Private(absl::DataLossError(StrCat("the file blobs/", Name(id), " is gone")));
+  return Private(absl::DataLossError(StrCat("the file ", PathOf(id), " is gone")));
 }
 
 absl::StatusOr<std::unique_ptr<ReadableFile>> BlobFiles::OpenForRead(FileId id) {
@@ -137,7 +146,7 @@ absl::Status BlobFiles::SyncEntry(FileId id) {
   if (entry == new_entries_.end()) return absl::OkStatus();
   if (entry->second) {
     return absl::UnavailableError(
-        StrCat("a sync of the directory of blobs/", Name(id), " failed; push again"));
+        StrCat("a sync of the directory of ", PathOf(id), " failed; push again"));
   }
   new_entries_.erase(entry);
   return absl::OkStatus();
@@ -146,9 +155,9 @@ absl::Status BlobFiles::SyncEntry(FileId id) {
 absl::Status BlobFiles::SyncRemovals(FileId id) {
   const absl::Status synced = syncs_.Sync(RangeDirectory(id), [&] {
     MutexLock lock(mutex_);
-    const FileId first = id - id % kFilesPerDirectory;
-    for (auto entry = new_entries_.lower_bound(first);
-         entry != new_entries_.end() && entry->first < first + kFilesPerDirectory; ++entry) {
+    const Ids ids = DirectoryOf(id);
+    for (auto entry = new_entries_.lower_bound(ids.first);
+         entry != new_entries_.end() && entry->first < ids.end; ++entry) {
       entry->second = true;
     }
   });

@@ -20,12 +20,13 @@
 #include "storage/base/file_system.h"
 #include "storage/base/mutex.h"
 #include "storage/blob/directory_syncs.h"
+#include "storage/blob/file_root.h"
 #include "storage/blob/open_files.h"
 #include "storage/index/keys.h"
 
 namespace varve {
 
-class BlobFiles {
+class BlobFiles final : public FileRoot {
  public:
   // `directory` is the store's blobs/ directory; it must exist.
   BlobFiles(FileSystem& file_system, std::string directory)
@@ -36,23 +37,21 @@ class BlobFiles {
   // DataLoss when it is not there: only unfinished files are written, and their writer needs them.
   absl::StatusOr<std::unique_ptr<WritableFile>> OpenForWrite(FileId id);
   absl::StatusOr<std::unique_ptr<ReadableFile>> OpenForRead(FileId id);
-  absl::StatusOr<FileStat> Stat(FileId id);
-  absl::Status Remove(FileId id) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Whether a file that OpenForRead gave is open: unlinked, it takes its room until it is closed.
-  bool IsBeingRead(FileId id) { return readers_.Contains(id); }
+  absl::StatusOr<FileStat> Stat(FileId id) override;
+  absl::Status Remove(FileId id) override ABSL_LOCKS_EXCLUDED(mutex_);
+  bool IsBeingRead(FileId id) override { return readers_.Contains(id); }
 
   // Makes the entry of the file, which Create made or which was there, durable. Calls for files of
   // one directory share syncs. A sync that failed may have lost the entries of all files that were
   // created before it: theirs can never be made durable, and their calls answer Unavailable.
   absl::Status SyncEntry(FileId id) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Makes the removals from the directory of `id` durable.
-  absl::Status SyncRemovals(FileId id) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Removes the directory of `id`, in which no file is or will be created; FailedPrecondition when
-  // it is not empty.
-  absl::Status RemoveDirectoryOf(FileId id) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status SyncRemovals(FileId id) override ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status RemoveDirectoryOf(FileId id) override ABSL_LOCKS_EXCLUDED(mutex_);
 
   // "000003/d05": what the file of `id` is called under blobs/.
   static std::string Name(FileId id);
+  std::string PathOf(FileId id) const override;
+  Ids DirectoryOf(FileId id) const override;
 
   // Calls `visit` for each entry under blobs/, a directory at a time, with its id; 0: it is no file
   // of the store. An error of it ends the walk.

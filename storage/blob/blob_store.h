@@ -1,5 +1,4 @@
-// Blobs by digest: inline ones in the index, loose ones as files. Knows nothing of repositories.
-// Thread-safe.
+// Blobs by digest, whichever tier keeps their bytes. Knows nothing of repositories. Thread-safe.
 #ifndef VARVE_STORAGE_BLOB_BLOB_STORE_H_
 #define VARVE_STORAGE_BLOB_BLOB_STORE_H_
 
@@ -13,29 +12,25 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "storage/api/blobs.h"
 #include "storage/base/clock.h"
 #include "storage/blob/blob_files.h"
+#include "storage/blob/blob_tier.h"
 #include "storage/blob/damage_reports.h"
 #include "storage/blob/id_allocator.h"
+#include "storage/blob/inline_tier.h"
+#include "storage/blob/loose_tier.h"
 #include "storage/blob/removals.h"
 #include "storage/blob/space.h"
 #include "storage/blob/unnamed_files.h"
 #include "storage/index/counted_changes.h"
 #include "storage/index/index.h"
 #include "storage/index/rows.h"
-#include "storage/store.h"
 
 namespace varve {
 
 class BlobStore {
  public:
-  // What a commit adds: a digest with its bytes in a durable file, or to be kept inline.
-  struct NewBlob {
-    Digest digest;
-    uint64_t size_bytes = 0;
-    FileId file = 0;                // synced, and its directory entry too; 0 = inline
-    std::string_view inline_bytes;  // when file is 0
-  };
   struct Parts {
     Index& index;
     IdAllocator& ids;
@@ -48,11 +43,16 @@ class BlobStore {
     int64_t promise_nanos;  // how long a blob that nobody names is kept after its commit
   };
 
-  explicit BlobStore(Parts parts) : parts_(parts) {}
+  explicit BlobStore(Parts parts)
+      : parts_(parts), inline_(parts.index), loose_(parts.index, parts.files, parts.clock) {}
 
-  // The row of a blob whose bytes are there: nullopt when it is absent, quarantined, or its file is
-  // missing or of the wrong size, which is told to the operator. An error when the disk does not
-  // say. Costs an index read, and a stat for a loose blob.
+  // The tier that keeps the bytes of a blob, by its row. Unavailable when a newer version has
+  // packed it.
+  absl::StatusOr<BlobTier*> TierOf(const Digest& digest, const BlobRow& row);
+
+  // The row of a blob whose bytes are there: nullopt when it is absent, quarantined, or its tier
+  // finds a fault (BlobTier::FaultOf), which is told to the operator. An error when the disk does
+  // not say. Costs an index read, and a stat for a loose blob.
   absl::StatusOr<std::optional<BlobRow>> Find(const Digest& digest);
   // The same of many, in their order, with few reads of the index.
   absl::StatusOr<std::vector<std::optional<BlobRow>>> FindMany(absl::Span<const Digest> digests);
@@ -90,16 +90,23 @@ class BlobStore {
   // synced file. Discard it when its commit fails.
   absl::StatusOr<NewBlob> Stage(const Digest& digest, std::string_view bytes);
 
-  // Removes a file that was written for a commit that failed or never came, with what `also` writes
-  // in the same transaction. A file that a row names after all (the outcome was unknown) stays.
-  // When the index does not answer, the file is tried again by DiscardLeftovers.
+  // Removes a file that was written for a commit that failed or never came (0: none was), with what
+  // `also` writes in the same transaction. A file that a row names after all (the outcome was
+  // unknown) stays. When the index does not answer, it is tried again by DiscardLeftovers.
   void Discard(FileId file, const std::function<absl::Status(Transaction&)>& also = nullptr);
   void DiscardLeftovers();
 
+  // What Remove has taken out: the caller counts it, and after the commit unlinks the file, if
+  // there is one, and releases the bytes.
+  struct Removed {
+    FileId unlink = 0;
+    StoredBytes bytes;
+  };
   // Takes the blob's record out of the index, as part of `txn`, in which its row is guarded
-  // exclusively; returns the file that the caller must unlink after the commit, or 0. The caller
-  // counts what it has removed, too.
-  absl::StatusOr<FileId> Remove(Transaction& txn, const Digest& digest, const BlobRow& row);
+  // exclusively.
+  absl::StatusOr<Removed> Remove(Transaction& txn, const Digest& digest, const BlobRow& row);
+  // What the disk has got back by now of a blob that was removed since `copy` was measured.
+  uint64_t FreedBytes(const BlobCopy& copy);
 
   // Adds to the statistics of what the store holds.
   static absl::Status Count(Transaction& txn, int64_t blobs, int64_t bytes);
@@ -114,27 +121,21 @@ class BlobStore {
     std::optional<BlobRow> row;
     bool known_good = false;
   };
-  struct OpenCopy {
-    BlobRow row;
-    BlobReader reader;
-  };
   // What a commit's transaction did.
   struct Visible {
     BlobRow row;
-    FileId unlink = 0;   // a file that is garbage once the transaction is committed
-    bool added = false;  // the store did not hold the content before
+    FileId unlink = 0;  // a file that is garbage once the transaction is committed
+    StoredBytes more;   // than before
   };
 
   absl::StatusOr<std::optional<BlobRow>> ReadRow(const Digest& digest);
-  // DataLoss when what the index gives back is damaged.
-  absl::StatusOr<std::string> ReadInline(const Digest& digest);
-  absl::StatusOr<OpenCopy> OpenAnyCopy(const Digest& digest);
   // What is wrong with the stored copy, as far as that shows without reading it; "" when nothing
   // is. An error when the disk does not say.
-  absl::StatusOr<std::string> FaultOf(const BlobRow& row);
-  // The same of opening it for `reader`; an inline copy that cannot be read is quarantined.
-  absl::StatusOr<std::string> OpenBytes(const Digest& digest, const BlobRow& row,
-                                        BlobReader* reader);
+  absl::StatusOr<std::string> FaultOf(const Digest& digest, const BlobRow& row);
+  // Calls `read` for the blob's copy, and once more for each one that took its place meanwhile,
+  // until it meets no fault. NotFound when the blob is absent or damaged.
+  template <typename Read>
+  absl::StatusOr<BlobRow> ReadCopy(const Digest& digest, const Read& read);
   // Whether the blob still has the copy in which `fault` was found: then it is damaged, and that is
   // told. Else it was replaced or removed since `faulty` was read.
   absl::StatusOr<bool> IsDamaged(const Digest& digest, const BlobRow& faulty,
@@ -145,20 +146,17 @@ class BlobStore {
                                   const std::function<void(BlobRow&)>& change);
   // Marks the copy that `bad` describes as damaged, so that the next push of it replaces it.
   absl::StatusOr<bool> Quarantine(const Digest& digest, const BlobRow& bad);
-  absl::StatusOr<bool> LooseBytesMatch(const Digest& digest, const BlobRow& row,
-                                       const std::function<absl::Status()>& rest);
   // `copy_id` names the new copy; `seen` is what was there before the transaction.
   absl::StatusOr<Visible> MakeVisible(Transaction& txn, const NewBlob& blob, uint64_t copy_id,
                                       const Copy& seen);
 
   const Parts parts_;
+  InlineTier inline_;
+  LooseTier loose_;
   CountedChanges changes_;
   Mutex mutex_;
   std::vector<FileId> leftovers_ ABSL_GUARDED_BY(mutex_);
 };
-
-// What is wrong with the file of a loose blob, by what a look at it answered; "" when nothing is.
-absl::StatusOr<std::string> FaultOfFile(const BlobRow& row, const absl::StatusOr<FileStat>& stat);
 
 }  // namespace varve
 

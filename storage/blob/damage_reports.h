@@ -12,7 +12,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "storage/base/clock.h"
 #include "storage/base/mutex.h"
-#include "storage/digest/digest.h"
+#include "storage/image/digest.h"
 
 namespace varve {
 

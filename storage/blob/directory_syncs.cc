@@ -1,5 +1,7 @@
 #include "storage/blob/directory_syncs.h"
 
+#include "storage/base/check.h"
+
 namespace varve {
 
 absl::Status DirectorySyncs::Sync(const std::string& directory,
@@ -23,10 +25,12 @@ absl::Status DirectorySyncs::Sync(const std::string& directory,
     if (!status.ok() && on_failure != nullptr) on_failure();
     mutex_.Lock();
     group.running = false;
+    CheckInvariant(!round->finished, "a sync has one outcome");
     round->finished = true;
     round->outcome = status;
     finished_.NotifyAll();
   }
+  CheckInvariant(group.waiting > 0, "who waits for a sync is counted");
   if (--group.waiting == 0) groups_.erase(directory);
   return round->outcome;
 }

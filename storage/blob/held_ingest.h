@@ -3,6 +3,7 @@
 #define VARVE_STORAGE_BLOB_HELD_INGEST_H_
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,7 +15,7 @@ namespace varve {
 class HeldIngest final : public Ingest {
  public:
   // `repository`: as its holder calls it, for whom a commit makes the blob visible there.
-  HeldIngest(IngestTable& table, IngestTable::UploadPtr upload, std::string_view repository)
+  HeldIngest(IngestTable& table, std::shared_ptr<Upload> upload, std::string_view repository)
       : table_(table), upload_(std::move(upload)), repository_(repository) {}
   ~HeldIngest() override;
 
@@ -29,20 +30,17 @@ class HeldIngest final : public Ingest {
 
  private:
   absl::Status CheckOpen() const;
-  // Passes `status` on. Only a lack of room leaves the upload, unless it took bytes with it: after
-  // any other error its bytes can no longer be trusted.
-  absl::Status DropUnlessResumable(absl::Status status);
-  // Does `work`, which needs room for `wanted_bytes` in all: when there is none, once more after
-  // each upload that gives way.
-  absl::Status WithRoom(uint64_t wanted_bytes, const std::function<absl::Status()>& work);
-  absl::Status CommitBytes(const Digest& expected, BlobInfo* info);
   // Drops the upload if so many more bytes would be too many for any blob.
   absl::Status CheckSize(uint64_t more_bytes);
-  absl::Status CheckContent(const Digest& expected, std::optional<uint64_t> size_bytes);
+  // Does `work`, which needs room for `wanted_bytes` in all: when there is none, once more after
+  // each upload that gives way. Drops the upload when it cannot go on after the error.
+  absl::Status WithRoom(uint64_t wanted_bytes, const std::function<absl::Status()>& work);
+  void Drop();
 
   IngestTable& table_;
-  const IngestTable::UploadPtr upload_;
+  const std::shared_ptr<Upload> upload_;
   const std::string repository_;
+  bool ended_ = false;
 };
 
 }  // namespace varve

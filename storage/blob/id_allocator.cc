@@ -1,8 +1,10 @@
 #include "storage/blob/id_allocator.h"
 
+#include <limits>
 #include <optional>
 #include <string>
 
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/index/keys.h"
 #include "storage/index/rows.h"
@@ -18,6 +20,7 @@ constexpr char kNextId[] = "next_id";
 absl::StatusOr<uint64_t> IdAllocator::Next() {
   MutexLock lock(mutex_);
   if (next_ == reserved_end_) RETURN_IF_ERROR(ReserveBlock());
+  CheckInvariant(next_ != 0 && next_ < reserved_end_, "an id is reserved before it is given out");
   return next_++;
 }
 
@@ -50,6 +53,7 @@ absl::Status IdAllocator::RaiseTo(uint64_t id) {
 
 absl::Status IdAllocator::ReserveBlock() {
   const std::string key = MetaKey(kNextId);
+  const uint64_t given_out = next_;
   uint64_t begin = 0;
   RETURN_IF_ERROR(index_.Run([&](Transaction& txn) -> absl::Status {
     ASSIGN_OR_RETURN(const std::optional<std::string> value,
@@ -57,6 +61,11 @@ absl::Status IdAllocator::ReserveBlock() {
     begin = 1;
     if (value.has_value()) {
       ASSIGN_OR_RETURN(begin, DecodeNumber(*value));
+    }
+    if (begin == 0 || begin < given_out ||
+        begin > std::numeric_limits<uint64_t>::max() - kIdBlock) {
+      return absl::DataLossError(
+          "the row of the next id in the index is damaged; restore the index from a copy");
     }
     return txn.Put(key, EncodeNumber(begin + kIdBlock));
   }));

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "storage/base/check.h"
+
 namespace varve {
 
 IdleUploads::Rank IdleUploads::RankOf(const Share& share) {
@@ -14,6 +16,7 @@ IdleUploads::Rank IdleUploads::RankOf(const Share& share) {
 }
 
 void IdleUploads::Add(IdleUpload& upload) {
+  CheckInvariant(upload.idle_number == 0, "an upload is idle once");
   upload.idle_number = ++last_number_;
   Share& share = shares_[upload.client];
   if (share.count() > 0) ranks_.erase(RankOf(share));
@@ -31,16 +34,21 @@ void IdleUploads::Add(IdleUpload& upload) {
 void IdleUploads::Remove(IdleUpload& upload) {
   if (upload.idle_number == 0) return;
   const auto found = shares_.find(upload.client);
+  CheckInvariant(found != shares_.end(), "the client of an idle upload has a share");
   Share& share = found->second;
   ranks_.erase(RankOf(share));
   const ByAge::key_type age{upload.idle_since_nanos, upload.idle_number};
+  size_t removed = 0;
   if (upload.idle_bytes == 0) {
-    share.empty.erase(age);
+    removed = share.empty.erase(age);
   } else {
-    share.with_bytes.erase(age);
+    CheckInvariant(share.bytes >= upload.idle_bytes,
+                   "a client's idle bytes are those of its uploads");
+    removed = share.with_bytes.erase(age);
     share.bytes -= upload.idle_bytes;
     with_bytes_.erase(age);
   }
+  CheckInvariant(removed == 1, "an idle upload is in the share of its client");
   upload.idle_number = 0;
   if (share.count() > 0) {
     ranks_.insert(RankOf(share));

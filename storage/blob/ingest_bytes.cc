@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -24,8 +25,10 @@ constexpr uint64_t kMostRoundingBytes = 64 * kKiB;
 }  // namespace
 
 IngestBytes::~IngestBytes() {
-  parts_.space.Release(taken_bytes_);
-  parts_.buffered_bytes.fetch_sub(buffer_.size(), std::memory_order_relaxed);
+  parts_.space.Release(AsReceived(taken_bytes_));
+  const size_t buffered =
+      parts_.buffered_bytes.fetch_sub(buffer_.size(), std::memory_order_relaxed);
+  CheckInvariant(buffered >= buffer_.size(), "buffered bytes are counted until they are dropped");
 }
 
 absl::StatusOr<std::unique_ptr<IngestBytes>> IngestBytes::Restore(Parts parts,
@@ -52,13 +55,19 @@ absl::StatusOr<std::unique_ptr<IngestBytes>> IngestBytes::Restore(Parts parts,
   // Bytes written, or room reserved, past the saved state: cut off before the next write or sync.
   bytes->reserved_bytes_ = std::max(stat.size_bytes, stat.allocated_bytes);
   bytes->taken_bytes_ = bytes->size_bytes();
-  parts.space.Add(bytes->taken_bytes_);
+  parts.space.Add(AsReceived(bytes->taken_bytes_));
   // Room that a request had reserved when the daemon ended comes back now. The disk counts whole
   // blocks, so a little more than the bytes is no room past them.
   const bool has_room_left = stat.size_bytes > bytes->size_bytes() ||
                              stat.allocated_bytes > bytes->size_bytes() + kMostRoundingBytes;
   if (has_room_left) bytes->Rest();
   return bytes;
+}
+
+std::string IngestBytes::HashState() const {
+  CheckInvariant(hasher_.bytes_hashed() == size_bytes_,
+                 "a saved hash state covers the bytes that are saved with it");
+  return hasher_.SaveState();
 }
 
 absl::Status IngestBytes::TakeSpace(uint64_t total_bytes) {
@@ -100,7 +109,7 @@ void IngestBytes::Rest() {
   pipeline_refused_ = false;
   CutFile().IgnoreError();  // what does not come back now does so at the end
   if (taken_bytes_ > size_bytes()) {
-    parts_.space.Release(taken_bytes_ - size_bytes());
+    parts_.space.Release(AsReceived(taken_bytes_ - size_bytes()));
     taken_bytes_ = size_bytes();
   }
   if (synced_bytes_ == size_bytes() && entry_synced_) file_.reset();
@@ -113,6 +122,7 @@ absl::Status IngestBytes::MoveToFile() {
 
 absl::Status IngestBytes::Spill() {
   if (file_id_ != 0) return absl::OkStatus();
+  CheckInvariant(buffer_.size() == size_bytes_, "bytes that are in no file are all in memory");
   const absl::Status moved = MoveToFile();
   if (!moved.ok()) {
     // The bytes are still in memory, and nowhere else.
@@ -160,6 +170,7 @@ absl::Status IngestBytes::Append(std::string_view bytes) {
     // Near the limit of the store a whole step is too much; the bytes themselves may not be.
     if (small || !TakeSpace(total + kSpaceStepBytes).ok()) RETURN_IF_ERROR(TakeSpace(total));
   }
+  CheckInvariant(total <= taken_bytes_, "an upload takes room before it takes bytes");
   if (file_id_ == 0) {
     const size_t buffered =
         parts_.buffered_bytes.fetch_add(bytes.size(), std::memory_order_relaxed) + bytes.size();
@@ -197,6 +208,7 @@ absl::Status IngestBytes::Write(std::string_view bytes) {
   }
   while (!bytes.empty()) {
     const std::string_view piece = bytes.substr(0, kPieceBytes);
+    CheckInvariant(hasher_.bytes_hashed() == size_bytes_, "a byte is hashed when it is written");
     // A part of a piece for which there was no room is cut off again.
     reserved_bytes_ = std::max(reserved_bytes_, size_bytes_ + piece.size());
     RETURN_IF_ERROR(file_->WriteAt(size_bytes_, piece));
@@ -234,6 +246,7 @@ absl::Status IngestBytes::SyncFile(bool final) {
     if (give_back) RETURN_IF_ERROR(CutFile());
     RETURN_IF_ERROR(file_->Sync());
     synced_bytes_ = size_bytes();
+    CheckInvariant(hasher_.bytes_hashed() == synced_bytes_, "what is synced is hashed");
   }
   if (!entry_synced_) {
     RETURN_IF_ERROR(parts_.files.SyncEntry(file_id_));
@@ -244,6 +257,7 @@ absl::Status IngestBytes::SyncFile(bool final) {
 
 absl::StatusOr<Digest> IngestBytes::DigestOf(DigestAlgorithm algorithm) {
   RETURN_IF_ERROR(Drain());
+  CheckInvariant(hasher_.bytes_hashed() == size_bytes_, "a digest is of all bytes received");
   if (hasher_.algorithm() == algorithm) return hasher_.Current();
   if (file_id_ == 0) return HashBytes(algorithm, buffer_);
   Hasher hasher(algorithm);

@@ -16,7 +16,7 @@
 #include "storage/blob/space.h"
 #include "storage/blob/unnamed_files.h"
 #include "storage/blob/write_pipeline.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 #include "storage/index/rows.h"
 
 namespace varve {
@@ -47,7 +47,7 @@ class IngestBytes {
   std::string_view buffered() const { return buffer_; }
   DigestAlgorithm algorithm() const { return hasher_.algorithm(); }
   // After exactly the bytes that the last Sync made durable, or that are buffered.
-  std::string HashState() const { return hasher_.SaveState(); }
+  std::string HashState() const;
 
   // Makes room for a total of `total_bytes`, before they arrive.
   absl::Status Expect(uint64_t total_bytes);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/blob/held_ingest.h"
@@ -24,9 +25,6 @@ constexpr size_t kLoadPageRows = 256;
 // Uploads of one client give way to another one's only when they rest for so long: longer than
 // clients take between two requests.
 constexpr int64_t kBetweenRequestsNanos = 10 * kNanosPerSecond;
-
-// A row is one index value: buffered bytes plus at most ~1 KiB of names and hash state.
-constexpr size_t kMaxBufferedInRow = kMaxIndexValueBytes - 2 * kKiB;
 
 absl::Status UnknownUpload(std::string_view id) {
   return absl::NotFoundError(StrCat(
@@ -84,27 +82,11 @@ absl::Status IngestTable::Load() {
 }
 
 absl::Status IngestTable::LoadRow(std::string_view id, const IngestRow& row) {
-  if (row.file != 0) {
-    ASSIGN_OR_RETURN(const std::optional<std::string> owner, parts_.index.Get(FileKey(row.file)));
-    if (owner.has_value()) return absl::DataLossError("the upload was committed already");
-  }
-  auto upload = std::make_shared<Upload>();
-  upload->id = std::string(id);
-  upload->repository = row.repository;
-  upload->started_nanos = row.started_nanos;
-  upload->began_nanos = parts_.clock.MonotonicNanos();
-  upload->updated_nanos = row.updated_nanos;
-  ASSIGN_OR_RETURN(upload->bytes, IngestBytes::Restore(BytesParts(), row));
-  upload->algorithm = upload->bytes->algorithm();
-  upload->checkpoint_bytes = upload->bytes->size_bytes();
-  NoteReceived(*upload);
-  upload->saved = true;
-  upload->held = false;
-  DropBytesIfNone(*upload);
+  ASSIGN_OR_RETURN(const UploadPtr upload, Upload::Load(of_uploads_, id, row));
   const int64_t idle_nanos = std::max<int64_t>(0, parts_.clock.WallNanos() - row.updated_nanos);
   MutexLock lock(mutex_);
   AddIdle(*upload, parts_.clock.MonotonicNanos() - idle_nanos);
-  uploads_[upload->id] = upload;
+  uploads_[upload->id()] = upload;
   return absl::OkStatus();
 }
 
@@ -112,7 +94,7 @@ absl::flat_hash_set<FileId> IngestTable::Files() {
   MutexLock lock(mutex_);
   absl::flat_hash_set<FileId> files(unread_files_.begin(), unread_files_.end());
   for (const auto& [id, upload] : uploads_) {
-    if (upload->file != 0) files.insert(upload->file);
+    if (upload->file() != 0) files.insert(upload->file());
   }
   return files;
 }
@@ -127,7 +109,7 @@ std::vector<RecentActivity::Upload> IngestTable::ListOpen() {
   MutexLock lock(mutex_);
   open.reserve(uploads_.size());
   for (const auto& [id, upload] : uploads_) {
-    open.push_back({upload->repository, id, upload->received_bytes, upload->updated_nanos});
+    open.push_back({upload->repository(), id, upload->received_bytes(), upload->updated_nanos()});
   }
   return open;
 }
@@ -135,7 +117,7 @@ std::vector<RecentActivity::Upload> IngestTable::ListOpen() {
 bool IngestTable::ReceivesInto(FileId file) {
   MutexLock lock(mutex_);
   return std::any_of(uploads_.begin(), uploads_.end(),
-                     [&](const auto& upload) { return upload.second->file == file; });
+                     [&](const auto& upload) { return upload.second->file() == file; });
 }
 
 DiskUsage::Part IngestTable::Usage() {
@@ -145,8 +127,8 @@ DiskUsage::Part IngestTable::Usage() {
     MutexLock lock(mutex_);
     usage.count = uploads_.size();
     for (const auto& [id, upload] : uploads_) {
-      usage.logical_bytes += upload->received_bytes;
-      if (upload->file != 0) files.push_back(upload->file);
+      usage.logical_bytes += upload->received_bytes();
+      if (upload->file() != 0) files.push_back(upload->file());
     }
   }
   for (const FileId file : files) {
@@ -166,9 +148,9 @@ Page<UploadInfo> IngestTable::List(const PageRequest& page) {
       break;
     }
     const Upload& upload = *at->second;
-    const int64_t updated = upload.updated_nanos;
-    listed.rows.push_back({upload.id, upload.repository, upload.client, upload.received_bytes,
-                           upload.started_nanos, updated, updated + parts_.expiry_nanos,
+    const int64_t updated = upload.updated_nanos();
+    listed.rows.push_back({upload.id(), upload.repository(), upload.client, upload.received_bytes(),
+                           upload.started_nanos(), updated, updated + parts_.expiry_nanos,
                            upload.held});
   }
   return listed;
@@ -180,16 +162,9 @@ absl::StatusOr<std::unique_ptr<Ingest>> IngestTable::Begin(std::string_view repo
     return absl::InvalidArgumentError(
         StrCat("an upload id has at most ", kMaxIngestIdBytes, " printable characters"));
   }
-  auto upload = std::make_shared<Upload>();
-  upload->client = options.client;
-  upload->id = options.id.empty() ? NewId() : options.id;
-  upload->repository = std::string(repository);
-  upload->algorithm = options.algorithm;
-  upload->started_nanos = parts_.clock.WallNanos();
-  upload->began_nanos = parts_.clock.MonotonicNanos();
-  upload->updated_nanos = upload->started_nanos;
-  upload->checkpoint_nanos = parts_.clock.MonotonicNanos();
-  upload->bytes = std::make_unique<IngestBytes>(BytesParts(), options.algorithm);
+  const auto upload = std::make_shared<Upload>(
+      of_uploads_, options.id.empty() ? NewId() : options.id, repository, options);
+  upload->Wake();
   RETURN_IF_ERROR(Insert(upload));
   auto ingest = std::make_unique<HeldIngest>(*this, upload, repository);
   if (options.size_bytes.has_value()) {
@@ -207,17 +182,17 @@ absl::Status IngestTable::Insert(const UploadPtr& upload) {
     UploadPtr gives_way;
     {
       MutexLock lock(mutex_);
-      if (uploads_.contains(upload->id)) {
+      if (uploads_.contains(upload->id())) {
         return absl::AlreadyExistsError(
-            StrCat("upload ", upload->id, " exists; resume it instead"));
+            StrCat("upload ", upload->id(), " exists; resume it instead"));
       }
       if (uploads_.size() < parts_.max_uploads) {
-        uploads_.emplace(upload->id, upload);
+        uploads_.emplace(upload->id(), upload);
         return absl::OkStatus();
       }
       IdleUpload* const idlest = idle_.ForSlot(upload->client);
       if (idlest == nullptr) return TooManyUploads(parts_.max_uploads);
-      gives_way = uploads_.find(static_cast<Upload*>(idlest)->id)->second;
+      gives_way = uploads_.find(static_cast<Upload*>(idlest)->id())->second;
       MarkHeld(*gives_way);
     }
     Drop(gives_way);
@@ -242,6 +217,7 @@ absl::StatusOr<IngestTable::UploadPtr> IngestTable::Hold(
     }
     ++waiting_;
     let_go_.WaitFor(mutex_, patience);
+    CheckInvariant(waiting_ > 0, "who waits for an upload is counted");
     --waiting_;
   }
 }
@@ -249,8 +225,8 @@ absl::StatusOr<IngestTable::UploadPtr> IngestTable::Hold(
 absl::StatusOr<std::unique_ptr<Ingest>> IngestTable::Resume(std::string_view repository,
                                                             std::string_view id) {
   ASSIGN_OR_RETURN(UploadPtr upload, Hold(id, [&](const Upload& candidate) {
-                     return parts_.observer.CanonicalOf(candidate.repository) ==
-                            parts_.observer.CanonicalOf(repository);
+                     return parts_.participant.CanonicalOf(candidate.repository()) ==
+                            parts_.participant.CanonicalOf(repository);
                    }));
   return std::make_unique<HeldIngest>(*this, std::move(upload), repository);
 }
@@ -271,40 +247,18 @@ bool IngestTable::GiveWay(const std::string& client, uint64_t wanted_bytes) {
       chosen = idle_.OverFairShare(client, wanted_bytes, now - kBetweenRequestsNanos);
     }
     if (chosen == nullptr) return false;
-    gives_way = uploads_.find(static_cast<Upload*>(chosen)->id)->second;
+    gives_way = uploads_.find(static_cast<Upload*>(chosen)->id())->second;
     MarkHeld(*gives_way);
   }
   Drop(gives_way);
   return true;
 }
 
-absl::Status IngestTable::Checkpoint(Upload& upload, bool even_empty) {
-  IngestBytes& bytes = *upload.bytes;
-  if (upload.saved && upload.checkpoint_bytes == bytes.size_bytes()) return absl::OkStatus();
-  if (!upload.saved && bytes.size_bytes() == 0 && !even_empty) return absl::OkStatus();
-  if (bytes.buffered().size() > kMaxBufferedInRow) RETURN_IF_ERROR(bytes.Spill());
-  NoteReceived(upload);
-  RETURN_IF_ERROR(bytes.Sync(/*final=*/false));
-  const IngestRow row{upload.repository, upload.started_nanos, upload.updated_nanos,
-                      bytes.file(),      bytes.HashState(),    std::string(bytes.buffered())};
-  // Buffered: it acknowledges nothing that a power cut may not take back; the client then learns
-  // from the upload's status where to go on.
-  RETURN_IF_ERROR(parts_.index.Run(
-      [&](Transaction& txn) { return txn.Put(IngestKey(upload.id), row.Encode()); },
-      Durability::kBuffered));
-  if (bytes.file() != 0) parts_.unnamed.Settle(bytes.file());
-  upload.saved = true;
-  upload.checkpoint_bytes = bytes.size_bytes();
-  upload.checkpoint_nanos = parts_.clock.MonotonicNanos();
-  return absl::OkStatus();
-}
-
 void IngestTable::MarkHeld(Upload& upload) {
+  CheckInvariant(!upload.held, "an upload is held by one at a time");
   idle_.Remove(upload);
   upload.held = true;
-  if (upload.bytes == nullptr) {
-    upload.bytes = std::make_unique<IngestBytes>(BytesParts(), upload.algorithm);
-  }
+  upload.Wake();
 }
 
 std::vector<IngestTable::UploadPtr> IngestTable::HoldIdle(
@@ -322,7 +276,7 @@ std::vector<IngestTable::UploadPtr> IngestTable::HoldIdle(
 absl::Status IngestTable::CheckpointAll() {
   absl::Status first_error;
   for (const UploadPtr& upload : HoldIdle([](const Upload&) { return true; })) {
-    first_error.Update(Checkpoint(*upload, /*even_empty=*/true));
+    first_error.Update(upload->Checkpoint(/*even_empty=*/true));
     LetGo(upload);
   }
   return first_error;
@@ -330,16 +284,13 @@ absl::Status IngestTable::CheckpointAll() {
 
 void IngestTable::CheckpointIdle() {
   const int64_t before = parts_.clock.MonotonicNanos() - kIngestCheckpointNanos;
-  const auto is_due = [&](const Upload& upload) {
-    return upload.received_bytes > 0 && upload.checkpoint_nanos <= before &&
-           !(upload.saved && upload.checkpoint_bytes == upload.received_bytes);
-  };
+  const auto is_due = [&](const Upload& upload) { return upload.IsCheckpointDue(before); };
   for (const UploadPtr& upload : HoldIdle(is_due)) {
-    const absl::Status saved = Checkpoint(*upload);
-    if (!saved.ok() && (!absl::IsResourceExhausted(saved) || upload->bytes->broken())) {
+    const absl::Status saved = upload->Checkpoint();
+    if (!saved.ok() && !upload->CanGoOnAfter(saved)) {
       Drop(upload);
     } else {
-      upload->checkpoint_nanos = parts_.clock.MonotonicNanos();
+      upload->PutOffCheckpoint();
       LetGo(upload);
     }
   }
@@ -347,48 +298,33 @@ void IngestTable::CheckpointIdle() {
 
 void IngestTable::Expire() {
   const int64_t oldest = parts_.clock.WallNanos() - parts_.expiry_nanos;
-  const auto is_old = [&](const Upload& upload) { return upload.updated_nanos <= oldest; };
+  const auto is_old = [&](const Upload& upload) { return upload.updated_nanos() <= oldest; };
   for (const UploadPtr& upload : HoldIdle(is_old)) Drop(upload);
 }
 
 void IngestTable::Drop(const UploadPtr& upload) {
-  const FileId file = upload->bytes->file();
-  const bool saved = upload->saved;
-  upload->bytes.reset();
-  if (file != 0 || saved) {
-    parts_.blobs.Discard(file, [&](Transaction& txn) {
-      return saved ? txn.Delete(IngestKey(upload->id)) : absl::OkStatus();
-    });
-  }
+  upload->Discard();
   Forget(upload);
 }
 
 void IngestTable::Forget(const UploadPtr& upload) {
   MutexLock lock(mutex_);
-  upload->gone = true;
-  uploads_.erase(upload->id);
+  CheckInvariant(upload->held, "an upload is ended by who holds it");
+  const size_t ended = uploads_.erase(upload->id());
+  CheckInvariant(ended == 1, "an upload ends once");
   let_go_.NotifyAll();
 }
 
 void IngestTable::AddIdle(Upload& upload, int64_t since_nanos) {
-  upload.idle_bytes = upload.received_bytes;
+  upload.idle_bytes = upload.received_bytes();
   upload.idle_since_nanos = since_nanos;
   idle_.Add(upload);
 }
 
-void IngestTable::DropBytesIfNone(Upload& upload) {
-  const FileId file = upload.bytes->file();
-  const bool file_is_saved = upload.saved && file != 0;
-  if (upload.bytes->size_bytes() > 0 || file_is_saved) return;
-  upload.bytes.reset();
-  upload.file = 0;
-  if (file != 0) parts_.blobs.Discard(file);  // room that was reserved and got no bytes
-}
-
 void IngestTable::LetGo(const UploadPtr& upload) {
-  upload->bytes->Rest();
-  DropBytesIfNone(*upload);
+  upload->Rest();
   MutexLock lock(mutex_);
+  CheckInvariant(upload->held, "who lets go of an upload holds it");
   upload->held = false;
   AddIdle(*upload, parts_.clock.MonotonicNanos());
   let_go_.NotifyAll();

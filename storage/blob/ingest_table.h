@@ -19,31 +19,18 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "storage/api/blobs.h"
+#include "storage/api/system.h"
 #include "storage/base/clock.h"
 #include "storage/base/mutex.h"
 #include "storage/blob/blob_store.h"
+#include "storage/blob/commit_participant.h"
 #include "storage/blob/idle_uploads.h"
-#include "storage/blob/ingest_bytes.h"
+#include "storage/blob/page_cache_budget.h"
+#include "storage/blob/upload.h"
 #include "storage/index/index.h"
-#include "storage/store.h"
 
 namespace varve {
-
-// What the catalogue adds to the commit of an upload.
-class CommitObserver {
- public:
-  virtual ~CommitObserver() = default;
-  // Before the transaction. `repository` may be empty: the whole store.
-  virtual absl::Status BeforeCommit(std::string_view repository, const Digest& digest) = 0;
-  // While bytes of an upload arrive, which began at `began_nanos` (monotonic).
-  virtual void WhileUploading(std::string_view repository, int64_t began_nanos) = 0;
-  // Inside it; may run several times. OutOfRange: the repository was removed since BeforeCommit,
-  // because it had been empty for long; begin again with that.
-  virtual absl::Status InCommit(Transaction& txn, std::string_view repository,
-                                const Digest& digest) = 0;
-  // Two names of one repository have the same.
-  virtual std::string_view CanonicalOf(std::string_view repository) const = 0;
-};
 
 class IngestTable {
  public:
@@ -55,14 +42,22 @@ class IngestTable {
     Space& space;
     Clock& clock;
     RandomSource& random;
-    CommitObserver& observer;
+    CommitParticipant& participant;
     int64_t expiry_nanos;
     int64_t announce_nanos;  // between two WhileUploading of one upload, at least
     uint64_t large_blob_bytes = kLargeBlobBytes;
     size_t max_uploads = kMaxOpenIngests;
   };
 
-  explicit IngestTable(Parts parts) : parts_(parts) {}
+  explicit IngestTable(const Parts& parts)
+      : parts_(parts),
+        of_uploads_{parts.index,
+                    parts.blobs,
+                    parts.clock,
+                    parts.participant,
+                    parts.announce_nanos,
+                    {parts.files, parts.unnamed, parts.space, buffered_bytes_, pipelines_,
+                     page_cache_, parts.large_blob_bytes}} {}
 
   // At open, before any other call: takes over the uploads that were checkpointed. Damaged ones go;
   // one that cannot be looked at now stays as it is, until the next start.
@@ -105,39 +100,10 @@ class IngestTable {
  private:
   friend class HeldIngest;
 
-  // Everything but the atomics, `held`, `gone` and the base belongs to the holder.
-  struct Upload : IdleUpload {
-    std::string id;
-    std::string repository;  // as it was begun
-    DigestAlgorithm algorithm = DigestAlgorithm::kSha256;
-    int64_t started_nanos = 0;
-    std::atomic<int64_t> updated_nanos = 0;
-    std::atomic<uint64_t> received_bytes = 0;
-    std::atomic<FileId> file = 0;        // where they are; 0: in memory
-    std::unique_ptr<IngestBytes> bytes;  // null while nobody holds it and it has none
-    int64_t began_nanos = 0;             // or the start of the daemon, monotonic
-    int64_t announced_nanos = 0;         // the last WhileUploading, monotonic
-    int64_t checkpoint_nanos = 0;        // when it was last saved, or begun; monotonic
-    uint64_t checkpoint_bytes = 0;       // covered by the saved row
-    bool saved = false;                  // there is a row
-    bool held = true;
-    bool gone = false;  // committed, aborted or expired: no longer in the table
-  };
   using UploadPtr = std::shared_ptr<Upload>;
 
-  IngestBytes::Parts BytesParts() {
-    return {parts_.files, parts_.unnamed, parts_.space,           buffered_bytes_,
-            pipelines_,   page_cache_,    parts_.large_blob_bytes};
-  }
-  // Tells Usage where the holder's bytes are.
-  static void NoteReceived(Upload& upload) {
-    upload.received_bytes = upload.bytes->size_bytes();
-    upload.file = upload.bytes->file();
-  }
   std::string NewId();
   absl::Status LoadRow(std::string_view id, const IngestRow& row);
-  // `even_empty`: also one without bytes, which otherwise has no row.
-  absl::Status Checkpoint(Upload& upload, bool even_empty = false);
   // Waits for its holder; NotFound unless `accepts`.
   absl::StatusOr<UploadPtr> Hold(std::string_view id,
                                  const std::function<bool(const Upload&)>& accepts)
@@ -147,9 +113,8 @@ class IngestTable {
   std::vector<UploadPtr> HoldIdle(const std::function<bool(const Upload&)>& choose)
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Insert(const UploadPtr& upload) ABSL_LOCKS_EXCLUDED(mutex_);
-  void DropBytesIfNone(Upload& upload);
   void AddIdle(Upload& upload, int64_t since_nanos) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Ends the upload; its bytes go unless a row names their file by now.
+  // What a holder does last. Drop discards the upload; Forget is for one that has ended.
   void Drop(const UploadPtr& upload) ABSL_LOCKS_EXCLUDED(mutex_);
   void Forget(const UploadPtr& upload) ABSL_LOCKS_EXCLUDED(mutex_);
   void LetGo(const UploadPtr& upload) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -158,6 +123,7 @@ class IngestTable {
   std::atomic<size_t> buffered_bytes_{0};
   std::atomic<size_t> pipelines_{0};
   PageCacheBudget page_cache_{parts_.clock, PageCacheBudget::DefaultCapacity()};
+  const Upload::Parts of_uploads_;
   Mutex mutex_;
   ConditionVariable let_go_;
   size_t waiting_ ABSL_GUARDED_BY(mutex_) = 0;  // for let_go_

@@ -11,6 +11,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "storage/base/check.h"
 #include "storage/base/file_system.h"
 #include "storage/base/mutex.h"
 #include "storage/index/keys.h"
@@ -53,6 +54,8 @@ class OpenFiles {
       Shard& shard = ShardOf(*shards_, id_);
       MutexLock lock(shard.mutex);
       const auto found = shard.readers.find(id_);
+      CheckInvariant(found != shard.readers.end() && found->second > 0,
+                     "an open file is counted until it is closed");
       if (--found->second == 0) shard.readers.erase(found);
     }
     Reader(const Reader&) = delete;

@@ -8,7 +8,7 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 #include "storage/index/keys.h"
 #include "storage/index/rows.h"
 #include "storage/limits.h"
@@ -86,15 +86,15 @@ DiskUsage::Part Orphans::Usage() const {
 }
 
 absl::Status Orphans::Visit(const std::function<absl::StatusOr<bool>(const Orphan&)>& visit) {
-  return VisitRows(parts_.index, OrphanPrefix(), kPageRows,
-                   [&](const KeyValue& row) -> absl::StatusOr<bool> {
-                     Orphan orphan;
-                     if (!ParseOrphanKey(row.key, &orphan.file)) {
-                       return absl::DataLossError("the key of an orphan row is damaged");
-                     }
-                     ASSIGN_OR_RETURN(orphan.row, OrphanRow::Decode(row.value));
-                     return visit(orphan);
-                   });
+  return WalkRows(parts_.index, OrphanPrefix(), kPageRows,
+                  [&](const KeyValue& row) -> absl::StatusOr<bool> {
+                    Orphan orphan;
+                    if (!ParseOrphanKey(row.key, &orphan.file)) {
+                      return absl::DataLossError("the key of an orphan row is damaged");
+                    }
+                    ASSIGN_OR_RETURN(orphan.row, OrphanRow::Decode(row.value));
+                    return visit(orphan);
+                  });
 }
 
 absl::Status Orphans::Load() {
@@ -119,7 +119,7 @@ absl::StatusOr<Orphans::Settled> Orphans::SettleUnnamed(IdAllocator& ids, FileId
                                   [reserved](FileId file) { return file >= reserved; });
   if (!settled.went_back && !lost_rows) {
     // Before the low-water mark passes them: a file that came back below it would never be found.
-    RETURN_IF_ERROR(parts_.removals.RemoveUnnamed(std::move(unnamed)));
+    RETURN_IF_ERROR(parts_.removals.RemoveUnnamed({unnamed.begin(), unnamed.end()}));
     return settled;
   }
   RETURN_IF_ERROR(Keep(unnamed));
@@ -246,7 +246,7 @@ absl::StatusOr<bool> Orphans::AdoptOne(const Orphan& orphan) {
     if (there.has_value()) continue;
     RETURN_IF_ERROR(MakeDurable(orphan.file));
     // As if it had been pushed: a copy that came meanwhile wins, and this file goes.
-    const BlobStore::NewBlob blob{digest, orphan.row.size_bytes, orphan.file, {}};
+    const NewBlob blob{digest, orphan.row.size_bytes, orphan.file, {}};
     RETURN_IF_ERROR(
         parts_.blobs
             .Commit(blob, [&](Transaction& txn) { return txn.Delete(OrphanKey(orphan.file)); })

@@ -16,6 +16,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "storage/api/system.h"
 #include "storage/base/clock.h"
 #include "storage/base/mutex.h"
 #include "storage/blob/blob_files.h"
@@ -24,7 +25,6 @@
 #include "storage/blob/removals.h"
 #include "storage/blob/space.h"
 #include "storage/index/index.h"
-#include "storage/store_types.h"
 
 namespace varve {
 

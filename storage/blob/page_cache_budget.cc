@@ -4,10 +4,14 @@
 
 #include <algorithm>
 
+#include "storage/base/check.h"
 #include "storage/limits.h"
 
 namespace varve {
 
+// At commit 1a981e7, with a layer of 256 MiB, the first pull after a push ran at 4.2 GB/s from
+// memory and at 2.5 from the disk. The price is 0.3 s of processor time per GB at best, several
+// times that where a host has to find the memory first; a direct write takes 0.1 s.
 uint64_t PageCacheBudget::DefaultCapacity() {
   const int64_t pages = sysconf(_SC_PHYS_PAGES);
   const int64_t page_bytes = sysconf(_SC_PAGESIZE);
@@ -31,6 +35,7 @@ bool PageCacheBudget::Take(uint64_t bytes) {
   filled_nanos_ = now;
   if (bytes_ < static_cast<double>(bytes)) return false;
   bytes_ -= static_cast<double>(bytes);
+  CheckInvariant(bytes_ >= 0 && bytes_ <= capacity, "a budget gives no more than it has");
   return true;
 }
 

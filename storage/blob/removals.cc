@@ -1,9 +1,12 @@
 #include "storage/blob/removals.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
+#include <string_view>
 #include <utility>
 
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -21,22 +24,31 @@ int64_t PauseAfter(int failures) {
   return std::min(pause, kLongestPauseNanos);
 }
 
-FileId DirectoryOf(FileId file) { return file - file % kFilesPerDirectory; }
+// The value of a removing row: nothing for a file of the first root, else the number of its own.
+std::string RowOf(const RootedFile& file) {
+  return file.root == 0 ? std::string() : std::string(1, static_cast<char>(file.root));
+}
+
+uint8_t RootOfRow(std::string_view value) {
+  return value.empty() ? uint8_t{0} : static_cast<uint8_t>(value[0]);
+}
 
 }  // namespace
 
-absl::Status Removals::Stage(Transaction& txn, FileId file) {
-  return txn.Put(RemovingKey(file), "");
+absl::Status Removals::Stage(Transaction& txn, const RootedFile& file) {
+  return file.id == 0 ? absl::OkStatus() : txn.Put(RemovingKey(file.id), RowOf(file));
 }
 
-absl::StatusOr<uint64_t> Removals::Unlink(FileId file) {
-  absl::StatusOr<FileStat> stat = files_.Stat(file);
+absl::StatusOr<uint64_t> Removals::Unlink(const RootedFile& file) {
+  if (file.id == 0) return 0;
+  FileRoot& root = *roots_[file.root];
+  absl::StatusOr<FileStat> stat = root.Stat(file.id);
   absl::Status status = stat.status();
   uint64_t freed = 0;
   if (status.ok()) {
     // Asked before the name goes: whoever opens it later meets no file.
-    freed = files_.IsBeingRead(file) ? 0 : stat->allocated_bytes;
-    status = files_.Remove(file);
+    freed = root.IsBeingRead(file.id) ? 0 : stat->allocated_bytes;
+    status = root.Remove(file.id);
   }
   if (!status.ok() && !absl::IsNotFound(status)) {
     KeepAside(file, status);
@@ -47,13 +59,14 @@ absl::StatusOr<uint64_t> Removals::Unlink(FileId file) {
   return status.ok() ? freed : 0;
 }
 
-void Removals::Add(FileId file) {
+void Removals::Add(const RootedFile& file) {
+  if (file.id == 0) return;
   MutexLock lock(mutex_);
   added_.push_back(file);
 }
 
 absl::StatusOr<uint64_t> Removals::UnlinkAdded() {
-  std::vector<FileId> files;
+  std::vector<RootedFile> files;
   {
     MutexLock lock(mutex_);
     files.swap(added_);
@@ -68,7 +81,7 @@ absl::StatusOr<uint64_t> Removals::UnlinkAdded() {
     return synced;
   }
   uint64_t freed = 0;
-  for (const FileId file : files) {
+  for (const RootedFile& file : files) {
     const absl::StatusOr<uint64_t> bytes = Unlink(file);
     if (bytes.ok()) freed += *bytes;  // else it is kept aside
   }
@@ -77,19 +90,19 @@ absl::StatusOr<uint64_t> Removals::UnlinkAdded() {
 
 absl::Status Removals::Finish() {
   RETURN_IF_ERROR(UnlinkAdded().status());
-  std::vector<FileId> files;
+  std::vector<RootedFile> files;
   {
     MutexLock lock(mutex_);
     files.swap(staged_);
     const int64_t now = clock_.MonotonicNanos();
     for (const auto& [file, aside] : aside_) {
-      if (aside.due_nanos <= now) files.push_back(file);
+      if (aside.due_nanos <= now) files.emplace_back(file, aside.root);
     }
   }
   std::sort(files.begin(), files.end());
   files.erase(std::unique(files.begin(), files.end()), files.end());
   for (size_t begin = 0; begin < files.size(); begin += kPageRows) {
-    const absl::Span<const FileId> page =
+    const absl::Span<const RootedFile> page =
         absl::MakeConstSpan(files).subspan(begin, std::min(kPageRows, files.size() - begin));
     const absl::Status dropped = DropRows(Settle(page));
     if (!dropped.ok()) {
@@ -103,13 +116,17 @@ absl::Status Removals::Finish() {
   return absl::OkStatus();
 }
 
-std::vector<FileId> Removals::Settle(absl::Span<const FileId> files) {
-  std::vector<FileId> settled;
+std::vector<RootedFile> Removals::Settle(absl::Span<const RootedFile> files) {
+  CheckInvariant(std::is_sorted(files.begin(), files.end()),
+                 "files are unlinked a directory at a time");
+  std::vector<RootedFile> settled;
   for (size_t begin = 0; begin < files.size();) {
     size_t end = begin;
-    std::vector<FileId> unlinked;
-    for (; end < files.size() && DirectoryOf(files[end]) == DirectoryOf(files[begin]); ++end) {
-      const absl::Status status = files_.Remove(files[end]);
+    FileRoot& root = *roots_[files[begin].root];
+    const FileRoot::Ids ids = root.DirectoryOf(files[begin].id);
+    std::vector<RootedFile> unlinked;
+    for (; end < files.size() && files[end] < RootedFile(ids.end, files[begin].root); ++end) {
+      const absl::Status status = root.Remove(files[end].id);
       if (status.ok() || absl::IsNotFound(status)) {
         unlinked.push_back(files[end]);
       } else {
@@ -117,42 +134,43 @@ std::vector<FileId> Removals::Settle(absl::Span<const FileId> files) {
       }
     }
     absl::Status synced =
-        unlinked.empty() ? absl::OkStatus() : files_.SyncRemovals(unlinked.front());
+        unlinked.empty() ? absl::OkStatus() : root.SyncRemovals(unlinked.front().id);
     // A directory that was never durable may be gone with the files that were in it.
     if (absl::IsNotFound(synced)) synced = absl::OkStatus();
-    for (const FileId file : unlinked) {
+    for (const RootedFile& file : unlinked) {
       if (!synced.ok()) KeepAside(file, synced);
     }
     if (synced.ok()) settled.insert(settled.end(), unlinked.begin(), unlinked.end());
     begin = end;
   }
   MutexLock lock(mutex_);
-  for (const FileId file : settled) {
-    aside_.erase(file);
-    emptied_.insert(DirectoryOf(file));
+  for (const RootedFile& file : settled) {
+    aside_.erase(file.id);
+    emptied_.emplace(roots_[file.root]->DirectoryOf(file.id).first, file.root);
   }
   return settled;
 }
 
-absl::Status Removals::DropRows(absl::Span<const FileId> files) {
+absl::Status Removals::DropRows(absl::Span<const RootedFile> files) {
   if (files.empty()) return absl::OkStatus();
   return index_.Run(
       [&](Transaction& txn) -> absl::Status {
-        for (const FileId file : files) RETURN_IF_ERROR(txn.Delete(RemovingKey(file)));
+        for (const RootedFile& file : files) RETURN_IF_ERROR(txn.Delete(RemovingKey(file.id)));
         return absl::OkStatus();
       },
       Durability::kBuffered);
 }
 
-void Removals::KeepAside(FileId file, const absl::Status& why) {
+void Removals::KeepAside(const RootedFile& file, const absl::Status& why) {
   MutexLock lock(mutex_);
-  Aside& aside = aside_[file];
+  Aside& aside = aside_[file.id];
+  aside.root = file.root;
   const bool is_new = aside.failures++ == 0;
   aside.due_nanos = clock_.MonotonicNanos() + PauseAfter(aside.failures);
   aside.reason = std::string(why.message());
   // Once a file: not with every attempt.
   if (is_new && problems_.size() < kMaxReclaimProblems) {
-    problems_.push_back(StrCat("the file blobs/", BlobFiles::Name(file),
+    problems_.push_back(StrCat("the file ", roots_[file.root]->PathOf(file.id),
                                " is garbage and cannot be unlinked: ", aside.reason));
   }
 }
@@ -161,16 +179,19 @@ void Removals::RemoveEmptyDirectories() {
   // Nobody writes a file whose id is below the mark any more.
   const absl::StatusOr<FileId> low_water = unnamed_.LowWater();
   if (!low_water.ok()) return;  // the next time
-  std::vector<FileId> directories;
+  std::vector<RootedFile> directories;
   {
     MutexLock lock(mutex_);
-    while (!emptied_.empty() && *emptied_.begin() + kFilesPerDirectory <= *low_water) {
-      directories.push_back(*emptied_.begin());
-      emptied_.erase(emptied_.begin());
-    }
+    const auto is_left = [&](const RootedFile& first) {
+      return roots_[first.root]->DirectoryOf(first.id).end <= *low_water;
+    };
+    std::copy_if(emptied_.begin(), emptied_.end(), std::back_inserter(directories), is_left);
+    for (const RootedFile& directory : directories) emptied_.erase(directory);
   }
   // One that is not empty stays, as does one that cannot be removed: it costs a page of the disk.
-  for (const FileId directory : directories) files_.RemoveDirectoryOf(directory).IgnoreError();
+  for (const RootedFile& directory : directories) {
+    roots_[directory.root]->RemoveDirectoryOf(directory.id).IgnoreError();
+  }
 }
 
 absl::Status Removals::Recover() {
@@ -179,8 +200,8 @@ absl::Status Removals::Recover() {
     ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
                      index_.Scan(PrefixRange(RemovingPrefix(), after), kPageRows));
     for (const KeyValue& row : rows) {
-      FileId file = 0;
-      const bool readable = ParseRemovingKey(row.key, &file);
+      RootedFile file(0, RootOfRow(row.value));
+      const bool readable = ParseRemovingKey(row.key, &file.id) && file.root < roots_.size();
       MutexLock lock(mutex_);
       if (readable) {
         staged_.push_back(file);
@@ -194,10 +215,10 @@ absl::Status Removals::Recover() {
   }
 }
 
-absl::Status Removals::RemoveUnnamed(std::vector<FileId> files) {
+absl::Status Removals::RemoveUnnamed(std::vector<RootedFile> files) {
   std::sort(files.begin(), files.end());
-  std::vector<FileId> failed = files;
-  for (const FileId file : Settle(files)) {
+  std::vector<RootedFile> failed = files;
+  for (const RootedFile& file : Settle(files)) {
     failed.erase(std::lower_bound(failed.begin(), failed.end(), file));
   }
   for (size_t begin = 0; begin < failed.size(); begin += kPageRows) {

@@ -14,10 +14,11 @@ std::string Space::Advice() const {
 }
 
 absl::Status Space::Take(uint64_t bytes) {
-  const uint64_t before = Change(bytes);
+  Change(logical_bytes_, bytes);
+  const uint64_t before = Change(physical_bytes_, bytes);
   if (limits_.max_bytes != 0 &&
       (before > limits_.max_bytes || bytes > limits_.max_bytes - before)) {
-    Release(bytes);
+    Release(AsReceived(bytes));
     return absl::ResourceExhaustedError(StrCat(
         "the store is full: ", bytes, " more bytes would pass its limit of ", limits_.max_bytes,
         " ([store] max_bytes); prune images or raise the limit", Advice()));
@@ -27,7 +28,7 @@ absl::Status Space::Take(uint64_t bytes) {
     const bool too_little =
         free.ok() && (*free < limits_.min_free_bytes || *free - limits_.min_free_bytes < bytes);
     if (too_little) {
-      Release(bytes);
+      Release(AsReceived(bytes));
       return absl::ResourceExhaustedError(StrCat(
           "the disk is full: ", bytes, " more bytes would leave less than ", limits_.min_free_bytes,
           " free ([store] min_free); prune images or add space", Advice()));

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "storage/base/check.h"
 #include "storage/base/mutex.h"
 #include "storage/base/status.h"
 #include "storage/blob/blob_files.h"
@@ -26,6 +27,8 @@ class UnnamedFiles {
   absl::StatusOr<FileId> Allocate() ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(mutex_);
     ASSIGN_OR_RETURN(const FileId file, ids_.Next());
+    CheckInvariant(unnamed_.empty() || file > *unnamed_.rbegin(),
+                   "file ids grow, so that none is given out twice");
     unnamed_.insert(file);
     return file;
   }
@@ -47,8 +50,9 @@ class UnnamedFiles {
         "the files under blobs/ are newer than the index; start the daemon again");
   }
 
-  // A committed row names the file now, or it is gone for good.
+  // A committed row names the file now, or it is gone for good. 0: there is none.
   void Settle(FileId file) ABSL_LOCKS_EXCLUDED(mutex_) {
+    if (file == 0) return;
     MutexLock lock(mutex_);
     unnamed_.erase(file);
   }

@@ -21,7 +21,7 @@
 #include "storage/base/file_system.h"
 #include "storage/base/mutex.h"
 #include "storage/blob/page_cache_budget.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 #include "storage/limits.h"
 
 namespace varve {

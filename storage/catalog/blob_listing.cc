@@ -29,12 +29,11 @@ absl::StatusOr<Page<BlobDetails>> Catalog::ListBlobs(const PageRequest& page) {
     ASSIGN_OR_RETURN(const BlobRow row, BlobRow::Decode(value.value));
     details.blob.size_bytes = row.size_bytes;
     details.blob.created_nanos = row.created_nanos;
-    details.inlined = row.tier == BlobRow::Tier::kInline;
+    ASSIGN_OR_RETURN(const BlobTier* const tier, parts_.blobs.TierOf(details.blob.digest, row));
+    details.inlined = tier->is_in_index();
     details.quarantined = row.quarantined;
     // What the reclaimer goes by.
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                     parts_.index.Scan(PrefixRange(EdgePrefix(details.blob.digest)), 1));
-    details.referenced = !edges.empty();
+    ASSIGN_OR_RETURN(details.referenced, parts_.index.HasAny(EdgePrefix(details.blob.digest)));
     blobs.rows.push_back(details);
   }
   return blobs;

@@ -4,11 +4,12 @@
 #include <utility>
 
 #include "absl/strings/cord.h"
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
-#include "storage/catalog/names.h"
-#include "storage/index/batch_reads.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/names.h"
+#include "storage/index/table_visits.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -18,7 +19,6 @@ constexpr char kDamagedPayload[] = "varve/damaged";
 constexpr Promises::Answer kManifestRead = Promises::Answer::kManifestRead;
 constexpr size_t kPendingPageRows = 200;
 constexpr size_t kIndexesOfAManifest = 16;
-constexpr size_t kEdgePageRows = 256;
 
 absl::Status UnknownBlob(std::string_view repository, const Digest& digest) {
   if (repository.empty()) return absl::NotFoundError(StrCat("no such blob: ", digest.ToString()));
@@ -47,57 +47,48 @@ bool NamesNothing(const absl::Status& status) {
   return absl::IsNotFound(status) && !status.GetPayload(kDamagedPayload).has_value();
 }
 
-// The file of a blob that is being sent: as long as a door has it, its repository is being read.
-class FileBeingSent final : public ReadableFile {
+// The bytes of a blob that is being sent: as long as a door has them, its repository is being read.
+class BytesBeingSent final : public ReadableBytes {
  public:
-  FileBeingSent(std::unique_ptr<ReadableFile> file, RepositoryActivity::Reading reading)
-      : file_(std::move(file)), reading_(std::move(reading)) {}
+  BytesBeingSent(std::unique_ptr<ReadableBytes> bytes, RepositoryActivity::Reading reading)
+      : bytes_(std::move(bytes)), reading_(std::move(reading)) {}
 
   absl::StatusOr<size_t> ReadAt(uint64_t offset, absl::Span<char> out) const override {
-    return file_->ReadAt(offset, out);
+    return bytes_->ReadAt(offset, out);
   }
-  absl::StatusOr<FileStat> Stat() const override { return file_->Stat(); }
-  int descriptor() const override { return file_->descriptor(); }
+  uint64_t Available(uint64_t offset) const override { return bytes_->Available(offset); }
+  std::string_view in_memory() const override { return bytes_->in_memory(); }
+  int descriptor() const override { return bytes_->descriptor(); }
 
  private:
-  const std::unique_ptr<ReadableFile> file_;
+  const std::unique_ptr<ReadableBytes> bytes_;
   const RepositoryActivity::Reading reading_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::vector<RepositoryId>> Catalog::RepositoriesOf(const Digest& manifest) {
-  const std::string prefix = EdgePrefix(manifest, EdgeKind::kMember);
   std::vector<RepositoryId> repositories;
-  std::string after;
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                     parts_.index.Scan(PrefixRange(prefix, after), kEdgePageRows));
-    for (const KeyValue& edge : edges) {
-      ASSIGN_OR_RETURN(const EdgeSource source, EdgeSourceOf(edge.key));
-      // The edge outlives the membership while a deletion is under way.
-      ASSIGN_OR_RETURN(const bool is_member, IsMember(source.repository, manifest));
-      if (is_member) repositories.push_back(source.repository);
-      after = edge.key.substr(prefix.size());
-    }
-    if (edges.size() < kEdgePageRows) return repositories;
-  }
+  RETURN_IF_ERROR(VisitEdges(parts_.index, EdgePrefix(manifest, EdgeKind::kMember),
+                             [&](const EdgeSource& source) -> absl::StatusOr<bool> {
+                               // The edge outlives the membership while a deletion is under way.
+                               ASSIGN_OR_RETURN(const bool is_member,
+                                                IsMember(source.repository, manifest));
+                               if (is_member) repositories.push_back(source.repository);
+                               return true;
+                             }));
+  return repositories;
 }
 
 absl::StatusOr<std::vector<std::string>> Catalog::TagsOf(RepositoryId repository,
                                                          const Digest& manifest) {
-  const std::string prefix = EdgePrefix(manifest, EdgeKind::kTag, repository);
   std::vector<std::string> tags;
-  std::string after;
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                     parts_.index.Scan(PrefixRange(prefix, after), kEdgePageRows));
-    for (const KeyValue& edge : edges) {
-      after = edge.key.substr(prefix.size());
-      tags.push_back(after);
-    }
-    if (edges.size() < kEdgePageRows) return tags;
-  }
+  RETURN_IF_ERROR(VisitEdges(parts_.index, EdgePrefix(manifest, EdgeKind::kTag, repository),
+                             [&](EdgeSource source) -> absl::StatusOr<bool> {
+                               tags.push_back(std::move(source.name));
+                               return true;
+                             }));
+  return tags;
 }
 
 absl::StatusOr<bool> Catalog::IsVisible(RepositoryId repository, const Digest& digest) {
@@ -108,10 +99,7 @@ absl::StatusOr<bool> Catalog::IsVisible(RepositoryId repository, const Digest& d
     ASSIGN_OR_RETURN(const LinkRow row, LinkRow::Decode(*link));
     if (row.expires_nanos > parts_.clock.WallNanos()) return true;
   }
-  ASSIGN_OR_RETURN(
-      const std::vector<KeyValue> edges,
-      parts_.index.Scan(PrefixRange(EdgePrefix(digest, EdgeKind::kReference, repository)), 1));
-  return !edges.empty();
+  return parts_.index.HasAny(EdgePrefix(digest, EdgeKind::kReference, repository));
 }
 
 absl::StatusOr<std::vector<bool>> Catalog::AreVisible(RepositoryId repository,
@@ -139,15 +127,14 @@ absl::StatusOr<std::vector<bool>> Catalog::AreVisible(RepositoryId repository,
 }
 
 absl::StatusOr<bool> Catalog::IsMember(RepositoryId repository, const Digest& manifest) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> member,
-                   parts_.index.Get(MemberKey(repository, manifest)));
-  return member.has_value();
+  return parts_.index.Has(MemberKey(repository, manifest));
 }
 
 absl::Status Catalog::ActivatePendingEdges(Transaction& txn, RepositoryId repository,
                                            const Digest& digest, size_t limit) {
   const std::string prefix = EdgePrefix(digest, EdgeKind::kPending, repository);
   ASSIGN_OR_RETURN(const std::vector<KeyValue> pending, txn.Scan(PrefixRange(prefix), limit));
+  CheckInvariant(pending.size() <= limit, "no more edges change than a transaction has room for");
   for (const KeyValue& row : pending) {
     RETURN_IF_ERROR(txn.Delete(row.key));
     RETURN_IF_ERROR(txn.Put(StrCat(EdgePrefix(digest, EdgeKind::kReference, repository),
@@ -210,6 +197,8 @@ absl::StatusOr<std::vector<Digest>> Catalog::FindMissing(std::string_view reposi
   ASSIGN_OR_RETURN(const std::vector<bool> visible, AreVisible(*id, digests));
   // Granted first, read after: see Promises.
   parts_.promises.NotePush();
+  CheckInvariant(rows.size() == digests.size() && visible.size() == digests.size(),
+                 "each digest that was asked for gets an answer");
   std::vector<bool> present(digests.size());
   std::vector<size_t> unsure;
   std::vector<Digest> read_again;
@@ -236,11 +225,11 @@ absl::StatusOr<BlobReader> Catalog::OpenBlob(std::string_view repository, const 
     if (!visible) return UnknownBlob(repository, digest);
     ASSIGN_OR_RETURN(BlobReader reader, parts_.blobs.Open(digest));
     RepositoryActivity& activity = parts_.promises.activity();
-    if (reader.file == nullptr) {
-      activity.NoteRead(found.id);
+    if (!reader.bytes->in_memory().empty()) {
+      activity.NoteRead(found.id);  // all of it
     } else {
-      reader.file =
-          std::make_unique<FileBeingSent>(std::move(reader.file), activity.BeginRead(found.id));
+      reader.bytes =
+          std::make_unique<BytesBeingSent>(std::move(reader.bytes), activity.BeginRead(found.id));
     }
     return reader;
   });
@@ -269,7 +258,7 @@ absl::StatusOr<BlobInfo> Catalog::MountBlob(std::string_view repository, const D
       if (row.quarantined) return UnknownBlob(repository, digest);
       return InCommit(txn, repository, digest);
     });
-  } while (absl::IsOutOfRange(mounted));  // see CommitObserver
+  } while (absl::IsOutOfRange(mounted));  // see CommitParticipant
   RETURN_IF_ERROR(mounted);
   return BlobInfo{digest, row.size_bytes, row.created_nanos};
 }
@@ -283,9 +272,8 @@ absl::Status Catalog::DeleteBlob(std::string_view repository, const Digest& dige
   RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
     // Whoever adds an edge to the blob guards its row shared, so none appears meanwhile.
     RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(digest), Guard::kExclusive).status());
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> named,
-                     txn.Scan(PrefixRange(EdgePrefix(digest, EdgeKind::kReference, id)), 1));
-    if (!named.empty()) {
+    ASSIGN_OR_RETURN(const bool named, txn.HasAny(EdgePrefix(digest, EdgeKind::kReference, id)));
+    if (named) {
       return absl::FailedPreconditionError(
           StrCat("a manifest of repository ", ShownName(repository), " names blob ",
                  digest.ToString(), "; delete the manifest instead"));

@@ -19,24 +19,25 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "storage/api/blobs.h"
+#include "storage/api/event_log.h"
+#include "storage/api/images.h"
+#include "storage/api/manifests.h"
 #include "storage/base/clock.h"
 #include "storage/base/mutex.h"
 #include "storage/base/status.h"
 #include "storage/blob/blob_store.h"
-#include "storage/blob/ingest_table.h"
-#include "storage/catalog/canonical_name.h"
-#include "storage/catalog/image_keepers.h"
-#include "storage/catalog/manifest.h"
-#include "storage/catalog/names.h"
-#include "storage/catalog/promises.h"
+#include "storage/blob/commit_participant.h"
 #include "storage/catalog/pull_times.h"
 #include "storage/catalog/recent_pulls.h"
 #include "storage/catalog/tag_versions.h"
-#include "storage/event_log.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/manifest.h"
+#include "storage/image/names.h"
 #include "storage/index/due_queue.h"
 #include "storage/index/index.h"
 #include "storage/index/rows.h"
-#include "storage/store.h"
+#include "storage/promises/promises.h"
 
 namespace varve {
 
@@ -46,7 +47,7 @@ struct NamedRepository {
   std::string_view name;  // as the store has it: a part of the text that was asked for
 };
 
-class Catalog final : public CommitObserver {
+class Catalog final : public CommitParticipant {
  public:
   struct Parts {
     Index& index;
@@ -62,7 +63,7 @@ class Catalog final : public CommitObserver {
 
   explicit Catalog(Parts parts);
 
-  // The blob and manifest calls of Store, with the same contracts.
+  // The calls of Blobs and Manifests, with the same contracts.
   absl::StatusOr<BlobInfo> StatBlob(std::string_view repository, const Digest& digest);
   absl::StatusOr<std::vector<Digest>> FindMissing(std::string_view repository,
                                                   absl::Span<const Digest> digests);
@@ -84,7 +85,7 @@ class Catalog final : public CommitObserver {
                        std::string_view tag);
 
   // find_image.cc
-  // Store::FindImage, but no promise.
+  // Images::FindImage, but no promise.
   absl::StatusOr<ImageMatch> FindImage(std::string_view name);
   // The same, and the answer is a promise wherever the image is.
   absl::StatusOr<ImageMatch> ResolveImage(std::string_view name);
@@ -105,7 +106,7 @@ class Catalog final : public CommitObserver {
   // blob_listing.cc
   absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest& page);
 
-  // CommitObserver: an upload makes its blob visible in its repository.
+  // CommitParticipant: an upload makes its blob visible in its repository.
   absl::Status BeforeCommit(std::string_view repository, const Digest& digest) override;
   void WhileUploading(std::string_view repository, int64_t began_nanos) override;
   absl::Status InCommit(Transaction& txn, std::string_view repository,
@@ -117,14 +118,14 @@ class Catalog final : public CommitObserver {
 
   // Background work, called by Engine::Reclaim and at open: finishes deletions of manifests that a
   // crash or an error interrupted; drops links that have expired.
-  absl::Status FinishUnlinking();
+  absl::Status FinishDeletions();
   absl::Status ExpireLinks();
   // Removes some of the repositories that have had neither members nor links for so long that
   // nothing a client was told of them holds any more.
   absl::Status RemoveEmptyRepositories() ABSL_LOCKS_EXCLUDED(empty_mutex_);
 
-  // remove_image.cc. Deletions that look, inside their transaction, whether something needs the
-  // manifest; kAbsent when the repository does not list it (any more).
+  // conditional_deletions.cc. Deletions that look, inside their transaction, whether something
+  // needs the manifest; kAbsent when the repository does not list it (any more).
   enum class Deletion { kDeleted, kKept, kAbsent };
   // An image that goes, with the tags that may go with it.
   struct Prunable {
@@ -164,12 +165,9 @@ class Catalog final : public CommitObserver {
                                           const std::vector<std::string>* only_tags);
   // Removes a tag that names `manifest`, in one transaction with the manifest when nothing else of
   // the repository needs that. kKept: only the tag went; kAbsent: it does not name the manifest.
-  // FailedPrecondition, unless `force`, as Untag of Store.
+  // FailedPrecondition, unless `force`, as Manifests::Untag.
   absl::StatusOr<Deletion> RemoveTag(RepositoryId repository, std::string_view tag,
                                      const Digest& manifest, bool force);
-  // Whether an index of the repository lists the manifest.
-  absl::StatusOr<bool> IsListed(RepositoryId repository, const Digest& manifest);
-
   // The repository's name; NotFound when no repository has the id.
   absl::StatusOr<std::string> RepositoryName(RepositoryId repository);
   // The repositories that list a manifest.
@@ -325,8 +323,8 @@ class Catalog final : public CommitObserver {
   absl::Status CopyRepository(const Merging& merging);
   absl::Status CopyManifestOf(const Merging& merging, const Digest& manifest);
   // Tags, holds and the time of the last pull; the tags that it had.
-  absl::StatusOr<std::vector<std::string>> CopyClaims(const Merging& merging,
-                                                      const Digest& manifest);
+  absl::StatusOr<std::vector<std::string>> CopyTagsAndHolds(const Merging& merging,
+                                                            const Digest& manifest);
   // A tag that the other repository has set later stays there.
   absl::Status CopyTags(const Merging& merging, const Digest& manifest,
                         absl::Span<const std::string> tags);
@@ -361,30 +359,31 @@ class Catalog final : public CommitObserver {
   // Those who watch are told the repository's name, or `told_name`.
   absl::StatusOr<Deletion> DeleteManifestIf(RepositoryId repository, const Digest& digest,
                                             const MayGo& may_go, std::string_view told_name = {});
-  // remove_image.cc. FailedPrecondition when the tag is the last one, of any repository, of an
-  // image with a hold. Between two that remove tags the image's blob row decides, guarded
+  // conditional_deletions.cc. FailedPrecondition when the tag is the last one, of any repository,
+  // of an image with a hold. Between two that remove tags the image's blob row decides, guarded
   // exclusively.
   absl::Status CheckLastTag(Transaction& txn, RepositoryId repository, std::string_view tag,
                             const Digest& manifest);
   // Inside it: whether no tag of the repository but these names the manifest.
   absl::StatusOr<bool> HasNoOtherTags(Transaction& txn, const Member& manifest,
                                       const std::vector<std::string>& tags);
-  absl::Status TakeOverUnlinking(RepositoryId repository, const Digest& manifest,
-                                 const std::string& note);
-  absl::Status Unlink(RepositoryId repository, const Digest& manifest, const std::string& note);
+  absl::Status TakeOverDeletion(RepositoryId repository, const Digest& manifest,
+                                const std::string& note);
+  absl::Status RemoveEdges(RepositoryId repository, const Digest& manifest,
+                           const std::string& note);
   // Edges of a manifest that has gone, from indexes of its repository that list it, become pending:
   // they live again when it is pushed again. A page at a time; true when none is left.
   absl::Status Unlist(const Member& manifest, const std::string& note);
   absl::StatusOr<bool> UnlistPage(Transaction& txn, const Member& manifest);
-  absl::StatusOr<bool> UnlinkPage(RepositoryId repository, const Digest& manifest,
-                                  const std::string& note, const std::vector<Digest>& targets,
-                                  size_t begin);
+  absl::StatusOr<bool> RemoveEdgePage(RepositoryId repository, const Digest& manifest,
+                                      const std::string& note, const std::vector<Digest>& targets,
+                                      size_t begin);
 
   // delete_page.cc
   // Takes the rows of images away that go.
   absl::Status DeleteRows(Transaction& txn, RepositoryId repository,
                           absl::Span<const UnkeptImage* const> images);
-  absl::Status UnlinkTargets(Transaction& txn, RepositoryId repository,
+  absl::Status RemoveEdgesOf(Transaction& txn, RepositoryId repository,
                              absl::Span<const UnkeptImage* const> images, int64_t now);
 
   // For those who watch; after the commit. `tag` may be empty.

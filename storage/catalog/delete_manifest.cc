@@ -1,15 +1,16 @@
 // The way out of a manifest. One transaction makes it invisible, with its tags, and notes that its
 // edges have to go; these go in pages, so that a manifest with many references needs no large
-// transaction. A crash in between leaves the note, and FinishUnlinking goes on. Indexes that list
+// transaction. A crash in between leaves the note, and FinishDeletions goes on. Indexes that list
 // it stay, with a pending edge.
 #include <algorithm>
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/catalog.h"
-#include "storage/catalog/dangling.h"
-#include "storage/catalog/names.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/names.h"
+#include "storage/index/table_visits.h"
+#include "storage/keep/what_keeps.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -63,8 +64,7 @@ absl::Status PartOf(std::string_view repository, const Digest& manifest, const D
 
 // What keeps an index in its repository: "is tagged v1"; "" when nothing does.
 absl::StatusOr<std::string> KeptBy(Transaction& txn, const Member& index) {
-  ASSIGN_OR_RETURN(const std::optional<Claim> claim,
-                   FindClaimIn(txn, index.repository, index.manifest));
+  ASSIGN_OR_RETURN(const std::optional<Claim> claim, FindClaimIn(txn, index));
   if (claim.has_value()) return StrCat("is in use by ", claim->Text());
   const std::string prefix = EdgePrefix(index.manifest, EdgeKind::kTag, index.repository);
   ASSIGN_OR_RETURN(const std::vector<KeyValue> tags, txn.Scan(PrefixRange(prefix), 1));
@@ -91,7 +91,6 @@ absl::StatusOr<bool> IsIndexHere(Transaction& txn, const Member& lister) {
 
 absl::Status Catalog::CheckUnlisted(Transaction& txn, std::string_view repository,
                                     const Member& manifest) {
-  RowReads reads(txn);
   std::vector<Member> seen = {manifest};
   for (size_t next = 0; next < seen.size(); ++next) {
     const Member listed = seen[next];
@@ -104,7 +103,7 @@ absl::Status Catalog::CheckUnlisted(Transaction& txn, std::string_view repositor
       if (!keeper.empty()) return PartOf(repository, manifest.manifest, listed.manifest, keeper);
     }
     RETURN_IF_ERROR(
-        VisitListers(reads, listed, [&](const ImageKeeper& lister) -> absl::StatusOr<bool> {
+        VisitListers(txn, listed, [&](const ImageKeeper& lister) -> absl::StatusOr<bool> {
           if (std::find(seen.begin(), seen.end(), lister.image) == seen.end()) {
             seen.push_back(lister.image);
           }
@@ -126,7 +125,7 @@ absl::Status Catalog::DeleteManifest(std::string_view repository, const Digest& 
   ASSIGN_OR_RETURN(
       const Deletion deletion,
       DeleteManifestIf(id, digest, [&](Transaction& txn, const MemberRow&) -> absl::StatusOr<bool> {
-        ASSIGN_OR_RETURN(const std::optional<Claim> claim, FindClaimIn(txn, id, digest));
+        ASSIGN_OR_RETURN(const std::optional<Claim> claim, FindClaimIn(txn, {id, digest}));
         if (claim.has_value()) return InUse(repository, digest, *claim);
         RETURN_IF_ERROR(CheckUnlisted(txn, repository, {id, digest}));
         return true;
@@ -180,7 +179,7 @@ absl::StatusOr<Catalog::Deletion> Catalog::DeleteManifestIf(RepositoryId reposit
       Durability::kSynced, Patience::kShort));
   if (outcome != Deletion::kDeleted) return outcome;
   TellDeleted(repository, told_name, digest, untagged);
-  RETURN_IF_ERROR(Unlink(repository, digest, note));
+  RETURN_IF_ERROR(RemoveEdges(repository, digest, note));
   return outcome;
 }
 
@@ -191,24 +190,18 @@ void Catalog::TellDeleted(RepositoryId repository, std::string_view told_name,
                         : absl::StatusOr<std::string>(std::string(told_name));
   if (!name.ok()) return;  // the deletion stands all the same
   for (const std::string& tag : untagged) Tell(Event::Type::kUntag, *name, tag, manifest);
-  // The tags whose rows Unlink removes: without their manifest they are gone already.
-  const std::string prefix = EdgePrefix(manifest, EdgeKind::kTag, repository);
-  std::string after;
-  for (;;) {
-    const absl::StatusOr<std::vector<KeyValue>> edges =
-        parts_.index.Scan(PrefixRange(prefix, after), kTagPageRows);
-    if (!edges.ok()) break;
-    for (const KeyValue& edge : *edges) {
-      after = edge.key.substr(prefix.size());
-      Tell(Event::Type::kUntag, *name, after, manifest);
-    }
-    if (edges->size() < kTagPageRows) break;
-  }
+  // The tags whose rows RemoveEdges removes: without their manifest they are gone already.
+  VisitEdges(parts_.index, EdgePrefix(manifest, EdgeKind::kTag, repository),
+             [&](const EdgeSource& source) -> absl::StatusOr<bool> {
+               Tell(Event::Type::kUntag, *name, source.name, manifest);
+               return true;
+             })
+      .IgnoreError();
   Tell(Event::Type::kDelete, *name, "", manifest);
 }
 
-absl::Status Catalog::Unlink(RepositoryId repository, const Digest& manifest,
-                             const std::string& note) {
+absl::Status Catalog::RemoveEdges(RepositoryId repository, const Digest& manifest,
+                                  const std::string& note) {
   std::vector<Digest> targets;
   const absl::StatusOr<std::string> bytes = parts_.blobs.ReadAll(manifest, kMaxManifestBytes);
   // Without its bytes, or when they are damaged, nobody knows what it named; those edges stay until
@@ -224,11 +217,11 @@ absl::Status Catalog::Unlink(RepositoryId repository, const Digest& manifest,
     }
   }
   // Whoever pulls the image at this moment goes on with what it names.
-  const int64_t held_nanos = parts_.promises.HeldNanos(manifest);
-  for (const Digest& target : targets) parts_.promises.HoldFor(target, held_nanos);
+  const int64_t kept_nanos = parts_.promises.KeptNanos(manifest);
+  for (const Digest& target : targets) parts_.promises.KeepFor(target, kept_nanos);
   RETURN_IF_ERROR(Unlist({repository, manifest}, note));
   for (size_t begin = 0;; begin += kTargetPageRows) {
-    ASSIGN_OR_RETURN(const bool done, UnlinkPage(repository, manifest, note, targets, begin));
+    ASSIGN_OR_RETURN(const bool done, RemoveEdgePage(repository, manifest, note, targets, begin));
     if (!done) continue;
     NoteMaybeEmpty(repository);
     return absl::OkStatus();
@@ -236,40 +229,36 @@ absl::Status Catalog::Unlink(RepositoryId repository, const Digest& manifest,
 }
 
 absl::StatusOr<bool> Catalog::UnlistPage(Transaction& txn, const Member& manifest) {
-  const std::string prefix =
-      EdgePrefix(manifest.manifest, EdgeKind::kReference, manifest.repository);
   // Those of images, which stay, are few or none: what names a manifest is an index. Its own member
   // edge, which goes last, keeps the manifest meanwhile.
-  std::string after;
-  for (size_t changed = 0;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                     txn.Scan(PrefixRange(prefix, after), kListerPageRows));
-    for (const KeyValue& edge : edges) {
-      after = edge.key.substr(prefix.size());
-      ASSIGN_OR_RETURN(const EdgeSource source, EdgeSourceOf(edge.key));
-      ASSIGN_OR_RETURN(const bool index, IsIndexHere(txn, {source.repository, source.manifest}));
-      if (!index) continue;
-      // The deletion of the index may have taken it since.
-      ASSIGN_OR_RETURN(const std::optional<std::string> still,
-                       txn.GetForUpdate(edge.key, Guard::kExclusive));
-      if (!still.has_value()) continue;
-      RETURN_IF_ERROR(txn.Delete(edge.key));
-      RETURN_IF_ERROR(txn.Put(ReferenceEdgeKey(manifest.manifest, EdgeKind::kPending,
-                                               source.repository, source.manifest),
-                              *still));
-      ++changed;
-    }
-    if (edges.size() < kListerPageRows) return true;
-    if (changed > 0) return false;
-  }
+  size_t changed = 0;
+  const auto make_pending = [&](const EdgeSource& source) -> absl::StatusOr<bool> {
+    const Member lister{source.repository, source.manifest};
+    ASSIGN_OR_RETURN(const bool index, IsIndexHere(txn, lister));
+    if (!index) return true;
+    const auto edge = [&](EdgeKind kind) {
+      return ReferenceEdgeKey(manifest.manifest, kind, lister.repository, lister.manifest);
+    };
+    // The deletion of the index may have taken it since.
+    ASSIGN_OR_RETURN(const std::optional<std::string> still,
+                     txn.GetForUpdate(edge(EdgeKind::kReference), Guard::kExclusive));
+    if (!still.has_value()) return true;
+    RETURN_IF_ERROR(txn.Delete(edge(EdgeKind::kReference)));
+    RETURN_IF_ERROR(txn.Put(edge(EdgeKind::kPending), *still));
+    return ++changed < kListerPageRows;
+  };
+  RETURN_IF_ERROR(
+      VisitEdges(txn, EdgePrefix(manifest.manifest, EdgeKind::kReference, manifest.repository),
+                 make_pending, kListerPageRows));
+  return changed < kListerPageRows;
 }
 
 absl::Status Catalog::Unlist(const Member& manifest, const std::string& note) {
   // As a rule nothing lists it. No index comes that does: a put looks for the member.
   const std::string prefix =
       EdgePrefix(manifest.manifest, EdgeKind::kReference, manifest.repository);
-  ASSIGN_OR_RETURN(const std::vector<KeyValue> first, parts_.index.Scan(PrefixRange(prefix), 1));
-  for (bool done = first.empty(); !done;) {
+  ASSIGN_OR_RETURN(const bool listed, parts_.index.HasAny(prefix));
+  for (bool done = !listed; !done;) {
     RETURN_IF_ERROR(parts_.index.Run(
         [&](Transaction& txn) -> absl::Status {
           ASSIGN_OR_RETURN(const std::optional<std::string> noted,
@@ -285,9 +274,9 @@ absl::Status Catalog::Unlist(const Member& manifest, const std::string& note) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> Catalog::UnlinkPage(RepositoryId repository, const Digest& manifest,
-                                         const std::string& note,
-                                         const std::vector<Digest>& targets, size_t begin) {
+absl::StatusOr<bool> Catalog::RemoveEdgePage(RepositoryId repository, const Digest& manifest,
+                                             const std::string& note,
+                                             const std::vector<Digest>& targets, size_t begin) {
   const std::string key = UnlinkingKey(repository, manifest);
   const size_t end = std::min(targets.size(), begin + kTargetPageRows);
   bool done = false;
@@ -328,8 +317,8 @@ absl::StatusOr<bool> Catalog::UnlinkPage(RepositoryId repository, const Digest& 
 }
 
 // By a note of its own, which stops whoever wrote the old one: a put in pages writes no more edges.
-absl::Status Catalog::TakeOverUnlinking(RepositoryId repository, const Digest& manifest,
-                                        const std::string& note) {
+absl::Status Catalog::TakeOverDeletion(RepositoryId repository, const Digest& manifest,
+                                       const std::string& note) {
   ASSIGN_OR_RETURN(const uint64_t number, parts_.ids.Next());
   const std::string own_note = EncodeNumber(number);
   RETURN_IF_ERROR(parts_.index.Run(
@@ -340,27 +329,28 @@ absl::Status Catalog::TakeOverUnlinking(RepositoryId repository, const Digest& m
         return noted == note ? txn.Put(key, own_note) : absl::OkStatus();
       },
       Durability::kBuffered));
-  return Unlink(repository, manifest, own_note);
+  return RemoveEdges(repository, manifest, own_note);
 }
 
-absl::Status Catalog::FinishUnlinking() {
+absl::Status Catalog::FinishDeletions() {
   absl::Status first_error;
-  KeyRange range = PrefixRange(UnlinkingPrefix());
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> notes, parts_.index.Scan(range, 1));
-    if (notes.empty()) return first_error;
-    RepositoryId repository = 0;
-    Digest manifest;
-    absl::Status status = absl::DataLossError("an unlinking row of the index is damaged");
-    if (notes[0].value == EncodeNumber(put_in_pages_)) {
-      status = absl::OkStatus();
-    } else if (ParseUnlinkingKey(notes[0].key, &repository, &manifest)) {
-      status = TakeOverUnlinking(repository, manifest, notes[0].value);
-    }
-    // One that cannot be finished must not be in the way of the others.
-    first_error.Update(status);
-    range.begin = StrCat(notes[0].key, std::string_view("\0", 1));
-  }
+  // One at a time, as it is then: each is much work.
+  RETURN_IF_ERROR(VisitRows(parts_.index, PrefixRange(UnlinkingPrefix()), 1,
+                            [&](const KeyValue& note) -> absl::StatusOr<bool> {
+                              RepositoryId repository = 0;
+                              Digest manifest;
+                              absl::Status status =
+                                  absl::DataLossError("an unlinking row of the index is damaged");
+                              if (note.value == EncodeNumber(put_in_pages_)) {
+                                status = absl::OkStatus();
+                              } else if (ParseUnlinkingKey(note.key, &repository, &manifest)) {
+                                status = TakeOverDeletion(repository, manifest, note.value);
+                              }
+                              // One that cannot be finished must not be in the way of the others.
+                              first_error.Update(status);
+                              return true;
+                            }));
+  return first_error;
 }
 
 absl::Status Catalog::Untag(std::string_view repository, std::string_view tag, bool force) {

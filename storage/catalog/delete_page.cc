@@ -8,9 +8,10 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/catalog/catalog.h"
-#include "storage/catalog/image_keepers.h"
+#include "storage/keep/what_keeps.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -24,20 +25,25 @@ absl::StatusOr<std::vector<Catalog::Deletion>> Catalog::DeletePage(
     RepositoryId repository, std::string_view name, absl::Span<const UnkeptImage> images) {
   std::vector<Digest> manifests;
   std::vector<std::string> guarded;
+  size_t targets = 0;
   for (const UnkeptImage& image : images) {
     manifests.push_back(image.manifest);
     guarded.push_back(BlobKey(image.manifest));
     guarded.push_back(MemberKey(repository, image.manifest));
     // Whoever pulls the image at this moment goes on with what it names.
-    const int64_t held_nanos = parts_.promises.HeldNanos(image.manifest);
-    for (const Digest& target : image.targets) parts_.promises.HoldFor(target, held_nanos);
+    const int64_t kept_nanos = parts_.promises.KeptNanos(image.manifest);
+    for (const Digest& target : image.targets) parts_.promises.KeepFor(target, kept_nanos);
+    targets += image.targets.size();
   }
+  CheckInvariant(images.size() <= kPageImages && targets <= kPageTargets,
+                 "a page of deletions fits one transaction");
   std::vector<Deletion> outcomes;
   const auto delete_unkept = [&](Transaction& txn) -> absl::Status {
     outcomes.assign(images.size(), Deletion::kAbsent);
     ASSIGN_OR_RETURN(const OptionalValues rows, txn.GetManyForUpdate(guarded, Guard::kExclusive));
-    RowReads reads(txn);
-    ASSIGN_OR_RETURN(const auto edges, FirstKeepingEdges(reads, manifests));
+    ASSIGN_OR_RETURN(const auto edges, FirstKeepingEdges(txn, manifests));
+    CheckInvariant(rows.size() == 2 * images.size() && edges.size() == images.size(),
+                   "each image of a page is guarded and looked at");
     std::vector<const UnkeptImage*> going;
     for (size_t i = 0; i < images.size(); ++i) {
       const std::optional<std::string>& member = rows[2 * i + 1];
@@ -67,7 +73,7 @@ absl::StatusOr<std::vector<Catalog::Deletion>> Catalog::DeletePage(
 absl::Status Catalog::DeleteRows(Transaction& txn, RepositoryId repository,
                                  absl::Span<const UnkeptImage* const> images) {
   const int64_t now = parts_.clock.WallNanos();
-  RETURN_IF_ERROR(UnlinkTargets(txn, repository, images, now));
+  RETURN_IF_ERROR(RemoveEdgesOf(txn, repository, images, now));
   std::vector<std::string> pulled_keys;
   for (const UnkeptImage* image : images) {
     pulled_keys.push_back(PulledKey(repository, image->manifest));
@@ -84,7 +90,7 @@ absl::Status Catalog::DeleteRows(Transaction& txn, RepositoryId repository,
   return absl::OkStatus();
 }
 
-absl::Status Catalog::UnlinkTargets(Transaction& txn, RepositoryId repository,
+absl::Status Catalog::RemoveEdgesOf(Transaction& txn, RepositoryId repository,
                                     absl::Span<const UnkeptImage* const> images, int64_t now) {
   std::vector<std::string> keys;
   std::vector<Digest> targets;
@@ -98,6 +104,8 @@ absl::Status Catalog::UnlinkTargets(Transaction& txn, RepositoryId repository,
   }
   // A target that comes or goes at this moment turns one kind into the other.
   ASSIGN_OR_RETURN(const OptionalValues edges, txn.GetManyForUpdate(keys, Guard::kExclusive));
+  CheckInvariant(edges.size() == keys.size() && keys.size() == 2 * targets.size(),
+                 "each target of a deletion is looked for as reference and as pending");
   absl::flat_hash_map<Digest, bool> was_visible;
   for (size_t i = 0; i < keys.size(); ++i) {
     bool& visible = was_visible[targets[i / 2]];

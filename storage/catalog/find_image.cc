@@ -7,10 +7,9 @@
 #include "absl/strings/escaping.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/catalog.h"
-#include "storage/digest/short_id.h"
-#include "storage/index/batch_reads.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/short_id.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -100,22 +99,18 @@ absl::StatusOr<std::vector<Digest>> Catalog::BlobsLike(std::string_view name) {
   const std::optional<IdPrefix> id = ParseIdPrefix(name);
   if (!id.has_value()) return blobs;
   for (const DigestAlgorithm algorithm : id->algorithms) {
-    KeyRange range = BlobsWith(algorithm, id->digits);
-    for (size_t found = kCandidatePageRows; found == kCandidatePageRows;) {
-      ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
-                       parts_.index.Scan(range, kCandidatePageRows));
-      for (const KeyValue& row : rows) {
-        if (!ParseBlobKey(row.key, &blobs.emplace_back())) {
-          return absl::DataLossError("a blob row of the index is damaged");
-        }
-      }
-      found = rows.size();
-      if (blobs.size() >= kMaxIdCandidates) {
-        return absl::FailedPreconditionError(
-            StrCat(name, " is ambiguous: too many digests begin with it; type more digits"));
-      }
-      if (!rows.empty()) range.begin = StrCat(rows.back().key, std::string_view("\0", 1));
-    }
+    RETURN_IF_ERROR(
+        VisitPages(parts_.index, BlobsWith(algorithm, id->digits), kCandidatePageRows,
+                   [&](absl::Span<const KeyValue> rows) -> absl::StatusOr<bool> {
+                     for (const KeyValue& row : rows) {
+                       if (!ParseBlobKey(row.key, &blobs.emplace_back())) {
+                         return absl::DataLossError("a blob row of the index is damaged");
+                       }
+                     }
+                     if (blobs.size() < kMaxIdCandidates) return true;
+                     return absl::FailedPreconditionError(StrCat(
+                         name, " is ambiguous: too many digests begin with it; type more digits"));
+                   }));
   }
   return blobs;
 }

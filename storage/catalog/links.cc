@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/catalog/catalog.h"
 #include "storage/index/rows.h"
@@ -47,7 +48,7 @@ absl::Status Catalog::LinkWhatStays(Transaction& txn, RepositoryId repository,
   std::vector<KeyRange> edges;
   for (const Digest& blob : blobs) {
     // Whoever is told from now on may name it by that promise, without a link.
-    if (parts_.promises.HeldNanos(blob) > 0) {
+    if (parts_.promises.KeptNanos(blob) > 0) {
       RETURN_IF_ERROR(Link(txn, repository, blob));
       continue;
     }
@@ -87,6 +88,7 @@ absl::Status Catalog::ExpireLinks() {
 
 absl::Status Catalog::ExpireLinkPage(Transaction& txn, absl::Span<const ExpiringLink> links,
                                      int64_t now) {
+  CheckInvariant(links.size() <= kLinkPageRows, "a page of links fits one transaction");
   std::vector<std::string> keys;
   for (const ExpiringLink& link : links) keys.push_back(LinkKey(link.repository, link.blob));
   ASSIGN_OR_RETURN(const OptionalValues values, txn.GetManyForUpdate(keys, Guard::kExclusive));

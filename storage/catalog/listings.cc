@@ -5,8 +5,7 @@
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/catalog/catalog.h"
-#include "storage/catalog/names.h"
-#include "storage/index/batch_reads.h"
+#include "storage/image/names.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -46,10 +45,8 @@ absl::StatusOr<uint64_t> Catalog::TagsVersion(std::string_view repository) {
 
 absl::StatusOr<Page<std::string>> Catalog::ListRepositories(const PageRequest& page) {
   Page<std::string> names;
-  std::string after = page.after;
-  for (size_t reads = 0; reads < kMaxListingReads;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
-                     parts_.index.Scan(PrefixRange(RepositoryPrefix(), after), PageRows(page) + 1));
+  size_t reads = 0;
+  const auto add_page = [&](absl::Span<const KeyValue> rows) -> absl::StatusOr<bool> {
     std::vector<KeyRange> members;
     for (const KeyValue& row : rows) {
       ASSIGN_OR_RETURN(const RepositoryRow repository, RepositoryRow::Decode(row.value));
@@ -57,20 +54,20 @@ absl::StatusOr<Page<std::string>> Catalog::ListRepositories(const PageRequest& p
     }
     ASSIGN_OR_RETURN(const FirstRows first, FirstOfAll(parts_.index, members));
     for (size_t i = 0; i < rows.size(); ++i) {
-      after = rows[i].key.substr(RepositoryPrefix().size());
       // One to which nothing but blobs was pushed has no image to list.
       if (!first[i].has_value()) continue;
-      if (names.rows.size() == PageRows(page)) {
-        names.more = true;
-        return names;
-      }
-      names.rows.push_back(after);
+      names.more = names.rows.size() == PageRows(page);
+      if (names.more) return false;
+      names.rows.push_back(rows[i].key.substr(RepositoryPrefix().size()));
     }
-    if (rows.size() <= PageRows(page)) return names;
     reads += rows.size();
-  }
-  names.more = true;
-  names.next = std::move(after);
+    if (rows.size() <= PageRows(page) || reads < kMaxListingReads) return true;
+    names.more = true;
+    names.next = rows.back().key.substr(RepositoryPrefix().size());
+    return false;
+  };
+  RETURN_IF_ERROR(VisitPages(parts_.index, PrefixRange(RepositoryPrefix(), page.after),
+                             PageRows(page) + 1, add_page));
   return names;
 }
 
@@ -105,35 +102,32 @@ absl::StatusOr<Page<ReferrerInfo>> Catalog::ListReferrers(std::string_view repos
   }
   Page<ReferrerInfo> referrers;
   size_t annotation_bytes = 0;
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
-                     parts_.index.Scan(PrefixRange(prefix, after), PageRows(page) + 1));
-    for (const KeyValue& row : rows) {
-      after = row.key.substr(prefix.size());
-      std::string_view key = after;
-      Digest digest;
-      if (!Digest::ConsumeKey(&key, &digest)) {
-        return absl::DataLossError("a referrer row of the index is damaged");
-      }
-      // The type is in the index; only a manifest that is wanted is read and parsed.
-      const absl::StatusOr<ManifestInfo> member = ReadMember(id, digest);
-      if (absl::IsNotFound(member.status())) continue;  // being deleted
-      RETURN_IF_ERROR(member.status());
-      if (!artifact_type.empty() && member->artifact_type != artifact_type) continue;
-      if (referrers.rows.size() == PageRows(page) || annotation_bytes >= kMaxAnnotationBytes) {
-        referrers.more = true;
-        return referrers;
-      }
-      // Granted first, read after: see Promises.
-      RETURN_IF_ERROR(parts_.promises.Grant(id, digest, Promises::Answer::kManifestRead).status());
-      absl::StatusOr<ReferrerInfo> referrer = ReadReferrer(id, digest);
-      if (absl::IsNotFound(referrer.status())) continue;  // being deleted
-      RETURN_IF_ERROR(referrer.status());
-      annotation_bytes += referrer->annotations_json.size();
-      referrers.rows.push_back(*std::move(referrer));
+  const auto add = [&](const KeyValue& row) -> absl::StatusOr<bool> {
+    std::string_view key = std::string_view(row.key).substr(prefix.size());
+    Digest digest;
+    if (!Digest::ConsumeKey(&key, &digest)) {
+      return absl::DataLossError("a referrer row of the index is damaged");
     }
-    if (rows.size() <= PageRows(page)) return referrers;
-  }
+    // The type is in the index; only a manifest that is wanted is read and parsed.
+    const absl::StatusOr<ManifestInfo> member = ReadMember(id, digest);
+    if (absl::IsNotFound(member.status())) return true;  // being deleted
+    RETURN_IF_ERROR(member.status());
+    if (!artifact_type.empty() && member->artifact_type != artifact_type) return true;
+    if (referrers.rows.size() == PageRows(page) || annotation_bytes >= kMaxAnnotationBytes) {
+      referrers.more = true;
+      return false;
+    }
+    // Granted first, read after: see Promises.
+    RETURN_IF_ERROR(parts_.promises.Grant(id, digest, Promises::Answer::kManifestRead).status());
+    absl::StatusOr<ReferrerInfo> referrer = ReadReferrer(id, digest);
+    if (absl::IsNotFound(referrer.status())) return true;  // being deleted
+    RETURN_IF_ERROR(referrer.status());
+    annotation_bytes += referrer->annotations_json.size();
+    referrers.rows.push_back(*std::move(referrer));
+    return true;
+  };
+  RETURN_IF_ERROR(VisitRows(parts_.index, PrefixRange(prefix, after), PageRows(page) + 1, add));
+  return referrers;
 }
 
 }  // namespace varve

@@ -9,17 +9,16 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/catalog.h"
 #include "storage/catalog/copying.h"
-#include "storage/catalog/names.h"
-#include "storage/index/rows.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/names.h"
+#include "storage/index/table_visits.h"
 #include "storage/limits.h"
 
 namespace varve {
 namespace {
 
-constexpr size_t kPageRows = 256;
 // Tags and holds of one manifest that one transaction moves: up to five operations each.
 constexpr size_t kRowsAtOnce = 100;
 static_assert(5 * kRowsAtOnce + 10 <= kMaxRunOperations);
@@ -33,19 +32,14 @@ bool StaysOverFrom(const TagRow& into, const TagRow& from) {
   return into.tagged_nanos >= from.tagged_nanos;
 }
 
-// In pages: `visit` may remove what it is given, and ends the visit with an error.
+// `visit` may remove what it is given, and ends the visit with an error.
 absl::Status VisitMembersOf(Index& index, RepositoryId repository,
                             const std::function<absl::Status(const Digest& manifest)>& visit) {
-  return VisitRows(index, MemberPrefix(repository), kPageRows,
-                   [&](const KeyValue& row) -> absl::StatusOr<bool> {
-                     RepositoryId owner = 0;
-                     Digest manifest;
-                     if (!ParseMemberKey(row.key, &owner, &manifest)) {
-                       return absl::DataLossError("a member row of the index is damaged");
-                     }
-                     RETURN_IF_ERROR(visit(manifest));
-                     return true;
-                   });
+  return VisitMembers(index, PrefixRange(MemberPrefix(repository)),
+                      [&](const Member& member, const std::string&) -> absl::StatusOr<bool> {
+                        RETURN_IF_ERROR(visit(member.manifest));
+                        return true;
+                      });
 }
 
 }  // namespace
@@ -95,17 +89,13 @@ absl::StatusOr<RepositoryMerge> Catalog::MergeRepositories(std::string_view from
 
 absl::Status Catalog::FindCollisions(const Merging& merging, RepositoryMerge* report) {
   const std::string prefix = TagPrefix(merging.from);
-  std::string after;
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
-                     parts_.index.Scan(PrefixRange(prefix, after), kPageRows));
+  const auto compare = [&](absl::Span<const KeyValue> rows) -> absl::StatusOr<bool> {
     std::vector<std::string> keys;
     for (const KeyValue& row : rows) {
-      keys.push_back(TagKey(merging.into, row.key.substr(prefix.size())));
+      keys.push_back(TagKey(merging.into, std::string_view(row.key).substr(prefix.size())));
     }
     ASSIGN_OR_RETURN(const OptionalValues values, parts_.index.GetMany(keys));
     for (size_t i = 0; i < rows.size(); ++i) {
-      after = rows[i].key.substr(prefix.size());
       if (!values[i].has_value()) continue;
       ASSIGN_OR_RETURN(const TagRow ours, TagRow::Decode(rows[i].value));
       ASSIGN_OR_RETURN(const TagRow theirs, TagRow::Decode(*values[i]));
@@ -114,11 +104,12 @@ absl::Status Catalog::FindCollisions(const Merging& merging, RepositoryMerge* re
         ++report->more_collisions;
         continue;
       }
-      report->collisions.push_back(
-          {after, ours.digest, theirs.digest, !StaysOverFrom(theirs, ours)});
+      report->collisions.push_back({rows[i].key.substr(prefix.size()), ours.digest, theirs.digest,
+                                    !StaysOverFrom(theirs, ours)});
     }
-    if (rows.size() < kPageRows) return absl::OkStatus();
-  }
+    return true;
+  };
+  return VisitPages(parts_.index, PrefixRange(prefix), kVisitPageRows, compare);
 }
 
 absl::Status Catalog::Rename(RepositoryId repository, const std::string& from,
@@ -147,7 +138,7 @@ absl::Status Catalog::Rename(RepositoryId repository, const std::string& from,
 absl::Status Catalog::CopyRepository(const Merging& merging) {
   return VisitMembersOf(parts_.index, merging.from, [&](const Digest& manifest) -> absl::Status {
     RETURN_IF_ERROR(CopyManifestOf(merging, manifest));
-    return CopyClaims(merging, manifest).status();
+    return CopyTagsAndHolds(merging, manifest).status();
   });
 }
 
@@ -168,8 +159,8 @@ absl::Status Catalog::CopyManifestOf(const Merging& merging, const Digest& manif
   return copied;
 }
 
-absl::StatusOr<std::vector<std::string>> Catalog::CopyClaims(const Merging& merging,
-                                                             const Digest& manifest) {
+absl::StatusOr<std::vector<std::string>> Catalog::CopyTagsAndHolds(const Merging& merging,
+                                                                   const Digest& manifest) {
   ASSIGN_OR_RETURN(std::vector<std::string> tags, TagsOf(merging.from, manifest));
   for (size_t begin = 0; begin < tags.size(); begin += kRowsAtOnce) {
     const size_t count = std::min(kRowsAtOnce, tags.size() - begin);
@@ -216,10 +207,7 @@ absl::Status Catalog::CopyTags(const Merging& merging, const Digest& manifest,
 
 absl::Status Catalog::MoveHolds(const Merging& merging, const Digest& manifest) {
   const std::string prefix = EdgePrefix(manifest, EdgeKind::kHold, merging.from);
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                     parts_.index.Scan(PrefixRange(prefix), kRowsAtOnce));
-    if (edges.empty()) return absl::OkStatus();
+  const auto move_page = [&](absl::Span<const KeyValue> edges) -> absl::StatusOr<bool> {
     RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
       RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(manifest), Guard::kShared).status());
       for (const KeyValue& edge : edges) {
@@ -237,7 +225,9 @@ absl::Status Catalog::MoveHolds(const Merging& merging, const Digest& manifest) 
       }
       return absl::OkStatus();
     }));
-  }
+    return true;
+  };
+  return VisitPages(parts_.index, PrefixRange(prefix), kRowsAtOnce, move_page);
 }
 
 absl::Status Catalog::CopyPullTime(const Merging& merging, const Digest& manifest) {
@@ -288,12 +278,11 @@ absl::Status Catalog::MoveMember(const Merging& merging, const Digest& manifest)
   for (int round = 0; round < kMaxRounds; ++round) {
     ASSIGN_OR_RETURN(const bool copied, IsMember(merging.into, manifest));
     if (!copied) RETURN_IF_ERROR(CopyManifestOf(merging, manifest));
-    ASSIGN_OR_RETURN(const std::vector<std::string> tags, CopyClaims(merging, manifest));
+    ASSIGN_OR_RETURN(const std::vector<std::string> tags, CopyTagsAndHolds(merging, manifest));
     const auto all_copied = [&](Transaction& txn, const MemberRow&) -> absl::StatusOr<bool> {
-      ASSIGN_OR_RETURN(
-          const std::vector<KeyValue> holds,
-          txn.Scan(PrefixRange(EdgePrefix(manifest, EdgeKind::kHold, merging.from)), 1));
-      if (!holds.empty()) return false;
+      ASSIGN_OR_RETURN(const bool held,
+                       txn.HasAny(EdgePrefix(manifest, EdgeKind::kHold, merging.from)));
+      if (held) return false;
       return HasNoOtherTags(txn, {merging.from, manifest}, tags);
     };
     ASSIGN_OR_RETURN(const Deletion deletion,
@@ -305,11 +294,7 @@ absl::Status Catalog::MoveMember(const Merging& merging, const Digest& manifest)
 }
 
 absl::Status Catalog::MoveLinks(const Merging& merging) {
-  const std::string prefix = LinkPrefix(merging.from);
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
-                     parts_.index.Scan(PrefixRange(prefix), kRowsAtOnce));
-    if (rows.empty()) return absl::OkStatus();
+  const auto move_page = [&](absl::Span<const KeyValue> rows) -> absl::StatusOr<bool> {
     RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
       for (const KeyValue& row : rows) {
         RepositoryId repository = 0;
@@ -327,7 +312,9 @@ absl::Status Catalog::MoveLinks(const Merging& merging) {
       }
       return absl::OkStatus();
     }));
-  }
+    return true;
+  };
+  return VisitPages(parts_.index, PrefixRange(LinkPrefix(merging.from)), kRowsAtOnce, move_page);
 }
 
 }  // namespace varve

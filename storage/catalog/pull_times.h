@@ -11,7 +11,7 @@
 #include "absl/status/status.h"
 #include "storage/base/clock.h"
 #include "storage/base/mutex.h"
-#include "storage/digest/digest.h"
+#include "storage/image/digest.h"
 #include "storage/index/index.h"
 #include "storage/index/keys.h"
 

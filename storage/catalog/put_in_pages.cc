@@ -1,13 +1,13 @@
 // The way of a manifest that names more than one transaction takes: the reverse of its deletion.
 // The first transaction commits the bytes and notes that its edges have to go, as a deletion does;
 // pages of edges follow; the last one makes the manifest visible and takes the note back. What a
-// crash or an error leaves behind, FinishUnlinking removes by the note.
+// crash or an error leaves behind, FinishDeletions removes by the note.
 #include <algorithm>
 
 #include "absl/cleanup/cleanup.h"
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/catalog/catalog.h"
-#include "storage/index/batch_reads.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -17,12 +17,14 @@ absl::Status Catalog::PutInPages(const Put& put) {
   const std::string note = EncodeNumber(number);
   const std::string key = UnlinkingKey(put.id, put.digest);
   const MutexLock lock(paged_put_mutex_);
-  // While it runs, FinishUnlinking leaves its note alone.
+  CheckInvariant(put_in_pages_ == 0, "one manifest at a time is put in pages");
+  CheckInvariant(put.references.size() > kReferencesAtOnce, "what fits one transaction takes one");
+  // While it runs, FinishDeletions leaves its note alone.
   put_in_pages_ = number;
   const absl::Cleanup ended = [this] { put_in_pages_ = 0; };
   // Edges of an earlier deletion, or of a put that broke off, may say what is not so any more.
   ASSIGN_OR_RETURN(const std::optional<std::string> earlier, parts_.index.Get(key));
-  if (earlier.has_value()) RETURN_IF_ERROR(TakeOverUnlinking(put.id, put.digest, *earlier));
+  if (earlier.has_value()) RETURN_IF_ERROR(TakeOverDeletion(put.id, put.digest, *earlier));
   const auto references = absl::MakeConstSpan(put.references);
   RETURN_IF_ERROR(CommitBytes(put, [&](Transaction& txn) -> absl::Status {
     RETURN_IF_ERROR(WriteEdges(txn, put, references.subspan(0, kReferencesAtOnce)));

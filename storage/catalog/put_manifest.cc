@@ -4,12 +4,13 @@
 #include <utility>
 
 #include "absl/strings/cord.h"
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/catalog.h"
-#include "storage/catalog/names.h"
-#include "storage/index/batch_reads.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/hasher.h"
+#include "storage/image/names.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -23,6 +24,8 @@ constexpr int kMaxPutAttempts = 8;
 constexpr size_t kPendingRows = 25;
 static_assert(2 * kPendingRows + kReferencesAtOnce + 3 * kMaxTagsPerPut + 15 <= kMaxRunOperations);
 static_assert(kReferencesAtOnce <= kMaxBatchReads);
+
+constexpr auto kByDigest = [](const auto& a, const auto& b) { return a.digest < b.digest; };
 
 absl::Status MissingReference(const Digest& digest, bool is_child) {
   absl::Status status = absl::FailedPreconditionError(
@@ -88,6 +91,8 @@ absl::StatusOr<std::vector<Catalog::ResolvedReference>> Catalog::ResolveReferenc
     if (!resolved[i].visible && required) {
       return MissingReference(resolved[i].digest, resolved[i].is_child);
     }
+    CheckInvariant(!resolved[i].visible || resolved[i].stored_bytes.has_value(),
+                   "what a repository shows is stored");
     const uint64_t stated = references[i].descriptor.size_bytes;
     // What another repository lists was accepted before.
     if (resolved[i].visible && !sources.repository.has_value() &&
@@ -96,9 +101,7 @@ absl::StatusOr<std::vector<Catalog::ResolvedReference>> Catalog::ResolveReferenc
     }
   }
   // One order for all transactions, so that two of them never wait for each other in a circle.
-  std::sort(
-      resolved.begin(), resolved.end(),
-      [](const ResolvedReference& a, const ResolvedReference& b) { return a.digest < b.digest; });
+  std::sort(resolved.begin(), resolved.end(), kByDigest);
   return resolved;
 }
 
@@ -127,7 +130,7 @@ absl::Status Catalog::ResolveVisibility(std::optional<RepositoryId> repository,
     RETURN_IF_ERROR(ShowBlobs(*repository, blobs));
     // A client that was told "exists" may name the blob even if another one deleted it since.
     for (ResolvedReference* reference : blobs) {
-      reference->visible = parts_.promises.Holds(*repository, reference->digest);
+      reference->visible = parts_.promises.IsPromised(*repository, reference->digest);
     }
     std::erase_if(blobs, [](const ResolvedReference* reference) { return reference->visible; });
   }
@@ -228,10 +231,9 @@ absl::Status Catalog::PutAtOnce(const Put& put) {
 
 absl::Status Catalog::CommitBytes(const Put& put,
                                   const std::function<absl::Status(Transaction&)>& also) {
-  ASSIGN_OR_RETURN(const BlobStore::NewBlob blob,
-                   parts_.blobs.Stage(put.digest, put.request.bytes));
+  ASSIGN_OR_RETURN(const NewBlob blob, parts_.blobs.Stage(put.digest, put.request.bytes));
   const absl::Status status = parts_.blobs.Commit(blob, also).status();
-  if (!status.ok() && blob.file != 0) parts_.blobs.Discard(blob.file);
+  if (!status.ok()) parts_.blobs.Discard(blob.file);
   return status;
 }
 
@@ -265,6 +267,10 @@ absl::Status Catalog::CheckReferences(Transaction& txn, RepositoryId repository,
 
 absl::Status Catalog::WriteEdges(Transaction& txn, const Put& put,
                                  absl::Span<const ResolvedReference> references) {
+  CheckInvariant(references.size() <= kReferencesAtOnce,
+                 "a page of references fits one transaction");
+  CheckInvariant(std::is_sorted(references.begin(), references.end(), kByDigest),
+                 "a put guards what it names in one order");
   ASSIGN_OR_RETURN(const RepositoryId guarded, GuardRepository(txn, put.repository));
   if (guarded != put.id) return absl::OutOfRangeError("the repository was made anew");
   RETURN_IF_ERROR(CheckReferences(txn, put.id, references));
@@ -276,6 +282,8 @@ absl::Status Catalog::WriteEdges(Transaction& txn, const Put& put,
 }
 
 absl::Status Catalog::ShowManifest(Transaction& txn, const Put& put) {
+  CheckInvariant(put.member.size_bytes == put.request.bytes.size(),
+                 "a member row tells the size of its manifest");
   // A deletion of the same manifest that is still under way stops here.
   const std::string unlinking = UnlinkingKey(put.id, put.digest);
   ASSIGN_OR_RETURN(const std::optional<std::string> deleting,

@@ -12,7 +12,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "storage/base/clock.h"
 #include "storage/base/mutex.h"
-#include "storage/digest/digest.h"
+#include "storage/image/digest.h"
 #include "storage/index/keys.h"
 
 namespace varve {
@@ -38,16 +38,12 @@ class RecentPulls {
     std::string tag;
     int64_t began_nanos = 0;  // monotonic
   };
-  using Pulls = absl::flat_hash_map<Pulled, Pull>;
 
-  const Pull* Find(const Pulled& pulled) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool IsRecent(const Pull& pull) const;
 
   Clock& clock_;
   Mutex mutex_;
-  // What is full or old becomes `older_`, and what was there is forgotten.
-  Pulls newer_ ABSL_GUARDED_BY(mutex_);
-  Pulls older_ ABSL_GUARDED_BY(mutex_);
-  int64_t newer_since_nanos_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::flat_hash_map<Pulled, Pull> pulls_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace varve

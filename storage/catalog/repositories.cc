@@ -3,11 +3,12 @@
 #include <utility>
 #include <vector>
 
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/catalog.h"
-#include "storage/catalog/names.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/names.h"
 #include "storage/index/rows.h"
 #include "storage/limits.h"
 
@@ -127,6 +128,8 @@ absl::Status Catalog::RemoveEmptyRepositories() {
   }
   ASSIGN_OR_RETURN(const OptionalValues found, parts_.index.GetMany(names));
   ASSIGN_OR_RETURN(const FirstRows rows, parts_.index.FirstOfEach(content));
+  CheckInvariant(found.size() == due.size() && rows.size() == 3 * due.size(),
+                 "each repository that may be empty is looked at");
   for (size_t i = 0; i < due.size(); ++i) {
     const bool empty =
         !rows[3 * i].has_value() && !rows[3 * i + 1].has_value() && !rows[3 * i + 2].has_value();

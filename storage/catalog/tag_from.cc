@@ -4,9 +4,9 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
 #include "storage/catalog/catalog.h"
 #include "storage/catalog/copying.h"
+#include "storage/image/canonical_name.h"
 #include "storage/limits.h"
 
 namespace varve {

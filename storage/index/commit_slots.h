@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/base/check.h"
 #include "storage/base/clock.h"
 #include "storage/base/mutex.h"
 #include "storage/index/keys.h"
@@ -48,6 +49,7 @@ class CommitSlots {
   }
   void GiveBack(uint32_t number) ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(mutex_);
+    CheckInvariant(number < count_ && free_.size() < count_, "a commit slot is given back once");
     free_.push_back(number);
   }
   std::string NewValue() ABSL_LOCKS_EXCLUDED(mutex_);

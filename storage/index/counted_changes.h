@@ -6,6 +6,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "storage/base/check.h"
+
 namespace varve {
 
 class CountedChanges {
@@ -40,7 +42,10 @@ class CountedChanges {
   Amount Ended() const { return {ended_rows_, ended_bytes_}; }
   // After it: at most so much changed since, or was under way then.
   Amount Since(const Amount& ended) const {
-    return {begun_rows_ - ended.rows, begun_bytes_ - ended.bytes};
+    const Amount begun = {begun_rows_, begun_bytes_};
+    CheckInvariant(begun.rows >= ended.rows && begun.bytes >= ended.bytes,
+                   "a change begins before it ends");
+    return {begun.rows - ended.rows, begun.bytes - ended.bytes};
   }
 
  private:

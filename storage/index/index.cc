@@ -33,40 +33,6 @@ void BackOff(int attempt) {
 
 }  // namespace
 
-KeyRange PrefixRange(std::string_view prefix, std::string_view after) {
-  KeyRange range;
-  range.begin = prefix;
-  if (!after.empty()) {
-    range.begin += after;
-    range.begin.push_back('\0');  // the least key above prefix + after
-  }
-  // The least key above all that start with `prefix`: drop 0xff bytes, which have no successor, and
-  // raise the last one left. A prefix of only 0xff reaches to the end of the index.
-  range.end = prefix;
-  while (!range.end.empty() && static_cast<unsigned char>(range.end.back()) == 0xff) {
-    range.end.pop_back();
-  }
-  if (!range.end.empty()) {
-    range.end.back() = static_cast<char>(static_cast<unsigned char>(range.end.back()) + 1);
-  }
-  return range;
-}
-
-absl::Status VisitRows(Index& index, std::string_view prefix, size_t page_rows,
-                       const std::function<absl::StatusOr<bool>(const KeyValue& row)>& visit) {
-  std::string after;
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
-                     index.Walk(PrefixRange(prefix, after), page_rows));
-    for (const KeyValue& row : rows) {
-      ASSIGN_OR_RETURN(const bool go_on, visit(row));
-      if (!go_on) return absl::OkStatus();
-    }
-    if (rows.size() < page_rows) return absl::OkStatus();
-    after = rows.back().key.substr(prefix.size());
-  }
-}
-
 absl::Status CheckIndexKey(std::string_view key) {
   if (key.size() <= kMaxIndexKeyBytes) return absl::OkStatus();
   return absl::InvalidArgumentError(

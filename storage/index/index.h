@@ -6,9 +6,8 @@
 //   * Get and Scan see the transaction's own writes and guard nothing.
 //   * GetForUpdate guards a key, also when it is absent: kShared lets other kShared guards in,
 //     kExclusive nobody, until commit. Every decision that a write depends on reads with it.
-//   * GetMany, GetManyForUpdate and FirstOfEach are one round trip for up to kMaxBatchReads keys or
-//     ranges: for work that would otherwise wait for the engine once for each. A larger batch is
-//     InvalidArgument.
+//   * GetMany, GetManyForUpdate and FirstOfEach are one round trip, for work that would otherwise
+//     wait for the engine once for each key or range.
 //   * "This range is empty" cannot be guarded. Guard a row that every inserter guards too.
 //   * Add is for statistics: no value comes back and no conflict is promised.
 //   * A transaction holds at most kMaxTransactionOperations writes, of which Run makes one
@@ -27,12 +26,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "storage/index/commit_slots.h"
+#include "storage/index/reads.h"
 
 namespace varve {
 
@@ -42,26 +41,6 @@ enum class Durability { kSynced, kBuffered };
 // waiting in turn, gives up after a second.
 enum class Patience { kLong, kShort };
 
-struct KeyValue {
-  std::string key;
-  std::string value;
-};
-
-// The values of several keys in the order in which the keys were given; nullopt for an absent one.
-using OptionalValues = std::vector<std::optional<std::string>>;
-
-// Keys in [begin, end), in order; an empty `end` means up to the last key.
-struct KeyRange {
-  std::string begin;
-  std::string end;
-};
-
-// The first row of several ranges in the order in which these were given; nullopt for an empty one.
-using FirstRows = std::vector<std::optional<KeyValue>>;
-
-// All keys that start with `prefix`, beginning after `prefix` + `after` when `after` is not empty.
-KeyRange PrefixRange(std::string_view prefix, std::string_view after = {});
-
 enum class CommitOutcome {
   kDone,
   kConflict,  // nothing was written; run the whole function again
@@ -70,21 +49,21 @@ enum class CommitOutcome {
   kUnknown,
 };
 
-class Transaction {
+// Rolls back unless committed.
+class Transaction : public Reads {
  public:
-  virtual ~Transaction() = default;  // rolls back unless committed
-
-  // nullopt when the key is absent.
-  virtual absl::StatusOr<std::optional<std::string>> Get(std::string_view key) = 0;
   virtual absl::StatusOr<std::optional<std::string>> GetForUpdate(std::string_view key,
                                                                   Guard guard) = 0;
-  virtual absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) = 0;
   // Guards the keys in ascending order, in whatever order they are given, so that two batches never
   // wait for each other in a circle. What it returns was read after all were guarded.
   virtual absl::StatusOr<OptionalValues> GetManyForUpdate(absl::Span<const std::string> keys,
                                                           Guard guard) = 0;
-  virtual absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) = 0;
-  virtual absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) = 0;
+  absl::StatusOr<std::optional<std::string>> GetGuarded(std::string_view key) final {
+    return GetForUpdate(key, Guard::kShared);
+  }
+  absl::Status Protect(std::string_view key) final {
+    return GetForUpdate(key, Guard::kShared).status();
+  }
 
   virtual absl::Status Put(std::string_view key, std::string_view value) = 0;
   virtual absl::Status Delete(std::string_view key) = 0;
@@ -109,25 +88,13 @@ enum class IndexState {
   kLost,    // not even reads
 };
 
-class Index {
+// Reads outside any transaction are of the latest committed state.
+class Index : public Reads {
  public:
-  virtual ~Index() = default;
-
   // Waits for nothing.
   virtual IndexState state() const { return IndexState::kWorking; }
 
   virtual std::unique_ptr<Transaction> Begin() = 0;
-
-  // Reads outside any transaction, of the latest committed state.
-  virtual absl::StatusOr<std::optional<std::string>> Get(std::string_view key) = 0;
-  virtual absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) = 0;
-  virtual absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) = 0;
-  virtual absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) = 0;
-  // The same for one who goes through many rows once, in large pages: what others have cached
-  // stays.
-  virtual absl::StatusOr<std::vector<KeyValue>> Walk(const KeyRange& range, size_t limit) {
-    return Scan(range, limit);
-  }
 
   // Begins, calls `fn`, commits. Repeats on conflict, with jittered back-off, so `fn` must have no
   // side effects. After an unknown outcome it looks whether the transaction was committed, by a
@@ -145,12 +112,6 @@ class Index {
 
   CommitSlots slots_;
 };
-
-// Calls `visit` for each row whose key starts with `prefix`, in order, `page_rows` read at a time,
-// of the latest committed state as it is when each page is read. False ends the walk, and so does
-// an error, which is returned.
-absl::Status VisitRows(Index& index, std::string_view prefix, size_t page_rows,
-                       const std::function<absl::StatusOr<bool>(const KeyValue& row)>& visit);
 
 }  // namespace varve
 

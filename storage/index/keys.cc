@@ -1,69 +1,44 @@
 #include "storage/index/keys.h"
 
 #include "storage/base/bytes.h"
+#include "storage/base/check.h"
 
 namespace varve {
 namespace {
 
-// Table bytes. 'i' is special to the RocksDB index, which keeps large values of that table apart.
-constexpr char kLeaseTable = 'a';
-constexpr char kBlobTable = 'b';
-constexpr char kCondemnedTable = 'c';
-constexpr char kOrphanTable = 'd';
-constexpr char kEdgeTable = 'e';
-constexpr char kFileTable = 'f';
-constexpr char kIngestTable = 'g';
-constexpr char kHoldTable = 'h';
-constexpr char kInlineTable = 'i';
-constexpr char kCommitTokenTable = 'k';
-constexpr char kLinkTable = 'l';
-constexpr char kMemberTable = 'm';
-constexpr char kRepositoryNameTable = 'n';
-constexpr char kLeaseContentTable = 'o';
-constexpr char kPulledTable = 'p';
-constexpr char kMetaTable = 'q';
-constexpr char kRepositoryTable = 'r';
-constexpr char kReferrerTable = 's';
-constexpr char kTagTable = 't';
-constexpr char kUnlinkingTable = 'u';
-constexpr char kClaimExpiryTable = 'w';
-constexpr char kRemovingTable = 'x';
-constexpr char kLinkExpiryTable = 'y';
-constexpr char kCounterTable = 'z';
-
-std::string DigestTableKey(char table, const Digest& digest) {
-  std::string key(1, table);
+std::string DigestTableKey(Table table, const Digest& digest) {
+  std::string key = TablePrefix(table);
   digest.AppendKey(&key);
   return key;
 }
 
-std::string NumberTableKey(char table, uint64_t number) {
-  std::string key(1, table);
+std::string NumberTableKey(Table table, uint64_t number) {
+  std::string key = TablePrefix(table);
   AppendU64(&key, number);
   return key;
 }
 
-std::string NameTableKey(char table, std::string_view name) {
-  std::string key(1, table);
+std::string NameTableKey(Table table, std::string_view name) {
+  std::string key = TablePrefix(table);
   key.append(name);
   return key;
 }
 
-std::string RepositoryDigestKey(char table, RepositoryId repository, const Digest& digest) {
+std::string RepositoryDigestKey(Table table, RepositoryId repository, const Digest& digest) {
   std::string key = NumberTableKey(table, repository);
   digest.AppendKey(&key);
   return key;
 }
 
 std::string EdgeKey(const Digest& target, EdgeKind kind, RepositoryId repository) {
-  std::string key = DigestTableKey(kEdgeTable, target);
+  std::string key = DigestTableKey(Table::kEdge, target);
   key.push_back(static_cast<char>(kind));
   AppendU64(&key, repository);
   return key;
 }
 
-bool ConsumeTable(std::string_view* key, char table) {
-  if (key->empty() || key->front() != table) return false;
+bool ConsumeTable(std::string_view* key, Table table) {
+  if (key->empty() || key->front() != static_cast<char>(table)) return false;
   key->remove_prefix(1);
   return true;
 }
@@ -81,28 +56,28 @@ bool ParseRepositoryDigest(std::string_view key, RepositoryId* repository, Diges
 
 }  // namespace
 
-std::string BlobKey(const Digest& digest) { return DigestTableKey(kBlobTable, digest); }
-std::string InlineKey(const Digest& digest) { return DigestTableKey(kInlineTable, digest); }
-std::string FileKey(FileId file) { return NumberTableKey(kFileTable, file); }
-std::string IngestKey(std::string_view id) { return NameTableKey(kIngestTable, id); }
-std::string OrphanKey(FileId file) { return NumberTableKey(kOrphanTable, file); }
+std::string BlobKey(const Digest& digest) { return DigestTableKey(Table::kBlob, digest); }
+std::string InlineKey(const Digest& digest) { return DigestTableKey(Table::kInline, digest); }
+std::string FileKey(FileId file) { return NumberTableKey(Table::kFile, file); }
+std::string IngestKey(std::string_view id) { return NameTableKey(Table::kIngest, id); }
+std::string OrphanKey(FileId file) { return NumberTableKey(Table::kOrphan, file); }
 
-std::string RemovingKey(FileId file) { return NumberTableKey(kRemovingTable, file); }
-std::string RepositoryKey(std::string_view name) { return NameTableKey(kRepositoryTable, name); }
+std::string RemovingKey(FileId file) { return NumberTableKey(Table::kRemoving, file); }
+std::string RepositoryKey(std::string_view name) { return NameTableKey(Table::kRepository, name); }
 std::string RepositoryNameKey(RepositoryId repository) {
-  return NumberTableKey(kRepositoryNameTable, repository);
+  return NumberTableKey(Table::kRepositoryName, repository);
 }
-std::string MetaKey(std::string_view name) { return NameTableKey(kMetaTable, name); }
-std::string CounterKey(std::string_view name) { return NameTableKey(kCounterTable, name); }
+std::string MetaKey(std::string_view name) { return NameTableKey(Table::kMeta, name); }
+std::string CounterKey(std::string_view name) { return NameTableKey(Table::kCounter, name); }
 
 std::string CommitTokenKey(uint32_t slot) {
-  std::string key(1, kCommitTokenTable);
+  std::string key = TablePrefix(Table::kCommitToken);
   AppendU32(&key, slot);
   return key;
 }
 
 std::string CondemnedKey(int64_t not_before, const Digest& digest) {
-  std::string key = NumberTableKey(kCondemnedTable, static_cast<uint64_t>(not_before));
+  std::string key = NumberTableKey(Table::kCondemned, static_cast<uint64_t>(not_before));
   digest.AppendKey(&key);
   return key;
 }
@@ -114,15 +89,15 @@ std::string TagKey(RepositoryId repository, std::string_view tag) {
 }
 
 std::string MemberKey(RepositoryId repository, const Digest& manifest) {
-  return RepositoryDigestKey(kMemberTable, repository, manifest);
+  return RepositoryDigestKey(Table::kMember, repository, manifest);
 }
 
 std::string LinkKey(RepositoryId repository, const Digest& blob) {
-  return RepositoryDigestKey(kLinkTable, repository, blob);
+  return RepositoryDigestKey(Table::kLink, repository, blob);
 }
 
 std::string LinkExpiryKey(int64_t expires, RepositoryId repository, const Digest& blob) {
-  std::string key = NumberTableKey(kLinkExpiryTable, static_cast<uint64_t>(expires));
+  std::string key = NumberTableKey(Table::kLinkExpiry, static_cast<uint64_t>(expires));
   AppendU64(&key, repository);
   blob.AppendKey(&key);
   return key;
@@ -135,15 +110,15 @@ std::string ReferrerKey(RepositoryId repository, const Digest& subject, const Di
 }
 
 std::string PulledKey(RepositoryId repository, const Digest& manifest) {
-  return RepositoryDigestKey(kPulledTable, repository, manifest);
+  return RepositoryDigestKey(Table::kPulled, repository, manifest);
 }
 
 std::string UnlinkingKey(RepositoryId repository, const Digest& manifest) {
-  return RepositoryDigestKey(kUnlinkingTable, repository, manifest);
+  return RepositoryDigestKey(Table::kUnlinking, repository, manifest);
 }
 
-std::string HoldKey(std::string_view name) { return NameTableKey(kHoldTable, name); }
-std::string LeaseKey(std::string_view id) { return NameTableKey(kLeaseTable, id); }
+std::string HoldKey(std::string_view name) { return NameTableKey(Table::kHold, name); }
+std::string LeaseKey(std::string_view id) { return NameTableKey(Table::kLease, id); }
 
 std::string LeaseContentKey(std::string_view lease, const Digest& content) {
   std::string key = LeaseContentPrefix(lease);
@@ -170,6 +145,8 @@ std::string TagEdgeKey(const Digest& target, RepositoryId repository, std::strin
 
 std::string ReferenceEdgeKey(const Digest& target, EdgeKind kind, RepositoryId repository,
                              const Digest& manifest) {
+  CheckInvariant(kind == EdgeKind::kReference || kind == EdgeKind::kPending,
+                 "what a manifest names is a reference, pending or not");
   std::string key = EdgeKey(target, kind, repository);
   manifest.AppendKey(&key);
   return key;
@@ -187,8 +164,9 @@ std::string LeaseEdgeKey(const Digest& target, std::string_view lease) {
   return key;
 }
 
-std::string BlobPrefix() { return std::string(1, kBlobTable); }
-std::string EdgePrefix(const Digest& target) { return DigestTableKey(kEdgeTable, target); }
+std::string TablePrefix(Table table) { return std::string(1, static_cast<char>(table)); }
+std::string BlobPrefix() { return TablePrefix(Table::kBlob); }
+std::string EdgePrefix(const Digest& target) { return DigestTableKey(Table::kEdge, target); }
 std::string EdgePrefix(const Digest& target, EdgeKind kind) {
   std::string prefix = EdgePrefix(target);
   prefix.push_back(static_cast<char>(kind));
@@ -197,75 +175,79 @@ std::string EdgePrefix(const Digest& target, EdgeKind kind) {
 std::string EdgePrefix(const Digest& target, EdgeKind kind, RepositoryId repository) {
   return EdgeKey(target, kind, repository);
 }
-std::string TagPrefix() { return std::string(1, kTagTable); }
-std::string TagPrefix(RepositoryId repository) { return NumberTableKey(kTagTable, repository); }
-std::string MemberPrefix() { return std::string(1, kMemberTable); }
+std::string TagPrefix() { return TablePrefix(Table::kTag); }
+std::string TagPrefix(RepositoryId repository) { return NumberTableKey(Table::kTag, repository); }
+std::string MemberPrefix() { return TablePrefix(Table::kMember); }
 std::string MemberPrefix(RepositoryId repository) {
-  return NumberTableKey(kMemberTable, repository);
+  return NumberTableKey(Table::kMember, repository);
 }
 std::string ReferrerPrefix(RepositoryId repository, const Digest& subject) {
-  return RepositoryDigestKey(kReferrerTable, repository, subject);
+  return RepositoryDigestKey(Table::kReferrer, repository, subject);
 }
-std::string IngestPrefix() { return std::string(1, kIngestTable); }
-std::string RemovingPrefix() { return std::string(1, kRemovingTable); }
-std::string OrphanPrefix() { return std::string(1, kOrphanTable); }
-std::string CondemnedPrefix() { return std::string(1, kCondemnedTable); }
-std::string RepositoryPrefix() { return std::string(1, kRepositoryTable); }
-std::string LinkExpiryPrefix() { return std::string(1, kLinkExpiryTable); }
-std::string HoldPrefix() { return std::string(1, kHoldTable); }
-std::string LeasePrefix() { return std::string(1, kLeaseTable); }
+std::string IngestPrefix() { return TablePrefix(Table::kIngest); }
+std::string RemovingPrefix() { return TablePrefix(Table::kRemoving); }
+std::string OrphanPrefix() { return TablePrefix(Table::kOrphan); }
+std::string CondemnedPrefix() { return TablePrefix(Table::kCondemned); }
+std::string RepositoryPrefix() { return TablePrefix(Table::kRepository); }
+std::string LinkExpiryPrefix() { return TablePrefix(Table::kLinkExpiry); }
+std::string HoldPrefix() { return TablePrefix(Table::kHold); }
+std::string LeasePrefix() { return TablePrefix(Table::kLease); }
 std::string LeaseContentPrefix(std::string_view lease) {
-  std::string prefix(1, kLeaseContentTable);
+  std::string prefix = TablePrefix(Table::kLeaseContent);
   AppendString(&prefix, lease);
   return prefix;
 }
 std::string ClaimExpiryPrefix(EdgeKind kind) {
-  return {kClaimExpiryTable, static_cast<char>(kind)};
+  CheckInvariant(kind == EdgeKind::kHold || kind == EdgeKind::kLease,
+                 "what ends by itself is a hold or a lease");
+  std::string prefix = TablePrefix(Table::kClaimExpiry);
+  prefix.push_back(static_cast<char>(kind));
+  return prefix;
 }
-std::string UnlinkingPrefix() { return std::string(1, kUnlinkingTable); }
+std::string UnlinkingPrefix() { return TablePrefix(Table::kUnlinking); }
 std::string UnlinkingPrefix(RepositoryId repository) {
-  return NumberTableKey(kUnlinkingTable, repository);
+  return NumberTableKey(Table::kUnlinking, repository);
 }
-std::string LinkPrefix(RepositoryId repository) { return NumberTableKey(kLinkTable, repository); }
+std::string LinkPrefix(RepositoryId repository) { return NumberTableKey(Table::kLink, repository); }
 
 bool ParseBlobKey(std::string_view key, Digest* digest) {
-  return ConsumeTable(&key, kBlobTable) && Digest::ConsumeKey(&key, digest) && key.empty();
+  return ConsumeTable(&key, Table::kBlob) && Digest::ConsumeKey(&key, digest) && key.empty();
 }
 
 bool ParseInlineKey(std::string_view key, Digest* digest) {
-  return ConsumeTable(&key, kInlineTable) && Digest::ConsumeKey(&key, digest) && key.empty();
+  return ConsumeTable(&key, Table::kInline) && Digest::ConsumeKey(&key, digest) && key.empty();
 }
 
 bool ParseFileKey(std::string_view key, FileId* file) {
-  return ConsumeTable(&key, kFileTable) && ConsumeU64(&key, file) && key.empty();
+  return ConsumeTable(&key, Table::kFile) && ConsumeU64(&key, file) && key.empty();
 }
 
 bool ParseRepositoryNameKey(std::string_view key, RepositoryId* repository) {
-  return ConsumeTable(&key, kRepositoryNameTable) && ConsumeU64(&key, repository) && key.empty();
+  return ConsumeTable(&key, Table::kRepositoryName) && ConsumeU64(&key, repository) && key.empty();
 }
 
 bool ParseTagKey(std::string_view key, RepositoryId* repository, std::string* tag) {
-  if (!ConsumeTable(&key, kTagTable) || !ConsumeU64(&key, repository)) return false;
+  if (!ConsumeTable(&key, Table::kTag) || !ConsumeU64(&key, repository)) return false;
   *tag = key;
   return !key.empty();
 }
 
 bool ParseLinkKey(std::string_view key, RepositoryId* repository, Digest* blob) {
-  return ConsumeTable(&key, kLinkTable) && ParseRepositoryDigest(key, repository, blob);
+  return ConsumeTable(&key, Table::kLink) && ParseRepositoryDigest(key, repository, blob);
 }
 
 bool ParsePulledKey(std::string_view key, RepositoryId* repository, Digest* manifest) {
-  return ConsumeTable(&key, kPulledTable) && ParseRepositoryDigest(key, repository, manifest);
+  return ConsumeTable(&key, Table::kPulled) && ParseRepositoryDigest(key, repository, manifest);
 }
 
 bool ParseReferrerKey(std::string_view key, RepositoryId* repository, Digest* subject,
                       Digest* referrer) {
-  return ConsumeTable(&key, kReferrerTable) && ConsumeU64(&key, repository) &&
+  return ConsumeTable(&key, Table::kReferrer) && ConsumeU64(&key, repository) &&
          Digest::ConsumeKey(&key, subject) && Digest::ConsumeKey(&key, referrer) && key.empty();
 }
 
 bool ParseLeaseContentKey(std::string_view key, std::string* lease, Digest* content) {
-  if (!ConsumeTable(&key, kLeaseContentTable)) return false;
+  if (!ConsumeTable(&key, Table::kLeaseContent)) return false;
   ByteReader reader(key);
   *lease = reader.String();
   key = reader.rest();
@@ -273,11 +255,11 @@ bool ParseLeaseContentKey(std::string_view key, std::string* lease, Digest* cont
 }
 
 bool ParseMemberKey(std::string_view key, RepositoryId* repository, Digest* manifest) {
-  return ConsumeTable(&key, kMemberTable) && ParseRepositoryDigest(key, repository, manifest);
+  return ConsumeTable(&key, Table::kMember) && ParseRepositoryDigest(key, repository, manifest);
 }
 
 bool ParseEdgeKey(std::string_view key, Digest* target, EdgeSource* source) {
-  if (!ConsumeTable(&key, kEdgeTable) || !Digest::ConsumeKey(&key, target) || key.empty()) {
+  if (!ConsumeTable(&key, Table::kEdge) || !Digest::ConsumeKey(&key, target) || key.empty()) {
     return false;
   }
   source->kind = static_cast<EdgeKind>(key.front());
@@ -289,10 +271,12 @@ bool ParseEdgeKey(std::string_view key, Digest* target, EdgeSource* source) {
     case EdgeKind::kPending:
     case EdgeKind::kReference:
       return Digest::ConsumeKey(&key, &source->manifest) && key.empty();
-    case EdgeKind::kHold:
     case EdgeKind::kLease:
+      source->name = key;
+      return source->repository == 0 && !key.empty();
+    case EdgeKind::kHold:
     case EdgeKind::kTag:
-      source->tag = key;
+      source->name = key;
       return !key.empty();
   }
   return false;
@@ -307,7 +291,7 @@ absl::StatusOr<EdgeSource> EdgeSourceOf(std::string_view key) {
 
 bool ParseCondemnedKey(std::string_view key, int64_t* not_before, Digest* digest) {
   uint64_t time = 0;
-  if (!ConsumeTable(&key, kCondemnedTable) || !ConsumeU64(&key, &time)) return false;
+  if (!ConsumeTable(&key, Table::kCondemned) || !ConsumeU64(&key, &time)) return false;
   *not_before = static_cast<int64_t>(time);
   return Digest::ConsumeKey(&key, digest) && key.empty();
 }
@@ -315,14 +299,14 @@ bool ParseCondemnedKey(std::string_view key, int64_t* not_before, Digest* digest
 bool ParseLinkExpiryKey(std::string_view key, int64_t* expires, RepositoryId* repository,
                         Digest* blob) {
   uint64_t time = 0;
-  if (!ConsumeTable(&key, kLinkExpiryTable) || !ConsumeU64(&key, &time)) return false;
+  if (!ConsumeTable(&key, Table::kLinkExpiry) || !ConsumeU64(&key, &time)) return false;
   *expires = static_cast<int64_t>(time);
   return ParseRepositoryDigest(key, repository, blob);
 }
 
 bool ParseClaimExpiryKey(std::string_view key, EdgeKind* kind, int64_t* expires,
                          std::string* name) {
-  if (!ConsumeTable(&key, kClaimExpiryTable) || key.empty()) return false;
+  if (!ConsumeTable(&key, Table::kClaimExpiry) || key.empty()) return false;
   *kind = static_cast<EdgeKind>(key.front());
   key.remove_prefix(1);
   uint64_t time = 0;
@@ -333,19 +317,19 @@ bool ParseClaimExpiryKey(std::string_view key, EdgeKind* kind, int64_t* expires,
 }
 
 bool ParseUnlinkingKey(std::string_view key, RepositoryId* repository, Digest* manifest) {
-  return ConsumeTable(&key, kUnlinkingTable) && ParseRepositoryDigest(key, repository, manifest);
+  return ConsumeTable(&key, Table::kUnlinking) && ParseRepositoryDigest(key, repository, manifest);
 }
 
 bool ParseRemovingKey(std::string_view key, FileId* file) {
-  return ConsumeTable(&key, kRemovingTable) && ConsumeU64(&key, file) && key.empty();
+  return ConsumeTable(&key, Table::kRemoving) && ConsumeU64(&key, file) && key.empty();
 }
 
 bool ParseOrphanKey(std::string_view key, FileId* file) {
-  return ConsumeTable(&key, kOrphanTable) && ConsumeU64(&key, file) && key.empty();
+  return ConsumeTable(&key, Table::kOrphan) && ConsumeU64(&key, file) && key.empty();
 }
 
 bool ParseCommitTokenKey(std::string_view key, uint32_t* slot) {
-  if (!ConsumeTable(&key, kCommitTokenTable)) return false;
+  if (!ConsumeTable(&key, Table::kCommitToken)) return false;
   ByteReader reader(key);
   *slot = reader.U32();
   return reader.done();

@@ -10,9 +10,11 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/statusor.h"
-#include "storage/digest/digest.h"
+#include "storage/image/digest.h"
+#include "storage/index/tables.h"
 
 namespace varve {
 
@@ -20,6 +22,20 @@ namespace varve {
 using RepositoryId = uint64_t;
 // Names a file under blobs/; never reused. 0 = none.
 using FileId = uint64_t;
+
+// A manifest as one repository lists it.
+struct Member {
+  RepositoryId repository = 0;
+  Digest manifest;
+
+  friend bool operator==(const Member& a, const Member& b) {
+    return a.repository == b.repository && a.manifest == b.manifest;
+  }
+  template <typename H>
+  friend H AbslHashValue(H state, const Member& member) {
+    return H::combine(std::move(state), member.repository, member.manifest);
+  }
+};
 
 // Why a blob is kept; the byte after the target in an edge key.
 enum class EdgeKind : char {
@@ -64,6 +80,7 @@ std::string HoldEdgeKey(const Digest& target, RepositoryId repository, std::stri
 std::string LeaseEdgeKey(const Digest& target, std::string_view lease);
 
 // Prefixes for scans (use with PrefixRange).
+std::string TablePrefix(Table table);
 std::string BlobPrefix();
 std::string EdgePrefix(const Digest& target);
 std::string EdgePrefix(const Digest& target, EdgeKind kind);
@@ -91,8 +108,8 @@ std::string ClaimExpiryPrefix(EdgeKind kind);
 struct EdgeSource {
   EdgeKind kind = EdgeKind::kMember;
   RepositoryId repository = 0;
-  Digest manifest;  // of kReference and kPending
-  std::string tag;  // of kTag; of kHold and kLease: their name
+  Digest manifest;   // of kReference and kPending
+  std::string name;  // of kTag, kHold and kLease
 };
 
 // The source of a scanned edge key; DataLoss when that is malformed.

@@ -1,11 +1,11 @@
 #include "storage/index/memory_index.h"
 
-#include <cassert>
 #include <map>
 #include <unordered_map>
 #include <utility>
 #include <variant>
 
+#include "storage/base/check.h"
 #include "storage/base/mutex.h"
 #include "storage/base/status.h"
 #include "storage/index/counter.h"
@@ -209,7 +209,7 @@ class MemoryTransaction : public Transaction {
     RETURN_IF_ERROR(CheckIndexKey(key));
     KeyVersion version;
     std::optional<std::string> value = table_->Get(key, writes_, &version);
-    Protect(key, guard, version);
+    NoteGuard(key, guard, version);
     return value;
   }
 
@@ -224,7 +224,7 @@ class MemoryTransaction : public Transaction {
     for (const std::string& key : keys) RETURN_IF_ERROR(CheckIndexKey(key));
     std::vector<KeyVersion> versions;
     OptionalValues values = table_->GetMany(keys, writes_, &versions);
-    for (size_t i = 0; i < keys.size(); ++i) Protect(keys[i], guard, versions[i]);
+    for (size_t i = 0; i < keys.size(); ++i) NoteGuard(keys[i], guard, versions[i]);
     return values;
   }
 
@@ -266,7 +266,7 @@ class MemoryTransaction : public Transaction {
   bool has_writes() const override { return !writes_.empty(); }
 
   absl::StatusOr<CommitOutcome> Commit(Durability /*durability*/) override {
-    assert(!committed_);
+    CheckInvariant(!committed_, "a transaction commits once");
     committed_ = true;
     RETURN_IF_ERROR(limits_.status());
     return table_->Commit(guards_, writes_) ? CommitOutcome::kDone : CommitOutcome::kConflict;
@@ -278,7 +278,7 @@ class MemoryTransaction : public Transaction {
 
  private:
   // The first reading counts: what was decided on it must still hold at commit.
-  void Protect(std::string_view key, Guard guard, const KeyVersion& version) {
+  void NoteGuard(std::string_view key, Guard guard, const KeyVersion& version) {
     const auto [guarded, inserted] = guards_.try_emplace(std::string(key));
     if (inserted) guarded->second.seen = version;
     if (guard == Guard::kExclusive) guarded->second.guard = guard;

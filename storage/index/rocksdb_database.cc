@@ -183,9 +183,48 @@ absl::StatusOr<std::optional<std::string>> RocksdbDatabase::Get(std::string_view
   return std::optional<std::string>(value.ToStringView());
 }
 
+rocksdb::Status RocksdbDatabase::GetMany(absl::Span<const std::string> keys,
+                                         rocksdb::Transaction* within,
+                                         OptionalValues* found) const {
+  found->assign(keys.size(), std::nullopt);
+  std::vector<bool> done(keys.size(), false);
+  for (size_t first = 0; first < keys.size(); ++first) {
+    if (done[first]) continue;
+    rocksdb::ColumnFamilyHandle* const family = FamilyOf(keys[first]);
+    std::vector<size_t> places;
+    std::vector<rocksdb::Slice> batch;
+    for (size_t i = first; i < keys.size(); ++i) {
+      if (FamilyOf(keys[i]) != family) continue;
+      done[i] = true;
+      places.push_back(i);
+      batch.emplace_back(keys[i]);
+    }
+    std::vector<rocksdb::PinnableSlice> values(batch.size());
+    std::vector<rocksdb::Status> statuses(batch.size());
+    if (within != nullptr) {
+      within->MultiGet({}, family, batch.size(), batch.data(), values.data(), statuses.data());
+    } else {
+      db_->MultiGet({}, family, batch.size(), batch.data(), values.data(), statuses.data());
+    }
+    for (size_t i = 0; i < places.size(); ++i) {
+      if (statuses[i].IsNotFound()) continue;
+      if (!statuses[i].ok()) return statuses[i];
+      (*found)[places[i]].emplace(values[i].ToStringView());
+    }
+  }
+  return rocksdb::Status::OK();
+}
+
+std::unique_ptr<rocksdb::Iterator> RocksdbDatabase::NewIterator(
+    const rocksdb::ReadOptions& options, rocksdb::ColumnFamilyHandle* family,
+    rocksdb::Transaction* within) const {
+  return std::unique_ptr<rocksdb::Iterator>(within != nullptr ? within->GetIterator(options, family)
+                                                              : db_->NewIterator(options, family));
+}
+
 absl::StatusOr<std::vector<KeyValue>> RocksdbDatabase::Scan(const KeyRange& range, size_t limit,
                                                             const rocksdb::ReadOptions& options,
-                                                            const NewIterator& new_iterator) const {
+                                                            rocksdb::Transaction* within) const {
   // The inline family holds one stretch of the key space, so that going through the three
   // stretches in turn is going through the keys in order.
   struct Stretch {
@@ -208,7 +247,7 @@ absl::StatusOr<std::vector<KeyValue>> RocksdbDatabase::Scan(const KeyRange& rang
     rocksdb::ReadOptions bounded = options;
     const rocksdb::Slice upper_bound(end);
     if (!end.empty()) bounded.iterate_upper_bound = &upper_bound;
-    const std::unique_ptr<rocksdb::Iterator> iterator(new_iterator(bounded, stretch.family));
+    const auto iterator = NewIterator(bounded, stretch.family, within);
     // The transaction's own writes lie outside the bound's reach, so it is checked here too.
     for (iterator->Seek(begin); iterator->Valid() && found.size() < limit; iterator->Next()) {
       const std::string_view key = iterator->key().ToStringView();
@@ -223,7 +262,7 @@ absl::StatusOr<std::vector<KeyValue>> RocksdbDatabase::Scan(const KeyRange& rang
 // One iterator goes from range to range: to make one costs more than to move it. RocksDB looks at
 // the bound anew with each seek.
 absl::StatusOr<FirstRows> RocksdbDatabase::FirstOfEach(absl::Span<const KeyRange> ranges,
-                                                       const NewIterator& new_iterator) const {
+                                                       rocksdb::Transaction* within) const {
   FirstRows rows;
   rows.reserve(ranges.size());
   rocksdb::Slice upper_bound;
@@ -234,14 +273,14 @@ absl::StatusOr<FirstRows> RocksdbDatabase::FirstOfEach(absl::Span<const KeyRange
     const bool in_default =
         !range.end.empty() && (range.end <= kInlineKeys || range.begin >= kAfterInlineKeys);
     if (!in_default) {
-      ASSIGN_OR_RETURN(std::vector<KeyValue> found, Scan(range, 1, {}, new_iterator));
+      ASSIGN_OR_RETURN(std::vector<KeyValue> found, Scan(range, 1, {}, within));
       rows.push_back(found.empty() ? std::nullopt : std::optional(std::move(found[0])));
       continue;
     }
     rows.emplace_back();
     if (range.end <= range.begin) continue;
     upper_bound = range.end;
-    if (iterator == nullptr) iterator.reset(new_iterator(bounded, families_[0]));
+    if (iterator == nullptr) iterator = NewIterator(bounded, families_[0], within);
     iterator->Seek(range.begin);
     RETURN_IF_ERROR(FromRocksdb(iterator->status(), "scan"));
     // The transaction's own writes lie outside the bound's reach.

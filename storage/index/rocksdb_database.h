@@ -6,11 +6,11 @@
 
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
+#include <rocksdb/utilities/transaction.h>
 #include <rocksdb/utilities/transaction_db.h>
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -46,26 +46,30 @@ class RocksdbDatabase {
   // unless that is the damage `accepted_damage`.
   static absl::StatusOr<std::unique_ptr<RocksdbDatabase>> Open(RocksdbPlace& place,
                                                                const std::string& accepted_damage);
-  // Changes nothing in the directory, damaged or not; has no transactions().
+  // Changes nothing in the directory, damaged or not.
   static absl::StatusOr<std::unique_ptr<RocksdbDatabase>> OpenForReading(RocksdbPlace& place);
   ~RocksdbDatabase();
 
-  rocksdb::DB& db() const { return *db_; }
   rocksdb::TransactionDB& transactions() const { return *transactions_; }
   rocksdb::ColumnFamilyHandle* FamilyOf(std::string_view key) const {
     return !key.empty() && key.front() == kInlineKeys[0] ? families_[1] : families_[0];
   }
 
   absl::StatusOr<std::optional<std::string>> Get(std::string_view key) const;
-  // Scans `range` through `new_iterator`, family by family in key order.
-  using NewIterator = std::function<rocksdb::Iterator*(const rocksdb::ReadOptions& options,
-                                                       rocksdb::ColumnFamilyHandle* family)>;
+  // These read through a transaction, which sees its own writes, when `within` is not null.
+  // One batch a column family, whose block reads and filter look-ups RocksDB shares; the first
+  // error.
+  rocksdb::Status GetMany(absl::Span<const std::string> keys, rocksdb::Transaction* within,
+                          OptionalValues* found) const;
+  // Family by family, in key order.
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit,
                                              const rocksdb::ReadOptions& options,
-                                             const NewIterator& new_iterator) const;
+                                             rocksdb::Transaction* within) const;
   absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges,
-                                        const NewIterator& new_iterator) const;
+                                        rocksdb::Transaction* within) const;
 
+  // False when it was opened for reading: then it has no transactions().
+  bool takes_writes() const { return transactions_ != nullptr; }
   IndexState state() const { return place_.state; }
   // Of a write, or of a commit, that RocksDB did not take.
   void NoteFailedWrite(const rocksdb::Status& status);
@@ -76,6 +80,9 @@ class RocksdbDatabase {
   class ErrorListener;
 
   explicit RocksdbDatabase(RocksdbPlace& place) : place_(place) {}
+  std::unique_ptr<rocksdb::Iterator> NewIterator(const rocksdb::ReadOptions& options,
+                                                 rocksdb::ColumnFamilyHandle* family,
+                                                 rocksdb::Transaction* within) const;
 
   RocksdbPlace& place_;
   LogReplay replay_;

@@ -2,11 +2,11 @@
 //   * Guards are RocksDB's point locks, with deadlock detection; a wait over kGuardWaitMillis or a
 //     deadlock is a conflict. No snapshot is set, so that a value read after its lock was granted
 //     is the latest committed one.
-//   * WAL recovery is kPointInTimeRecovery. A power cut leaves the unsynced end of the log torn in
+//   * Replay is kPointInTimeRecovery. A power cut leaves the unsynced end of the log torn in
 //     any shape: short, zeroed, garbage, or with later pages on disk and earlier ones not. Replay
 //     stops at the first record that does not check, so that what is kept is a prefix of the
 //     commits; everything synced lies before that point, and SYNCED says so (rocksdb_files.h).
-//     kTolerateCorruptedTailRecords refuses to open when the end is garbage (rocksdb_index_test,
+//     kTolerateCorruptedTailRecords refuses to open when the end is garbage (storage_index_tests,
 //     TornLog). Damage to what has left the log (tables, blob files, manifest) is an error, and so
 //     is a log that ends before a table written after it.
 //   * After a failed write or sync of the log RocksDB takes no more writes, because nobody knows
@@ -24,7 +24,6 @@
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/index/rocksdb_database.h"
-#include "storage/index/rocksdb_reads.h"
 #include "storage/index/rocksdb_status.h"
 #include "storage/index/rocksdb_transaction.h"
 #include "storage/index/transaction_limits.h"
@@ -39,6 +38,7 @@ constexpr std::chrono::seconds kReopenPatience{10};
 constexpr size_t kWalkRowBytes = 128;
 constexpr size_t kMaxReadaheadBytes = 256 * kKiB;
 
+// Of a database that takes writes, or that is open for reading only.
 class RocksdbIndex : public Index {
  public:
   RocksdbIndex(std::unique_ptr<RocksdbPlace> place, std::unique_ptr<RocksdbDatabase> database)
@@ -86,6 +86,10 @@ std::unique_ptr<Transaction> RocksdbIndex::Begin() {
   const GateEntry entry(gate_);
   absl::Status usable = Usable(entry);
   if (!usable.ok()) return NewFailedTransaction(std::move(usable));
+  if (!database_->takes_writes()) {
+    return NewFailedTransaction(
+        absl::FailedPreconditionError("the index is open for reading only"));
+  }
   return NewRocksdbTransaction(gate_, *database_);
 }
 
@@ -99,29 +103,23 @@ absl::StatusOr<OptionalValues> RocksdbIndex::GetMany(absl::Span<const std::strin
   RETURN_IF_ERROR(CheckBatchSize(keys.size()));
   const GateEntry entry(gate_);
   RETURN_IF_ERROR(Usable(entry));
-  return ReadMany(database_->db(), *database_, keys,
-                  [](const rocksdb::Status& status) { return FromRocksdb(status, "read"); });
+  OptionalValues found;
+  RETURN_IF_ERROR(FromRocksdb(database_->GetMany(keys, /*within=*/nullptr, &found), "read"));
+  return found;
 }
 
 absl::StatusOr<FirstRows> RocksdbIndex::FirstOfEach(absl::Span<const KeyRange> ranges) {
   RETURN_IF_ERROR(CheckBatchSize(ranges.size()));
   const GateEntry entry(gate_);
   RETURN_IF_ERROR(Usable(entry));
-  return database_->FirstOfEach(
-      ranges, [this](const rocksdb::ReadOptions& options, rocksdb::ColumnFamilyHandle* family) {
-        return database_->db().NewIterator(options, family);
-      });
+  return database_->FirstOfEach(ranges, /*within=*/nullptr);
 }
 
 absl::StatusOr<std::vector<KeyValue>> RocksdbIndex::ScanWith(const rocksdb::ReadOptions& options,
                                                              const KeyRange& range, size_t limit) {
   const GateEntry entry(gate_);
   RETURN_IF_ERROR(Usable(entry));
-  return database_->Scan(
-      range, limit, options,
-      [this](const rocksdb::ReadOptions& bounded, rocksdb::ColumnFamilyHandle* family) {
-        return database_->db().NewIterator(bounded, family);
-      });
+  return database_->Scan(range, limit, options, /*within=*/nullptr);
 }
 
 void RocksdbIndex::ReopenIfThereIsRoom() {
@@ -154,44 +152,6 @@ void RocksdbIndex::Reopen() {
   gate_.Open();
 }
 
-// See ReadRocksdbIndex.
-class ReadOnlyIndex : public Index {
- public:
-  ReadOnlyIndex(std::unique_ptr<RocksdbPlace> place, std::unique_ptr<RocksdbDatabase> database)
-      : place_(std::move(place)), database_(std::move(database)) {}
-
-  std::unique_ptr<Transaction> Begin() override {
-    return NewFailedTransaction(
-        absl::FailedPreconditionError("the index is open for reading only"));
-  }
-  absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
-    return database_->Get(key);
-  }
-  absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
-    RETURN_IF_ERROR(CheckBatchSize(keys.size()));
-    return ReadMany(database_->db(), *database_, keys,
-                    [](const rocksdb::Status& status) { return FromRocksdb(status, "read"); });
-  }
-  absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
-    RETURN_IF_ERROR(CheckBatchSize(ranges.size()));
-    return database_->FirstOfEach(
-        ranges, [this](const rocksdb::ReadOptions& options, rocksdb::ColumnFamilyHandle* family) {
-          return database_->db().NewIterator(options, family);
-        });
-  }
-  absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
-    return database_->Scan(
-        range, limit, {},
-        [this](const rocksdb::ReadOptions& options, rocksdb::ColumnFamilyHandle* family) {
-          return database_->db().NewIterator(options, family);
-        });
-  }
-
- private:
-  const std::unique_ptr<RocksdbPlace> place_;
-  const std::unique_ptr<RocksdbDatabase> database_;
-};
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Index>> OpenRocksdbIndex(const std::string& directory,
@@ -207,7 +167,7 @@ absl::StatusOr<std::unique_ptr<Index>> ReadRocksdbIndex(const std::string& direc
   auto place = std::make_unique<RocksdbPlace>(directory, options);
   ASSIGN_OR_RETURN(std::unique_ptr<RocksdbDatabase> database,
                    RocksdbDatabase::OpenForReading(*place));
-  return std::make_unique<ReadOnlyIndex>(std::move(place), std::move(database));
+  return std::make_unique<RocksdbIndex>(std::move(place), std::move(database));
 }
 
 }  // namespace varve

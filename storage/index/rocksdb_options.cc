@@ -97,7 +97,7 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const std::shared_ptr<rocksdb::Cache>
   family.level0_slowdown_writes_trigger = 200;
   family.level0_stop_writes_trigger = 400;
   // Queues (the condemned rows) are deleted at the end they are read from; without this, a scan of
-  // the head walks over all tombstones until some compaction happens to pass.
+  // the head walks over the marks of all deleted rows until some compaction happens to pass.
   family.table_properties_collector_factories.push_back(
       rocksdb::NewCompactOnDeletionCollectorFactory(/*sliding_window_size=*/4096,
                                                     /*deletion_trigger=*/2048));

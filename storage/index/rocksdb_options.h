@@ -13,12 +13,14 @@
 #include <string_view>
 #include <vector>
 
+#include "storage/index/tables.h"
+
 namespace varve {
 
 // Inline blobs (keys "i…") have a column family of their own, whose larger values lie in RocksDB's
 // blob files: compactions of the small rows then never rewrite them.
-inline constexpr char kInlineKeys[] = "i";
-inline constexpr char kAfterInlineKeys[] = "j";
+inline constexpr char kInlineKeys[] = {static_cast<char>(Table::kInline), '\0'};
+inline constexpr char kAfterInlineKeys[] = {static_cast<char>(Table::kInline) + 1, '\0'};
 
 // Told what the operator should know, a sentence at a time; any thread.
 using IndexWarning = std::function<void(std::string_view sentence)>;

@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/index/counter.h"
-#include "storage/index/rocksdb_reads.h"
 #include "storage/index/rocksdb_status.h"
 #include "storage/index/transaction_limits.h"
 
@@ -43,8 +43,9 @@ class RocksdbTransaction : public Transaction {
 
   absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
     RETURN_IF_ERROR(CheckBatchSize(keys.size()));
-    return ReadMany(*transaction_, database_, keys,
-                    [this](const rocksdb::Status& status) { return Failed(status, "read"); });
+    OptionalValues found;
+    const rocksdb::Status read = database_.GetMany(keys, transaction_.get(), &found);
+    return read.ok() ? absl::StatusOr<OptionalValues>(std::move(found)) : Failed(read, "read");
   }
 
   absl::StatusOr<OptionalValues> GetManyForUpdate(absl::Span<const std::string> keys,
@@ -65,19 +66,12 @@ class RocksdbTransaction : public Transaction {
   }
 
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
-    return database_.Scan(
-        range, limit, {},
-        [this](const rocksdb::ReadOptions& options, rocksdb::ColumnFamilyHandle* family) {
-          return transaction_->GetIterator(options, family);
-        });
+    return database_.Scan(range, limit, {}, transaction_.get());
   }
 
   absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
     RETURN_IF_ERROR(CheckBatchSize(ranges.size()));
-    return database_.FirstOfEach(
-        ranges, [this](const rocksdb::ReadOptions& options, rocksdb::ColumnFamilyHandle* family) {
-          return transaction_->GetIterator(options, family);
-        });
+    return database_.FirstOfEach(ranges, transaction_.get());
   }
 
   absl::Status Put(std::string_view key, std::string_view value) override {
@@ -108,6 +102,8 @@ class RocksdbTransaction : public Transaction {
       if (database_.state() == IndexState::kFailed) return FailedBefore();
       return CommitOutcome::kDone;
     }
+    CheckInvariant(transaction_->GetState() == rocksdb::Transaction::STARTED,
+                   "a transaction commits once");
     rocksdb::WriteOptions options;
     options.sync = durability == Durability::kSynced;
     transaction_->SetWriteOptions(options);

@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include "storage/base/bytes.h"
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -12,6 +13,8 @@ namespace {
 
 constexpr uint8_t kRowVersion = 1;
 constexpr uint8_t kBlobRowVersion = 2;
+// Of a blob that is not packed: version, tier, quarantined, and five numbers.
+constexpr size_t kBlobRowBytes = 3 + 5 * sizeof(uint64_t);
 
 std::string NewRow(uint8_t version = kRowVersion) {
   return std::string(1, static_cast<char>(version));
@@ -40,6 +43,9 @@ bool ReadOptionalDigest(ByteReader& reader, std::optional<Digest>* digest) {
 }  // namespace
 
 std::string BlobRow::Encode() const {
+  CheckInvariant(tier >= Tier::kInline && tier <= Tier::kPacked, "a blob has a known tier");
+  CheckInvariant((tier == Tier::kLoose) == (file != 0),
+                 "a loose blob has a file, and no other has");
   std::string out = NewRow(kBlobRowVersion);
   AppendU8(&out, static_cast<uint8_t>(tier));
   AppendU8(&out, quarantined ? 1 : 0);
@@ -48,6 +54,7 @@ std::string BlobRow::Encode() const {
   AppendU64(&out, static_cast<uint64_t>(created_nanos));
   AppendU64(&out, copy);
   AppendU64(&out, static_cast<uint64_t>(proven_nanos));
+  CheckInvariant(out.size() == kBlobRowBytes, "a blob row has the bytes that it is read with");
   if (tier != Tier::kPacked) return out;
   AppendU64(&out, pack);
   AppendU32(&out, slot);
@@ -79,13 +86,15 @@ absl::StatusOr<BlobRow> BlobRow::Decode(std::string_view value) {
     for (uint32_t i = 0; known_tier && i < packs; ++i) row.packs.push_back(reader.U64());
   }
   const bool known_version = version == kRowVersion || version == kBlobRowVersion;
-  if (!reader.done() || !known_version || !known_tier || quarantined > 1) {
+  const bool file_fits = (row.tier == Tier::kLoose) == (row.file != 0);
+  if (!reader.done() || !known_version || !known_tier || !file_fits || quarantined > 1) {
     return Malformed("blob");
   }
   return row;
 }
 
 std::string EncodeInlineBytes(std::string_view bytes) {
+  CheckInvariant(bytes.size() <= kMaxInlineBlobBytes, "an inline blob fits one row");
   std::string out = NewRow();
   out.reserve(1 + sizeof(uint64_t) + bytes.size());
   AppendU64(&out, XXH3_64bits(bytes.data(), bytes.size()));
@@ -93,16 +102,17 @@ std::string EncodeInlineBytes(std::string_view bytes) {
   return out;
 }
 
-absl::StatusOr<std::string> DecodeInlineBytes(std::string_view value) {
+absl::StatusOr<std::string> DecodeInlineBytes(std::string value) {
   ByteReader reader(value);
   const uint8_t version = reader.U8();
   const uint64_t checksum = reader.U64();
   const std::string_view bytes = reader.rest();
-  if (!reader.ok() || version != kRowVersion ||
+  if (!reader.ok() || version != kRowVersion || bytes.size() > kMaxInlineBlobBytes ||
       checksum != XXH3_64bits(bytes.data(), bytes.size())) {
     return Malformed("inline blob");
   }
-  return std::string(bytes);
+  value.erase(0, value.size() - bytes.size());
+  return value;
 }
 
 std::string IngestRow::Encode() const {
@@ -131,6 +141,7 @@ absl::StatusOr<IngestRow> IngestRow::Decode(std::string_view value) {
 }
 
 std::string RepositoryRow::Encode() const {
+  CheckInvariant(id != 0, "a repository has an id, which the whole store has not");
   std::string out = NewRow();
   AppendU64(&out, id);
   AppendU64(&out, static_cast<uint64_t>(created_nanos));
@@ -143,7 +154,7 @@ absl::StatusOr<RepositoryRow> RepositoryRow::Decode(std::string_view value) {
   const uint8_t version = reader.U8();
   row.id = reader.U64();
   row.created_nanos = reader.I64();
-  if (!reader.done() || version != kRowVersion) return Malformed("repository");
+  if (!reader.done() || version != kRowVersion || row.id == 0) return Malformed("repository");
   return row;
 }
 

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "storage/digest/digest.h"
+#include "storage/image/digest.h"
 #include "storage/index/keys.h"
 
 namespace varve {
@@ -46,7 +46,7 @@ struct BlobRow {
 
 // The bytes of an inline blob with their checksum.
 std::string EncodeInlineBytes(std::string_view bytes);
-absl::StatusOr<std::string> DecodeInlineBytes(std::string_view value);
+absl::StatusOr<std::string> DecodeInlineBytes(std::string value);
 
 struct IngestRow {
   std::string repository;  // by name: it need not exist before the commit

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/container/inlined_vector.h"
+#include "storage/base/check.h"
 
 namespace varve {
 namespace {
@@ -56,11 +57,13 @@ bool UsageGate::Enter() {
 
 void UsageGate::Leave() {
   auto* const entry = FindEntry(this);
+  CheckInvariant(entry != nullptr, "who leaves a gate is in");
   if (--entry->second > 0) return;
   Entries& entries = EntriesOfThisThread();
   *entry = entries.back();
   entries.pop_back();
-  counts_[NumberOfThisThread() % counts_.size()].inside.fetch_sub(1);
+  const int64_t inside = counts_[NumberOfThisThread() % counts_.size()].inside.fetch_sub(1);
+  CheckInvariant(inside > 0, "who leaves a gate was counted");
 }
 
 bool UsageGate::Inside() const { return FindEntry(this) != nullptr; }
@@ -71,6 +74,7 @@ bool UsageGate::Empty() const {
 }
 
 bool UsageGate::Close() {
+  CheckInvariant(!Inside(), "who closes a gate is not in, or waits for itself");
   closed_.store(true);
   const Clock::time_point deadline = Clock::now() + patience_;
   while (!Empty()) {

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "storage/catalog/promises.h"
-#include "storage/digest/digest.h"
+#include "storage/image/digest.h"
+#include "storage/promises/promises.h"
 
 namespace varve {
 

@@ -1,30 +1,24 @@
 #include "storage/reclaim/disk_usage.h"
 
-#include <functional>
 #include <optional>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/index/rows.h"
-#include "storage/reclaim/dangling_search.h"
+#include "storage/index/table_visits.h"
+#include "storage/keep/dangling_search.h"
 
 namespace varve {
 namespace {
 
-constexpr size_t kPageRows = 256;
+using VisitRow = absl::FunctionRef<absl::Status(const KeyValue& row)>;
 
-absl::Status VisitAllRows(Index& index, std::string_view prefix,
-                          const std::function<absl::Status(const KeyValue& row)>& visit) {
-  return VisitRows(index, prefix, kPageRows, [&](const KeyValue& row) -> absl::StatusOr<bool> {
+absl::Status WalkTable(Index& index, std::string_view prefix, VisitRow visit) {
+  return WalkRows(index, prefix, kVisitPageRows, [&](const KeyValue& row) -> absl::StatusOr<bool> {
     RETURN_IF_ERROR(visit(row));
     return true;
   });
-}
-
-absl::StatusOr<bool> HasRow(Index& index, const std::string& prefix) {
-  ASSIGN_OR_RETURN(const std::vector<KeyValue> rows, index.Scan(PrefixRange(prefix), 1));
-  return !rows.empty();
 }
 
 void AddBytes(DiskUsage::Part& part, uint64_t logical_bytes, uint64_t disk_bytes) {
@@ -48,19 +42,19 @@ class UsageWalk {
   absl::StatusOr<DiskUsage> Run() {
     RETURN_IF_ERROR(CountNames());
     // Without them nothing is in use, and need not be looked for.
-    ASSIGN_OR_RETURN(has_holds_, HasRow(index_, HoldPrefix()));
+    ASSIGN_OR_RETURN(has_holds_, index_.HasAny(HoldPrefix()));
     RETURN_IF_ERROR(
-        VisitMembers(index_, [&](const Member& member, const std::string&) -> absl::Status {
+        WalkMembers(index_, [&](const Member& member, const std::string&) -> absl::StatusOr<bool> {
           ASSIGN_OR_RETURN(const bool dangling, dangling_.Goes(member));
           if (dangling) ++usage_.dangling.count;
           if (dangling) ++usage_.images;
           ASSIGN_OR_RETURN(const bool unused,
                            dangling || !has_holds_ ? true : unused_.Goes(member));
           if (unused) ++usage_.unused.count;
-          return absl::OkStatus();
+          return true;
         }));
     RETURN_IF_ERROR(
-        VisitAllRows(index_, BlobPrefix(), [&](const KeyValue& row) { return CountBlob(row); }));
+        WalkTable(index_, BlobPrefix(), [&](const KeyValue& row) { return CountBlob(row); }));
     usage_.uploads = parts_.ingests.Usage();
     usage_.orphans = parts_.orphans.Usage();
     RETURN_IF_ERROR(CountIndex());
@@ -71,18 +65,15 @@ class UsageWalk {
 
  private:
   absl::Status CountNames() {
-    RETURN_IF_ERROR(
-        VisitAllRows(index_, RepositoryPrefix(), [&](const KeyValue& row) -> absl::Status {
-          ASSIGN_OR_RETURN(const RepositoryRow repository, RepositoryRow::Decode(row.value));
-          // One to which nothing but blobs was pushed has no image, and is not listed.
-          ASSIGN_OR_RETURN(const bool has_members, HasRow(index_, MemberPrefix(repository.id)));
-          if (has_members) ++usage_.repositories;
-          return absl::OkStatus();
-        }));
-    return VisitAllRows(index_, TagPrefix(), [&](const KeyValue&) {
-      ++usage_.tags;
+    RETURN_IF_ERROR(WalkTable(index_, RepositoryPrefix(), [&](const KeyValue& row) -> absl::Status {
+      ASSIGN_OR_RETURN(const RepositoryRow repository, RepositoryRow::Decode(row.value));
+      // One to which nothing but blobs was pushed has no image, and is not listed.
+      ASSIGN_OR_RETURN(const bool has_members, index_.HasAny(MemberPrefix(repository.id)));
+      if (has_members) ++usage_.repositories;
       return absl::OkStatus();
-    });
+    }));
+    ASSIGN_OR_RETURN(usage_.tags, CountRows(index_, TagPrefix()));
+    return absl::OkStatus();
   }
 
   absl::Status CountBlob(const KeyValue& row) {
@@ -91,14 +82,9 @@ class UsageWalk {
       return absl::DataLossError("a blob row of the index is damaged");
     }
     ASSIGN_OR_RETURN(const BlobRow blob, BlobRow::Decode(row.value));
-    uint64_t disk_bytes = 0;
-    if (blob.tier == BlobRow::Tier::kLoose) {
-      const absl::StatusOr<FileStat> stat = parts_.images.files.Stat(blob.file);
-      // Lost, or removed since the row was read.
-      if (stat.ok()) disk_bytes = stat->allocated_bytes;
-    }
-    AddTo(blob.tier == BlobRow::Tier::kLoose ? usage_.loose : usage_.inlined, blob.size_bytes,
-          disk_bytes);
+    ASSIGN_OR_RETURN(BlobTier* const tier, parts_.images.blobs.TierOf(digest, blob));
+    const uint64_t disk_bytes = tier->Measure(blob).disk_bytes;
+    AddTo(tier->PartOf(usage_), blob.size_bytes, disk_bytes);
     ASSIGN_OR_RETURN(const DanglingSearch::Owners owners, dangling_.OwnersOf(digest));
     switch (owners) {
       case DanglingSearch::Owners::kNone:
@@ -123,19 +109,16 @@ class UsageWalk {
       ASSIGN_OR_RETURN(const DanglingSearch::Owners owners, unused_.OwnersOf(digest));
       return owners == DanglingSearch::Owners::kGoing;
     }
-    for (const EdgeKind kind : {EdgeKind::kReference, EdgeKind::kMember, EdgeKind::kPending}) {
-      ASSIGN_OR_RETURN(const bool needed, HasRow(index_, EdgePrefix(digest, kind)));
-      if (needed) return true;
-    }
-    return false;
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> needed, index_.Scan(EdgesOfImages(digest), 1));
+    return !needed.empty();
   }
 
   // The blob is an image with a name or a hold of its own, or none.
   absl::Status CountImage(const Digest& digest, bool unused) {
-    ASSIGN_OR_RETURN(const bool tagged, HasRow(index_, EdgePrefix(digest, EdgeKind::kTag)));
+    ASSIGN_OR_RETURN(const bool tagged, index_.HasAny(EdgePrefix(digest, EdgeKind::kTag)));
     if (tagged) ++usage_.tagged.count;
     ASSIGN_OR_RETURN(const bool named,
-                     tagged ? true : HasRow(index_, EdgePrefix(digest, EdgeKind::kHold)));
+                     tagged ? true : index_.HasAny(EdgePrefix(digest, EdgeKind::kHold)));
     if (!named) return absl::OkStatus();
     ++usage_.images;
     if (!unused) ++usage_.in_use.count;

@@ -7,11 +7,11 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "storage/api/system.h"
 #include "storage/base/file_system.h"
 #include "storage/blob/ingest_table.h"
 #include "storage/blob/orphans.h"
 #include "storage/reclaim/image_content.h"
-#include "storage/store.h"
 
 namespace varve {
 
@@ -24,7 +24,7 @@ struct DiskUsageParts {
   std::string reserve_file;
 };
 
-// Store::MeasureDiskUsage. Blobs in the index have no disk bytes of their own: those are part of
+// System::MeasureDiskUsage. Blobs in the index have no disk bytes of their own: those are part of
 // index_disk_bytes. What is neither unreferenced nor kept by dangling images alone is kept by a
 // tag, directly, through an index or as what refers to such an image: it counts as tagged. What is
 // neither unreferenced nor unused counts as in use.

@@ -4,9 +4,8 @@
 #include <string_view>
 
 #include "storage/base/status.h"
-#include "storage/catalog/manifest.h"
-#include "storage/catalog/names.h"
-#include "storage/index/batch_reads.h"
+#include "storage/image/manifest.h"
+#include "storage/image/names.h"
 #include "storage/index/keys.h"
 #include "storage/index/rows.h"
 #include "storage/limits.h"
@@ -17,19 +16,6 @@ namespace {
 constexpr size_t kPageRows = 256;
 
 }  // namespace
-
-absl::Status VisitMembers(
-    Index& index, const std::function<absl::Status(const Member&, const std::string& row)>& visit) {
-  return VisitRows(index, MemberPrefix(), kPageRows,
-                   [&](const KeyValue& row) -> absl::StatusOr<bool> {
-                     Member member;
-                     if (!ParseMemberKey(row.key, &member.repository, &member.manifest)) {
-                       return absl::DataLossError("a member row of the index is damaged");
-                     }
-                     RETURN_IF_ERROR(visit(member, row.value));
-                     return true;
-                   });
-}
 
 absl::StatusOr<ImageContent> ReadContent(const ImageParts& parts, const Member& image) {
   ImageContent content;
@@ -61,10 +47,8 @@ absl::StatusOr<std::vector<std::optional<BlobCopy>>> ReadCopies(const ImageParts
   for (size_t i = 0; i < blobs.size(); ++i) {
     if (!values[i].has_value()) continue;
     ASSIGN_OR_RETURN(const BlobRow row, BlobRow::Decode(*values[i]));
-    BlobCopy& copy = copies[i].emplace(BlobCopy{row.file, row.size_bytes, 0});
-    if (row.file == 0) continue;
-    const absl::StatusOr<FileStat> stat = parts.files.Stat(row.file);
-    if (stat.ok()) copy.allocated_bytes = stat->allocated_bytes;
+    ASSIGN_OR_RETURN(BlobTier* const tier, parts.blobs.TierOf(blobs[i], row));
+    copies[i] = tier->Measure(row);
   }
   return copies;
 }
@@ -87,7 +71,7 @@ absl::Status VisitFollowers(
   const RepositoryId repository = gone.image.repository;
   const std::string prefix = ReferrerPrefix(repository, gone.image.manifest);
   RETURN_IF_ERROR(
-      VisitRows(parts.index, prefix, kPageRows, [&](const KeyValue& row) -> absl::StatusOr<bool> {
+      WalkRows(parts.index, prefix, kPageRows, [&](const KeyValue& row) -> absl::StatusOr<bool> {
         std::string_view key = std::string_view(row.key).substr(prefix.size());
         Digest referrer;
         if (!Digest::ConsumeKey(&key, &referrer)) {

@@ -12,19 +12,17 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "storage/blob/blob_files.h"
 #include "storage/blob/blob_store.h"
 #include "storage/catalog/catalog.h"
-#include "storage/catalog/image_keepers.h"
-#include "storage/digest/digest.h"
+#include "storage/image/digest.h"
 #include "storage/index/index.h"
+#include "storage/index/keys.h"
 
 namespace varve {
 
 struct ImageParts {
   Index& index;
   BlobStore& blobs;
-  BlobFiles& files;
   Catalog& catalog;
 };
 
@@ -35,18 +33,6 @@ struct ImageContent {
   std::vector<Digest> blobs;  // the manifest too; here or not
   bool complete = false;      // else it is lost or damaged, and names more
 };
-
-// A blob as it was when it was looked at.
-struct BlobCopy {
-  FileId file = 0;  // 0: inline
-  uint64_t size_bytes = 0;
-  uint64_t allocated_bytes = 0;  // of the file
-};
-
-// Calls `visit` for every manifest that a repository lists, with its row, in pages; an error of it
-// ends the walk.
-absl::Status VisitMembers(
-    Index& index, const std::function<absl::Status(const Member&, const std::string& row)>& visit);
 
 // Reads what the manifest names. One that is lost or damaged names nothing.
 absl::StatusOr<ImageContent> ReadContent(const ImageParts& parts, const Member& image);

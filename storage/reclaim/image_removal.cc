@@ -4,9 +4,9 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/canonical_name.h"
-#include "storage/catalog/dangling.h"
-#include "storage/digest/short_id.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/short_id.h"
+#include "storage/keep/what_keeps.h"
 #include "storage/reclaim/announced_removal.h"
 
 namespace varve {
@@ -83,14 +83,11 @@ absl::Status ImageRemoval::LeaveToSubjects(ImageMatch* found) {
     const absl::StatusOr<ManifestInfo> member = catalog.ReadMember(id, found->manifest);
     if (absl::IsNotFound(member.status())) continue;  // somebody else deleted it
     RETURN_IF_ERROR(member.status());
-    const absl::Status subject = member->subject.has_value()
-                                     ? catalog.ReadMember(id, *member->subject).status()
-                                     : absl::NotFoundError("");
-    if (absl::IsNotFound(subject)) {
-      loose.push_back(place);
-    } else {
-      RETURN_IF_ERROR(subject);
+    bool has_subject = member->subject.has_value();
+    if (has_subject) {
+      ASSIGN_OR_RETURN(has_subject, IsHere(parts_.images.index, {id, *member->subject}));
     }
+    if (!has_subject) loose.push_back(place);
   }
   if (!loose.empty()) found->places = std::move(loose);
   return absl::OkStatus();
@@ -100,7 +97,7 @@ absl::Status ImageRemoval::CheckUnclaimed(const ImageMatch& found) {
   for (const ImageMatch::Place& place : found.places) {
     ASSIGN_OR_RETURN(const RepositoryId id, parts_.images.catalog.FindRepository(place.repository));
     ASSIGN_OR_RETURN(const std::optional<Claim> claim,
-                     FindClaimIn(parts_.images.index, id, found.manifest));
+                     FindClaimIn(parts_.images.index, {id, found.manifest}));
     if (!claim.has_value()) continue;
     return Conflict(found, "cannot be forced", StrCat("image is being used by ", claim->Text()));
   }
@@ -113,7 +110,7 @@ absl::Status ImageRemoval::CheckConflicts(const ImageMatch& found, bool force) {
   for (const ImageMatch::Place& place : found.places) {
     const absl::StatusOr<RepositoryId> id = parts_.images.catalog.FindRepository(place.repository);
     RETURN_IF_ERROR(id.status());
-    ASSIGN_OR_RETURN(const bool listed, parts_.images.catalog.IsListed(*id, found.manifest));
+    ASSIGN_OR_RETURN(const bool listed, IsListed(parts_.images.index, {*id, found.manifest}));
     if (listed) return ListedConflict(found, place.repository);
     tags += place.tags.size();
     if (!place.tags.empty()) ++tagged_places;
@@ -191,22 +188,21 @@ absl::Status ImageRemoval::AfterDeletion(const ImageContent& content, const std:
   return absl::OkStatus();
 }
 
-void ImageRemoval::NotePromise(int64_t held_nanos, RemovedImage* removed) {
+void ImageRemoval::NotePromise(int64_t kept_nanos, RemovedImage* removed) {
   removed->promised_until_nanos =
-      std::max(removed->promised_until_nanos, parts_.clock.WallNanos() + held_nanos);
+      std::max(removed->promised_until_nanos, parts_.clock.WallNanos() + kept_nanos);
 }
 
 absl::Status ImageRemoval::NotePromised(const ImageContent& content, RemovedImage* removed) {
   for (const Digest& digest : content.blobs) {
-    const int64_t held_nanos = parts_.promises.HeldNanos(digest);
-    if (held_nanos == 0) continue;
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                     parts_.images.index.Scan(PrefixRange(EdgePrefix(digest)), 1));
-    if (!edges.empty()) continue;
+    const int64_t kept_nanos = parts_.promises.KeptNanos(digest);
+    if (kept_nanos == 0) continue;
+    ASSIGN_OR_RETURN(const bool kept, parts_.images.index.HasAny(EdgePrefix(digest)));
+    if (kept) continue;
     ASSIGN_OR_RETURN(const std::optional<BlobCopy> copy, ReadCopy(parts_.images, digest));
     if (!copy.has_value()) continue;
-    removed->promised_bytes += copy->file == 0 ? copy->size_bytes : copy->allocated_bytes;
-    NotePromise(held_nanos, removed);
+    removed->promised_bytes += copy->kept_bytes;
+    NotePromise(kept_nanos, removed);
   }
   return absl::OkStatus();
 }

@@ -19,9 +19,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "storage/api/images.h"
 #include "storage/catalog/catalog.h"
 #include "storage/reclaim/image_content.h"
-#include "storage/store.h"
 
 namespace varve {
 
@@ -39,7 +39,8 @@ class ImageRemoval {
 
   explicit ImageRemoval(Parts parts) : parts_(std::move(parts)) {}
 
-  // Store::RemoveImage. An error after the first step may leave a part done; the same call goes on.
+  // Images::RemoveImage. An error after the first step may leave a part done; the same call goes
+  // on.
   absl::StatusOr<RemovedImage> Remove(std::string_view name, bool force);
 
  private:
@@ -60,7 +61,7 @@ class ImageRemoval {
                              RemovedImage* removed);
   // Adds up what of a deleted manifest and its blobs nothing keeps any more but a promise.
   absl::Status NotePromised(const ImageContent& content, RemovedImage* removed);
-  void NotePromise(int64_t held_nanos, RemovedImage* removed);
+  void NotePromise(int64_t kept_nanos, RemovedImage* removed);
   absl::StatusOr<Deletion> Delete(const std::function<absl::StatusOr<Deletion>()>& deletion);
 
   const Parts parts_;

@@ -4,11 +4,11 @@
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/dangling.h"
-#include "storage/catalog/names.h"
-#include "storage/catalog/time_text.h"
+#include "storage/image/names.h"
+#include "storage/image/time_text.h"
 #include "storage/index/keys.h"
 #include "storage/index/rows.h"
+#include "storage/keep/what_keeps.h"
 #include "storage/limits.h"
 #include "storage/reclaim/announced_removal.h"
 
@@ -105,9 +105,8 @@ absl::Status Prune::Plan(const Member& image) {
 absl::StatusOr<Prune::Kept> Prune::LookAt(const Member& image,
                                           const std::function<void(const ImageKeeper&)>& by) {
   Kept kept;
-  RowReads reads(parts_.images.index);
-  const absl::Status visited =
-      VisitKeepers(reads, image, [&](const ImageKeeper& keeper) -> absl::StatusOr<bool> {
+  const absl::Status visited = VisitKeepers(
+      parts_.images.index, image, [&](const ImageKeeper& keeper) -> absl::StatusOr<bool> {
         switch (Weigh(scope_, image, keeper)) {
           case KeeperWeight::kNone:
             break;
@@ -352,16 +351,16 @@ absl::StatusOr<std::optional<PruneStep>> Prune::Deferral(const Member& member,
 }
 
 std::optional<PruneStep> Prune::PromiseDeferral(const ImageInfo& image) {
-  const int64_t held_nanos = parts_.promises.HeldNanos(image.manifest.digest);
+  const int64_t kept_nanos = parts_.promises.KeptNanos(image.manifest.digest);
   // A dry run ends no promises; the prune itself did, and those that hold now were given since.
-  if (held_nanos == 0 || (dry_run_ && selection_.now)) return std::nullopt;
+  if (kept_nanos == 0 || (dry_run_ && selection_.now)) return std::nullopt;
   PruneStep step;
   step.kind = PruneStep::Kind::kDeferred;
   step.image = image;
-  step.reason = parts_.promises.HoldsEverything()
+  step.reason = parts_.promises.KeepsEverything()
                     ? "the daemon was started, or its clock set forward, a short time ago"
                     : "it was pushed, pulled or asked for a short time ago";
-  step.until_nanos = parts_.clock.WallNanos() + held_nanos;
+  step.until_nanos = parts_.clock.WallNanos() + kept_nanos;
   return step;
 }
 

@@ -29,19 +29,19 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "storage/api/pruning.h"
 #include "storage/base/clock.h"
 #include "storage/catalog/catalog.h"
-#include "storage/catalog/image_filter.h"
-#include "storage/catalog/image_keepers.h"
-#include "storage/catalog/images.h"
-#include "storage/catalog/promises.h"
+#include "storage/image/image_filter.h"
+#include "storage/images/image_describer.h"
 #include "storage/index/keys.h"
 #include "storage/index/rows.h"
-#include "storage/reclaim/dangling_search.h"
+#include "storage/keep/dangling_search.h"
+#include "storage/keep/newest_images.h"
+#include "storage/keep/what_keeps.h"
+#include "storage/promises/promises.h"
 #include "storage/reclaim/image_content.h"
 #include "storage/reclaim/image_removal.h"
-#include "storage/reclaim/newest_images.h"
-#include "storage/store.h"
 
 namespace varve {
 
@@ -59,7 +59,7 @@ class Prune {
  public:
   struct Parts {
     ImageParts images;
-    Images& descriptions;
+    ImageDescriber& descriptions;
     Promises& promises;
     Clock& clock;
     DeletionRunner run;
@@ -68,7 +68,7 @@ class Prune {
 
   Prune(Parts parts, PruneSelection selection, bool dry_run, const PruneObserver& observer);
 
-  // Store::Prune; at most once.
+  // Images::Prune; at most once.
   absl::StatusOr<PruneReport> Run();
 
  private:
@@ -94,8 +94,6 @@ class Prune {
   absl::Status Walk();
   // Looks at a page of images: what nothing keeps goes with others, each other one by Offer.
   absl::Status OfferPage(const std::vector<Listed>& page);
-  // Whether an image stays whatever else keeps it, when that edge does.
-  bool StaysBy(const EdgeSource& edge) const;
   absl::Status AddToPage(const Member& image, MemberRow row);
   // Removes the images of the page, and what follows them.
   absl::Status TakePage();

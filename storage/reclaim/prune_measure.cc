@@ -37,12 +37,8 @@ absl::Status Prune::ForgetNamed(std::vector<std::pair<Digest, BlobCopy>>& blobs)
   size_t left = 0;
   for (size_t begin = 0; begin < blobs.size(); begin += kBlobsAtOnce) {
     const size_t end = std::min(blobs.size(), begin + kBlobsAtOnce);
-    std::vector<KeyRange> ranges;  // all edges but those of claims
-    for (size_t i = begin; i < end; ++i) {
-      const Digest& digest = blobs[i].first;
-      ranges.push_back(
-          {EdgePrefix(digest, EdgeKind::kMember), PrefixRange(EdgePrefix(digest)).end});
-    }
+    std::vector<KeyRange> ranges;
+    for (size_t i = begin; i < end; ++i) ranges.push_back(EdgesOfImages(blobs[i].first));
     ASSIGN_OR_RETURN(const FirstRows edges, parts_.images.index.FirstOfEach(ranges));
     for (size_t i = begin; i < end; ++i) {
       if (!edges[i - begin].has_value()) blobs[left++] = blobs[i];
@@ -61,19 +57,16 @@ absl::Status Prune::Measure(absl::Span<const std::pair<Digest, BlobCopy>> blobs)
   for (size_t i = 0; i < blobs.size(); ++i) {
     const auto& [digest, copy] = blobs[i];
     if (rows[i].has_value()) {
-      ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                       parts_.images.index.Scan(PrefixRange(EdgePrefix(digest)), 1));
-      if (edges.empty()) {
+      ASSIGN_OR_RETURN(const bool kept, parts_.images.index.HasAny(EdgePrefix(digest)));
+      if (!kept) {
         ++report_.deferred;
-        report_.deferred_bytes += copy.file == 0 ? copy.size_bytes : copy.allocated_bytes;
+        report_.deferred_bytes += copy.kept_bytes;
         report_.deferred_until_nanos =
             std::max(report_.deferred_until_nanos,
-                     parts_.clock.WallNanos() + parts_.promises.HeldNanos(digest));
+                     parts_.clock.WallNanos() + parts_.promises.KeptNanos(digest));
       }
     }
-    if (copy.file == 0) continue;
-    const bool file_gone = absl::IsNotFound(parts_.images.files.Stat(copy.file).status());
-    if (file_gone) report_.freed_bytes += copy.allocated_bytes;
+    report_.freed_bytes += parts_.images.blobs.FreedBytes(copy);
   }
   return absl::OkStatus();
 }

@@ -3,13 +3,15 @@
 #include <deque>
 #include <utility>
 
+#include "storage/base/check.h"
 #include "storage/base/status.h"
-#include "storage/catalog/names.h"
+#include "storage/image/names.h"
 #include "storage/index/rows.h"
+#include "storage/index/table_visits.h"
+#include "storage/jobs/work_pace.h"
 #include "storage/limits.h"
 #include "storage/reclaim/announced_removal.h"
 #include "storage/reclaim/prune.h"
-#include "storage/reclaim/work_pace.h"
 
 namespace varve {
 namespace {
@@ -33,35 +35,39 @@ absl::Status Prune::Walk() {
     page_size_ = std::min(2 * page_size_, Catalog::kPageImages);
     return absl::OkStatus();
   };
-  RETURN_IF_ERROR(VisitMembers(
-      parts_.images.index, [&](const Member& member, const std::string& row) -> absl::Status {
-        if (dry_run_) {
-          RETURN_IF_ERROR(Plan(member));
-        } else {
-          page.push_back({member, row});
-          if (page.size() >= page_size_) RETURN_IF_ERROR(end_page());
-        }
-        pace.Rest();
-        // Whether somebody still wants this is asked also where nothing goes.
-        if (++looked_at_ % kMembersBetweenQuestions == 0) {
-          PruneStep nothing_new;
-          nothing_new.kind = PruneStep::Kind::kQueued;
-          nothing_new.looked_at = looked_at_;
-          Tell(std::move(nothing_new));
-        }
-        return stopped_ ? absl::CancelledError("the observer has seen enough") : absl::OkStatus();
-      }));
-  return end_page();
+  RETURN_IF_ERROR(
+      WalkMembers(parts_.images.index,
+                  [&](const Member& member, const std::string& row) -> absl::StatusOr<bool> {
+                    if (dry_run_) {
+                      RETURN_IF_ERROR(Plan(member));
+                    } else {
+                      page.push_back({member, row});
+                      if (page.size() >= page_size_) RETURN_IF_ERROR(end_page());
+                    }
+                    pace.Rest();
+                    // Whether somebody still wants this is asked also where nothing goes.
+                    if (++looked_at_ % kMembersBetweenQuestions == 0) {
+                      PruneStep nothing_new;
+                      nothing_new.kind = PruneStep::Kind::kQueued;
+                      nothing_new.looked_at = looked_at_;
+                      Tell(std::move(nothing_new));
+                    }
+                    return !stopped_;
+                  }));
+  return stopped_ ? absl::OkStatus() : end_page();
 }
 
 absl::Status Prune::OfferPage(const std::vector<Listed>& page) {
   std::vector<Digest> manifests;
   for (const Listed& listed : page) manifests.push_back(listed.image.manifest);
-  RowReads reads(parts_.images.index);
-  ASSIGN_OR_RETURN(const auto edges, FirstKeepingEdges(reads, manifests));
+  ASSIGN_OR_RETURN(const auto edges, FirstKeepingEdges(parts_.images.index, manifests));
+  CheckInvariant(edges.size() == page.size(), "each image of a page is looked at");
   for (size_t i = 0; i < page.size() && !stopped_; ++i) {
     const Member& image = page[i].image;
-    if (edges[i].has_value() && StaysBy(*edges[i])) continue;
+    const bool stays =
+        edges[i].has_value() &&
+        Weigh(scope_, image, KeeperOf(image.manifest, *edges[i])) == KeeperWeight::kStays;
+    if (stays) continue;
     absl::StatusOr<MemberRow> row = MemberRow::Decode(page[i].row);
     if (!edges[i].has_value() && row.ok() && !row->subject.has_value()) {
       RETURN_IF_ERROR(AddToPage(image, *std::move(row)));
@@ -70,12 +76,6 @@ absl::Status Prune::OfferPage(const std::vector<Listed>& page) {
     }
   }
   return stopped_ ? absl::OkStatus() : TakePage();
-}
-
-bool Prune::StaysBy(const EdgeSource& edge) const {
-  if (edge.kind == EdgeKind::kHold) return true;
-  return edge.kind == EdgeKind::kTag && scope_ == DanglingScope::kDangling &&
-         !SubjectOfTag(edge.tag).has_value();
 }
 
 absl::Status Prune::AddToPage(const Member& image, MemberRow row) {
@@ -93,6 +93,8 @@ absl::Status Prune::AddToPage(const Member& image, MemberRow row) {
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(ImageContent content, ReadContent(parts_.images, image));
+  CheckInvariant(!content.blobs.empty() && content.blobs.front() == image.manifest,
+                 "the content of an image begins with its manifest");
   const size_t targets = content.blobs.size() - 1;
   if (!content.complete || targets > Catalog::kPageTargets) return Offer(image);
   const bool fits = page_.empty() || (page_.front().content.image.repository == image.repository &&
@@ -143,6 +145,8 @@ absl::StatusOr<std::vector<Catalog::Deletion>> Prune::RemovePage(const std::vect
   std::vector<size_t> places;
   for (size_t i = 0; i < page.size(); ++i) {
     const ImageContent& content = page[i].content;
+    CheckInvariant(content.image.repository == page.front().content.image.repository,
+                   "a page of deletions is of one repository");
     announced.emplace_back(parts_.promises, content.image.manifest);
     // Somebody asked for it since it was looked at.
     if (!announced.back().may_go_on()) continue;
@@ -156,6 +160,7 @@ absl::StatusOr<std::vector<Catalog::Deletion>> Prune::RemovePage(const std::vect
                                                       page.front().candidate.repository, images));
     return absl::OkStatus();
   }));
+  CheckInvariant(deleted.size() == images.size(), "each image of a page has an outcome");
   std::vector<Catalog::Deletion> outcomes(page.size(), Catalog::Deletion::kKept);
   for (size_t i = 0; i < images.size(); ++i) outcomes[places[i]] = deleted[i];
   return outcomes;

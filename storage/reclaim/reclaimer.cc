@@ -6,12 +6,13 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/index/keys.h"
 #include "storage/index/rows.h"
+#include "storage/jobs/work_pace.h"
 #include "storage/limits.h"
-#include "storage/reclaim/work_pace.h"
 
 namespace varve {
 namespace {
@@ -46,8 +47,7 @@ struct Reclaimer::Candidate {
   bool kept = false;              // or absent
   std::optional<BlobRow> unkept;  // else, once it was looked at
   bool postponed = false;
-  bool removed = false;
-  FileId file = 0;  // of a removed one: to be unlinked
+  std::optional<BlobStore::Removed> removed;
 };
 
 struct Reclaimer::Pass {
@@ -78,7 +78,7 @@ void Reclaimer::NoticeClockJump() {
   const int64_t wall = parts_.clock.WallNanos();
   const int64_t monotonic = parts_.clock.MonotonicNanos();
   const int64_t jump = (wall - last_wall_nanos_) - (monotonic - last_monotonic_nanos_);
-  if (jump > kClockJumpNanos) parts_.promises.HoldEverything();
+  if (jump > kClockJumpNanos) parts_.promises.KeepEverything();
   last_wall_nanos_ = wall;
   last_monotonic_nanos_ = monotonic;
 }
@@ -101,12 +101,11 @@ absl::Status Reclaimer::ExaminePutOff(Pass& pass) {
   pass.looks_ahead = true;
   KeyRange range = PrefixRange(CondemnedPrefix());
   range.begin = CondemnedKey(parts_.clock.WallNanos() + 1, Digest());
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> rows, parts_.index.Scan(range, kPageRows));
-    if (rows.empty()) return absl::OkStatus();
-    RETURN_IF_ERROR(ExaminePage(rows, pass).status());
-    range.begin = rows.back().key + '\0';
-  }
+  return VisitPages(parts_.index, std::move(range), kPageRows,
+                    [&](absl::Span<const KeyValue> rows) -> absl::StatusOr<bool> {
+                      RETURN_IF_ERROR(ExaminePage(rows, pass).status());
+                      return true;
+                    });
 }
 
 absl::StatusOr<bool> Reclaimer::ExaminePage(absl::Span<const KeyValue> rows, Pass& pass) {
@@ -255,6 +254,7 @@ absl::Status Reclaimer::Postpone(absl::Span<const std::pair<Candidate*, int64_t>
   RETURN_IF_ERROR(parts_.index.Run(
       [&](Transaction& txn) -> absl::Status {
         for (const auto& [candidate, wait_nanos] : later) {
+          CheckInvariant(wait_nanos > 0, "what is put off is put off to a later time");
           for (const std::string& row : candidate->rows) RETURN_IF_ERROR(txn.Delete(row));
           RETURN_IF_ERROR(txn.Put(CondemnedKey(now + wait_nanos, candidate->digest), ""));
         }
@@ -273,17 +273,20 @@ absl::Status Reclaimer::BetweenPasses(const std::function<absl::Status()>& look)
 absl::Status Reclaimer::Remove(absl::Span<Candidate* const> candidates, Pass& pass) {
   if (candidates.empty()) return absl::OkStatus();
   uint64_t bytes = 0;
-  for (const Candidate* candidate : candidates) bytes += candidate->unkept->size_bytes;
+  for (const Candidate* candidate : candidates) {
+    CheckInvariant(candidate->unkept.has_value(), "a blob is looked at before it is removed");
+    bytes += candidate->unkept->size_bytes;
+  }
   const CountedChanges::Change change(parts_.blobs.changes(), candidates.size(), bytes);
   RETURN_IF_ERROR(
       parts_.index.Run([&](Transaction& txn) { return RemoveIn(txn, candidates); },
                        // Lost in a power cut, it is done again: the condemned rows are back, too.
                        Durability::kBuffered, Patience::kShort));
   for (const Candidate* candidate : candidates) {
-    if (!candidate->removed) continue;
+    if (!candidate->removed.has_value()) continue;
     ++pass.report.blobs;
-    parts_.space.Release(candidate->unkept->size_bytes);
-    if (candidate->file != 0) parts_.removals.Add(candidate->file);
+    parts_.space.Release(candidate->removed->bytes);
+    parts_.removals.Add(candidate->removed->unlink);
   }
   return absl::OkStatus();
 }
@@ -305,19 +308,17 @@ absl::Status Reclaimer::RemoveIn(Transaction& txn, absl::Span<Candidate* const> 
   for (size_t i = 0; i < candidates.size(); ++i) {
     Candidate& candidate = *candidates[i];
     const std::optional<std::string>& blob = values[next++];
-    bool due = false;
-    for (size_t row = 0; row < candidate.rows.size(); ++row) due |= values[next++].has_value();
-    candidate.removed = false;
-    candidate.file = 0;
-    if (!due) continue;
+    next += candidate.rows.size();
+    candidate.removed.reset();
     for (const std::string& row : candidate.rows) RETURN_IF_ERROR(txn.Delete(row));
     if (!blob.has_value() || edges[i].has_value()) continue;
     ASSIGN_OR_RETURN(candidate.unkept, BlobRow::Decode(*blob));
-    ASSIGN_OR_RETURN(candidate.file, parts_.blobs.Remove(txn, candidate.digest, *candidate.unkept));
-    candidate.removed = true;
+    ASSIGN_OR_RETURN(candidate.removed,
+                     parts_.blobs.Remove(txn, candidate.digest, *candidate.unkept));
     ++blobs;
     bytes += static_cast<int64_t>(candidate.unkept->size_bytes);
   }
+  CheckInvariant(next == values.size(), "each row of a removal is looked at once");
   return blobs == 0 ? absl::OkStatus() : BlobStore::Count(txn, -blobs, -bytes);
 }
 

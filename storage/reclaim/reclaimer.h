@@ -21,14 +21,14 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "storage/api/system.h"
 #include "storage/base/clock.h"
 #include "storage/base/mutex.h"
 #include "storage/blob/blob_store.h"
 #include "storage/blob/removals.h"
-#include "storage/catalog/promises.h"
 #include "storage/index/due_queue.h"
 #include "storage/index/index.h"
-#include "storage/store.h"
+#include "storage/promises/promises.h"
 
 namespace varve {
 

@@ -4,14 +4,18 @@
 
 #include <stdlib.h>
 
-#include <filesystem>
 #include <map>
 #include <set>
 
 #include "gmock/gmock.h"
-#include "storage/digest/hasher.h"
+#include "storage/api/blobs.h"
+#include "storage/api/manifests.h"
+#include "storage/api/system.h"
 #include "storage/engine.h"
+#include "storage/image/hasher.h"
 #include "storage/limits.h"
+#include "tests/support/read_whole.h"
+#include "tests/support/temporary_directory.h"
 
 namespace varve {
 namespace {
@@ -21,24 +25,17 @@ constexpr uint64_t kBlobs = 1000;
 class FillStoreTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = testing::TempDir() + "varve_fill_XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    scratch_ = pattern;
     absl::StatusOr<FilledStore> filled = FillStore(directory(), plan_);
     ASSERT_TRUE(filled.ok()) << filled.status();
     filled_ = *filled;
     Open();
   }
-  void TearDown() override {
-    store_.reset();
-    std::filesystem::remove_all(scratch_);
-  }
 
-  std::string directory() const { return scratch_ + "/store"; }
+  std::string directory() const { return scratch_.path() + "/store"; }
   void Open() {
     EngineOptions options;
     options.promise_nanos = 1;
-    absl::StatusOr<std::unique_ptr<Store>> opened = OpenEngine(directory(), options);
+    absl::StatusOr<std::unique_ptr<Engine>> opened = OpenEngine(directory(), options);
     ASSERT_TRUE(opened.ok()) << opened.status();
     store_ = *std::move(opened);
   }
@@ -47,7 +44,7 @@ class FillStoreTest : public testing::Test {
     std::map<std::string, BlobDetails> all;
     PageRequest page{"", kMaxPageRows};
     for (;;) {
-      const absl::StatusOr<Page<BlobDetails>> listed = store_->ListBlobs(page);
+      const absl::StatusOr<Page<BlobDetails>> listed = store_->blobs.ListBlobs(page);
       EXPECT_TRUE(listed.ok()) << listed.status();
       if (!listed.ok()) return all;
       for (const BlobDetails& row : listed->rows) all.emplace(row.blob.digest.ToString(), row);
@@ -57,9 +54,9 @@ class FillStoreTest : public testing::Test {
   }
 
   const StorePlan plan_{kBlobs};
-  std::string scratch_;
+  const TemporaryDirectory scratch_;
   FilledStore filled_;
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> store_;
 };
 
 TEST_F(FillStoreTest, CountsAgree) {
@@ -67,11 +64,11 @@ TEST_F(FillStoreTest, CountsAgree) {
   EXPECT_EQ(filled_.blobs, plan_.blobs());
   EXPECT_EQ(filled_.images, plan_.images());
   EXPECT_EQ(filled_.repositories, plan_.repositories());
-  const absl::StatusOr<StoreInfo> info = store_->Info();
+  const absl::StatusOr<StoreInfo> info = store_->system.Info();
   ASSERT_TRUE(info.ok()) << info.status();
   EXPECT_EQ(info->blob_bytes, filled_.blob_bytes);
 
-  const absl::StatusOr<DiskUsage> usage = store_->MeasureDiskUsage();
+  const absl::StatusOr<DiskUsage> usage = store_->system.MeasureDiskUsage();
   ASSERT_TRUE(usage.ok()) << usage.status();
   EXPECT_EQ(usage->repositories, filled_.repositories);
   EXPECT_EQ(usage->tags, filled_.images);
@@ -112,20 +109,20 @@ TEST_F(FillStoreTest, EveryImageIsServedByItsTag) {
     const StorePlan::Image planned = plan_.Describe(i);
     const std::string repository = StorePlan::RepositoryName(planned.repository);
     const absl::StatusOr<Manifest> manifest =
-        store_->GetManifest(repository, ManifestReference(StorePlan::TagOf(i)));
+        store_->manifests.GetManifest(repository, ManifestReference(StorePlan::TagOf(i)));
     ASSERT_TRUE(manifest.ok()) << manifest.status();
     EXPECT_EQ(manifest->bytes, planned.manifest);
     EXPECT_EQ(manifest->info.digest, planned.manifest_digest);
     EXPECT_EQ(manifest->info.content_bytes, planned.content_bytes);
     for (const uint64_t base : planned.bases) {
-      EXPECT_TRUE(store_->StatBlob(repository, plan_.BaseLayer(base).digest).ok());
+      EXPECT_TRUE(store_->blobs.StatBlob(repository, plan_.BaseLayer(base).digest).ok());
     }
     for (const StorePlan::Layer& layer : planned.own_layers) {
-      EXPECT_TRUE(store_->StatBlob(repository, layer.digest).ok());
+      EXPECT_TRUE(store_->blobs.StatBlob(repository, layer.digest).ok());
       if (!layer.is_inline) continue;
-      const absl::StatusOr<BlobReader> reader = store_->OpenBlob(repository, layer.digest);
+      const absl::StatusOr<BlobReader> reader = store_->blobs.OpenBlob(repository, layer.digest);
       ASSERT_TRUE(reader.ok()) << reader.status();
-      EXPECT_EQ(HashBytes(DigestAlgorithm::kSha256, reader->inline_bytes), layer.digest);
+      EXPECT_EQ(HashBytes(DigestAlgorithm::kSha256, ReadWhole(*reader).value()), layer.digest);
     }
   }
 }
@@ -135,12 +132,12 @@ TEST_F(FillStoreTest, ManifestsAreWhatTheEngineWouldHaveWritten) {
   const StorePlan::Image planned = plan_.Describe(7);
   const std::string repository = StorePlan::RepositoryName(planned.repository);
   const absl::StatusOr<ManifestInfo> before =
-      store_->StatManifest(repository, ManifestReference(planned.manifest_digest));
+      store_->manifests.StatManifest(repository, ManifestReference(planned.manifest_digest));
   ASSERT_TRUE(before.ok()) << before.status();
   PutManifestRequest request;
   request.bytes = planned.manifest;
   request.tags = {planned.tag};
-  const absl::StatusOr<ManifestInfo> again = store_->PutManifest(repository, request);
+  const absl::StatusOr<ManifestInfo> again = store_->manifests.PutManifest(repository, request);
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(again->digest, planned.manifest_digest);
   EXPECT_EQ(again->media_type, before->media_type);
@@ -150,7 +147,7 @@ TEST_F(FillStoreTest, ManifestsAreWhatTheEngineWouldHaveWritten) {
 }
 
 TEST_F(FillStoreTest, NothingIsReclaimed) {
-  const absl::StatusOr<ReclaimReport> report = store_->Reclaim();
+  const absl::StatusOr<ReclaimReport> report = store_->system.Reclaim();
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_EQ(report->blobs, 0u);
   store_.reset();
@@ -161,7 +158,8 @@ TEST_F(FillStoreTest, NothingIsReclaimed) {
 // What is pushed into it gets a file id that no filled blob has.
 TEST_F(FillStoreTest, TakesMore) {
   const std::string bytes(kMaxInlineBlobBytes + 1, 'v');
-  absl::StatusOr<std::unique_ptr<Ingest>> ingest = store_->BeginIngest("new", IngestOptions());
+  absl::StatusOr<std::unique_ptr<Ingest>> ingest =
+      store_->blobs.BeginIngest("new", IngestOptions());
   ASSERT_TRUE(ingest.ok()) << ingest.status();
   ASSERT_TRUE((*ingest)->Append(0, bytes).ok());
   const Digest digest = HashBytes(DigestAlgorithm::kSha256, bytes);

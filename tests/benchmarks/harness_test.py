@@ -52,6 +52,7 @@ class Present(Server):
 def a_run(**changes):
     return {"machine": {"cpu": "c", "cores": 2, "memory": "1 kB", "kernel": "k",
                         "file_system": "ext4 rw", "device": "/dev/d"},
+            "time": "2026-01-02T03:04:05Z",
             "source": {"commit": "abc", "changed_files": ""}, "versions": {"varve": "1"},
             "missing": {}, "rounds": 1, "weaker_sync": {}, "corpora": {}, "failures": {},
             "measurements": {"push": {"varve": [measured(1)]}}} | changes
@@ -122,6 +123,12 @@ class Reports(unittest.TestCase):
         self.assertFalse(report(a_run(measurements=slow), lambda _: True, True)[0])
         fast = {"push_unique_1x512m": {"varve": [measured(1)], "floor": [measured(1)]}}
         self.assertTrue(report(a_run(measurements=fast), lambda _: True, True)[0])
+
+    def test_a_report_says_of_which_commit_and_time_it_is(self):
+        versions = {name: "1.0 of somebody's long path" for name in "abcdefgh"}
+        text = report(a_run(versions=versions), lambda _: True, False)[1]
+        self.assertIn("commit abc, run at 2026-01-02T03:04:05Z\n", text)
+        self.assertLessEqual(max(map(len, text.split("\n\n|")[0].split("\n"))), 100)
 
     def test_only_what_was_asked_is_shown(self):
         both = {"push": {"varve": [measured(1)]}, "pull": {"varve": [measured(1)]}}

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "gtest/gtest.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 
 namespace varve {
 namespace {

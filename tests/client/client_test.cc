@@ -10,14 +10,14 @@
 #include "client/daemon_address.h"
 #include "gmock/gmock.h"
 #include "storage/limits.h"
-#include "tests/client/daemon_fixture.h"
+#include "tests/client/connected_fixture.h"
 
 namespace varve {
 namespace {
 
 using testing::HasSubstr;
 
-class ClientTest : public DaemonTest {
+class ClientTest : public ConnectedTest {
  protected:
   absl::StatusOr<BlobInfo> Put(const std::string& path, const PutBlobOptions& options = {}) {
     const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -83,7 +83,7 @@ TEST_F(ClientTest, AnUploadGoesOnWhereAnEarlierTryStopped) {
   const std::string bytes = TestBytes(3 * kMiB, 2);
   IngestOptions try_options;
   try_options.id = "try";
-  absl::StatusOr<std::unique_ptr<Ingest>> earlier = store_->BeginIngest("", try_options);
+  absl::StatusOr<std::unique_ptr<Ingest>> earlier = store_->blobs.BeginIngest("", try_options);
   ASSERT_TRUE(earlier.ok() && (*earlier)->Append(0, bytes.substr(0, 2 * kMiB)).ok());
   earlier->reset();
   uint64_t first_progress = 0;

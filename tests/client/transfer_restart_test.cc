@@ -13,8 +13,9 @@
 #include "client/client.h"
 #include "gmock/gmock.h"
 #include "storage/limits.h"
-#include "tests/client/varved_process.h"
-#include "tests/daemon/process_use.h"
+#include "tests/support/process_use.h"
+#include "tests/support/temporary_directory.h"
+#include "tests/support/varved_process.h"
 
 namespace varve {
 namespace {
@@ -47,9 +48,6 @@ uint64_t PeakMib() {
 class TransferRestartTest : public testing::Test {
  protected:
   void SetUp() override {
-    char directory[] = "/tmp/vtXXXXXX";
-    ASSERT_NE(mkdtemp(directory), nullptr);
-    directory_ = directory;
     setenv("VARVE_SERVER_DRAIN_TIMEOUT", "0s", 1);  // a stop cuts transfers off
     daemon_.emplace(directory_);
     ASSERT_TRUE(daemon_->Start());
@@ -58,12 +56,6 @@ class TransferRestartTest : public testing::Test {
     absl::StatusOr<std::unique_ptr<Client>> client = Client::Connect(daemon_->address(), options);
     ASSERT_TRUE(client.ok()) << client.status();
     client_ = *std::move(client);
-  }
-
-  void TearDown() override {
-    client_.reset();
-    daemon_.reset();
-    std::filesystem::remove_all(directory_);
   }
 
   // Ends the daemon by `signal` and starts it again, from the thread of the transfer, each time
@@ -109,7 +101,8 @@ class TransferRestartTest : public testing::Test {
     return client_->PutBlob(source, options);
   }
 
-  std::string directory_;
+  const TemporaryDirectory scratch_;
+  const std::string directory_ = scratch_.path();
   std::optional<VarvedProcess> daemon_;
   std::unique_ptr<Client> client_;
   uint64_t size_ = Long() ? 10 * 1024 * kMiB : 256 * kMiB;

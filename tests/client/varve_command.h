@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/client/daemon_fixture.h"
+#include "tests/client/connected_fixture.h"
 
 namespace varve {
 
@@ -19,7 +19,7 @@ struct CommandOutcome {
   std::string err;
 };
 
-class CommandTest : public DaemonTest {
+class CommandTest : public ConnectedTest {
  protected:
   // `varve arguments…` against the daemon, with `input` on standard input and standard output to
   // `output_path` if there is one.

@@ -5,7 +5,7 @@
 #include "storage/base/status.h"
 #include "tests/contract/doors/doors_fixture.h"
 #include "tests/contract/doors/json_text.h"
-#include "tests/daemon/http_fake_store.h"
+#include "tests/daemon/http/fake_store.h"
 
 namespace varve {
 namespace {
@@ -28,7 +28,7 @@ class DoorErrorsTest : public DoorsTest {
   struct Mistake {
     std::string what;
     Code code;
-    std::function<absl::Status(Store& store)> make;
+    std::function<absl::Status(const Store& store)> make;
   };
   void ExpectSameCodes(const std::vector<Mistake>& mistakes) {
     for (const Mistake& mistake : mistakes) {
@@ -41,22 +41,22 @@ class DoorErrorsTest : public DoorsTest {
     }
   }
 
-  static absl::Status PutJson(Store& store, std::string_view repository, const std::string& json,
-                              std::vector<std::string> tags = {},
+  static absl::Status PutJson(const Store& store, std::string_view repository,
+                              const std::string& json, std::vector<std::string> tags = {},
                               std::optional<Digest> expected = std::nullopt) {
     PutManifestRequest request;
     request.bytes = json;
     request.tags = std::move(tags);
     request.expected = expected;
-    return store.PutManifest(repository, request).status();
+    return store.manifests.PutManifest(repository, request).status();
   }
-  static absl::Status AppendAt(Store& store, uint64_t offset) {
-    ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest, store.BeginIngest("app", {}));
+  static absl::Status AppendAt(const Store& store, uint64_t offset) {
+    ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest, store.blobs.BeginIngest("app", {}));
     RETURN_IF_ERROR(ingest->Append(0, "0123456789"));
     return ingest->Append(offset, "more");
   }
-  static absl::Status CommitAs(Store& store, const Digest& digest) {
-    ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest, store.BeginIngest("app", {}));
+  static absl::Status CommitAs(const Store& store, const Digest& digest) {
+    ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest, store.blobs.BeginIngest("app", {}));
     RETURN_IF_ERROR(ingest->Append(0, "0123456789"));
     return ingest->Commit(digest, std::nullopt).status();
   }
@@ -69,28 +69,31 @@ class DoorErrorsTest : public DoorsTest {
 TEST_F(DoorErrorsTest, OfBlobsAndUploads) {
   ExpectSameCodes({
       {"stat of an unknown blob", Code::kNotFound,
-       [&](Store& store) { return store.StatBlob("app", unknown_).status(); }},
+       [&](const Store& store) { return store.blobs.StatBlob("app", unknown_).status(); }},
       {"stat in an unknown repository", Code::kNotFound,
-       [&](Store& store) { return store.StatBlob("none", image_.layer).status(); }},
+       [&](const Store& store) { return store.blobs.StatBlob("none", image_.layer).status(); }},
       {"stat of a blob of another repository", Code::kNotFound,
-       [&](Store& store) { return store.StatBlob("app", elsewhere_).status(); }},
+       [&](const Store& store) { return store.blobs.StatBlob("app", elsewhere_).status(); }},
       {"stat in a malformed repository", Code::kInvalidArgument,
-       [&](Store& store) { return store.StatBlob("App", image_.layer).status(); }},
+       [&](const Store& store) { return store.blobs.StatBlob("App", image_.layer).status(); }},
       {"read of an unknown blob", Code::kNotFound,
-       [&](Store& store) { return store.OpenBlob("app", unknown_).status(); }},
+       [&](const Store& store) { return store.blobs.OpenBlob("app", unknown_).status(); }},
       {"read in a malformed repository", Code::kInvalidArgument,
-       [&](Store& store) { return store.OpenBlob("a//b", image_.layer).status(); }},
+       [&](const Store& store) { return store.blobs.OpenBlob("a//b", image_.layer).status(); }},
       {"upload to a malformed repository", Code::kInvalidArgument,
-       [&](Store& store) { return store.BeginIngest("a/../b", {}).status(); }},
+       [&](const Store& store) { return store.blobs.BeginIngest("a/../b", {}).status(); }},
       {"upload resumed that is unknown", Code::kNotFound,
-       [&](Store& store) { return store.ResumeIngest("app", "unknown").status(); }},
+       [&](const Store& store) { return store.blobs.ResumeIngest("app", "unknown").status(); }},
       {"upload resumed that cannot be", Code::kNotFound,
-       [&](Store& store) { return store.ResumeIngest("app", std::string(200, 'x')).status(); }},
-      {"gap in an upload", Code::kOutOfRange, [&](Store& store) { return AppendAt(store, 11); }},
+       [&](const Store& store) {
+         return store.blobs.ResumeIngest("app", std::string(200, 'x')).status();
+       }},
+      {"gap in an upload", Code::kOutOfRange,
+       [&](const Store& store) { return AppendAt(store, 11); }},
       {"piece of an upload sent again", Code::kOutOfRange,
-       [&](Store& store) { return AppendAt(store, 0); }},
+       [&](const Store& store) { return AppendAt(store, 0); }},
       {"wrong digest", Code::kInvalidArgument,
-       [&](Store& store) { return CommitAs(store, unknown_); }},
+       [&](const Store& store) { return CommitAs(store, unknown_); }},
   });
 }
 
@@ -102,54 +105,58 @@ TEST_F(DoorErrorsTest, OfManifestsAndTags) {
   const std::vector<std::string> many_tags(kMaxTagsPerPut + 1, "tag");
   ExpectSameCodes({
       {"no manifest", Code::kInvalidArgument,
-       [&](Store& store) { return PutJson(store, "app", "{}"); }},
+       [&](const Store& store) { return PutJson(store, "app", "{}"); }},
       {"too large a manifest", Code::kInvalidArgument,
-       [&](Store& store) {
+       [&](const Store& store) {
          return PutJson(store, "app", std::string(kMaxManifestBytes + 1, ' '));
        }},
       {"another digest than that of the bytes", Code::kInvalidArgument,
-       [&](Store& store) { return PutJson(store, "app", image_.json, {}, unknown_); }},
+       [&](const Store& store) { return PutJson(store, "app", image_.json, {}, unknown_); }},
       {"malformed tag of a manifest", Code::kInvalidArgument,
-       [&](Store& store) {
+       [&](const Store& store) {
          return PutJson(store, "app", image_.json, {"ok", "not ok"});
        }},
       {"too many tags of a manifest", Code::kInvalidArgument,
-       [&](Store& store) { return PutJson(store, "app", image_.json, many_tags); }},
+       [&](const Store& store) { return PutJson(store, "app", image_.json, many_tags); }},
       {"manifest in a malformed repository", Code::kInvalidArgument,
-       [&](Store& store) { return PutJson(store, "App", image_.json); }},
+       [&](const Store& store) { return PutJson(store, "App", image_.json); }},
       {"manifest that names what is not there", Code::kFailedPrecondition,
-       [&](Store& store) { return PutJson(store, "app", with_missing); }},
+       [&](const Store& store) { return PutJson(store, "app", with_missing); }},
       {"unknown manifest", Code::kNotFound,
-       [&](Store& store) { return store.GetManifest("app", unknown_).status(); }},
+       [&](const Store& store) { return store.manifests.GetManifest("app", unknown_).status(); }},
       {"manifest of another repository", Code::kNotFound,
-       [&](Store& store) { return store.GetManifest("other", image_.manifest).status(); }},
+       [&](const Store& store) {
+         return store.manifests.GetManifest("other", image_.manifest).status();
+       }},
       {"blob as a manifest", Code::kNotFound,
-       [&](Store& store) { return store.GetManifest("app", image_.layer).status(); }},
+       [&](const Store& store) {
+         return store.manifests.GetManifest("app", image_.layer).status();
+       }},
       {"unknown tag", Code::kNotFound,
-       [&](Store& store) { return store.StatManifest("app", "v2").status(); }},
+       [&](const Store& store) { return store.manifests.StatManifest("app", "v2").status(); }},
       {"malformed tag", Code::kInvalidArgument,
-       [&](Store& store) { return store.GetManifest("app", "-v1").status(); }},
+       [&](const Store& store) { return store.manifests.GetManifest("app", "-v1").status(); }},
       {"tag of an unknown manifest", Code::kNotFound,
-       [&](Store& store) { return store.Tag("app", "v2", unknown_); }},
+       [&](const Store& store) { return store.manifests.Tag("app", "v2", unknown_); }},
       {"tag of a blob", Code::kNotFound,
-       [&](Store& store) { return store.Tag("app", "v2", image_.layer); }},
+       [&](const Store& store) { return store.manifests.Tag("app", "v2", image_.layer); }},
       {"malformed tag to be set", Code::kInvalidArgument,
-       [&](Store& store) { return store.Tag("app", "v 2", image_.manifest); }},
+       [&](const Store& store) { return store.manifests.Tag("app", "v 2", image_.manifest); }},
       {"unknown tag to be removed", Code::kNotFound,
-       [&](Store& store) { return store.Untag("app", "v2", false); }},
+       [&](const Store& store) { return store.manifests.Untag("app", "v2", false); }},
       {"malformed tag to be removed", Code::kInvalidArgument,
-       [&](Store& store) { return store.Untag("app", "v 2", false); }},
+       [&](const Store& store) { return store.manifests.Untag("app", "v 2", false); }},
       {"tag of an unknown repository to be removed", Code::kNotFound,
-       [&](Store& store) { return store.Untag("none", "v1", false); }},
+       [&](const Store& store) { return store.manifests.Untag("none", "v1", false); }},
   });
 }
 
 TEST_F(DoorErrorsTest, OfListings) {
   ExpectSameCodes({
       {"tags of an unknown repository", Code::kNotFound,
-       [&](Store& store) { return store.ListTags("none", {}).status(); }},
+       [&](const Store& store) { return store.manifests.ListTags("none", {}).status(); }},
       {"tags of a malformed repository", Code::kInvalidArgument,
-       [&](Store& store) { return store.ListTags("None", {}).status(); }},
+       [&](const Store& store) { return store.manifests.ListTags("None", {}).status(); }},
   });
 }
 
@@ -177,10 +184,10 @@ TEST(DoorCodesTest, EveryCodeOfTheStoreComesOutAsTheTableSays) {
   for (int number = 1; number <= 16; ++number) {
     const absl::Status failure(static_cast<Code>(number), "secret /path");
     SCOPED_TRACE(failure.ToString());
-    const DoorError expected = MapStatus(failure, Subject::kManifest);
+    const DoorError expected = MapStatus(failure, About::kManifest);
 
     store.FailNext("GetManifest", failure);
-    const absl::Status told = grpc.store().GetManifest("app", digest).status();
+    const absl::Status told = grpc.store().manifests.GetManifest("app", digest).status();
     EXPECT_EQ(static_cast<int>(told.code()), expected.grpc_code);
     const auto retry_after = told.GetPayload(kRetryAfterPayload);
     EXPECT_EQ(retry_after.has_value() ? std::string(*retry_after) : "0",

@@ -79,28 +79,28 @@ class HttpBuilder final : public Builder {
 
   absl::Status PutBlob(const std::string& bytes) override {
     const HttpResponse opened = Do("POST", "/v2/app/blobs/uploads/");
-    if (opened.status != 202) return StatusOf(opened, Subject::kName);
+    if (opened.status != 202) return StatusOf(opened, About::kName);
     const std::string location = opened.Header("location");
     const HttpResponse sent = Do("PATCH", location, bytes);
-    if (sent.status != 202) return StatusOf(sent, Subject::kName);
-    return StatusOf(Do("PUT", location + "?digest=" + Sha256(bytes).ToString()), Subject::kName);
+    if (sent.status != 202) return StatusOf(sent, About::kName);
+    return StatusOf(Do("PUT", location + "?digest=" + Sha256(bytes).ToString()), About::kName);
   }
   absl::Status PutManifest(const std::string& json, const std::string& tag) override {
     return StatusOf(
         Do("PUT", "/v2/app/manifests/" + (tag.empty() ? Sha256(json).ToString() : tag), json),
-        Subject::kName);
+        About::kName);
   }
   absl::Status Stat(const Digest& blob) override {
-    return StatusOf(Do("HEAD", "/v2/app/blobs/" + blob.ToString()), Subject::kName);
+    return StatusOf(Do("HEAD", "/v2/app/blobs/" + blob.ToString()), About::kName);
   }
   absl::Status Read(const Digest& blob) override {
-    return StatusOf(Do("GET", "/v2/app/blobs/" + blob.ToString()), Subject::kName);
+    return StatusOf(Do("GET", "/v2/app/blobs/" + blob.ToString()), About::kName);
   }
   absl::Status StatManifest(const std::string& reference) override {
-    return StatusOf(Do("HEAD", "/v2/app/manifests/" + reference), Subject::kName);
+    return StatusOf(Do("HEAD", "/v2/app/manifests/" + reference), About::kName);
   }
   absl::Status Pull(const std::string& reference) override {
-    return StatusOf(Do("GET", "/v2/app/manifests/" + reference), Subject::kName);
+    return StatusOf(Do("GET", "/v2/app/manifests/" + reference), About::kName);
   }
 
  private:
@@ -117,10 +117,10 @@ class DoorsLeaseTest : public DoorsTest {
     LeaseRequest request;
     request.id = id;
     request.ttl_nanos = 2 * kHour;
-    ASSERT_TRUE(engine().CreateLease(request).ok());
+    ASSERT_TRUE(engine().claims.CreateLease(request).ok());
   }
   uint64_t Contents(const std::string& lease) {
-    const auto page = engine().ListLeases({"", 100});
+    const auto page = engine().claims.ListLeases({"", 100});
     EXPECT_TRUE(page.ok()) << page.status();
     for (const LeaseInfo& info : page->rows) {
       if (info.id == lease) return info.contents;
@@ -131,13 +131,14 @@ class DoorsLeaseTest : public DoorsTest {
   // More than the promise time passes; then all goes that may go. Images removed.
   uint64_t TimePassesAndAllIsPruned() {
     behind().Advance(11 * kMinute);
-    const auto report = engine().Prune({.filters = {}, .dry_run = false, .all = true}, nullptr);
+    const auto report =
+        engine().images.Prune({.filters = {}, .dry_run = false, .all = true}, nullptr);
     EXPECT_TRUE(report.ok()) << report.status();
-    EXPECT_TRUE(engine().Reclaim().ok());
+    EXPECT_TRUE(engine().system.Reclaim().ok());
     return report.ok() ? report->images : 0;
   }
   // Grants no promise.
-  bool IsHere(const Digest& content) { return engine().OpenBlob("", content).ok(); }
+  bool IsHere(const Digest& content) { return engine().blobs.OpenBlob("", content).ok(); }
 
   // Through each door in turn, over an empty store, under the lease "build".
   void ForEachDoor(const std::function<void(Builder&)>& test) {
@@ -178,15 +179,15 @@ TEST_F(DoorsLeaseTest, ABuildThatTakesLongerThanThePromiseKeepsItsBlobs) {
     ASSERT_TRUE(put.ok()) << put;
     EXPECT_EQ(TimePassesAndAllIsPruned(), 0u);
     EXPECT_EQ(Contents("build"), 4u);
-    EXPECT_EQ(engine().StatManifest("app", Sha256(json)).status().code(), Code::kOk);
+    EXPECT_EQ(engine().manifests.StatManifest("app", Sha256(json)).status().code(), Code::kOk);
     // The image is finished, what it needs has its edges; the layer it does not need goes.
-    ASSERT_TRUE(engine().Tag("app", "v1", Sha256(json)).ok());
-    ASSERT_TRUE(engine().CreateHold({"web", "app", Sha256(json), 0}).ok());
-    ASSERT_TRUE(engine().DeleteLease("build").ok());
+    ASSERT_TRUE(engine().manifests.Tag("app", "v1", Sha256(json)).ok());
+    ASSERT_TRUE(engine().claims.CreateHold({"web", "app", Sha256(json), 0}).ok());
+    ASSERT_TRUE(engine().claims.DeleteLease("build").ok());
     EXPECT_EQ(TimePassesAndAllIsPruned(), 0u);
     EXPECT_TRUE(IsHere(Sha256(layer)));
     EXPECT_FALSE(IsHere(Sha256(other)));
-    ASSERT_TRUE(engine().ReleaseHold("web").ok());
+    ASSERT_TRUE(engine().claims.ReleaseHold("web").ok());
     EXPECT_EQ(TimePassesAndAllIsPruned(), 1u);
     TimePassesAndAllIsPruned();
     EXPECT_THAT(behind().BlobFiles(), IsEmpty());
@@ -222,7 +223,8 @@ TEST_F(DoorsLeaseTest, AnImageThatIsBeingPulledStays) {
     ASSERT_TRUE(builder.StatManifest("v2").ok());
     ASSERT_TRUE(builder.Pull(by_digest.manifest.ToString()).ok());
     EXPECT_EQ(Contents("build"), 3u);
-    EXPECT_EQ(engine().DeleteManifest("app", pulled.manifest).code(), Code::kFailedPrecondition);
+    EXPECT_EQ(engine().manifests.DeleteManifest("app", pulled.manifest).code(),
+              Code::kFailedPrecondition);
     EXPECT_EQ(TimePassesAndAllIsPruned(), 1u);
     for (const Image& image : {pulled, looked_at, by_digest}) {
       EXPECT_TRUE(builder.Read(image.config).ok());
@@ -262,8 +264,8 @@ TEST_F(DoorsLeaseTest, WithoutTheLeaseNothingIsDone) {
   check(over_grpc);
   check(over_http);
   EXPECT_EQ(behind().BlobFiles().size(), files);
-  EXPECT_EQ(engine().StatManifest("app", Sha256(json)).status().code(), Code::kNotFound);
-  EXPECT_EQ(engine().StatManifest("app", "v2").status().code(), Code::kNotFound);
+  EXPECT_EQ(engine().manifests.StatManifest("app", Sha256(json)).status().code(), Code::kNotFound);
+  EXPECT_EQ(engine().manifests.StatManifest("app", "v2").status().code(), Code::kNotFound);
   HttpBuilder malformed(http().port(), "no id");
   EXPECT_EQ(malformed.PutBlob("bytes").code(), Code::kInvalidArgument);
   EXPECT_EQ(Client::Connect(grpc().address(), {.lease = "no id"}).status().code(),

@@ -3,7 +3,7 @@
 
 #include "storage/base/str_cat.h"
 #include "tests/contract/doors/doors_fixture.h"
-#include "tests/daemon/http_client.h"
+#include "tests/daemon/http/http_client.h"
 
 namespace varve {
 namespace {
@@ -63,7 +63,7 @@ TEST_F(DoorsNamesTest, EveryLocationHasTheNameAsAsked) {
   ASSERT_EQ(tagged.status, 201) << tagged.body;
   EXPECT_EQ(tagged.Header("location"),
             StrCat("/v2/library/app/manifests/", Sha256(json).ToString()));
-  EXPECT_TRUE(engine().StatManifest("app", "v1").ok());
+  EXPECT_TRUE(engine().manifests.StatManifest("app", "v1").ok());
   EXPECT_EQ(Do("GET", "/v2/_catalog").body, Line(R"({"repositories":["app"]})"));
 }
 
@@ -79,13 +79,13 @@ TEST_F(DoorsNamesTest, AListingFollowsItsNameThroughAMerge) {
   PushImage(engine(), "app", 1, {"a"});
   PushImage(engine(), "other", 2, {"b"});
   EXPECT_EQ(Do("GET", "/v2/other/tags/list").body, Line(R"({"name":"other","tags":["b"]})"));
-  ASSERT_TRUE(engine().MergeRepositories("other", "app", false).ok());
+  ASSERT_TRUE(engine().manifests.MergeRepositories("other", "app", false).ok());
   EXPECT_EQ(Do("GET", "/v2/other/tags/list").status, 404);
   EXPECT_EQ(Do("GET", "/v2/app/tags/list").body, Line(R"({"name":"app","tags":["a","b"]})"));
 }
 
 TEST_F(DoorsNamesTest, ThroughGrpcTheRuleAndTheHostsAreTold) {
-  const auto info = grpc().store().Info();
+  const auto info = grpc().store().system.Info();
   ASSERT_TRUE(info.ok()) << info.status();
   EXPECT_TRUE(info->names.canonical);
   EXPECT_THAT(info->names.own_hosts, testing::IsEmpty());

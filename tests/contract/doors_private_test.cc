@@ -38,19 +38,19 @@ class DoorsPrivateTest : public testing::Test {
   Digest Push(const std::string& start, size_t size) {
     const std::string bytes = start + std::string(size, 'x');
     const Digest digest = Sha256(bytes);
-    EXPECT_TRUE(PushBytes(*engine_, "app", bytes, digest).ok());
+    EXPECT_TRUE(PushBytes(engine_->blobs, "app", bytes, digest).ok());
     return digest;
   }
 
   // What a client does, each with its outcome; `run` makes content new.
-  std::vector<absl::Status> Outcomes(Store& store, int run) {
+  std::vector<absl::Status> Outcomes(const Store& store, int run) {
     std::vector<absl::Status> outcomes;
-    outcomes.push_back(store.StatBlob("app", layer_).status());
-    outcomes.push_back(store.OpenBlob("app", layer_).status());
+    outcomes.push_back(store.blobs.StatBlob("app", layer_).status());
+    outcomes.push_back(store.blobs.OpenBlob("app", layer_).status());
     for (const size_t size : {size_t{100'000}, size_t{400'000}}) {
       const std::string bytes = StrCat("run ", run, std::string(size, 'y'));
-      outcomes.push_back(PushBytes(store, "app", bytes, Sha256(bytes)).status());
-      const auto upload = store.BeginIngest("app", {});
+      outcomes.push_back(PushBytes(store.blobs, "app", bytes, Sha256(bytes)).status());
+      const auto upload = store.blobs.BeginIngest("app", {});
       outcomes.push_back(upload.status());
       if (!upload.ok()) continue;
       outcomes.push_back((*upload)->Append(0, bytes));
@@ -67,13 +67,13 @@ class DoorsPrivateTest : public testing::Test {
                                      run, std::string(100'000, 'z'), "\"}}");
     manifest.bytes = large;
     manifest.tags = {"v1"};
-    outcomes.push_back(store.PutManifest("app", manifest).status());
-    outcomes.push_back(store.GetManifest("app", "v1").status());
+    outcomes.push_back(store.manifests.PutManifest("app", manifest).status());
+    outcomes.push_back(store.manifests.GetManifest("app", "v1").status());
     return outcomes;
   }
 
   MemoryFileSystem disk_;
-  std::unique_ptr<Store> engine_;
+  std::unique_ptr<Engine> engine_;
   std::unique_ptr<LiveGrpcDoor> grpc_;
   std::unique_ptr<LiveHttpDoor> http_;
   Digest layer_;
@@ -92,8 +92,8 @@ TEST_F(DoorsPrivateTest, NoErrorOfTheDiskShowsAPath) {
       fault.status = ErrnoToStatus(error, StrCat("call ", kDirectory, "/blobs/000000/5"));
       fault.repeats = true;
       disk_.Inject(fault);
-      for (Store* const store :
-           {static_cast<Store*>(&grpc_->store()), static_cast<Store*>(&http_->store())}) {
+      for (const Store* const store : {static_cast<const Store*>(&grpc_->store()),
+                                       static_cast<const Store*>(&http_->store())}) {
         for (const absl::Status& outcome : Outcomes(*store, ++run)) {
           EXPECT_THAT(std::string(outcome.message()), Not(HasSubstr("secret")));
           failures += outcome.ok() ? 0 : 1;
@@ -116,11 +116,11 @@ TEST_F(DoorsPrivateTest, AFileThatThePushNeedsIsNotAnUnknownUpload) {
     disk_.Inject({.call = call,
                   .status = ErrnoToStatus(ENOENT, "call /secret-store/blobs/000000/5"),
                   .repeats = true});
-    for (Store* const store :
-         {static_cast<Store*>(&grpc_->store()), static_cast<Store*>(&http_->store())}) {
+    for (const Store* const store :
+         {static_cast<const Store*>(&grpc_->store()), static_cast<const Store*>(&http_->store())}) {
       for (const size_t size : {size_t{100'000}, size_t{400'000}}) {
         const std::string bytes = StrCat("run ", ++run, std::string(size, 'y'));
-        const absl::Status pushed = PushBytes(*store, "app", bytes, Sha256(bytes)).status();
+        const absl::Status pushed = PushBytes(store->blobs, "app", bytes, Sha256(bytes)).status();
         EXPECT_NE(pushed.code(), absl::StatusCode::kNotFound) << pushed;
         failures += pushed.ok() ? 0 : 1;
       }

@@ -11,9 +11,9 @@ namespace {
 using testing::ElementsAre;
 using Code = absl::StatusCode;
 
-absl::StatusOr<std::string> ReadBlob(Store& store, std::string_view repository,
+absl::StatusOr<std::string> ReadBlob(Blobs& blobs, std::string_view repository,
                                      const Digest& digest) {
-  ASSIGN_OR_RETURN(const BlobReader reader, store.OpenBlob(repository, digest));
+  ASSIGN_OR_RETURN(const BlobReader reader, blobs.OpenBlob(repository, digest));
   return ReadWhole(reader);
 }
 
@@ -26,14 +26,14 @@ TEST_F(DoorsTest, BlobsOfEverySizeFromEachToAll) {
       const Digest digest = Push(*from.store, repository, bytes);
       for (const Way& to : ways()) {
         SCOPED_TRACE(StrCat(from.name, " to ", to.name, ", ", size, " bytes"));
-        const auto info = to.store->StatBlob(repository, digest);
+        const auto info = to.store->blobs.StatBlob(repository, digest);
         ASSERT_TRUE(info.ok()) << info.status();
         EXPECT_EQ(info->size_bytes, size);
-        const auto read = ReadBlob(*to.store, repository, digest);
+        const auto read = ReadBlob(to.store->blobs, repository, digest);
         ASSERT_TRUE(read.ok()) << read.status();
         EXPECT_TRUE(*read == bytes);
         if (size > 0) {
-          EXPECT_EQ(to.store->StatBlob("elsewhere", digest).status().code(), Code::kNotFound);
+          EXPECT_EQ(to.store->blobs.StatBlob("elsewhere", digest).status().code(), Code::kNotFound);
         }
       }
     }
@@ -50,12 +50,12 @@ TEST_F(DoorsTest, ManifestsAndTagsFromEachToAll) {
       for (const ManifestReference& reference :
            {ManifestReference("v1"), ManifestReference("latest"),
             ManifestReference(image.manifest)}) {
-        const auto manifest = to.store->GetManifest(repository, reference);
+        const auto manifest = to.store->manifests.GetManifest(repository, reference);
         ASSERT_TRUE(manifest.ok()) << manifest.status();
         EXPECT_EQ(manifest->bytes, image.json);
         EXPECT_EQ(manifest->info.digest, image.manifest);
       }
-      EXPECT_EQ(to.store->GetManifest("elsewhere", image.manifest).status().code(),
+      EXPECT_EQ(to.store->manifests.GetManifest("elsewhere", image.manifest).status().code(),
                 Code::kNotFound);
     }
   }
@@ -67,47 +67,47 @@ TEST_F(DoorsTest, TagsMoveAndGoForAll) {
   Digest target = one.manifest;
   for (const Way& from : ways()) {
     target = target == one.manifest ? two.manifest : one.manifest;
-    ASSERT_TRUE(from.store->Tag("app", "stable", target).ok());
+    ASSERT_TRUE(from.store->manifests.Tag("app", "stable", target).ok());
     for (const Way& to : ways()) {
       SCOPED_TRACE(StrCat(from.name, " to ", to.name));
-      const auto info = to.store->StatManifest("app", "stable");
+      const auto info = to.store->manifests.StatManifest("app", "stable");
       ASSERT_TRUE(info.ok()) << info.status();
       EXPECT_EQ(info->digest, target);
     }
-    ASSERT_TRUE(from.store->Untag("app", "stable", false).ok());
+    ASSERT_TRUE(from.store->manifests.Untag("app", "stable", false).ok());
     for (const Way& to : ways()) {
       SCOPED_TRACE(StrCat(from.name, " to ", to.name));
-      EXPECT_EQ(to.store->StatManifest("app", "stable").status().code(), Code::kNotFound);
-      EXPECT_EQ(to.store->Untag("app", "stable", false).code(), Code::kNotFound);
-      EXPECT_TRUE(to.store->StatManifest("app", target).ok());
+      EXPECT_EQ(to.store->manifests.StatManifest("app", "stable").status().code(), Code::kNotFound);
+      EXPECT_EQ(to.store->manifests.Untag("app", "stable", false).code(), Code::kNotFound);
+      EXPECT_TRUE(to.store->manifests.StatManifest("app", target).ok());
     }
   }
 }
 
 TEST_F(DoorsTest, AnImageInUseIsDeletedThroughNoDoor) {
   const Image image = PushImage(engine(), "app", 1, {"v1"});
-  ASSERT_TRUE(engine().CreateHold({"web", "app", image.manifest, 0}).ok());
+  ASSERT_TRUE(engine().claims.CreateHold({"web", "app", image.manifest, 0}).ok());
   for (const Way& way : ways()) {
     SCOPED_TRACE(way.name);
     const absl::Status deleted =
-        way.Has(Ability::kDeleteManifest)
-            ? way.store->DeleteManifest("app", image.manifest)
-            : way.store->RemoveImage(image.manifest.ToString(), /*force=*/true).status();
+        way.can(Ability::kDeleteManifest)
+            ? way.store->manifests.DeleteManifest("app", image.manifest)
+            : way.store->images.RemoveImage(image.manifest.ToString(), /*force=*/true).status();
     EXPECT_EQ(deleted.code(), Code::kFailedPrecondition) << deleted;
     EXPECT_THAT(std::string(ToStd(deleted.message())), testing::HasSubstr("hold web"));
-    EXPECT_TRUE(way.store->StatManifest("app", "v1").ok());
-    if (way.Has(Ability::kDeleteBlob)) {
-      EXPECT_EQ(way.store->DeleteBlob("app", image.layer).code(), Code::kFailedPrecondition);
+    EXPECT_TRUE(way.store->manifests.StatManifest("app", "v1").ok());
+    if (way.can(Ability::kDeleteBlob)) {
+      EXPECT_EQ(way.store->blobs.DeleteBlob("app", image.layer).code(), Code::kFailedPrecondition);
     }
   }
   // The last tag is not the image: it goes by force, for which the registry asks nobody.
   for (const Way& way : ways()) {
     SCOPED_TRACE(way.name);
-    const absl::Status unforced = way.store->Untag("app", "v1", false);
+    const absl::Status unforced = way.store->manifests.Untag("app", "v1", false);
     EXPECT_EQ(unforced.code(), way.name == "HTTP" ? Code::kOk : Code::kFailedPrecondition);
-    if (!unforced.ok()) EXPECT_TRUE(way.store->Untag("app", "v1", true).ok());
-    EXPECT_TRUE(engine().OpenBlob("app", image.layer).ok());
-    EXPECT_TRUE(way.store->Tag("app", "v1", image.manifest).ok());
+    if (!unforced.ok()) EXPECT_TRUE(way.store->manifests.Untag("app", "v1", true).ok());
+    EXPECT_TRUE(engine().blobs.OpenBlob("app", image.layer).ok());
+    EXPECT_TRUE(way.store->manifests.Tag("app", "v1", image.manifest).ok());
   }
 }
 
@@ -117,7 +117,7 @@ TEST_F(DoorsTest, AllListTheSameTags) {
   for (const Way& to : ways()) {
     SCOPED_TRACE(to.name);
     std::vector<std::string> names;
-    const auto page = to.store->ListTags("app", {"", 2});
+    const auto page = to.store->manifests.ListTags("app", {"", 2});
     ASSERT_TRUE(page.ok()) << page.status();
     EXPECT_TRUE(page->more);
     for (const TagInfo& tag : page->rows) {
@@ -133,26 +133,26 @@ TEST_F(DoorsTest, AllListTheSameRepositories) {
     PushImage(*from.store, from.name == "gRPC" ? "a/b" : from.name == "HTTP" ? "a-b" : "a", 1);
     std::vector<std::vector<std::string>> lists;
     for (const Way& to : ways()) {
-      const auto page = to.store->ListRepositories({"", 10});
+      const auto page = to.store->manifests.ListRepositories({"", 10});
       ASSERT_TRUE(page.ok()) << to.name << ": " << page.status();
       lists.push_back(page->rows);
     }
     EXPECT_EQ(lists[0], lists[1]);
     EXPECT_EQ(lists[0], lists[2]);
   }
-  EXPECT_THAT(engine().ListRepositories({"", 10})->rows, ElementsAre("a", "a-b", "a/b"));
+  EXPECT_THAT(engine().manifests.ListRepositories({"", 10})->rows, ElementsAre("a", "a-b", "a/b"));
 }
 
 TEST_F(DoorsTest, WhatLostItsTagThroughOneDoorIsPrunedThroughAnother) {
   for (const Way& from : ways()) {
     for (const Way& pruner : ways()) {
-      if (!pruner.Has(Ability::kListImages)) continue;  // the OCI API has no prune
+      if (!pruner.can(Ability::kListImages)) continue;  // the OCI API has no prune
       SCOPED_TRACE(StrCat(from.name, ", pruned by ", pruner.name));
       const Image image = PushImage(*from.store, "app", 1, {"v1"});
-      ASSERT_TRUE(from.store->Untag("app", "v1", false).ok());
+      ASSERT_TRUE(from.store->manifests.Untag("app", "v1", false).ok());
       behind().Advance(kHour);
       std::vector<Digest> gone;
-      const auto report = pruner.store->Prune({}, [&](const PruneStep& step) {
+      const auto report = pruner.store->images.Prune({}, [&](const PruneStep& step) {
         if (step.kind == PruneStep::Kind::kRemoved) gone.push_back(step.image.manifest.digest);
         return true;
       });
@@ -160,7 +160,8 @@ TEST_F(DoorsTest, WhatLostItsTagThroughOneDoorIsPrunedThroughAnother) {
       EXPECT_EQ(report->images, 1u);
       EXPECT_THAT(gone, ElementsAre(image.manifest));
       for (const Way& to : ways()) {
-        EXPECT_EQ(to.store->StatManifest("app", image.manifest).status().code(), Code::kNotFound);
+        EXPECT_EQ(to.store->manifests.StatManifest("app", image.manifest).status().code(),
+                  Code::kNotFound);
       }
     }
   }
@@ -187,8 +188,8 @@ TEST_F(DoorsTest, EventsTellOfEveryDoorAlike) {
     Make({});
     const Way& way = ways()[told.size()];
     PushImage(*way.store, "app", 1, {"v1"});
-    ASSERT_TRUE(way.store->GetManifest("app", "v1").ok());
-    ASSERT_TRUE(way.store->Untag("app", "v1", false).ok());
+    ASSERT_TRUE(way.store->manifests.GetManifest("app", "v1").ok());
+    ASSERT_TRUE(way.store->manifests.Untag("app", "v1", false).ok());
     told.push_back(Events(grpc().store().client()));
   }
   EXPECT_THAT(told[0], testing::Not(testing::IsEmpty()));
@@ -198,28 +199,30 @@ TEST_F(DoorsTest, EventsTellOfEveryDoorAlike) {
 
 TEST_F(DoorsTest, DeletedManifestIsGoneForAll) {
   for (const Way& from : ways()) {
-    if (!from.Has(Ability::kDeleteManifest)) continue;  // its way is RemovedImageIsGoneForAll
+    if (!from.can(Ability::kDeleteManifest)) continue;  // its way is RemovedImageIsGoneForAll
     const Image image = PushImage(engine(), "app", 1, {"v1"});
-    ASSERT_TRUE(from.store->DeleteManifest("app", image.manifest).ok());
+    ASSERT_TRUE(from.store->manifests.DeleteManifest("app", image.manifest).ok());
     for (const Way& to : ways()) {
       SCOPED_TRACE(StrCat(from.name, " to ", to.name));
-      EXPECT_EQ(to.store->GetManifest("app", "v1").status().code(), Code::kNotFound);
-      EXPECT_EQ(to.store->GetManifest("app", image.manifest).status().code(), Code::kNotFound);
+      EXPECT_EQ(to.store->manifests.GetManifest("app", "v1").status().code(), Code::kNotFound);
+      EXPECT_EQ(to.store->manifests.GetManifest("app", image.manifest).status().code(),
+                Code::kNotFound);
     }
   }
 }
 
 TEST_F(DoorsTest, RemovedImageIsGoneForAll) {
   for (const Way& from : ways()) {
-    if (!from.Has(Ability::kListImages)) continue;  // its way is DeletedManifestIsGoneForAll
+    if (!from.can(Ability::kListImages)) continue;  // its way is DeletedManifestIsGoneForAll
     const Image image = PushImage(engine(), "app", 1, {"v1"});
-    const auto removed = from.store->RemoveImage("app:v1", false);
+    const auto removed = from.store->images.RemoveImage("app:v1", false);
     ASSERT_TRUE(removed.ok()) << removed.status();
     EXPECT_THAT(removed->untagged, ElementsAre("app:v1"));
     for (const Way& to : ways()) {
       SCOPED_TRACE(StrCat(from.name, " to ", to.name));
-      EXPECT_EQ(to.store->GetManifest("app", "v1").status().code(), Code::kNotFound);
-      EXPECT_EQ(to.store->GetManifest("app", image.manifest).status().code(), Code::kNotFound);
+      EXPECT_EQ(to.store->manifests.GetManifest("app", "v1").status().code(), Code::kNotFound);
+      EXPECT_EQ(to.store->manifests.GetManifest("app", image.manifest).status().code(),
+                Code::kNotFound);
     }
   }
 }
@@ -227,20 +230,20 @@ TEST_F(DoorsTest, RemovedImageIsGoneForAll) {
 TEST_F(DoorsTest, DeletedAndMountedBlobsForAll) {
   uint64_t seed = 0;
   for (const Way& from : ways()) {
-    if (!from.Has(Ability::kMountBlob)) continue;  // varve.v1 has neither call
+    if (!from.can(Ability::kMountBlob)) continue;  // varve.v1 has neither call
     const std::string here = StrCat("here", ++seed);
     const std::string there = StrCat("there", seed);
     const Digest digest = Push(engine(), here, MakeBytes(1000, seed));
-    ASSERT_TRUE(from.store->MountBlob(there, digest, here).ok());
+    ASSERT_TRUE(from.store->blobs.MountBlob(there, digest, here).ok());
     for (const Way& to : ways()) {
       SCOPED_TRACE(StrCat(from.name, " to ", to.name));
-      EXPECT_TRUE(to.store->StatBlob(there, digest).ok());
+      EXPECT_TRUE(to.store->blobs.StatBlob(there, digest).ok());
     }
-    ASSERT_TRUE(from.store->DeleteBlob(there, digest).ok());
+    ASSERT_TRUE(from.store->blobs.DeleteBlob(there, digest).ok());
     for (const Way& to : ways()) {
       SCOPED_TRACE(StrCat(from.name, " to ", to.name));
-      EXPECT_EQ(to.store->StatBlob(there, digest).status().code(), Code::kNotFound);
-      EXPECT_TRUE(to.store->StatBlob(here, digest).ok());
+      EXPECT_EQ(to.store->blobs.StatBlob(there, digest).status().code(), Code::kNotFound);
+      EXPECT_TRUE(to.store->blobs.StatBlob(here, digest).ok());
     }
   }
 }
@@ -257,26 +260,26 @@ TEST_F(DoorsTest, UploadWandersThroughAllDoors) {
         const std::string bytes = MakeBytes(120'000, ++seed);
         std::string id;
         {
-          auto ingest = first.store->BeginIngest("app", {});
+          auto ingest = first.store->blobs.BeginIngest("app", {});
           ASSERT_TRUE(ingest.ok()) << ingest.status();
           id = (*ingest)->status().id;
           ASSERT_TRUE((*ingest)->Append(0, bytes.substr(0, 50'000)).ok());
         }
         {
-          auto ingest = second.store->ResumeIngest("app", id);
+          auto ingest = second.store->blobs.ResumeIngest("app", id);
           ASSERT_TRUE(ingest.ok()) << ingest.status();
           ASSERT_EQ((*ingest)->status().offset_bytes, 50'000u);
           ASSERT_TRUE((*ingest)->Append(50'000, bytes.substr(50'000)).ok());
         }
-        auto ingest = third.store->ResumeIngest("app", id);
+        auto ingest = third.store->blobs.ResumeIngest("app", id);
         ASSERT_TRUE(ingest.ok()) << ingest.status();
         ASSERT_EQ((*ingest)->status().offset_bytes, bytes.size());
         const auto info = (*ingest)->Commit(Sha256(bytes), std::nullopt);
         ASSERT_TRUE(info.ok()) << info.status();
         ingest->reset();
         for (const Way& to : ways()) {
-          EXPECT_EQ(to.store->ResumeIngest("app", id).status().code(), Code::kNotFound);
-          EXPECT_TRUE(ReadBlob(*to.store, "app", Sha256(bytes)).value_or("") == bytes);
+          EXPECT_EQ(to.store->blobs.ResumeIngest("app", id).status().code(), Code::kNotFound);
+          EXPECT_TRUE(ReadBlob(to.store->blobs, "app", Sha256(bytes)).value_or("") == bytes);
         }
       }
     }
@@ -285,17 +288,17 @@ TEST_F(DoorsTest, UploadWandersThroughAllDoors) {
 
 TEST_F(DoorsTest, AbortedUploadIsUnknownToAll) {
   for (const Way& from : ways()) {
-    auto begun = engine().BeginIngest("app", {});
+    auto begun = engine().blobs.BeginIngest("app", {});
     ASSERT_TRUE(begun.ok()) << begun.status();
     const std::string id = (*begun)->status().id;
     ASSERT_TRUE((*begun)->Append(0, "bytes").ok());
     begun->reset();
-    auto ingest = from.store->ResumeIngest("app", id);
+    auto ingest = from.store->blobs.ResumeIngest("app", id);
     ASSERT_TRUE(ingest.ok()) << ingest.status();
     ASSERT_TRUE((*ingest)->Abort().ok());
     for (const Way& to : ways()) {
       SCOPED_TRACE(StrCat(from.name, " to ", to.name));
-      EXPECT_EQ(to.store->ResumeIngest("app", id).status().code(), Code::kNotFound);
+      EXPECT_EQ(to.store->blobs.ResumeIngest("app", id).status().code(), Code::kNotFound);
     }
   }
 }
@@ -309,11 +312,11 @@ TEST_F(DoorsTest, UploadOfAWriteStreamIsHeldForAll) {
   message.mutable_header()->set_upload_id("streamed");
   ASSERT_TRUE(stream->Write(message));
   // The stream has its upload as soon as nobody else gets it.
-  while (engine().ResumeIngest("app", "streamed").status().code() == Code::kNotFound) {
+  while (engine().blobs.ResumeIngest("app", "streamed").status().code() == Code::kNotFound) {
   }
   for (const Way& way : ways()) {
     SCOPED_TRACE(way.name);
-    EXPECT_EQ(way.store->ResumeIngest("app", "streamed").status().code(), Code::kAborted);
+    EXPECT_EQ(way.store->blobs.ResumeIngest("app", "streamed").status().code(), Code::kAborted);
   }
   message.set_data("bytes");
   stream->Write(message);
@@ -321,7 +324,7 @@ TEST_F(DoorsTest, UploadOfAWriteStreamIsHeldForAll) {
   ASSERT_TRUE(stream->Finish().ok());
   for (const Way& way : ways()) {
     SCOPED_TRACE(way.name);
-    const auto resumed = way.store->ResumeIngest("app", "streamed");
+    const auto resumed = way.store->blobs.ResumeIngest("app", "streamed");
     ASSERT_TRUE(resumed.ok()) << resumed.status();
     EXPECT_EQ((*resumed)->status().offset_bytes, 5u);
   }
@@ -334,16 +337,16 @@ TEST_F(DoorsTest, FullStoreRefusesThroughAll) {
   Push(engine(), "app", MakeBytes(600'000, 1));
   for (const Way& way : ways()) {
     SCOPED_TRACE(way.name);
-    auto ingest = way.store->BeginIngest("app", {});
+    auto ingest = way.store->blobs.BeginIngest("app", {});
     ASSERT_TRUE(ingest.ok()) << ingest.status();
     const std::string id = (*ingest)->status().id;
     EXPECT_EQ((*ingest)->Append(0, MakeBytes(600'000, 2)).code(), Code::kResourceExhausted);
     ingest->reset();
     // What was received is there, and goes on through any of them.
     for (const Way& other : ways()) {
-      EXPECT_TRUE(other.store->ResumeIngest("app", id).ok());
+      EXPECT_TRUE(other.store->blobs.ResumeIngest("app", id).ok());
     }
-    ASSERT_TRUE(engine().AbortUpload(id).ok());
+    ASSERT_TRUE(engine().blobs.AbortUpload(id).ok());
   }
 }
 
@@ -356,11 +359,11 @@ class DoorReadersTest : public DoorsTest {
 
   void RemoveEverything() {
     behind().Advance(kHour);
-    const auto report = engine().Reclaim();
+    const auto report = engine().system.Reclaim();
     ASSERT_TRUE(report.ok()) << report.status();
     EXPECT_EQ(report->blobs, 1u);
     for (const Way& way : ways()) {
-      EXPECT_EQ(way.store->StatBlob("app", digest_).status().code(), Code::kNotFound);
+      EXPECT_EQ(way.store->blobs.StatBlob("app", digest_).status().code(), Code::kNotFound);
     }
   }
 

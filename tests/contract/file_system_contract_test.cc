@@ -21,6 +21,7 @@
 #include "storage/base/file_system.h"
 #include "storage/base/str_cat.h"
 #include "tests/support/memory_file_system.h"
+#include "tests/support/temporary_directory.h"
 
 namespace varve {
 namespace {
@@ -40,15 +41,11 @@ class Disk {
 
 class MachineDisk final : public Disk {
  public:
-  MachineDisk() : root_(testing::TempDir() + "varve-file-system-XXXXXX") {
-    if (mkdtemp(root_.data()) == nullptr) ADD_FAILURE() << "no temporary directory " << root_;
-  }
-  ~MachineDisk() override { std::filesystem::remove_all(root_); }
   FileSystem& file_system() override { return PosixFileSystem(); }
-  std::string root() override { return root_; }
+  std::string root() override { return root_.path(); }
 
  private:
-  std::string root_;
+  const TemporaryDirectory root_;
 };
 
 class MemoryDisk final : public Disk {

@@ -3,8 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -15,6 +13,7 @@
 #include "storage/base/str_cat.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_file_system.h"
+#include "tests/support/temporary_directory.h"
 
 namespace varve {
 namespace {
@@ -138,18 +137,16 @@ class RandomCaller {
 
 TEST(FileSystemDifference, RandomCallsAnswerTheSame) {
   for (uint64_t seed = 0; seed < 20; ++seed) {
-    std::string directory = testing::TempDir() + "varve-difference-XXXXXX";
-    ASSERT_NE(mkdtemp(directory.data()), nullptr);
+    const TemporaryDirectory directory;
     MemoryFileSystem memory;
     {
-      RandomCaller real(PosixFileSystem(), directory, seed);
+      RandomCaller real(PosixFileSystem(), directory.path(), seed);
       RandomCaller modelled(memory, "", seed);
       for (int call = 0; call < 500 && !HasFailure(); ++call) {
         const std::string expected = real.NextCall();
         EXPECT_EQ(modelled.NextCall(), expected) << "seed " << seed << " call " << call;
       }
     }
-    std::filesystem::remove_all(directory);
   }
 }
 

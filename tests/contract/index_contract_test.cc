@@ -584,6 +584,7 @@ TEST_P(IndexContract, PagesThroughManyRows) {
   EXPECT_EQ(seen, kRows);
 }
 
+// GUARDS.md: token
 TEST(RunTest, GivesUpWithTheOutcomeItKnows) {
   FlakyOptions conflicts;
   conflicts.commit_conflict_rate = 1;

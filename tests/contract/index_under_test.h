@@ -5,8 +5,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -17,6 +15,7 @@
 #include "storage/index/memory_index.h"
 #include "storage/index/rocksdb_index.h"
 #include "tests/support/flaky_index.h"
+#include "tests/support/temporary_directory.h"
 
 namespace varve {
 
@@ -33,27 +32,6 @@ inline std::string EngineName(const testing::TestParamInfo<Engine>& info) {
   }
   return "";
 }
-
-// A new directory, removed with its content at destruction.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string pattern = testing::TempDir() + "varve_index_XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) std::abort();
-    path_ = pattern;
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 class IndexTest : public testing::TestWithParam<Engine> {
  protected:

@@ -29,21 +29,21 @@ store_contract_suite(varve_store_contract_suite
 store_contract_suite(varve_store_model_suite store_contract_model_test.cc)
 store_contract_suite(varve_concurrency_suite store_contract_concurrency_test.cc)
 
-varve_test(varve_store_contract_tests LABEL contract TIMEOUT 300
+varve_test(contract_store_tests LABEL contract THREADS TIMEOUT 300
   SOURCES engine_stores.cc
   LIBRARIES varve_store_contract_suite Threads::Threads)
 
-varve_test(varve_store_model_tests LABEL contract TIMEOUT 300
+varve_test(contract_model_tests LABEL contract THREADS TIMEOUT 300
   SOURCES engine_stores.cc
   LIBRARIES varve_store_model_suite)
 
-varve_test(varve_concurrency_tests LABEL contract TIMEOUT 300
+varve_test(contract_concurrency_tests LABEL contract THREADS TIMEOUT 300
   SOURCES engine_stores.cc
   LIBRARIES varve_concurrency_suite Threads::Threads)
 
 # The same suites through the doors of a running daemon, and what only several doors show. A binary
 # of its own: the others link neither gRPC nor HTTP, so that they run under ThreadSanitizer.
-varve_test(varve_door_contract_tests LABEL contract TIMEOUT 300
+varve_test(contract_doors_tests LABEL contract TIMEOUT 300
   SOURCES
     door_stores.cc
     doors/door_store.cc
@@ -59,7 +59,7 @@ varve_test(varve_door_contract_tests LABEL contract TIMEOUT 300
     doors_names_test.cc
     doors_private_test.cc
     doors_test.cc
-    ../daemon/http_client.cc
-    ../daemon/http_fake_store.cc
+    ../daemon/http/http_client.cc
+    ../daemon/http/fake_store.cc
   LIBRARIES varve_store_contract_suite varve_concurrency_suite varve_store_model_suite varve_client
             varve_grpc varve_http varve_proto gRPC::grpc++ absl::str_format Threads::Threads)

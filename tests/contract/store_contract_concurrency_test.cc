@@ -6,6 +6,8 @@
 #include <chrono>
 #include <thread>
 
+#include "storage/api/claims.h"
+#include "storage/api/pruning.h"
 #include "storage/base/str_cat.h"
 #include "tests/contract/store_contract_fixture.h"
 #include "tests/support/fake_clock.h"
@@ -26,7 +28,7 @@ class StoreConcurrencyTest : public StoreContractTest {
       thread_ = std::thread([this, step_nanos] {
         auto last = std::chrono::steady_clock::now();
         while (!stop_) {
-          const auto report = store_.engine().Reclaim();
+          const auto report = store_.engine().system.Reclaim();
           EXPECT_TRUE(report.ok()) << report.status();
           if (report.ok()) removed_ += report->blobs;
           const auto now = std::chrono::steady_clock::now();
@@ -86,7 +88,7 @@ TEST_P(StoreConcurrencyTest, PushPullDeleteBesideReclamation) {
       const std::string json = ManifestJson(parts);
       const std::string tag = StrCat("c", client);
       const Digest manifest = PutManifest(repository, json, {tag});
-      const auto got = store().GetManifest(repository, ManifestReference(tag));
+      const auto got = store().manifests.GetManifest(repository, ManifestReference(tag));
       ASSERT_TRUE(got.ok()) << got.status();
       EXPECT_EQ(got->bytes, json);
       EXPECT_TRUE(Read(repository, *parts.config) == own);
@@ -114,14 +116,14 @@ TEST_P(StoreConcurrencyTest, PushPullAndHoldBesidePrunesWithoutPause) {
   Make(settings);
   under_test().Advance(2 * kMinute);
   Background background(under_test(), 0);
-  Store& claims = Able(Ability::kClaims);
+  Claims& claims = Able(Ability::kClaims).claims;
   std::atomic<bool> stop = false;
   std::atomic<uint64_t> pruned = 0;
   std::thread pruner([&] {
     PruneRequest request;
     while (!stop) {
       request.all = !request.all;
-      const auto report = under_test().engine().Prune(request, nullptr);
+      const auto report = under_test().engine().images.Prune(request, nullptr);
       ASSERT_TRUE(report.ok()) << report.status();
       pruned += report->images;
     }
@@ -152,7 +154,7 @@ TEST_P(StoreConcurrencyTest, PushPullAndHoldBesidePrunesWithoutPause) {
       const auto hold = claims.CreateHold({name, repository, manifest, 0});
       ASSERT_TRUE(hold.ok()) << hold.status();
       ASSERT_TRUE(claims.DeleteLease(name).ok());
-      const auto got = store().GetManifest(repository, ManifestReference(tag));
+      const auto got = store().manifests.GetManifest(repository, ManifestReference(tag));
       ASSERT_TRUE(got.ok()) << got.status();
       EXPECT_EQ(got->bytes, json);
       EXPECT_TRUE(Read(repository, *parts.config) == own);
@@ -169,12 +171,12 @@ TEST_P(StoreConcurrencyTest, PushPullAndHoldBesidePrunesWithoutPause) {
   Reclaim();
   PruneRequest all;
   all.all = true;
-  const auto report = under_test().engine().Prune(all, nullptr);
+  const auto report = under_test().engine().images.Prune(all, nullptr);
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_EQ(report->deferred, 0u);
   EXPECT_GT(pruned + report->images, 0u);
   EXPECT_EQ(under_test().AllocatedBytes(), 0u);
-  EXPECT_EQ(under_test().engine().MeasureDiskUsage()->loose.count, 0u);
+  EXPECT_EQ(under_test().engine().system.MeasureDiskUsage()->loose.count, 0u);
 }
 
 // Pushers that do not ask first put their bytes in the place of each other's, while others name the
@@ -188,7 +190,7 @@ TEST_P(StoreConcurrencyTest, PushersOfOneLayerBesideManifestPutters) {
     if (client >= 32) return;
     for (int round = 0; round < 2 * kRounds; ++round) {
       if (client % 2 == 0) {
-        const auto pushed = PushBytes(store(), "app", layer, digest);
+        const auto pushed = PushBytes(store().blobs, "app", layer, digest);
         EXPECT_TRUE(pushed.ok()) << pushed.status();
         done += pushed.ok() ? 1 : 0;
         continue;
@@ -200,7 +202,7 @@ TEST_P(StoreConcurrencyTest, PushersOfOneLayerBesideManifestPutters) {
       const std::string json = ManifestJson(parts);
       PutManifestRequest request;
       request.bytes = json;
-      const auto put = store().PutManifest("app", request);
+      const auto put = store().manifests.PutManifest("app", request);
       EXPECT_TRUE(put.ok()) << put.status();
       EXPECT_TRUE(Read("app", digest) == layer);
       done += put.ok() ? 1 : 0;
@@ -224,10 +226,10 @@ TEST_P(StoreConcurrencyTest, ReadersMeetRemovals) {
       const std::string bytes = MakeBytes(80'000, static_cast<uint64_t>(round % 3));
       const Digest digest = Sha256(bytes);
       if (client % 4 == 0) {
-        const auto pushed = PushBytes(store(), "app", bytes, digest);
+        const auto pushed = PushBytes(store().blobs, "app", bytes, digest);
         EXPECT_TRUE(pushed.ok()) << pushed.status();
       }
-      const auto reader = Able(Ability::kWholeStore).OpenBlob("", digest);
+      const auto reader = Able(Ability::kWholeStore).blobs.OpenBlob("", digest);
       if (!reader.ok()) {
         EXPECT_EQ(reader.status().code(), absl::StatusCode::kNotFound) << reader.status();
         continue;
@@ -244,7 +246,7 @@ TEST_P(StoreConcurrencyTest, ReadersMeetRemovals) {
 TEST_P(StoreConcurrencyTest, SameBlobFromEverybody) {
   const std::string bytes = MakeBytes(300'000, 1);
   RunClients([&](int client) {
-    const auto pushed = PushBytes(store(), StrCat("repo-", client % 4), bytes, Sha256(bytes));
+    const auto pushed = PushBytes(store().blobs, StrCat("repo-", client % 4), bytes, Sha256(bytes));
     EXPECT_TRUE(pushed.ok()) << pushed.status();
   });
   Reclaim();

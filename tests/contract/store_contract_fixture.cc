@@ -2,31 +2,32 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 #include <map>
 
 #include "storage/base/mutex.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/digest/hasher.h"
 #include "storage/engine.h"
+#include "storage/image/hasher.h"
 #include "storage/index/memory_index.h"
 #include "storage/index/rocksdb_index.h"
+#include "tests/support/content.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/flaky_index.h"
 #include "tests/support/forwarding_index.h"
 #include "tests/support/memory_file_system.h"
 #include "tests/support/memory_rocksdb_file_system.h"
 #include "tests/support/power_loss_index.h"
+#include "tests/support/temporary_directory.h"
 
 namespace varve {
 namespace {
 
 class EngineUnderTest : public StoreUnderTest {
  public:
-  Store& store() override { return *store_; }
+  const Store& store() override { return *store_; }
   void Reopen() override {
-    const absl::Status saved = store_->CheckpointIngests();
+    const absl::Status saved = store_->system.CheckpointIngests();
     EXPECT_TRUE(saved.ok()) << saved;
     store_.reset();
     Open();
@@ -51,7 +52,7 @@ class EngineUnderTest : public StoreUnderTest {
   }
 
   void Open() {
-    absl::StatusOr<std::unique_ptr<Store>> opened = OpenEngine(directory_, options_);
+    absl::StatusOr<std::unique_ptr<Engine>> opened = OpenEngine(directory_, options_);
     if (!opened.ok()) {
       ADD_FAILURE() << "open: " << opened.status();
       std::abort();  // nothing that follows could run
@@ -66,15 +67,13 @@ class EngineUnderTest : public StoreUnderTest {
  private:
   FakeClock clock_;
   SeededRandom random_;
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> store_;
 };
 
 class DiskEngine final : public EngineUnderTest {
  public:
   explicit DiskEngine(const StoreSettings& settings) : EngineUnderTest(settings) {
-    std::string pattern = testing::TempDir() + "varve_store_XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) std::abort();
-    directory_ = pattern;
+    directory_ = scratch_.path();
     options_.open_index = [](const std::string& path) {
       RocksdbIndexOptions options;
       options.cache_bytes = 8 << 20;
@@ -82,13 +81,12 @@ class DiskEngine final : public EngineUnderTest {
     };
     Open();
   }
-  ~DiskEngine() override {
-    Close();
-    std::error_code ignored;
-    std::filesystem::remove_all(directory_, ignored);
-  }
+  ~DiskEngine() override { Close(); }
   FileSystem& disk() override { return PosixFileSystem(); }
   std::optional<uint64_t> blob_bytes_read() const override { return std::nullopt; }
+
+ private:
+  const TemporaryDirectory scratch_;
 };
 
 // What a power cut leaves: at worst what was synced, at best all, mostly something between.
@@ -110,7 +108,6 @@ class PoweredEngine : public EngineUnderTest {
   std::optional<uint64_t> blob_bytes_read() const override {
     return disk_.Counters(Under(blobs_directory())).bytes_read;
   }
-  bool has_power_switch() const override { return true; }
   void CutPowerAfter(uint64_t calls) override { disk_.CutPowerAfter(calls); }
   void PowerCycle(uint64_t seed) override {
     disk_.CutPower();
@@ -229,12 +226,23 @@ uint64_t StoreUnderTest::AllocatedBytes() {
   return total;
 }
 
+bool CanAll(Ability) { return true; }
+bool CanAllButPowerCut(Ability ability) { return ability != Ability::kPowerCut; }
+
+std::vector<StoreFactory> StoresThat(Ability ability) {
+  std::vector<StoreFactory> able;
+  for (StoreFactory& store : AllStores()) {
+    if (store.can(ability)) able.push_back(std::move(store));
+  }
+  return able;
+}
+
 StoreFactory DiskStore() {
   return {"Disk",
           [](const StoreSettings& settings) -> std::unique_ptr<StoreUnderTest> {
             return std::make_unique<DiskEngine>(settings);
           },
-          1000};
+          1000, CanAllButPowerCut};
 }
 
 StoreFactory MemoryStore() {
@@ -266,19 +274,7 @@ StoreFactory PowerStore() {
 
 std::string StoreName(const testing::TestParamInfo<StoreFactory>& info) { return info.param.name; }
 
-std::string MakeBytes(size_t size, uint64_t seed) {
-  SeededRandom random(seed);
-  std::string bytes;
-  bytes.reserve(size + sizeof(uint64_t));
-  while (bytes.size() < size) {
-    const uint64_t word = random.Next();
-    for (size_t i = 0; i < sizeof(word); ++i) {
-      bytes.push_back(static_cast<char>((word >> (8 * i)) & 0xff));
-    }
-  }
-  bytes.resize(size);
-  return bytes;
-}
+std::string MakeBytes(size_t size, uint64_t seed) { return TestBytes(size, seed); }
 
 Digest Sha256(std::string_view bytes) {
   const Digest digest = HashBytes(DigestAlgorithm::kSha256, bytes);
@@ -295,12 +291,12 @@ std::string ManifestJson(const ManifestParts& parts) {
     json += StrCat(",\"config\":", DescriptorJson("application/vnd.oci.image.config.v1+json",
                                                   *parts.config, false));
     std::vector<std::string> layers;
-    constexpr std::string_view kLayerType = "application/vnd.oci.image.layer.v1.tar+gzip";
+    constexpr std::string_view kGzipLayer = "application/vnd.oci.image.layer.v1.tar+gzip";
     for (const Digest& layer : parts.layers) {
-      layers.push_back(DescriptorJson(kLayerType, layer, false));
+      layers.push_back(DescriptorJson(kGzipLayer, layer, false));
     }
     for (const Digest& layer : parts.foreign_layers) {
-      layers.push_back(DescriptorJson(kLayerType, layer, true));
+      layers.push_back(DescriptorJson(kGzipLayer, layer, true));
     }
     json += StrCat(",\"layers\":", ListJson(layers));
   } else {
@@ -319,25 +315,16 @@ std::string ManifestJson(const ManifestParts& parts) {
   return json + "}";
 }
 
-absl::StatusOr<std::string> ReadWhole(const BlobReader& reader) {
-  if (reader.file == nullptr) return reader.inline_bytes;
-  std::string bytes(reader.info.size_bytes, '\0');
-  ASSIGN_OR_RETURN(const size_t read,
-                   reader.file->ReadAt(0, absl::MakeSpan(bytes.data(), bytes.size())));
-  bytes.resize(read);
-  return bytes;
-}
-
-absl::StatusOr<BlobInfo> PushBytes(Store& store, std::string_view repository,
+absl::StatusOr<BlobInfo> PushBytes(Blobs& blobs, std::string_view repository,
                                    std::string_view bytes, const Digest& digest) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest, store.BeginIngest(repository, {}));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest, blobs.BeginIngest(repository, {}));
   RETURN_IF_ERROR(ingest->Append(0, bytes));
   return ingest->Commit(digest, bytes.size());
 }
 
 Digest StoreContractTest::Push(std::string_view repository, std::string_view bytes) {
   const Digest digest = Sha256(bytes);
-  const absl::StatusOr<BlobInfo> info = PushBytes(store(), repository, bytes, digest);
+  const absl::StatusOr<BlobInfo> info = PushBytes(store().blobs, repository, bytes, digest);
   EXPECT_TRUE(info.ok()) << info.status();
   return digest;
 }
@@ -347,7 +334,7 @@ Digest StoreContractTest::PutManifest(std::string_view repository, const std::st
   PutManifestRequest request;
   request.bytes = json;
   request.tags = std::move(tags);
-  const absl::StatusOr<ManifestInfo> info = store().PutManifest(repository, request);
+  const absl::StatusOr<ManifestInfo> info = store().manifests.PutManifest(repository, request);
   EXPECT_TRUE(info.ok()) << info.status();
   Sha256(json);  // an index may list it
   return info.ok() ? info->digest : Digest();
@@ -368,12 +355,13 @@ StoreContractTest::Image StoreContractTest::PushImage(std::string_view repositor
 }
 
 void StoreContractTest::DeleteManifest(std::string_view repository, const Digest& digest) {
-  const absl::Status deleted = Able(Ability::kDeleteManifest).DeleteManifest(repository, digest);
+  const absl::Status deleted =
+      Able(Ability::kDeleteManifest).manifests.DeleteManifest(repository, digest);
   EXPECT_TRUE(deleted.ok()) << deleted;
 }
 
 std::string StoreContractTest::Read(std::string_view repository, const Digest& digest) {
-  const absl::StatusOr<BlobReader> reader = store().OpenBlob(repository, digest);
+  const absl::StatusOr<BlobReader> reader = store().blobs.OpenBlob(repository, digest);
   EXPECT_TRUE(reader.ok()) << reader.status();
   if (!reader.ok()) return "(error)";
   const absl::StatusOr<std::string> bytes = ReadWhole(*reader);
@@ -383,7 +371,7 @@ std::string StoreContractTest::Read(std::string_view repository, const Digest& d
 
 // The daemon's own, whatever door the test is about.
 ReclaimReport StoreContractTest::Reclaim() {
-  const absl::StatusOr<ReclaimReport> report = under_test().engine().Reclaim();
+  const absl::StatusOr<ReclaimReport> report = under_test().engine().system.Reclaim();
   EXPECT_TRUE(report.ok()) << report.status();
   return report.value_or(ReclaimReport());
 }

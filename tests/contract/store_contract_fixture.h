@@ -1,6 +1,7 @@
 // What the store contract runs over: a store that can be closed and opened again, whose time the
-// test moves and whose disk it can damage. Each kind of store gives a StoreFactory; a test that
-// needs what a kind cannot do skips, and says so. One thread, unless a test says otherwise.
+// test moves and whose disk it can damage. Each kind of store gives a StoreFactory, which says what
+// the kind can do; a suite that needs more than some can is run over the others only. One thread,
+// unless a test says otherwise.
 #ifndef VARVE_TESTS_CONTRACT_STORE_CONTRACT_FIXTURE_H_
 #define VARVE_TESTS_CONTRACT_STORE_CONTRACT_FIXTURE_H_
 
@@ -16,11 +17,15 @@
 #include <utility>
 #include <vector>
 
+#include "storage/api/blobs.h"
+#include "storage/api/manifests.h"
+#include "storage/api/store.h"
+#include "storage/api/system.h"
 #include "storage/base/clock.h"
 #include "storage/base/file_system.h"
-#include "storage/digest/digest.h"
+#include "storage/image/digest.h"
 #include "storage/limits.h"
-#include "storage/store.h"
+#include "tests/support/read_whole.h"
 
 namespace varve {
 
@@ -43,8 +48,6 @@ enum class Ability {
   kMountBlob,
   kDeleteBlob,
   kDeleteManifest,
-  kListRepositories,
-  kListReferrers,
   kTagsVersion,
   kListImages,         // and all else that is asked about images as people see them
   kClaims,             // holds and leases
@@ -59,24 +62,21 @@ enum class Ability {
   kSmallUploads,       // one of less than 64 KiB never becomes a file
   kRestartUpload,      // from offset 0 under the same id
   kUploadSize,         // the size is announced, and checked by the commit
+  kPowerCut,           // the disk below can lose its power
 };
 
 class StoreUnderTest {
  public:
   virtual ~StoreUnderTest() = default;
 
-  virtual Store& store() = 0;
+  virtual const Store& store() = 0;
   // The store behind a door; store() itself when there is none between.
-  virtual Store& engine() { return store(); }
-  // Why there is no such ability; "" when there is.
-  virtual std::string Lacks(Ability) const { return {}; }
+  virtual const Store& engine() { return store(); }
   // Closes the store, as a stop of the daemon does, and opens it again.
   virtual void Reopen() = 0;
   // The same, with another rule of names.
   virtual void ReopenWith(const NameRule& names) = 0;
 
-  // Whether the disk below can lose its power.
-  virtual bool has_power_switch() const { return false; }
   // The power goes after `calls` more calls that change the disk or the index.
   virtual void CutPowerAfter(uint64_t /*calls*/) {}
   // Cuts the power if it is still on, and opens the store again over what `seed` lets survive of
@@ -100,10 +100,14 @@ class StoreUnderTest {
   uint64_t AllocatedBytes();
 };
 
+bool CanAll(Ability ability);
+bool CanAllButPowerCut(Ability ability);
+
 struct StoreFactory {
   std::string name;
   std::function<std::unique_ptr<StoreUnderTest>(const StoreSettings&)> make;
   int random_steps = 5000;  // of a test with random calls: as many as take a few seconds
+  bool (*can)(Ability) = CanAll;
 };
 
 // How test output shows them.
@@ -122,6 +126,8 @@ StoreFactory PowerStore();
 std::vector<StoreFactory> AllStores();
 std::vector<StoreFactory> ModelStores();
 std::vector<StoreFactory> ConcurrentStores();
+// Those of AllStores that can do this.
+std::vector<StoreFactory> StoresThat(Ability ability);
 std::string StoreName(const testing::TestParamInfo<StoreFactory>& info);
 
 // `size` bytes that depend on `seed` only.
@@ -149,13 +155,12 @@ class StoreContractTest : public testing::TestWithParam<StoreFactory> {
     under_test_.reset();
     under_test_ = GetParam().make(settings);
   }
-  Store& store() { return under_test_->store(); }
+  const Store& store() { return under_test_->store(); }
   StoreUnderTest& under_test() { return *under_test_; }
+  bool Can(Ability ability) const { return GetParam().can(ability); }
   // store() where it can do this, else the store behind its door: for the steps of a test that are
   // not what it is about.
-  Store& Able(Ability ability) {
-    return under_test_->Lacks(ability).empty() ? store() : under_test_->engine();
-  }
+  const Store& Able(Ability ability) { return Can(ability) ? store() : under_test_->engine(); }
 
   // These expect success.
   Digest Push(std::string_view repository, std::string_view bytes);
@@ -174,40 +179,38 @@ class StoreContractTest : public testing::TestWithParam<StoreFactory> {
 
   // An empty repository is the whole store.
   absl::StatusCode StatCode(std::string_view repository, const Digest& digest) {
-    return StoreFor(repository).StatBlob(repository, digest).status().code();
+    return StoreFor(repository).blobs.StatBlob(repository, digest).status().code();
   }
   absl::StatusCode OpenCode(std::string_view repository, const Digest& digest) {
-    return StoreFor(repository).OpenBlob(repository, digest).status().code();
+    return StoreFor(repository).blobs.OpenBlob(repository, digest).status().code();
   }
   absl::StatusCode ManifestCode(std::string_view repository, const ManifestReference& reference) {
-    return store().GetManifest(repository, reference).status().code();
+    return store().manifests.GetManifest(repository, reference).status().code();
   }
   absl::StatusCode PutCode(std::string_view repository, const std::string& json) {
     PutManifestRequest request;
     request.bytes = json;
-    return store().PutManifest(repository, request).status().code();
+    return store().manifests.PutManifest(repository, request).status().code();
   }
 
  private:
-  Store& StoreFor(std::string_view repository) {
+  const Store& StoreFor(std::string_view repository) {
     return repository.empty() ? Able(Ability::kWholeStore) : store();
   }
 
   std::unique_ptr<StoreUnderTest> under_test_;
 };
 
-// Skips the rest of a test, saying why, when the store under test cannot do what it is about.
-#define VARVE_NEEDS(ability)                                              \
-  do {                                                                    \
-    const std::string lacks = under_test().Lacks(Ability::ability);       \
-    if (!lacks.empty()) GTEST_SKIP() << GetParam().name << ": " << lacks; \
-  } while (false)
-
-// The whole blob of `reader`.
-absl::StatusOr<std::string> ReadWhole(const BlobReader& reader);
+// A suite with the fixture `base`, over the stores that can do this. Among those of one binary
+// there may be none: what no door has words for has no test in the binary of the doors.
+#define STORE_SUITE(suite, base, ability)                                                  \
+  class suite : public base {};                                                            \
+  GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(suite);                                    \
+  INSTANTIATE_TEST_SUITE_P(Stores, suite, testing::ValuesIn(StoresThat(Ability::ability)), \
+                           StoreName)
 
 // Pushes in one piece; for tests that look at the outcome themselves.
-absl::StatusOr<BlobInfo> PushBytes(Store& store, std::string_view repository,
+absl::StatusOr<BlobInfo> PushBytes(Blobs& blobs, std::string_view repository,
                                    std::string_view bytes, const Digest& digest);
 
 }  // namespace varve

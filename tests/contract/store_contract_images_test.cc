@@ -4,10 +4,11 @@
 #include <optional>
 #include <utility>
 
+#include "storage/api/images.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/image_config.h"
-#include "storage/catalog/manifest.h"
-#include "storage/catalog/platform.h"
+#include "storage/image/image_config.h"
+#include "storage/image/manifest.h"
+#include "storage/image/platform.h"
 #include "tests/contract/store_contract_fixture.h"
 
 namespace varve {
@@ -37,12 +38,6 @@ std::string PlatformJson(const Platform& platform) {
 
 class StoreImagesTest : public StoreContractTest {
  protected:
-  void SetUp() override {
-    StoreContractTest::SetUp();
-    if (IsSkipped()) return;
-    VARVE_NEEDS(kListImages);
-  }
-
   struct ImageJson {
     std::string config = {};
     std::string config_type = kMediaTypeOciConfig;
@@ -112,7 +107,7 @@ class StoreImagesTest : public StoreContractTest {
     std::vector<ImageInfo> all;
     std::string token;
     do {
-      const absl::StatusOr<ImagePage> page = store().ListImages(query, token, limit);
+      const absl::StatusOr<ImagePage> page = store().images.ListImages(query, token, limit);
       EXPECT_TRUE(page.ok()) << page.status();
       if (!page.ok()) return all;
       EXPECT_LE(page->images.size(), limit);
@@ -136,7 +131,7 @@ class StoreImagesTest : public StoreContractTest {
     return Names({"", std::move(filters), true});
   }
   Code FilterCode(std::string filter) {
-    return store().ListImages({"", {std::move(filter)}, false}, "", 10).status().code();
+    return store().images.ListImages({"", {std::move(filter)}, false}, "", 10).status().code();
   }
   void Know(const Digest& digest, std::string name) { known_[digest] = std::move(name); }
   ImageInfo Only(const ImageQuery& query) {
@@ -146,7 +141,8 @@ class StoreImagesTest : public StoreContractTest {
   }
   ImageDetails Inspect(std::string_view repository, const ManifestReference& reference,
                        std::string_view platform = "") {
-    absl::StatusOr<ImageDetails> details = store().InspectImage(repository, reference, platform);
+    absl::StatusOr<ImageDetails> details =
+        store().images.InspectImage(repository, reference, platform);
     EXPECT_TRUE(details.ok()) << details.status();
     return details.ok() ? *std::move(details) : ImageDetails();
   }
@@ -170,29 +166,30 @@ TEST_P(StoreImagesTest, TagsThenDanglingInEveryRepositoryInPagesOfAnySize) {
     EXPECT_THAT(Names({"b", {}, true}, limit), ElementsAre("b@loose"));
   }
   EXPECT_THAT(Names({"only/blobs", {}, true}), IsEmpty());
-  EXPECT_EQ(store().ListImages({"none", {}, false}, "", 10).status().code(), Code::kNotFound);
-  EXPECT_EQ(store().ListImages({"Bad Name", {}, false}, "", 10).status().code(),
+  EXPECT_EQ(store().images.ListImages({"none", {}, false}, "", 10).status().code(),
+            Code::kNotFound);
+  EXPECT_EQ(store().images.ListImages({"Bad Name", {}, false}, "", 10).status().code(),
             Code::kInvalidArgument);
 }
 
 TEST_P(StoreImagesTest, AFullPageIsTheLastWhenNothingFollows) {
   PushImage("a", 1, {"v1", "v2"});
-  EXPECT_EQ(store().ListImages({}, "", 2)->next_page_token, "");
-  const absl::StatusOr<ImagePage> page = store().ListImages({}, "", 1);
+  EXPECT_EQ(store().images.ListImages({}, "", 2)->next_page_token, "");
+  const absl::StatusOr<ImagePage> page = store().images.ListImages({}, "", 1);
   ASSERT_TRUE(page.ok());
   EXPECT_NE(page->next_page_token, "");
-  EXPECT_EQ(store().ListImages({}, page->next_page_token, 1)->next_page_token, "");
+  EXPECT_EQ(store().images.ListImages({}, page->next_page_token, 1)->next_page_token, "");
 }
 
 TEST_P(StoreImagesTest, RowsThatComeAndGoBetweenPagesDisturbNoOthers) {
   const Image image = PushImage("a", 1, {"v1", "v2", "v4"});
   const Image other = PushImage("b", 2, {"x"});
-  const absl::StatusOr<ImagePage> page = store().ListImages({}, "", 2);
+  const absl::StatusOr<ImagePage> page = store().images.ListImages({}, "", 2);
   ASSERT_TRUE(page.ok());
-  ASSERT_TRUE(store().Untag("a", "v2", false).ok());
-  ASSERT_TRUE(store().Tag("a", "v0", image.manifest).ok());
-  ASSERT_TRUE(store().Tag("a", "v3", image.manifest).ok());
-  const absl::StatusOr<ImagePage> rest = store().ListImages({}, page->next_page_token, 10);
+  ASSERT_TRUE(store().manifests.Untag("a", "v2", false).ok());
+  ASSERT_TRUE(store().manifests.Tag("a", "v0", image.manifest).ok());
+  ASSERT_TRUE(store().manifests.Tag("a", "v3", image.manifest).ok());
+  const absl::StatusOr<ImagePage> rest = store().images.ListImages({}, page->next_page_token, 10);
   ASSERT_TRUE(rest.ok());
   std::vector<std::string> tags;
   for (const ImageInfo& row : rest->images) tags.push_back(row.tag);
@@ -212,12 +209,13 @@ TEST_P(StoreImagesTest, TokensThatNoPageGave) {
                                            std::string("a:\0", 3),
                                            std::string(100'000, 'a')};
   for (const std::string& token : tokens) {
-    EXPECT_EQ(store().ListImages({}, token, 10).status().code(), Code::kInvalidArgument) << token;
+    EXPECT_EQ(store().images.ListImages({}, token, 10).status().code(), Code::kInvalidArgument)
+        << token;
   }
-  EXPECT_EQ(store().ListImages({"a", {}, false}, "b:v1", 10).status().code(),
+  EXPECT_EQ(store().images.ListImages({"a", {}, false}, "b:v1", 10).status().code(),
             Code::kInvalidArgument);
-  EXPECT_THAT(store().ListImages({}, "a:v1", 10)->images, SizeIs(1));
-  EXPECT_THAT(store().ListImages({}, "z:v1", 10)->images, IsEmpty());
+  EXPECT_THAT(store().images.ListImages({}, "a:v1", 10)->images, SizeIs(1));
+  EXPECT_THAT(store().images.ListImages({}, "z:v1", 10)->images, IsEmpty());
 }
 
 TEST_P(StoreImagesTest, WhatAnIndexListsOrRefersToAnotherImageIsShownWithAllOnly) {
@@ -233,7 +231,7 @@ TEST_P(StoreImagesTest, WhatAnIndexListsOrRefersToAnotherImageIsShownWithAllOnly
   EXPECT_THAT(Names({}), ElementsAre("app:v1"));
   EXPECT_THAT(Names({"", {}, true}), UnorderedElementsAre("app:v1", "app@child", "app@referrer"));
   EXPECT_THAT(Filtered({"dangling=true"}), IsEmpty());
-  ASSERT_TRUE(store().Untag("app", "v1", false).ok());
+  ASSERT_TRUE(store().manifests.Untag("app", "v1", false).ok());
   Know(index, "index");
   EXPECT_THAT(Names({}), ElementsAre("app@index"));
   EXPECT_THAT(Filtered({"dangling=true"}), ElementsAre("app@index"));
@@ -256,8 +254,8 @@ TEST_P(StoreImagesTest, WhatATagAttachesToAnImageIsShownWithAllOnly) {
                             StrCat("app:", attached, ".x.y"), "app:v1"));
   }
   // A name that a person gave is shown, and so is what is attached to nothing here.
-  ASSERT_TRUE(store().Tag("app", "signed", signature.manifest).ok());
-  ASSERT_TRUE(store().TagFrom("app", signature.manifest, "copy", attached).ok());
+  ASSERT_TRUE(store().manifests.Tag("app", "signed", signature.manifest).ok());
+  ASSERT_TRUE(store().images.TagFrom("app", signature.manifest, "copy", attached).ok());
   EXPECT_THAT(Names({}), ElementsAre("app:signed", "app:v1", StrCat("copy:", attached)));
 }
 
@@ -332,7 +330,7 @@ TEST_P(StoreImagesTest, WhatARowSays) {
   Inspect("app", "v1");
   Reclaim();
   EXPECT_EQ(Only({}).pulled_nanos, 0);
-  ASSERT_TRUE(store().GetManifest("app", "v1").ok());
+  ASSERT_TRUE(store().manifests.GetManifest("app", "v1").ok());
   Reclaim();
   EXPECT_GT(Only({}).pulled_nanos, 0);
 }
@@ -353,16 +351,16 @@ TEST_P(StoreImagesTest, AnIndexIsDescribedByItsChildForThisMachine) {
       PushConfig("app", ConfigJson("2020-01-01T00:00:00Z", "", {"plan9", "mips", ""}));
   const Pushed unknown =
       PushConfig("app", ConfigJson("2019-01-01T00:00:00Z", "", {"unknown", "unknown", ""}));
-  const Pushed mine = PushConfig("app", ConfigJson("2021-01-01T00:00:00Z", "", ServerPlatform()));
+  const Pushed mine = PushConfig("app", ConfigJson("2021-01-01T00:00:00Z", "", MachinePlatform()));
   const auto index = [&](const std::vector<Child>& children) {
     PutManifest("app", IndexJson(children), {"v1"});
     return Only({"", {"reference=app:v1"}, false});
   };
   const ImageInfo row = index({ChildOf(unknown, Platform{"unknown", "unknown", ""}),
                                ChildOf(other, Platform{"plan9", "mips", ""}),
-                               ChildOf(mine, ServerPlatform()), ChildOf(mine, ServerPlatform())});
+                               ChildOf(mine, MachinePlatform()), ChildOf(mine, MachinePlatform())});
   EXPECT_EQ(row.created_nanos, 1'609'459'200 * kSecond);
-  EXPECT_EQ(row.platform.architecture, ServerPlatform().architecture);
+  EXPECT_EQ(row.platform.architecture, MachinePlatform().architecture);
   EXPECT_EQ(row.total_bytes, unknown.content_bytes + other.content_bytes + mine.content_bytes);
   EXPECT_EQ(row.manifest.media_type, kMediaTypeOciIndex);
   // An index that states no platforms: the configs do.
@@ -378,10 +376,10 @@ TEST_P(StoreImagesTest, AnIndexIsDescribedByItsChildForThisMachine) {
 }
 
 TEST_P(StoreImagesTest, AnIndexWithinAnIndex) {
-  const Pushed mine = PushConfig("app", ConfigJson("2021-01-01T00:00:00Z", "", ServerPlatform()));
+  const Pushed mine = PushConfig("app", ConfigJson("2021-01-01T00:00:00Z", "", MachinePlatform()));
   const Pushed other =
       PushConfig("app", ConfigJson("2020-01-01T00:00:00Z", "", {"plan9", "mips", ""}));
-  const std::string inner_json = IndexJson({ChildOf(mine, ServerPlatform())});
+  const std::string inner_json = IndexJson({ChildOf(mine, MachinePlatform())});
   const Digest inner = PutManifest("app", inner_json);
   std::vector<Child> children = {ChildOf(other, Platform{"plan9", "mips", ""}),
                                  {inner, inner_json.size(), std::nullopt, kMediaTypeOciIndex}};
@@ -410,7 +408,7 @@ TEST_P(StoreImagesTest, AChildThatIsNotHere) {
   Make(settings);
   const Pushed here =
       PushConfig("app", ConfigJson("2020-01-01T00:00:00Z", "", {"plan9", "mips", ""}));
-  const Child absent{Sha256("absent"), 7, ServerPlatform()};
+  const Child absent{Sha256("absent"), 7, MachinePlatform()};
   const Digest index =
       PutManifest("app", IndexJson({absent, ChildOf(here, Platform{"plan9", "mips", ""})}), {"v1"});
   const ImageInfo row = Only({});
@@ -425,9 +423,10 @@ TEST_P(StoreImagesTest, AChildThatIsNotHere) {
   EXPECT_TRUE(details.children[1].present);
   EXPECT_EQ(details.described, here.manifest);
   // It is listed, but there is nothing of it to describe.
-  const std::string mine = StrCat("linux/", ServerPlatform().architecture);
+  const std::string mine = StrCat("linux/", MachinePlatform().architecture);
   EXPECT_EQ(Inspect("app", "v1", mine).described, std::nullopt);
-  EXPECT_EQ(store().InspectImage("app", "v1", "windows/amd64").status().code(), Code::kNotFound);
+  EXPECT_EQ(store().images.InspectImage("app", "v1", "windows/amd64").status().code(),
+            Code::kNotFound);
 }
 
 TEST_P(StoreImagesTest, AnArtifactHasLayersAndNothingElseOfAnImage) {
@@ -493,7 +492,7 @@ TEST_P(StoreImagesTest, LostFilesNeverFailTheListing) {
   ASSERT_THAT(rows, SizeIs(2));
   EXPECT_EQ(rows[0].created_nanos, std::nullopt);
   EXPECT_EQ(rows[1].created_nanos, 1'609'459'200 * kSecond);
-  const absl::Status lost = store().InspectImage("app", "v1", "").status();
+  const absl::Status lost = store().images.InspectImage("app", "v1", "").status();
   EXPECT_EQ(lost.code(), Code::kNotFound);
   EXPECT_THAT(std::string(lost.message()), HasSubstr("lost or damaged"));
 }
@@ -506,7 +505,7 @@ TEST_P(StoreImagesTest, InspectTellsWhatTheConfigSays) {
                  {"created_by":"CMD","empty_layer":true},{"created_by":"RUN","comment":"c"}]})";
   const Pushed image = PushJson(
       "app", {.config = config, .more = R"(,"annotations":{"n":"v"})", .layers = 2}, {"v1", "v2"});
-  ASSERT_TRUE(store().Tag("app", "v0", image.manifest).ok());
+  ASSERT_TRUE(store().manifests.Tag("app", "v0", image.manifest).ok());
   PushJson("b", {.config = config, .more = R"(,"annotations":{"n":"v"})", .layers = 2}, {"x"});
   const ImageDetails details = Inspect("app", "v1");
   EXPECT_EQ(details.image.repository, "app");
@@ -564,27 +563,31 @@ TEST_P(StoreImagesTest, InspectChoosesThePlatformOfAnIndex) {
   EXPECT_EQ(details.children[0].size_bytes, arm.manifest_bytes);
   EXPECT_EQ(details.children[0].platform.variant, "v7");
   EXPECT_EQ(details.children[0].total_bytes, arm.content_bytes);
-  EXPECT_EQ(store().InspectImage("app", "v1", "linux/arm/v5").status().code(), Code::kNotFound);
-  EXPECT_EQ(store().InspectImage("app", "v1", "linux").status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(store().images.InspectImage("app", "v1", "linux/arm/v5").status().code(),
+            Code::kNotFound);
+  EXPECT_EQ(store().images.InspectImage("app", "v1", "linux").status().code(),
+            Code::kInvalidArgument);
 }
 
 TEST_P(StoreImagesTest, InspectOfWhatIsNotThere) {
   const Image image = PushImage("app", 1, {"v1"});
   PushImage("other", 2, {"v1"});
-  EXPECT_EQ(store().InspectImage("none", "v1", "").status().code(), Code::kNotFound);
-  EXPECT_EQ(store().InspectImage("app", "v2", "").status().code(), Code::kNotFound);
-  EXPECT_EQ(store().InspectImage("other", image.manifest, "").status().code(), Code::kNotFound);
-  EXPECT_EQ(store().InspectImage("app", image.layer, "").status().code(), Code::kNotFound);
-  EXPECT_EQ(store().InspectImage("app", "bad tag", "").status().code(), Code::kInvalidArgument);
-  EXPECT_EQ(store().InspectImage("", "v1", "").status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(store().images.InspectImage("none", "v1", "").status().code(), Code::kNotFound);
+  EXPECT_EQ(store().images.InspectImage("app", "v2", "").status().code(), Code::kNotFound);
+  EXPECT_EQ(store().images.InspectImage("other", image.manifest, "").status().code(),
+            Code::kNotFound);
+  EXPECT_EQ(store().images.InspectImage("app", image.layer, "").status().code(), Code::kNotFound);
+  EXPECT_EQ(store().images.InspectImage("app", "bad tag", "").status().code(),
+            Code::kInvalidArgument);
+  EXPECT_EQ(store().images.InspectImage("", "v1", "").status().code(), Code::kInvalidArgument);
 }
 
 TEST_P(StoreImagesTest, ARepositoryIsDescribedByItsCounts) {
-  EXPECT_EQ(store().DescribeRepository("app").status().code(), Code::kNotFound);
+  EXPECT_EQ(store().manifests.DescribeRepository("app").status().code(), Code::kNotFound);
   const Image image = PushImage("app", 1, {"v1", "v2"});
   PushImage("app", 2);
   PushImage("app2", 3, {"v1"});
-  const absl::StatusOr<RepositoryInfo> info = store().DescribeRepository("app");
+  const absl::StatusOr<RepositoryInfo> info = store().manifests.DescribeRepository("app");
   ASSERT_TRUE(info.ok()) << info.status();
   EXPECT_EQ(info->name, "app");
   EXPECT_EQ(info->tags, 2u);
@@ -592,7 +595,8 @@ TEST_P(StoreImagesTest, ARepositoryIsDescribedByItsCounts) {
   EXPECT_GT(info->created_nanos, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Stores, StoreImagesTest, testing::ValuesIn(AllStores()), StoreName);
+INSTANTIATE_TEST_SUITE_P(Stores, StoreImagesTest,
+                         testing::ValuesIn(StoresThat(Ability::kListImages)), StoreName);
 
 }  // namespace
 }  // namespace varve

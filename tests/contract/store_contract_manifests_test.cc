@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 
 #include "storage/base/str_cat.h"
-#include "storage/catalog/manifest.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
+#include "storage/image/manifest.h"
 #include "tests/contract/store_contract_fixture.h"
 
 namespace varve {
@@ -36,19 +36,22 @@ class StoreManifestsTest : public StoreContractTest {
     Make(settings);
   }
 };
+STORE_SUITE(StoreManifestsDetailsTest, StoreManifestsTest, kManifestDetails);
+STORE_SUITE(StoreManifestsDeleteTest, StoreManifestsTest, kDeleteManifest);
+STORE_SUITE(StoreManifestsWholeTest, StoreManifestsTest, kWholeStore);
 
 TEST_P(StoreManifestsTest, ComesBackByTagAndByDigestByteForByte) {
   const Image image = PushImage("app", 1, {"v1", "latest"});
   EXPECT_EQ(image.manifest, Sha256(image.manifest_json));
   for (const ManifestReference& reference :
        {ManifestReference("v1"), ManifestReference("latest"), ManifestReference(image.manifest)}) {
-    const auto manifest = store().GetManifest("app", reference);
+    const auto manifest = store().manifests.GetManifest("app", reference);
     ASSERT_TRUE(manifest.ok()) << manifest.status();
     EXPECT_EQ(manifest->bytes, image.manifest_json);
     EXPECT_EQ(manifest->info.digest, image.manifest);
     EXPECT_EQ(manifest->info.media_type, kMediaTypeOciManifest);
     EXPECT_EQ(manifest->info.size_bytes, image.manifest_json.size());
-    const auto stat = store().StatManifest("app", reference);
+    const auto stat = store().manifests.StatManifest("app", reference);
     ASSERT_TRUE(stat.ok());
     EXPECT_EQ(stat->digest, image.manifest);
     EXPECT_EQ(stat->media_type, kMediaTypeOciManifest);
@@ -77,17 +80,16 @@ TEST_P(StoreManifestsTest, EveryKindIsTaken) {
   artifact.artifact_type = "application/vnd.example.sbom";
   artifact.subject = child;
   const Digest sbom = PutManifest("app", ManifestJson(artifact));
-  EXPECT_EQ(store().StatManifest("app", sbom)->digest, sbom);
-  EXPECT_EQ(store().StatManifest("app", "list")->media_type, kMediaTypeDockerList);
+  EXPECT_EQ(store().manifests.StatManifest("app", sbom)->digest, sbom);
+  EXPECT_EQ(store().manifests.StatManifest("app", "list")->media_type, kMediaTypeDockerList);
 }
 
-TEST_P(StoreManifestsTest, DetailsAreThoseOfTheBytes) {
-  VARVE_NEEDS(kManifestDetails);
+TEST_P(StoreManifestsDetailsTest, DetailsAreThoseOfTheBytes) {
   const Image image = PushImage("app", 1, {"v1"});
   for (const ManifestReference& reference :
        {ManifestReference("v1"), ManifestReference(image.manifest)}) {
-    const auto manifest = store().GetManifest("app", reference);
-    const auto stat = store().StatManifest("app", reference);
+    const auto manifest = store().manifests.GetManifest("app", reference);
+    const auto stat = store().manifests.StatManifest("app", reference);
     ASSERT_TRUE(manifest.ok() && stat.ok()) << manifest.status() << stat.status();
     for (const ManifestInfo& info : {manifest->info, *stat}) {
       EXPECT_EQ(info.config, image.config);
@@ -100,12 +102,13 @@ TEST_P(StoreManifestsTest, DetailsAreThoseOfTheBytes) {
   artifact.config = image.config;
   artifact.artifact_type = "application/vnd.example.sbom";
   artifact.subject = image.manifest;
-  const auto info = store().StatManifest("app", PutManifest("app", ManifestJson(artifact)));
+  const auto info =
+      store().manifests.StatManifest("app", PutManifest("app", ManifestJson(artifact)));
   ASSERT_TRUE(info.ok());
   EXPECT_EQ(info->artifact_type, "application/vnd.example.sbom");
   EXPECT_EQ(info->subject, image.manifest);
   PutManifest("app", IndexJson({image.manifest}), {"list"});
-  EXPECT_EQ(store().StatManifest("app", "list")->config, std::nullopt);
+  EXPECT_EQ(store().manifests.StatManifest("app", "list")->config, std::nullopt);
 }
 
 // A client that believes the size makes a buffer of it, or stops reading there.
@@ -155,7 +158,7 @@ TEST_P(StoreManifestsTest, AnIndexMayListBlobsAndKeepsThem) {
   DeleteManifest("app", index);
   under_test().Advance(2 * kDay);
   Reclaim();
-  EXPECT_EQ(store().OpenBlob("app", layer).status().code(), Code::kNotFound);
+  EXPECT_EQ(store().blobs.OpenBlob("app", layer).status().code(), Code::kNotFound);
 }
 
 TEST_P(StoreManifestsTest, MalformedOnesAreRefusedAndChangeNothing) {
@@ -164,23 +167,23 @@ TEST_P(StoreManifestsTest, MalformedOnesAreRefusedAndChangeNothing) {
         std::string("{\"schemaVersion\":1}"), std::string(kMaxManifestBytes + 1, ' ')}) {
     EXPECT_EQ(PutCode("app", json), Code::kInvalidArgument);
   }
-  EXPECT_EQ(store().ListTags("app", {}).status().code(), Code::kNotFound);
+  EXPECT_EQ(store().manifests.ListTags("app", {}).status().code(), Code::kNotFound);
   const std::string json = ImageJson("app");
   PutManifestRequest request;
   request.bytes = json;
   request.media_type = kMediaTypeOciIndex;
-  EXPECT_EQ(store().PutManifest("app", request).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(store().manifests.PutManifest("app", request).status().code(), Code::kInvalidArgument);
   request.media_type.clear();
   request.expected = Sha256("other");
-  EXPECT_EQ(store().PutManifest("app", request).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(store().manifests.PutManifest("app", request).status().code(), Code::kInvalidArgument);
   request.expected.reset();
   request.tags = {"ok", std::string(kMaxTagBytes + 1, 't')};
-  EXPECT_EQ(store().PutManifest("app", request).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(store().manifests.PutManifest("app", request).status().code(), Code::kInvalidArgument);
   request.tags.assign(kMaxTagsPerPut + 1, "tag");
-  EXPECT_EQ(store().PutManifest("app", request).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(store().manifests.PutManifest("app", request).status().code(), Code::kInvalidArgument);
   EXPECT_EQ(ManifestCode("app", Sha256(json)), Code::kNotFound);
   request.tags.assign(1, std::string(kMaxTagBytes, 't'));
-  EXPECT_TRUE(store().PutManifest("app", request).ok());
+  EXPECT_TRUE(store().manifests.PutManifest("app", request).ok());
 }
 
 TEST_P(StoreManifestsTest, Sha512ManifestsHaveTheirOwnName) {
@@ -189,11 +192,11 @@ TEST_P(StoreManifestsTest, Sha512ManifestsHaveTheirOwnName) {
   request.bytes = json;
   request.algorithm = DigestAlgorithm::kSha512;
   const Digest digest = HashBytes(DigestAlgorithm::kSha512, json);
-  ASSERT_EQ(store().PutManifest("app", request).value().digest, digest);
+  ASSERT_EQ(store().manifests.PutManifest("app", request).value().digest, digest);
   EXPECT_EQ(ManifestCode("app", digest), Code::kOk);
   EXPECT_EQ(ManifestCode("app", Sha256(json)), Code::kNotFound);
   request.expected = Sha256(json);
-  EXPECT_EQ(store().PutManifest("app", request).value().digest, Sha256(json));
+  EXPECT_EQ(store().manifests.PutManifest("app", request).value().digest, Sha256(json));
 }
 
 TEST_P(StoreManifestsTest, MissingContentIsNamed) {
@@ -205,12 +208,12 @@ TEST_P(StoreManifestsTest, MissingContentIsNamed) {
   PutManifestRequest request;
   const std::string json = ManifestJson(parts);
   request.bytes = json;
-  const auto put = store().PutManifest("app", request);
+  const auto put = store().manifests.PutManifest("app", request);
   EXPECT_EQ(put.status().code(), Code::kFailedPrecondition);
   EXPECT_EQ(put.status().GetPayload(kMissingDigestPayload), elsewhere.ToString());
   EXPECT_EQ(ManifestCode("app", Sha256(json)), Code::kNotFound);
-  ASSERT_TRUE(Able(Ability::kMountBlob).MountBlob("app", elsewhere, "other").ok());
-  EXPECT_TRUE(store().PutManifest("app", request).ok());
+  ASSERT_TRUE(Able(Ability::kMountBlob).blobs.MountBlob("app", elsewhere, "other").ok());
+  EXPECT_TRUE(store().manifests.PutManifest("app", request).ok());
   parts.config.reset();
   parts.layers.clear();
   EXPECT_EQ(PutCode("app", IndexJson({Sha256("no such manifest")})), Code::kFailedPrecondition);
@@ -235,7 +238,8 @@ TEST_P(StoreManifestsTest, ForeignLayerPushedLaterIsVisibleThroughItsManifest) {
   parts.foreign_layers = {Sha256("late")};
   PutManifest("app", ManifestJson(parts), {"v1"});
   const Digest late = Push("app", "late");
-  EXPECT_EQ(Able(Ability::kDeleteBlob).DeleteBlob("app", late).code(), Code::kFailedPrecondition);
+  EXPECT_EQ(Able(Ability::kDeleteBlob).blobs.DeleteBlob("app", late).code(),
+            Code::kFailedPrecondition);
   under_test().Advance(72 * kHour);
   Reclaim();
   Reclaim();
@@ -297,13 +301,12 @@ TEST_P(StoreManifestsTest, ManyIndexesMayWaitForOneLargeChild) {
 }
 
 TEST_P(StoreManifestsTest, SubjectNeedNotExist) {
-  VARVE_NEEDS(kListReferrers);
   ManifestParts parts;
   parts.config = Push("app", "{}");
   parts.artifact_type = "application/x";
   parts.subject = Sha256("later");
   PutManifest("app", ManifestJson(parts));
-  const auto referrers = store().ListReferrers("app", Sha256("later"), "", {});
+  const auto referrers = store().manifests.ListReferrers("app", Sha256("later"), "", {});
   ASSERT_TRUE(referrers.ok());
   EXPECT_THAT(referrers->rows, SizeIs(1));
 }
@@ -314,7 +317,7 @@ TEST_P(StoreManifestsTest, LargeManifestsAreFilesAndBehaveAlike) {
   EXPECT_THAT(under_test().BlobFiles(json.size()), SizeIs(1));
   PutManifest("app", json, {"again"});
   under_test().Reopen();
-  EXPECT_TRUE(store().GetManifest("app", "again").value().bytes == json);
+  EXPECT_TRUE(store().manifests.GetManifest("app", "again").value().bytes == json);
   DeleteManifest("app", digest);
   under_test().Advance(kHour);
   Reclaim();
@@ -333,7 +336,7 @@ TEST_P(StoreManifestsTest, ManyReferences) {
     const std::vector<std::string> tags = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
     const Digest digest = PutManifest("app", ManifestJson(parts), tags);
     EXPECT_EQ(PutManifest("app", ManifestJson(parts), tags), digest);
-    EXPECT_EQ(Able(Ability::kDeleteBlob).DeleteBlob("app", parts.layers.back()).code(),
+    EXPECT_EQ(Able(Ability::kDeleteBlob).blobs.DeleteBlob("app", parts.layers.back()).code(),
               Code::kFailedPrecondition);
     parts.layers.push_back(Sha256("absent"));
     EXPECT_EQ(PutCode("app", ManifestJson(parts)), Code::kFailedPrecondition);
@@ -348,48 +351,47 @@ TEST_P(StoreManifestsTest, TagsMoveAndGo) {
   const Image one = PushImage("app", 1, {"stable", "v1"});
   under_test().Advance(kSecond);
   const Image two = PushImage("app", 2, {"v2"});
-  ASSERT_TRUE(store().Tag("app", "stable", two.manifest).ok());
-  EXPECT_EQ(store().StatManifest("app", "stable")->digest, two.manifest);
-  EXPECT_EQ(store().StatManifest("app", "v1")->digest, one.manifest);
-  EXPECT_EQ(store().Tag("app", "x", Sha256("unknown")).code(), Code::kNotFound);
-  EXPECT_EQ(store().Tag("app", "x", one.layer).code(), Code::kNotFound);
-  EXPECT_EQ(store().Tag("none", "x", one.manifest).code(), Code::kNotFound);
-  EXPECT_EQ(store().Tag("app", "x y", one.manifest).code(), Code::kInvalidArgument);
-  ASSERT_TRUE(store().Untag("app", "v1", false).ok());
-  EXPECT_EQ(store().Untag("app", "v1", false).code(), Code::kNotFound);
-  EXPECT_EQ(store().Untag("none", "v1", false).code(), Code::kNotFound);
+  ASSERT_TRUE(store().manifests.Tag("app", "stable", two.manifest).ok());
+  EXPECT_EQ(store().manifests.StatManifest("app", "stable")->digest, two.manifest);
+  EXPECT_EQ(store().manifests.StatManifest("app", "v1")->digest, one.manifest);
+  EXPECT_EQ(store().manifests.Tag("app", "x", Sha256("unknown")).code(), Code::kNotFound);
+  EXPECT_EQ(store().manifests.Tag("app", "x", one.layer).code(), Code::kNotFound);
+  EXPECT_EQ(store().manifests.Tag("none", "x", one.manifest).code(), Code::kNotFound);
+  EXPECT_EQ(store().manifests.Tag("app", "x y", one.manifest).code(), Code::kInvalidArgument);
+  ASSERT_TRUE(store().manifests.Untag("app", "v1", false).ok());
+  EXPECT_EQ(store().manifests.Untag("app", "v1", false).code(), Code::kNotFound);
+  EXPECT_EQ(store().manifests.Untag("none", "v1", false).code(), Code::kNotFound);
   EXPECT_EQ(ManifestCode("app", "v1"), Code::kNotFound);
   EXPECT_EQ(ManifestCode("app", one.manifest), Code::kOk);
 }
 
-TEST_P(StoreManifestsTest, DeleteTouchesItsRepositoryAndTagsOnly) {
-  VARVE_NEEDS(kDeleteManifest);
+TEST_P(StoreManifestsDeleteTest, DeleteTouchesItsRepositoryAndTagsOnly) {
   const Image image = PushImage("one", 1, {"v1", "v2"});
   PushImage("two", 1, {"v1"});
   const Image other = PushImage("one", 2, {"v3"});
-  ASSERT_TRUE(store().DeleteManifest("one", image.manifest).ok());
+  ASSERT_TRUE(store().manifests.DeleteManifest("one", image.manifest).ok());
   EXPECT_EQ(ManifestCode("one", image.manifest), Code::kNotFound);
   EXPECT_EQ(ManifestCode("one", "v1"), Code::kNotFound);
   EXPECT_EQ(ManifestCode("one", "v2"), Code::kNotFound);
   EXPECT_EQ(ManifestCode("one", "v3"), Code::kOk);
   EXPECT_EQ(ManifestCode("two", "v1"), Code::kOk);
-  EXPECT_EQ(store().DeleteManifest("one", image.manifest).code(), Code::kNotFound);
-  EXPECT_EQ(store().DeleteManifest("none", image.manifest).code(), Code::kNotFound);
-  EXPECT_EQ(store().DeleteManifest("one", other.layer).code(), Code::kNotFound);
+  EXPECT_EQ(store().manifests.DeleteManifest("one", image.manifest).code(), Code::kNotFound);
+  EXPECT_EQ(store().manifests.DeleteManifest("none", image.manifest).code(), Code::kNotFound);
+  EXPECT_EQ(store().manifests.DeleteManifest("one", other.layer).code(), Code::kNotFound);
   under_test().Advance(48 * kHour);
   Reclaim();
   EXPECT_EQ(Read("two", image.layer), MakeBytes(100'000, 1));
   EXPECT_EQ(StatCode("one", image.layer), Code::kNotFound);
-  EXPECT_EQ(store().ListTags("one", {})->rows.size(), 1u);
+  EXPECT_EQ(store().manifests.ListTags("one", {})->rows.size(), 1u);
 }
 
 TEST_P(StoreManifestsTest, DeleteTakesHoweverManyTags) {
   const Image image = PushImage("app", 1);
   for (int i = 0; i < 700; ++i) {
-    ASSERT_TRUE(store().Tag("app", StrCat("tag-", i), image.manifest).ok());
+    ASSERT_TRUE(store().manifests.Tag("app", StrCat("tag-", i), image.manifest).ok());
   }
   DeleteManifest("app", image.manifest);
-  EXPECT_THAT(store().ListTags("app", {})->rows, SizeIs(0));
+  EXPECT_THAT(store().manifests.ListTags("app", {})->rows, SizeIs(0));
   under_test().Advance(kHour);
   EXPECT_EQ(Reclaim().blobs, 3u);
 }
@@ -413,8 +415,7 @@ TEST_P(StoreManifestsTest, ChildOfAKeptIndexStaysInTheStore) {
   EXPECT_EQ(ManifestCode("app", image.manifest), Code::kOk);
 }
 
-TEST_P(StoreManifestsTest, WholeStorePutTakesBlobsFromAnywhereAndShowsThem) {
-  VARVE_NEEDS(kWholeStore);
+TEST_P(StoreManifestsWholeTest, WholeStorePutTakesBlobsFromAnywhereAndShowsThem) {
   ManifestParts parts;
   parts.config = Push("", "{}");
   parts.layers = {Push("private", MakeBytes(1000, 1))};
@@ -423,25 +424,26 @@ TEST_P(StoreManifestsTest, WholeStorePutTakesBlobsFromAnywhereAndShowsThem) {
   PutManifestRequest request;
   request.bytes = json;
   request.whole_store = true;
-  ASSERT_TRUE(store().PutManifest("app", request).ok());
+  ASSERT_TRUE(store().manifests.PutManifest("app", request).ok());
   EXPECT_EQ(StatCode("app", parts.layers[0]), Code::kOk);
   under_test().Advance(48 * kHour);
   EXPECT_EQ(Reclaim().blobs, 0u);
 }
 
-TEST_P(StoreManifestsTest, WholeStorePutStillNeedsItsBlobsAndItsChildren) {
-  VARVE_NEEDS(kWholeStore);
+TEST_P(StoreManifestsWholeTest, WholeStorePutStillNeedsItsBlobsAndItsChildren) {
   const Image image = PushImage("other", 1, {"v1"});
   PutManifestRequest request;
   request.whole_store = true;
   const std::string index = IndexJson({image.manifest});
   request.bytes = index;
-  EXPECT_EQ(store().PutManifest("app", request).status().code(), Code::kFailedPrecondition);
+  EXPECT_EQ(store().manifests.PutManifest("app", request).status().code(),
+            Code::kFailedPrecondition);
   ManifestParts parts;
   parts.config = Sha256("never pushed");
   const std::string json = ManifestJson(parts);
   request.bytes = json;
-  EXPECT_EQ(store().PutManifest("app", request).status().code(), Code::kFailedPrecondition);
+  EXPECT_EQ(store().manifests.PutManifest("app", request).status().code(),
+            Code::kFailedPrecondition);
 }
 
 TEST_P(StoreManifestsTest, ManyReferencesAndManyTagsGoTogether) {
@@ -450,10 +452,10 @@ TEST_P(StoreManifestsTest, ManyReferencesAndManyTagsGoTogether) {
   for (uint64_t i = 0; i < 149; ++i) parts.layers.push_back(Push("app", MakeBytes(20, 1000 + i)));
   const Digest manifest = PutManifest("app", ManifestJson(parts), {"v0"});
   for (int i = 1; i < 700; ++i) {
-    ASSERT_TRUE(store().Tag("app", StrCat("v", i), manifest).ok());
+    ASSERT_TRUE(store().manifests.Tag("app", StrCat("v", i), manifest).ok());
   }
   DeleteManifest("app", manifest);
-  EXPECT_THAT(store().ListTags("app", {})->rows, SizeIs(0));
+  EXPECT_THAT(store().manifests.ListTags("app", {})->rows, SizeIs(0));
   under_test().Advance(48 * kHour);
   EXPECT_EQ(Reclaim().blobs, 151u);
   under_test().Reopen();
@@ -461,35 +463,33 @@ TEST_P(StoreManifestsTest, ManyReferencesAndManyTagsGoTogether) {
 }
 
 // As `rmi` refuses it; then in the order of a client that deletes all: tag, index, children.
-TEST_P(StoreManifestsTest, WhatATaggedIndexListsIsNotDeleted) {
-  VARVE_NEEDS(kDeleteManifest);
+TEST_P(StoreManifestsDeleteTest, WhatATaggedIndexListsIsNotDeleted) {
   const Image child = PushImage("app", 1);
   const Image beside = PushImage("app", 2);
   const Digest inner = PutManifest("app", IndexJson({child.manifest}));
   const Digest outer = PutManifest("app", IndexJson({inner, beside.manifest}), {"v1"});
   for (const Digest& part : {child.manifest, inner, beside.manifest}) {
-    EXPECT_EQ(store().DeleteManifest("app", part).code(), Code::kFailedPrecondition);
+    EXPECT_EQ(store().manifests.DeleteManifest("app", part).code(), Code::kFailedPrecondition);
     EXPECT_EQ(ManifestCode("app", part), Code::kOk);
   }
-  ASSERT_TRUE(store().Untag("app", "v1", false).ok());
+  ASSERT_TRUE(store().manifests.Untag("app", "v1", false).ok());
   // An index without a name keeps nothing from this.
-  EXPECT_TRUE(store().DeleteManifest("app", beside.manifest).ok());
+  EXPECT_TRUE(store().manifests.DeleteManifest("app", beside.manifest).ok());
   EXPECT_EQ(ManifestCode("app", beside.manifest), Code::kNotFound);
   for (const Digest& part : {outer, inner, child.manifest}) {
-    EXPECT_TRUE(store().DeleteManifest("app", part).ok());
+    EXPECT_TRUE(store().manifests.DeleteManifest("app", part).ok());
     EXPECT_EQ(ManifestCode("app", part), Code::kNotFound);
   }
 }
 
 // An image that names a manifest among its blobs needs the bytes, not that they are listed.
-TEST_P(StoreManifestsTest, AManifestThatIsALayerCanBeDeletedAsAManifest) {
-  VARVE_NEEDS(kDeleteManifest);
+TEST_P(StoreManifestsDeleteTest, AManifestThatIsALayerCanBeDeletedAsAManifest) {
   const Image image = PushImage("app", 1);
   ManifestParts parts;
   parts.config = image.config;
   parts.layers = {image.manifest};
   PutManifest("app", ManifestJson(parts), {"v1"});
-  EXPECT_TRUE(store().DeleteManifest("app", image.manifest).ok());
+  EXPECT_TRUE(store().manifests.DeleteManifest("app", image.manifest).ok());
   EXPECT_EQ(ManifestCode("app", image.manifest), Code::kNotFound);
   EXPECT_EQ(Read("app", image.manifest), image.manifest_json);
 }

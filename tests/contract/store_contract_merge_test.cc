@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "storage/api/claims.h"
 #include "storage/base/status.h"
 #include "tests/contract/store_contract_fixture.h"
 
@@ -26,10 +27,10 @@ class StoreMergeTest : public StoreContractTest {
   }
   absl::StatusOr<RepositoryMerge> Merge(std::string_view from, std::string_view into,
                                         bool force = false) {
-    return Able(Ability::kListImages).MergeRepositories(from, into, force);
+    return Able(Ability::kListImages).manifests.MergeRepositories(from, into, force);
   }
   std::map<std::string, Digest> Tags(std::string_view repository) {
-    const auto page = store().ListTags(repository, {});
+    const auto page = store().manifests.ListTags(repository, {});
     EXPECT_TRUE(page.ok()) << repository << ": " << page.status();
     std::map<std::string, Digest> tags;
     if (page.ok()) {
@@ -38,13 +39,13 @@ class StoreMergeTest : public StoreContractTest {
     return tags;
   }
   std::vector<std::string> Repositories() {
-    const auto page = under_test().engine().ListRepositories({});
+    const auto page = under_test().engine().manifests.ListRepositories({});
     EXPECT_TRUE(page.ok()) << page.status();
     return page.ok() ? page->rows : std::vector<std::string>();
   }
   void ExpectSound() {
     std::string told;
-    const auto report = under_test().engine().Check([&](const CheckStep& step) {
+    const auto report = under_test().engine().system.Check([&](const CheckStep& step) {
       if (step.finding.has_value()) told += step.finding->text + "\n";
       return true;
     });
@@ -66,9 +67,9 @@ class StoreMergeTest : public StoreContractTest {
     }
   }
 };
+STORE_SUITE(StoreMergePowerTest, StoreMergeTest, kPowerCut);
 
 TEST_P(StoreMergeTest, EverythingMovesAndTheNameMeansTheOther) {
-  VARVE_NEEDS(kListImages);
   const Image old = PushImage("library/debian", 1, {"11", "old"});
   const Image child = PushImage("library/debian", 2);
   const Digest index =
@@ -81,12 +82,13 @@ TEST_P(StoreMergeTest, EverythingMovesAndTheNameMeansTheOther) {
       "library/debian", ManifestJson({.config = empty, .subject = old.manifest, .note = "s"}));
   const std::string loose = MakeBytes(100'000, 9);
   Push("library/debian", loose);
-  ASSERT_TRUE(under_test().engine().CreateHold({"h", "library/debian", old.manifest, 0}).ok());
+  ASSERT_TRUE(
+      under_test().engine().claims.CreateHold({"h", "library/debian", old.manifest, 0}).ok());
   under_test().Advance(kHour);
   const Image both = PushImage("library/debian", 3, {"12"});
   const Image here = PushImage("debian", 4, {"13"});
   PushImage("debian", 3, {"12"});
-  const auto pushed = under_test().engine().StatManifest("library/debian", old.manifest);
+  const auto pushed = under_test().engine().manifests.StatManifest("library/debian", old.manifest);
   ASSERT_TRUE(pushed.ok());
 
   under_test().ReopenWith(NameRule());
@@ -109,9 +111,11 @@ TEST_P(StoreMergeTest, EverythingMovesAndTheNameMeansTheOther) {
     EXPECT_EQ(ManifestCode(name, signature), Code::kOk) << name;
     EXPECT_EQ(StatCode(name, Sha256(loose)), Code::kOk) << name;
   }
-  EXPECT_EQ(under_test().engine().ListHolds({})->rows[0].repository, "debian");
-  EXPECT_EQ(under_test().engine().ListReferrers("debian", old.manifest, "", {})->rows.size(), 1u);
-  EXPECT_EQ(under_test().engine().StatManifest("debian", old.manifest)->pushed_nanos,
+  EXPECT_EQ(under_test().engine().claims.ListHolds({})->rows[0].repository, "debian");
+  EXPECT_EQ(
+      under_test().engine().manifests.ListReferrers("debian", old.manifest, "", {})->rows.size(),
+      1u);
+  EXPECT_EQ(under_test().engine().manifests.StatManifest("debian", old.manifest)->pushed_nanos,
             pushed->pushed_nanos);
   ExpectSound();
   LongAfter();
@@ -123,7 +127,6 @@ TEST_P(StoreMergeTest, EverythingMovesAndTheNameMeansTheOther) {
 }
 
 TEST_P(StoreMergeTest, TagsThatCollideNeedForceAndTheLastOneStays) {
-  VARVE_NEEDS(kListImages);
   const Image early = PushImage("library/debian", 1, {"a", "b"});
   under_test().Advance(kMinute);
   const Image middle = PushImage("debian", 2, {"a", "b"});
@@ -159,7 +162,6 @@ TEST_P(StoreMergeTest, TagsThatCollideNeedForceAndTheLastOneStays) {
 }
 
 TEST_P(StoreMergeTest, WithoutAnotherItIsANewName) {
-  VARVE_NEEDS(kListImages);
   const Image image = PushImage("library/debian", 1, {"12"});
   under_test().ReopenWith(NameRule());
   const auto merge = Merge("library/debian", "docker.io/library/debian");
@@ -173,7 +175,6 @@ TEST_P(StoreMergeTest, WithoutAnotherItIsANewName) {
 }
 
 TEST_P(StoreMergeTest, WhatIsOneAlreadyOrAbsentIsSaidSo) {
-  VARVE_NEEDS(kListImages);
   PushImage("debian", 1, {"12"});
   under_test().ReopenWith(NameRule());
   const absl::Status one = Merge("library/debian", "debian").status();
@@ -185,7 +186,6 @@ TEST_P(StoreMergeTest, WhatIsOneAlreadyOrAbsentIsSaidSo) {
 }
 
 TEST_P(StoreMergeTest, AnImageWhoseLayerIsLostMovesAndHeals) {
-  VARVE_NEEDS(kListImages);
   const Image image = PushImage("from", 1, {"v1"});
   PushImage("into", 3, {"x"}, 90'000);
   for (const std::string& file : under_test().BlobFiles(100'000)) {
@@ -201,19 +201,18 @@ TEST_P(StoreMergeTest, AnImageWhoseLayerIsLostMovesAndHeals) {
 }
 
 TEST_P(StoreMergeTest, ManyTagsOfOneImageMove) {
-  VARVE_NEEDS(kListImages);
   const Image image = PushImage("from", 1);
   PushImage("into", 2, {"x"});
   std::map<std::string, Digest> expected = Tags("into");
   for (int i = 0; i < 450; ++i) {
     const std::string tag = "t" + std::to_string(i);
-    ASSERT_TRUE(under_test().engine().Tag("from", tag, image.manifest).ok());
+    ASSERT_TRUE(under_test().engine().manifests.Tag("from", tag, image.manifest).ok());
     expected[tag] = image.manifest;
   }
   ASSERT_TRUE(Merge("from", "into").ok());
   PageRequest page;
   page.limit = 1000;
-  const auto tags = under_test().engine().ListTags("into", page);
+  const auto tags = under_test().engine().manifests.ListTags("into", page);
   ASSERT_TRUE(tags.ok());
   EXPECT_EQ(tags->rows.size(), expected.size());
   ExpectSound();
@@ -221,9 +220,7 @@ TEST_P(StoreMergeTest, ManyTagsOfOneImageMove) {
 
 // The power goes at the n-th call of the disk or the index that changes something, for many n; then
 // the merge goes on, from the name that the rest has.
-TEST_P(StoreMergeTest, APowerCutLosesNothing) {
-  VARVE_NEEDS(kListImages);
-  if (!under_test().has_power_switch()) GTEST_SKIP() << "no power to cut";
+TEST_P(StoreMergePowerTest, APowerCutLosesNothing) {
   bool under_old_name = false;
   bool under_rest = false;
   bool merged = false;
@@ -233,7 +230,7 @@ TEST_P(StoreMergeTest, APowerCutLosesNothing) {
     const Image one = PushImage("library/debian", 1, {"a", "b"}, 20'000);
     const Image two = PushImage("library/debian", 2, {"c"}, 20'000);
     const Image other = PushImage("debian", 3, {"d"}, 20'000);
-    ASSERT_TRUE(store().CreateHold({"h", "library/debian", two.manifest, 0}).ok());
+    ASSERT_TRUE(store().claims.CreateHold({"h", "library/debian", two.manifest, 0}).ok());
     const std::string loose = MakeBytes(20'000, 9);
     Push("library/debian", loose);
     under_test().ReopenWith(NameRule());
@@ -256,12 +253,13 @@ TEST_P(StoreMergeTest, APowerCutLosesNothing) {
     for (const Image& image : {one, two, other}) {
       EXPECT_EQ(Read("debian", image.layer).size(), 20'000u) << "after " << calls;
     }
-    EXPECT_EQ(store().ListHolds({})->rows[0].repository, "debian") << "after " << calls;
+    EXPECT_EQ(store().claims.ListHolds({})->rows[0].repository, "debian") << "after " << calls;
   }
   EXPECT_TRUE(under_old_name && under_rest);  // both sides of the change of names were met
 }
 
-INSTANTIATE_TEST_SUITE_P(Stores, StoreMergeTest, testing::ValuesIn(AllStores()), StoreName);
+INSTANTIATE_TEST_SUITE_P(Stores, StoreMergeTest,
+                         testing::ValuesIn(StoresThat(Ability::kListImages)), StoreName);
 
 }  // namespace
 }  // namespace varve

@@ -33,7 +33,7 @@ class StoreModelTest : public StoreModelCrashes {
       if (i % 400 == 399) CompareAll();
     }
     CompareAll();
-    if (!under_test().has_power_switch()) return;
+    if (!Can(Ability::kPowerCut)) return;
     RecordProperty("power_cuts", power_cuts());
     RecordProperty("power_cuts_inside", power_cuts_inside());
     RecordProperty("power_cuts_inside_that_undid", power_cuts_that_undid());
@@ -115,14 +115,14 @@ class StoreModelTest : public StoreModelCrashes {
   void PushPiece() {
     if (uploads_.empty() || (uploads_.size() < 5 && Below(2) == 0)) {
       const std::string repository = PickRepository();
-      const auto begun = store().BeginIngest(repository, {});
+      const auto begun = store().blobs.BeginIngest(repository, {});
       ASSERT_TRUE(begun.ok()) << begun.status();
       uploads_.push_back({repository, (*begun)->status().id, Below(kPayloads), 0});
       return;
     }
     const size_t place = Below(uploads_.size());
     Upload& upload = uploads_[place];
-    auto ingest = store().ResumeIngest(upload.repository, upload.id);
+    auto ingest = store().blobs.ResumeIngest(upload.repository, upload.id);
     ASSERT_TRUE(ingest.ok()) << ingest.status();
     ASSERT_EQ((*ingest)->status().offset_bytes, upload.sent);
     const std::string& bytes = payloads_[upload.payload];
@@ -175,7 +175,7 @@ class StoreModelTest : public StoreModelCrashes {
     PutManifestRequest request;
     request.bytes = manifest.json;
     if (Below(2) == 0) request.tags = {PickTag()};
-    const auto put = store().PutManifest(name, request);
+    const auto put = store().manifests.PutManifest(name, request);
     if (!put.ok()) {
       EXPECT_EQ(put.status().code(), Code::kFailedPrecondition) << put.status();
       EXPECT_FALSE(certain && children_there) << put.status();
@@ -195,7 +195,7 @@ class StoreModelTest : public StoreModelCrashes {
     const std::string name = PickRepository();
     ModelRepository& repository = repositories_[name];
     const std::string tag = PickTag();
-    const absl::Status status = Able(Ability::kTagWithoutContent).Tag(name, tag, *digest);
+    const absl::Status status = Able(Ability::kTagWithoutContent).manifests.Tag(name, tag, *digest);
     EXPECT_EQ(status.ok(), repository.members.count(*digest) > 0) << status;
     if (status.ok()) repository.tags[tag] = *digest;
   }
@@ -214,8 +214,8 @@ class StoreModelTest : public StoreModelCrashes {
     const std::string name = PickRepository();
     const std::string tag = PickTag();
     const bool force = Below(2) == 0;
-    const absl::Status status = store().Untag(name, tag, force);
-    if (!force && under_test().Lacks(Ability::kClaims).empty() && IsLastOfHeld(name, tag)) {
+    const absl::Status status = store().manifests.Untag(name, tag, force);
+    if (!force && Can(Ability::kClaims) && IsLastOfHeld(name, tag)) {
       EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
       return;
     }
@@ -227,7 +227,8 @@ class StoreModelTest : public StoreModelCrashes {
     if (!digest.has_value()) return;
     const std::string name = PickRepository();
     ModelRepository& repository = repositories_[name];
-    const absl::Status status = Able(Ability::kDeleteManifest).DeleteManifest(name, *digest);
+    const absl::Status status =
+        Able(Ability::kDeleteManifest).manifests.DeleteManifest(name, *digest);
     if (repository.members.count(*digest) > 0 &&
         (IsClaimedIn(name, *digest) || IsPartOfKept(name, *digest))) {
       EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
@@ -239,7 +240,7 @@ class StoreModelTest : public StoreModelCrashes {
 
   void Restart() {
     if (Below(20) == 0) Reopen();
-    if (!under_test().has_power_switch()) return;
+    if (!Can(Ability::kPowerCut)) return;
     if (Below(8) == 0) CutPower();
     if (Below(2) == 0) InterruptOne();
   }
@@ -257,7 +258,7 @@ class StoreModelTest : public StoreModelCrashes {
     const auto before = holds_.find(name);
     const bool other = before != holds_.end() && before->second != std::make_pair(where, *digest);
     const absl::Status status =
-        Able(Ability::kClaims).CreateHold({name, where, *digest, 0}).status();
+        Able(Ability::kClaims).claims.CreateHold({name, where, *digest, 0}).status();
     if (!listed) {
       EXPECT_TRUE(absl::IsNotFound(status)) << status;
     } else if (other) {
@@ -270,13 +271,13 @@ class StoreModelTest : public StoreModelCrashes {
 
   void ReleaseOne() {
     const std::string name = StrCat("h", Below(kHolds));
-    const absl::Status status = Able(Ability::kClaims).ReleaseHold(name);
+    const absl::Status status = Able(Ability::kClaims).claims.ReleaseHold(name);
     EXPECT_EQ(status.ok(), holds_.erase(name) > 0) << status;
   }
 
   // Attaches a few digests; what is there now must stay until the lease ends.
   void LeaseSome() {
-    Store& claims = Able(Ability::kClaims);
+    Claims& claims = Able(Ability::kClaims).claims;
     const std::string id = StrCat("l", Below(kLeases));
     LeaseRequest request;
     request.id = id;
@@ -297,7 +298,7 @@ class StoreModelTest : public StoreModelCrashes {
   void EndOneLease() {
     const std::string id = StrCat("l", Below(kLeases));
     CompareLeased();
-    const absl::Status status = Able(Ability::kClaims).DeleteLease(id);
+    const absl::Status status = Able(Ability::kClaims).claims.DeleteLease(id);
     EXPECT_EQ(status.ok(), leases_.erase(id) > 0) << status;
   }
 
@@ -305,7 +306,7 @@ class StoreModelTest : public StoreModelCrashes {
     const auto digest = PickManifest();
     if (!digest.has_value()) return;
     const std::string name = PickRepository();
-    const absl::Status status = store().StatManifest(name, *digest).status();
+    const absl::Status status = store().manifests.StatManifest(name, *digest).status();
     EXPECT_EQ(status.ok(), repositories_[name].members.count(*digest) > 0) << status;
   }
 
@@ -346,27 +347,29 @@ class StoreModelTest : public StoreModelCrashes {
         break;
     }
     const bool by_name = !prefix.empty();
-    const auto report = Able(Ability::kListImages).Prune(request, [&](const PruneStep& step) {
-      if (step.kind != PruneStep::Kind::kRemoved) return true;
-      const std::string& name = step.image.repository;
-      const Digest& digest = step.image.manifest.digest;
-      ModelRepository& repository = repositories_[name];
-      EXPECT_EQ(repository.members.count(digest), 1u);
-      EXPECT_FALSE(IsHeldByName(digest) || IsLeased(digest) || IsNamedAnywhere(digest));
-      std::set<std::string> tags;
-      for (const auto& [tag, named] : repository.tags) {
-        if (named != digest) continue;
-        tags.insert(StrCat(name, ":", tag));
-        EXPECT_FALSE(by_name && (name != prefix.substr(0, 1) || tag > "t3")) << tag;
-      }
-      EXPECT_EQ(std::set<std::string>(step.untagged.begin(), step.untagged.end()), tags);
-      if (!request.all) {
-        EXPECT_FALSE(std::any_of(repositories_.begin(), repositories_.end(),
-                                 [&](const auto& other) { return HasTag(other.second, digest); }));
-      }
-      Forget(repository, digest);
-      return true;
-    });
+    const auto report =
+        Able(Ability::kListImages).images.Prune(request, [&](const PruneStep& step) {
+          if (step.kind != PruneStep::Kind::kRemoved) return true;
+          const std::string& name = step.image.repository;
+          const Digest& digest = step.image.manifest.digest;
+          ModelRepository& repository = repositories_[name];
+          EXPECT_EQ(repository.members.count(digest), 1u);
+          EXPECT_FALSE(IsHeldByName(digest) || IsLeased(digest) || IsNamedAnywhere(digest));
+          std::set<std::string> tags;
+          for (const auto& [tag, named] : repository.tags) {
+            if (named != digest) continue;
+            tags.insert(StrCat(name, ":", tag));
+            EXPECT_FALSE(by_name && (name != prefix.substr(0, 1) || tag > "t3")) << tag;
+          }
+          EXPECT_EQ(std::set<std::string>(step.untagged.begin(), step.untagged.end()), tags);
+          if (!request.all) {
+            EXPECT_FALSE(
+                std::any_of(repositories_.begin(), repositories_.end(),
+                            [&](const auto& other) { return HasTag(other.second, digest); }));
+          }
+          Forget(repository, digest);
+          return true;
+        });
     ASSERT_TRUE(report.ok()) << report.status();
     EXPECT_EQ(report->skipped, 0u);
   }
@@ -374,7 +377,7 @@ class StoreModelTest : public StoreModelCrashes {
   void DeleteOneBlob() {
     const std::string name = PickRepository();
     const Digest digest = PayloadDigest(Below(kPayloads));
-    const absl::Status status = Able(Ability::kDeleteBlob).DeleteBlob(name, digest);
+    const absl::Status status = Able(Ability::kDeleteBlob).blobs.DeleteBlob(name, digest);
     EXPECT_EQ(absl::IsFailedPrecondition(status), IsNamed(repositories_[name], digest)) << status;
   }
 
@@ -383,7 +386,7 @@ class StoreModelTest : public StoreModelCrashes {
     const std::string to = PickRepository();
     const Digest digest = PayloadDigest(Below(kPayloads));
     const bool certain = IsNamed(repositories_[from], digest);
-    const auto info = Able(Ability::kMountBlob).MountBlob(to, digest, from);
+    const auto info = Able(Ability::kMountBlob).blobs.MountBlob(to, digest, from);
     EXPECT_TRUE(info.ok() || !certain) << info.status();
     if (info.ok()) Promise(to, digest);
   }
@@ -391,7 +394,7 @@ class StoreModelTest : public StoreModelCrashes {
   void StatOne() {
     const std::string name = PickRepository();
     const Digest digest = PayloadDigest(Below(kPayloads));
-    const auto info = store().StatBlob(name, digest);
+    const auto info = store().blobs.StatBlob(name, digest);
     EXPECT_TRUE(info.ok() || !IsNamed(repositories_[name], digest)) << info.status();
     if (info.ok()) Promise(name, digest);
   }
@@ -422,7 +425,7 @@ class StoreModelTest : public StoreModelCrashes {
     std::set<Digest> done;
     const bool there = repositories_[from].members.count(*digest) > 0;
     const bool copied = there && Copy(repositories_[from], repositories_[to], *digest, 0, &done);
-    const absl::Status status = Able(Ability::kListImages).TagFrom(from, *digest, to, tag);
+    const absl::Status status = Able(Ability::kListImages).images.TagFrom(from, *digest, to, tag);
     EXPECT_EQ(status.ok(), copied) << status;
     EXPECT_EQ(absl::IsNotFound(status), !there) << status;
     if (copied) repositories_[to].tags[tag] = *digest;
@@ -433,7 +436,7 @@ class StoreModelTest : public StoreModelCrashes {
     const auto digest = PickManifest();
     if (!digest.has_value()) return;
     const bool force = Below(2) == 0;
-    const auto removed = Able(Ability::kListImages).RemoveImage(digest->ToString(), force);
+    const auto removed = Able(Ability::kListImages).images.RemoveImage(digest->ToString(), force);
     std::vector<std::string> places;
     bool needed = !force && TagsInStore(*digest) > 1;
     for (const auto& [name, repository] : repositories_) {
@@ -484,7 +487,7 @@ class StoreModelTest : public StoreModelCrashes {
     const std::string tag = PickTag();
     ModelRepository& repository = repositories_[name];
     const auto removed =
-        Able(Ability::kListImages).RemoveImage(StrCat(name, ":", tag), /*force=*/false);
+        Able(Ability::kListImages).images.RemoveImage(StrCat(name, ":", tag), /*force=*/false);
     const auto found = repository.tags.find(tag);
     if (IsLastOfHeld(name, tag)) {
       ASSERT_TRUE(absl::IsFailedPrecondition(removed.status())) << removed.status();

@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "storage/api/claims.h"
+#include "storage/api/event_log.h"
+#include "storage/api/pruning.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "tests/contract/store_contract_fixture.h"
@@ -23,12 +26,12 @@ constexpr std::string_view kDebian[] = {"debian", "library/debian", "docker.io/l
 class StoreNamesTest : public StoreContractTest {
  protected:
   std::vector<std::string> Repositories() {
-    const auto page = Able(Ability::kListRepositories).ListRepositories({});
+    const auto page = store().manifests.ListRepositories({});
     EXPECT_TRUE(page.ok()) << page.status();
     return page.ok() ? page->rows : std::vector<std::string>();
   }
   std::vector<std::string> Tags(std::string_view repository) {
-    const auto page = store().ListTags(repository, {});
+    const auto page = store().manifests.ListTags(repository, {});
     EXPECT_TRUE(page.ok()) << repository << ": " << page.status();
     std::vector<std::string> tags;
     if (page.ok()) {
@@ -37,7 +40,7 @@ class StoreNamesTest : public StoreContractTest {
     return tags;
   }
   Digest DigestOf(std::string_view repository, std::string tag) {
-    const auto manifest = store().GetManifest(repository, std::move(tag));
+    const auto manifest = store().manifests.GetManifest(repository, std::move(tag));
     EXPECT_TRUE(manifest.ok()) << repository << ": " << manifest.status();
     return manifest.ok() ? manifest->info.digest : Digest();
   }
@@ -52,6 +55,10 @@ class StoreNamesTest : public StoreContractTest {
   Image long_;
   Image short_;
 };
+STORE_SUITE(StoreNamesMountTest, StoreNamesTest, kMountBlob);
+STORE_SUITE(StoreNamesDeleteTest, StoreNamesTest, kDeleteManifest);
+STORE_SUITE(StoreNamesImagesTest, StoreNamesTest, kListImages);
+STORE_SUITE(StoreNamesClaimsTest, StoreNamesTest, kClaims);
 
 TEST_P(StoreNamesTest, ANewRepositoryHasTheCanonicalName) {
   const Image image = PushImage("docker.io/library/debian", 1, {"12"});
@@ -76,7 +83,7 @@ TEST_P(StoreNamesTest, WhatOneNameGotEveryOtherHas) {
   const Digest manifest = PutManifest("docker.io/library/app", json, {"v1"});
   EXPECT_EQ(DigestOf("app", "v1"), manifest);
   EXPECT_THAT(Repositories(), ElementsAre("app"));
-  ASSERT_TRUE(store().Untag("library/app", "v1", false).ok());
+  ASSERT_TRUE(store().manifests.Untag("library/app", "v1", false).ok());
   EXPECT_THAT(Tags("app"), IsEmpty());
 }
 
@@ -113,14 +120,14 @@ TEST_P(StoreNamesTest, TheStoresOwnHostsAreLeftOut) {
 
 TEST_P(StoreNamesTest, AnUploadGoesOnUnderAnyNameOfItsRepository) {
   const std::string bytes = MakeBytes(200'000, 1);
-  auto ingest = store().BeginIngest("library/app", {});
+  auto ingest = store().blobs.BeginIngest("library/app", {});
   ASSERT_TRUE(ingest.ok()) << ingest.status();
   const std::string id = (*ingest)->status().id;
   ASSERT_TRUE((*ingest)->Append(0, std::string_view(bytes).substr(0, 70'000)).ok());
   ASSERT_TRUE((*ingest)->Checkpoint().ok());
   ingest->reset();
-  EXPECT_EQ(store().ResumeIngest("other", id).status().code(), Code::kNotFound);
-  auto resumed = store().ResumeIngest("docker.io/library/app", id);
+  EXPECT_EQ(store().blobs.ResumeIngest("other", id).status().code(), Code::kNotFound);
+  auto resumed = store().blobs.ResumeIngest("docker.io/library/app", id);
   ASSERT_TRUE(resumed.ok()) << resumed.status();
   ASSERT_EQ((*resumed)->status().offset_bytes, 70'000u);
   ASSERT_TRUE((*resumed)->Append(70'000, std::string_view(bytes).substr(70'000)).ok());
@@ -131,32 +138,30 @@ TEST_P(StoreNamesTest, AnUploadGoesOnUnderAnyNameOfItsRepository) {
 TEST_P(StoreNamesTest, AnUploadEndsWhereItsLastNameSays) {
   MakePair();
   const std::string bytes = MakeBytes(200'000, 3);
-  auto ingest = store().BeginIngest("library/debian", {});
+  auto ingest = store().blobs.BeginIngest("library/debian", {});
   ASSERT_TRUE(ingest.ok()) << ingest.status();
   const std::string id = (*ingest)->status().id;
   ASSERT_TRUE((*ingest)->Append(0, bytes).ok());
   ASSERT_TRUE((*ingest)->Checkpoint().ok());
   ingest->reset();
-  auto resumed = store().ResumeIngest("debian", id);
+  auto resumed = store().blobs.ResumeIngest("debian", id);
   ASSERT_TRUE(resumed.ok()) << resumed.status();
   ASSERT_TRUE((*resumed)->Commit(Sha256(bytes), bytes.size()).ok());
   EXPECT_EQ(StatCode("debian", Sha256(bytes)), Code::kOk);
   EXPECT_EQ(StatCode("library/debian", Sha256(bytes)), Code::kNotFound);
 }
 
-TEST_P(StoreNamesTest, ABlobIsMountedFromAnyNameOfItsRepository) {
-  VARVE_NEEDS(kMountBlob);
+TEST_P(StoreNamesMountTest, ABlobIsMountedFromAnyNameOfItsRepository) {
   const Image image = PushImage("app", 1);
-  const auto mounted =
-      store().MountBlob("library/copy", image.layer, std::string_view("docker.io/library/app"));
+  const auto mounted = store().blobs.MountBlob("library/copy", image.layer,
+                                               std::string_view("docker.io/library/app"));
   ASSERT_TRUE(mounted.ok()) << mounted.status();
   EXPECT_EQ(StatCode("copy", image.layer), Code::kOk);
 }
 
-TEST_P(StoreNamesTest, ADeletionByAnotherNameDeletes) {
-  VARVE_NEEDS(kDeleteManifest);
+TEST_P(StoreNamesDeleteTest, ADeletionByAnotherNameDeletes) {
   const Image image = PushImage("app", 1, {"v1"});
-  ASSERT_TRUE(store().DeleteManifest("docker.io/library/app", image.manifest).ok());
+  ASSERT_TRUE(store().manifests.DeleteManifest("docker.io/library/app", image.manifest).ok());
   EXPECT_EQ(ManifestCode("app", image.manifest), Code::kNotFound);
 }
 
@@ -168,42 +173,40 @@ TEST_P(StoreNamesTest, WhatWasPromisedUnderOneNameMayBeNamedUnderAnother) {
   PutManifest("localhost/app", ManifestJson({.config = config}), {"v1"});
 }
 
-TEST_P(StoreNamesTest, AnswersAboutImagesSayWhatTheStoreCallsThem) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreNamesImagesTest, AnswersAboutImagesSayWhatTheStoreCallsThem) {
   const Image image = PushImage("library/debian", 1, {"12"});
   for (const std::string_view name : kDebian) {
-    const auto found = store().FindImage(std::string(name) + ":12");
+    const auto found = store().images.FindImage(std::string(name) + ":12");
     ASSERT_TRUE(found.ok()) << name << ": " << found.status();
     EXPECT_EQ(found->places[0].repository, "debian") << name;
     ImageQuery query;
     query.repository = std::string(name);
-    const auto page = store().ListImages(query, "", 10);
+    const auto page = store().images.ListImages(query, "", 10);
     ASSERT_TRUE(page.ok()) << name << ": " << page.status();
     ASSERT_EQ(page->images.size(), 1u) << name;
     EXPECT_EQ(page->images[0].repository, "debian") << name;
-    const auto details = store().InspectImage(name, "12", "");
+    const auto details = store().images.InspectImage(name, "12", "");
     ASSERT_TRUE(details.ok()) << name << ": " << details.status();
     EXPECT_EQ(details->image.repository, "debian") << name;
     EXPECT_THAT(details->references, ElementsAre("debian:12")) << name;
     // Through gRPC a repository is found in the list, where each has one name.
-    const auto info = under_test().engine().DescribeRepository(name);
+    const auto info = under_test().engine().manifests.DescribeRepository(name);
     ASSERT_TRUE(info.ok()) << name << ": " << info.status();
     EXPECT_EQ(info->name, "debian");
     EXPECT_GT(info->created_nanos, 0);
   }
-  const auto removed = store().RemoveImage("docker.io/library/debian:12", false);
+  const auto removed = store().images.RemoveImage("docker.io/library/debian:12", false);
   ASSERT_TRUE(removed.ok()) << removed.status();
   EXPECT_THAT(removed->untagged, ElementsAre("debian:12"));
   EXPECT_THAT(removed->deleted, ElementsAre("debian@" + image.manifest.ToString()));
 }
 
-TEST_P(StoreNamesTest, FiltersTakeNamesAsOtherCallsDo) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreNamesImagesTest, FiltersTakeNamesAsOtherCallsDo) {
   const Image image = PushImage("library/debian", 1, {"12"});
   PushImage("reg__5000/team/app", 2, {"v1"});
   under_test().Advance(2 * kHour);
   const auto listed = [&](const std::string& filter) {
-    const auto page = store().ListImages({"", {filter}, false}, "", 10);
+    const auto page = store().images.ListImages({"", {filter}, false}, "", 10);
     EXPECT_TRUE(page.ok()) << filter << ": " << page.status();
     std::vector<std::string> names;
     if (!page.ok()) return names;
@@ -215,7 +218,7 @@ TEST_P(StoreNamesTest, FiltersTakeNamesAsOtherCallsDo) {
   request.all = true;
   const auto pruned = [&](const std::string& filter) {
     request.filters = {filter};
-    const auto report = store().Prune(request, nullptr);
+    const auto report = store().images.Prune(request, nullptr);
     EXPECT_TRUE(report.ok()) << filter << ": " << report.status();
     return report.ok() ? report->images : 0;
   };
@@ -232,31 +235,29 @@ TEST_P(StoreNamesTest, FiltersTakeNamesAsOtherCallsDo) {
     EXPECT_THAT(listed(filter), ElementsAre("reg__5000/team/app")) << filter;
     EXPECT_EQ(pruned(filter), 1u) << filter;
   }
-  EXPECT_TRUE(store().ListImages({"", {"since=reg:5000/team/app:v1"}, false}, "", 10).ok());
+  EXPECT_TRUE(store().images.ListImages({"", {"since=reg:5000/team/app:v1"}, false}, "", 10).ok());
 }
 
-TEST_P(StoreNamesTest, AnErrorNamesARepositoryAsPeopleDo) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreNamesImagesTest, AnErrorNamesARepositoryAsPeopleDo) {
   PushImage("reg__5000/team/app", 1, {"v1"});
   for (const absl::Status& status :
-       {store().Untag("reg__5000/team/app", "v2", false),
-        store().InspectImage("reg__5000/team/app", "v2", "").status(),
-        store().InspectImage("reg__5000/team/other", "v2", "").status(),
-        store().TagFrom("reg__5000/team/app", Sha256("none"), "copy", "v1")}) {
+       {store().manifests.Untag("reg__5000/team/app", "v2", false),
+        store().images.InspectImage("reg__5000/team/app", "v2", "").status(),
+        store().images.InspectImage("reg__5000/team/other", "v2", "").status(),
+        store().images.TagFrom("reg__5000/team/app", Sha256("none"), "copy", "v1")}) {
     EXPECT_EQ(status.code(), Code::kNotFound);
     EXPECT_THAT(std::string(ToStd(status.message())), HasSubstr("reg:5000/team/"));
   }
 }
 
-TEST_P(StoreNamesTest, AListingGoesOnPageByPageUnderAnotherName) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreNamesImagesTest, AListingGoesOnPageByPageUnderAnotherName) {
   PushImage("debian", 1, {"11", "12", "13"});
   ImageQuery query;
   query.repository = "library/debian";
   std::vector<std::string> tags;
   std::string token;
   do {
-    const auto page = store().ListImages(query, token, 1);
+    const auto page = store().images.ListImages(query, token, 1);
     ASSERT_TRUE(page.ok()) << page.status();
     for (const ImageInfo& image : page->images) tags.push_back(image.tag);
     token = page->next_page_token;
@@ -264,45 +265,43 @@ TEST_P(StoreNamesTest, AListingGoesOnPageByPageUnderAnotherName) {
   EXPECT_THAT(tags, ElementsAre("11", "12", "13"));
 }
 
-TEST_P(StoreNamesTest, AHoldIsWhereItsImageIs) {
-  VARVE_NEEDS(kClaims);
+TEST_P(StoreNamesClaimsTest, AHoldIsWhereItsImageIs) {
   const Image image = PushImage("debian", 1, {"12"});
-  const auto hold = store().CreateHold({"h", "docker.io/library/debian", image.manifest, 0});
+  const auto hold = store().claims.CreateHold({"h", "docker.io/library/debian", image.manifest, 0});
   ASSERT_TRUE(hold.ok()) << hold.status();
   EXPECT_EQ(hold->repository, "debian");
 }
 
-TEST_P(StoreNamesTest, ATagGoesToTheRepositoryThatIsMeant) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreNamesImagesTest, ATagGoesToTheRepositoryThatIsMeant) {
   const Image image = PushImage("debian", 1, {"12"});
-  ASSERT_TRUE(
-      store().TagFrom("library/debian", image.manifest, "docker.io/library/debian", "x").ok());
+  ASSERT_TRUE(store()
+                  .images.TagFrom("library/debian", image.manifest, "docker.io/library/debian", "x")
+                  .ok());
   EXPECT_THAT(Tags("debian"), ElementsAre("12", "x"));
-  ASSERT_TRUE(store().TagFrom("library/debian", image.manifest, "localhost/copy", "y").ok());
+  ASSERT_TRUE(store().images.TagFrom("library/debian", image.manifest, "localhost/copy", "y").ok());
   EXPECT_EQ(DigestOf("copy", "y"), image.manifest);
   EXPECT_THAT(Repositories(), ElementsAre("copy", "debian"));
 }
 
 TEST_P(StoreNamesTest, EventsSayWhatTheStoreCallsARepository) {
-  EventLog& log = under_test().engine().events();
+  EventLog& log = under_test().engine().system.events();
   const std::string token = log.Latest();
   const Image image = PushImage("library/debian", 1, {"12"});
   ASSERT_EQ(ManifestCode("localhost/debian", "12"), Code::kOk);
-  ASSERT_TRUE(store().Tag("docker.io/debian", "x", image.manifest).ok());
-  ASSERT_TRUE(store().Untag("docker.io/debian", "x", false).ok());
+  ASSERT_TRUE(store().manifests.Tag("docker.io/debian", "x", image.manifest).ok());
+  ASSERT_TRUE(store().manifests.Untag("docker.io/debian", "x", false).ok());
   const auto events = log.After(token, 100);
   ASSERT_TRUE(events.ok()) << events.status();
   EXPECT_GE(events->size(), 5u);
   for (const Event& event : *events) EXPECT_EQ(event.repository, "debian");
 }
 
-TEST_P(StoreNamesTest, ACheckTellsPairsAndCallsThemNoDefect) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreNamesImagesTest, ACheckTellsPairsAndCallsThemNoDefect) {
   MakePair();
   std::vector<CheckFinding> findings;
   const auto check = [&] {
     findings.clear();
-    return store().Check([&](const CheckStep& step) {
+    return store().system.Check([&](const CheckStep& step) {
       if (step.finding.has_value()) findings.push_back(*step.finding);
       return true;
     });

@@ -2,8 +2,9 @@
 // goes.
 #include <gmock/gmock.h>
 
+#include "storage/api/pruning.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/manifest.h"
+#include "storage/image/manifest.h"
 #include "tests/contract/store_contract_fixture.h"
 
 namespace varve {
@@ -51,14 +52,19 @@ class StorePromisesTest : public StoreContractTest {
     }
   }
 };
+STORE_SUITE(StorePromisesWholeTest, StorePromisesTest, kWholeStore);
+STORE_SUITE(StorePromisesMissingTest, StorePromisesTest, kFindMissing);
+STORE_SUITE(StorePromisesMountTest, StorePromisesTest, kMountBlob);
+STORE_SUITE(StorePromisesImagesTest, StorePromisesTest, kListImages);
+STORE_SUITE(StorePromisesReaderTest, StorePromisesTest, kOpenReaders);
 
 TEST_P(StorePromisesTest, FreshBlobLeavesAfterItsPromiseAndNotBefore) {
   const Digest digest = Push("app", MakeBytes(100'000, 1));
   const Digest small = Push("app", "small");
   PassTime(kPromise - kSecond);
   EXPECT_THAT(under_test().BlobFiles(), SizeIs(1));
-  EXPECT_TRUE(store().OpenBlob("app", digest).ok());
-  EXPECT_TRUE(store().OpenBlob("app", small).ok());
+  EXPECT_TRUE(store().blobs.OpenBlob("app", digest).ok());
+  EXPECT_TRUE(store().blobs.OpenBlob("app", small).ok());
   PassTime(2 * kSecond);
   EXPECT_THAT(under_test().BlobFiles(), IsEmpty());
   EXPECT_EQ(StatCode("app", digest), Code::kNotFound);
@@ -66,28 +72,26 @@ TEST_P(StorePromisesTest, FreshBlobLeavesAfterItsPromiseAndNotBefore) {
 }
 
 TEST_P(StorePromisesTest, EveryExistsAnswerGrants) {
-  ExpectGrant([&](const Digest& digest) { return store().StatBlob("app", digest).ok(); });
+  ExpectGrant([&](const Digest& digest) { return store().blobs.StatBlob("app", digest).ok(); });
   ExpectGrant([&](const Digest&) {
     Push("app", MakeBytes(kGrantedBytes, kGrantedSeed));
     return true;
   });
 }
 
-TEST_P(StorePromisesTest, ExistsInTheWholeStoreGrants) {
-  VARVE_NEEDS(kWholeStore);
-  ExpectGrant([&](const Digest& digest) { return store().StatBlob("", digest).ok(); });
+TEST_P(StorePromisesWholeTest, ExistsInTheWholeStoreGrants) {
+  ExpectGrant([&](const Digest& digest) { return store().blobs.StatBlob("", digest).ok(); });
 }
 
-TEST_P(StorePromisesTest, NotMissingGrants) {
-  VARVE_NEEDS(kFindMissing);
+TEST_P(StorePromisesMissingTest, NotMissingGrants) {
   ExpectGrant([&](const Digest& digest) {
-    return store().FindMissing("app", std::vector<Digest>{digest}).value().empty();
+    return store().blobs.FindMissing("app", std::vector<Digest>{digest}).value().empty();
   });
 }
 
-TEST_P(StorePromisesTest, MountGrants) {
-  VARVE_NEEDS(kMountBlob);
-  ExpectGrant([&](const Digest& digest) { return store().MountBlob("other", digest, "app").ok(); });
+TEST_P(StorePromisesMountTest, MountGrants) {
+  ExpectGrant(
+      [&](const Digest& digest) { return store().blobs.MountBlob("other", digest, "app").ok(); });
 }
 
 TEST_P(StorePromisesTest, AskingAgainRenewsForHoweverLong) {
@@ -97,7 +101,7 @@ TEST_P(StorePromisesTest, AskingAgainRenewsForHoweverLong) {
     Reclaim();
     ASSERT_EQ(StatCode("app", digest), Code::kOk) << i;
   }
-  ASSERT_TRUE(Able(Ability::kDeleteBlob).DeleteBlob("app", digest).ok());
+  ASSERT_TRUE(Able(Ability::kDeleteBlob).blobs.DeleteBlob("app", digest).ok());
   PassTime(kPromise - kSecond);
   EXPECT_EQ(OpenCode("", digest), Code::kOk);
   PassTime(kMinute);
@@ -122,7 +126,7 @@ TEST_P(StorePromisesTest, WhatADeletedManifestNamesStaysForWhoeverReadIt) {
   const Digest config = Push("app", "{}");
   const Digest manifest = PutManifest("app", ImageJson(config, {layer}), {"v1"});
   PassTime(2 * kPromise);
-  ASSERT_TRUE(store().GetManifest("app", std::string("v1")).ok());
+  ASSERT_TRUE(store().manifests.GetManifest("app", std::string("v1")).ok());
   DeleteManifest("app", manifest);
   PassTime(kPromise - 2 * kSecond);
   EXPECT_EQ(OpenCode("app", layer), Code::kOk);
@@ -132,15 +136,14 @@ TEST_P(StorePromisesTest, WhatADeletedManifestNamesStaysForWhoeverReadIt) {
   EXPECT_THAT(under_test().BlobFiles(), IsEmpty());
 }
 
-TEST_P(StorePromisesTest, AManifestPutFromTheWholeStoreLeavesPromisesToo) {
-  VARVE_NEEDS(kWholeStore);
+TEST_P(StorePromisesWholeTest, AManifestPutFromTheWholeStoreLeavesPromisesToo) {
   const Digest layer = Push("", MakeBytes(70'000, 1));
   const Digest config = Push("", "{}");
   const std::string json = ImageJson(config, {layer});
   PutManifestRequest request;
   request.bytes = json;
   request.whole_store = true;
-  const auto put = store().PutManifest("app", request);
+  const auto put = store().manifests.PutManifest("app", request);
   ASSERT_TRUE(put.ok()) << put.status();
   DeleteManifest("app", put->digest);
   Reclaim();
@@ -150,8 +153,7 @@ TEST_P(StorePromisesTest, AManifestPutFromTheWholeStoreLeavesPromisesToo) {
 }
 
 // containerd asks once about a layer that the manifests of three platforms share.
-TEST_P(StorePromisesTest, ThreeManifestsOfOneClientSpendNothingOfAnother) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StorePromisesImagesTest, ThreeManifestsOfOneClientSpendNothingOfAnother) {
   const Digest layer = Push("app", MakeBytes(70'000, 1));
   const Digest own_config = Push("app", "{\"of\":\"the first client\"}");
 
@@ -163,10 +165,10 @@ TEST_P(StorePromisesTest, ThreeManifestsOfOneClientSpendNothingOfAnother) {
     index.children.push_back(PutManifest("app", ImageJson(config, {layer})));
   }
   PutManifest("app", ManifestJson(index), {"second"});
-  ASSERT_TRUE(store().RemoveImage("app:second", /*force=*/false).ok());
+  ASSERT_TRUE(store().images.RemoveImage("app:second", /*force=*/false).ok());
   PruneRequest all;
   all.all = true;
-  ASSERT_TRUE(store().Prune(all, nullptr).ok());
+  ASSERT_TRUE(store().images.Prune(all, nullptr).ok());
   Reclaim();
 
   PutManifest("app", ImageJson(own_config, {layer}), {"first"});
@@ -182,7 +184,7 @@ TEST_P(StorePromisesTest, AManifestOfSomebodyWhoDidNotAskSpendsNothing) {
     PassTime(2 * kHour);
     ASSERT_TRUE(say_yes(image.layer));
     PutManifest("app", ImageJson(image.config, {image.layer}, "of who did not ask"), {"more"});
-    const auto more = store().StatManifest("app", "more");
+    const auto more = store().manifests.StatManifest("app", "more");
     ASSERT_TRUE(more.ok()) << more.status();
     DeleteManifest("app", image.manifest);
     DeleteManifest("app", more->digest);
@@ -195,18 +197,17 @@ TEST_P(StorePromisesTest, AManifestOfSomebodyWhoDidNotAskSpendsNothing) {
   };
   expect_kept([&](const Digest& layer) { return StatCode("app", layer) == Code::kOk; }, 1);
   expect_kept([&](const Digest&) { return Push("app", MakeBytes(100'000, 2)) != Digest(); }, 2);
-  if (!under_test().Lacks(Ability::kMountBlob).empty()) return;
+  if (!Can(Ability::kMountBlob)) return;
   expect_kept(
       [&](const Digest& layer) {
         Push("other", MakeBytes(100'000, 3));
-        return store().MountBlob("app", layer, "other").ok();
+        return store().blobs.MountBlob("app", layer, "other").ok();
       },
       3);
 }
 
 // Each answer that tells a manifest's digest, by tag or by digest, keeps that manifest from prune.
-TEST_P(StorePromisesTest, EveryAnswerWithAManifestsDigestPromisesIt) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StorePromisesImagesTest, EveryAnswerWithAManifestsDigestPromisesIt) {
   const auto expect_kept = [&](std::string_view how,
                                const std::function<Digest(const Image&)>& answer) {
     SCOPED_TRACE(how);
@@ -215,42 +216,43 @@ TEST_P(StorePromisesTest, EveryAnswerWithAManifestsDigestPromisesIt) {
     ASSERT_EQ(answer(image), image.manifest);
     PruneRequest all;
     all.all = true;
-    auto report = store().Prune(all, nullptr);
+    auto report = store().images.Prune(all, nullptr);
     ASSERT_TRUE(report.ok()) << report.status();
     EXPECT_EQ(report->images, 0u);
     EXPECT_EQ(report->deferred, 1u);
     // Also when its tag has moved on.
-    ASSERT_TRUE(store().Untag("app", "v1", false).ok());
-    report = store().Prune({}, nullptr);
+    ASSERT_TRUE(store().manifests.Untag("app", "v1", false).ok());
+    report = store().images.Prune({}, nullptr);
     ASSERT_TRUE(report.ok()) << report.status();
     EXPECT_EQ(report->images, 0u);
     EXPECT_EQ(ManifestCode("app", image.manifest), Code::kOk);
     PassTime(2 * kHour);
-    report = store().Prune({}, nullptr);
+    report = store().images.Prune({}, nullptr);
     ASSERT_TRUE(report.ok()) << report.status();
     EXPECT_EQ(report->images, 1u);
   };
   expect_kept("put by tag",
               [&](const Image& image) { return PutManifest("app", image.manifest_json, {"v1"}); });
   expect_kept("look by tag",
-              [&](const Image&) { return store().StatManifest("app", "v1")->digest; });
+              [&](const Image&) { return store().manifests.StatManifest("app", "v1")->digest; });
   expect_kept("look by digest", [&](const Image& image) {
-    return store().StatManifest("app", image.manifest)->digest;
+    return store().manifests.StatManifest("app", image.manifest)->digest;
   });
-  expect_kept("read by tag",
-              [&](const Image&) { return store().GetManifest("app", "v1")->info.digest; });
+  expect_kept("read by tag", [&](const Image&) {
+    return store().manifests.GetManifest("app", "v1")->info.digest;
+  });
   expect_kept("read by digest", [&](const Image& image) {
-    return store().GetManifest("app", image.manifest)->info.digest;
+    return store().manifests.GetManifest("app", image.manifest)->info.digest;
   });
-  expect_kept("resolve", [&](const Image&) { return store().FindImage("app:v1")->manifest; });
+  expect_kept("resolve",
+              [&](const Image&) { return store().images.FindImage("app:v1")->manifest; });
   expect_kept("resolve an id", [&](const Image& image) {
-    return store().FindImage(image.config.ToString())->manifest;
+    return store().images.FindImage(image.config.ToString())->manifest;
   });
 }
 
 // Whoever lists what refers to an image goes on with the digests that were told, and no others.
 TEST_P(StorePromisesTest, AListOfReferrersPromisesThoseThatItTells) {
-  VARVE_NEEDS(kListReferrers);
   const Image image = PushImage("app", 1, {"v1"});
   const auto put_referrer = [&](const std::string& type) {
     ManifestParts parts;
@@ -262,23 +264,23 @@ TEST_P(StorePromisesTest, AListOfReferrersPromisesThoseThatItTells) {
   const Digest sbom = put_referrer("application/x.sbom");
   const Digest signature = put_referrer("application/x.signature");
   PassTime(2 * kHour);
-  const auto page = store().ListReferrers("app", image.manifest, "application/x.sbom", {"", 10});
+  const auto page =
+      store().manifests.ListReferrers("app", image.manifest, "application/x.sbom", {"", 10});
   ASSERT_TRUE(page.ok()) << page.status();
   ASSERT_EQ(page->rows.size(), 1u);
   PruneRequest all;
   all.all = true;
-  const auto report = Able(Ability::kListImages).Prune(all, nullptr);
+  const auto report = Able(Ability::kListImages).images.Prune(all, nullptr);
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_EQ(report->images, 2u);
   EXPECT_EQ(ManifestCode("app", signature), Code::kNotFound);
   EXPECT_EQ(ManifestCode("app", sbom), Code::kOk);
   PassTime(2 * kHour);
-  EXPECT_EQ(Able(Ability::kListImages).Prune(all, nullptr)->images, 1u);
+  EXPECT_EQ(Able(Ability::kListImages).images.Prune(all, nullptr)->images, 1u);
 }
 
 // A pull reads the manifest and then, one after the other, layers that take long.
-TEST_P(StorePromisesTest, APullThatLastsLongerThanThePromiseGoesOn) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StorePromisesImagesTest, APullThatLastsLongerThanThePromiseGoesOn) {
   const Digest config = Push("app", "{}");
   std::vector<Digest> layers;
   for (uint64_t i = 0; i < 5; ++i) layers.push_back(Push("app", MakeBytes(70'000 + i, i)));
@@ -286,25 +288,23 @@ TEST_P(StorePromisesTest, APullThatLastsLongerThanThePromiseGoesOn) {
   PassTime(2 * kHour);
   PruneRequest all;
   all.all = true;
-  ASSERT_TRUE(store().GetManifest("app", "v1").ok());
+  ASSERT_TRUE(store().manifests.GetManifest("app", "v1").ok());
   for (uint64_t i = 0; i < 5; ++i) {
     EXPECT_TRUE(Read("app", layers[i]) == MakeBytes(70'000 + i, i)) << i;
     under_test().Advance(kPromise - kSecond);
-    const auto report = store().Prune(all, nullptr);
+    const auto report = store().images.Prune(all, nullptr);
     ASSERT_TRUE(report.ok()) << report.status();
     EXPECT_EQ(report->images, 0u) << i;
   }
   // An hour after it was read, the manifest has to be resolved again.
   PassTime(2 * kPromise);
-  const auto report = store().Prune(all, nullptr);
+  const auto report = store().images.Prune(all, nullptr);
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_EQ(report->images, 1u);
   EXPECT_EQ(ManifestCode("app", manifest), Code::kNotFound);
 }
 
-TEST_P(StorePromisesTest, ALayerThatTakesLongerThanThePromiseIsFollowedByTheNextOne) {
-  VARVE_NEEDS(kListImages);
-  VARVE_NEEDS(kOpenReaders);
+TEST_P(StorePromisesReaderTest, ALayerThatTakesLongerThanThePromiseIsFollowedByTheNextOne) {
   const Digest config = Push("app", "{}");
   const std::vector<Digest> layers = {Push("app", MakeBytes(70'000, 1)),
                                       Push("app", MakeBytes(80'000, 2))};
@@ -312,20 +312,20 @@ TEST_P(StorePromisesTest, ALayerThatTakesLongerThanThePromiseIsFollowedByTheNext
   PassTime(2 * kHour);
   PruneRequest all;
   all.all = true;
-  ASSERT_TRUE(store().GetManifest("app", "v1").ok());
+  ASSERT_TRUE(store().manifests.GetManifest("app", "v1").ok());
   {
-    auto first = store().OpenBlob("app", layers[0]);
+    auto first = store().blobs.OpenBlob("app", layers[0]);
     ASSERT_TRUE(first.ok()) << first.status();
     for (int i = 0; i < 9; ++i) {
       under_test().Advance(5 * kMinute);
-      const auto report = store().Prune(all, nullptr);
+      const auto report = store().images.Prune(all, nullptr);
       ASSERT_TRUE(report.ok()) << report.status();
       ASSERT_EQ(report->images, 0u) << i;
     }
     EXPECT_TRUE(ReadWhole(*first).value() == MakeBytes(70'000, 1));
   }
   under_test().Advance(9 * kMinute);
-  const auto report = store().Prune(all, nullptr);
+  const auto report = store().images.Prune(all, nullptr);
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_EQ(report->images, 0u);
   EXPECT_TRUE(Read("app", layers[1]) == MakeBytes(80'000, 2));
@@ -340,11 +340,11 @@ TEST_P(StorePromisesTest, RemovingATagOrABlobIsAWriteToo) {
     EXPECT_EQ(OpenCode("", seen), Code::kOk);
   };
   step();
-  ASSERT_TRUE(store().Untag("app", "a", false).ok());
+  ASSERT_TRUE(store().manifests.Untag("app", "a", false).ok());
   step();
-  ASSERT_TRUE(store().Untag("app", "b", false).ok());
+  ASSERT_TRUE(store().manifests.Untag("app", "b", false).ok());
   step();
-  ASSERT_TRUE(Able(Ability::kDeleteBlob).DeleteBlob("app", other).ok());
+  ASSERT_TRUE(Able(Ability::kDeleteBlob).blobs.DeleteBlob("app", other).ok());
   step();
   PassTime(2 * kMinute);
   EXPECT_EQ(StatCode("", seen), Code::kNotFound);
@@ -353,7 +353,7 @@ TEST_P(StorePromisesTest, RemovingATagOrABlobIsAWriteToo) {
 TEST_P(StorePromisesTest, DeletedManifestThatWasSeenByDigestKeepsItsBytes) {
   const Image image = PushImage("app", 1, {"v1"});
   PassTime(kHour);
-  ASSERT_TRUE(store().StatManifest("app", image.manifest).ok());
+  ASSERT_TRUE(store().manifests.StatManifest("app", image.manifest).ok());
   DeleteManifest("app", image.manifest);
   Reclaim();
   EXPECT_EQ(OpenCode("", image.manifest), Code::kOk);
@@ -366,7 +366,7 @@ TEST_P(StorePromisesTest, BothSawTheBlobOneDeletesTheOtherPuts) {
   const Digest config = Push("app", "{}");
   EXPECT_EQ(StatCode("app", layer), Code::kOk);
   EXPECT_EQ(StatCode("app", layer), Code::kOk);
-  ASSERT_TRUE(Able(Ability::kDeleteBlob).DeleteBlob("app", layer).ok());
+  ASSERT_TRUE(Able(Ability::kDeleteBlob).blobs.DeleteBlob("app", layer).ok());
   Reclaim();
   PutManifest("app", ImageJson(config, {layer}), {"v1"});
   PassTime(2 * kHour);
@@ -380,7 +380,7 @@ TEST_P(StorePromisesTest, BothSawTheBlobTheOnlyImageGoesTheOtherPuts) {
     EXPECT_EQ(StatCode("app", digest), Code::kOk);
   }
   PutManifest("app", ImageJson(image.config, {image.layer}, "first client"), {"first"});
-  const Digest first = store().StatManifest("app", "first")->digest;
+  const Digest first = store().manifests.StatManifest("app", "first")->digest;
   DeleteManifest("app", image.manifest);
   DeleteManifest("app", first);
   Reclaim();
@@ -396,7 +396,7 @@ TEST_P(StorePromisesTest, PutAgainOfAKnownManifestLeavesThePromisesOfOthers) {
   PassTime(2 * kHour);
   EXPECT_EQ(StatCode("app", image.layer), Code::kOk);
   EXPECT_EQ(StatCode("app", image.config), Code::kOk);
-  const auto bytes = store().GetManifest("app", image.manifest);
+  const auto bytes = store().manifests.GetManifest("app", image.manifest);
   ASSERT_TRUE(bytes.ok()) << bytes.status();
   PutManifest("app", bytes->bytes, {"v2"});
   DeleteManifest("app", image.manifest);
@@ -407,13 +407,12 @@ TEST_P(StorePromisesTest, PutAgainOfAKnownManifestLeavesThePromisesOfOthers) {
 }
 
 // The same for a tag in another repository, which makes the image a member there.
-TEST_P(StorePromisesTest, TagOfAnotherRepositoryLeavesThePromisesOfOthers) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StorePromisesImagesTest, TagOfAnotherRepositoryLeavesThePromisesOfOthers) {
   const Image image = PushImage("app", 1, {"v1"});
   const Digest config = Push("other", "{}");
   const Digest layer = Push("other", MakeBytes(100'000, 1));
   ASSERT_EQ(layer, image.layer);
-  ASSERT_TRUE(store().TagFrom("app", image.manifest, "other", "copy").ok());
+  ASSERT_TRUE(store().images.TagFrom("app", image.manifest, "other", "copy").ok());
   DeleteManifest("other", image.manifest);
   DeleteManifest("app", image.manifest);
   Reclaim();
@@ -447,7 +446,7 @@ TEST_P(StorePromisesTest, BytesOfALongUploadRenewToo) {
   ASSERT_EQ(StatCode("app", seen), Code::kOk);
   const std::string bytes = MakeBytes(90'000, 3);
   constexpr size_t kPieceBytes = 5'000;
-  auto ingest = store().BeginIngest("app", {});
+  auto ingest = store().blobs.BeginIngest("app", {});
   ASSERT_TRUE(ingest.ok()) << ingest.status();
   for (size_t at = 0; at < bytes.size(); at += kPieceBytes) {
     ASSERT_TRUE((*ingest)->Append(at, bytes.substr(at, kPieceBytes)).ok());
@@ -474,7 +473,7 @@ TEST_P(StorePromisesTest, BytesOfAnUploadRenewThePromisesOfAnyLength) {
     const Digest elsewhere = Push("other", MakeBytes(80'000, 2));
     const std::string bytes = MakeBytes(90'000, 3);
     constexpr size_t kPieceBytes = 5'000;
-    auto ingest = store().BeginIngest("app", {});
+    auto ingest = store().blobs.BeginIngest("app", {});
     ASSERT_TRUE(ingest.ok()) << ingest.status();
     for (size_t at = 0; at < bytes.size(); at += kPieceBytes) {
       ASSERT_TRUE((*ingest)->Append(at, bytes.substr(at, kPieceBytes)).ok());
@@ -493,14 +492,14 @@ TEST_P(StorePromisesTest, NothingGoesForOnePromiseTimeAfterAStart) {
   under_test().Reopen();
   EXPECT_EQ(Reclaim().blobs, 0u);
   PassTime(kPromise - kSecond);
-  EXPECT_TRUE(store().OpenBlob("app", digest).ok());
+  EXPECT_TRUE(store().blobs.OpenBlob("app", digest).ok());
   PassTime(2 * kSecond);
   EXPECT_EQ(StatCode("app", digest), Code::kNotFound);
 }
 
 TEST_P(StorePromisesTest, ForwardJumpOfTheClockRemovesNothingForOnePromiseTime) {
   const Digest digest = Push("app", MakeBytes(70'000, 1));
-  auto ingest = store().BeginIngest("app", {});
+  auto ingest = store().blobs.BeginIngest("app", {});
   ASSERT_TRUE(ingest.ok()) << ingest.status();
   const std::string upload = (*ingest)->status().id;
   ASSERT_TRUE((*ingest)->Append(0, "bytes").ok());
@@ -508,10 +507,10 @@ TEST_P(StorePromisesTest, ForwardJumpOfTheClockRemovesNothingForOnePromiseTime) 
   Reclaim();
   under_test().JumpWall(365 * 24 * kHour);
   EXPECT_EQ(Reclaim().blobs, 0u);
-  EXPECT_TRUE(store().ResumeIngest("app", upload).ok());
+  EXPECT_TRUE(store().blobs.ResumeIngest("app", upload).ok());
   PassTime(kPromise - kSecond);
   EXPECT_EQ(OpenCode("", digest), Code::kOk);
-  EXPECT_TRUE(store().ResumeIngest("app", upload).ok());
+  EXPECT_TRUE(store().blobs.ResumeIngest("app", upload).ok());
   PassTime(2 * kSecond);
   EXPECT_EQ(StatCode("", digest), Code::kNotFound);
 }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "storage/api/event_log.h"
+#include "storage/api/pruning.h"
 #include "storage/base/str_cat.h"
 #include "tests/contract/store_contract_fixture.h"
 
@@ -24,7 +26,7 @@ class StoreSystemTest : public StoreContractTest {
   }
 
   // The events of whatever door was used.
-  EventLog& Log() { return under_test().engine().events(); }
+  EventLog& Log() { return under_test().engine().system.events(); }
 
   // What happened since the last call: "push app:v1", "delete app".
   std::vector<std::string> News() {
@@ -46,7 +48,7 @@ class StoreSystemTest : public StoreContractTest {
     std::vector<BlobDetails> all;
     PageRequest page{"", limit};
     for (;;) {
-      const absl::StatusOr<Page<BlobDetails>> blobs = store().ListBlobs(page);
+      const absl::StatusOr<Page<BlobDetails>> blobs = store().blobs.ListBlobs(page);
       EXPECT_TRUE(blobs.ok()) << blobs.status();
       if (!blobs.ok() || blobs->rows.empty()) return all;
       EXPECT_LE(blobs->rows.size(), limit);
@@ -69,16 +71,16 @@ class StoreSystemTest : public StoreContractTest {
     return PutManifest("app", ManifestJson(parts), std::move(tags));
   }
   void Get(const ManifestReference& reference) {
-    const absl::StatusOr<Manifest> manifest = store().GetManifest("app", reference);
+    const absl::StatusOr<Manifest> manifest = store().manifests.GetManifest("app", reference);
     EXPECT_TRUE(manifest.ok()) << manifest.status();
   }
 
  private:
   std::string token_;
 };
+STORE_SUITE(StoreSystemImagesTest, StoreSystemTest, kListImages);
 
-TEST_P(StoreSystemTest, AllBlobsInTheOrderOfTheirDigestsInPagesOfAnySize) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreSystemImagesTest, AllBlobsInTheOrderOfTheirDigestsInPagesOfAnySize) {
   EXPECT_THAT(AllBlobs(10), IsEmpty());
   std::vector<Digest> digests;
   for (uint64_t i = 0; i < 8; ++i) {
@@ -92,11 +94,10 @@ TEST_P(StoreSystemTest, AllBlobsInTheOrderOfTheirDigestsInPagesOfAnySize) {
     for (const BlobDetails& details : AllBlobs(limit)) listed.push_back(details.blob.digest);
     EXPECT_THAT(listed, ElementsAreArray(digests));
   }
-  EXPECT_EQ(store().ListBlobs({"junk", 10}).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(store().blobs.ListBlobs({"junk", 10}).status().code(), Code::kInvalidArgument);
 }
 
-TEST_P(StoreSystemTest, ABlobIsListedWithWhatKeepsIt) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreSystemImagesTest, ABlobIsListedWithWhatKeepsIt) {
   const Image image = PushImage("app", 1, {"v1"}, 100'000);
   const Digest loose = Push("app", "nobody names it");
   const BlobDetails layer = BlobOf(image.layer);
@@ -116,23 +117,21 @@ TEST_P(StoreSystemTest, ABlobIsListedWithWhatKeepsIt) {
   EXPECT_THAT(AllBlobs(10), IsEmpty());
 }
 
-TEST_P(StoreSystemTest, APageOfBlobsHasALimit) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreSystemImagesTest, APageOfBlobsHasALimit) {
   for (size_t i = 0; i <= kMaxPageRows; ++i) Push("app", StrCat("blob ", i));
   EXPECT_THAT(AllBlobs(kMaxPageRows), SizeIs(kMaxPageRows + 1));
-  const absl::StatusOr<Page<BlobDetails>> page = store().ListBlobs({"", 1'000'000});
+  const absl::StatusOr<Page<BlobDetails>> page = store().blobs.ListBlobs({"", 1'000'000});
   ASSERT_TRUE(page.ok()) << page.status();
   EXPECT_THAT(page->rows, SizeIs(kMaxPageRows));
   EXPECT_TRUE(page->more);
 }
 
-TEST_P(StoreSystemTest, TheStoreTellsWhatItIs) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreSystemImagesTest, TheStoreTellsWhatItIs) {
   constexpr uint64_t kLimit = 50'000'000;
   StoreSettings settings;
   settings.max_bytes = kLimit;
   Make(settings);
-  const absl::StatusOr<StoreInfo> empty = store().Info();
+  const absl::StatusOr<StoreInfo> empty = store().system.Info();
   ASSERT_TRUE(empty.ok()) << empty.status();
   EXPECT_THAT(empty->uuid, SizeIs(36));
   EXPECT_GT(empty->created_nanos, 0);
@@ -143,22 +142,21 @@ TEST_P(StoreSystemTest, TheStoreTellsWhatItIs) {
   EXPECT_GE(empty->disk_total_bytes, empty->disk_free_bytes);
   Push("app", MakeBytes(200'000, 1));
   under_test().Reopen();
-  const absl::StatusOr<StoreInfo> later = store().Info();
+  const absl::StatusOr<StoreInfo> later = store().system.Info();
   ASSERT_TRUE(later.ok()) << later.status();
   EXPECT_EQ(later->uuid, empty->uuid);
   EXPECT_EQ(later->created_nanos, empty->created_nanos);
   EXPECT_EQ(later->blob_bytes, 200'000u);
 }
 
-TEST_P(StoreSystemTest, WhatChangesImagesIsToldInItsOrder) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreSystemImagesTest, WhatChangesImagesIsToldInItsOrder) {
   const Image image = PushImage("app", 1, {"v1", "v2"});
   EXPECT_THAT(News(), ElementsAre("push app:v1", "tag app:v1", "tag app:v2"));
   PushImage("app", 2);
   EXPECT_THAT(News(), ElementsAre("push app"));
-  ASSERT_TRUE(store().Tag("app", "v3", image.manifest).ok());
+  ASSERT_TRUE(store().manifests.Tag("app", "v3", image.manifest).ok());
   EXPECT_THAT(News(), ElementsAre("tag app:v3"));
-  ASSERT_TRUE(store().Untag("app", "v1", false).ok());
+  ASSERT_TRUE(store().manifests.Untag("app", "v1", false).ok());
   EXPECT_THAT(News(), ElementsAre("untag app:v1"));
   DeleteManifest("app", image.manifest);
   const std::vector<Event> events = NewEvents();
@@ -178,7 +176,7 @@ TEST_P(StoreSystemTest, ATagThatMovesIsToldWithItsNewImage) {
   PushImage("app", 1, {"v1"});
   const Image next = PushImage("app", 2);
   News();
-  ASSERT_TRUE(Able(Ability::kListImages).Tag("app", "v1", next.manifest).ok());
+  ASSERT_TRUE(Able(Ability::kListImages).manifests.Tag("app", "v1", next.manifest).ok());
   const std::vector<Event> events = NewEvents();
   ASSERT_THAT(events, SizeIs(1));
   EXPECT_EQ(events[0].type, Event::Type::kTag);
@@ -189,15 +187,16 @@ TEST_P(StoreSystemTest, WhatFailsAndWhatOnlyAsksTellsNothing) {
   const Image image = PushImage("app", 1, {"v1"});
   News();
   const Digest absent = Sha256("absent");
-  Store& all = Able(Ability::kListImages);
-  EXPECT_EQ(all.Tag("app", "v2", absent).code(), Code::kNotFound);
-  EXPECT_EQ(all.Untag("app", "v2", false).code(), Code::kNotFound);
-  EXPECT_EQ(Able(Ability::kDeleteManifest).DeleteManifest("app", absent).code(), Code::kNotFound);
+  const Store& all = Able(Ability::kListImages);
+  EXPECT_EQ(all.manifests.Tag("app", "v2", absent).code(), Code::kNotFound);
+  EXPECT_EQ(all.manifests.Untag("app", "v2", false).code(), Code::kNotFound);
+  EXPECT_EQ(Able(Ability::kDeleteManifest).manifests.DeleteManifest("app", absent).code(),
+            Code::kNotFound);
   EXPECT_EQ(PutCode("app", "{}"), Code::kInvalidArgument);
   EXPECT_EQ(ManifestCode("app", "v2"), Code::kNotFound);
-  EXPECT_TRUE(store().StatManifest("app", "v1").ok());
-  EXPECT_TRUE(store().StatManifest("app", image.manifest).ok());
-  EXPECT_TRUE(all.InspectImage("app", "v1", "").ok());
+  EXPECT_TRUE(store().manifests.StatManifest("app", "v1").ok());
+  EXPECT_TRUE(store().manifests.StatManifest("app", image.manifest).ok());
+  EXPECT_TRUE(all.images.InspectImage("app", "v1", "").ok());
   Push("app", "a blob");
   EXPECT_THAT(News(), IsEmpty());
 }
@@ -241,7 +240,7 @@ TEST_P(StoreSystemTest, AnImageWithManyTagsTellsEachOnce) {
   std::vector<std::string> expected;
   for (int i = 1000; i < 1700; ++i) {
     const std::string tag = StrCat("t", i);
-    ASSERT_TRUE(under_test().engine().Tag("app", tag, image.manifest).ok());
+    ASSERT_TRUE(under_test().engine().manifests.Tag("app", tag, image.manifest).ok());
     expected.push_back("untag app:" + tag);
   }
   News();
@@ -250,23 +249,22 @@ TEST_P(StoreSystemTest, AnImageWithManyTagsTellsEachOnce) {
   EXPECT_THAT(News(), ElementsAreArray(expected));
 }
 
-TEST_P(StoreSystemTest, TagsAcrossRepositoriesAndRemovalsAreTold) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreSystemImagesTest, TagsAcrossRepositoriesAndRemovalsAreTold) {
   const Image image = PushImage("app", 1, {"v1"});
   News();
-  ASSERT_TRUE(store().TagFrom("app", image.manifest, "other", "v1").ok());
+  ASSERT_TRUE(store().images.TagFrom("app", image.manifest, "other", "v1").ok());
   EXPECT_THAT(News(), ElementsAre("tag other:v1"));
-  ASSERT_TRUE(store().TagFrom("app", image.manifest, "app", "v2").ok());
+  ASSERT_TRUE(store().images.TagFrom("app", image.manifest, "app", "v2").ok());
   EXPECT_THAT(News(), ElementsAre("tag app:v2"));
-  ASSERT_TRUE(store().RemoveImage("app:v2", false).ok());
+  ASSERT_TRUE(store().images.RemoveImage("app:v2", false).ok());
   EXPECT_THAT(News(), ElementsAre("untag app:v2"));
-  ASSERT_TRUE(store().RemoveImage("app:v1", false).ok());
+  ASSERT_TRUE(store().images.RemoveImage("app:v1", false).ok());
   EXPECT_THAT(News(), ElementsAre("untag app:v1", "delete app"));
-  ASSERT_TRUE(store().Untag("other", "v1", false).ok());
+  ASSERT_TRUE(store().manifests.Untag("other", "v1", false).ok());
   News();
   under_test().Advance(kHour);
   const absl::StatusOr<PruneReport> pruned =
-      store().Prune({}, [](const PruneStep&) { return true; });
+      store().images.Prune({}, [](const PruneStep&) { return true; });
   ASSERT_TRUE(pruned.ok()) << pruned.status();
   EXPECT_THAT(News(), ElementsAre("delete other", "prune "));
 }
@@ -279,12 +277,11 @@ TEST_P(StoreSystemTest, EventsDoNotSurviveARestartAndWhoWatchesIsTold) {
   EXPECT_THAT(Log().After("", 10).value(), IsEmpty());
 }
 
-TEST_P(StoreSystemTest, ACheckOfASoundStoreFindsNothing) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreSystemImagesTest, ACheckOfASoundStoreFindsNothing) {
   PushImage("app", 1, {"v1"});
   PushImage("other", 2);
   int findings = 0;
-  const absl::StatusOr<CheckReport> report = store().Check([&](const CheckStep& step) {
+  const absl::StatusOr<CheckReport> report = store().system.Check([&](const CheckStep& step) {
     if (step.finding.has_value()) ++findings;
     return true;
   });
@@ -296,13 +293,12 @@ TEST_P(StoreSystemTest, ACheckOfASoundStoreFindsNothing) {
   EXPECT_GT(report->rows, 20u);
 }
 
-TEST_P(StoreSystemTest, ACheckTellsWhatIsWrong) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreSystemImagesTest, ACheckTellsWhatIsWrong) {
   const Image image = PushImage("app", 1, {"v1"});
   ASSERT_TRUE(under_test().disk().Create(under_test().blobs_directory() + "/000000/note").ok());
   ASSERT_TRUE(under_test().disk().Remove(under_test().BlobFiles(100'000).front()).ok());
   std::vector<CheckFinding> findings;
-  const absl::StatusOr<CheckReport> report = store().Check([&](const CheckStep& step) {
+  const absl::StatusOr<CheckReport> report = store().system.Check([&](const CheckStep& step) {
     if (step.finding.has_value()) findings.push_back(*step.finding);
     return true;
   });
@@ -315,17 +311,16 @@ TEST_P(StoreSystemTest, ACheckTellsWhatIsWrong) {
   EXPECT_EQ(findings[1].digest, std::nullopt);
   EXPECT_EQ(findings[1].text, "nothing names the file blobs/000000/note: nothing removes it");
   const absl::StatusOr<CheckReport> stopped =
-      store().Check([](const CheckStep& step) { return !step.finding.has_value(); });
+      store().system.Check([](const CheckStep& step) { return !step.finding.has_value(); });
   EXPECT_EQ(stopped.status().code(), Code::kCancelled);
 }
 
-TEST_P(StoreSystemTest, ACheckOfContentHashesAllOfItAndAPushHealsWhatIsBad) {
-  VARVE_NEEDS(kListImages);
+TEST_P(StoreSystemImagesTest, ACheckOfContentHashesAllOfItAndAPushHealsWhatIsBad) {
   const Image image = PushImage("app", 1, {"v1"});
   const std::string layer = Read("app", image.layer);
   const uint64_t all_bytes =
       layer.size() + Read("app", image.config).size() + image.manifest_json.size();
-  const absl::StatusOr<CheckReport> good = store().CheckContent(nullptr);
+  const absl::StatusOr<CheckReport> good = store().system.CheckContent(nullptr);
   ASSERT_TRUE(good.ok()) << good.status();
   EXPECT_EQ(good->findings, 0u);
   EXPECT_EQ(good->hashed_blobs, 3u);
@@ -340,7 +335,7 @@ TEST_P(StoreSystemTest, ACheckOfContentHashesAllOfItAndAPushHealsWhatIsBad) {
         (*file)->WriteAt(layer.size() / 2, layer[layer.size() / 2] == 'x' ? "y" : "x").ok());
   }
   std::vector<CheckFinding> findings;
-  const absl::StatusOr<CheckReport> bad = store().CheckContent([&](const CheckStep& step) {
+  const absl::StatusOr<CheckReport> bad = store().system.CheckContent([&](const CheckStep& step) {
     if (step.finding.has_value()) findings.push_back(*step.finding);
     return true;
   });
@@ -356,9 +351,9 @@ TEST_P(StoreSystemTest, ACheckOfContentHashesAllOfItAndAPushHealsWhatIsBad) {
 
   under_test().Advance(kSecond);
   const absl::StatusOr<CheckReport> stopped =
-      store().CheckContent([](const CheckStep&) { return false; });
+      store().system.CheckContent([](const CheckStep&) { return false; });
   EXPECT_EQ(stopped.status().code(), Code::kCancelled);
-  EXPECT_EQ(store().CheckContent(nullptr)->findings, 0u);
+  EXPECT_EQ(store().system.CheckContent(nullptr)->findings, 0u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, StoreSystemTest, testing::ValuesIn(AllStores()), StoreName);

@@ -18,12 +18,12 @@ class StoreUploadsTest : public StoreContractTest {
   std::unique_ptr<Ingest> Begin(std::string_view repository, std::string_view id = {}) {
     IngestOptions options;
     options.id = id;
-    auto ingest = store().BeginIngest(repository, options);
+    auto ingest = store().blobs.BeginIngest(repository, options);
     EXPECT_TRUE(ingest.ok()) << ingest.status();
     return ingest.ok() ? *std::move(ingest) : nullptr;
   }
   Code ResumeCode(std::string_view repository, std::string_view id) {
-    return store().ResumeIngest(repository, id).status().code();
+    return store().blobs.ResumeIngest(repository, id).status().code();
   }
   void ExpectCommitDropsUpload(const std::string& bytes, const Digest& expected, uint64_t size) {
     auto ingest = Begin("app");
@@ -36,6 +36,11 @@ class StoreUploadsTest : public StoreContractTest {
     EXPECT_THAT(under_test().BlobFiles(), SizeIs(0));
   }
 };
+STORE_SUITE(StoreUploadsSizeTest, StoreUploadsTest, kUploadSize);
+STORE_SUITE(StoreUploadsHeldTest, StoreUploadsTest, kHeldUploads);
+STORE_SUITE(StoreUploadsRestartTest, StoreUploadsTest, kRestartUpload);
+STORE_SUITE(StoreUploadsChosenIdsTest, StoreUploadsTest, kChosenUploadIds);
+STORE_SUITE(StoreUploadsNewIdsTest, StoreUploadsTest, kNewUploadIds);
 
 TEST_P(StoreUploadsTest, PiecesMakeTheWholeAndOffsetsMustContinue) {
   const std::string bytes = MakeBytes(300'000, 1);
@@ -56,8 +61,7 @@ TEST_P(StoreUploadsTest, PiecesMakeTheWholeAndOffsetsMustContinue) {
   EXPECT_TRUE(Read("app", Sha256(bytes)) == bytes);
 }
 
-TEST_P(StoreUploadsTest, OffsetsDoNotWrapAround) {
-  VARVE_NEEDS(kUploadSize);
+TEST_P(StoreUploadsSizeTest, OffsetsDoNotWrapAround) {
   auto ingest = Begin("app");
   ASSERT_TRUE(ingest->Append(0, "0123456789").ok());
   for (const uint64_t offset : {~uint64_t{0}, ~uint64_t{0} - 9, ~uint64_t{0} >> 1}) {
@@ -66,8 +70,7 @@ TEST_P(StoreUploadsTest, OffsetsDoNotWrapAround) {
   ASSERT_TRUE(ingest->Commit(Sha256("0123456789"), 10).ok());
 }
 
-TEST_P(StoreUploadsTest, EndedUploadTakesNothingMore) {
-  VARVE_NEEDS(kHeldUploads);
+TEST_P(StoreUploadsHeldTest, EndedUploadTakesNothingMore) {
   auto ingest = Begin("app");
   const std::string id = ingest->status().id;
   ASSERT_TRUE(ingest->Append(0, "bytes").ok());
@@ -88,8 +91,7 @@ TEST_P(StoreUploadsTest, WrongDigestDropsTheUpload) {
   }
 }
 
-TEST_P(StoreUploadsTest, WrongSizeDropsTheUpload) {
-  VARVE_NEEDS(kUploadSize);
+TEST_P(StoreUploadsSizeTest, WrongSizeDropsTheUpload) {
   for (const size_t size : {size_t{100}, size_t{200'000}}) {
     const std::string bytes = MakeBytes(size, size);
     ExpectCommitDropsUpload(bytes, Sha256(bytes), size + 1);
@@ -105,7 +107,7 @@ TEST_P(StoreUploadsTest, ResumesByIdInItsRepositoryOnly) {
   EXPECT_EQ(ResumeCode("other", id), Code::kNotFound);
   EXPECT_EQ(ResumeCode("app", "unknown"), Code::kNotFound);
   EXPECT_EQ(ResumeCode("app", std::string(kMaxIngestIdBytes + 1, 'x')), Code::kNotFound);
-  auto resumed = store().ResumeIngest("app", id);
+  auto resumed = store().blobs.ResumeIngest("app", id);
   ASSERT_TRUE(resumed.ok()) << resumed.status();
   EXPECT_EQ((*resumed)->status().offset_bytes, 70'000u);
   ASSERT_TRUE((*resumed)->Append(70'000, std::string_view(bytes).substr(70'000)).ok());
@@ -113,8 +115,7 @@ TEST_P(StoreUploadsTest, ResumesByIdInItsRepositoryOnly) {
   EXPECT_TRUE(Read("app", Sha256(bytes)) == bytes);
 }
 
-TEST_P(StoreUploadsTest, SecondHolderWaitsForTheFirst) {
-  VARVE_NEEDS(kHeldUploads);
+TEST_P(StoreUploadsHeldTest, SecondHolderWaitsForTheFirst) {
   auto ingest = Begin("app");
   const std::string id = ingest->status().id;
   ASSERT_TRUE(ingest->Append(0, "bytes").ok());
@@ -122,15 +123,14 @@ TEST_P(StoreUploadsTest, SecondHolderWaitsForTheFirst) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     ingest.reset();
   });
-  const auto second = store().ResumeIngest("app", id);
+  const auto second = store().blobs.ResumeIngest("app", id);
   first.join();
   ASSERT_TRUE(second.ok()) << second.status();
   EXPECT_EQ((*second)->status().offset_bytes, 5u);
   EXPECT_EQ(ResumeCode("app", id), Code::kAborted);
 }
 
-TEST_P(StoreUploadsTest, RestartDropsWhatWasReceived) {
-  VARVE_NEEDS(kRestartUpload);
+TEST_P(StoreUploadsRestartTest, RestartDropsWhatWasReceived) {
   for (const size_t size : {size_t{1000}, size_t{200'000}}) {
     auto ingest = Begin("app");
     ASSERT_TRUE(ingest->Append(0, MakeBytes(size, 1)).ok());
@@ -169,7 +169,7 @@ TEST_P(StoreUploadsTest, ExpireByTimeUnlessContinued) {
   const std::string continued_id = continued->status().id;
   continued.reset();
   under_test().Advance(13 * kHour);
-  continued = store().ResumeIngest("app", continued_id).value();
+  continued = store().blobs.ResumeIngest("app", continued_id).value();
   ASSERT_TRUE(continued->Append(0, "some bytes").ok());
   continued.reset();
   under_test().Advance(12 * kHour);
@@ -179,16 +179,14 @@ TEST_P(StoreUploadsTest, ExpireByTimeUnlessContinued) {
   EXPECT_THAT(under_test().BlobFiles(), SizeIs(0));
 }
 
-TEST_P(StoreUploadsTest, HeldUploadDoesNotExpire) {
-  VARVE_NEEDS(kHeldUploads);
+TEST_P(StoreUploadsHeldTest, HeldUploadDoesNotExpire) {
   auto held = Begin("app");
   under_test().Advance(25 * kHour);
   Reclaim();
   EXPECT_TRUE(held->Append(0, "still mine").ok());
 }
 
-TEST_P(StoreUploadsTest, ClientsMayChooseIds) {
-  VARVE_NEEDS(kChosenUploadIds);
+TEST_P(StoreUploadsChosenIdsTest, ClientsMayChooseIds) {
   EXPECT_EQ(Begin("app", "layer-1")->status().id, "layer-1");
   EXPECT_EQ(ResumeCode("app", "layer-1"), Code::kOk);
   EXPECT_EQ(ResumeCode("app", std::string(100'000, 'x')), Code::kNotFound);
@@ -198,21 +196,20 @@ TEST_P(StoreUploadsTest, ClientsMayChooseIds) {
   EXPECT_NE(Begin("app", "layer-2"), nullptr);
   IngestOptions options;
   options.id = std::string(kMaxIngestIdBytes, 'i');
-  EXPECT_TRUE(store().BeginIngest("app", options).ok());
+  EXPECT_TRUE(store().blobs.BeginIngest("app", options).ok());
   for (const std::string& id :
        {std::string(kMaxIngestIdBytes + 1, 'i'), std::string("a b"), std::string("a\n"),
         std::string("\xc3\xa4"), std::string(1, '\0')}) {
     options.id = id;
-    EXPECT_EQ(store().BeginIngest("app", options).status().code(), Code::kInvalidArgument);
+    EXPECT_EQ(store().blobs.BeginIngest("app", options).status().code(), Code::kInvalidArgument);
   }
 }
 
-TEST_P(StoreUploadsTest, ChosenIdMustBeNew) {
-  VARVE_NEEDS(kNewUploadIds);
+TEST_P(StoreUploadsNewIdsTest, ChosenIdMustBeNew) {
   Begin("app", "layer-1");
   IngestOptions options;
   options.id = "layer-1";
-  EXPECT_EQ(store().BeginIngest("app", options).status().code(), Code::kAlreadyExists);
+  EXPECT_EQ(store().blobs.BeginIngest("app", options).status().code(), Code::kAlreadyExists);
 }
 
 TEST_P(StoreUploadsTest, OfTooManyOpenUploadsTheIdlestEmptyOneGoes) {
@@ -242,7 +239,7 @@ TEST_P(StoreUploadsTest, ContinueAfterAReopenWithoutReadingAgain) {
     }
     under_test().Reopen();
     const auto read_before = under_test().blob_bytes_read();
-    auto ingest = store().ResumeIngest("app", id);
+    auto ingest = store().blobs.ResumeIngest("app", id);
     ASSERT_TRUE(ingest.ok()) << ingest.status();
     ASSERT_EQ((*ingest)->status().offset_bytes, size / 2);
     ASSERT_TRUE((*ingest)->Append(size / 2, std::string_view(bytes).substr(size / 2)).ok());
@@ -262,7 +259,7 @@ TEST_P(StoreUploadsTest, TornTailPastTheCheckpointIsCutOff) {
     id = ingest->status().id;
     ASSERT_TRUE(ingest->Append(0, std::string_view(bytes).substr(0, 200'000)).ok());
   }
-  ASSERT_TRUE(store().CheckpointIngests().ok());
+  ASSERT_TRUE(store().system.CheckpointIngests().ok());
   const auto files = under_test().BlobFiles();
   ASSERT_THAT(files, SizeIs(1));
   {
@@ -271,7 +268,7 @@ TEST_P(StoreUploadsTest, TornTailPastTheCheckpointIsCutOff) {
     ASSERT_TRUE((*file)->WriteAt(200'000, std::string(500'000, '!')).ok());
   }
   under_test().Reopen();
-  auto ingest = store().ResumeIngest("app", id);
+  auto ingest = store().blobs.ResumeIngest("app", id);
   ASSERT_TRUE(ingest.ok()) << ingest.status();
   ASSERT_EQ((*ingest)->status().offset_bytes, 200'000u);
   ASSERT_TRUE((*ingest)->Append(200'000, std::string_view(bytes).substr(200'000)).ok());
@@ -286,7 +283,7 @@ TEST_P(StoreUploadsTest, UploadWhoseFileIsLostIsForgottenAtOpen) {
     id = ingest->status().id;
     ASSERT_TRUE(ingest->Append(0, MakeBytes(200'000, 1)).ok());
   }
-  ASSERT_TRUE(store().CheckpointIngests().ok());
+  ASSERT_TRUE(store().system.CheckpointIngests().ok());
   for (const std::string& path : under_test().BlobFiles()) {
     ASSERT_TRUE(under_test().disk().Remove(path).ok());
   }
@@ -294,38 +291,36 @@ TEST_P(StoreUploadsTest, UploadWhoseFileIsLostIsForgottenAtOpen) {
   EXPECT_EQ(ResumeCode("app", id), Code::kNotFound);
 }
 
-TEST_P(StoreUploadsTest, FullStoreRefusesBeforeTheBytesArriveAndKeepsTheUpload) {
-  VARVE_NEEDS(kUploadSize);
+TEST_P(StoreUploadsSizeTest, FullStoreRefusesBeforeTheBytesArriveAndKeepsTheUpload) {
   StoreSettings settings;
   settings.max_bytes = 1'000'000;
   Make(settings);
   IngestOptions options;
   for (const uint64_t size : {uint64_t{1'000'001}, ~uint64_t{0}}) {
     options.size_bytes = size;
-    EXPECT_EQ(store().BeginIngest("app", options).status().code(), Code::kResourceExhausted);
+    EXPECT_EQ(store().blobs.BeginIngest("app", options).status().code(), Code::kResourceExhausted);
   }
   auto ingest = Begin("app");
   EXPECT_EQ(ingest->Expect(1'000'001).code(), Code::kResourceExhausted);
   const std::string id = ingest->status().id;
   ingest.reset();
-  auto resumed = store().ResumeIngest("app", id);
+  auto resumed = store().blobs.ResumeIngest("app", id);
   ASSERT_TRUE(resumed.ok()) << resumed.status();
   ASSERT_TRUE((*resumed)->Append(0, "smaller").ok());
   EXPECT_TRUE((*resumed)->Commit(Sha256("smaller"), 7).ok());
   EXPECT_THAT(under_test().BlobFiles(), SizeIs(0));
 }
 
-TEST_P(StoreUploadsTest, RoomIsReservedWhileHeldAndGivenBack) {
-  VARVE_NEEDS(kHeldUploads);
+TEST_P(StoreUploadsHeldTest, RoomIsReservedWhileHeldAndGivenBack) {
   StoreSettings settings;
   settings.max_bytes = 1'000'000;
   Make(settings);
   IngestOptions options;
   options.size_bytes = 600'000;
   for (int i = 0; i < 3; ++i) {
-    auto ingest = store().BeginIngest("app", options);
+    auto ingest = store().blobs.BeginIngest("app", options);
     ASSERT_TRUE(ingest.ok()) << ingest.status();
-    EXPECT_EQ(store().BeginIngest("app", options).status().code(), Code::kResourceExhausted);
+    EXPECT_EQ(store().blobs.BeginIngest("app", options).status().code(), Code::kResourceExhausted);
     EXPECT_EQ((*ingest)->Expect(1'000'001).code(), Code::kResourceExhausted);
     EXPECT_EQ((*ingest)->Append(0, MakeBytes(1'000'001, 1)).code(), Code::kResourceExhausted);
     EXPECT_EQ((*ingest)->status().offset_bytes, 0u);

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "storage/api/claims.h"
 #include "storage/base/status.h"
 #include "tests/contract/store_model_fixture.h"
 
@@ -43,7 +44,7 @@ class StoreModelCrashes : public StoreModelFixture {
       case 7:
         return InterruptTagFrom();
       default:
-        return Interrupt([&] { return store().Reclaim().status(); });
+        return Interrupt([&] { return store().system.Reclaim().status(); });
     }
   }
 
@@ -61,7 +62,7 @@ class StoreModelCrashes : public StoreModelFixture {
     for (auto& [name, repository] : repositories_) repository.promises.clear();
     // What was not saved of an upload is gone, and sometimes the upload.
     for (size_t i = 0; i < uploads_.size();) {
-      const auto ingest = store().ResumeIngest(uploads_[i].repository, uploads_[i].id);
+      const auto ingest = store().blobs.ResumeIngest(uploads_[i].repository, uploads_[i].id);
       if (ingest.ok()) {
         const uint64_t offset = (*ingest)->status().offset_bytes;
         EXPECT_LE(offset, uploads_[i].sent);
@@ -101,8 +102,8 @@ class StoreModelCrashes : public StoreModelFixture {
   void InterruptPush() {
     const std::string& bytes = payloads_[Below(kPayloads)];
     const std::string name = PickRepository();
-    const absl::Status status =
-        RunInterrupted([&] { return PushBytes(store(), name, bytes, Sha256(bytes)).status(); });
+    const absl::Status status = RunInterrupted(
+        [&] { return PushBytes(store().blobs, name, bytes, Sha256(bytes)).status(); });
     if (status.ok()) {
       // Nothing goes within a promise time of the start.
       EXPECT_EQ(OpenCode("", Sha256(bytes)), Code::kOk);
@@ -118,7 +119,7 @@ class StoreModelCrashes : public StoreModelFixture {
     const std::string json = manifests_[*known].json;
     request.bytes = json;
     if (Below(2) == 0) request.tags = {PickTag()};
-    Interrupt([&] { return store().PutManifest(name, request).status(); },
+    Interrupt([&] { return store().manifests.PutManifest(name, request).status(); },
               [&] {
                 ModelRepository& repository = repositories_[name];
                 repository.members.insert(*known);
@@ -132,11 +133,11 @@ class StoreModelCrashes : public StoreModelFixture {
     const std::string name = PickRepository();
     const std::string tag = PickTag();
     if (Below(2) == 0) {
-      return Interrupt([&] { return store().Untag(name, tag, true); },
+      return Interrupt([&] { return store().manifests.Untag(name, tag, true); },
                        [&] { repositories_[name].tags.erase(tag); });
     }
     if (!digest.has_value()) return;
-    Interrupt([&] { return store().Tag(name, tag, *digest); },
+    Interrupt([&] { return store().manifests.Tag(name, tag, *digest); },
               [&] { repositories_[name].tags[tag] = *digest; });
   }
 
@@ -144,7 +145,7 @@ class StoreModelCrashes : public StoreModelFixture {
     const auto digest = PickManifest();
     if (!digest.has_value()) return;
     const std::string name = PickRepository();
-    Interrupt([&] { return store().DeleteManifest(name, *digest); },
+    Interrupt([&] { return store().manifests.DeleteManifest(name, *digest); },
               [&] { Forget(repositories_[name], *digest); });
   }
 
@@ -155,14 +156,14 @@ class StoreModelCrashes : public StoreModelFixture {
     const std::string where = PickRepository();
     const bool release = Below(2) == 0;
     const absl::Status status = RunInterrupted([&] {
-      return release ? store().ReleaseHold(name)
-                     : store().CreateHold({name, where, *digest, 0}).status();
+      return release ? store().claims.ReleaseHold(name)
+                     : store().claims.CreateHold({name, where, *digest, 0}).status();
     });
     const auto before = holds_;
     if (status.ok() && release) holds_.erase(name);
     if (status.ok() && !release) holds_[name] = {where, *digest};
     std::map<std::string, std::pair<std::string, Digest>> now;
-    const auto listed = store().ListHolds({"", 100});
+    const auto listed = store().claims.ListHolds({"", 100});
     ASSERT_TRUE(listed.ok()) << listed.status();
     for (const HoldInfo& hold : listed->rows) {
       now[hold.name] = {hold.repository, hold.manifest};
@@ -191,8 +192,8 @@ class StoreModelCrashes : public StoreModelFixture {
     PruneRequest request;
     request.all = Below(2) == 0;
     RunInterrupted([&] {
-      return prune ? store().Prune(request, nullptr).status()
-                   : store().RemoveImage(StrCat(name, ":", tag), /*force=*/false).status();
+      return prune ? store().images.Prune(request, nullptr).status()
+                   : store().images.RemoveImage(StrCat(name, ":", tag), /*force=*/false).status();
     }).IgnoreError();
     const auto before = repositories_;
     LearnVisible();
@@ -222,7 +223,7 @@ class StoreModelCrashes : public StoreModelFixture {
     const std::string tag = PickTag();
     if (!digest.has_value() || from == to) return;
     const absl::Status status =
-        RunInterrupted([&] { return store().TagFrom(from, *digest, to, tag); });
+        RunInterrupted([&] { return store().images.TagFrom(from, *digest, to, tag); });
     auto before = repositories_;
     LearnVisible();
     const ModelRepository& now = repositories_[to];
@@ -259,9 +260,9 @@ class StoreModelCrashes : public StoreModelFixture {
       repository.members.clear();
       repository.tags.clear();
       for (const auto& [digest, manifest] : manifests_) {
-        if (store().GetManifest(name, digest).ok()) repository.members.insert(digest);
+        if (store().manifests.GetManifest(name, digest).ok()) repository.members.insert(digest);
       }
-      const auto tags = store().ListTags(name, {"", 1000});
+      const auto tags = store().manifests.ListTags(name, {"", 1000});
       if (!tags.ok()) continue;
       for (const TagInfo& tag : tags->rows) repository.tags[tag.name] = tag.digest;
     }

@@ -15,8 +15,9 @@
 #include <utility>
 #include <vector>
 
+#include "storage/api/pruning.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/manifest.h"
+#include "storage/image/manifest.h"
 #include "tests/contract/store_contract_fixture.h"
 #include "tests/support/fake_clock.h"
 
@@ -152,7 +153,7 @@ class StoreModelFixture : public StoreContractTest {
 
   // A check of the store, which works out anew what must be alive.
   void ExpectSound() {
-    const auto report = under_test().engine().Check([](const CheckStep& step) {
+    const auto report = under_test().engine().system.Check([](const CheckStep& step) {
       if (step.finding.has_value()) ADD_FAILURE() << step.finding->text;
       return true;
     });
@@ -192,14 +193,14 @@ class StoreModelFixture : public StoreContractTest {
         }
       }
     }
-    const auto usage = Able(Ability::kListImages).MeasureDiskUsage();
+    const auto usage = Able(Ability::kListImages).system.MeasureDiskUsage();
     ASSERT_TRUE(usage.ok()) << usage.status();
     if (!unused) EXPECT_EQ(usage->dangling.count, dangling);
     EXPECT_EQ(usage->unreferenced.count, 0u);
     EXPECT_EQ(usage->loose.disk_bytes, under_test().AllocatedBytes());
     PruneRequest request;
     request.all = unused;
-    const auto report = Able(Ability::kListImages).Prune(request, nullptr);
+    const auto report = Able(Ability::kListImages).images.Prune(request, nullptr);
     ASSERT_TRUE(report.ok()) << report.status();
     EXPECT_EQ(report->images, dangling);
     EXPECT_EQ(report->untagged, untagged);
@@ -239,14 +240,14 @@ class StoreModelFixture : public StoreContractTest {
       SCOPED_TRACE(name);
       if (!repository.members.empty()) with_images.push_back(name);
       std::vector<std::pair<std::string, Digest>> tags;
-      const auto listed = store().ListTags(name, {"", 1000});
+      const auto listed = store().manifests.ListTags(name, {"", 1000});
       // One without members may have gone.
       if (absl::IsNotFound(listed.status()) && repository.members.empty()) continue;
       ASSERT_TRUE(listed.ok()) << listed.status();
       for (const TagInfo& tag : listed->rows) tags.emplace_back(tag.name, tag.digest);
       EXPECT_THAT(tags, testing::ElementsAreArray(repository.tags));
       for (const auto& [digest, manifest] : manifests_) {
-        const auto got = store().GetManifest(name, digest);
+        const auto got = store().manifests.GetManifest(name, digest);
         ASSERT_EQ(got.ok(), repository.members.count(digest) > 0) << got.status();
         ASSERT_TRUE(!got.ok() || got->bytes == manifest.json);
       }
@@ -255,7 +256,7 @@ class StoreModelFixture : public StoreContractTest {
         ASSERT_TRUE(Read(name, Sha256(payload)) == payload);
       }
     }
-    const auto repositories = Able(Ability::kListRepositories).ListRepositories({"", 1000});
+    const auto repositories = store().manifests.ListRepositories({"", 1000});
     EXPECT_THAT(repositories.value().rows, testing::ElementsAreArray(with_images));
   }
 

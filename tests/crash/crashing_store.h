@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/api/blobs.h"
 #include "storage/engine.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_file_system.h"
@@ -46,7 +47,7 @@ class CrashingStore {
 
   EngineOptions& options() { return options_; }  // of the next Open
   bool is_open() const { return store_ != nullptr; }
-  Store& store() { return *store_; }
+  const Store& store() { return *store_; }
   MemoryFileSystem& disk() { return disk_; }
   FakeClock& clock() { return clock_; }
   // Uploads that are under way, by a name that the scenario gives them.
@@ -67,7 +68,7 @@ class CrashingStore {
   SeededRandom random_{1};
   const std::unique_ptr<FileSystem> wrapped_;  // null: the disk itself
   EngineOptions options_;
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> store_;
   std::map<std::string, std::unique_ptr<Ingest>> uploads_;
 };
 

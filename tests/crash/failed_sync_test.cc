@@ -1,4 +1,5 @@
-// DESIGN §8.7: a failed sync MUST never be retried as success: the file is discarded.
+// Rule 5 of the write order of storage/FORMAT.md: a failed sync is never tried again, the file is
+// discarded.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -22,7 +23,7 @@ class FailedSyncTest : public ::testing::Test {
   void SetUp() override {
     ASSERT_EQ(crashing_.Open(), absl::OkStatus());
     // Makes the directory of the first files, so that only the push itself syncs afterwards.
-    ASSERT_EQ(PushBlob(crashing_.store(), kApp, earlier_), absl::OkStatus());
+    ASSERT_EQ(PushBlob(crashing_.store().blobs, kApp, earlier_), absl::OkStatus());
     model_.PushBlob(kApp, earlier_.digest);
     contents_.repositories.insert(kApp);
     for (const TestBlob& blob : {earlier_, blob_, config_}) contents_.Add(blob);
@@ -40,7 +41,7 @@ class FailedSyncTest : public ::testing::Test {
 
   // The same content is taken afterwards, and is there after a power cut.
   void ExpectPushWorksForGood() {
-    ASSERT_EQ(PushBlob(crashing_.store(), kApp, blob_), absl::OkStatus());
+    ASSERT_EQ(PushBlob(crashing_.store().blobs, kApp, blob_), absl::OkStatus());
     model_.PushBlob(kApp, blob_.digest);
     crashing_.PowerCycle(Survival::kOnlySynced, 1);
     ASSERT_EQ(crashing_.Open(), absl::OkStatus());
@@ -58,7 +59,7 @@ class FailedSyncTest : public ::testing::Test {
 TEST_F(FailedSyncTest, OfABlobFileFailsThePushAndDiscardsTheFile) {
   const size_t files_before = crashing_.BlobFilesOnDisk().size();
   FailNext(FileCall::kSync, Under(kBlobsDirectory));
-  const absl::Status pushed = PushBlob(crashing_.store(), kApp, blob_);
+  const absl::Status pushed = PushBlob(crashing_.store().blobs, kApp, blob_);
   EXPECT_EQ(pushed.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(pushed.message()), HasSubstr("I/O error"));
   ExpectNothingElseVisible();
@@ -69,7 +70,7 @@ TEST_F(FailedSyncTest, OfABlobFileFailsThePushAndDiscardsTheFile) {
 TEST_F(FailedSyncTest, OfADirectoryFailsThePushAndDiscardsTheFile) {
   const size_t files_before = crashing_.BlobFilesOnDisk().size();
   FailNext(FileCall::kSyncDirectory, Under(kBlobsDirectory));
-  EXPECT_EQ(PushBlob(crashing_.store(), kApp, blob_).code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(PushBlob(crashing_.store().blobs, kApp, blob_).code(), absl::StatusCode::kUnavailable);
   ExpectNothingElseVisible();
   EXPECT_EQ(crashing_.BlobFilesOnDisk().size(), files_before);
   ExpectPushWorksForGood();
@@ -77,7 +78,7 @@ TEST_F(FailedSyncTest, OfADirectoryFailsThePushAndDiscardsTheFile) {
 
 TEST_F(FailedSyncTest, OfACheckpointEndsTheUpload) {
   const absl::StatusOr<std::unique_ptr<Ingest>> upload =
-      crashing_.store().BeginIngest(kApp, {.id = "u", .size_bytes = {}, .client = {}});
+      crashing_.store().blobs.BeginIngest(kApp, {.id = "u", .size_bytes = {}, .client = {}});
   ASSERT_EQ(upload.status(), absl::OkStatus());
   ASSERT_EQ((*upload)->Append(0, blob_.bytes), absl::OkStatus());
   FailNext(FileCall::kSync, Under(kBlobsDirectory));
@@ -85,7 +86,7 @@ TEST_F(FailedSyncTest, OfACheckpointEndsTheUpload) {
   // No second attempt may succeed with the bytes that the disk has dropped.
   EXPECT_EQ((*upload)->Commit(blob_.digest, {}).status().code(),
             absl::StatusCode::kFailedPrecondition);
-  EXPECT_TRUE(absl::IsNotFound(crashing_.store().ResumeIngest(kApp, "u").status()));
+  EXPECT_TRUE(absl::IsNotFound(crashing_.store().blobs.ResumeIngest(kApp, "u").status()));
   ExpectNothingElseVisible();
   ExpectPushWorksForGood();
 }
@@ -94,11 +95,11 @@ TEST_F(FailedSyncTest, OfACheckpointEndsTheUpload) {
 // was opened again.
 TEST_F(FailedSyncTest, OfTheLogFailsEveryPushUntilTheStoreIsOpenedAgain) {
   FailNext(FileCall::kSync, IsLog);
-  const absl::Status pushed = PushBlob(crashing_.store(), kApp, blob_);
+  const absl::Status pushed = PushBlob(crashing_.store().blobs, kApp, blob_);
   EXPECT_EQ(pushed.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(pushed.message()), HasSubstr("restart the daemon"));
-  EXPECT_FALSE(PushBlob(crashing_.store(), kApp, blob_).ok());
-  EXPECT_FALSE(PushBlob(crashing_.store(), kApp, config_).ok());
+  EXPECT_FALSE(PushBlob(crashing_.store().blobs, kApp, blob_).ok());
+  EXPECT_FALSE(PushBlob(crashing_.store().blobs, kApp, config_).ok());
   crashing_.PowerCycle(Survival::kOnlySynced, 1);
   ASSERT_EQ(crashing_.Open(), absl::OkStatus());
   ExpectNothingElseVisible();
@@ -107,7 +108,7 @@ TEST_F(FailedSyncTest, OfTheLogFailsEveryPushUntilTheStoreIsOpenedAgain) {
 
 TEST_F(FailedSyncTest, OfTheLogAfterAnOrderlyRestartShowsWholeContentOrNone) {
   FailNext(FileCall::kSync, IsLog);
-  EXPECT_FALSE(PushBlob(crashing_.store(), kApp, blob_).ok());
+  EXPECT_FALSE(PushBlob(crashing_.store().blobs, kApp, blob_).ok());
   crashing_.Close();
   ASSERT_EQ(crashing_.Open(), absl::OkStatus());
   Model with_blob = model_;
@@ -118,16 +119,16 @@ TEST_F(FailedSyncTest, OfTheLogAfterAnOrderlyRestartShowsWholeContentOrNone) {
 }
 
 TEST_F(FailedSyncTest, OfAManifestsLogRecordShowsNeitherManifestNorTag) {
-  ASSERT_EQ(PushBlob(crashing_.store(), kApp, config_), absl::OkStatus());
+  ASSERT_EQ(PushBlob(crashing_.store().blobs, kApp, config_), absl::OkStatus());
   model_.PushBlob(kApp, config_.digest);
   const TestManifest image = contents_.Add(MakeImage(config_, {earlier_}));
   FailNext(FileCall::kSync, IsLog);
-  EXPECT_EQ(PutManifest(crashing_.store(), kApp, image, {"latest"}).code(),
+  EXPECT_EQ(PutManifest(crashing_.store().manifests, kApp, image, {"latest"}).code(),
             absl::StatusCode::kUnavailable);
   crashing_.PowerCycle(Survival::kOnlySynced, 1);
   ASSERT_EQ(crashing_.Open(), absl::OkStatus());
   ExpectNothingElseVisible();
-  ASSERT_EQ(PutManifest(crashing_.store(), kApp, image, {"latest"}), absl::OkStatus());
+  ASSERT_EQ(PutManifest(crashing_.store().manifests, kApp, image, {"latest"}), absl::OkStatus());
   model_.PutManifest(kApp, image, {"latest"});
   ExpectPushWorksForGood();
 }

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "storage/api/manifests.h"
+#include "storage/api/system.h"
 #include "storage/limits.h"
 #include "tests/crash/crashing_store.h"
 #include "tests/crash/scenario.h"
@@ -30,10 +32,11 @@ class FullDiskTest : public ::testing::Test {
     crashing_ = std::make_unique<CrashingStore>(Sabotage(), options);
     ASSERT_EQ(crashing_->Open(), absl::OkStatus());
     for (const TestBlob& blob : {config_, layer_}) {
-      ASSERT_EQ(PushBlob(crashing_->store(), kApp, blob), absl::OkStatus());
+      ASSERT_EQ(PushBlob(crashing_->store().blobs, kApp, blob), absl::OkStatus());
       contents_.Add(blob);
     }
-    ASSERT_EQ(PutManifest(crashing_->store(), kApp, image_, {"latest"}), absl::OkStatus());
+    ASSERT_EQ(PutManifest(crashing_->store().manifests, kApp, image_, {"latest"}),
+              absl::OkStatus());
     contents_.repositories.insert(kApp);
     contents_.Add(image_);
     contents_.Add(blob_);
@@ -50,7 +53,7 @@ class FullDiskTest : public ::testing::Test {
   }
 
   void ExpectPushWorks() {
-    ASSERT_EQ(PushBlob(crashing_->store(), kApp, blob_), absl::OkStatus());
+    ASSERT_EQ(PushBlob(crashing_->store().blobs, kApp, blob_), absl::OkStatus());
     model_.PushBlob(kApp, blob_.digest);
     ExpectServesWhatItHad();
     crashing_->PowerCycle(Survival::kOnlySynced, 1);
@@ -73,11 +76,11 @@ TEST_F(FullDiskTest, AnUploadOfKnownSizeIsRefusedBeforeItsBytesAreSent) {
   const uint64_t free_before = FreeBytes();
   const absl::Status begun =
       crashing_->store()
-          .BeginIngest(kApp, {.id = "u", .size_bytes = blob_.bytes.size(), .client = {}})
+          .blobs.BeginIngest(kApp, {.id = "u", .size_bytes = blob_.bytes.size(), .client = {}})
           .status();
   EXPECT_EQ(begun.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(begun.message()), HasSubstr("space"));
-  ASSERT_EQ(crashing_->store().Reclaim().status(), absl::OkStatus());
+  ASSERT_EQ(crashing_->store().system.Reclaim().status(), absl::OkStatus());
   // But for the few rows of the log that the attempt wrote.
   EXPECT_GE(FreeBytes() + 2 * kDiskPageBytes, free_before);
   ExpectServesWhatItHad();
@@ -90,16 +93,16 @@ TEST_F(FullDiskTest, AnUploadOfUnknownSizeFailsInTheMiddleAndGoesOnWhenThereIsRo
   Fill(kLargeBytes / 2);
   {
     const absl::StatusOr<std::unique_ptr<Ingest>> upload =
-        crashing_->store().BeginIngest(kApp, {.id = "u", .size_bytes = {}, .client = {}});
+        crashing_->store().blobs.BeginIngest(kApp, {.id = "u", .size_bytes = {}, .client = {}});
     ASSERT_EQ(upload.status(), absl::OkStatus());
     const absl::Status appended = (*upload)->Append(0, blob_.bytes);
     EXPECT_EQ(appended.code(), absl::StatusCode::kResourceExhausted);
   }
-  ASSERT_EQ(crashing_->store().Reclaim().status(), absl::OkStatus());
+  ASSERT_EQ(crashing_->store().system.Reclaim().status(), absl::OkStatus());
   ExpectServesWhatItHad();
   disk().SetCapacity(kUnlimited);
   const absl::StatusOr<std::unique_ptr<Ingest>> resumed =
-      crashing_->store().ResumeIngest(kApp, "u");
+      crashing_->store().blobs.ResumeIngest(kApp, "u");
   ASSERT_EQ(resumed.status(), absl::OkStatus());
   const uint64_t offset = (*resumed)->status().offset_bytes;
   ASSERT_EQ((*resumed)->Append(offset, std::string_view(blob_.bytes).substr(offset)),
@@ -114,14 +117,15 @@ TEST_F(FullDiskTest, AnUploadThatFailedGivesWayAfterAMinute) {
   Fill(kLargeBytes * 3 / 2);
   {
     const absl::StatusOr<std::unique_ptr<Ingest>> upload =
-        crashing_->store().BeginIngest(kApp, {.id = "u", .size_bytes = {}, .client = {}});
+        crashing_->store().blobs.BeginIngest(kApp, {.id = "u", .size_bytes = {}, .client = {}});
     ASSERT_EQ(upload.status(), absl::OkStatus());
     ASSERT_EQ((*upload)->Append(0, MakeBlob(8, kLargeBytes).bytes), absl::OkStatus());
   }
-  EXPECT_EQ(PushBlob(crashing_->store(), kApp, blob_).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(PushBlob(crashing_->store().blobs, kApp, blob_).code(),
+            absl::StatusCode::kResourceExhausted);
   crashing_->clock().Advance(kIdleIngestNanos);
-  ASSERT_EQ(PushBlob(crashing_->store(), kApp, blob_), absl::OkStatus());
-  EXPECT_TRUE(absl::IsNotFound(crashing_->store().ResumeIngest(kApp, "u").status()));
+  ASSERT_EQ(PushBlob(crashing_->store().blobs, kApp, blob_), absl::OkStatus());
+  EXPECT_TRUE(absl::IsNotFound(crashing_->store().blobs.ResumeIngest(kApp, "u").status()));
 }
 
 // Whatever call of a push finds no room: a clear error, nothing visible, nothing lost.
@@ -137,15 +141,15 @@ TEST_F(FullDiskTest, EveryPhaseOfAPushFailsCleanly) {
                      .status = absl::ResourceExhaustedError("no space left"),
                      .nth = nth,
                      .path = Under(kBlobsDirectory)});
-      const absl::Status pushed = PushBlob(crashing_->store(), kApp, blob_);
+      const absl::Status pushed = PushBlob(crashing_->store().blobs, kApp, blob_);
       disk().ClearFaults();
       if (pushed.ok()) {
         model_.PushBlob(kApp, blob_.digest);  // there was no such call
       } else {
         EXPECT_EQ(pushed.code(), absl::StatusCode::kResourceExhausted);
-        const Page<UploadInfo> uploads = crashing_->store().ListUploads({}).value();
+        const Page<UploadInfo> uploads = crashing_->store().blobs.ListUploads({}).value();
         for (const UploadInfo& left : uploads.rows) {
-          ASSERT_EQ(crashing_->store().AbortUpload(left.id), absl::OkStatus());
+          ASSERT_EQ(crashing_->store().blobs.AbortUpload(left.id), absl::OkStatus());
         }
         EXPECT_EQ(crashing_->BlobFilesOnDisk().size(), files_before);
       }
@@ -158,11 +162,12 @@ TEST_F(FullDiskTest, EveryPhaseOfAPushFailsCleanly) {
 TEST_F(FullDiskTest, AFullLogFailsThePushAndHealsWhenThereIsRoom) {
   Start();
   disk().SetCapacity(0);
-  const absl::Status pushed = PushBlob(crashing_->store(), kApp, MakeBlob(9, kInlineBytes * 20));
+  const absl::Status pushed =
+      PushBlob(crashing_->store().blobs, kApp, MakeBlob(9, kInlineBytes * 20));
   EXPECT_EQ(pushed.code(), absl::StatusCode::kResourceExhausted) << pushed;
   ExpectServesWhatItHad();
   disk().SetCapacity(kUnlimited);
-  ASSERT_EQ(PushBlob(crashing_->store(), kApp, blob_), absl::OkStatus());
+  ASSERT_EQ(PushBlob(crashing_->store().blobs, kApp, blob_), absl::OkStatus());
   ExpectPushWorks();
 }
 
@@ -176,20 +181,21 @@ TEST_F(FullDiskTest, TheReserveLetsDeletionsWorkAndPushesAfterThem) {
     const TestBlob config = MakeBlob(100 + seed, kInlineBytes);
     contents_.Add(config);
     images.push_back(contents_.Add(MakeImage(config, {layer_})));
-    ASSERT_EQ(PushBlob(crashing_->store(), kApp, config), absl::OkStatus());
-    ASSERT_EQ(PutManifest(crashing_->store(), kApp, images.back(), {}), absl::OkStatus());
+    ASSERT_EQ(PushBlob(crashing_->store().blobs, kApp, config), absl::OkStatus());
+    ASSERT_EQ(PutManifest(crashing_->store().manifests, kApp, images.back(), {}), absl::OkStatus());
     model_.PutManifest(kApp, images.back(), {});
   }
   images.push_back(image_);
   Fill(0);
-  EXPECT_EQ(PushBlob(crashing_->store(), kApp, blob_).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(PushBlob(crashing_->store().blobs, kApp, blob_).code(),
+            absl::StatusCode::kResourceExhausted);
   for (const TestManifest& image : images) {
-    ASSERT_EQ(crashing_->store().DeleteManifest(kApp, image.digest), absl::OkStatus());
+    ASSERT_EQ(crashing_->store().manifests.DeleteManifest(kApp, image.digest), absl::OkStatus());
     model_.DeleteManifest(kApp, image.digest);
   }
   EXPECT_TRUE(absl::IsNotFound(disk().Stat("/store/RESERVE").status()));
   model_.Reclaim();
-  const absl::StatusOr<ReclaimReport> report = crashing_->store().Reclaim();
+  const absl::StatusOr<ReclaimReport> report = crashing_->store().system.Reclaim();
   ASSERT_EQ(report.status(), absl::OkStatus());
   EXPECT_GE(report->freed_bytes, layer_.bytes.size());
   ExpectPushWorks();
@@ -206,7 +212,7 @@ TEST_F(FullDiskTest, OpeningAFullStoreGivesTheReserveUp) {
   EXPECT_THAT(warned, HasSubstr("the reserve was given up"));
   EXPECT_TRUE(absl::IsNotFound(disk().Stat("/store/RESERVE").status()));
   ExpectServesWhatItHad();
-  ASSERT_EQ(crashing_->store().DeleteManifest(kApp, image_.digest), absl::OkStatus());
+  ASSERT_EQ(crashing_->store().manifests.DeleteManifest(kApp, image_.digest), absl::OkStatus());
   model_.DeleteManifest(kApp, image_.digest);
   ExpectServesWhatItHad();
 }
@@ -225,7 +231,7 @@ TEST_F(FullDiskTest, OpeningAFullStoreWithoutAReserveSaysHowMuchToFree) {
   for (uint64_t seed = 1000; seed < 1050; ++seed) {  // rows for the log
     const TestBlob blob = MakeBlob(seed, 16'000);
     contents_.Add(blob);
-    ASSERT_EQ(PushBlob(crashing_->store(), kApp, blob), absl::OkStatus());
+    ASSERT_EQ(PushBlob(crashing_->store().blobs, kApp, blob), absl::OkStatus());
     model_.PushBlob(kApp, blob.digest);
   }
   crashing_->Close();
@@ -249,7 +255,7 @@ TEST_F(FullDiskTest, ASecondStartOnAFullDiskSaysHowMuchToFree) {
   crashing_->Close();
   Fill(0);
   ASSERT_EQ(crashing_->Open(), absl::OkStatus());
-  ASSERT_EQ(PushBlob(crashing_->store(), kApp, MakeBlob(8, kInlineBytes)), absl::OkStatus());
+  ASSERT_EQ(PushBlob(crashing_->store().blobs, kApp, MakeBlob(8, kInlineBytes)), absl::OkStatus());
   crashing_->Close();
   Fill(0);
   const absl::Status refused = crashing_->Open();
@@ -272,14 +278,16 @@ TEST_F(FullDiskTest, AReserveThatIsMissingIsToldOnceAndSoIsItsReturn) {
   EXPECT_THAT(warned[0],
               AllOf(HasSubstr("16777216 are missing"), HasSubstr("on the disk of /store"),
                     HasSubstr("deletions may be refused")));
-  EXPECT_EQ(crashing_->store().MeasureDiskUsage()->reserve_disk_bytes, 0u);
-  for (int i = 0; i < 3; ++i) ASSERT_EQ(crashing_->store().Reclaim().status(), absl::OkStatus());
+  EXPECT_EQ(crashing_->store().system.MeasureDiskUsage()->reserve_disk_bytes, 0u);
+  for (int i = 0; i < 3; ++i)
+    ASSERT_EQ(crashing_->store().system.Reclaim().status(), absl::OkStatus());
   EXPECT_THAT(warned, SizeIs(1));
   disk().SetCapacity(kUnlimited);
-  for (int i = 0; i < 3; ++i) ASSERT_EQ(crashing_->store().Reclaim().status(), absl::OkStatus());
+  for (int i = 0; i < 3; ++i)
+    ASSERT_EQ(crashing_->store().system.Reclaim().status(), absl::OkStatus());
   ASSERT_THAT(warned, SizeIs(2));
   EXPECT_THAT(warned[1], HasSubstr("is set aside again"));
-  EXPECT_EQ(crashing_->store().MeasureDiskUsage()->reserve_disk_bytes, 16 * kMiB);
+  EXPECT_EQ(crashing_->store().system.MeasureDiskUsage()->reserve_disk_bytes, 16 * kMiB);
 }
 
 // The rows that the index has in memory decide how much room it takes to go on.
@@ -299,7 +307,7 @@ class FullIndexTest : public FullDiskTest, public ::testing::WithParamInterface<
     for (uint64_t seed = 0; seed < rows; ++seed) {
       const TestBlob blob = MakeBlob(1000 + seed, kRowBytes);
       contents_.Add(blob);
-      ASSERT_EQ(PushBlob(crashing_->store(), kApp, blob), absl::OkStatus());
+      ASSERT_EQ(PushBlob(crashing_->store().blobs, kApp, blob), absl::OkStatus());
       model_.PushBlob(kApp, blob.digest);
     }
   }
@@ -308,8 +316,9 @@ class FullIndexTest : public FullDiskTest, public ::testing::WithParamInterface<
       const TestBlob config = MakeBlob(100 + seed, kInlineBytes);
       contents_.Add(config);
       images_.push_back(contents_.Add(MakeImage(config, {layer_})));
-      ASSERT_EQ(PushBlob(crashing_->store(), kApp, config), absl::OkStatus());
-      ASSERT_EQ(PutManifest(crashing_->store(), kApp, images_.back(), {}), absl::OkStatus());
+      ASSERT_EQ(PushBlob(crashing_->store().blobs, kApp, config), absl::OkStatus());
+      ASSERT_EQ(PutManifest(crashing_->store().manifests, kApp, images_.back(), {}),
+                absl::OkStatus());
       model_.PutManifest(kApp, images_.back(), {});
     }
   }
@@ -320,11 +329,11 @@ class FullIndexTest : public FullDiskTest, public ::testing::WithParamInterface<
       ASSERT_LT(seed, 5100u);
       const TestBlob blob = MakeBlob(seed, kInlineBytes);
       contents_.Add(blob);
-      pushed = PushBlob(crashing_->store(), kApp, blob);
+      pushed = PushBlob(crashing_->store().blobs, kApp, blob);
       if (pushed.ok()) model_.PushBlob(kApp, blob.digest);
     }
     EXPECT_EQ(pushed.code(), absl::StatusCode::kResourceExhausted) << pushed;
-    EXPECT_EQ(crashing_->store().Health(), StoreHealth::kFull);
+    EXPECT_EQ(crashing_->store().system.Health(), StoreHealth::kFull);
   }
 
   std::vector<TestManifest> images_;
@@ -353,13 +362,13 @@ TEST_P(FullIndexTest, DeletionsGoOnWithTheReserve) {
   ExpectServesWhatItHad();
   images_.push_back(image_);
   for (const TestManifest& image : images_) {
-    ASSERT_EQ(crashing_->store().DeleteManifest(kApp, image.digest), absl::OkStatus());
+    ASSERT_EQ(crashing_->store().manifests.DeleteManifest(kApp, image.digest), absl::OkStatus());
     model_.DeleteManifest(kApp, image.digest);
   }
   ExpectServesWhatItHad();
   model_.Reclaim();
-  ASSERT_EQ(crashing_->store().Reclaim().status(), absl::OkStatus());
-  EXPECT_NE(crashing_->store().Health(), StoreHealth::kDead);
+  ASSERT_EQ(crashing_->store().system.Reclaim().status(), absl::OkStatus());
+  EXPECT_NE(crashing_->store().system.Health(), StoreHealth::kDead);
   disk().SetCapacity(kUnlimited);
   ExpectPushWorks();
 }
@@ -374,19 +383,19 @@ TEST_P(FullIndexTest, SomebodyElseTakesTheRoomOfTheReserve) {
   Fill(0);
   MeetTheFullDisk();
   for (int i = 0; i < 3; ++i) {
-    EXPECT_EQ(crashing_->store().DeleteManifest(kApp, image_.digest).code(),
+    EXPECT_EQ(crashing_->store().manifests.DeleteManifest(kApp, image_.digest).code(),
               absl::StatusCode::kResourceExhausted);
     model_.Reclaim();
-    const absl::Status reclaimed = crashing_->store().Reclaim().status();
+    const absl::Status reclaimed = crashing_->store().system.Reclaim().status();
     EXPECT_TRUE(reclaimed.ok() || absl::IsResourceExhausted(reclaimed)) << reclaimed;
   }
   ExpectServesWhatItHad();
-  EXPECT_EQ(crashing_->store().Health(), StoreHealth::kFull);
+  EXPECT_EQ(crashing_->store().system.Health(), StoreHealth::kFull);
   disk().SetCapacity(kUnlimited);
-  ASSERT_EQ(crashing_->store().DeleteManifest(kApp, image_.digest), absl::OkStatus());
+  ASSERT_EQ(crashing_->store().manifests.DeleteManifest(kApp, image_.digest), absl::OkStatus());
   model_.DeleteManifest(kApp, image_.digest);
   ExpectServesWhatItHad();
-  EXPECT_EQ(crashing_->store().Health(), StoreHealth::kReady);
+  EXPECT_EQ(crashing_->store().system.Health(), StoreHealth::kReady);
   ExpectPushWorks();
 }
 

@@ -8,6 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "storage/api/claims.h"
+#include "storage/api/manifests.h"
+#include "storage/api/system.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/blob/blob_files.h"
@@ -39,8 +42,8 @@ class LostRowsTest : public ::testing::Test {
     LeaseRequest lease;
     lease.id = "build";
     lease.ttl_nanos = kMaxLeaseNanos;
-    ASSERT_TRUE(store().CreateLease(lease).ok());
-    ASSERT_TRUE(store().AttachToLease("build", {lost_[0].layer.digest}).ok());
+    ASSERT_TRUE(store().claims.CreateLease(lease).ok());
+    ASSERT_TRUE(store().claims.AttachToLease("build", {lost_[0].layer.digest}).ok());
     Restart();
     Restart();  // replays the log, so that the rows are in tables
     for (const TestImage& image : lost_) PushImage(image);
@@ -60,15 +63,15 @@ class LostRowsTest : public ::testing::Test {
     return {config, layer, MakeImage(config, {layer}), StrCat("v", seed)};
   }
   void PushImage(const TestImage& image) {
-    ASSERT_EQ(PushBlob(store(), kApp, image.config), absl::OkStatus());
-    ASSERT_EQ(PushBlob(store(), kApp, image.layer), absl::OkStatus());
-    ASSERT_EQ(PutManifest(store(), kApp, image.manifest, {image.tag}), absl::OkStatus());
+    ASSERT_EQ(PushBlob(store().blobs, kApp, image.config), absl::OkStatus());
+    ASSERT_EQ(PushBlob(store().blobs, kApp, image.layer), absl::OkStatus());
+    ASSERT_EQ(PutManifest(store().manifests, kApp, image.manifest, {image.tag}), absl::OkStatus());
   }
   void Restart() {
     crashing_.Close();
     ASSERT_EQ(crashing_.Open(), absl::OkStatus());
   }
-  Store& store() { return crashing_.store(); }
+  const Store& store() { return crashing_.store(); }
   MemoryFileSystem& disk() { return crashing_.disk(); }
 
   std::vector<std::string> IndexFileNames() { return disk().List(kIndexDirectory).value(); }
@@ -101,11 +104,11 @@ class LostRowsTest : public ::testing::Test {
   // An index that was restored does not know that a blob was pushed anew since.
   void RestoreIndexFromBeforeANewCopyOf(const TestBlob& blob) {
     ASSERT_EQ(crashing_.Open(), absl::OkStatus());
-    ASSERT_EQ(PushBlob(store(), kApp, blob), absl::OkStatus());
+    ASSERT_EQ(PushBlob(store().blobs, kApp, blob), absl::OkStatus());
     crashing_.Close();
     const auto before = ReadIndexFiles();
     ASSERT_EQ(crashing_.Open(), absl::OkStatus());
-    ASSERT_EQ(PushBlob(store(), kApp, blob), absl::OkStatus());
+    ASSERT_EQ(PushBlob(store().blobs, kApp, blob), absl::OkStatus());
     crashing_.Close();
     WriteIndexFiles(before);
     ASSERT_EQ(crashing_.Open(), absl::OkStatus());
@@ -124,14 +127,15 @@ class LostRowsTest : public ::testing::Test {
     ADD_FAILURE() << "no file has the bytes of " << blob.digest.ToString();
     return "";
   }
-  DiskUsage::Part Orphans() { return store().MeasureDiskUsage().value().orphans; }
+  DiskUsage::Part Orphans() { return store().system.MeasureDiskUsage().value().orphans; }
   bool IsHere(const TestImage& image) {
-    return store().GetManifest(kApp, image.tag).ok() &&
-           store().StatBlob(kApp, image.layer.digest).ok();
+    return store().manifests.GetManifest(kApp, image.tag).ok() &&
+           store().blobs.StatBlob(kApp, image.layer.digest).ok();
   }
   std::vector<CheckFinding> Findings() {
     std::vector<CheckFinding> findings;
     EXPECT_TRUE(store()
+                    .system
                     .Check([&](const CheckStep& step) {
                       if (step.finding.has_value()) findings.push_back(*step.finding);
                       return true;
@@ -220,7 +224,7 @@ TEST_F(LostRowsTest, APowerCutAfterTheLossWasAcceptedLosesNoFile) {
 
 TEST_F(LostRowsTest, OrphansAreDroppedOnRequestButWhatSomethingNeedsIsAdopted) {
   OpenDamaged();
-  const OrphanReport report = store().DropOrphans(Always).value();
+  const OrphanReport report = store().system.DropOrphans(Always).value();
   EXPECT_EQ(report.adopted, 1u);  // the lease needs it
   EXPECT_EQ(report.adopted_bytes, kLooseBytes);
   EXPECT_EQ(report.removed, 1u);
@@ -229,14 +233,14 @@ TEST_F(LostRowsTest, OrphansAreDroppedOnRequestButWhatSomethingNeedsIsAdopted) {
   EXPECT_EQ(Orphans().count, 0u);
   EXPECT_THAT(crashing_.BlobFilesOnDisk(), SizeIs(2));
   EXPECT_TRUE(IsHere(kept_));
-  const auto adopted = store().OpenBlob("", lost_[0].layer.digest);
+  const auto adopted = store().blobs.OpenBlob("", lost_[0].layer.digest);
   ASSERT_TRUE(adopted.ok()) << adopted.status();
   EXPECT_EQ(ReadWhole(*adopted).value(), lost_[0].layer.bytes);
 }
 
 TEST_F(LostRowsTest, ADropCanBeStopped) {
   OpenDamaged();
-  EXPECT_TRUE(absl::IsCancelled(store().DropOrphans([] { return false; }).status()));
+  EXPECT_TRUE(absl::IsCancelled(store().system.DropOrphans([] { return false; }).status()));
   EXPECT_EQ(Orphans().count, 2u);
 }
 
@@ -251,20 +255,21 @@ TEST_F(LostRowsTest, BytesThatAnOlderIndexMissesAreNotDropped) {
   EXPECT_THAT(findings[0].text, HasSubstr("is gone; a push of it heals that"));
   EXPECT_THAT(findings[0].text, HasSubstr("`varve fsck --adopt` gives its bytes back if the one "
                                           "file that the index lost has them"));
-  const OrphanReport report = store().DropOrphans(Always).value();
+  const OrphanReport report = store().system.DropOrphans(Always).value();
   EXPECT_EQ(report.adopted, 1u);
   EXPECT_EQ(report.removed, 0u);
   EXPECT_TRUE(IsHere(kept_));
-  EXPECT_EQ(ReadWhole(*store().OpenBlob(kApp, kept_.layer.digest)).value(), kept_.layer.bytes);
+  EXPECT_EQ(ReadWhole(*store().blobs.OpenBlob(kApp, kept_.layer.digest)).value(),
+            kept_.layer.bytes);
   EXPECT_THAT(Findings(), IsEmpty());
 }
 
 TEST_F(LostRowsTest, ABlobThatIsListedButNotYetNeededIsAdoptedToo) {
   const TestBlob blob = MakeBlob(60, kLooseBytes);
   RestoreIndexFromBeforeANewCopyOf(blob);
-  EXPECT_FALSE(store().StatBlob(kApp, blob.digest).ok());
-  EXPECT_EQ(store().DropOrphans(Always).value().adopted, 1u);
-  EXPECT_TRUE(store().StatBlob(kApp, blob.digest).ok());
+  EXPECT_FALSE(store().blobs.StatBlob(kApp, blob.digest).ok());
+  EXPECT_EQ(store().system.DropOrphans(Always).value().adopted, 1u);
+  EXPECT_TRUE(store().blobs.StatBlob(kApp, blob.digest).ok());
   EXPECT_THAT(Findings(), IsEmpty());
 }
 
@@ -274,7 +279,7 @@ TEST_F(LostRowsTest, WhatCannotBeAdoptedStaysAndTheOthersGo) {
   const auto is_needed = [&](const std::string& path) { return path == needed; };
   for (const FileCall call : {FileCall::kRead, FileCall::kSync}) {
     disk().Inject({call, absl::UnavailableError("a bad sector"), 1, is_needed, true});
-    const OrphanReport report = store().AdoptOrphans(Always).value();
+    const OrphanReport report = store().system.AdoptOrphans(Always).value();
     EXPECT_EQ(report.failed, 1u);
     EXPECT_EQ(report.failed_bytes, kLooseBytes);
     EXPECT_EQ(StrCat(kBlobsDirectory, "/", report.problem), StrCat(needed, ": a bad sector"));
@@ -283,20 +288,21 @@ TEST_F(LostRowsTest, WhatCannotBeAdoptedStaysAndTheOthersGo) {
     disk().ClearFaults();
   }
   disk().Inject({FileCall::kRead, absl::UnavailableError("a bad sector"), 1, is_needed, true});
-  const OrphanReport report = store().DropOrphans(Always).value();
+  const OrphanReport report = store().system.DropOrphans(Always).value();
   EXPECT_EQ(report.failed, 1u);
   EXPECT_EQ(report.removed, 1u);
   EXPECT_EQ(Orphans().count, 1u);
   EXPECT_THAT(crashing_.BlobFilesOnDisk(), Contains(needed));
   disk().ClearFaults();
-  EXPECT_EQ(store().DropOrphans(Always).value().adopted, 1u);
-  EXPECT_EQ(ReadWhole(*store().OpenBlob("", lost_[0].layer.digest)).value(), lost_[0].layer.bytes);
+  EXPECT_EQ(store().system.DropOrphans(Always).value().adopted, 1u);
+  EXPECT_EQ(ReadWhole(*store().blobs.OpenBlob("", lost_[0].layer.digest)).value(),
+            lost_[0].layer.bytes);
 }
 
 TEST_F(LostRowsTest, AnOrphanWhoseFileIsGoneIsDropped) {
   OpenDamaged();
   ASSERT_TRUE(disk().Remove(FileOf(lost_[0].layer)).ok());
-  const OrphanReport report = store().DropOrphans(Always).value();
+  const OrphanReport report = store().system.DropOrphans(Always).value();
   EXPECT_EQ(report.failed, 0u);
   EXPECT_EQ(report.removed, 2u);
   EXPECT_EQ(Orphans().count, 0u);
@@ -305,52 +311,53 @@ TEST_F(LostRowsTest, AnOrphanWhoseFileIsGoneIsDropped) {
 TEST_F(LostRowsTest, OrphansGoAfterAWeek) {
   OpenDamaged();
   crashing_.clock().Advance(kOrphanNanos - 3600 * kNanosPerSecond);
-  ASSERT_TRUE(store().Reclaim().ok());
+  ASSERT_TRUE(store().system.Reclaim().ok());
   EXPECT_EQ(Orphans().count, 2u);
   crashing_.clock().Advance(2 * 3600 * kNanosPerSecond);
-  for (int pass = 0; pass < 3; ++pass) ASSERT_TRUE(store().Reclaim().ok());
+  for (int pass = 0; pass < 3; ++pass) ASSERT_TRUE(store().system.Reclaim().ok());
   EXPECT_EQ(Orphans().count, 0u);
   EXPECT_THAT(crashing_.BlobFilesOnDisk(), SizeIs(1));
 }
 
 TEST_F(LostRowsTest, WhatSomethingNeedsIsAdopted) {
   OpenDamaged();
-  const OrphanReport report = store().AdoptOrphans(Always).value();
+  const OrphanReport report = store().system.AdoptOrphans(Always).value();
   EXPECT_EQ(report.adopted, 1u);  // the lease needs it
   EXPECT_EQ(report.kept, 1u);
   EXPECT_EQ(Orphans().count, 1u);
-  const auto adopted = store().OpenBlob("", lost_[0].layer.digest);
+  const auto adopted = store().blobs.OpenBlob("", lost_[0].layer.digest);
   ASSERT_TRUE(adopted.ok()) << adopted.status();
   EXPECT_EQ(ReadWhole(*adopted).value(), lost_[0].layer.bytes);
   EXPECT_THAT(Findings(), IsEmpty());
   crashing_.options().accept_loss = "";
   crashing_.PowerCycle(Survival::kOnlySynced, 1);
   ASSERT_EQ(crashing_.Open(), absl::OkStatus());
-  EXPECT_TRUE(store().StatBlob("", lost_[0].layer.digest).ok());
+  EXPECT_TRUE(store().blobs.StatBlob("", lost_[0].layer.digest).ok());
 }
 
 TEST_F(LostRowsTest, AnAdoptionCanBeStopped) {
   OpenDamaged();
-  EXPECT_TRUE(absl::IsCancelled(store().AdoptOrphans([] { return false; }).status()));
+  EXPECT_TRUE(absl::IsCancelled(store().system.AdoptOrphans([] { return false; }).status()));
   EXPECT_EQ(Orphans().count, 2u);
 }
 
 TEST_F(LostRowsTest, AFullStoreNamesTheOrphans) {
   crashing_.options().max_bytes = 300'000;
   OpenDamaged();
-  const absl::Status full = store().BeginIngest(kApp, {.id = "u", .size_bytes = 200'000}).status();
+  const absl::Status full =
+      store().blobs.BeginIngest(kApp, {.id = "u", .size_bytes = 200'000}).status();
   EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted) << full;
   EXPECT_THAT(std::string(full.message()), HasSubstr("varve fsck --drop-orphans"));
-  ASSERT_TRUE(store().DeleteLease("build").ok());  // or it would be adopted
-  ASSERT_TRUE(store().DropOrphans(Always).ok());
-  EXPECT_TRUE(store().BeginIngest(kApp, {.id = "u", .size_bytes = 200'000}).ok());
+  ASSERT_TRUE(store().claims.DeleteLease("build").ok());  // or it would be adopted
+  ASSERT_TRUE(store().system.DropOrphans(Always).ok());
+  EXPECT_TRUE(store().blobs.BeginIngest(kApp, {.id = "u", .size_bytes = 200'000}).ok());
 }
 
 // A crash leaves files of uploads too; those are nobody's.
 TEST_F(LostRowsTest, AfterAnOrdinaryCrashUnnamedFilesGo) {
   ASSERT_EQ(crashing_.Open(), absl::OkStatus());
   {
-    auto upload = store().BeginIngest(kApp, {.id = "u", .size_bytes = {}});
+    auto upload = store().blobs.BeginIngest(kApp, {.id = "u", .size_bytes = {}});
     ASSERT_TRUE((*upload)->Append(0, MakeBlob(50, kLargeBytes).bytes).ok());
     crashing_.uploads()["u"] = *std::move(upload);
     crashing_.PowerCycle(Survival::kEverything, 1);
@@ -367,7 +374,8 @@ TEST_F(LostRowsTest, PowerCutsWhileLogsAreReplacedAreNoDamage) {
     SCOPED_TRACE(seed);
     disk().CutPowerAfter(120 + 97 * seed);
     for (uint64_t blob = 0; disk().powered() && blob < 400; ++blob) {
-      if (!PushBlob(store(), kApp, MakeBlob(10'000 * (seed + 1) + blob, 16 * 1024)).ok()) break;
+      if (!PushBlob(store().blobs, kApp, MakeBlob(10'000 * (seed + 1) + blob, 16 * 1024)).ok())
+        break;
     }
     const Survival survivals[] = {Survival::kOnlySynced, Survival::kRandom, Survival::kEverything};
     crashing_.PowerCycle(survivals[seed % 3], seed);

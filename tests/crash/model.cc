@@ -1,5 +1,7 @@
 #include "tests/crash/model.h"
 
+#include "storage/api/claims.h"
+#include "storage/api/manifests.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -12,15 +14,6 @@ std::string Shown(const std::string& repository, const Digest& digest) {
 }
 
 }  // namespace
-
-absl::StatusOr<std::string> ReadWhole(const BlobReader& reader) {
-  if (reader.file == nullptr) return reader.inline_bytes;
-  std::string bytes(reader.info.size_bytes, '\0');
-  ASSIGN_OR_RETURN(const size_t read,
-                   reader.file->ReadAt(0, absl::MakeSpan(bytes.data(), bytes.size())));
-  if (read != bytes.size()) return absl::DataLossError("the file is shorter than the blob");
-  return bytes;
-}
 
 void Model::PushBlob(const std::string& repository, const Digest& blob) {
   blobs_[{repository, blob}] = Presence::kCertain;
@@ -92,21 +85,21 @@ Presence Model::PresenceOf(const std::string& repository, const Digest& blob) co
   return found == blobs_.end() ? Presence::kAbsent : found->second;
 }
 
-std::vector<std::string> Model::Differences(Store& store, const Contents& contents) const {
+std::vector<std::string> Model::Differences(const Store& store, const Contents& contents) const {
   std::vector<std::string> differences;
   for (const std::string& repository : contents.repositories) {
     for (const auto& [digest, bytes] : contents.blobs) {
-      CompareBlob(store, repository, digest, bytes, &differences);
+      CompareBlob(store.blobs, repository, digest, bytes, &differences);
     }
     for (const auto& [digest, manifest] : contents.manifests) {
       CompareManifest(store, repository, manifest, &differences);
-      CompareReferrers(store, repository, digest, contents, &differences);
+      CompareReferrers(store.manifests, repository, digest, contents, &differences);
     }
-    CompareTags(store, repository, &differences);
+    CompareTags(store.manifests, repository, &differences);
   }
-  CompareClaims(store, &differences);
+  CompareClaims(store.claims, &differences);
   const absl::StatusOr<Page<std::string>> repositories =
-      store.ListRepositories({.after = "", .limit = kMaxPageRows});
+      store.manifests.ListRepositories({.after = "", .limit = kMaxPageRows});
   if (!repositories.ok()) {
     differences.push_back(StrCat("repositories: ", repositories.status().ToString()));
     return differences;
@@ -119,14 +112,14 @@ std::vector<std::string> Model::Differences(Store& store, const Contents& conten
   return differences;
 }
 
-void Model::CompareBlob(Store& store, const std::string& repository, const Digest& blob,
+void Model::CompareBlob(Blobs& blobs, const std::string& repository, const Digest& blob,
                         const std::string& bytes, std::vector<std::string>* differences) const {
   const std::string name = StrCat("blob ", Shown(repository, blob));
   const Presence expected = PresenceOf(repository, blob);
-  const absl::StatusOr<BlobInfo> info = store.StatBlob(repository, blob);
+  const absl::StatusOr<BlobInfo> info = blobs.StatBlob(repository, blob);
   if (absl::IsNotFound(info.status())) {
     if (expected == Presence::kCertain) differences->push_back(StrCat(name, " is gone"));
-    if (store.OpenBlob(repository, blob).ok()) {
+    if (blobs.OpenBlob(repository, blob).ok()) {
       differences->push_back(StrCat(name, " is absent to stat, present to open"));
     }
     return;
@@ -137,7 +130,7 @@ void Model::CompareBlob(Store& store, const std::string& repository, const Diges
   }
   if (expected == Presence::kAbsent) differences->push_back(StrCat(name, " is visible"));
   if (info->size_bytes != bytes.size()) differences->push_back(StrCat(name, ": wrong size"));
-  const absl::StatusOr<BlobReader> reader = store.OpenBlob(repository, blob);
+  const absl::StatusOr<BlobReader> reader = blobs.OpenBlob(repository, blob);
   const absl::StatusOr<std::string> read =
       reader.ok() ? ReadWhole(*reader) : absl::StatusOr<std::string>(reader.status());
   if (!read.ok()) {
@@ -147,13 +140,14 @@ void Model::CompareBlob(Store& store, const std::string& repository, const Diges
   }
 }
 
-void Model::CompareManifest(Store& store, const std::string& repository,
+void Model::CompareManifest(const Store& store, const std::string& repository,
                             const TestManifest& manifest,
                             std::vector<std::string>* differences) const {
   const std::string name = StrCat("manifest ", Shown(repository, manifest.digest));
   const bool expected = manifests_.contains({repository, manifest.digest});
-  const absl::StatusOr<Manifest> read = store.GetManifest(repository, manifest.digest);
-  const absl::StatusOr<ManifestInfo> info = store.StatManifest(repository, manifest.digest);
+  const absl::StatusOr<Manifest> read = store.manifests.GetManifest(repository, manifest.digest);
+  const absl::StatusOr<ManifestInfo> info =
+      store.manifests.StatManifest(repository, manifest.digest);
   if (read.ok() != info.ok()) differences->push_back(StrCat(name, ": get and stat disagree"));
   if (absl::IsNotFound(read.status())) {
     if (expected) differences->push_back(StrCat(name, " is gone"));
@@ -168,13 +162,13 @@ void Model::CompareManifest(Store& store, const std::string& repository,
     differences->push_back(StrCat(name, " has other bytes than were pushed"));
   }
   for (const Digest& blob : manifest.blobs) {
-    if (!store.StatBlob(repository, blob).ok()) {
+    if (!store.blobs.StatBlob(repository, blob).ok()) {
       differences->push_back(StrCat(name, " is visible without ", Shown(repository, blob)));
     }
   }
 }
 
-void Model::CompareTags(Store& store, const std::string& repository,
+void Model::CompareTags(Manifests& manifests, const std::string& repository,
                         std::vector<std::string>* differences) const {
   std::map<std::string, Digest> expected;
   for (const auto& [key, digest] : tags_) {
@@ -182,7 +176,7 @@ void Model::CompareTags(Store& store, const std::string& repository,
   }
   std::map<std::string, Digest> found;
   const absl::StatusOr<Page<TagInfo>> tags =
-      store.ListTags(repository, {.after = "", .limit = kMaxPageRows});
+      manifests.ListTags(repository, {.after = "", .limit = kMaxPageRows});
   if (!tags.ok() && !absl::IsNotFound(tags.status())) {
     differences->push_back(StrCat("tags of ", repository, ": ", tags.status().ToString()));
     return;
@@ -191,7 +185,7 @@ void Model::CompareTags(Store& store, const std::string& repository,
     for (const TagInfo& tag : tags->rows) found[tag.name] = tag.digest;
   }
   for (const auto& [tag, digest] : found) {
-    const absl::StatusOr<Manifest> manifest = store.GetManifest(repository, tag);
+    const absl::StatusOr<Manifest> manifest = manifests.GetManifest(repository, tag);
     if (!manifest.ok() || manifest->info.digest != digest) {
       differences->push_back(
           StrCat("tag ", repository, ":", tag, " leads nowhere: ", manifest.status().ToString()));
@@ -212,11 +206,12 @@ void Model::CompareTags(Store& store, const std::string& repository,
   }
 }
 
-void Model::CompareClaims(Store& store, std::vector<std::string>* differences) const {
+void Model::CompareClaims(Claims& claims, std::vector<std::string>* differences) const {
   std::map<std::string, Digest> holds;
-  const absl::StatusOr<Page<HoldInfo>> held = store.ListHolds({.after = "", .limit = kMaxPageRows});
+  const absl::StatusOr<Page<HoldInfo>> held =
+      claims.ListHolds({.after = "", .limit = kMaxPageRows});
   const absl::StatusOr<Page<LeaseInfo>> leased =
-      store.ListLeases({.after = "", .limit = kMaxPageRows});
+      claims.ListLeases({.after = "", .limit = kMaxPageRows});
   if (!held.ok() || !leased.ok()) {
     differences->push_back("holds or leases cannot be listed");
     return;
@@ -235,8 +230,8 @@ void Model::CompareClaims(Store& store, std::vector<std::string>* differences) c
   }
 }
 
-void Model::CompareReferrers(Store& store, const std::string& repository, const Digest& subject,
-                             const Contents& contents,
+void Model::CompareReferrers(Manifests& manifests, const std::string& repository,
+                             const Digest& subject, const Contents& contents,
                              std::vector<std::string>* differences) const {
   std::set<Digest> expected;
   for (const auto& [digest, manifest] : contents.manifests) {
@@ -245,7 +240,7 @@ void Model::CompareReferrers(Store& store, const std::string& repository, const 
     }
   }
   const absl::StatusOr<Page<ReferrerInfo>> referrers =
-      store.ListReferrers(repository, subject, "", {.after = "", .limit = kMaxPageRows});
+      manifests.ListReferrers(repository, subject, "", {.after = "", .limit = kMaxPageRows});
   std::set<Digest> found;
   if (referrers.ok()) {
     for (const ReferrerInfo& referrer : referrers->rows) found.insert(referrer.manifest.digest);

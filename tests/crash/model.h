@@ -12,8 +12,12 @@
 #include <utility>
 #include <vector>
 
-#include "storage/store.h"
-#include "tests/crash/content.h"
+#include "storage/api/blobs.h"
+#include "storage/api/claims.h"
+#include "storage/api/manifests.h"
+#include "storage/api/store.h"
+#include "tests/support/content.h"
+#include "tests/support/read_whole.h"
 
 namespace varve {
 
@@ -37,21 +41,21 @@ class Model {
   void Reclaim();
 
   // Compares all that `contents` lists with what the store answers; each difference is a sentence.
-  std::vector<std::string> Differences(Store& store, const Contents& contents) const;
+  std::vector<std::string> Differences(const Store& store, const Contents& contents) const;
 
  private:
   using Key = std::pair<std::string, Digest>;  // repository, content
 
   Presence PresenceOf(const std::string& repository, const Digest& blob) const;
   std::set<Digest> Named() const;  // what a manifest of any repository names
-  void CompareBlob(Store& store, const std::string& repository, const Digest& blob,
+  void CompareBlob(Blobs& blobs, const std::string& repository, const Digest& blob,
                    const std::string& bytes, std::vector<std::string>* differences) const;
-  void CompareManifest(Store& store, const std::string& repository, const TestManifest& manifest,
-                       std::vector<std::string>* differences) const;
-  void CompareTags(Store& store, const std::string& repository,
+  void CompareManifest(const Store& store, const std::string& repository,
+                       const TestManifest& manifest, std::vector<std::string>* differences) const;
+  void CompareTags(Manifests& manifests, const std::string& repository,
                    std::vector<std::string>* differences) const;
-  void CompareClaims(Store& store, std::vector<std::string>* differences) const;
-  void CompareReferrers(Store& store, const std::string& repository, const Digest& subject,
+  void CompareClaims(Claims& claims, std::vector<std::string>* differences) const;
+  void CompareReferrers(Manifests& manifests, const std::string& repository, const Digest& subject,
                         const Contents& contents, std::vector<std::string>* differences) const;
 
   std::map<Key, Presence> blobs_;
@@ -60,9 +64,6 @@ class Model {
   std::map<std::string, Digest> holds_;
   std::map<std::string, std::set<Digest>> leases_;
 };
-
-// Reads a blob through its reader; DataLoss when it is shorter than it says.
-absl::StatusOr<std::string> ReadWhole(const BlobReader& reader);
 
 }  // namespace varve
 

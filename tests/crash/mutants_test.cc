@@ -1,5 +1,5 @@
-// The proof that the crash suite can fail: engines that break one sentence of DESIGN §8 each,
-// judged by the same replays as the engine itself. Each must be found out.
+// The proof that the crash suite can fail: engines that break one rule each of the write order of
+// storage/FORMAT.md, judged by the same replays as the engine itself. Each must be found out.
 #include <gtest/gtest.h>
 
 #include <cstdio>

@@ -19,7 +19,7 @@ TEST_P(ResumeTest, ACheckpointedUploadGoesOnWithoutReadingABlobByteAgain) {
   const size_t half = blob.bytes.size() / 2;
   {
     absl::StatusOr<std::unique_ptr<Ingest>> upload =
-        crashing.store().BeginIngest(kApp, {.id = "u", .size_bytes = {}, .client = {}});
+        crashing.store().blobs.BeginIngest(kApp, {.id = "u", .size_bytes = {}, .client = {}});
     ASSERT_EQ(upload.status(), absl::OkStatus());
     ASSERT_EQ((*upload)->Append(0, std::string_view(blob.bytes).substr(0, half)), absl::OkStatus());
     ASSERT_EQ((*upload)->Checkpoint(), absl::OkStatus());
@@ -31,14 +31,15 @@ TEST_P(ResumeTest, ACheckpointedUploadGoesOnWithoutReadingABlobByteAgain) {
   crashing.PowerCycle(Survival::kEverything, 1);
   ASSERT_EQ(crashing.Open(), absl::OkStatus());
 
-  const absl::StatusOr<std::unique_ptr<Ingest>> upload = crashing.store().ResumeIngest(kApp, "u");
+  const absl::StatusOr<std::unique_ptr<Ingest>> upload =
+      crashing.store().blobs.ResumeIngest(kApp, "u");
   ASSERT_EQ(upload.status(), absl::OkStatus());
   EXPECT_EQ((*upload)->status().offset_bytes, half);
   ASSERT_EQ((*upload)->Append(half, std::string_view(blob.bytes).substr(half)), absl::OkStatus());
   ASSERT_EQ((*upload)->Commit(blob.digest, blob.bytes.size()).status(), absl::OkStatus());
   EXPECT_EQ(crashing.disk().Counters(Under(kBlobsDirectory)).bytes_read, 0u);
 
-  const absl::StatusOr<BlobReader> reader = crashing.store().OpenBlob(kApp, blob.digest);
+  const absl::StatusOr<BlobReader> reader = crashing.store().blobs.OpenBlob(kApp, blob.digest);
   ASSERT_EQ(reader.status(), absl::OkStatus());
   EXPECT_EQ(ReadWhole(*reader).value(), blob.bytes);
 }
@@ -50,7 +51,8 @@ TEST(ProcessCrashTest, OpeningReadsNothingOfTheBlobs) {
   CrashingStore crashing;
   ASSERT_EQ(crashing.Open(), absl::OkStatus());
   for (uint64_t seed = 1; seed <= 5; ++seed) {
-    ASSERT_EQ(PushBlob(crashing.store(), kApp, MakeBlob(seed, kLooseBytes)), absl::OkStatus());
+    ASSERT_EQ(PushBlob(crashing.store().blobs, kApp, MakeBlob(seed, kLooseBytes)),
+              absl::OkStatus());
   }
   crashing.PowerCycle(Survival::kEverything, 1);
   const FileCounters before = crashing.disk().Counters(Under(kBlobsDirectory));

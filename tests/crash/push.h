@@ -6,15 +6,17 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "storage/store.h"
-#include "tests/crash/content.h"
+#include "storage/api/blobs.h"
+#include "storage/api/manifests.h"
+#include "storage/api/store.h"
+#include "tests/support/content.h"
 
 namespace varve {
 
 // Pushes a whole blob.
-absl::Status PushBlob(Store& store, const std::string& repository, const TestBlob& blob);
-absl::Status PutManifest(Store& store, const std::string& repository, const TestManifest& manifest,
-                         const std::vector<std::string>& tags);
+absl::Status PushBlob(Blobs& blobs, const std::string& repository, const TestBlob& blob);
+absl::Status PutManifest(Manifests& manifests, const std::string& repository,
+                         const TestManifest& manifest, const std::vector<std::string>& tags);
 
 }  // namespace varve
 

@@ -6,6 +6,9 @@
 #include <set>
 #include <utility>
 
+#include "storage/api/claims.h"
+#include "storage/api/manifests.h"
+#include "storage/api/system.h"
 #include "storage/base/bytes.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
@@ -37,7 +40,7 @@ absl::StatusOr<std::string> ReadFile(FileSystem& file_system, const std::string&
   ASSIGN_OR_RETURN(const FileStat stat, file_system.Stat(path));
   BlobReader reader;
   reader.info.size_bytes = stat.size_bytes;
-  ASSIGN_OR_RETURN(reader.file, file_system.OpenForRead(path));
+  ASSIGN_OR_RETURN(reader.bytes, file_system.OpenForRead(path));
   return ReadWhole(reader);
 }
 
@@ -188,7 +191,7 @@ class Replayer {
       return;
     }
     if (opened.ok()) {
-      const bool pushed = PushBlob(crashing_.store(), kAfterwards, layer_).ok();
+      const bool pushed = PushBlob(crashing_.store().blobs, kAfterwards, layer_).ok();
       if (pushed) model_.PushBlob(kAfterwards, layer_.digest);
       for (Model& pending : pending_) {
         if (pushed) pending.PushBlob(kAfterwards, layer_.digest);
@@ -224,7 +227,7 @@ class Replayer {
   // What must be alive is kept, and nothing else for ever.
   void CheckSound() {
     const absl::StatusOr<CheckReport> report =
-        crashing_.store().Check([this](const CheckStep& step) {
+        crashing_.store().system.Check([this](const CheckStep& step) {
           if (step.finding.has_value()) Violation(StrCat("a check: ", step.finding->text));
           return true;
         });
@@ -232,9 +235,9 @@ class Replayer {
   }
 
   void GoOn() {
-    absl::Status status = PushBlob(crashing_.store(), kAfterwards, config_);
-    status.Update(PushBlob(crashing_.store(), kAfterwards, layer_));
-    status.Update(PutManifest(crashing_.store(), kAfterwards, image_, {"latest"}));
+    absl::Status status = PushBlob(crashing_.store().blobs, kAfterwards, config_);
+    status.Update(PushBlob(crashing_.store().blobs, kAfterwards, layer_));
+    status.Update(PutManifest(crashing_.store().manifests, kAfterwards, image_, {"latest"}));
     if (!status.ok()) {
       Violation(StrCat("takes no image afterwards: ", status.ToString()));
       return;
@@ -256,7 +259,7 @@ class Replayer {
     for (const std::string& repository : contents_.repositories) DeleteManifests(repository);
     for (int round = 0; round < kReclaimRounds; ++round) {
       crashing_.clock().Advance(kAllExpired);
-      const absl::StatusOr<ReclaimReport> report = crashing_.store().Reclaim();
+      const absl::StatusOr<ReclaimReport> report = crashing_.store().system.Reclaim();
       if (!report.ok()) Violation(StrCat("reclaim: ", report.status().ToString()));
     }
     crashing_.Close();
@@ -273,7 +276,7 @@ class Replayer {
     for (bool progress = true; progress && !left.empty();) {
       std::vector<Digest> refused;
       for (const Digest& digest : left) {
-        const absl::Status deleted = crashing_.store().DeleteManifest(repository, digest);
+        const absl::Status deleted = crashing_.store().manifests.DeleteManifest(repository, digest);
         if (absl::IsFailedPrecondition(deleted)) {
           refused.push_back(digest);
         } else if (!deleted.ok() && !absl::IsNotFound(deleted)) {
@@ -289,17 +292,17 @@ class Replayer {
   // Holds are released; leases end by themselves.
   void EndClaims() {
     const absl::StatusOr<Page<HoldInfo>> holds =
-        crashing_.store().ListHolds({.after = "", .limit = kMaxPageRows});
+        crashing_.store().claims.ListHolds({.after = "", .limit = kMaxPageRows});
     if (!holds.ok()) {
       Violation(StrCat("holds cannot be listed: ", holds.status().ToString()));
       return;
     }
     for (const HoldInfo& hold : holds->rows) {
-      const absl::Status released = crashing_.store().ReleaseHold(hold.name);
+      const absl::Status released = crashing_.store().claims.ReleaseHold(hold.name);
       if (!released.ok()) Violation(StrCat("release: ", released.ToString()));
     }
     crashing_.clock().Advance(kAllExpired);
-    const absl::StatusOr<ReclaimReport> report = crashing_.store().Reclaim();
+    const absl::StatusOr<ReclaimReport> report = crashing_.store().system.Reclaim();
     if (!report.ok()) Violation(StrCat("reclaim: ", report.status().ToString()));
   }
 

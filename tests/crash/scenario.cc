@@ -1,5 +1,6 @@
 #include "tests/crash/scenario.h"
 
+#include "storage/api/pruning.h"
 #include "storage/base/str_cat.h"
 #include "tests/support/fake_clock.h"
 

@@ -1,4 +1,7 @@
 // The steps that scenarios are made of.
+#include "storage/api/claims.h"
+#include "storage/api/pruning.h"
+#include "storage/api/system.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -26,7 +29,7 @@ std::string_view Piece(std::string_view bytes, size_t number, size_t count) {
 absl::Status Begin(CrashingStore& crashing, const std::string& repository, const std::string& id) {
   ASSIGN_OR_RETURN(
       crashing.uploads()[id],
-      crashing.store().BeginIngest(repository, {.id = id, .size_bytes = {}, .client = {}}));
+      crashing.store().blobs.BeginIngest(repository, {.id = id, .size_bytes = {}, .client = {}}));
   return absl::OkStatus();
 }
 
@@ -42,7 +45,7 @@ void Scenario::Push(const std::string& repository, const TestBlob& blob) {
   contents.repositories.insert(repository);
   steps.push_back(
       {StrCat("push ", blob.bytes.size(), " bytes to ", repository),
-       [=](CrashingStore& crashing) { return PushBlob(crashing.store(), repository, blob); },
+       [=](CrashingStore& crashing) { return PushBlob(crashing.store().blobs, repository, blob); },
        [=](Model& model) { model.PushBlob(repository, blob.digest); }});
 }
 
@@ -66,7 +69,7 @@ void Scenario::PushInPieces(const std::string& repository, const TestBlob& blob,
                        if (!resumed) return absl::OkStatus();
                        crashing.uploads().erase(id);
                        ASSIGN_OR_RETURN(crashing.uploads()[id],
-                                        crashing.store().ResumeIngest(repository, id));
+                                        crashing.store().blobs.ResumeIngest(repository, id));
                        return absl::OkStatus();
                      },
                      Nothing});
@@ -113,7 +116,7 @@ void Scenario::Put(const std::string& repository, const TestManifest& manifest,
   contents.repositories.insert(repository);
   steps.push_back({StrCat("put manifest ", manifest.digest.ToString().substr(0, 19)),
                    [=](CrashingStore& crashing) {
-                     return PutManifest(crashing.store(), repository, manifest, tags);
+                     return PutManifest(crashing.store().manifests, repository, manifest, tags);
                    },
                    [=](Model& model) { model.PutManifest(repository, manifest, tags); }});
 }
@@ -122,31 +125,33 @@ void Scenario::Tag(const std::string& repository, const std::string& tag,
                    const TestManifest& manifest) {
   steps.push_back({StrCat("tag ", repository, ":", tag),
                    [=](CrashingStore& crashing) {
-                     return crashing.store().Tag(repository, tag, manifest.digest);
+                     return crashing.store().manifests.Tag(repository, tag, manifest.digest);
                    },
                    [=](Model& model) { model.Tag(repository, tag, manifest.digest); }});
 }
 
 void Scenario::Untag(const std::string& repository, const std::string& tag) {
-  steps.push_back(
-      {StrCat("untag ", repository, ":", tag),
-       [=](CrashingStore& crashing) { return crashing.store().Untag(repository, tag, false); },
-       [=](Model& model) { model.Untag(repository, tag); }});
+  steps.push_back({StrCat("untag ", repository, ":", tag),
+                   [=](CrashingStore& crashing) {
+                     return crashing.store().manifests.Untag(repository, tag, false);
+                   },
+                   [=](Model& model) { model.Untag(repository, tag); }});
 }
 
 void Scenario::Mount(const std::string& repository, const TestBlob& blob, const std::string& from) {
   contents.repositories.insert(repository);
-  steps.push_back({StrCat("mount a blob of ", from, " in ", repository),
-                   [=](CrashingStore& crashing) {
-                     return crashing.store().MountBlob(repository, blob.digest, from).status();
-                   },
-                   [=](Model& model) { model.PushBlob(repository, blob.digest); }});
+  steps.push_back(
+      {StrCat("mount a blob of ", from, " in ", repository),
+       [=](CrashingStore& crashing) {
+         return crashing.store().blobs.MountBlob(repository, blob.digest, from).status();
+       },
+       [=](Model& model) { model.PushBlob(repository, blob.digest); }});
 }
 
 void Scenario::DeleteBlob(const std::string& repository, const TestBlob& blob) {
   steps.push_back({StrCat("delete a blob of ", blob.bytes.size(), " bytes from ", repository),
                    [=](CrashingStore& crashing) {
-                     return crashing.store().DeleteBlob(repository, blob.digest);
+                     return crashing.store().blobs.DeleteBlob(repository, blob.digest);
                    },
                    [=](Model& model) { model.DeleteBlob(repository, blob.digest); }});
 }
@@ -154,7 +159,7 @@ void Scenario::DeleteBlob(const std::string& repository, const TestBlob& blob) {
 void Scenario::DeleteManifest(const std::string& repository, const TestManifest& manifest) {
   steps.push_back({StrCat("delete manifest ", manifest.digest.ToString().substr(0, 19)),
                    [=](CrashingStore& crashing) {
-                     return crashing.store().DeleteManifest(repository, manifest.digest);
+                     return crashing.store().manifests.DeleteManifest(repository, manifest.digest);
                    },
                    [=](Model& model) { model.DeleteManifest(repository, manifest.digest); }});
 }
@@ -171,7 +176,7 @@ void Scenario::TagFrom(const std::string& from, const TestManifest& manifest,
   steps.push_back(InStages(
       StrCat("tag an image of ", from, " as ", repository, ":", tag),
       [=](CrashingStore& crashing) {
-        return crashing.store().TagFrom(from, manifest.digest, repository, tag);
+        return crashing.store().images.TagFrom(from, manifest.digest, repository, tag);
       },
       std::move(stages)));
 }
@@ -189,7 +194,7 @@ void Scenario::RemoveTag(const std::string& repository, const std::string& tag,
       StrCat("rmi ", repository, ":", tag),
       [=](CrashingStore& crashing) -> absl::Status {
         const absl::StatusOr<RemovedImage> removed =
-            crashing.store().RemoveImage(StrCat(repository, ":", tag), false);
+            crashing.store().images.RemoveImage(StrCat(repository, ":", tag), false);
         RETURN_IF_ERROR(removed.status());
         return removed->deleted.size() == deleted.size()
                    ? absl::OkStatus()
@@ -208,7 +213,7 @@ void Scenario::Prune(const std::string& repository, const std::vector<TestManife
   steps.push_back(InStages(
       "prune",
       [=](CrashingStore& crashing) -> absl::Status {
-        const absl::StatusOr<PruneReport> report = crashing.store().Prune({}, nullptr);
+        const absl::StatusOr<PruneReport> report = crashing.store().images.Prune({}, nullptr);
         RETURN_IF_ERROR(report.status());
         return report->images == dangling.size()
                    ? absl::OkStatus()
@@ -223,42 +228,45 @@ void Scenario::Hold(const std::string& hold, const std::string& repository,
   steps.push_back(
       {StrCat("hold ", hold),
        [=](CrashingStore& crashing) {
-         return crashing.store().CreateHold({hold, repository, manifest.digest, 0}).status();
+         return crashing.store().claims.CreateHold({hold, repository, manifest.digest, 0}).status();
        },
        [=](Model& model) { model.Hold(hold, manifest.digest); }});
 }
 
 void Scenario::ReleaseHold(const std::string& hold) {
-  steps.push_back({StrCat("release ", hold),
-                   [=](CrashingStore& crashing) { return crashing.store().ReleaseHold(hold); },
-                   [=](Model& model) { model.ReleaseHold(hold); }});
+  steps.push_back(
+      {StrCat("release ", hold),
+       [=](CrashingStore& crashing) { return crashing.store().claims.ReleaseHold(hold); },
+       [=](Model& model) { model.ReleaseHold(hold); }});
 }
 
 void Scenario::Lease(const std::string& id, const std::vector<Digest>& digests) {
   LeaseRequest request;
   request.id = id;
   request.ttl_nanos = kMaxLeaseNanos;
-  steps.push_back(
-      {StrCat("lease ", id),
-       [=](CrashingStore& crashing) { return crashing.store().CreateLease(request).status(); },
-       [=](Model& model) { model.Lease(id, {}); }});
+  steps.push_back({StrCat("lease ", id),
+                   [=](CrashingStore& crashing) {
+                     return crashing.store().claims.CreateLease(request).status();
+                   },
+                   [=](Model& model) { model.Lease(id, {}); }});
   steps.push_back({StrCat("attach to ", id),
                    [=](CrashingStore& crashing) {
-                     return crashing.store().AttachToLease(id, digests).status();
+                     return crashing.store().claims.AttachToLease(id, digests).status();
                    },
                    [=](Model& model) { model.Lease(id, digests); }});
 }
 
 void Scenario::DeleteLease(const std::string& id) {
   steps.push_back({StrCat("delete lease ", id),
-                   [=](CrashingStore& crashing) { return crashing.store().DeleteLease(id); },
+                   [=](CrashingStore& crashing) { return crashing.store().claims.DeleteLease(id); },
                    [=](Model& model) { model.DeleteLease(id); }});
 }
 
 void Scenario::Reclaim() {
-  steps.push_back({"reclaim",
-                   [](CrashingStore& crashing) { return crashing.store().Reclaim().status(); },
-                   [](Model& model) { model.Reclaim(); }});
+  steps.push_back(
+      {"reclaim",
+       [](CrashingStore& crashing) { return crashing.store().system.Reclaim().status(); },
+       [](Model& model) { model.Reclaim(); }});
 }
 
 void Scenario::Wait(int64_t nanos) {
@@ -274,7 +282,7 @@ void Scenario::Restart() {
   steps.push_back({"restart",
                    [](CrashingStore& crashing) -> absl::Status {
                      crashing.uploads().clear();
-                     RETURN_IF_ERROR(crashing.store().CheckpointIngests());
+                     RETURN_IF_ERROR(crashing.store().system.CheckpointIngests());
                      crashing.Close();
                      return crashing.Open();
                    },

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "storage/base/clock.h"
-#include "tests/daemon/http_fake_store.h"
+#include "tests/support/unplayed_store.h"
 
 namespace varve {
 namespace {
@@ -13,18 +13,27 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
+class FixedHealth final : public UnplayedSystem {
+ public:
+  void set_health(StoreHealth health) { health_ = health; }
+  StoreHealth Health() override { return health_; }
+
+ private:
+  StoreHealth health_ = StoreHealth::kReady;
+};
+
 class HealthWatchTest : public testing::Test {
  protected:
   // At so many seconds after the start.
   void LookAt(int64_t second, StoreHealth health) {
-    store_.set_health(health);
+    system_.set_health(health);
     watch_.Look(second * kNanosPerSecond);
   }
 
-  FakeStore store_;
+  FixedHealth system_;
   std::vector<bool> serving_;
   int given_up_ = 0;
-  HealthWatch watch_{store_, std::chrono::nanoseconds(0),
+  HealthWatch watch_{system_, std::chrono::nanoseconds(0),
                      [this](bool serving) { serving_.push_back(serving); },
                      [this] { ++given_up_; }};
 };

@@ -4,8 +4,9 @@
 
 #include <thread>
 
-#include "storage/digest/hasher.h"
+#include "storage/api/blobs.h"
 #include "storage/engine.h"
+#include "storage/image/hasher.h"
 #include "storage/index/memory_index.h"
 #include "tests/support/memory_file_system.h"
 
@@ -24,7 +25,7 @@ class ScheduledPruneTest : public testing::Test {
     store_ = *std::move(opened);
     const std::string config = "{}";
     const Digest digest = HashBytes(DigestAlgorithm::kSha256, config);
-    const auto ingest = store_->BeginIngest("app", {});
+    const auto ingest = store_->blobs.BeginIngest("app", {});
     ASSERT_TRUE(ingest.ok() && (*ingest)->Append(0, config).ok());
     ASSERT_TRUE((*ingest)->Commit(digest, config.size()).ok());
     bytes_ = R"({"schemaVersion":2,"config":{"mediaType":"a/b","size":2,"digest":")" +
@@ -35,24 +36,24 @@ class ScheduledPruneTest : public testing::Test {
     request.bytes = bytes_;
     request.media_type = "application/vnd.oci.image.manifest.v1+json";
     request.tags = std::move(tags);
-    const auto info = store_->PutManifest("app", request);
+    const auto info = store_->manifests.PutManifest("app", request);
     EXPECT_TRUE(info.ok()) << info.status();
     return info.ok() ? info->digest : Digest();
   }
 
   MemoryFileSystem disk_;
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> store_;
   std::string bytes_;
 };
 
 TEST_F(ScheduledPruneTest, RemovesByItselfAgainAndAgain) {
   const Digest manifest = Put({});
   {
-    const ScheduledPrune prunes(*store_, std::chrono::milliseconds(1), PruneRequest());
-    while (store_->StatManifest("app", manifest).ok()) std::this_thread::yield();
-    while (store_->ListPrunes()->size() < 3) std::this_thread::yield();
+    const ScheduledPrune prunes(store_->images, std::chrono::milliseconds(1), PruneRequest());
+    while (store_->manifests.StatManifest("app", manifest).ok()) std::this_thread::yield();
+    while (store_->images.ListPrunes()->size() < 3) std::this_thread::yield();
   }
-  const std::vector<PruneJob> jobs = *store_->ListPrunes();
+  const std::vector<PruneJob> jobs = *store_->images.ListPrunes();
   EXPECT_EQ(jobs.front().state, PruneJob::State::kDone);
 }
 
@@ -62,17 +63,17 @@ TEST_F(ScheduledPruneTest, TakesWhatItWasToldTo) {
   request.all = true;
   request.filters = {"reference=other:*"};
   {
-    const ScheduledPrune prunes(*store_, std::chrono::milliseconds(1), request);
-    while (store_->ListPrunes()->size() < 2) std::this_thread::yield();
+    const ScheduledPrune prunes(store_->images, std::chrono::milliseconds(1), request);
+    while (store_->images.ListPrunes()->size() < 2) std::this_thread::yield();
   }
-  EXPECT_TRUE(store_->StatManifest("app", manifest).ok());
-  EXPECT_EQ(store_->ListPrunes()->front().request.filters, request.filters);
-  EXPECT_TRUE(store_->ListPrunes()->front().request.all);
+  EXPECT_TRUE(store_->manifests.StatManifest("app", manifest).ok());
+  EXPECT_EQ(store_->images.ListPrunes()->front().request.filters, request.filters);
+  EXPECT_TRUE(store_->images.ListPrunes()->front().request.all);
 }
 
 TEST_F(ScheduledPruneTest, EndsAtOnceWhileItWaits) {
-  const ScheduledPrune prunes(*store_, std::chrono::hours(1), PruneRequest());
-  EXPECT_TRUE(store_->ListPrunes()->empty());
+  const ScheduledPrune prunes(store_->images, std::chrono::hours(1), PruneRequest());
+  EXPECT_TRUE(store_->images.ListPrunes()->empty());
 }
 
 }  // namespace

@@ -13,11 +13,12 @@
 #include "client/archive/entry_name.h"
 #include "client/archive/image_names.h"
 #include "client/archive/load.h"
+#include "storage/api/pruning.h"
 #include "storage/base/mutex.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/manifest.h"
-#include "storage/catalog/names.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
+#include "storage/image/manifest.h"
+#include "storage/image/names.h"
 #include "tests/fuzz/invariant.h"
 
 namespace varve {
@@ -157,6 +158,7 @@ class MapClient final : public Client {
   absl::StatusOr<RepositoryPage> ListRepositories(const std::string&, size_t) override {
     return Unused();
   }
+  absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view) override { return Unused(); }
   absl::StatusOr<RepositoryMerge> MergeRepositories(std::string_view, std::string_view,
                                                     bool) override {
     return Unused();

@@ -2,8 +2,6 @@
 // store. The input is a list of messages, each after its length in one byte; a length of 255 ends
 // the stream as a half-close does, instead of a broken connection.
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,6 +11,7 @@
 #include "daemon/grpc/blob_upload.h"
 #include "storage/engine.h"
 #include "tests/fuzz/invariant.h"
+#include "tests/support/temporary_directory.h"
 
 namespace varve {
 namespace {
@@ -21,26 +20,20 @@ namespace {
 class ScratchStore {
  public:
   ScratchStore() {
-    char directory[] = "/tmp/vfXXXXXX";
-    FUZZ_INVARIANT(mkdtemp(directory) != nullptr);
-    directory_ = directory;
     EngineOptions options;
     options.min_free_bytes = 0;
     options.reserve_bytes = 0;
-    absl::StatusOr<std::unique_ptr<Store>> store = OpenEngine(directory_ + "/data", options);
+    absl::StatusOr<std::unique_ptr<Engine>> store =
+        OpenEngine(directory_.path() + "/data", options);
     FUZZ_INVARIANT(store.ok());
     store_ = *std::move(store);
   }
-  ~ScratchStore() {
-    store_.reset();
-    std::filesystem::remove_all(directory_);
-  }
 
-  Store& operator*() { return *store_; }
+  const Store& operator*() { return *store_; }
 
  private:
-  std::string directory_;
-  std::unique_ptr<Store> store_;
+  const TemporaryDirectory directory_;
+  std::unique_ptr<Engine> store_;
 };
 
 // The short way for data messages sees what the general parser sees.
@@ -66,14 +59,14 @@ void CheckReadHead(uint64_t offset, uint64_t blob_size_bytes, const std::string&
   FUZZ_INVARIANT(parsed.data() == data);
 }
 
-void Forget(Store& store, const v1::WriteRequest::Header& header) {
+void Forget(Blobs& blobs, const v1::WriteRequest::Header& header) {
   if (header.upload_id().empty()) return;
   const absl::StatusOr<std::unique_ptr<Ingest>> left =
-      store.ResumeIngest(header.repository(), header.upload_id());
+      blobs.ResumeIngest(header.repository(), header.upload_id());
   if (left.ok()) FUZZ_INVARIANT((*left)->Abort().ok());
 }
 
-void CheckStream(Store& store, std::string_view input) {
+void CheckStream(const Store& store, std::string_view input) {
   v1::WriteResponse response;
   BlobUpload upload(store, response, /*lease=*/{});
   std::vector<v1::WriteRequest::Header> headers;
@@ -100,7 +93,7 @@ void CheckStream(Store& store, std::string_view input) {
   FUZZ_INVARIANT(upload.received_bytes() <= sent_bytes);
   FUZZ_INVARIANT(complete == response.has_blob());
   static_cast<void>(upload.End(half_closed));
-  for (const v1::WriteRequest::Header& header : headers) Forget(store, header);
+  for (const v1::WriteRequest::Header& header : headers) Forget(store.blobs, header);
 }
 
 }  // namespace

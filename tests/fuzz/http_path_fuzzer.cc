@@ -8,8 +8,8 @@
 #include "daemon/http/authority.h"
 #include "daemon/http/byte_range.h"
 #include "daemon/http/route.h"
-#include "storage/catalog/names.h"
-#include "storage/digest/digest.h"
+#include "storage/image/digest.h"
+#include "storage/image/names.h"
 #include "tests/fuzz/invariant.h"
 
 namespace varve {

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "storage/base/str_cat.h"
-#include "storage/catalog/image_config.h"
-#include "storage/catalog/image_filter.h"
-#include "storage/catalog/platform.h"
+#include "storage/image/image_config.h"
+#include "storage/image/image_filter.h"
+#include "storage/image/platform.h"
 #include "storage/limits.h"
 #include "tests/fuzz/invariant.h"
 
@@ -92,7 +92,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     input.remove_prefix(std::min(input.size(), line_feed + 1));
     if (line.empty()) break;
     filters.emplace_back(line);
-    const absl::StatusOr<varve::Platform> platform = varve::PlatformFromText(line);
+    const absl::StatusOr<varve::Platform> platform = varve::ParsePlatform(line);
     if (!platform.ok()) varve::CheckRefusal(platform.status());
   }
   const varve::ImageFilter filter = varve::CheckFilter(filters);

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "storage/base/str_cat.h"
-#include "storage/catalog/manifest.h"
+#include "storage/image/manifest.h"
 #include "storage/limits.h"
 #include "tests/fuzz/invariant.h"
 

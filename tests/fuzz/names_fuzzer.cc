@@ -4,9 +4,9 @@
 #include <string>
 #include <string_view>
 
-#include "storage/catalog/canonical_name.h"
-#include "storage/catalog/names.h"
-#include "storage/digest/digest.h"
+#include "storage/image/canonical_name.h"
+#include "storage/image/digest.h"
+#include "storage/image/names.h"
 #include "storage/limits.h"
 #include "tests/fuzz/invariant.h"
 

@@ -1,5 +1,5 @@
-// Runs a fuzz target over every file of one folder, for builds without libFuzzer. An empty or
-// missing folder is a failure, so that a lost corpus cannot pass.
+// Runs a fuzz target over every file of one directory, for builds without libFuzzer. An empty or
+// missing directory is a failure, so that a lost corpus cannot pass.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>

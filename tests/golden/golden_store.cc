@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "storage/base/status.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 #include "tests/crash/scenario.h"
 
 namespace varve {
@@ -40,20 +40,20 @@ absl::Status WriteGoldenStore(const std::string& directory) {
   options.clock = &clock;
   options.random = &random;
   {
-    ASSIGN_OR_RETURN(const std::unique_ptr<Store> store, OpenEngine(directory, options));
-    RETURN_IF_ERROR(PushBlob(*store, kGoldenApp, content.config));
-    RETURN_IF_ERROR(PushBlob(*store, kGoldenApp, content.layer));
-    RETURN_IF_ERROR(PushBlob(*store, kGoldenApp, content.sha512));
-    RETURN_IF_ERROR(PutManifest(*store, kGoldenApp, content.image, {"latest", "v1"}));
+    ASSIGN_OR_RETURN(const std::unique_ptr<Engine> store, OpenEngine(directory, options));
+    RETURN_IF_ERROR(PushBlob(store->blobs, kGoldenApp, content.config));
+    RETURN_IF_ERROR(PushBlob(store->blobs, kGoldenApp, content.layer));
+    RETURN_IF_ERROR(PushBlob(store->blobs, kGoldenApp, content.sha512));
+    RETURN_IF_ERROR(PutManifest(store->manifests, kGoldenApp, content.image, {"latest", "v1"}));
   }
   // Opened again, so that some rows lie in tables and some in the log.
-  ASSIGN_OR_RETURN(const std::unique_ptr<Store> store, OpenEngine(directory, options));
-  RETURN_IF_ERROR(PutManifest(*store, kGoldenApp, content.signature, {}));
-  RETURN_IF_ERROR(PutManifest(*store, kGoldenApp, content.index, {"all"}));
-  RETURN_IF_ERROR(store->MountBlob(kGoldenMirror, content.layer.digest, kGoldenApp).status());
+  ASSIGN_OR_RETURN(const std::unique_ptr<Engine> store, OpenEngine(directory, options));
+  RETURN_IF_ERROR(PutManifest(store->manifests, kGoldenApp, content.signature, {}));
+  RETURN_IF_ERROR(PutManifest(store->manifests, kGoldenApp, content.index, {"all"}));
+  RETURN_IF_ERROR(store->blobs.MountBlob(kGoldenMirror, content.layer.digest, kGoldenApp).status());
   ASSIGN_OR_RETURN(
       const std::unique_ptr<Ingest> upload,
-      store->BeginIngest(kGoldenApp, {.id = kGoldenUpload, .size_bytes = {}, .client = {}}));
+      store->blobs.BeginIngest(kGoldenApp, {.id = kGoldenUpload, .size_bytes = {}, .client = {}}));
   RETURN_IF_ERROR(
       upload->Append(0, std::string_view(content.upload.bytes).substr(0, kGoldenUploadBytes)));
   return upload->Checkpoint();

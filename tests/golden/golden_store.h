@@ -7,7 +7,7 @@
 
 #include "absl/status/status.h"
 #include "storage/engine.h"
-#include "tests/crash/content.h"
+#include "tests/support/content.h"
 #include "tests/support/fake_clock.h"
 
 namespace varve {

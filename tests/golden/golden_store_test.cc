@@ -12,6 +12,9 @@
 #include <iterator>
 
 #include "absl/strings/str_format.h"
+#include "storage/api/images.h"
+#include "storage/api/manifests.h"
+#include "storage/api/system.h"
 #include "storage/base/str_cat.h"
 #include "storage/store_file.h"
 #include "tests/crash/model.h"
@@ -36,7 +39,7 @@ class GoldenStoreTest : public ::testing::Test {
   }
   ~GoldenStoreTest() override { fs::remove_all(store_); }
 
-  absl::StatusOr<std::unique_ptr<Store>> Open() {
+  absl::StatusOr<std::unique_ptr<Engine>> Open() {
     EngineOptions options;
     options.clock = &clock_;
     options.random = &random_;
@@ -77,38 +80,41 @@ std::string Resealed(std::string text) {
                 absl::StrFormat("%016x\n", XXH3_64bits(text.data(), text.size())));
 }
 
-std::string ReadBlob(Store& store, const std::string& repository, const TestBlob& blob) {
-  const absl::StatusOr<BlobReader> reader = store.OpenBlob(repository, blob.digest);
+std::string ReadBlob(Blobs& blobs, const std::string& repository, const TestBlob& blob) {
+  const absl::StatusOr<BlobReader> reader = blobs.OpenBlob(repository, blob.digest);
   if (!reader.ok()) return reader.status().ToString();
   const absl::StatusOr<std::string> bytes = ReadWhole(*reader);
   return bytes.ok() ? *bytes : bytes.status().ToString();
 }
 
 TEST_P(EveryVersionTest, ShowsItsBlobs) {
-  const absl::StatusOr<std::unique_ptr<Store>> store = Open();
+  const absl::StatusOr<std::unique_ptr<Engine>> store = Open();
   ASSERT_EQ(store.status(), absl::OkStatus());
   for (const TestBlob& blob : {content_.config, content_.layer, content_.sha512}) {
-    EXPECT_EQ(ReadBlob(**store, kGoldenApp, blob), blob.bytes);
+    EXPECT_EQ(ReadBlob((*store)->blobs, kGoldenApp, blob), blob.bytes);
   }
-  EXPECT_EQ(ReadBlob(**store, kGoldenMirror, content_.layer), content_.layer.bytes);
-  EXPECT_TRUE(absl::IsNotFound((*store)->StatBlob(kGoldenMirror, content_.config.digest).status()));
-  const absl::StatusOr<BlobInfo> info = (*store)->StatBlob(kGoldenApp, content_.layer.digest);
+  EXPECT_EQ(ReadBlob((*store)->blobs, kGoldenMirror, content_.layer), content_.layer.bytes);
+  EXPECT_TRUE(
+      absl::IsNotFound((*store)->blobs.StatBlob(kGoldenMirror, content_.config.digest).status()));
+  const absl::StatusOr<BlobInfo> info = (*store)->blobs.StatBlob(kGoldenApp, content_.layer.digest);
   ASSERT_EQ(info.status(), absl::OkStatus());
   EXPECT_EQ(info->size_bytes, content_.layer.bytes.size());
   EXPECT_EQ(info->created_nanos, FakeClock::kDefaultWallNanos);
 }
 
 TEST_P(EveryVersionTest, ShowsItsManifestsTagsAndReferrers) {
-  const absl::StatusOr<std::unique_ptr<Store>> store = Open();
+  const absl::StatusOr<std::unique_ptr<Engine>> store = Open();
   ASSERT_EQ(store.status(), absl::OkStatus());
   for (const TestManifest& manifest : {content_.image, content_.signature, content_.index}) {
-    const absl::StatusOr<Manifest> read = (*store)->GetManifest(kGoldenApp, manifest.digest);
+    const absl::StatusOr<Manifest> read =
+        (*store)->manifests.GetManifest(kGoldenApp, manifest.digest);
     ASSERT_EQ(read.status(), absl::OkStatus());
     EXPECT_EQ(read->bytes, manifest.bytes);
     EXPECT_EQ(read->info.subject, manifest.subject);
     EXPECT_EQ(read->info.pushed_nanos, FakeClock::kDefaultWallNanos);
   }
-  const absl::StatusOr<Page<TagInfo>> tags = (*store)->ListTags(kGoldenApp, {.after = ""});
+  const absl::StatusOr<Page<TagInfo>> tags =
+      (*store)->manifests.ListTags(kGoldenApp, {.after = ""});
   ASSERT_EQ(tags.status(), absl::OkStatus());
   std::vector<std::string> names;
   for (const TagInfo& tag : tags->rows) names.push_back(tag.name);
@@ -116,16 +122,16 @@ TEST_P(EveryVersionTest, ShowsItsManifestsTagsAndReferrers) {
   EXPECT_EQ(tags->rows[0].digest, content_.index.digest);
   EXPECT_EQ(tags->rows[1].digest, content_.image.digest);
   const absl::StatusOr<Page<ReferrerInfo>> referrers =
-      (*store)->ListReferrers(kGoldenApp, content_.image.digest, "", {.after = ""});
+      (*store)->manifests.ListReferrers(kGoldenApp, content_.image.digest, "", {.after = ""});
   ASSERT_EQ(referrers.status(), absl::OkStatus());
   ASSERT_EQ(referrers->rows.size(), 1u);
   EXPECT_EQ(referrers->rows[0].manifest.digest, content_.signature.digest);
 }
 
 TEST_P(EveryVersionTest, IsSound) {
-  const absl::StatusOr<std::unique_ptr<Store>> store = Open();
+  const absl::StatusOr<std::unique_ptr<Engine>> store = Open();
   ASSERT_EQ(store.status(), absl::OkStatus());
-  const absl::StatusOr<CheckReport> report = (*store)->Check([](const CheckStep& step) {
+  const absl::StatusOr<CheckReport> report = (*store)->system.Check([](const CheckStep& step) {
     if (step.finding.has_value()) ADD_FAILURE() << step.finding->text;
     return true;
   });
@@ -134,9 +140,10 @@ TEST_P(EveryVersionTest, IsSound) {
 }
 
 TEST_P(EveryVersionTest, NamesTheRepositoriesOfAnId) {
-  const absl::StatusOr<std::unique_ptr<Store>> store = Open();
+  const absl::StatusOr<std::unique_ptr<Engine>> store = Open();
   ASSERT_EQ(store.status(), absl::OkStatus());
-  const absl::StatusOr<ImageMatch> match = (*store)->FindImage(content_.image.digest.ToString());
+  const absl::StatusOr<ImageMatch> match =
+      (*store)->images.FindImage(content_.image.digest.ToString());
   ASSERT_EQ(match.status(), absl::OkStatus());
   EXPECT_EQ(match->manifest, content_.image.digest);
   ASSERT_EQ(match->places.size(), 1u);
@@ -145,27 +152,27 @@ TEST_P(EveryVersionTest, NamesTheRepositoriesOfAnId) {
 }
 
 TEST_P(EveryVersionTest, GoesOnWithItsUpload) {
-  const absl::StatusOr<std::unique_ptr<Store>> store = Open();
+  const absl::StatusOr<std::unique_ptr<Engine>> store = Open();
   ASSERT_EQ(store.status(), absl::OkStatus());
   const absl::StatusOr<std::unique_ptr<Ingest>> upload =
-      (*store)->ResumeIngest(kGoldenApp, kGoldenUpload);
+      (*store)->blobs.ResumeIngest(kGoldenApp, kGoldenUpload);
   ASSERT_EQ(upload.status(), absl::OkStatus());
   EXPECT_EQ((*upload)->status().offset_bytes, kGoldenUploadBytes);
   const std::string_view rest = std::string_view(content_.upload.bytes).substr(kGoldenUploadBytes);
   ASSERT_EQ((*upload)->Append(kGoldenUploadBytes, rest), absl::OkStatus());
   ASSERT_EQ((*upload)->Commit(content_.upload.digest, {}).status(), absl::OkStatus());
-  EXPECT_EQ(ReadBlob(**store, kGoldenApp, content_.upload), content_.upload.bytes);
+  EXPECT_EQ(ReadBlob((*store)->blobs, kGoldenApp, content_.upload), content_.upload.bytes);
 }
 
 TEST_P(EveryVersionTest, TakesDeletionsAndGivesItsFilesBack) {
-  absl::StatusOr<std::unique_ptr<Store>> store = Open();
+  absl::StatusOr<std::unique_ptr<Engine>> store = Open();
   ASSERT_EQ(store.status(), absl::OkStatus());
   for (const TestManifest& manifest : {content_.index, content_.signature, content_.image}) {
-    ASSERT_EQ((*store)->DeleteManifest(kGoldenApp, manifest.digest), absl::OkStatus());
+    ASSERT_EQ((*store)->manifests.DeleteManifest(kGoldenApp, manifest.digest), absl::OkStatus());
   }
   clock_.Advance(48 * 3600 * kNanosPerSecond);
-  ASSERT_EQ((*store)->Reclaim().status(), absl::OkStatus());
-  EXPECT_TRUE(absl::IsNotFound((*store)->StatBlob("", content_.layer.digest).status()));
+  ASSERT_EQ((*store)->system.Reclaim().status(), absl::OkStatus());
+  EXPECT_TRUE(absl::IsNotFound((*store)->blobs.StatBlob("", content_.layer.digest).status()));
   size_t files = 0;
   for (const auto& entry : fs::recursive_directory_iterator(store_ / "blobs")) {
     if (entry.is_regular_file()) ++files;
@@ -185,10 +192,10 @@ TEST_P(EveryVersionTest, IsOfTheNewestVersionOnceItWasOpened) {
   ASSERT_EQ(before.status(), absl::OkStatus());
   EXPECT_EQ(StrCat("v", before->format_version), GetParam());
   for (int opening = 0; opening < 2; ++opening) {
-    const absl::StatusOr<std::unique_ptr<Store>> store = Open();
+    const absl::StatusOr<std::unique_ptr<Engine>> store = Open();
     ASSERT_EQ(store.status(), absl::OkStatus());
-    EXPECT_EQ((*store)->Info()->format_version, kStoreFormatVersion);
-    EXPECT_EQ(ReadBlob(**store, kGoldenApp, content_.layer), content_.layer.bytes);
+    EXPECT_EQ((*store)->system.Info()->format_version, kStoreFormatVersion);
+    EXPECT_EQ(ReadBlob((*store)->blobs, kGoldenApp, content_.layer), content_.layer.bytes);
   }
   const absl::StatusOr<StoreFile> after = DecodeStoreFile(ReadStoreText());
   ASSERT_EQ(after.status(), absl::OkStatus());
@@ -208,19 +215,19 @@ TEST_P(EveryVersionTest, ARewriteThatWasBrokenOffIsDoneAgain) {
 
 // Rows of both versions stand side by side after an upgrade.
 TEST_P(EveryVersionTest, TakesPushesBesideItsOwnBlobs) {
-  absl::StatusOr<std::unique_ptr<Store>> store = Open();
+  absl::StatusOr<std::unique_ptr<Engine>> store = Open();
   ASSERT_EQ(store.status(), absl::OkStatus());
   const TestBlob layer = MakeBlob(5, 70'000);
-  ASSERT_EQ(PushBlob(**store, kGoldenApp, layer), absl::OkStatus());
+  ASSERT_EQ(PushBlob((*store)->blobs, kGoldenApp, layer), absl::OkStatus());
   const TestManifest image = MakeImage(content_.config, {content_.layer, layer});
-  ASSERT_EQ(PutManifest(**store, kGoldenApp, image, {"v2"}), absl::OkStatus());
-  ASSERT_EQ(PushBlob(**store, kGoldenApp, content_.layer), absl::OkStatus());
-  ASSERT_EQ(PushBlob(**store, kGoldenApp, content_.config), absl::OkStatus());
+  ASSERT_EQ(PutManifest((*store)->manifests, kGoldenApp, image, {"v2"}), absl::OkStatus());
+  ASSERT_EQ(PushBlob((*store)->blobs, kGoldenApp, content_.layer), absl::OkStatus());
+  ASSERT_EQ(PushBlob((*store)->blobs, kGoldenApp, content_.config), absl::OkStatus());
   store->reset();
   store = Open();
   ASSERT_EQ(store.status(), absl::OkStatus());
   for (const TestBlob& blob : {content_.config, content_.layer, content_.sha512, layer}) {
-    EXPECT_EQ(ReadBlob(**store, kGoldenApp, blob), blob.bytes);
+    EXPECT_EQ(ReadBlob((*store)->blobs, kGoldenApp, blob), blob.bytes);
   }
 }
 

@@ -1,5 +1,5 @@
 // Makes a golden store: varve_golden_writer --write <new directory>. Run once for each format
-// version, from this folder, so that nothing in the files depends on where it ran; commit the
+// version, from this directory, so that nothing in the files depends on where it ran; commit the
 // result.
 #include <cstdio>
 #include <filesystem>

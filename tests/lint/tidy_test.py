@@ -16,26 +16,21 @@ MAX_FILE_LINES = 800
 MAX_FUNCTION_LINES = 70
 MAX_COLUMNS = 100
 
-# Each folder of storage/ may include itself and those before it; files directly in storage/ any.
-STORAGE_ORDER = ("base", "digest", "index", "blob", "catalog", "reclaim")
+# Each directory of storage/ may include itself and those before it; files directly in storage/ any.
+STORAGE_ORDER = ("base", "image", "index", "api", "blob", "promises", "keep", "catalog", "claims",
+                 "images", "jobs", "reclaim", "check")
 ENGINE_RANK = len(STORAGE_ORDER)
-# The seam above storage; these folders implement it.
-STORE_SEAM = ("storage/store.h", "storage/store_types.h", "storage/event_log.h")
-STORE_SEAM_FOLDERS = ("blob", "catalog", "reclaim")
-CLIENT_MAY_INCLUDE = ("storage/base/", "storage/digest/", "storage/limits.h",
-                      "storage/catalog/canonical_name.h", "storage/catalog/claim_names.h",
-                      "storage/catalog/image_filter.h", "storage/catalog/manifest.h",
-                      "storage/catalog/names.h", "storage/catalog/platform.h",
-                      "storage/catalog/time_text.h") + STORE_SEAM
+# The seam between doors and engine, and the client, know vocabulary alone.
+VOCABULARY = ("storage/base/", "storage/image/", "storage/api/", "storage/limits.h")
 
-# Where a library may be included: (what is included, files or folders that may, what to do).
+# Where a library may be included: (what is included, files or directories that may, what to do).
 LIBRARY_HOMES = (
     (r"rocksdb/", ("storage/index/rocksdb_", "tests/support/", "tests/storage/index/"),
      "use storage/index/index.h"),
-    (r"openssl/", ("storage/digest/hasher.h", "storage/digest/hasher.cc"), "use Hasher"),
-    (r"boost/json", ("storage/catalog/manifest.cc", "storage/catalog/image_config.cc",
-                     "client/archive/image_json.cc", "client/archive/image_layout.cc",
-                     "client/cli/json_value.cc", "tests/client/",
+    (r"openssl/", ("storage/image/hasher.h", "storage/image/hasher.cc"), "use Hasher"),
+    (r"boost/json", ("storage/image/manifest.cc", "storage/image/image_config.cc",
+                     "client/archive/image_layout.cc", "client/cli/json_value.cc",
+                     "tests/client/",
                      "tests/storage/reclaim/docker_scenario.h",
                      "tests/storage/reclaim/docker_scenario.cc"),
      "its homes are a constant of this linter"),
@@ -48,6 +43,25 @@ ONE_HOME_HEADERS = ("zstd.h",)
 
 # Written in two halves: the linter reads itself too.
 UNFINISHED = re.compile(r"\b(" + "|".join(("TO" "DO", "FIX" "ME", "X" "XX")) + r")\b")
+
+# {word of the glossary of ARCHITECTURE.md: words that must not stand for it in Markdown and
+# comments}. `code` may be called so, and classes are: Ingest, Catalog.
+BANNED_WORDS = {
+    "reclaim": ("garbage collect", "garbage collection", "garbage collector", "garbage collected",
+                "garbage-collected", "gc", "GC", "purge", "purges", "purged", "vacuum"),
+    "edge": ("refcount", "refcounts", "refcounting", "ref-count", "ref count", "reference count",
+             "reference counts", "reference counting"),
+    "upload": ("upload session", "upload sessions", "push session", "ingest", "ingests"),
+    "sync": ("fsync", "fsyncs", "fsynced"),
+    "log of the index": ("WAL", "write-ahead log", "write-ahead logs"),
+    "damage": ("corrupt", "corrupts", "corrupted", "corruption"),
+    "mark of a deleted row": ("tombstone", "tombstones"),
+    "guard": ("row lock", "row locks", "row-lock"),
+    "door": ("frontend", "frontends", "front-end", "front end"),
+    "engine": ("backend", "backends", "back-end", "back end"),
+    "directory": ("folder", "folders"),
+    "catalogue": ("catalog", "catalogs"),
+}
 
 CPP = (".cc", ".h")
 WIDTH_CHECKED = CPP + (".cmake", ".py", ".sh", ".proto")
@@ -138,6 +152,13 @@ def check_file_length(path, file):
         yield MAX_FILE_LINES, f"has {lines} lines; at most {MAX_FILE_LINES}"
 
 
+def can_be_wrapped(line):
+    """Whether a line of Markdown has a space to break it at: a row of a table, and a link or a word
+    that is too long by itself, have none."""
+    text = re.sub(r"^\s*([-*+>]|\d+\.)?\s*", "", line)
+    return not text.startswith("|") and " " in text
+
+
 def check_markdown(path, file):
     if not path.endswith(".md"):
         return
@@ -147,8 +168,11 @@ def check_markdown(path, file):
         mark = re.match(r"\s*(```|~~~)", line)
         if mark and fence in (None, mark.group(1)):
             fence = mark.group(1) if fence is None else None
-        elif fence is None and line.startswith("# "):
-            titles.append(number)
+        elif fence is None:
+            if line.startswith("# "):
+                titles.append(number)
+            if len(line) > MAX_COLUMNS and can_be_wrapped(line):
+                yield number, f"has {len(line)} columns; at most {MAX_COLUMNS}"
     if len(titles) != 1:
         yield (titles[1] if titles else 1), f"has {len(titles)} titles ('# …'); exactly one"
 
@@ -162,6 +186,14 @@ def check_shell(_, file):
         yield 1, f"lacks '{wanted}'"
     if not file.executable:
         yield 1, "is a script without the executable bit"
+
+
+def check_cmake(path, file):
+    if not is_cmake(path):
+        return
+    code = re.sub(r"#[^\n]*", "", file.text)
+    for match in re.finditer(r"\binclude\([^)]*\bOPTIONAL\b|\bif\([^)]*\bEXISTS\b", code):
+        yield line_of(code, match.start()), "a missing file is an error, not a choice"
 
 
 # --- functions ---------------------------------------------------------------------------------
@@ -284,33 +316,27 @@ def storage_include_problem(path, included):
         return f"storage/ must not include {included}"
     if not included.startswith("storage/"):
         return None
-    if included in STORE_SEAM:
-        above = "/" not in path[len("storage/"):] or folder in STORE_SEAM_FOLDERS
-        return None if above else f"{included} lies above this layer"
-    if path in STORE_SEAM:
-        # What a name means is vocabulary: pure functions, and the rule as a value.
-        allowed = ("storage/base/", "storage/catalog/canonical_name.h", "storage/digest/",
-                   "storage/limits.h")
-        return None if included.startswith(allowed) else "the seam must not know the engine"
     own, other = storage_rank(path), storage_rank(included)
     if own == -1 or other == -1:
         return "name this folder of storage/ in STORAGE_ORDER of the linter"
     if own is not None and other is not None and other > own:
         return f"includes point downwards only; {included} lies above"
+    if folder == "api" and not included.startswith(VOCABULARY):
+        return "the seam must not know the engine"
     return None
 
 
 def include_problem(path, included):
     top = path.split("/")[0]
-    if top in ("storage", "daemon", "client") and included.startswith("tests/"):
+    if top in ("storage", "daemon", "client", "proto") and included.startswith("tests/"):
         return "only tests include tests/"
     if top == "storage":
         return storage_include_problem(path, included)
-    if top == "daemon" and included.startswith("client/"):
-        return "daemon/ must not include client/"
-    if top == "client" and included.startswith(("daemon/", "storage/")):
-        if not included.startswith(CLIENT_MAY_INCLUDE):
-            return f"client/ must not include {included}"
+    if top in ("daemon", "proto") and included.startswith("client/"):
+        return f"{top}/ must not include client/"
+    if top in ("client", "proto") and included.startswith(("daemon/", "storage/")):
+        if not included.startswith(VOCABULARY):
+            return f"{top}/ must not include {included}"
     return None
 
 
@@ -343,6 +369,37 @@ def check_banned(path, file):
             continue
         for match in re.finditer(pattern, code):
             yield line_of(code, match.start()), sentence
+
+
+def prose(path, text):
+    """(line, text) of the lines of Markdown, and of the comments of other files, without `code`."""
+    if path.endswith(CPP + (".proto",)):
+        found = [(line_of(text, match.start("comment")), match.group("comment"))
+                 for match in CPP_LITERAL.finditer(text) if match.group("comment")]
+        lines = [(first + n, line) for first, comment in found
+                 for n, line in enumerate(comment.split("\n"))]
+    elif path.endswith(".md"):
+        blank = re.sub(r"^( *)(```|~~~).*?^ *\2", lambda m: "\n" * m.group().count("\n"), text,
+                       flags=re.M | re.S)
+        lines = enumerate(blank.split("\n"), 1)
+    elif is_checked_text(path, File(text), (".cmake", ".py", ".sh", ".toml")):
+        lines = [(number, match.group(1)) for number, line in enumerate(text.split("\n"), 1)
+                 if (match := re.search(r"(?:^|\s)#(.*)", line))]
+    else:
+        lines = ()
+    for number, line in lines:
+        yield number, re.sub(r"`[^`]*`|\]\([^)]*\)|<[^>]*>", "``", line)
+
+
+def check_words(path, file):
+    instead = {word: good for good, words in BANNED_WORDS.items() for word in words
+               if word in file.text}
+    if not instead:
+        return
+    banned = re.compile(rf"(?<![\w/.:-])(?:{'|'.join(instead)})(?![\w/:(]|\.\w)")
+    for number, line in prose(path, file.text):
+        for word in banned.findall(line):
+            yield number, f"says '{word}': say '{instead[word]}', as ARCHITECTURE.md does"
 
 
 # --- the tree as a whole -----------------------------------------------------------------------
@@ -381,9 +438,39 @@ def check_sources_listed(files):
             yield Problem(path, 1, "is listed in no CMakeLists.txt or .cmake file")
 
 
-FILE_CHECKS = (check_text, check_file_length, check_markdown, check_shell, check_function_length,
-               check_guard, check_includes, check_banned)
-TREE_CHECKS = (check_one_home, check_sources_listed)
+GUARDS = "storage/GUARDS.md"
+TAKES_GUARDS = re.compile(r"\b(?:Guard::k|GetGuarded|HasGuarded|Protect\()")
+
+
+def check_guards(files):
+    """The page of guards against the tree: each line has a test that names it, and each file of
+    storage/ that takes guards, but for the index itself, stands in a line."""
+    if GUARDS not in files:
+        return
+    page = files[GUARDS].text
+    lines = {match.group(1): line_of(page, match.start())
+             for match in re.finditer(r"^\| `([\w-]+)` \|", page, re.M)}
+    named = set()
+    for path, file in sorted(files.items()):
+        if path.startswith("tests/") and path.endswith(CPP):
+            for match in re.finditer(r"GUARDS\.md: ([\w-]+)", file.text):
+                named.add(match.group(1))
+                if match.group(1) not in lines:
+                    yield Problem(path, line_of(file.text, match.start()),
+                                  f"{GUARDS} has no line {match.group(1)}")
+        elif path.startswith("storage/") and path.endswith(".cc"):
+            guard = TAKES_GUARDS.search(cpp_code(file.text))
+            if guard and f"`{os.path.basename(path)}`" not in page and "/index/" not in path:
+                yield Problem(path, line_of(cpp_code(file.text), guard.start()),
+                              f"takes guards, and stands in no line of {GUARDS}")
+    for name, number in lines.items():
+        if name not in named:
+            yield Problem(GUARDS, number, f"no test names the line {name}: 'GUARDS.md: {name}'")
+
+
+FILE_CHECKS = (check_text, check_file_length, check_markdown, check_shell, check_cmake,
+               check_function_length, check_guard, check_includes, check_banned, check_words)
+TREE_CHECKS = (check_one_home, check_sources_listed, check_guards)
 
 
 def lint(files):

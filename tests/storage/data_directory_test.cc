@@ -6,7 +6,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -16,12 +15,16 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "storage/api/images.h"
+#include "storage/api/manifests.h"
+#include "storage/api/system.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/engine.h"
-#include "tests/crash/content.h"
 #include "tests/crash/model.h"
 #include "tests/crash/scenario.h"
+#include "tests/support/content.h"
+#include "tests/support/temporary_directory.h"
 
 namespace varve {
 namespace {
@@ -36,17 +39,6 @@ constexpr char kApp[] = "team/app";
 
 class DataDirectoryTest : public ::testing::Test {
  protected:
-  DataDirectoryTest() {
-    std::string pattern = ::testing::TempDir() + "varve_data_XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) std::abort();
-    root_ = pattern;
-    directory_ = root_ / "store";
-  }
-  ~DataDirectoryTest() override {
-    store_.reset();
-    fs::remove_all(root_);
-  }
-
   absl::Status Open() {
     store_.reset();
     auto opened = OpenEngine(directory_.string(), EngineOptions());
@@ -62,13 +54,17 @@ class DataDirectoryTest : public ::testing::Test {
     return {};
   }
   std::string Read(const Digest& digest) {
-    const absl::StatusOr<BlobReader> reader = store_->OpenBlob(kApp, digest);
+    const absl::StatusOr<BlobReader> reader = store_->blobs.OpenBlob(kApp, digest);
     if (!reader.ok()) return reader.status().ToString();
     const absl::StatusOr<std::string> bytes = ReadWhole(*reader);
     return bytes.ok() ? *bytes : bytes.status().ToString();
   }
-  Code OpenCode(const Digest& digest) { return store_->OpenBlob(kApp, digest).status().code(); }
-  Code StatCode(const Digest& digest) { return store_->StatBlob(kApp, digest).status().code(); }
+  Code OpenCode(const Digest& digest) {
+    return store_->blobs.OpenBlob(kApp, digest).status().code();
+  }
+  Code StatCode(const Digest& digest) {
+    return store_->blobs.StatBlob(kApp, digest).status().code();
+  }
 
   // Flips a byte in the middle of `bytes` wherever a file of the index with this extension holds
   // them; the number of such files.
@@ -93,14 +89,15 @@ class DataDirectoryTest : public ::testing::Test {
   void ExpectAbsentUntilPushed(const TestBlob& blob) {
     EXPECT_EQ(OpenCode(blob.digest), Code::kNotFound);
     EXPECT_EQ(StatCode(blob.digest), Code::kNotFound);
-    ASSERT_EQ(PushBlob(*store_, kApp, blob), absl::OkStatus());
+    ASSERT_EQ(PushBlob(store_->blobs, kApp, blob), absl::OkStatus());
     EXPECT_EQ(Read(blob.digest), blob.bytes);
     EXPECT_TRUE(fs::is_regular_file(fs::symlink_status(BlobFile())));
   }
 
-  fs::path root_;
-  fs::path directory_;
-  std::unique_ptr<Store> store_;
+  const TemporaryDirectory scratch_;
+  const fs::path root_ = scratch_.path();
+  const fs::path directory_ = root_ / "store";
+  std::unique_ptr<Engine> store_;
 };
 
 // Small values lie in tables, larger ones in RocksDB's blob files.
@@ -108,8 +105,8 @@ TEST_F(DataDirectoryTest, ADamagedBlockOfTheIndexMakesAnInlineBlobAbsentUntilItI
   const TestBlob in_table = MakeBlob(1, 700);
   const TestBlob in_blob_file = MakeBlob(2, 20'000);
   ASSERT_EQ(Open(), absl::OkStatus());
-  ASSERT_EQ(PushBlob(*store_, kApp, in_table), absl::OkStatus());
-  ASSERT_EQ(PushBlob(*store_, kApp, in_blob_file), absl::OkStatus());
+  ASSERT_EQ(PushBlob(store_->blobs, kApp, in_table), absl::OkStatus());
+  ASSERT_EQ(PushBlob(store_->blobs, kApp, in_blob_file), absl::OkStatus());
   ASSERT_EQ(Open(), absl::OkStatus());  // replays the log into tables
   store_.reset();
   ASSERT_EQ(FlipInIndex(".sst", in_table.bytes), 1);
@@ -118,7 +115,7 @@ TEST_F(DataDirectoryTest, ADamagedBlockOfTheIndexMakesAnInlineBlobAbsentUntilItI
   for (const TestBlob& blob : {in_table, in_blob_file}) {
     EXPECT_EQ(OpenCode(blob.digest), Code::kNotFound) << Read(blob.digest);
     EXPECT_EQ(StatCode(blob.digest), Code::kNotFound);
-    ASSERT_EQ(PushBlob(*store_, kApp, blob), absl::OkStatus());
+    ASSERT_EQ(PushBlob(store_->blobs, kApp, blob), absl::OkStatus());
     EXPECT_EQ(StatCode(blob.digest), Code::kOk);
     EXPECT_EQ(Read(blob.digest), blob.bytes);
   }
@@ -130,12 +127,12 @@ TEST_F(DataDirectoryTest, ADamagedBlockOfTheIndexMakesAnInlineBlobAbsentUntilItI
 TEST_F(DataDirectoryTest, APushHealsADamagedBlockThatNobodyHasMet) {
   const TestBlob blob = MakeBlob(2, 20'000);
   ASSERT_EQ(Open(), absl::OkStatus());
-  ASSERT_EQ(PushBlob(*store_, kApp, blob), absl::OkStatus());
+  ASSERT_EQ(PushBlob(store_->blobs, kApp, blob), absl::OkStatus());
   ASSERT_EQ(Open(), absl::OkStatus());
   store_.reset();
   ASSERT_EQ(FlipInIndex(".blob", blob.bytes), 1);
   ASSERT_EQ(Open(), absl::OkStatus());
-  ASSERT_EQ(PushBlob(*store_, kApp, blob), absl::OkStatus());
+  ASSERT_EQ(PushBlob(store_->blobs, kApp, blob), absl::OkStatus());
   EXPECT_EQ(Read(blob.digest), blob.bytes);
 }
 
@@ -144,7 +141,7 @@ TEST_F(DataDirectoryTest, APushHealsADamagedBlockThatNobodyHasMet) {
 TEST_F(DataDirectoryTest, ADamagedBlockUnderAManifestRowIsDataLoss) {
   ASSERT_EQ(Open(), absl::OkStatus());
   const TestBlob config = MakeBlob(1, 700);
-  ASSERT_EQ(PushBlob(*store_, kApp, config), absl::OkStatus());
+  ASSERT_EQ(PushBlob(store_->blobs, kApp, config), absl::OkStatus());
   // Rows of incompressible text, so many that some block has no others.
   std::map<Digest, std::string> types;
   for (uint64_t seed = 0; seed < 100; ++seed) {
@@ -156,12 +153,12 @@ TEST_F(DataDirectoryTest, ADamagedBlockUnderAManifestRowIsDataLoss) {
                config.digest.ToString(), R"(","size":700},"layers":[]})");
     PutManifestRequest request;
     request.bytes = json;
-    const auto put = store_->PutManifest(kApp, request);
+    const auto put = store_->manifests.PutManifest(kApp, request);
     ASSERT_EQ(put.status(), absl::OkStatus());
     types[put->digest] = type;
   }
   const auto middle = std::next(types.begin(), 50);
-  ASSERT_EQ(store_->Tag(kApp, "v1", middle->first), absl::OkStatus());
+  ASSERT_EQ(store_->manifests.Tag(kApp, "v1", middle->first), absl::OkStatus());
   ASSERT_EQ(Open(), absl::OkStatus());
   store_.reset();
   // Once in its row; its bytes have another family, with tables of its own.
@@ -169,17 +166,17 @@ TEST_F(DataDirectoryTest, ADamagedBlockUnderAManifestRowIsDataLoss) {
   ASSERT_EQ(Open(), absl::OkStatus());
   const std::vector<ManifestReference> references = {middle->first, std::string("v1")};
   for (const ManifestReference& reference : references) {
-    for (const absl::Status& status : {store_->GetManifest(kApp, reference).status(),
-                                       store_->StatManifest(kApp, reference).status()}) {
+    for (const absl::Status& status : {store_->manifests.GetManifest(kApp, reference).status(),
+                                       store_->manifests.StatManifest(kApp, reference).status()}) {
       EXPECT_EQ(status.code(), Code::kDataLoss) << status;
       EXPECT_TRUE(IsPrivate(status));
     }
   }
   ImageQuery all;
   all.all = true;
-  EXPECT_EQ(store_->ListImages(all, "", 1000).status().code(), Code::kDataLoss);
-  EXPECT_EQ(store_->GetManifest(kApp, types.begin()->first).status(), absl::OkStatus());
-  EXPECT_EQ(store_->ListTags(kApp, {}).status(), absl::OkStatus());
+  EXPECT_EQ(store_->images.ListImages(all, "", 1000).status().code(), Code::kDataLoss);
+  EXPECT_EQ(store_->manifests.GetManifest(kApp, types.begin()->first).status(), absl::OkStatus());
+  EXPECT_EQ(store_->manifests.ListTags(kApp, {}).status(), absl::OkStatus());
 }
 
 // The disk of the blobs was unmounted, or somebody moved them, under the running daemon.
@@ -187,21 +184,23 @@ TEST_F(DataDirectoryTest, WithoutBlobsNothingIsAbsentAndNothingIsTaken) {
   const TestBlob here = MakeBlob(1, 70'000);
   const TestBlob fresh = MakeBlob(2, 70'000);
   ASSERT_EQ(Open(), absl::OkStatus());
-  ASSERT_EQ(PushBlob(*store_, kApp, here), absl::OkStatus());
+  ASSERT_EQ(PushBlob(store_->blobs, kApp, here), absl::OkStatus());
   fs::rename(directory_ / "blobs", root_ / "elsewhere");
   for (const absl::Status& status :
-       {store_->OpenBlob(kApp, here.digest).status(), store_->StatBlob(kApp, here.digest).status(),
-        store_->FindMissing(kApp, std::vector<Digest>{here.digest}).status(),
-        store_->MountBlob("other", here.digest, kApp).status(), PushBlob(*store_, kApp, fresh),
-        store_->Check(nullptr).status(), store_->CheckContent(nullptr).status()}) {
+       {store_->blobs.OpenBlob(kApp, here.digest).status(),
+        store_->blobs.StatBlob(kApp, here.digest).status(),
+        store_->blobs.FindMissing(kApp, std::vector<Digest>{here.digest}).status(),
+        store_->blobs.MountBlob("other", here.digest, kApp).status(),
+        PushBlob(store_->blobs, kApp, fresh), store_->system.Check(nullptr).status(),
+        store_->system.CheckContent(nullptr).status()}) {
     EXPECT_EQ(status.code(), Code::kInternal) << status;
     EXPECT_TRUE(IsPrivate(status));
     EXPECT_THAT(std::string(status.message()), HasSubstr((directory_ / "blobs is gone").string()));
   }
   fs::rename(root_ / "elsewhere", directory_ / "blobs");
   EXPECT_EQ(Read(here.digest), here.bytes);
-  EXPECT_EQ(store_->Check(nullptr)->findings, 0u) << "nothing was quarantined";
-  ASSERT_EQ(PushBlob(*store_, kApp, fresh), absl::OkStatus());
+  EXPECT_EQ(store_->system.Check(nullptr)->findings, 0u) << "nothing was quarantined";
+  ASSERT_EQ(PushBlob(store_->blobs, kApp, fresh), absl::OkStatus());
   EXPECT_EQ(Read(fresh.digest), fresh.bytes);
 }
 
@@ -210,11 +209,11 @@ TEST_F(DataDirectoryTest, WithoutBlobsNothingIsAbsentAndNothingIsTaken) {
 TEST_F(DataDirectoryTest, AMissingDirectoryOfBlobsIsNamedAndMadeAgainByAStart) {
   const TestBlob blob = MakeBlob(1, 70'000);
   ASSERT_EQ(Open(), absl::OkStatus());
-  ASSERT_EQ(PushBlob(*store_, kApp, blob), absl::OkStatus());
+  ASSERT_EQ(PushBlob(store_->blobs, kApp, blob), absl::OkStatus());
   const fs::path range = BlobFile().parent_path();
   fs::remove_all(range);
   EXPECT_EQ(OpenCode(blob.digest), Code::kNotFound);
-  const absl::Status pushed = PushBlob(*store_, kApp, blob);
+  const absl::Status pushed = PushBlob(store_->blobs, kApp, blob);
   EXPECT_EQ(pushed.code(), Code::kInternal) << pushed;
   EXPECT_THAT(std::string(pushed.message()), HasSubstr(range.string() + " is gone"));
   ASSERT_EQ(Open(), absl::OkStatus());
@@ -224,14 +223,14 @@ TEST_F(DataDirectoryTest, AMissingDirectoryOfBlobsIsNamedAndMadeAgainByAStart) {
 TEST_F(DataDirectoryTest, ContentOnTheDiskIsHashed) {
   const TestBlob blob = MakeBlob(1, 3'000'001);  // a last piece of no whole block
   ASSERT_EQ(Open(), absl::OkStatus());
-  ASSERT_EQ(PushBlob(*store_, kApp, blob), absl::OkStatus());
-  const absl::StatusOr<CheckReport> good = store_->CheckContent(nullptr);
+  ASSERT_EQ(PushBlob(store_->blobs, kApp, blob), absl::OkStatus());
+  const absl::StatusOr<CheckReport> good = store_->system.CheckContent(nullptr);
   ASSERT_EQ(good.status(), absl::OkStatus());
   EXPECT_EQ(good->hashed_bytes, blob.bytes.size());
   EXPECT_EQ(good->findings, 0u);
   std::fstream(BlobFile(), std::ios::in | std::ios::out | std::ios::binary).seekp(2'999'999)
       << '\0';
-  const absl::StatusOr<CheckReport> bad = store_->CheckContent(nullptr);
+  const absl::StatusOr<CheckReport> bad = store_->system.CheckContent(nullptr);
   ASSERT_EQ(bad.status(), absl::OkStatus());
   EXPECT_EQ(bad->findings, 1u);
   ExpectAbsentUntilPushed(blob);
@@ -240,7 +239,7 @@ TEST_F(DataDirectoryTest, ContentOnTheDiskIsHashed) {
 TEST_F(DataDirectoryTest, APipeInThePlaceOfABlobFileHangsNobody) {
   const TestBlob blob = MakeBlob(1, 70'000);
   ASSERT_EQ(Open(), absl::OkStatus());
-  ASSERT_EQ(PushBlob(*store_, kApp, blob), absl::OkStatus());
+  ASSERT_EQ(PushBlob(store_->blobs, kApp, blob), absl::OkStatus());
   const fs::path file = BlobFile();
   fs::remove(file);
   ASSERT_EQ(::mkfifo(file.c_str(), 0600), 0);
@@ -250,7 +249,7 @@ TEST_F(DataDirectoryTest, APipeInThePlaceOfABlobFileHangsNobody) {
 TEST_F(DataDirectoryTest, ALinkInThePlaceOfABlobFileIsNotFollowed) {
   const TestBlob blob = MakeBlob(1, 70'000);
   ASSERT_EQ(Open(), absl::OkStatus());
-  ASSERT_EQ(PushBlob(*store_, kApp, blob), absl::OkStatus());
+  ASSERT_EQ(PushBlob(store_->blobs, kApp, blob), absl::OkStatus());
   const fs::path file = BlobFile();
   const fs::path secret = root_ / "secret";
   std::ofstream(secret, std::ios::binary) << std::string(70'000, 's');

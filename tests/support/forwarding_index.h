@@ -14,54 +14,10 @@
 
 namespace varve {
 
-class ForwardingTransaction : public Transaction {
+// Passes the reads of `Interface`, an Index or a Transaction, on to another one.
+template <typename Interface>
+class ForwardingReads : public Interface {
  public:
-  explicit ForwardingTransaction(std::unique_ptr<Transaction> base) : base_(std::move(base)) {}
-
-  absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
-    return base_->Get(key);
-  }
-  absl::StatusOr<std::optional<std::string>> GetForUpdate(std::string_view key,
-                                                          Guard guard) override {
-    return base_->GetForUpdate(key, guard);
-  }
-  absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
-    return base_->GetMany(keys);
-  }
-  absl::StatusOr<OptionalValues> GetManyForUpdate(absl::Span<const std::string> keys,
-                                                  Guard guard) override {
-    return base_->GetManyForUpdate(keys, guard);
-  }
-  absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
-    return base_->Scan(range, limit);
-  }
-  absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
-    return base_->FirstOfEach(ranges);
-  }
-  absl::Status Put(std::string_view key, std::string_view value) override {
-    return base_->Put(key, value);
-  }
-  absl::Status Delete(std::string_view key) override { return base_->Delete(key); }
-  absl::Status Add(std::string_view key, int64_t delta) override { return base_->Add(key, delta); }
-  bool has_writes() const override { return base_->has_writes(); }
-  absl::StatusOr<CommitOutcome> Commit(Durability durability) override {
-    return base_->Commit(durability);
-  }
-  bool conflicted() const override { return base_->conflicted(); }
-
- protected:
-  Transaction& base() { return *base_; }
-
- private:
-  const std::unique_ptr<Transaction> base_;
-};
-
-class ForwardingIndex : public Index {
- public:
-  // `base` must outlive this object.
-  explicit ForwardingIndex(Index& base) : base_(base) {}
-
-  std::unique_ptr<Transaction> Begin() override { return base_.Begin(); }
   absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
     return base_.Get(key);
   }
@@ -76,10 +32,48 @@ class ForwardingIndex : public Index {
   }
 
  protected:
-  Index& base() { return base_; }
+  explicit ForwardingReads(Interface& base) : base_(base) {}
+  Interface& base() { return base_; }
+  const Interface& base() const { return base_; }
 
  private:
-  Index& base_;
+  Interface& base_;
+};
+
+class ForwardingTransaction : public ForwardingReads<Transaction> {
+ public:
+  explicit ForwardingTransaction(std::unique_ptr<Transaction> base)
+      : ForwardingReads(*base), owned_(std::move(base)) {}
+
+  absl::StatusOr<std::optional<std::string>> GetForUpdate(std::string_view key,
+                                                          Guard guard) override {
+    return base().GetForUpdate(key, guard);
+  }
+  absl::StatusOr<OptionalValues> GetManyForUpdate(absl::Span<const std::string> keys,
+                                                  Guard guard) override {
+    return base().GetManyForUpdate(keys, guard);
+  }
+  absl::Status Put(std::string_view key, std::string_view value) override {
+    return base().Put(key, value);
+  }
+  absl::Status Delete(std::string_view key) override { return base().Delete(key); }
+  absl::Status Add(std::string_view key, int64_t delta) override { return base().Add(key, delta); }
+  bool has_writes() const override { return base().has_writes(); }
+  absl::StatusOr<CommitOutcome> Commit(Durability durability) override {
+    return base().Commit(durability);
+  }
+  bool conflicted() const override { return base().conflicted(); }
+
+ private:
+  const std::unique_ptr<Transaction> owned_;
+};
+
+class ForwardingIndex : public ForwardingReads<Index> {
+ public:
+  // `base` must outlive this object.
+  explicit ForwardingIndex(Index& base) : ForwardingReads(base) {}
+
+  std::unique_ptr<Transaction> Begin() override { return base().Begin(); }
 };
 
 }  // namespace varve

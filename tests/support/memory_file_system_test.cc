@@ -314,8 +314,7 @@ TEST_F(MemoryFileSystemTest, ARepeatingFaultStaysUntilCleared) {
   EXPECT_EQ(file->WriteAt(0, "x"), absl::OkStatus());
 }
 
-// The trap that DESIGN §8.7 is about: the second sync answers OK and the bytes are lost all the
-// same.
+// The trap of a failed sync: the second one answers OK and the bytes are lost all the same.
 TEST_F(MemoryFileSystemTest, AFailedSyncLosesThePagesForGood) {
   const auto file = Create("/file");
   ASSERT_EQ(fs_.SyncDirectory("/"), absl::OkStatus());

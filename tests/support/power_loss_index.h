@@ -1,7 +1,7 @@
 // An index on a disk that can lose its power: while that is off nothing answers, it can be cut just
 // before and just after each commit, and when it comes back, commits that were only buffered may be
-// gone: the latest of them, as a write-ahead log loses its end. Owned by the test; no transaction
-// may be open while the power comes back.
+// gone: the latest of them, as the log of the index loses its end. Owned by the test; no
+// transaction may be open while the power comes back.
 #ifndef VARVE_TESTS_SUPPORT_POWER_LOSS_INDEX_H_
 #define VARVE_TESTS_SUPPORT_POWER_LOSS_INDEX_H_
 

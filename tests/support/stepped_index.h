@@ -34,60 +34,59 @@ struct Step {
   }
 };
 
-class SteppedTransaction final : public ForwardingTransaction {
+// Steps around the reads of an index, or of a transaction: `Forwarding` passes them on.
+template <typename Forwarding>
+class SteppedReads : public Forwarding {
  public:
-  SteppedTransaction(std::unique_ptr<Transaction> base, Step* step)
-      : ForwardingTransaction(std::move(base)), step_(step) {}
+  template <typename Base>
+  SteppedReads(Base&& base, Step* step) : Forwarding(std::forward<Base>(base)), step_(step) {}
 
   absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
-    return step_->Around([&] { return base().Get(key); });
-  }
-  absl::StatusOr<std::optional<std::string>> GetForUpdate(std::string_view key,
-                                                          Guard guard) override {
-    return step_->Around([&] { return base().GetForUpdate(key, guard); });
+    return step_->Around([&] { return this->base().Get(key); });
   }
   absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
-    return step_->Around([&] { return base().GetMany(keys); });
-  }
-  absl::StatusOr<OptionalValues> GetManyForUpdate(absl::Span<const std::string> keys,
-                                                  Guard guard) override {
-    return step_->Around([&] { return base().GetManyForUpdate(keys, guard); });
+    return step_->Around([&] { return this->base().GetMany(keys); });
   }
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
-    return step_->Around([&] { return base().Scan(range, limit); });
+    return step_->Around([&] { return this->base().Scan(range, limit); });
   }
   absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
-    return step_->Around([&] { return base().FirstOfEach(ranges); });
+    return step_->Around([&] { return this->base().FirstOfEach(ranges); });
   }
-  absl::StatusOr<CommitOutcome> Commit(Durability durability) override {
-    return step_->Around([&] { return base().Commit(durability); });
-  }
+
+ protected:
+  Step* step() { return step_; }
 
  private:
   Step* const step_;
 };
 
-class SteppedIndex final : public ForwardingIndex {
+class SteppedTransaction final : public SteppedReads<ForwardingTransaction> {
  public:
-  SteppedIndex(Index& base, Step* step) : ForwardingIndex(base), step_(step) {}
-  std::unique_ptr<Transaction> Begin() override {
-    return std::make_unique<SteppedTransaction>(base().Begin(), step_);
-  }
-  absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
-    return step_->Around([&] { return base().Get(key); });
-  }
-  absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override {
-    return step_->Around([&] { return base().GetMany(keys); });
-  }
-  absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override {
-    return step_->Around([&] { return base().Scan(range, limit); });
-  }
-  absl::StatusOr<FirstRows> FirstOfEach(absl::Span<const KeyRange> ranges) override {
-    return step_->Around([&] { return base().FirstOfEach(ranges); });
-  }
+  SteppedTransaction(std::unique_ptr<Transaction> base, Step* step)
+      : SteppedReads(std::move(base), step) {}
 
- private:
-  Step* const step_;
+  absl::StatusOr<std::optional<std::string>> GetForUpdate(std::string_view key,
+                                                          Guard guard) override {
+    return step()->Around([&] { return base().GetForUpdate(key, guard); });
+  }
+  absl::StatusOr<OptionalValues> GetManyForUpdate(absl::Span<const std::string> keys,
+                                                  Guard guard) override {
+    return step()->Around([&] { return base().GetManyForUpdate(keys, guard); });
+  }
+  absl::StatusOr<CommitOutcome> Commit(Durability durability) override {
+    return step()->Around([&] { return base().Commit(durability); });
+  }
+};
+
+class SteppedIndex final : public SteppedReads<ForwardingIndex> {
+ public:
+  // `base`, and what it is made of, must outlive this object.
+  SteppedIndex(Index& base, Step* step) : SteppedReads(base, step) {}
+
+  std::unique_ptr<Transaction> Begin() override {
+    return std::make_unique<SteppedTransaction>(base().Begin(), step());
+  }
 };
 
 }  // namespace varve

@@ -19,10 +19,8 @@ class DoorsTest : public testing::Test {
   // One way to the store.
   struct Way {
     std::string name;
-    Store* store;
-    const DoorStore* door;  // null for the store itself
-
-    bool Has(Ability ability) const { return door == nullptr || door->Lacks(ability).empty(); }
+    const Store* store;
+    bool (*can)(Ability);
   };
 
   void SetUp() override { Make({}); }
@@ -34,30 +32,30 @@ class DoorsTest : public testing::Test {
     behind_ = DiskStore().make(settings);
     grpc_ = std::make_unique<LiveGrpcDoor>(engine());
     http_ = std::make_unique<LiveHttpDoor>(engine());
-    ways_ = {{"store", &engine(), nullptr},
-             {"gRPC", &grpc_->store(), &grpc_->store()},
-             {"HTTP", &http_->store(), &http_->store()}};
+    ways_ = {{"store", &engine(), CanAllButPowerCut},
+             {"gRPC", &grpc_->store(), GrpcStore::Can},
+             {"HTTP", &http_->store(), HttpStore::Can}};
   }
 
-  Store& engine() { return behind_->store(); }
+  const Store& engine() { return behind_->store(); }
   StoreUnderTest& behind() { return *behind_; }
   LiveGrpcDoor& grpc() { return *grpc_; }
   LiveHttpDoor& http() { return *http_; }
   const std::vector<Way>& ways() const { return ways_; }
 
   // These expect success.
-  static Digest Push(Store& store, std::string_view repository, std::string_view bytes) {
+  static Digest Push(const Store& store, std::string_view repository, std::string_view bytes) {
     const Digest digest = Sha256(bytes);
-    const absl::StatusOr<BlobInfo> info = PushBytes(store, repository, bytes, digest);
+    const absl::StatusOr<BlobInfo> info = PushBytes(store.blobs, repository, bytes, digest);
     EXPECT_TRUE(info.ok()) << info.status();
     return digest;
   }
-  static Digest Put(Store& store, std::string_view repository, const std::string& json,
+  static Digest Put(const Store& store, std::string_view repository, const std::string& json,
                     std::vector<std::string> tags = {}) {
     PutManifestRequest request;
     request.bytes = json;
     request.tags = std::move(tags);
-    const absl::StatusOr<ManifestInfo> info = store.PutManifest(repository, request);
+    const absl::StatusOr<ManifestInfo> info = store.manifests.PutManifest(repository, request);
     EXPECT_TRUE(info.ok()) << info.status();
     return info.ok() ? info->digest : Digest();
   }
@@ -65,7 +63,7 @@ class DoorsTest : public testing::Test {
     Digest config, layer, manifest;
     std::string json;
   };
-  static Image PushImage(Store& store, std::string_view repository, uint64_t seed,
+  static Image PushImage(const Store& store, std::string_view repository, uint64_t seed,
                          std::vector<std::string> tags = {}) {
     Image image;
     image.config = Push(store, repository, StrCat("{\"config\":", seed, "}"));

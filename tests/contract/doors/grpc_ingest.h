@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "storage/store.h"
+#include "storage/api/blobs.h"
 #include "varve/v1/blobs.grpc.pb.h"
 
 namespace varve {

@@ -57,33 +57,35 @@ absl::StatusOr<Page<Row>> PageAfter(const PageRequest& page, const Name& name,
 
 }  // namespace
 
-GrpcStore::GrpcStore(Store& engine, const std::string& socket_path)
+GrpcStore::GrpcStore(const Store& engine, const std::string& socket_path)
     : DoorStore(engine),
       client_(NewClient("unix://" + socket_path)),
       blobs_(v1::Blobs::NewStub(NewChannel("unix://" + socket_path))) {}
 
-std::string GrpcStore::Lacks(Ability ability) const {
+// What the API has no words for.
+bool GrpcStore::Can(Ability ability) {
   switch (ability) {
+    // varve.v1 has no mount: its clients name blobs of the whole store.
     case Ability::kMountBlob:
-      return "varve.v1 has no mount: its clients name blobs of the whole store";
+    // varve.v1 removes images; their blobs go with them.
     case Ability::kDeleteBlob:
-      return "varve.v1 removes images; their blobs go with them";
+    // varve.v1 has no deletion of a manifest whatever lists it.
     case Ability::kDeleteManifest:
-      return "varve.v1 has no deletion of a manifest whatever lists it";
+    // Between two Write streams an upload is kept so that it survives a restart.
     case Ability::kSmallUploads:
-      return "between two Write streams an upload is kept so that it survives a restart";
+    // The client has read the whole blob when OpenBlob returns (see DoorsTest).
     case Ability::kOpenReaders:
-      return "the client has read the whole blob when OpenBlob returns (see DoorsTest)";
+    // A Write to an upload that exists goes on with it.
     case Ability::kNewUploadIds:
-      return "a Write to an upload that exists goes on with it";
+    // Each piece is a Write stream of its own, and nothing is held in between.
     case Ability::kHeldUploads:
-      return "each piece is a Write stream of its own, and nothing is held in between";
+    // No call tells it; what is made of it shows in listings of tags over HTTP.
     case Ability::kTagsVersion:
-      return "no call tells it; what is made of it shows in listings of tags over HTTP";
+    // The disk is the machine's business.
+    case Ability::kPowerCut:
+      return false;
     case Ability::kWholeStore:
     case Ability::kFindMissing:
-    case Ability::kListReferrers:
-    case Ability::kListRepositories:
     case Ability::kListImages:
     case Ability::kClaims:
     case Ability::kTagWithoutContent:
@@ -91,9 +93,9 @@ std::string GrpcStore::Lacks(Ability ability) const {
     case Ability::kChosenUploadIds:
     case Ability::kRestartUpload:
     case Ability::kUploadSize:
-      break;
+      return true;
   }
-  return {};
+  return false;
 }
 
 absl::StatusOr<BlobInfo> GrpcStore::StatBlob(std::string_view repository, const Digest& digest) {
@@ -109,11 +111,13 @@ absl::StatusOr<BlobReader> GrpcStore::OpenBlob(std::string_view repository, cons
   BlobReader reader;
   GetBlobOptions options;
   options.repository = repository;
-  const auto take = [&reader](std::string_view bytes) {
-    reader.inline_bytes += bytes;
+  std::string whole;
+  const auto take = [&whole](std::string_view bytes) {
+    whole += bytes;
     return absl::OkStatus();
   };
   ASSIGN_OR_RETURN(reader.info, client_->GetBlob(digest, take, options));
+  reader.bytes = std::make_unique<BytesInMemory>(std::move(whole));
   return reader;
 }
 
@@ -207,15 +211,7 @@ absl::StatusOr<Page<BlobDetails>> GrpcStore::ListBlobs(const PageRequest& page) 
 }
 
 absl::StatusOr<RepositoryInfo> GrpcStore::DescribeRepository(std::string_view repository) {
-  std::string token;
-  do {
-    ASSIGN_OR_RETURN(RepositoryPage found, client_->ListRepositories(token, kMaxPageRows));
-    for (RepositoryInfo& info : found.repositories) {
-      if (info.name == repository) return std::move(info);
-    }
-    token = std::move(found.next_page_token);
-  } while (!token.empty());
-  return absl::NotFoundError("no such repository in the list");
+  return client_->DescribeRepository(repository);
 }
 
 absl::StatusOr<ImageMatch> GrpcStore::FindImage(std::string_view name) {

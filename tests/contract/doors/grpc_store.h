@@ -19,9 +19,9 @@ namespace varve {
 
 class GrpcStore final : public DoorStore {
  public:
-  GrpcStore(Store& engine, const std::string& socket_path);
+  GrpcStore(const Store& engine, const std::string& socket_path);
 
-  std::string Lacks(Ability ability) const override;
+  static bool Can(Ability ability);
   Client& client() { return *client_; }
   v1::Blobs::Stub& blobs() { return *blobs_; }
 

@@ -49,7 +49,7 @@ HttpResponse HttpExchanges::Do(std::string_view method, std::string_view target,
   return response;
 }
 
-absl::Status StatusOf(const HttpResponse& response, Subject subject) {
+absl::Status StatusOf(const HttpResponse& response, About about) {
   if (response.status == 0) return absl::UnavailableError("the connection broke");
   if (response.status < 300) return absl::OkStatus();
   const std::vector<std::string_view> errors = JsonElements(JsonMember(response.body, "errors"));
@@ -60,10 +60,10 @@ absl::Status StatusOf(const HttpResponse& response, Subject subject) {
     message += StrCat(" ", oci_code, ": ", JsonString(JsonMember(errors[0], "message")));
   }
   // A wrong name or digest is told as such, whatever else the request is about.
-  for (const Subject about : {subject, Subject::kName, Subject::kTag, Subject::kBlob}) {
+  for (const About one : {about, About::kName, About::kTag, About::kBlob}) {
     for (const absl::StatusCode code : kCodes) {
       const absl::Status status(code, message);
-      if (Matches(MapStatus(status, about), response, oci_code)) return status;
+      if (Matches(MapStatus(status, one), response, oci_code)) return status;
     }
   }
   // What the door refuses on its own: too large, too many, not to be understood.

@@ -11,7 +11,7 @@
 #include "absl/status/status.h"
 #include "daemon/status_mapping.h"
 #include "storage/base/mutex.h"
-#include "tests/daemon/http_client.h"
+#include "tests/daemon/http/http_client.h"
 
 namespace varve {
 
@@ -31,9 +31,9 @@ class HttpExchanges {
   std::vector<std::unique_ptr<HttpClient>> idle_ ABSL_GUARDED_BY(mutex_);
 };
 
-// OK for 2xx. The code whose answer this is for a request about `subject`, with the message of the
-// answer, or, of a HEAD, which has no body, by its number alone.
-absl::Status StatusOf(const HttpResponse& response, Subject subject);
+// OK for 2xx. The code whose answer this is for a request that is about `about`, with the message
+// of the answer, or, of a HEAD, which has no body, by its number alone.
+absl::Status StatusOf(const HttpResponse& response, About about);
 
 }  // namespace varve
 

@@ -39,7 +39,7 @@ absl::StatusOr<std::unique_ptr<Ingest>> HttpIngest::Begin(HttpExchanges& http,
     target += StrCat("?digest-algorithm=", DigestAlgorithmName(options.algorithm));
   }
   const HttpResponse response = http.Do("POST", target);
-  RETURN_IF_ERROR(StatusOf(response, Subject::kUpload));
+  RETURN_IF_ERROR(StatusOf(response, About::kUpload));
   IngestStatus status;
   status.id = response.Header("docker-upload-uuid");
   return std::make_unique<HttpIngest>(http, response.Header("location"), status);
@@ -49,7 +49,7 @@ absl::StatusOr<std::unique_ptr<Ingest>> HttpIngest::Resume(HttpExchanges& http,
                                                            std::string_view repository,
                                                            std::string_view id) {
   const HttpResponse response = http.Do("GET", SessionPath(repository, id));
-  RETURN_IF_ERROR(StatusOf(response, Subject::kUpload));
+  RETURN_IF_ERROR(StatusOf(response, About::kUpload));
   IngestStatus status;
   status.id = id;
   status.offset_bytes = BytesReceived(response);
@@ -68,7 +68,7 @@ absl::Status HttpIngest::Append(uint64_t offset, std::string_view bytes) {
                             : offset + bytes.size() - 1;
   const HttpResponse response =
       http_.Do("PATCH", location_, bytes, {{"Content-Range", StrCat(offset, "-", last)}});
-  RETURN_IF_ERROR(StatusOf(response, Subject::kUpload));
+  RETURN_IF_ERROR(StatusOf(response, About::kUpload));
   status_.offset_bytes = offset + bytes.size();
   if (response.Header("range") != StrCat("0-", status_.offset_bytes - 1)) {
     return absl::InternalError(StrCat("the door counts ", response.Header("range")));
@@ -79,21 +79,19 @@ absl::Status HttpIngest::Append(uint64_t offset, std::string_view bytes) {
 absl::Status HttpIngest::Restart() { return NoWordsFor("an upload that starts again"); }
 
 absl::Status HttpIngest::Checkpoint() {
-  return StatusOf(http_.Do("PATCH", location_), Subject::kUpload);
+  return StatusOf(http_.Do("PATCH", location_), About::kUpload);
 }
 
 absl::StatusOr<BlobInfo> HttpIngest::Commit(const Digest& expected, std::optional<uint64_t>) {
   const HttpResponse response =
       http_.Do("PUT", StrCat(location_, "?digest=", PercentEncode(expected.ToString())));
-  RETURN_IF_ERROR(StatusOf(response, Subject::kUpload));
+  RETURN_IF_ERROR(StatusOf(response, About::kUpload));
   BlobInfo info;
   ASSIGN_OR_RETURN(info.digest, Digest::Parse(response.Header("docker-content-digest")));
   info.size_bytes = status_.offset_bytes;
   return info;
 }
 
-absl::Status HttpIngest::Abort() {
-  return StatusOf(http_.Do("DELETE", location_), Subject::kUpload);
-}
+absl::Status HttpIngest::Abort() { return StatusOf(http_.Do("DELETE", location_), About::kUpload); }
 
 }  // namespace varve

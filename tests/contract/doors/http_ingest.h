@@ -1,4 +1,4 @@
-// An upload session of the OCI distribution API. Each call is a request of its own. Not
+// An upload by the OCI distribution API. Each call is a request of its own. Not
 // thread-safe.
 #ifndef VARVE_TESTS_CONTRACT_DOORS_HTTP_INGEST_H_
 #define VARVE_TESTS_CONTRACT_DOORS_HTTP_INGEST_H_
@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "storage/store.h"
+#include "storage/api/blobs.h"
 #include "tests/contract/doors/http_exchanges.h"
 
 namespace varve {

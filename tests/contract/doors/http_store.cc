@@ -5,7 +5,7 @@
 
 #include "daemon/http/route.h"
 #include "storage/base/status.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 #include "tests/contract/doors/http_ingest.h"
 #include "tests/contract/doors/json_text.h"
 
@@ -53,48 +53,50 @@ absl::StatusOr<ReferrerInfo> ReferrerOf(std::string_view descriptor, const Diges
 
 }  // namespace
 
-std::string HttpStore::Lacks(Ability ability) const {
+// What the API has no words for.
+bool HttpStore::Can(Ability ability) {
   switch (ability) {
+    // The OCI API has no calls about the whole store.
     case Ability::kWholeStore:
-      return "the OCI API has no calls about the whole store";
+    // The OCI API asks for one blob at a time.
     case Ability::kFindMissing:
-      return "the OCI API asks for one blob at a time";
+    // The OCI API does not tell it; what is made of it shows in listings of tags.
     case Ability::kTagsVersion:
-      return "the OCI API does not tell it; what is made of it shows in listings of tags";
+    // The OCI API has no calls about images as people see them, nor about the store.
     case Ability::kListImages:
-      return "the OCI API has no calls about images as people see them, nor about the store";
+    // The OCI API has neither holds nor leases.
     case Ability::kClaims:
-      return "the OCI API has neither holds nor leases";
+    // The OCI API gives a manifest's digest, type and size only.
     case Ability::kManifestDetails:
-      return "the OCI API gives a manifest's digest, type and size only";
+    // The OCI API tags a manifest by pushing it, which needs all that it names.
     case Ability::kTagWithoutContent:
-      return "the OCI API tags a manifest by pushing it, which needs all that it names";
+    // Between two requests an upload is kept so that it survives a restart.
     case Ability::kSmallUploads:
-      return "between two requests an upload is kept so that it survives a restart";
+    // The client has read the whole blob when OpenBlob returns (see DoorsTest).
     case Ability::kOpenReaders:
-      return "the client has read the whole blob when OpenBlob returns (see DoorsTest)";
+    // The OCI API has no upload ids chosen by the client.
     case Ability::kChosenUploadIds:
     case Ability::kNewUploadIds:
-      return "the OCI API has no upload ids chosen by the client";
+    // Each piece is a request of its own, and nothing is held in between.
     case Ability::kHeldUploads:
-      return "each piece is a request of its own, and nothing is held in between";
+    // The OCI API has no upload that starts again.
     case Ability::kRestartUpload:
-      return "the OCI API has no upload that starts again";
+    // The OCI API has no size of an upload ahead of its bytes.
     case Ability::kUploadSize:
-      return "the OCI API has no size of an upload ahead of its bytes";
+    // The disk is the machine's business.
+    case Ability::kPowerCut:
+      return false;
     case Ability::kMountBlob:
     case Ability::kDeleteBlob:
     case Ability::kDeleteManifest:
-    case Ability::kListRepositories:
-    case Ability::kListReferrers:
-      break;
+      return true;
   }
-  return {};
+  return false;
 }
 
 absl::StatusOr<BlobInfo> HttpStore::StatBlob(std::string_view repository, const Digest& digest) {
   const HttpResponse response = http_.Do("HEAD", BlobPath(repository, digest));
-  RETURN_IF_ERROR(StatusOf(response, Subject::kBlob));
+  RETURN_IF_ERROR(StatusOf(response, About::kBlob));
   BlobInfo info;
   ASSIGN_OR_RETURN(info.digest, Digest::Parse(response.Header("docker-content-digest")));
   info.size_bytes = ParseDecimal(response.Header("content-length")).value_or(0);
@@ -103,11 +105,11 @@ absl::StatusOr<BlobInfo> HttpStore::StatBlob(std::string_view repository, const 
 
 absl::StatusOr<BlobReader> HttpStore::OpenBlob(std::string_view repository, const Digest& digest) {
   HttpResponse response = http_.Do("GET", BlobPath(repository, digest));
-  RETURN_IF_ERROR(StatusOf(response, Subject::kBlob));
+  RETURN_IF_ERROR(StatusOf(response, About::kBlob));
   BlobReader reader;
   ASSIGN_OR_RETURN(reader.info.digest, Digest::Parse(response.Header("docker-content-digest")));
   reader.info.size_bytes = response.body.size();
-  reader.inline_bytes = std::move(response.body);
+  reader.bytes = std::make_unique<BytesInMemory>(std::move(response.body));
   return reader;
 }
 
@@ -117,16 +119,16 @@ absl::StatusOr<BlobInfo> HttpStore::MountBlob(std::string_view repository, const
       StrCat("/v2/", PercentEncode(repository), "/blobs/uploads/?mount=", digest.ToString());
   if (from) target += StrCat("&from=", PercentEncode(*from));
   const HttpResponse response = http_.Do("POST", target);
-  RETURN_IF_ERROR(StatusOf(response, Subject::kBlob));
+  RETURN_IF_ERROR(StatusOf(response, About::kBlob));
   if (response.status == 202) {  // the door offers an upload instead
-    RETURN_IF_ERROR(StatusOf(http_.Do("DELETE", response.Header("location")), Subject::kUpload));
+    RETURN_IF_ERROR(StatusOf(http_.Do("DELETE", response.Header("location")), About::kUpload));
     return absl::NotFoundError("the blob cannot be mounted");
   }
   return StatBlob(repository, digest);
 }
 
 absl::Status HttpStore::DeleteBlob(std::string_view repository, const Digest& digest) {
-  return StatusOf(http_.Do("DELETE", BlobPath(repository, digest)), Subject::kBlob);
+  return StatusOf(http_.Do("DELETE", BlobPath(repository, digest)), About::kBlob);
 }
 
 absl::StatusOr<std::unique_ptr<Ingest>> HttpStore::BeginIngest(std::string_view repository,
@@ -141,7 +143,7 @@ absl::StatusOr<std::unique_ptr<Ingest>> HttpStore::ResumeIngest(std::string_view
 
 absl::StatusOr<ManifestInfo> HttpStore::PutManifest(std::string_view repository,
                                                     const PutManifestRequest& put) {
-  if (put.whole_store) return NoWordsFor("blobs of the whole store");
+  if (put.whole_store) return NotPlayed("blobs of the whole store");
   // By digest when the client names one, or the algorithm, or no tag.
   const bool by_digest =
       put.expected || put.tags.empty() || put.algorithm != DigestAlgorithm::kSha256;
@@ -158,7 +160,7 @@ absl::StatusOr<ManifestInfo> HttpStore::PutManifest(std::string_view repository,
   HttpHeaders headers;
   if (!put.media_type.empty()) headers.emplace_back("Content-Type", put.media_type);
   const HttpResponse response = http_.Do("PUT", target, put.bytes, headers);
-  const absl::Status status = StatusOf(response, Subject::kManifest);
+  const absl::Status status = StatusOf(response, About::kManifest);
   if (!status.ok()) return WithMissingDigest(status, response.body);
   ManifestInfo info;
   ASSIGN_OR_RETURN(info.digest, Digest::Parse(response.Header("docker-content-digest")));
@@ -170,7 +172,7 @@ absl::StatusOr<ManifestInfo> HttpStore::PutManifest(std::string_view repository,
 absl::StatusOr<Manifest> HttpStore::GetManifest(std::string_view repository,
                                                 const ManifestReference& reference) {
   HttpResponse response = http_.Do("GET", ManifestPath(repository, reference));
-  RETURN_IF_ERROR(StatusOf(response, Subject::kManifest));
+  RETURN_IF_ERROR(StatusOf(response, About::kManifest));
   Manifest manifest;
   ASSIGN_OR_RETURN(manifest.info, InfoOf(response));
   manifest.bytes = std::move(response.body);
@@ -180,12 +182,12 @@ absl::StatusOr<Manifest> HttpStore::GetManifest(std::string_view repository,
 absl::StatusOr<ManifestInfo> HttpStore::StatManifest(std::string_view repository,
                                                      const ManifestReference& reference) {
   const HttpResponse response = http_.Do("HEAD", ManifestPath(repository, reference));
-  RETURN_IF_ERROR(StatusOf(response, Subject::kManifest));
+  RETURN_IF_ERROR(StatusOf(response, About::kManifest));
   return InfoOf(response);
 }
 
 absl::Status HttpStore::DeleteManifest(std::string_view repository, const Digest& digest) {
-  return StatusOf(http_.Do("DELETE", ManifestPath(repository, digest)), Subject::kTag);
+  return StatusOf(http_.Do("DELETE", ManifestPath(repository, digest)), About::kTag);
 }
 
 absl::Status HttpStore::Tag(std::string_view repository, std::string_view tag,
@@ -193,12 +195,12 @@ absl::Status HttpStore::Tag(std::string_view repository, std::string_view tag,
   ASSIGN_OR_RETURN(const Manifest manifest, GetManifest(repository, digest));
   return StatusOf(http_.Do("PUT", ManifestPath(repository, std::string(tag)), manifest.bytes,
                            {{"Content-Type", manifest.info.media_type}}),
-                  Subject::kManifest);
+                  About::kManifest);
 }
 
 // The door always forces: see there.
 absl::Status HttpStore::Untag(std::string_view repository, std::string_view tag, bool /*force*/) {
-  return StatusOf(http_.Do("DELETE", ManifestPath(repository, std::string(tag))), Subject::kTag);
+  return StatusOf(http_.Do("DELETE", ManifestPath(repository, std::string(tag))), About::kTag);
 }
 
 absl::StatusOr<Page<TagInfo>> HttpStore::ListTags(std::string_view repository,
@@ -207,7 +209,7 @@ absl::StatusOr<Page<TagInfo>> HttpStore::ListTags(std::string_view repository,
   const PageRequest bounded{page.after, std::min(page.limit, kMaxPageRows)};
   const HttpResponse response =
       http_.Do("GET", StrCat("/v2/", PercentEncode(repository), "/tags/list", PageQuery(bounded)));
-  RETURN_IF_ERROR(StatusOf(response, Subject::kName));
+  RETURN_IF_ERROR(StatusOf(response, About::kName));
   Page<TagInfo> tags;
   tags.more = HasNextPage(response);
   for (const std::string_view name : JsonElements(JsonMember(response.body, "tags"))) {
@@ -222,7 +224,7 @@ absl::StatusOr<Page<TagInfo>> HttpStore::ListTags(std::string_view repository,
 
 absl::StatusOr<Page<std::string>> HttpStore::ListRepositories(const PageRequest& page) {
   const HttpResponse response = http_.Do("GET", "/v2/_catalog" + PageQuery(page));
-  RETURN_IF_ERROR(StatusOf(response, Subject::kName));
+  RETURN_IF_ERROR(StatusOf(response, About::kName));
   Page<std::string> repositories;
   repositories.more = HasNextPage(response);
   for (const std::string_view name : JsonElements(JsonMember(response.body, "repositories"))) {
@@ -239,7 +241,7 @@ absl::StatusOr<Page<ReferrerInfo>> HttpStore::ListReferrers(std::string_view rep
       StrCat("/v2/", PercentEncode(repository), "/referrers/", subject.ToString(), PageQuery(page));
   if (!artifact_type.empty()) target += StrCat("&artifactType=", PercentEncode(artifact_type));
   const HttpResponse response = http_.Do("GET", target);
-  RETURN_IF_ERROR(StatusOf(response, Subject::kManifest));
+  RETURN_IF_ERROR(StatusOf(response, About::kManifest));
   Page<ReferrerInfo> referrers;
   referrers.more = HasNextPage(response);
   for (const std::string_view row : JsonElements(JsonMember(response.body, "manifests"))) {

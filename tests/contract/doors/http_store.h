@@ -15,9 +15,9 @@ namespace varve {
 
 class HttpStore final : public DoorStore {
  public:
-  HttpStore(Store& engine, uint16_t port) : DoorStore(engine), http_(port) {}
+  HttpStore(const Store& engine, uint16_t port) : DoorStore(engine), http_(port) {}
 
-  std::string Lacks(Ability ability) const override;
+  static bool Can(Ability ability);
 
   absl::StatusOr<BlobInfo> StatBlob(std::string_view repository, const Digest& digest) override;
   absl::StatusOr<BlobReader> OpenBlob(std::string_view repository, const Digest& digest) override;

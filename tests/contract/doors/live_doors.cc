@@ -1,7 +1,6 @@
 #include "tests/contract/doors/live_doors.h"
 
 #include <cstdlib>
-#include <filesystem>
 #include <utility>
 
 namespace varve {
@@ -19,14 +18,13 @@ T OrDie(absl::StatusOr<T> opened) {
 
 class DoorUnderTest final : public StoreUnderTest {
  public:
-  using OpenDoor = std::function<std::unique_ptr<LiveDoor>(Store& engine)>;
+  using OpenDoor = std::function<std::unique_ptr<LiveDoor>(const Store& engine)>;
 
   DoorUnderTest(std::unique_ptr<StoreUnderTest> behind, OpenDoor open)
       : behind_(std::move(behind)), open_(std::move(open)), door_(open_(behind_->store())) {}
 
-  Store& store() override { return door_->store(); }
-  Store& engine() override { return behind_->store(); }
-  std::string Lacks(Ability ability) const override { return door_->store().Lacks(ability); }
+  const Store& store() override { return door_->store(); }
+  const Store& engine() override { return behind_->store(); }
   void Reopen() override {
     door_.reset();
     behind_->Reopen();
@@ -49,44 +47,34 @@ class DoorUnderTest final : public StoreUnderTest {
   std::unique_ptr<LiveDoor> door_;
 };
 
-template <typename Door>
+template <typename Door, typename Client>
 StoreFactory OverMemory(std::string name) {
   return {std::move(name),
           [](const StoreSettings& settings) -> std::unique_ptr<StoreUnderTest> {
-            return std::make_unique<DoorUnderTest>(MemoryStore().make(settings), [](Store& engine) {
-              return std::make_unique<Door>(engine);
-            });
+            return std::make_unique<DoorUnderTest>(
+                MemoryStore().make(settings),
+                [](const Store& engine) { return std::make_unique<Door>(engine); });
           },
-          1000};
+          1000, Client::Can};
 }
 
 }  // namespace
 
-LiveGrpcDoor::LiveGrpcDoor(Store& engine) {
-  std::string pattern = "/tmp/vdXXXXXX";
-  if (::mkdtemp(pattern.data()) == nullptr) std::abort();
-  directory_ = pattern;
+LiveGrpcDoor::LiveGrpcDoor(const Store& engine) {
   GrpcServerOptions options;
-  options.socket_path = directory_ + "/s";
+  options.socket_path = directory_.path() + "/s";
   server_ = OrDie(GrpcServer::Start(engine, options));
   client_ = std::make_unique<GrpcStore>(engine, options.socket_path);
 }
 
-LiveGrpcDoor::~LiveGrpcDoor() {
-  client_.reset();
-  server_.reset();
-  std::error_code ignored;
-  std::filesystem::remove_all(directory_, ignored);
-}
-
-LiveHttpDoor::LiveHttpDoor(Store& engine) {
+LiveHttpDoor::LiveHttpDoor(const Store& engine) {
   HttpServerOptions options;
   options.port = 0;
   server_ = OrDie(HttpServer::Start(engine, options));
   client_ = std::make_unique<HttpStore>(engine, server_->port());
 }
 
-StoreFactory GrpcDoorStore() { return OverMemory<LiveGrpcDoor>("Grpc"); }
-StoreFactory HttpDoorStore() { return OverMemory<LiveHttpDoor>("Http"); }
+StoreFactory GrpcDoorStore() { return OverMemory<LiveGrpcDoor, GrpcStore>("Grpc"); }
+StoreFactory HttpDoorStore() { return OverMemory<LiveHttpDoor, HttpStore>("Http"); }
 
 }  // namespace varve

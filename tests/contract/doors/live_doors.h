@@ -11,6 +11,7 @@
 #include "daemon/http/server.h"
 #include "tests/contract/doors/grpc_store.h"
 #include "tests/contract/doors/http_store.h"
+#include "tests/support/temporary_directory.h"
 
 namespace varve {
 
@@ -23,20 +24,19 @@ class LiveDoor {
 class LiveGrpcDoor final : public LiveDoor {
  public:
   // `engine` must outlive the door.
-  explicit LiveGrpcDoor(Store& engine);
-  ~LiveGrpcDoor() override;
+  explicit LiveGrpcDoor(const Store& engine);
   GrpcStore& store() override { return *client_; }
-  std::string address() const { return "unix://" + directory_ + "/s"; }
+  std::string address() const { return "unix://" + directory_.path() + "/s"; }
 
  private:
-  std::string directory_;  // short: the path of a unix socket is limited to 107 bytes
+  const TemporaryDirectory directory_;
   std::unique_ptr<GrpcServer> server_;
   std::unique_ptr<GrpcStore> client_;
 };
 
 class LiveHttpDoor final : public LiveDoor {
  public:
-  explicit LiveHttpDoor(Store& engine);
+  explicit LiveHttpDoor(const Store& engine);
   HttpStore& store() override { return *client_; }
   uint16_t port() const { return server_->port(); }
 

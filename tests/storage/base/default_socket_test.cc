@@ -6,22 +6,17 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
+
+#include "tests/support/temporary_directory.h"
 
 namespace varve {
 namespace {
 
 class DefaultSocketTest : public testing::Test {
  protected:
-  void SetUp() override {
-    char directory[] = "/tmp/vsXXXXXX";
-    ASSERT_NE(mkdtemp(directory), nullptr);
-    directory_ = directory;
-    places_.system_directory = directory_ + "/run/varve";
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
+  void SetUp() override { places_.system_directory = directory_ + "/run/varve"; }
 
   std::string Make(const std::string& name) const {
     std::filesystem::create_directories(directory_ + "/" + name);
@@ -38,7 +33,8 @@ class DefaultSocketTest : public testing::Test {
     close(fd);
   }
 
-  std::string directory_;
+  const TemporaryDirectory scratch_;
+  const std::string directory_ = scratch_.path();
   SocketPlaces places_;
 };
 

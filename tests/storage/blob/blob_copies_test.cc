@@ -9,17 +9,22 @@
 #include <utility>
 #include <vector>
 
+#include "storage/api/blobs.h"
+#include "storage/api/claims.h"
+#include "storage/api/manifests.h"
+#include "storage/api/system.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/blob/blob_files.h"
-#include "storage/digest/hasher.h"
 #include "storage/engine.h"
+#include "storage/image/hasher.h"
 #include "storage/index/keys.h"
 #include "storage/index/memory_index.h"
 #include "storage/index/rows.h"
 #include "storage/limits.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_file_system.h"
+#include "tests/support/read_whole.h"
 #include "tests/support/scripted_index.h"
 #include "tests/support/stepped_index.h"
 
@@ -52,7 +57,7 @@ class BlobCopiesTest : public testing::Test {
     return HashBytes(DigestAlgorithm::kSha256, bytes);
   }
   absl::Status TryPush(std::string_view bytes) {
-    const auto ingest = store_->BeginIngest("app", {});
+    const auto ingest = store_->blobs.BeginIngest("app", {});
     RETURN_IF_ERROR(ingest.status());
     RETURN_IF_ERROR((*ingest)->Append(0, bytes));
     return (*ingest)->Commit(DigestOf(bytes), bytes.size()).status();
@@ -71,7 +76,7 @@ class BlobCopiesTest : public testing::Test {
   absl::Status Put(const std::string& json) {
     PutManifestRequest request;
     request.bytes = json;
-    return store_->PutManifest("app", request).status();
+    return store_->manifests.PutManifest("app", request).status();
   }
 
   BlobRow RowOf(const Digest& digest) {
@@ -86,12 +91,11 @@ class BlobCopiesTest : public testing::Test {
     ASSERT_EQ((*file)->WriteAt(offset, bytes), absl::OkStatus());
   }
   std::string Read(const Digest& digest) {
-    const auto reader = store_->OpenBlob("app", digest);
+    const auto reader = store_->blobs.OpenBlob("app", digest);
     if (!reader.ok()) return reader.status().ToString();
-    if (reader->file == nullptr) return reader->inline_bytes;
-    std::string bytes(reader->info.size_bytes, '\0');
-    EXPECT_TRUE(reader->file->ReadAt(0, absl::MakeSpan(bytes.data(), bytes.size())).ok());
-    return bytes;
+    const auto bytes = ReadWhole(*reader);
+    EXPECT_TRUE(bytes.ok()) << bytes.status();
+    return bytes.value_or("");
   }
   size_t Files() {
     size_t files = 0;
@@ -110,7 +114,7 @@ class BlobCopiesTest : public testing::Test {
   // Stops after `limit` blobs.
   Checked CheckContent(uint64_t limit = 1000) {
     Checked checked;
-    const auto report = store_->CheckContent([&](const CheckStep& step) {
+    const auto report = store_->system.CheckContent([&](const CheckStep& step) {
       if (step.finding.has_value()) checked.findings.push_back(step.finding->text);
       return step.so_far.hashed_blobs < limit;
     });
@@ -119,11 +123,11 @@ class BlobCopiesTest : public testing::Test {
     return checked;
   }
   void ExpectAbsentEverywhere(const Digest& digest) {
-    EXPECT_EQ(store_->StatBlob("app", digest).status().code(), Code::kNotFound);
-    EXPECT_EQ(store_->OpenBlob("app", digest).status().code(), Code::kNotFound);
-    EXPECT_EQ(store_->MountBlob("other", digest, "app").status().code(), Code::kNotFound);
-    EXPECT_EQ(store_->DeleteBlob("app", digest).code(), Code::kNotFound);
-    EXPECT_THAT(store_->FindMissing("app", std::vector<Digest>{digest}).value(),
+    EXPECT_EQ(store_->blobs.StatBlob("app", digest).status().code(), Code::kNotFound);
+    EXPECT_EQ(store_->blobs.OpenBlob("app", digest).status().code(), Code::kNotFound);
+    EXPECT_EQ(store_->blobs.MountBlob("other", digest, "app").status().code(), Code::kNotFound);
+    EXPECT_EQ(store_->blobs.DeleteBlob("app", digest).code(), Code::kNotFound);
+    EXPECT_THAT(store_->blobs.FindMissing("app", std::vector<Digest>{digest}).value(),
                 ElementsAre(digest));
   }
 
@@ -133,7 +137,7 @@ class BlobCopiesTest : public testing::Test {
   Step step_;
   const std::unique_ptr<Index> index_ = NewMemoryIndex();
   ScriptedIndex scripted_{*index_, &script_};
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> store_;
 };
 
 TEST_F(BlobCopiesTest, APushHealsAFileThatRottedAtItsRightLength) {
@@ -148,7 +152,7 @@ TEST_F(BlobCopiesTest, APushHealsAFileThatRottedAtItsRightLength) {
     EXPECT_EQ(Read(digest), bytes);
     EXPECT_EQ(Files(), 2u);
   }
-  EXPECT_EQ(store_->Info()->blob_bytes, 2 * kLooseBytes);
+  EXPECT_EQ(store_->system.Info()->blob_bytes, 2 * kLooseBytes);
 }
 
 TEST_F(BlobCopiesTest, APushHealsInlineBytesOfAnotherBlobWithAGoodChecksum) {
@@ -168,7 +172,7 @@ TEST_F(BlobCopiesTest, APutHealsALargeManifestThatRotted) {
   ASSERT_EQ(Put(json), absl::OkStatus());
   Overwrite(DigestOf(json), json.size() / 2, "rot");
   ASSERT_EQ(Put(json), absl::OkStatus());
-  EXPECT_EQ(store_->GetManifest("app", DigestOf(json))->bytes, json);
+  EXPECT_EQ(store_->manifests.GetManifest("app", DigestOf(json))->bytes, json);
   EXPECT_EQ(Files(), 1u);
 }
 
@@ -232,6 +236,7 @@ TEST_F(BlobCopiesTest, AProvenCopyThatRotsIsReplacedOnceACheckHasFoundIt) {
   EXPECT_EQ(Read(digest), bytes);
 }
 
+// GUARDS.md: blob-copy
 TEST_F(BlobCopiesTest, SimultaneousCommitsSwitchOnce) {
   const std::string bytes(kLooseBytes, 'a');
   const Digest digest = Push(bytes);
@@ -249,7 +254,7 @@ TEST_F(BlobCopiesTest, SimultaneousCommitsSwitchOnce) {
   EXPECT_EQ(RowOf(digest).copy, second);
   EXPECT_EQ(Read(digest), bytes);
   EXPECT_EQ(Files(), 1u);
-  EXPECT_EQ(store_->Info()->blob_bytes, kLooseBytes);
+  EXPECT_EQ(store_->system.Info()->blob_bytes, kLooseBytes);
 }
 
 TEST_F(BlobCopiesTest, OfTwoFirstCommitsOneStays) {
@@ -264,7 +269,7 @@ TEST_F(BlobCopiesTest, OfTwoFirstCommitsOneStays) {
   Push(bytes);
   EXPECT_EQ(RowOf(digest).copy, copy);
   EXPECT_EQ(Files(), 1u);
-  EXPECT_EQ(store_->Info()->blob_bytes, kLooseBytes);
+  EXPECT_EQ(store_->system.Info()->blob_bytes, kLooseBytes);
 }
 
 // A push that heals what was quarantined after it had looked.
@@ -285,6 +290,7 @@ TEST_F(BlobCopiesTest, ACopyThatIsFoundBadDuringACommitIsReplaced) {
 }
 
 // A manifest put cares whether what it names is there, not in which file.
+// GUARDS.md: blob-copy
 TEST_F(BlobCopiesTest, APutGoesOnWhileWhatItNamesIsReplaced) {
   const std::string config(kLooseBytes, 'c');
   Push(config);
@@ -311,13 +317,13 @@ TEST_F(BlobCopiesTest, ALookUpFindsWhatIsReplacedAtAnyMoment) {
       SCOPED_TRACE(StrCat("call ", call, after ? ", after it" : ""));
       const auto replace = [&] { step_ = {[&] { Push(bytes); }, call, after}; };
       replace();
-      EXPECT_EQ(store_->StatBlob("app", digest).status(), absl::OkStatus());
+      EXPECT_EQ(store_->blobs.StatBlob("app", digest).status(), absl::OkStatus());
       replace();
       EXPECT_EQ(Read(digest), bytes);
       replace();
-      EXPECT_THAT(store_->FindMissing("app", std::vector<Digest>{digest}).value(), IsEmpty());
+      EXPECT_THAT(store_->blobs.FindMissing("app", std::vector<Digest>{digest}).value(), IsEmpty());
       replace();
-      EXPECT_EQ(store_->MountBlob("other", digest, "app").status(), absl::OkStatus());
+      EXPECT_EQ(store_->blobs.MountBlob("other", digest, "app").status(), absl::OkStatus());
       replace();
       EXPECT_EQ(Put(json), absl::OkStatus());
       step_ = {};
@@ -358,10 +364,10 @@ TEST_F(BlobCopiesTest, ContentIsHashedAndWhatIsBadIsAbsentUntilItIsPushedAgain) 
   }
   ExpectAbsentEverywhere(DigestOf(loose));
   ExpectAbsentEverywhere(DigestOf("{}"));
-  EXPECT_EQ(store_->StatManifest("app", DigestOf(json)).status().code(), Code::kNotFound);
-  EXPECT_EQ(store_->GetManifest("app", DigestOf(json)).status().code(), Code::kNotFound);
-  EXPECT_EQ(store_->Tag("app", "v1", DigestOf(json)).code(), Code::kNotFound);
-  EXPECT_EQ(store_->CreateHold({"hold", "app", DigestOf(json), 0}).status().code(),
+  EXPECT_EQ(store_->manifests.StatManifest("app", DigestOf(json)).status().code(), Code::kNotFound);
+  EXPECT_EQ(store_->manifests.GetManifest("app", DigestOf(json)).status().code(), Code::kNotFound);
+  EXPECT_EQ(store_->manifests.Tag("app", "v1", DigestOf(json)).code(), Code::kNotFound);
+  EXPECT_EQ(store_->claims.CreateHold({"hold", "app", DigestOf(json), 0}).status().code(),
             Code::kNotFound);
   EXPECT_EQ(Put(Json("{}", "names a bad config")).code(), Code::kFailedPrecondition);
   EXPECT_EQ(Read(DigestOf(other)), other);
@@ -370,7 +376,7 @@ TEST_F(BlobCopiesTest, ContentIsHashedAndWhatIsBadIsAbsentUntilItIsPushedAgain) 
   Push("{}");
   ASSERT_EQ(Put(json), absl::OkStatus());
   EXPECT_EQ(Read(DigestOf(loose)), loose);
-  EXPECT_EQ(store_->GetManifest("app", DigestOf(json))->bytes, json);
+  EXPECT_EQ(store_->manifests.GetManifest("app", DigestOf(json))->bytes, json);
   clock_.Advance(1);
   EXPECT_THAT(CheckContent().findings, IsEmpty());
 }
@@ -431,7 +437,7 @@ TEST_F(BlobCopiesTest, WhatIsReplacedOrRemovedWhileItIsReadIsNoFinding) {
   const Digest digest = Push(bytes);
   Overwrite(digest, 0, "x");
   bool replaced = false;
-  const auto report = store_->CheckContent([&](const CheckStep& step) {
+  const auto report = store_->system.CheckContent([&](const CheckStep& step) {
     EXPECT_FALSE(step.finding.has_value());
     if (!std::exchange(replaced, true)) Push(bytes);
     return true;
@@ -454,9 +460,9 @@ TEST_F(BlobCopiesTest, ACommitOfUnknownOutcomeKeepsTheBytesThatItAcknowledges) {
                return CommitOutcome::kUnknown;
              }};
   ASSERT_EQ(Put(json), absl::OkStatus());
-  EXPECT_EQ(store_->GetManifest("app", DigestOf(json))->bytes, json);
+  EXPECT_EQ(store_->manifests.GetManifest("app", DigestOf(json))->bytes, json);
   EXPECT_EQ(Files(), 2u);
-  EXPECT_EQ(store_->Info()->blob_bytes, kLooseBytes + json.size());
+  EXPECT_EQ(store_->system.Info()->blob_bytes, kLooseBytes + json.size());
 }
 
 TEST_F(BlobCopiesTest, ACommitOfUnknownOutcomeThatWasLostIsDoneOnce) {
@@ -466,10 +472,11 @@ TEST_F(BlobCopiesTest, ACommitOfUnknownOutcomeThatWasLostIsDoneOnce) {
              }};
   EXPECT_EQ(Read(Push(bytes)), bytes);
   EXPECT_EQ(Files(), 1u);
-  EXPECT_EQ(store_->Info()->blob_bytes, kLooseBytes);
+  EXPECT_EQ(store_->system.Info()->blob_bytes, kLooseBytes);
 }
 
 // The index says nothing but an error, and has kept the change all the same.
+// GUARDS.md: file
 TEST_F(BlobCopiesTest, AFileThatARowNamesAfterAllIsNotDiscarded) {
   const std::string bytes(kLooseBytes, 'a');
   const auto lose_the_answer = [](const Script::Commit& commit) -> absl::StatusOr<CommitOutcome> {
@@ -484,7 +491,7 @@ TEST_F(BlobCopiesTest, AFileThatARowNamesAfterAllIsNotDiscarded) {
   const std::string json = Json("{}", std::string(kLooseBytes, 'm'));
   script_ = {BlobKey(DigestOf(json)), lose_the_answer};
   EXPECT_EQ(Put(json).code(), Code::kUnavailable);
-  EXPECT_EQ(store_->GetManifest("app", DigestOf(json))->bytes, json);
+  EXPECT_EQ(store_->manifests.GetManifest("app", DigestOf(json))->bytes, json);
   EXPECT_EQ(Files(), 2u);
 }
 
@@ -497,7 +504,7 @@ TEST_F(BlobCopiesTest, APutOfALargeManifestThatFailsLeavesNoFile) {
   script_ = {BlobKey(DigestOf(json)), refuse};
   EXPECT_EQ(Put(json).code(), Code::kUnavailable);
   EXPECT_EQ(Files(), 0u);
-  EXPECT_EQ(store_->GetManifest("app", DigestOf(json)).status().code(), Code::kNotFound);
+  EXPECT_EQ(store_->manifests.GetManifest("app", DigestOf(json)).status().code(), Code::kNotFound);
   // Nor one whose reference went between check and transaction.
   script_ = {BlobKey(DigestOf(json)), [&](const Script::Commit&) -> absl::StatusOr<CommitOutcome> {
                EXPECT_EQ(index_->Run(
@@ -507,7 +514,7 @@ TEST_F(BlobCopiesTest, APutOfALargeManifestThatFailsLeavesNoFile) {
              }};
   EXPECT_EQ(Put(json).code(), Code::kFailedPrecondition);
   EXPECT_EQ(Files(), 0u);
-  ASSERT_EQ(store_->Reclaim().status(), absl::OkStatus());
+  ASSERT_EQ(store_->system.Reclaim().status(), absl::OkStatus());
   EXPECT_THAT(index_->Scan(PrefixRange(RemovingPrefix()), 10).value(), IsEmpty());
 }
 

@@ -7,15 +7,19 @@
 #include <string>
 #include <vector>
 
+#include "storage/api/blobs.h"
+#include "storage/api/manifests.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/digest/hasher.h"
 #include "storage/engine.h"
+#include "storage/image/hasher.h"
 #include "storage/index/keys.h"
 #include "storage/index/memory_index.h"
+#include "storage/index/rows.h"
 #include "storage/limits.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_file_system.h"
+#include "tests/support/read_whole.h"
 
 namespace varve {
 namespace {
@@ -54,7 +58,7 @@ class BlobStoreTest : public testing::Test {
 
   Digest Push(std::string_view bytes) {
     const Digest digest = HashBytes(DigestAlgorithm::kSha256, bytes);
-    auto ingest = store_->BeginIngest("app", {});
+    auto ingest = store_->blobs.BeginIngest("app", {});
     EXPECT_TRUE(ingest.ok()) << ingest.status();
     EXPECT_TRUE((*ingest)->Append(0, bytes).ok());
     const auto info = (*ingest)->Commit(digest, bytes.size());
@@ -71,7 +75,7 @@ class BlobStoreTest : public testing::Test {
   absl::Status Put(const std::string& json) {
     PutManifestRequest request;
     request.bytes = json;
-    return store_->PutManifest("app", request).status();
+    return store_->manifests.PutManifest("app", request).status();
   }
   void FlipByte(const Digest& digest, size_t at) {
     const auto flipped = index_->Run([&](Transaction& txn) -> absl::Status {
@@ -82,15 +86,19 @@ class BlobStoreTest : public testing::Test {
     });
     ASSERT_TRUE(flipped.ok()) << flipped;
   }
-  Code OpenCode(const Digest& digest) { return store_->OpenBlob("app", digest).status().code(); }
-  Code StatCode(const Digest& digest) { return store_->StatBlob("app", digest).status().code(); }
+  Code OpenCode(const Digest& digest) {
+    return store_->blobs.OpenBlob("app", digest).status().code();
+  }
+  Code StatCode(const Digest& digest) {
+    return store_->blobs.StatBlob("app", digest).status().code();
+  }
   uint64_t OpenedFiles() { return disk_->Counters(Under("/store/blobs")).Calls(FileCall::kOpen); }
 
   std::unique_ptr<MemoryFileSystem> disk_;
   FakeClock clock_;
   std::vector<std::string> alarms_;
   Index* index_ = nullptr;  // the store's
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> store_;
 };
 
 TEST_F(BlobStoreTest, DamagedInlineBytesAreAbsentUntilTheyArePushedAgain) {
@@ -102,14 +110,38 @@ TEST_F(BlobStoreTest, DamagedInlineBytesAreAbsentUntilTheyArePushedAgain) {
     FlipByte(digest, at);
     EXPECT_EQ(OpenCode(digest), Code::kNotFound);
     EXPECT_EQ(StatCode(digest), Code::kNotFound);
-    EXPECT_THAT(store_->FindMissing("app", std::vector<Digest>{digest}).value(),
+    EXPECT_THAT(store_->blobs.FindMissing("app", std::vector<Digest>{digest}).value(),
                 ElementsAre(digest));
     EXPECT_EQ(Push(bytes), digest);
     EXPECT_EQ(StatCode(digest), Code::kOk);
-    const auto reader = store_->OpenBlob("app", digest);
+    const auto reader = store_->blobs.OpenBlob("app", digest);
     ASSERT_TRUE(reader.ok()) << reader.status();
-    EXPECT_EQ(reader->inline_bytes, bytes);
+    EXPECT_EQ(ReadWhole(*reader).value(), bytes);
   }
+}
+
+TEST_F(BlobStoreTest, WhatANewerVersionPackedIsNeitherAbsentNorTouched) {
+  const Digest digest = Push("a small blob");
+  const auto packed = index_->Run([&](Transaction& txn) -> absl::Status {
+    BlobRow row;
+    row.tier = BlobRow::Tier::kPacked;
+    row.size_bytes = 12;
+    return txn.Put(BlobKey(digest), row.Encode());
+  });
+  ASSERT_TRUE(packed.ok()) << packed;
+  const std::string row = index_->Get(BlobKey(digest)).value().value();
+  for (const absl::Status& answer : {store_->blobs.OpenBlob("app", digest).status(),
+                                     store_->blobs.StatBlob("app", digest).status(),
+                                     store_->blobs.FindMissing("app", {digest}).status()}) {
+    EXPECT_EQ(answer.code(), Code::kUnavailable) << answer;
+    EXPECT_THAT(std::string(answer.message()),
+                AllOf(HasSubstr(digest.ToString()), HasSubstr("install a newer one")));
+  }
+  auto ingest = store_->blobs.BeginIngest("app", {});
+  ASSERT_TRUE(ingest.ok()) << ingest.status();
+  ASSERT_TRUE((*ingest)->Append(0, "a small blob").ok());
+  EXPECT_EQ((*ingest)->Commit(digest, 12).status().code(), Code::kUnavailable);
+  EXPECT_EQ(index_->Get(BlobKey(digest)).value().value(), row);
 }
 
 TEST_F(BlobStoreTest, DamagedManifestIsAbsentUntilItIsPutAgain) {
@@ -118,16 +150,16 @@ TEST_F(BlobStoreTest, DamagedManifestIsAbsentUntilItIsPutAgain) {
   ASSERT_TRUE(Put(json).ok());
   const Digest digest = HashBytes(DigestAlgorithm::kSha256, json);
   FlipByte(digest, json.size() / 2);
-  EXPECT_EQ(store_->GetManifest("app", digest).status().code(), Code::kNotFound);
-  const absl::Status stat = store_->StatManifest("app", digest).status();
+  EXPECT_EQ(store_->manifests.GetManifest("app", digest).status().code(), Code::kNotFound);
+  const absl::Status stat = store_->manifests.StatManifest("app", digest).status();
   EXPECT_EQ(stat.code(), Code::kNotFound);
   EXPECT_THAT(std::string(stat.message()), HasSubstr("are damaged"));
-  EXPECT_THAT(std::string(store_->GetManifest("app", digest).status().message()),
+  EXPECT_THAT(std::string(store_->manifests.GetManifest("app", digest).status().message()),
               HasSubstr("push it again"));
-  EXPECT_EQ(store_->Tag("app", "v1", digest).code(), Code::kNotFound);
+  EXPECT_EQ(store_->manifests.Tag("app", "v1", digest).code(), Code::kNotFound);
   ASSERT_TRUE(Put(json).ok());
-  EXPECT_TRUE(store_->StatManifest("app", digest).ok());
-  const auto manifest = store_->GetManifest("app", digest);
+  EXPECT_TRUE(store_->manifests.StatManifest("app", digest).ok());
+  const auto manifest = store_->manifests.GetManifest("app", digest);
   ASSERT_TRUE(manifest.ok()) << manifest.status();
   EXPECT_EQ(manifest->bytes, json);
 }
@@ -164,7 +196,8 @@ TEST_F(BlobStoreTest, DamageThatAPullMeetsIsTold) {
     EXPECT_EQ(StatCode(loose), Code::kNotFound);
   }
   expect_told(loose, "is gone");
-  EXPECT_THAT(store_->FindMissing("app", std::vector<Digest>{loose}).value(), ElementsAre(loose));
+  EXPECT_THAT(store_->blobs.FindMissing("app", std::vector<Digest>{loose}).value(),
+              ElementsAre(loose));
   expect_told(loose, "is gone");
   Push(large);
   EXPECT_EQ(OpenCode(loose), Code::kOk);
@@ -188,7 +221,7 @@ TEST_F(BlobStoreTest, WhatTheDiskDoesNotSayIsNotAbsent) {
   }
   EXPECT_EQ(OpenCode(digest), Code::kUnavailable);
   EXPECT_EQ(StatCode(digest), Code::kUnavailable);
-  EXPECT_EQ(store_->FindMissing("app", std::vector<Digest>{digest}).status().code(),
+  EXPECT_EQ(store_->blobs.FindMissing("app", std::vector<Digest>{digest}).status().code(),
             Code::kUnavailable);
   disk_->ClearFaults();
   EXPECT_EQ(StatCode(digest), Code::kOk);
@@ -211,7 +244,7 @@ TEST_F(BlobStoreTest, ManifestsOverTheLimitOfTheStoreAreRefused) {
   const auto refused = [&](const std::string& json) {
     const Digest digest = HashBytes(DigestAlgorithm::kSha256, json);
     EXPECT_EQ(Put(json).code(), Code::kResourceExhausted);
-    EXPECT_EQ(store_->GetManifest("app", digest).status().code(), Code::kNotFound);
+    EXPECT_EQ(store_->manifests.GetManifest("app", digest).status().code(), Code::kNotFound);
     EXPECT_EQ(index_->Get(BlobKey(digest)).value(), std::nullopt);
     EXPECT_EQ(index_->Get(InlineKey(digest)).value(), std::nullopt);
     EXPECT_EQ(created(), before);
@@ -229,13 +262,13 @@ TEST_F(BlobStoreTest, UploadThatNobodyHoldsHoldsNoDescriptor) {
   IngestOptions options;
   options.id = "idle";
   {
-    auto ingest = store_->BeginIngest("app", options);
+    auto ingest = store_->blobs.BeginIngest("app", options);
     ASSERT_TRUE(ingest.ok()) << ingest.status();
     ASSERT_TRUE((*ingest)->Append(0, head).ok());
     ASSERT_TRUE((*ingest)->Checkpoint().ok());
   }
   const uint64_t before = OpenedFiles();
-  auto ingest = store_->ResumeIngest("app", "idle");
+  auto ingest = store_->blobs.ResumeIngest("app", "idle");
   ASSERT_TRUE(ingest.ok()) << ingest.status();
   ASSERT_TRUE((*ingest)->Append(head.size(), "tail").ok());
   EXPECT_EQ(OpenedFiles(), before + 1);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "storage/base/str_cat.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 #include "tests/support/fake_clock.h"
 
 namespace varve {

@@ -8,6 +8,7 @@
 
 #include "storage/index/keys.h"
 #include "storage/index/memory_index.h"
+#include "storage/index/rows.h"
 #include "storage/limits.h"
 #include "tests/support/flaky_index.h"
 
@@ -63,6 +64,7 @@ TEST(IdAllocatorTest, NeverRepeatsWhenOutcomesAreUnknown) {
   }
 }
 
+// GUARDS.md: next-id
 TEST(IdAllocatorTest, ThreadsGetDifferentIds) {
   const auto index = NewMemoryIndex();
   IdAllocator ids(*index);
@@ -84,6 +86,19 @@ TEST(IdAllocatorTest, DamagedRowIsNoReasonToStartOver) {
   ASSERT_TRUE(index->Run([](Transaction& txn) { return txn.Put(MetaKey("next_id"), "x"); }).ok());
   IdAllocator ids(*index);
   EXPECT_EQ(ids.Next().status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST(IdAllocatorTest, ARowThatWentBackIsDamaged) {
+  const auto index = NewMemoryIndex();
+  IdAllocator ids(*index);
+  for (uint64_t i = 0; i < kIdBlock; ++i) ASSERT_TRUE(ids.Next().ok());
+  for (const uint64_t damaged : {uint64_t{0}, uint64_t{5}, ~uint64_t{0}}) {
+    const auto put = [&](Transaction& txn) {
+      return txn.Put(MetaKey("next_id"), EncodeNumber(damaged));
+    };
+    ASSERT_TRUE(index->Run(put).ok());
+    EXPECT_EQ(ids.Next().status().code(), absl::StatusCode::kDataLoss) << damaged;
+  }
 }
 
 }  // namespace

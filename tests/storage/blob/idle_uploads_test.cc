@@ -94,5 +94,16 @@ TEST_F(IdleUploadsTest, NothingIsLeftOfWhatWent) {
   EXPECT_EQ(idle_.OverFairShare("new", 0, 1'000'000), nullptr);
 }
 
+TEST_F(IdleUploadsTest, DeathOfOneThatIsAddedTwice) {
+  IdleUpload& upload = Add("client", 10, 1);
+  EXPECT_DEATH(idle_.Add(upload), "an upload is idle once");
+}
+
+TEST_F(IdleUploadsTest, DeathOfOneWhoseBytesChangedMeanwhile) {
+  IdleUpload& upload = Add("client", 10, 1);
+  upload.idle_bytes = 11;
+  EXPECT_DEATH(idle_.Remove(upload), "a client's idle bytes are those of its uploads");
+}
+
 }  // namespace
 }  // namespace varve

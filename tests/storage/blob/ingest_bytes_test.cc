@@ -63,7 +63,7 @@ TEST_F(IngestBytesTest, SmallOnesStayInMemory) {
     EXPECT_EQ(bytes->DigestOf(DigestAlgorithm::kSha512).value(),
               HashBytes(DigestAlgorithm::kSha512, most + "y"));
   }
-  EXPECT_EQ(space_.used_bytes(), 0u);
+  EXPECT_EQ(space_.logical_bytes(), 0u);
 }
 
 TEST_F(IngestBytesTest, BuffersOfAllUploadsTogetherAreBounded) {
@@ -78,7 +78,7 @@ TEST_F(IngestBytesTest, ReservedRoomIsGivenBackAtTheEnd) {
   const auto bytes = New();
   ASSERT_TRUE(bytes->Expect(10 << 20).ok());
   EXPECT_GE(disk_.used_bytes(), 10u << 20);
-  EXPECT_EQ(space_.used_bytes(), 10u << 20);
+  EXPECT_EQ(space_.logical_bytes(), 10u << 20);
   ASSERT_TRUE(bytes->Append(std::string(100'000, 'x')).ok());
   ASSERT_TRUE(bytes->Sync(true).ok());
   EXPECT_LT(disk_.used_bytes(), 1u << 20);
@@ -152,7 +152,7 @@ TEST_F(IngestBytesTest, RoomThatWasReservedIsGivenBackWhenNobodyWorksOnTheUpload
   ASSERT_TRUE(bytes->Sync(false).ok());
   bytes->Rest();
   EXPECT_LT(disk_.used_bytes(), 1u << 20);
-  EXPECT_EQ(space_.used_bytes(), 100'000u);
+  EXPECT_EQ(space_.logical_bytes(), 100'000u);
   ASSERT_TRUE(bytes->Sync(true).ok());
   EXPECT_EQ(FileContent(bytes->file()), std::string(100'000, 'x'));
 }
@@ -194,7 +194,7 @@ TEST_F(IngestBytesTest, RestoresWithoutReading) {
   const auto restored = IngestBytes::Restore(Parts(), row);
   ASSERT_TRUE(restored.ok()) << restored.status();
   EXPECT_EQ((*restored)->size_bytes(), 100'000u);
-  EXPECT_EQ(space_.used_bytes(), 100'000u);
+  EXPECT_EQ(space_.logical_bytes(), 100'000u);
   ASSERT_TRUE((*restored)->Append("tail").ok());
   ASSERT_TRUE((*restored)->Sync(true).ok());
   EXPECT_EQ(disk_.Counters().bytes_read, 0u);

@@ -7,10 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "storage/api/blobs.h"
+#include "storage/api/claims.h"
+#include "storage/api/manifests.h"
+#include "storage/api/system.h"
 #include "storage/base/str_cat.h"
 #include "storage/blob/blob_files.h"
-#include "storage/digest/hasher.h"
 #include "storage/engine.h"
+#include "storage/image/hasher.h"
 #include "storage/index/keys.h"
 #include "storage/index/memory_index.h"
 #include "storage/index/rows.h"
@@ -47,7 +51,7 @@ class IngestTableTest : public testing::Test {
   }
   // As a stop of the daemon and a start.
   void Reopen() {
-    ASSERT_TRUE(store_->CheckpointIngests().ok());
+    ASSERT_TRUE(store_->system.CheckpointIngests().ok());
     store_.reset();
     Open();
   }
@@ -57,7 +61,7 @@ class IngestTableTest : public testing::Test {
     IngestOptions options;
     options.id = id;
     options.client = client;
-    return store_->BeginIngest("app", options);
+    return store_->blobs.BeginIngest("app", options);
   }
   std::unique_ptr<Ingest> Begin(const std::string& id, const std::string& client = {}) {
     auto ingest = TryBegin(id, client);
@@ -70,11 +74,13 @@ class IngestTableTest : public testing::Test {
     ASSERT_TRUE(ingest->Append(0, std::string(bytes, 'x')).ok());
     ASSERT_TRUE(ingest->Checkpoint().ok());
   }
-  Code ResumeCode(const std::string& id) { return store_->ResumeIngest("app", id).status().code(); }
+  Code ResumeCode(const std::string& id) {
+    return store_->blobs.ResumeIngest("app", id).status().code();
+  }
   size_t Rows() { return index_->Scan(PrefixRange(IngestPrefix()), 100'000).value().size(); }
-  uint64_t BlobBytes() { return store_->Info()->blob_bytes; }
+  uint64_t BlobBytes() { return store_->system.Info()->blob_bytes; }
   uint64_t LowWater() {
-    EXPECT_TRUE(store_->Reclaim().ok());
+    EXPECT_TRUE(store_->system.Reclaim().ok());
     return DecodeNumber(index_->Get(MetaKey("low_water")).value().value()).value();
   }
 
@@ -82,7 +88,7 @@ class IngestTableTest : public testing::Test {
   FakeClock clock_;
   const std::unique_ptr<Index> index_ = NewMemoryIndex();
   EngineOptions options_;
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> store_;
 };
 
 TEST_F(IngestTableTest, ABrokenOffUploadKeepsOnlyWhatItReceived) {
@@ -96,7 +102,7 @@ TEST_F(IngestTableTest, ABrokenOffUploadKeepsOnlyWhatItReceived) {
   EXPECT_LE(disk_.used_bytes(), before + kMiB);
   EXPECT_EQ(BlobBytes(), 3u);
   // Resumed, it takes room again.
-  auto ingest = store_->ResumeIngest("app", "u");
+  auto ingest = store_->blobs.ResumeIngest("app", "u");
   ASSERT_TRUE(ingest.ok());
   ASSERT_TRUE((*ingest)->Expect(kMiB).ok());
   EXPECT_GE(disk_.used_bytes(), before + kMiB);
@@ -140,7 +146,7 @@ TEST_F(IngestTableTest, AFullDiskLeavesAnUploadToGoOnWhenThereIsRoom) {
     EXPECT_EQ(ingest->Append(first, bytes.substr(first)).code(), Code::kResourceExhausted);
     ingest.reset();
     disk_.SetCapacity(100 * kMiB);
-    auto resumed = store_->ResumeIngest("app", StrCat("u", first));
+    auto resumed = store_->blobs.ResumeIngest("app", StrCat("u", first));
     ASSERT_TRUE(resumed.ok()) << resumed.status();
     const uint64_t offset = (*resumed)->status().offset_bytes;
     EXPECT_GE(offset, first);
@@ -204,7 +210,7 @@ TEST_F(IngestTableTest, UploadsGiveWayToAManifestToo) {
              R"("manifests":[],"annotations":{"note":")", std::string(5'000, 'n'), R"("}})");
   PutManifestRequest request;
   request.bytes = json;
-  const auto put = store_->PutManifest("app", request);
+  const auto put = store_->manifests.PutManifest("app", request);
   EXPECT_TRUE(put.ok()) << put.status();
   EXPECT_EQ(ResumeCode("idle"), Code::kNotFound);
 }
@@ -237,7 +243,7 @@ TEST_F(IngestTableTest, EmptySessionsAreInMemoryUntilAnOrderlyStop) {
   Reopen();
   EXPECT_EQ(Rows(), 300u);
   EXPECT_EQ(ResumeCode("empty-299"), Code::kOk);
-  ASSERT_TRUE(store_->AbortUpload("empty-299").ok());
+  ASSERT_TRUE(store_->blobs.AbortUpload("empty-299").ok());
   EXPECT_EQ(Rows(), 299u);
 }
 
@@ -245,10 +251,10 @@ TEST_F(IngestTableTest, EmptySessionsAreInMemoryUntilAnOrderlyStop) {
 TEST_F(IngestTableTest, AnEmptySessionLivesAsLongAsAnyOther) {
   Begin("u");
   clock_.Advance(24 * 3600 * kSecond - kSecond);
-  ASSERT_TRUE(store_->Reclaim().ok());
+  ASSERT_TRUE(store_->system.Reclaim().ok());
   EXPECT_EQ(ResumeCode("u"), Code::kOk);
   clock_.Advance(kSecond);
-  ASSERT_TRUE(store_->Reclaim().ok());
+  ASSERT_TRUE(store_->system.Reclaim().ok());
   EXPECT_EQ(ResumeCode("u"), Code::kNotFound);
 }
 
@@ -261,7 +267,7 @@ TEST_F(IngestTableTest, EmptySessionsOfOneClientShutNobodyOut) {
     clock_.Advance(1);
     Begin(StrCat("flood-", i), "10.0.0.1");
   }
-  EXPECT_EQ(store_->ListUploads({}).value().rows.size(), 100u);
+  EXPECT_EQ(store_->blobs.ListUploads({}).value().rows.size(), 100u);
   Begin("late", "10.0.0.2");
   EXPECT_EQ(ResumeCode("early"), Code::kOk);
   EXPECT_EQ(ResumeCode("late"), Code::kOk);
@@ -303,7 +309,7 @@ TEST_F(IngestTableTest, UploadsOfManyPagesAreThereAfterAStart) {
   Reopen();
   for (int i = 0; i < 600; ++i) {
     SCOPED_TRACE(i);
-    const auto ingest = store_->ResumeIngest("app", StrCat("u", i));
+    const auto ingest = store_->blobs.ResumeIngest("app", StrCat("u", i));
     ASSERT_TRUE(ingest.ok()) << ingest.status();
     EXPECT_EQ((*ingest)->status().offset_bytes, 10u);
   }
@@ -312,12 +318,12 @@ TEST_F(IngestTableTest, UploadsOfManyPagesAreThereAfterAStart) {
 TEST_F(IngestTableTest, UploadsAreListedAndDropped) {
   Receive("b", 70'000, "10.0.0.1");
   const auto held = Begin("a", "10.0.0.2");
-  const Page<UploadInfo> first = store_->ListUploads({"", 1}).value();
+  const Page<UploadInfo> first = store_->blobs.ListUploads({"", 1}).value();
   ASSERT_THAT(first.rows, SizeIs(1));
   EXPECT_TRUE(first.more);
   EXPECT_EQ(first.rows[0].id, "a");
   EXPECT_TRUE(first.rows[0].in_request);
-  const Page<UploadInfo> second = store_->ListUploads({"a", 10}).value();
+  const Page<UploadInfo> second = store_->blobs.ListUploads({"a", 10}).value();
   ASSERT_THAT(second.rows, SizeIs(1));
   EXPECT_FALSE(second.more);
   const UploadInfo& upload = second.rows[0];
@@ -327,9 +333,9 @@ TEST_F(IngestTableTest, UploadsAreListedAndDropped) {
   EXPECT_EQ(upload.received_bytes, 70'000u);
   EXPECT_FALSE(upload.in_request);
   EXPECT_EQ(upload.expires_nanos, upload.updated_nanos + options_.ingest_expiry_nanos);
-  EXPECT_EQ(store_->AbortUpload("a").code(), Code::kAborted);
-  EXPECT_TRUE(store_->AbortUpload("b").ok());
-  EXPECT_EQ(store_->AbortUpload("b").code(), Code::kNotFound);
+  EXPECT_EQ(store_->blobs.AbortUpload("a").code(), Code::kAborted);
+  EXPECT_TRUE(store_->blobs.AbortUpload("b").ok());
+  EXPECT_EQ(store_->blobs.AbortUpload("b").code(), Code::kNotFound);
   EXPECT_EQ(BlobBytes(), 0u);
 }
 
@@ -351,7 +357,7 @@ TEST_F(IngestTableTest, TheLowWaterMarkPassesLongUploads) {
 TEST_F(IngestTableTest, AStartGoesOnWithoutAnUploadThatCannotBeLookedAt) {
   Receive("bad", 100'000);
   Receive("good", 100'000);
-  ASSERT_TRUE(store_->CheckpointIngests().ok());
+  ASSERT_TRUE(store_->system.CheckpointIngests().ok());
   store_.reset();
   const std::string row = index_->Get(IngestKey("bad")).value().value();
   const std::string path = "/store/blobs/" + BlobFiles::Name(IngestRow::Decode(row)->file);
@@ -360,8 +366,8 @@ TEST_F(IngestTableTest, AStartGoesOnWithoutAnUploadThatCannotBeLookedAt) {
   Open();
   EXPECT_EQ(ResumeCode("good"), Code::kOk);
   EXPECT_EQ(ResumeCode("bad"), Code::kNotFound);
-  EXPECT_THAT(store_->Reclaim()->problems, Contains(HasSubstr("upload bad")));
-  EXPECT_THAT(store_->Reclaim()->problems, IsEmpty());
+  EXPECT_THAT(store_->system.Reclaim()->problems, Contains(HasSubstr("upload bad")));
+  EXPECT_THAT(store_->system.Reclaim()->problems, IsEmpty());
   disk_.ClearFaults();
   Reopen();
   EXPECT_EQ(ResumeCode("bad"), Code::kOk);
@@ -378,13 +384,13 @@ TEST_F(IngestTableTest, AStartGoesOnWithGarbageThatCannotBeUnlinked) {
   disk_.Inject(
       {FileCall::kRemove, absl::UnavailableError("not permitted"), 1, Under("/store/blobs"), true});
   Open();
-  const auto report = store_->Reclaim();
+  const auto report = store_->system.Reclaim();
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_EQ(report->kept_aside, 1u);
   EXPECT_THAT(report->problems, Contains(HasSubstr("cannot be unlinked")));
   std::vector<std::string> found;
-  ASSERT_TRUE(store_
-                  ->Check([&](const CheckStep& step) {
+  ASSERT_TRUE(store_->system
+                  .Check([&](const CheckStep& step) {
                     if (step.finding.has_value()) found.push_back(step.finding->text);
                     return true;
                   })
@@ -392,8 +398,8 @@ TEST_F(IngestTableTest, AStartGoesOnWithGarbageThatCannotBeUnlinked) {
   EXPECT_THAT(found, testing::ElementsAre(HasSubstr("not permitted")));
   disk_.ClearFaults();
   clock_.Advance(600 * kSecond);
-  ASSERT_TRUE(store_->Reclaim().ok());
-  EXPECT_EQ(store_->Reclaim()->kept_aside, 0u);
+  ASSERT_TRUE(store_->system.Reclaim().ok());
+  EXPECT_EQ(store_->system.Reclaim()->kept_aside, 0u);
   EXPECT_EQ(disk_.List("/store/blobs/000000").value_or(std::vector<std::string>()).size(), 0u);
 }
 
@@ -410,7 +416,7 @@ TEST_F(IngestTableTest, EveryStepOfASweepRuns) {
   LeaseRequest lease;
   lease.id = "lease";
   lease.ttl_nanos = 3600 * kSecond;
-  ASSERT_TRUE(store_->CreateLease(lease).ok());
+  ASSERT_TRUE(store_->claims.CreateLease(lease).ok());
   ASSERT_TRUE(index_
                   ->Run([&](Transaction& txn) {
                     EXPECT_TRUE(txn.Put(BlobKey(damaged), "junk").ok());
@@ -419,14 +425,14 @@ TEST_F(IngestTableTest, EveryStepOfASweepRuns) {
                   })
                   .ok());
   clock_.Advance(25 * 3600 * kSecond);
-  const auto report = store_->Reclaim();
+  const auto report = store_->system.Reclaim();
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_EQ(report->blobs, 1u);
   EXPECT_GE(report->kept_aside, 1u);
   EXPECT_THAT(report->problems, testing::Not(IsEmpty()));
-  EXPECT_EQ(store_->StatBlob("", blob).status().code(), Code::kNotFound);
+  EXPECT_EQ(store_->blobs.StatBlob("", blob).status().code(), Code::kNotFound);
   EXPECT_EQ(ResumeCode("old"), Code::kNotFound);
-  EXPECT_THAT(store_->ListLeases({}).value().rows, IsEmpty());
+  EXPECT_THAT(store_->claims.ListLeases({}).value().rows, IsEmpty());
 }
 
 }  // namespace

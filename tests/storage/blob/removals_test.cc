@@ -45,7 +45,7 @@ class RemovalsTest : public testing::Test {
   IdAllocator ids_{*index_};
   UnnamedFiles unnamed_{ids_};
   BlobFiles files_{disk_, "/blobs"};
-  Removals removals_{*index_, files_, unnamed_, clock_};
+  Removals removals_{*index_, {&files_}, unnamed_, clock_};
 };
 
 TEST_F(RemovalsTest, SpaceComesBackAtOnceAndTheRowLater) {
@@ -100,7 +100,7 @@ TEST(AddedRemovals, StayUntilTheirCommitIsDurable) {
   FakeClock clock;
   IdAllocator ids(*index);
   UnnamedFiles unnamed(ids);
-  Removals removals(*index, files, unnamed, clock);
+  Removals removals(*index, {&files}, unnamed, clock);
   ASSERT_TRUE(files.Create(5).ok());
   removals.Add(5);
   EXPECT_FALSE(removals.UnlinkAdded().ok());
@@ -184,7 +184,7 @@ TEST_F(RemovalsTest, AStartGoesOnWithoutAFileThatCannotBeUnlinkedAndPastADamaged
   ASSERT_TRUE(
       index_->Run([](Transaction& txn) { return txn.Put(RemovingPrefix() + "odd", ""); }).ok());
   disk_.Inject({FileCall::kRemove, absl::UnavailableError("not permitted"), 1, Is(5), true});
-  Removals reopened(*index_, files_, unnamed_, clock_);
+  Removals reopened(*index_, {&files_}, unnamed_, clock_);
   ASSERT_TRUE(reopened.Recover().ok());
   EXPECT_THAT(Files(), ElementsAre(5));
   EXPECT_EQ(Rows(), 2u);
@@ -259,12 +259,39 @@ TEST_F(RemovalsTest, SyncsOncePerDirectory) {
   EXPECT_EQ(Rows(), 0u);
 }
 
+TEST_F(RemovalsTest, FilesOfAnotherRootGoFromThere) {
+  ASSERT_TRUE(disk_.CreateDirectory("/others").ok());
+  BlobFiles others(disk_, "/others");
+  MakeFile(5, 10'000);
+  MakeFile(6, 10'000);
+  for (const FileId id : {FileId{5}, FileId{6}}) ASSERT_TRUE(others.Create(id).ok());
+  const auto stage = [&](const RootedFile& file) {
+    return index_->Run([&](Transaction& txn) { return Removals::Stage(txn, file); });
+  };
+  ASSERT_TRUE(stage({5, 1}).ok());
+  ASSERT_TRUE(stage(6).ok());
+  {
+    Removals one_root(*index_, {&files_}, unnamed_, clock_);
+    ASSERT_TRUE(one_root.Recover().ok());
+    EXPECT_THAT(one_root.TakeProblems(), ElementsAre(HasSubstr("the file it names stays")));
+    EXPECT_THAT(Files(), ElementsAre(5u));
+  }
+  ASSERT_TRUE(stage({6, 1}).ok());
+  Removals removals(*index_, {&files_, &others}, unnamed_, clock_);
+  ASSERT_TRUE(removals.Unlink({6, 1}).ok());
+  EXPECT_THAT(others.List(1, 10).value(), ElementsAre(5u));
+  ASSERT_TRUE(removals.Recover().ok());
+  EXPECT_THAT(others.List(1, 10).value(), IsEmpty());
+  EXPECT_THAT(Files(), ElementsAre(5u));
+  EXPECT_EQ(Rows(), 0u);
+}
+
 TEST_F(RemovalsTest, RecoverFinishesWhatACrashLeft) {
   for (FileId id = 1; id <= 1200; ++id) Stage(id);
   MakeFile(7, 100);
   MakeFile(1100, 100);
   MakeFile(2000, 100);
-  Removals reopened(*index_, files_, unnamed_, clock_);
+  Removals reopened(*index_, {&files_}, unnamed_, clock_);
   ASSERT_TRUE(reopened.Recover().ok());
   EXPECT_EQ(Rows(), 0u);
   EXPECT_THAT(Files(), ElementsAre(2000));

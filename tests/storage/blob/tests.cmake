@@ -1,4 +1,4 @@
-varve_test(storage_blob_tests LABEL unit
+varve_test(storage_blob_tests LABEL unit THREADS
   SOURCES
     blob/blob_copies_test.cc
     blob/blob_files_test.cc

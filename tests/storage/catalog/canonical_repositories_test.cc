@@ -30,11 +30,11 @@ class CanonicalRepositoriesTest : public testing::Test {
   absl::StatusOr<Digest> PutTagged(std::string_view repository, std::string_view annotation,
                                    const std::string& tag) {
     ASSIGN_OR_RETURN(const Digest digest, store_.PutIndex(repository, annotation));
-    RETURN_IF_ERROR(store_.store_->Tag(repository, tag, digest));
+    RETURN_IF_ERROR(store_.store_->manifests.Tag(repository, tag, digest));
     return digest;
   }
   bool Has(std::string_view repository, const std::string& tag, const Digest& digest) {
-    const auto info = store_.store_->StatManifest(repository, tag);
+    const auto info = store_.store_->manifests.StatManifest(repository, tag);
     return info.ok() && info->digest == digest;
   }
 
@@ -49,16 +49,24 @@ TEST_F(CanonicalRepositoriesTest, ANameThatIsThereCostsNothingAndAnotherOneRead)
   ASSERT_TRUE(store_.Push("library/exact", "layer").ok());
   const Digest layer = HashBytes(DigestAlgorithm::kSha256, "layer");
   const auto stat = [&](std::string_view name) {
-    return [this, name] { EXPECT_TRUE(store_.store_->StatManifest(name, "v1").ok()) << name; };
+    return [this, name] {
+      EXPECT_TRUE(store_.store_->manifests.StatManifest(name, "v1").ok()) << name;
+    };
   };
   const auto get = [&](std::string_view name) {
-    return [this, name] { EXPECT_TRUE(store_.store_->GetManifest(name, "v1").ok()) << name; };
+    return [this, name] {
+      EXPECT_TRUE(store_.store_->manifests.GetManifest(name, "v1").ok()) << name;
+    };
   };
   const auto head = [&](std::string_view name) {
-    return [this, name, layer] { EXPECT_TRUE(store_.store_->StatBlob(name, layer).ok()) << name; };
+    return [this, name, layer] {
+      EXPECT_TRUE(store_.store_->blobs.StatBlob(name, layer).ok()) << name;
+    };
   };
   const auto open = [&](std::string_view name) {
-    return [this, name, layer] { EXPECT_TRUE(store_.store_->OpenBlob(name, layer).ok()) << name; };
+    return [this, name, layer] {
+      EXPECT_TRUE(store_.store_->blobs.OpenBlob(name, layer).ok()) << name;
+    };
   };
   const auto push = [&](std::string_view name) {
     return [this, name] { EXPECT_TRUE(store_.Push(name, "layer").ok()) << name; };
@@ -75,6 +83,7 @@ TEST_F(CanonicalRepositoriesTest, ANameThatIsThereCostsNothingAndAnotherOneRead)
   for (size_t i = 0; i + 1 < before.size(); ++i) EXPECT_EQ(by_another[i], before[i] + 1) << i;
 }
 
+// GUARDS.md: repository
 TEST_F(CanonicalRepositoriesTest, TwoThatAreMadeAtOnceAreOne) {
   bool more = true;
   for (size_t call = 0; more && call < 200; ++call) {
@@ -86,7 +95,7 @@ TEST_F(CanonicalRepositoriesTest, TwoThatAreMadeAtOnceAreOne) {
     store_.step_ = {};
     if (!more) break;
     EXPECT_TRUE(Has(name, "a", *a)) << call;
-    EXPECT_TRUE(store_.store_->StatManifest(StrCat("library/", name), "b").ok()) << call;
+    EXPECT_TRUE(store_.store_->manifests.StatManifest(StrCat("library/", name), "b").ok()) << call;
     EXPECT_EQ(store_.IdOf(StrCat("library/", name)), 0u) << call;
   }
   EXPECT_FALSE(more) << "not every step was tried";
@@ -103,7 +112,7 @@ class MergeAtEveryStepTest : public CanonicalRepositoriesTest {
     for (; more && call < 1000; ++call) {
       MakePair(call);
       store_.step_ = {[&] { request(call); }, call, false};
-      const auto merge = store_.store_->MergeRepositories(long_, short_, false);
+      const auto merge = store_.store_->manifests.MergeRepositories(long_, short_, false);
       ASSERT_TRUE(merge.ok()) << call << ": " << merge.status();
       more = store_.step_.action == nullptr;
       store_.step_ = {};
@@ -131,7 +140,7 @@ class MergeAtEveryStepTest : public CanonicalRepositoriesTest {
     Canonical();
   }
   void ExpectSound() {
-    const auto report = store_.store_->Check([](const CheckStep& step) {
+    const auto report = store_.store_->system.Check([](const CheckStep& step) {
       if (step.finding.has_value() && step.finding->kind != CheckFinding::Kind::kTwoNames) {
         ADD_FAILURE() << step.finding->text;
       }
@@ -156,9 +165,10 @@ TEST_F(MergeAtEveryStepTest, APushToTheNameThatGoesIsKept) {
          });
 }
 
+// GUARDS.md: tag
 TEST_F(MergeAtEveryStepTest, ATagThatIsSetMeanwhileIsKept) {
   absl::Status tagged;
-  TryAll([&](size_t) { tagged = store_.store_->Tag(long_, "new", image_); },
+  TryAll([&](size_t) { tagged = store_.store_->manifests.Tag(long_, "new", image_); },
          [&](size_t call) {
            ASSERT_TRUE(tagged.ok()) << call << ": " << tagged;
            EXPECT_TRUE(Has(long_, "new", image_)) << call;
@@ -171,26 +181,27 @@ TEST_F(MergeAtEveryStepTest, WhoPullsFindsTheImageAllTheTime) {
          [&](size_t call) { EXPECT_TRUE(found) << call; });
 }
 
+// GUARDS.md: link
 TEST_F(MergeAtEveryStepTest, AnUploadToTheNameThatGoesIsVisibleAfterwards) {
   absl::Status pushed;
   TryAll([&](size_t call) { pushed = store_.Push(long_, StrCat("late", call)); },
          [&](size_t call) {
            ASSERT_TRUE(pushed.ok()) << call << ": " << pushed;
            const Digest blob = HashBytes(DigestAlgorithm::kSha256, StrCat("late", call));
-           EXPECT_TRUE(store_.store_->StatBlob(short_, blob).ok()) << call;
+           EXPECT_TRUE(store_.store_->blobs.StatBlob(short_, blob).ok()) << call;
          });
 }
 
 // The other way round: all of the merge at each step of the request.
 TEST_F(MergeAtEveryStepTest, ARequestDuringWhichItIsMergedSucceeds) {
   const std::function<absl::Status()> requests[] = {
-      [&] { return store_.store_->GetManifest(long_, "12").status(); },
-      [&] { return store_.store_->StatManifest(long_, image_).status(); },
+      [&] { return store_.store_->manifests.GetManifest(long_, "12").status(); },
+      [&] { return store_.store_->manifests.StatManifest(long_, image_).status(); },
       [&] {
-        return store_.store_->OpenBlob(long_, HashBytes(DigestAlgorithm::kSha256, "loose"))
+        return store_.store_->blobs.OpenBlob(long_, HashBytes(DigestAlgorithm::kSha256, "loose"))
             .status();
       },
-      [&] { return store_.store_->Tag(long_, "new", image_); },
+      [&] { return store_.store_->manifests.Tag(long_, "new", image_); },
       [&] { return PutTagged(long_, "new", "new").status(); },
       [&] { return store_.Push(long_, "another"); },
   };
@@ -200,7 +211,8 @@ TEST_F(MergeAtEveryStepTest, ARequestDuringWhichItIsMergedSucceeds) {
     for (size_t call = 0; more && call < 200; ++call) {
       MakePair(10'000 + ++number);
       store_.step_ = {[&] {
-                        const auto merge = store_.store_->MergeRepositories(long_, short_, false);
+                        const auto merge =
+                            store_.store_->manifests.MergeRepositories(long_, short_, false);
                         EXPECT_TRUE(merge.ok()) << merge.status();
                       },
                       call, false};
@@ -214,15 +226,16 @@ TEST_F(MergeAtEveryStepTest, ARequestDuringWhichItIsMergedSucceeds) {
   ExpectSound();
 }
 
+// GUARDS.md: hold
 TEST_F(MergeAtEveryStepTest, AHoldThatIsTakenMeanwhileMovesToo) {
   absl::StatusOr<HoldInfo> hold;
   TryAll(
       [&](size_t call) {
-        hold = store_.store_->CreateHold({StrCat("h", call), long_, image_, 0});
+        hold = store_.store_->claims.CreateHold({StrCat("h", call), long_, image_, 0});
       },
       [&](size_t call) {
         ASSERT_TRUE(hold.ok()) << call << ": " << hold.status();
-        const auto kept = store_.store_->ExplainKept(StrCat(short_, ":12"));
+        const auto kept = store_.store_->claims.ExplainKept(StrCat(short_, ":12"));
         ASSERT_TRUE(kept.ok()) << call << ": " << kept.status();
         bool held_here = false;
         for (const Keeper& keeper : kept->keepers) {

@@ -4,10 +4,14 @@
 
 #include <thread>
 
+#include "storage/api/blobs.h"
+#include "storage/api/images.h"
+#include "storage/api/manifests.h"
+#include "storage/api/system.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/digest/hasher.h"
 #include "storage/engine.h"
+#include "storage/image/hasher.h"
 #include "storage/index/keys.h"
 #include "storage/index/memory_index.h"
 #include "storage/limits.h"
@@ -38,7 +42,7 @@ class CatalogSchedulesTest : public testing::Test {
   }
 
   absl::Status TryPush(std::string_view repository, std::string_view bytes) {
-    ASSIGN_OR_RETURN(const auto ingest, store_->BeginIngest(repository, {}));
+    ASSIGN_OR_RETURN(const auto ingest, store_->blobs.BeginIngest(repository, {}));
     RETURN_IF_ERROR(ingest->Append(0, bytes));
     return ingest->Commit(HashBytes(DigestAlgorithm::kSha256, bytes), std::nullopt).status();
   }
@@ -83,21 +87,21 @@ class CatalogSchedulesTest : public testing::Test {
     PutManifestRequest request;
     request.bytes = json;
     Remember(json);
-    return store_->PutManifest(repository, request).status();
+    return store_->manifests.PutManifest(repository, request).status();
   }
   void Reclaim() {
-    const auto report = store_->Reclaim();
+    const auto report = store_->system.Reclaim();
     EXPECT_TRUE(report.ok()) << report.status();
   }
   bool Here(std::string_view repository, const Digest& digest) {
-    return store_->OpenBlob(repository, digest).ok();
+    return store_->blobs.OpenBlob(repository, digest).ok();
   }
 
   MemoryFileSystem disk_;
   FakeClock clock_;
   const std::unique_ptr<Index> index_ = NewMemoryIndex();
   Schedule schedule_;
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> store_;
   const std::string bytes_ = std::string(100'000, 'x');
   Mutex mutex_;
   std::map<Digest, size_t> sizes_ ABSL_GUARDED_BY(mutex_);
@@ -124,7 +128,8 @@ TEST_F(CatalogSchedulesTest, HeadOfWhatIsBeingReclaimedSaysNo) {
   std::thread client;
   absl::Status stat;
   schedule_ = {BlobKey(digest), [&] {
-                 client = std::thread([&] { stat = store_->StatBlob("app", digest).status(); });
+                 client =
+                     std::thread([&] { stat = store_->blobs.StatBlob("app", digest).status(); });
                }};
   Reclaim();
   client.join();
@@ -136,10 +141,10 @@ TEST_F(CatalogSchedulesTest, MountOfWhatIsBeingReclaimedIsTrueOrNo) {
   clock_.Advance(2 * kPromise);
   std::thread client;
   absl::Status mounted;
-  schedule_ = {
-      BlobKey(digest), [&] {
-        client = std::thread([&] { mounted = store_->MountBlob("other", digest, "app").status(); });
-      }};
+  schedule_ = {BlobKey(digest), [&] {
+                 client = std::thread(
+                     [&] { mounted = store_->blobs.MountBlob("other", digest, "app").status(); });
+               }};
   Reclaim();
   client.join();
   EXPECT_EQ(mounted.ok(), Here("other", digest));
@@ -148,7 +153,7 @@ TEST_F(CatalogSchedulesTest, MountOfWhatIsBeingReclaimedIsTrueOrNo) {
 TEST_F(CatalogSchedulesTest, ReclaimJustBeforeAManifestNamesAPromisedBlob) {
   const Digest config = Push("app", bytes_);
   clock_.Advance(2 * kPromise);
-  ASSERT_TRUE(store_->StatBlob("app", config).ok());
+  ASSERT_TRUE(store_->blobs.StatBlob("app", config).ok());
   schedule_ = {EdgePrefix(config), [&] { Reclaim(); }};
   ASSERT_TRUE(Put("app", Json(config)).ok());
   clock_.Advance(2 * kPromise);
@@ -156,10 +161,11 @@ TEST_F(CatalogSchedulesTest, ReclaimJustBeforeAManifestNamesAPromisedBlob) {
   EXPECT_TRUE(Here("app", config));
 }
 
+// GUARDS.md: blob-delete
 TEST_F(CatalogSchedulesTest, DeleteOfTheBlobJustBeforeAManifestNamesIt) {
   const Digest config = Push("app", bytes_);
   schedule_ = {EdgePrefix(config), [&] {
-                 EXPECT_TRUE(store_->DeleteBlob("app", config).ok());
+                 EXPECT_TRUE(store_->blobs.DeleteBlob("app", config).ok());
                  Reclaim();
                }};
   ASSERT_TRUE(Put("app", Json(config)).ok());
@@ -168,6 +174,7 @@ TEST_F(CatalogSchedulesTest, DeleteOfTheBlobJustBeforeAManifestNamesIt) {
   EXPECT_TRUE(Here("app", config));
 }
 
+// GUARDS.md: note
 TEST_F(CatalogSchedulesTest, DeleteOfAManifestBesideItsPutAgain) {
   const Digest config = Push("app", bytes_);
   const std::string json = Json(config);
@@ -176,17 +183,18 @@ TEST_F(CatalogSchedulesTest, DeleteOfAManifestBesideItsPutAgain) {
   // The put comes when the deletion is about to take the edges away.
   schedule_ = {MemberEdgeKey(manifest, 0).substr(0, 10),
                [&] { EXPECT_TRUE(Put("app", json).ok()); }};
-  ASSERT_TRUE(store_->DeleteManifest("app", manifest).ok());
+  ASSERT_TRUE(store_->manifests.DeleteManifest("app", manifest).ok());
   clock_.Advance(2 * kPromise);
   Reclaim();
-  EXPECT_TRUE(store_->GetManifest("app", manifest).ok());
+  EXPECT_TRUE(store_->manifests.GetManifest("app", manifest).ok());
   EXPECT_TRUE(Here("app", config));
-  EXPECT_EQ(store_->DeleteBlob("app", config).code(), Code::kFailedPrecondition);
+  EXPECT_EQ(store_->blobs.DeleteBlob("app", config).code(), Code::kFailedPrecondition);
 }
 
 // The first deletion has removed a page of edges when the manifest is put again and deleted again;
 // the second deletion is interrupted before its first page. The first must not take it for its own:
 // the edges of the page that it has behind it would stay for ever.
+// GUARDS.md: note
 TEST_F(CatalogSchedulesTest, SecondDeletionOfAManifestIsNotTheFirst) {
   const Digest config = Push("app", bytes_);
   std::vector<Digest> targets;
@@ -212,9 +220,9 @@ TEST_F(CatalogSchedulesTest, SecondDeletionOfAManifestIsNotTheFirst) {
         edges_between = edges();
         EXPECT_TRUE(Put("app", json).ok());
         disk_.Inject({FileCall::kOpen, absl::UnavailableError("interrupted"), 1, {}, false});
-        second = store_->DeleteManifest("app", manifest);
+        second = store_->manifests.DeleteManifest("app", manifest);
       }};
-  EXPECT_TRUE(store_->DeleteManifest("app", manifest).ok());
+  EXPECT_TRUE(store_->manifests.DeleteManifest("app", manifest).ok());
   EXPECT_EQ(second.code(), Code::kUnavailable);
   EXPECT_GT(edges_between, 0u);
   EXPECT_LT(edges_between, targets.size());
@@ -226,28 +234,32 @@ TEST_F(CatalogSchedulesTest, SecondDeletionOfAManifestIsNotTheFirst) {
   EXPECT_FALSE(Here("", manifest));
 }
 
+// GUARDS.md: blob-deletion
 TEST_F(CatalogSchedulesTest, TagBesideTheDeletionOfItsManifest) {
   const std::string json = Json(Push("app", bytes_));
   const Digest manifest = HashBytes(DigestAlgorithm::kSha256, json);
   ASSERT_TRUE(Put("app", json).ok());
   schedule_ = {TagEdgeKey(manifest, 0, "").substr(0, 10),
-               [&] { EXPECT_TRUE(store_->DeleteManifest("app", manifest).ok()); }};
-  EXPECT_EQ(store_->Tag("app", "late", manifest).code(), Code::kNotFound);
-  EXPECT_TRUE(store_->ListTags("app", {})->rows.empty());
+               [&] { EXPECT_TRUE(store_->manifests.DeleteManifest("app", manifest).ok()); }};
+  EXPECT_EQ(store_->manifests.Tag("app", "late", manifest).code(), Code::kNotFound);
+  EXPECT_TRUE(store_->manifests.ListTags("app", {})->rows.empty());
 }
 
+// GUARDS.md: blob-deletion
 TEST_F(CatalogSchedulesTest, PutOfAnIndexBesideTheDeletionOfItsChild) {
   const std::string child_json = Json(Push("app", bytes_));
   const Digest child = HashBytes(DigestAlgorithm::kSha256, child_json);
   ASSERT_TRUE(Put("app", child_json).ok());
   // Its membership was checked; it goes just before the index is committed.
-  schedule_ = {EdgePrefix(child), [&] { EXPECT_TRUE(store_->DeleteManifest("app", child).ok()); }};
+  schedule_ = {EdgePrefix(child),
+               [&] { EXPECT_TRUE(store_->manifests.DeleteManifest("app", child).ok()); }};
   const absl::Status put = Put("app", IndexJson({child}));
   EXPECT_EQ(put.code(), Code::kFailedPrecondition) << put;
-  EXPECT_FALSE(store_->GetManifest("app", child).ok());
+  EXPECT_FALSE(store_->manifests.GetManifest("app", child).ok());
 }
 
 // A deletion that found the index without a name must not take its child when it has one by then.
+// GUARDS.md: blob-lister
 TEST_F(CatalogSchedulesTest, TagOfAnIndexBesideTheDeletionOfItsChild) {
   const Digest config = Push("app", "{}");
   ASSERT_TRUE(Put("app", Json(config)).ok());
@@ -255,17 +267,19 @@ TEST_F(CatalogSchedulesTest, TagOfAnIndexBesideTheDeletionOfItsChild) {
   const std::string index = IndexJson({child});
   ASSERT_TRUE(Put("app", index).ok());
   const Digest digest = HashBytes(DigestAlgorithm::kSha256, index);
-  schedule_ = {UnlinkingPrefix(), [&] { EXPECT_TRUE(store_->Tag("app", "v1", digest).ok()); }};
-  EXPECT_EQ(store_->DeleteManifest("app", child).code(), Code::kFailedPrecondition);
+  schedule_ = {UnlinkingPrefix(),
+               [&] { EXPECT_TRUE(store_->manifests.Tag("app", "v1", digest).ok()); }};
+  EXPECT_EQ(store_->manifests.DeleteManifest("app", child).code(), Code::kFailedPrecondition);
   EXPECT_EQ(schedule_.action, nullptr);
-  EXPECT_TRUE(store_->GetManifest("app", child).ok());
+  EXPECT_TRUE(store_->manifests.GetManifest("app", child).ok());
   // And the other way round: the holder of the index's name sees that the child is gone.
-  ASSERT_TRUE(store_->Untag("app", "v1", false).ok());
-  EXPECT_TRUE(store_->DeleteManifest("app", child).ok());
-  EXPECT_TRUE(store_->Tag("app", "v1", digest).ok());
+  ASSERT_TRUE(store_->manifests.Untag("app", "v1", false).ok());
+  EXPECT_TRUE(store_->manifests.DeleteManifest("app", child).ok());
+  EXPECT_TRUE(store_->manifests.Tag("app", "v1", digest).ok());
 }
 
 // An index whose child is gone has a pending edge, which lives again with the child.
+// GUARDS.md: reference
 TEST_F(CatalogSchedulesTest, ADeletedChildLeavesAPendingEdge) {
   const Digest config = Push("app", "{}");
   ASSERT_TRUE(Put("app", Json(config)).ok());
@@ -276,7 +290,7 @@ TEST_F(CatalogSchedulesTest, ADeletedChildLeavesAPendingEdge) {
   const auto edges = [&](EdgeKind kind) {
     return index_->Scan(PrefixRange(EdgePrefix(child, kind)), 10).value().size();
   };
-  ASSERT_TRUE(store_->DeleteManifest("app", child).ok());
+  ASSERT_TRUE(store_->manifests.DeleteManifest("app", child).ok());
   EXPECT_EQ(edges(EdgeKind::kReference), 0u);
   EXPECT_EQ(edges(EdgeKind::kPending), 1u);
   EXPECT_FALSE(Here("app", child));
@@ -285,8 +299,8 @@ TEST_F(CatalogSchedulesTest, ADeletedChildLeavesAPendingEdge) {
   EXPECT_EQ(edges(EdgeKind::kPending), 0u);
   // The index goes while its child's edges are made pending: none is left behind.
   schedule_ = {EdgePrefix(child, EdgeKind::kPending),
-               [&] { EXPECT_TRUE(store_->DeleteManifest("app", digest).ok()); }};
-  ASSERT_TRUE(store_->DeleteManifest("app", child).ok());
+               [&] { EXPECT_TRUE(store_->manifests.DeleteManifest("app", digest).ok()); }};
+  ASSERT_TRUE(store_->manifests.DeleteManifest("app", child).ok());
   EXPECT_EQ(schedule_.action, nullptr);
   EXPECT_EQ(edges(EdgeKind::kReference), 0u);
   EXPECT_EQ(edges(EdgeKind::kPending), 0u);
@@ -300,9 +314,10 @@ TEST_F(CatalogSchedulesTest, TagFromBesideTheDeletionOfACopiedChild) {
   const Digest image_index = HashBytes(DigestAlgorithm::kSha256, index_json);
   ASSERT_TRUE(Put("app", index_json).ok());
   schedule_ = {MemberEdgeKey(image_index, 0).substr(0, 30),
-               [&] { EXPECT_TRUE(store_->DeleteManifest("copy", child).ok()); }};
-  EXPECT_EQ(store_->TagFrom("app", image_index, "copy", "v1").code(), Code::kFailedPrecondition);
-  EXPECT_TRUE(store_->ListTags("copy", {})->rows.empty());
+               [&] { EXPECT_TRUE(store_->manifests.DeleteManifest("copy", child).ok()); }};
+  EXPECT_EQ(store_->images.TagFrom("app", image_index, "copy", "v1").code(),
+            Code::kFailedPrecondition);
+  EXPECT_TRUE(store_->manifests.ListTags("copy", {})->rows.empty());
 }
 
 // One manifest whose bytes rot must not stop every later reclamation.
@@ -313,11 +328,11 @@ TEST_F(CatalogSchedulesTest, DamagedManifestCanBeDeletedAndStopsNothing) {
   const Digest garbage = Push("app", std::string(90'000, 'g'));
   ASSERT_TRUE(
       index_->Run([&](Transaction& txn) { return txn.Put(InlineKey(manifest), "rot"); }).ok());
-  EXPECT_TRUE(store_->DeleteManifest("app", manifest).ok());
+  EXPECT_TRUE(store_->manifests.DeleteManifest("app", manifest).ok());
   clock_.Advance(2 * kPromise);
   Reclaim();
   EXPECT_FALSE(Here("app", garbage));
-  EXPECT_EQ(store_->GetManifest("app", manifest).status().code(), Code::kNotFound);
+  EXPECT_EQ(store_->manifests.GetManifest("app", manifest).status().code(), Code::kNotFound);
 }
 
 }  // namespace

@@ -10,10 +10,14 @@
 #include <utility>
 #include <vector>
 
+#include "storage/api/blobs.h"
+#include "storage/api/claims.h"
+#include "storage/api/manifests.h"
+#include "storage/api/system.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/digest/hasher.h"
 #include "storage/engine.h"
+#include "storage/image/hasher.h"
 #include "storage/index/keys.h"
 #include "storage/index/memory_index.h"
 #include "storage/index/rows.h"
@@ -56,14 +60,14 @@ class CountedStore {
   }
 
   absl::Status Push(std::string_view repository, std::string_view bytes) {
-    ASSIGN_OR_RETURN(const auto ingest, store_->BeginIngest(repository, {}));
+    ASSIGN_OR_RETURN(const auto ingest, store_->blobs.BeginIngest(repository, {}));
     RETURN_IF_ERROR(ingest->Append(0, bytes));
     return ingest->Commit(HashBytes(DigestAlgorithm::kSha256, bytes), bytes.size()).status();
   }
   absl::StatusOr<Digest> Put(std::string_view repository, const std::string& manifest) {
     PutManifestRequest request;
     request.bytes = manifest;
-    ASSIGN_OR_RETURN(const ManifestInfo info, store_->PutManifest(repository, request));
+    ASSIGN_OR_RETURN(const ManifestInfo info, store_->manifests.PutManifest(repository, request));
     return info.digest;
   }
   absl::StatusOr<Digest> PutIndex(std::string_view repository, std::string_view annotation) {
@@ -73,7 +77,7 @@ class CountedStore {
   }
 
   void Pass() {
-    const auto report = store_->Reclaim();
+    const auto report = store_->system.Reclaim();
     EXPECT_TRUE(report.ok()) << report.status();
   }
   size_t StepsOfAPass() {
@@ -97,18 +101,18 @@ class CountedStore {
   }
   bool HasLink(const Digest& blob) { return index_.Get(LinkKey(IdOf("app"), blob))->has_value(); }
   void Hold(const std::string& name, int64_t ttl_nanos) {
-    const auto hold = store_->CreateHold({name, "app", image_, ttl_nanos});
+    const auto hold = store_->claims.CreateHold({name, "app", image_, ttl_nanos});
     EXPECT_TRUE(hold.ok()) << hold.status();
   }
   void Lease(const std::string& id, int64_t ttl_nanos) {
     LeaseRequest request;
     request.id = id;
     request.ttl_nanos = ttl_nanos;
-    const auto lease = store_->CreateLease(request);
+    const auto lease = store_->claims.CreateLease(request);
     EXPECT_TRUE(lease.ok()) << lease.status();
   }
-  size_t Holds() { return store_->ListHolds({})->rows.size(); }
-  size_t Leases() { return store_->ListLeases({})->rows.size(); }
+  size_t Holds() { return store_->claims.ListHolds({})->rows.size(); }
+  size_t Leases() { return store_->claims.ListLeases({})->rows.size(); }
 
   MemoryFileSystem disk_;
   FakeClock clock_;
@@ -116,7 +120,7 @@ class CountedStore {
   TombstoneIndex index_{NewMemoryIndex()};
   Step step_;
   NameRule names_;  // from the next Open on
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> store_;
   Digest image_;
 };
 

@@ -4,8 +4,9 @@
 #include <functional>
 #include <string_view>
 
+#include "storage/api/pruning.h"
 #include "storage/base/str_cat.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 #include "tests/storage/catalog/counted_store.h"
 
 namespace varve {
@@ -102,7 +103,7 @@ TEST(ExpiryTest, ADamagedRowHoldsUpNoOther) {
   store.PutLink(blob, store.clock_.WallNanos() + kHour);
   store.Hold("due", kHour);
   store.clock_.Advance(2 * kHour);
-  const absl::StatusOr<ReclaimReport> report = store.store_->Reclaim();
+  const absl::StatusOr<ReclaimReport> report = store.store_->system.Reclaim();
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_FALSE(report->problems.empty());
   EXPECT_FALSE(store.HasLink(blob));
@@ -142,35 +143,35 @@ class UnlinkedTest : public testing::Test {
 };
 
 TEST_F(UnlinkedTest, NoLinkIsWrittenToWhatGoesWithItsImage) {
-  ASSERT_TRUE(store_.store_->Prune({}, nullptr).ok());
+  ASSERT_TRUE(store_.store_->images.Prune({}, nullptr).ok());
   EXPECT_FALSE(store_.HasLink(layer_));
-  EXPECT_TRUE(absl::IsNotFound(store_.store_->StatBlob("", layer_).status()));
+  EXPECT_TRUE(absl::IsNotFound(store_.store_->blobs.StatBlob("", layer_).status()));
 }
 
 TEST_F(UnlinkedTest, NorWhenTheImageIsDeletedByName) {
-  ASSERT_TRUE(store_.store_->DeleteManifest("app", image_).ok());
+  ASSERT_TRUE(store_.store_->manifests.DeleteManifest("app", image_).ok());
   EXPECT_FALSE(store_.HasLink(layer_));
 }
 
 TEST_F(UnlinkedTest, WhatSomebodyWasPromisedStaysVisible) {
-  ASSERT_TRUE(store_.store_->StatBlob("app", layer_).ok());
-  ASSERT_TRUE(store_.store_->DeleteManifest("app", image_).ok());
+  ASSERT_TRUE(store_.store_->blobs.StatBlob("app", layer_).ok());
+  ASSERT_TRUE(store_.store_->manifests.DeleteManifest("app", image_).ok());
   EXPECT_TRUE(store_.HasLink(layer_));
-  EXPECT_TRUE(store_.store_->StatBlob("app", layer_).ok());
+  EXPECT_TRUE(store_.store_->blobs.StatBlob("app", layer_).ok());
 }
 
 TEST_F(UnlinkedTest, AndSoDoesWhatAnotherRepositoryKeeps) {
   Push("other");
   store_.clock_.Advance(26 * kHour);
   store_.Pass();
-  ASSERT_TRUE(store_.store_->DeleteManifest("app", image_).ok());
+  ASSERT_TRUE(store_.store_->manifests.DeleteManifest("app", image_).ok());
   EXPECT_TRUE(store_.HasLink(layer_));
-  EXPECT_TRUE(store_.store_->StatBlob("app", layer_).ok());
+  EXPECT_TRUE(store_.store_->blobs.StatBlob("app", layer_).ok());
 }
 
 TEST_F(UnlinkedTest, AndEverythingAfterAStart) {
   store_.Open();
-  ASSERT_TRUE(store_.store_->DeleteManifest("app", image_).ok());
+  ASSERT_TRUE(store_.store_->manifests.DeleteManifest("app", image_).ok());
   EXPECT_TRUE(store_.HasLink(layer_));
 }
 

@@ -34,13 +34,13 @@ TEST(RepositoriesTest, OneGoesAfterItsLastMemberAndLink) {
   ASSERT_NE(id, 0u);
   UntilEmptyRepositoriesGo(store);
   EXPECT_EQ(store.IdOf("gone"), id);  // has a member yet
-  ASSERT_TRUE(store.store_->DeleteManifest("gone", *manifest).ok());
+  ASSERT_TRUE(store.store_->manifests.DeleteManifest("gone", *manifest).ok());
   store.Pass();
   EXPECT_EQ(store.IdOf("gone"), id);  // a client may have been told something
   UntilEmptyRepositoriesGo(store);
   EXPECT_EQ(store.IdOf("gone"), 0u);
   EXPECT_FALSE(store.index_.Get(RepositoryNameKey(id))->has_value());
-  EXPECT_TRUE(absl::IsNotFound(store.store_->DescribeRepository("gone").status()));
+  EXPECT_TRUE(absl::IsNotFound(store.store_->manifests.DescribeRepository("gone").status()));
   EXPECT_NE(store.IdOf("app"), 0u);
 
   ASSERT_TRUE(store.PutIndex("gone", "x").ok());
@@ -90,7 +90,7 @@ void PrepareEmpty(CountedStore& store) {
 }
 
 void ExpectServed(CountedStore& store, const Digest& manifest) {
-  EXPECT_TRUE(store.store_->StatManifest("empty", ManifestReference(manifest)).ok());
+  EXPECT_TRUE(store.store_->manifests.StatManifest("empty", ManifestReference(manifest)).ok());
   EXPECT_TRUE(store.index_.Get(RepositoryNameKey(store.IdOf("empty")))->has_value());
 }
 
@@ -127,6 +127,7 @@ TEST(RepositoriesTest, APushWhileOneIsRemovedIsServed) {
               [&](CountedStore& store) { ExpectServed(store, manifest); });
 }
 
+// GUARDS.md: repository
 TEST(RepositoriesTest, ARemovalWhileOneIsPushedToDoesNotHarmThePush) {
   Digest manifest;
   bool removed = false;
@@ -142,9 +143,9 @@ TEST(RepositoriesTest, ARemovalWhileOneIsPushedToDoesNotHarmThePush) {
       [](CountedStore& store) { store.Pass(); },
       [&](CountedStore& store) {
         ExpectServed(store, manifest);
-        EXPECT_TRUE(
-            store.store_->StatBlob("empty", HashBytes(DigestAlgorithm::kSha256, "other layer"))
-                .ok());
+        EXPECT_TRUE(store.store_->blobs
+                        .StatBlob("empty", HashBytes(DigestAlgorithm::kSha256, "other layer"))
+                        .ok());
       });
   EXPECT_TRUE(removed);
 }
@@ -183,7 +184,8 @@ TEST(RepositoriesTest, APageOfTheCatalogueReadsWithinItsBudget) {
   request.limit = 100;
   for (int pages = 0; pages < 10; ++pages) {
     store.index_.Reset();
-    const absl::StatusOr<Page<std::string>> page = store.store_->ListRepositories(request);
+    const absl::StatusOr<Page<std::string>> page =
+        store.store_->manifests.ListRepositories(request);
     ASSERT_TRUE(page.ok()) << page.status();
     EXPECT_LE(store.index_.steps(), 3 * kMaxListingReads);
     names.insert(names.end(), page->rows.begin(), page->rows.end());

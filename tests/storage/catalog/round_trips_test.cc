@@ -1,6 +1,7 @@
 // How often requests that name many things wait for the index.
 #include <gtest/gtest.h>
 
+#include "storage/api/pruning.h"
 #include "storage/limits.h"
 #include "tests/storage/catalog/counted_store.h"
 
@@ -56,7 +57,7 @@ TEST(RoundTripsTest, FindMissingTakesAFewForAThousandDigests) {
     std::erase(absent, CountedStore::DigestOf(10 * i));
   }
   store.index_.Reset();
-  const absl::StatusOr<std::vector<Digest>> missing = store.store_->FindMissing("app", asked);
+  const absl::StatusOr<std::vector<Digest>> missing = store.store_->blobs.FindMissing("app", asked);
   ASSERT_TRUE(missing.ok()) << missing.status();
   EXPECT_EQ(*missing, absent);
   // Blobs, links and edges of a thousand each, and those that are promised once more.
@@ -69,7 +70,7 @@ TEST(RoundTripsTest, APruneAsksAFewTimesForEachImageAndItsCostGrowsWithTheImages
   for (const char* layer : {"layer 0", "layer 1"}) ASSERT_TRUE(store.Push("app", layer).ok());
   const absl::StatusOr<Digest> kept = store.Put("app", ImageOf(2, "kept"));
   ASSERT_TRUE(kept.ok()) << kept.status();
-  ASSERT_TRUE(store.store_->Tag("app", "kept", *kept).ok());
+  ASSERT_TRUE(store.store_->manifests.Tag("app", "kept", *kept).ok());
   size_t steps = 0;
   const auto round_trips = [&](size_t images) {
     for (size_t i = 0; i < images; ++i) {
@@ -78,12 +79,12 @@ TEST(RoundTripsTest, APruneAsksAFewTimesForEachImageAndItsCostGrowsWithTheImages
     store.clock_.Advance(2 * 3600 * kNanosPerSecond);  // promises end
     store.Pass();
     store.index_.Reset();
-    const absl::StatusOr<PruneReport> report = store.store_->Prune({}, nullptr);
+    const absl::StatusOr<PruneReport> report = store.store_->images.Prune({}, nullptr);
     EXPECT_TRUE(report.ok() && report->images == images) << report.status();
     steps = store.index_.steps();
     return store.index_.round_trips();
   };
-  ASSERT_TRUE(store.store_->DeleteManifest("app", store.image_).ok());
+  ASSERT_TRUE(store.store_->manifests.DeleteManifest("app", store.image_).ok());
   const size_t few = round_trips(64);
   const size_t few_steps = steps;
   const size_t many = round_trips(256);
@@ -102,21 +103,22 @@ TEST(RoundTripsTest, NoTransactionIsNestedInAnother) {
     ASSERT_TRUE(store.Push(repository, StrCat(large, i)).ok());
     const absl::StatusOr<Digest> manifest = store.PutIndex(repository, "x");
     ASSERT_TRUE(manifest.ok()) << manifest.status();
-    ASSERT_TRUE(store.store_->Tag(repository, "tag", *manifest).ok());
-    ASSERT_TRUE(store.store_->DeleteManifest(repository, *manifest).ok());
+    ASSERT_TRUE(store.store_->manifests.Tag(repository, "tag", *manifest).ok());
+    ASSERT_TRUE(store.store_->manifests.DeleteManifest(repository, *manifest).ok());
   }
   store.Hold("hold", 0);
   store.Lease("lease", kNanosPerSecond);
   store.clock_.Advance(26ll * 3600 * kNanosPerSecond);
   store.Pass();
-  ASSERT_TRUE(store.store_->Prune({}, nullptr).ok());
+  ASSERT_TRUE(store.store_->images.Prune({}, nullptr).ok());
   EXPECT_EQ(store.index_.most_open(), 1u);
 }
 
 TEST(RoundTripsTest, FindMissingOfARepositoryThatIsNotThereMissesAll) {
   CountedStore store;
   const std::vector<Digest> asked = {CountedStore::DigestOf(1), CountedStore::DigestOf(1)};
-  const absl::StatusOr<std::vector<Digest>> missing = store.store_->FindMissing("none", asked);
+  const absl::StatusOr<std::vector<Digest>> missing =
+      store.store_->blobs.FindMissing("none", asked);
   ASSERT_TRUE(missing.ok()) << missing.status();
   EXPECT_EQ(*missing, asked);
 }

@@ -115,5 +115,12 @@ TEST_F(DueQueueTest, MeetsAgainWhatStayed) {
   EXPECT_THAT(Take(kStart + kHour / 2 + 1), ElementsAre(0));
 }
 
+// A machine without a battery for its clock begins in 1970.
+TEST_F(DueQueueTest, GoesOnFromTheBeginningOfTime) {
+  for (const int64_t now : {-kSecond, int64_t{-1}, int64_t{0}, kSecond}) Take(now);
+  Add(kSecond);
+  EXPECT_THAT(Take(2 * kSecond), ElementsAre(kSecond - kStart));
+}
+
 }  // namespace
 }  // namespace varve

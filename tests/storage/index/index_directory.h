@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -14,24 +13,13 @@
 #include <vector>
 
 #include "storage/index/rocksdb_index.h"
+#include "tests/support/temporary_directory.h"
 
 namespace varve {
 
 class IndexDirectory {
  public:
-  IndexDirectory() {
-    std::string pattern = testing::TempDir() + "varve_rocksdb_XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) std::abort();
-    root_ = pattern;
-  }
-  ~IndexDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(root_, ignored);
-  }
-  IndexDirectory(const IndexDirectory&) = delete;
-  IndexDirectory& operator=(const IndexDirectory&) = delete;
-
-  std::string path() const { return root_ + "/index"; }
+  std::string path() const { return root_.path() + "/index"; }
 
   absl::StatusOr<std::unique_ptr<Index>> Open() const {
     RocksdbIndexOptions options;
@@ -59,7 +47,7 @@ class IndexDirectory {
   }
 
  private:
-  std::string root_;
+  const TemporaryDirectory root_;
 };
 
 }  // namespace varve

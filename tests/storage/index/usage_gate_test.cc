@@ -121,5 +121,13 @@ TEST(UsageGateTest, ManyUsersAndOneWhoCloses) {
   for (std::thread& user : users) user.join();
 }
 
+TEST(UsageGateDeathTest, WhoLeavesIsInAndWhoClosesIsNot) {
+  UsageGate gate(std::chrono::milliseconds(1));
+  EXPECT_DEATH(gate.Leave(), "who leaves a gate is in");
+  ASSERT_TRUE(gate.Enter());
+  EXPECT_DEATH((void)gate.Close(), "who closes a gate is not in");
+  gate.Leave();
+}
+
 }  // namespace
 }  // namespace varve

@@ -3,14 +3,16 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
 #include <filesystem>
 
+#include "storage/api/pruning.h"
+#include "storage/api/system.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/engine.h"
 #include "tests/crash/scenario.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/temporary_directory.h"
 
 namespace varve {
 namespace {
@@ -31,15 +33,8 @@ uint64_t AllocatedBelow(const fs::path& directory) {
 class DiskUsageTest : public testing::Test {
  protected:
   DiskUsageTest() {
-    std::string pattern = testing::TempDir() + "varve_usage_XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) std::abort();
-    directory_ = pattern;
     options_.clock = &clock_;
     options_.reserve_bytes = 1 << 20;
-  }
-  ~DiskUsageTest() override {
-    store_.reset();
-    fs::remove_all(directory_);
   }
   void Open() {
     store_.reset();
@@ -50,14 +45,14 @@ class DiskUsageTest : public testing::Test {
   void PushImage(const TestManifest& manifest, const std::vector<TestBlob>& blobs,
                  const std::vector<std::string>& tags) {
     for (const TestBlob& blob : blobs) {
-      const absl::Status pushed = PushBlob(*store_, "app", blob);
+      const absl::Status pushed = PushBlob(store_->blobs, "app", blob);
       ASSERT_TRUE(pushed.ok()) << pushed;
     }
-    const absl::Status put = PutManifest(*store_, "app", manifest, tags);
+    const absl::Status put = PutManifest(store_->manifests, "app", manifest, tags);
     ASSERT_TRUE(put.ok()) << put;
   }
   DiskUsage Usage() {
-    const absl::StatusOr<DiskUsage> usage = store_->MeasureDiskUsage();
+    const absl::StatusOr<DiskUsage> usage = store_->system.MeasureDiskUsage();
     EXPECT_TRUE(usage.ok()) << usage.status();
     return usage.value_or(DiskUsage());
   }
@@ -70,10 +65,11 @@ class DiskUsageTest : public testing::Test {
               usage.tagged.disk_bytes + usage.dangling.disk_bytes + usage.unreferenced.disk_bytes);
   }
 
-  fs::path directory_;
+  const TemporaryDirectory scratch_;
+  const fs::path directory_ = scratch_.path();
   FakeClock clock_;
   EngineOptions options_;
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> store_;
 };
 
 TEST_F(DiskUsageTest, AgreesWithTheFileSystemThroughTheLifeOfAStore) {
@@ -85,8 +81,8 @@ TEST_F(DiskUsageTest, AgreesWithTheFileSystemThroughTheLifeOfAStore) {
   const TestBlob new_layer = MakeBlob(4, 70'001);
   PushImage(MakeImage(config, {shared, old_layer}), {config, shared, old_layer}, {"latest"});
   PushImage(MakeImage(config, {shared, new_layer}), {new_layer}, {"latest"});
-  ASSERT_TRUE(PushBlob(*store_, "app", MakeBlob(5, 90'000)).ok());
-  const auto upload = store_->BeginIngest("app", {});
+  ASSERT_TRUE(PushBlob(store_->blobs, "app", MakeBlob(5, 90'000)).ok());
+  const auto upload = store_->blobs.BeginIngest("app", {});
   ASSERT_TRUE(upload.ok()) << upload.status();
   ASSERT_TRUE((*upload)->Append(0, MakeBlob(6, 200'000).bytes).ok());
   ExpectAgreesWithDisk();
@@ -96,7 +92,7 @@ TEST_F(DiskUsageTest, AgreesWithTheFileSystemThroughTheLifeOfAStore) {
   const DiskUsage planned = Usage();
   EXPECT_EQ(planned.dangling.count, 1u);
   EXPECT_GE(planned.dangling.disk_bytes, 123'456u);
-  const absl::StatusOr<PruneReport> pruned = store_->Prune({}, nullptr);
+  const absl::StatusOr<PruneReport> pruned = store_->images.Prune({}, nullptr);
   ASSERT_TRUE(pruned.ok()) << pruned.status();
   EXPECT_EQ(pruned->freed_bytes, planned.dangling.disk_bytes);
   // The same pass reclaimed the blob that was pushed for nobody, which is none of the prune's.
@@ -108,7 +104,7 @@ TEST_F(DiskUsageTest, AgreesWithTheFileSystemThroughTheLifeOfAStore) {
 TEST_F(DiskUsageTest, UploadsOfAnEarlierRunAreCounted) {
   Open();
   {
-    const auto upload = store_->BeginIngest("app", {});
+    const auto upload = store_->blobs.BeginIngest("app", {});
     ASSERT_TRUE(upload.ok()) << upload.status();
     ASSERT_TRUE((*upload)->Append(0, MakeBlob(6, 200'000).bytes).ok());
     ASSERT_TRUE((*upload)->Checkpoint().ok());

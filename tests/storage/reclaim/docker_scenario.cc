@@ -7,10 +7,14 @@
 #include <regex>
 #include <sstream>
 
+#include "storage/api/blobs.h"
+#include "storage/api/claims.h"
+#include "storage/api/event_log.h"
+#include "storage/api/system.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/names.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
+#include "storage/image/names.h"
 #include "storage/index/memory_index.h"
 
 namespace varve {
@@ -90,7 +94,7 @@ std::vector<json::object> LoadScenarios() {
 std::set<std::string> ListedIds(const std::string& heading) {
   std::set<std::string> ids;
   bool inside = false;
-  for (const std::string& line : Lines(ReadFile(VARVE_PRUNE_PAGE))) {
+  for (const std::string& line : Lines(ReadFile(VARVE_DIFFERENCES))) {
     if (line.rfind("## ", 0) == 0) inside = line == StrCat("## ", heading);
     if (!inside || line.rfind("| `", 0) != 0) continue;
     const std::string column = line.substr(0, line.find(" |", 2));
@@ -103,13 +107,13 @@ std::set<std::string> ListedIds(const std::string& heading) {
 }
 
 void ExpectCounts(const std::string& what, size_t compared, size_t equal) {
-  for (const std::string& line : Lines(ReadFile(VARVE_PRUNE_PAGE))) {
+  for (const std::string& line : Lines(ReadFile(VARVE_DIFFERENCES))) {
     const std::string start = StrCat("| ", what, " | ");
     if (line.rfind(start, 0) != 0) continue;
     EXPECT_EQ(line.substr(start.size()), StrCat(compared, " | ", equal, " |")) << what;
     return;
   }
-  ADD_FAILURE() << "deploy/PRUNE.md does not count: " << what;
+  ADD_FAILURE() << "docker_scenarios.md does not count: " << what;
 }
 
 void PrintTo(const Outcome& outcome, std::ostream* out) {
@@ -143,7 +147,7 @@ void ScenarioStore::SetUp(const json::array& operations) {
 Outcome ScenarioStore::Act(const json::object& scenario) {
   const json::object& action = scenario.at("action").as_object();
   const std::string command = Text(action.at("cmd"));
-  const std::string before = store_->events().Latest();
+  const std::string before = store_->system.events().Latest();
   Outcome outcome;
   if (command == "prune") {
     PruneRequest request;
@@ -183,7 +187,7 @@ Outcome ScenarioStore::Act(const json::object& scenario) {
 }
 
 void ScenarioStore::NoteEvents(const std::string& since) {
-  const auto events = store_->events().After(since, 1000);
+  const auto events = store_->system.events().After(since, 1000);
   ASSERT_TRUE(events.ok()) << events.status();
   for (const Event& event : *events) {
     if (event.type == Event::Type::kPush) continue;  // Docker has none
@@ -248,7 +252,7 @@ uint64_t ScenarioStore::UncountedBytes(const std::string& layer) {
 
 Digest ScenarioStore::Push(const std::string& repository, const std::string& bytes) {
   const Digest digest = HashBytes(DigestAlgorithm::kSha256, bytes);
-  const auto ingest = store_->BeginIngest(repository, {});
+  const auto ingest = store_->blobs.BeginIngest(repository, {});
   EXPECT_TRUE(ingest.ok() && (*ingest)->Append(0, bytes).ok());
   EXPECT_TRUE(ingest.ok() && (*ingest)->Commit(digest, bytes.size()).ok());
   return digest;
@@ -284,7 +288,7 @@ void ScenarioStore::PrepareImage(const json::object& operation) {
   PutManifestRequest request;
   request.bytes = bytes;
   if (!tags.empty()) request.tags = {first.substr(first.rfind(':') + 1)};
-  const auto put = store_->PutManifest(repository, request);
+  const auto put = store_->manifests.PutManifest(repository, request);
   ASSERT_TRUE(put.ok()) << put.status();
   image.manifest = put->digest;
   image.document_bytes = config.size() + bytes.size();
@@ -304,19 +308,20 @@ void ScenarioStore::Prepare(const json::object& operation) {
     ASSERT_TRUE(done.ok()) << done;
   } else if (kind == "untag") {
     const auto name = ParseImageReference(Filled(Text(operation.at("ref"))));
-    ASSERT_TRUE(name.ok() && store_->Untag(name->repository, name->tag, true).ok());
+    ASSERT_TRUE(name.ok() && store_->manifests.Untag(name->repository, name->tag, true).ok());
   } else if (kind == "container") {
-    const auto found = store_->FindImage(Filled(Text(operation.at("image"))));
+    const auto found = store_->images.FindImage(Filled(Text(operation.at("image"))));
     ASSERT_TRUE(found.ok()) << found.status();
     const std::string place = found->by_id ? "" : found->places[0].repository;
-    const auto hold = store_->CreateHold({Text(operation.at("id")), place, found->manifest, 0});
+    const auto hold =
+        store_->claims.CreateHold({Text(operation.at("id")), place, found->manifest, 0});
     ASSERT_TRUE(hold.ok()) << hold.status();
   } else if (kind == "rmcontainer") {
-    ASSERT_TRUE(store_->ReleaseHold(Text(operation.at("id"))).ok());
+    ASSERT_TRUE(store_->claims.ReleaseHold(Text(operation.at("id"))).ok());
   } else if (kind == "registry_push") {
     // It is in its registry already; its digest is remembered.
     const std::string name = Text(operation.at("ref"));
-    const auto found = store_->FindImage(Filled(name));
+    const auto found = store_->images.FindImage(Filled(name));
     ASSERT_TRUE(found.ok()) << found.status();
     pushed_[Filled(name)] = found->manifest;
   } else if (kind == "pull") {
@@ -324,7 +329,7 @@ void ScenarioStore::Prepare(const json::object& operation) {
     ASSERT_TRUE(name.ok()) << name.status();
     if (name->digest.has_value()) return;  // it never left
     const Digest& manifest = pushed_.at(StrCat(name->repository, ":", name->tag));
-    ASSERT_TRUE(store_->Tag(name->repository, name->tag, manifest).ok());
+    ASSERT_TRUE(store_->manifests.Tag(name->repository, name->tag, manifest).ok());
   } else {
     ADD_FAILURE() << "there is no counterpart of " << kind;
   }
@@ -332,12 +337,13 @@ void ScenarioStore::Prepare(const json::object& operation) {
 
 absl::Status ScenarioStore::Tag(const std::string& source, const std::string& target) {
   ASSIGN_OR_RETURN(const ImageReference name, ParseImageReference(target));
-  ASSIGN_OR_RETURN(const ImageMatch found, store_->FindImage(source));
-  return store_->TagFrom(found.places[0].repository, found.manifest, name.repository, name.tag);
+  ASSIGN_OR_RETURN(const ImageMatch found, store_->images.FindImage(source));
+  return store_->images.TagFrom(found.places[0].repository, found.manifest, name.repository,
+                                name.tag);
 }
 
 void ScenarioStore::Prune(const PruneRequest& request, Outcome* outcome) {
-  const auto report = store_->Prune(request, [&](const PruneStep& step) {
+  const auto report = store_->images.Prune(request, [&](const PruneStep& step) {
     for (const std::string& name : step.untagged) outcome->untagged.insert(Recorded(name));
     told_.steps.push_back(step);
     return true;
@@ -351,7 +357,7 @@ void ScenarioStore::Prune(const PruneRequest& request, Outcome* outcome) {
 }
 
 void ScenarioStore::Remove(const std::string& name, bool force, Outcome* outcome) {
-  const auto removed = store_->RemoveImage(name, force);
+  const auto removed = store_->images.RemoveImage(name, force);
   if (!removed.ok()) {
     outcome->ok = outcome->ok && force && absl::IsNotFound(removed.status());
     told_.errors.emplace_back(ToStd(removed.status().message()));
@@ -363,11 +369,11 @@ void ScenarioStore::Remove(const std::string& name, bool force, Outcome* outcome
 
 void ScenarioStore::Look(Outcome* outcome) {
   clock_.Advance(2 * kDay);
-  EXPECT_TRUE(store_->Reclaim().ok());
+  EXPECT_TRUE(store_->system.Reclaim().ok());
   std::set<std::string> layers;
   for (const auto& [id, image] : images_) {
     layers.insert(image.layers.begin(), image.layers.end());
-    const auto found = store_->FindImage(image.manifest.ToString());
+    const auto found = store_->images.FindImage(image.manifest.ToString());
     if (!found.ok()) {
       outcome->deleted_images.insert(id);
       continue;
@@ -382,7 +388,7 @@ void ScenarioStore::Look(Outcome* outcome) {
   for (const std::string& layer : layers) {
     if (!outcome->compares_layers) break;
     const Digest digest = HashBytes(DigestAlgorithm::kSha256, LayerBytes(layer));
-    if (!store_->OpenBlob("", digest).ok()) outcome->deleted_layers.insert(layer);
+    if (!store_->blobs.OpenBlob("", digest).ok()) outcome->deleted_layers.insert(layer);
   }
 }
 

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/api/pruning.h"
 #include "storage/engine.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_file_system.h"
@@ -32,11 +33,11 @@ std::vector<boost::json::object> LoadScenarios();
 // containerd image store (24.0.9) did, where the two are the same.
 bool DependsOnTheId(const boost::json::object& scenario);
 
-// The ids in the first column of the tables below one heading of deploy/PRUNE.md.
+// The ids in the first column of the tables below one heading of docker_scenarios.md.
 std::set<std::string> ListedIds(const std::string& heading);
 
-// Expects deploy/PRUNE.md to say how many scenarios were compared, and how many were equal: the row
-// of its table that begins with `what`.
+// Expects docker_scenarios.md to say how many scenarios were compared, and how many were equal: the
+// row of its table that begins with `what`.
 void ExpectCounts(const std::string& what, size_t compared, size_t equal);
 
 // What a scenario came to: success, the tags removed, the images and layers gone, the tags left.
@@ -104,7 +105,7 @@ class ScenarioStore {
 
   MemoryFileSystem disk_;
   FakeClock clock_;
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> store_;
   std::map<std::string, Image> images_;
   std::map<std::string, Digest> pushed_;
   Told told_;

@@ -1,4 +1,4 @@
-// Recorded runs of a real Docker engine against this store. deploy/PRUNE.md lists, by id, those
+// Recorded runs of a real Docker engine against this store. docker_scenarios.md lists, by id, those
 // that have no counterpart here, those that end otherwise on purpose, and those that say otherwise
 // what they did; all the others must end, and tell, as Docker's did, and a difference that is
 // listed must be one. Of those where it matters that an id is a digest, Docker's containerd store

@@ -1,9 +1,11 @@
 // The races of reclamation, exhaustively: while a client works, somebody else's removal runs as a
 // whole at each step of it (before and after every call of the index), and the other way round.
-#include "tests/storage/reclaim/every_step.h"
+#include "tests/storage/every_step.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "storage/api/claims.h"
 
 namespace varve {
 namespace {
@@ -85,7 +87,8 @@ TEST(EveryStepTest, PullOfWhatIsPruned) {
   absl::StatusOr<std::string> bytes;
   AtEveryStep([](World& world) { world.HaveImage({}); },
               [&](World& world) {
-                const auto manifest = world.store().GetManifest("app", world.image_.digest);
+                const auto manifest =
+                    world.store().manifests.GetManifest("app", world.image_.digest);
                 bytes = manifest.ok() ? world.Read("app", world.layer_) : manifest.status();
               },
               [](World& world) { world.Prune(); },
@@ -118,23 +121,24 @@ TEST(EveryStepTest, IndexPushedChildByChildUnderPrune) {
   for (const bool all : {false, true}) {
     absl::Status put;
     TestManifest index;
-    AtEveryStep([](World&) {},
-                [&](World& world) {
-                  put = world.PushAll("app");
-                  for (const TestManifest& child : {world.image_, world.second_}) {
-                    put.Update(world.Put("app", child));
-                  }
-                  index = MakeImageIndex({world.image_, world.second_});
-                  put.Update(world.Put("app", index, {"all"}));
-                },
-                [all](World& world) { world.Prune(all); },
-                [&](World& world) {
-                  EXPECT_TRUE(put.ok()) << put;
-                  if (all) return;  // then it may have gone once it was complete
-                  world.ExpectStays("app", index);
-                  EXPECT_TRUE(world.store().GetManifest("app", world.image_.digest).ok());
-                  EXPECT_TRUE(world.store().GetManifest("app", world.second_.digest).ok());
-                });
+    AtEveryStep(
+        [](World&) {},
+        [&](World& world) {
+          put = world.PushAll("app");
+          for (const TestManifest& child : {world.image_, world.second_}) {
+            put.Update(world.Put("app", child));
+          }
+          index = MakeImageIndex({world.image_, world.second_});
+          put.Update(world.Put("app", index, {"all"}));
+        },
+        [all](World& world) { world.Prune(all); },
+        [&](World& world) {
+          EXPECT_TRUE(put.ok()) << put;
+          if (all) return;  // then it may have gone once it was complete
+          world.ExpectStays("app", index);
+          EXPECT_TRUE(world.store().manifests.GetManifest("app", world.image_.digest).ok());
+          EXPECT_TRUE(world.store().manifests.GetManifest("app", world.second_.digest).ok());
+        });
   }
 }
 
@@ -149,11 +153,12 @@ TEST(EveryStepTest, PushAgainAtEachStepOfAPrune) {
               },
               [&](World& world) {
                 EXPECT_TRUE(put.ok()) << put;
-                EXPECT_TRUE(world.store().GetManifest("app", "again").ok());
+                EXPECT_TRUE(world.store().manifests.GetManifest("app", "again").ok());
                 world.ExpectStays("app", world.image_);
               });
 }
 
+// GUARDS.md: blob-edge
 TEST(EveryStepTest, HeadThenPutAtEachStepOfAPassOfTheReclaimer) {
   absl::Status put;
   AtEveryStep(
@@ -173,14 +178,15 @@ TEST(EveryStepTest, HeadThenPutAtEachStepOfAPassOfTheReclaimer) {
       });
 }
 
+// GUARDS.md: blob-deletion
 TEST(EveryStepTest, HoldOrTagAtEachStepOfAPruneIsKeptOrRefused) {
   for (const bool hold : {false, true}) {
     absl::Status kept;
     AtEveryStep([](World& world) { world.HaveImage({}); }, [](World& world) { world.Prune(); },
                 [&](World& world) {
                   const Digest& digest = world.image_.digest;
-                  kept = hold ? world.store().CreateHold({"web", "app", digest, 0}).status()
-                              : world.store().Tag("app", "late", digest);
+                  kept = hold ? world.store().claims.CreateHold({"web", "app", digest, 0}).status()
+                              : world.store().manifests.Tag("app", "late", digest);
                 },
                 [&](World& world) {
                   if (kept.ok()) {

@@ -7,18 +7,23 @@
 #include <thread>
 #include <utility>
 
+#include "storage/api/blobs.h"
+#include "storage/api/claims.h"
+#include "storage/api/pruning.h"
+#include "storage/api/system.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/digest/hasher.h"
 #include "storage/engine.h"
+#include "storage/image/hasher.h"
 #include "storage/index/keys.h"
 #include "storage/index/memory_index.h"
 #include "storage/index/rows.h"
 #include "storage/limits.h"
-#include "tests/crash/content.h"
 #include "tests/crash/push.h"
+#include "tests/support/content.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_file_system.h"
+#include "tests/support/read_whole.h"
 #include "tests/support/scheduled_index.h"
 
 namespace varve {
@@ -45,33 +50,33 @@ class PruneSchedulesTest : public testing::Test {
     ASSERT_TRUE(PushAll("app").ok());
     // A tag leaves no promise behind.
     ASSERT_TRUE(Put("app", image_, {"first"}).ok());
-    ASSERT_TRUE(store_->Untag("app", "first", false).ok());
+    ASSERT_TRUE(store_->manifests.Untag("app", "first", false).ok());
     clock_.Advance(2 * kPromise);
   }
 
   absl::Status PushAll(std::string_view repository) {
     for (const TestBlob& blob : {config_, layer_}) {
-      RETURN_IF_ERROR(PushBlob(*store_, std::string(repository), blob));
+      RETURN_IF_ERROR(PushBlob(store_->blobs, std::string(repository), blob));
     }
     return absl::OkStatus();
   }
   absl::Status Put(std::string_view repository, const TestManifest& manifest,
                    const std::vector<std::string>& tags = {}) {
-    return PutManifest(*store_, std::string(repository), manifest, tags);
+    return PutManifest(store_->manifests, std::string(repository), manifest, tags);
   }
   PruneReport Prune() {
-    const auto report = store_->Prune({}, nullptr);
+    const auto report = store_->images.Prune({}, nullptr);
     EXPECT_TRUE(report.ok()) << report.status();
     return report.value_or(PruneReport());
   }
   bool IsListed(const TestManifest& manifest) {
-    return store_->GetManifest("app", manifest.digest).ok();
+    return store_->manifests.GetManifest("app", manifest.digest).ok();
   }
-  bool IsHere(const TestBlob& blob) { return store_->OpenBlob("", blob.digest).ok(); }
+  bool IsHere(const TestBlob& blob) { return store_->blobs.OpenBlob("", blob.digest).ok(); }
   // One more image without a name.
   TestManifest PutUntagged(const TestManifest& image) {
     EXPECT_TRUE(Put("app", image, {"first"}).ok());
-    EXPECT_TRUE(store_->Untag("app", "first", false).ok());
+    EXPECT_TRUE(store_->manifests.Untag("app", "first", false).ok());
     clock_.Advance(2 * kPromise);
     return image;
   }
@@ -82,7 +87,7 @@ class PruneSchedulesTest : public testing::Test {
   // What was decided must last.
   void ExpectKept(const TestManifest& manifest) {
     clock_.Advance(26 * 3600 * kNanosPerSecond);
-    EXPECT_TRUE(store_->Reclaim().ok());
+    EXPECT_TRUE(store_->system.Reclaim().ok());
     EXPECT_TRUE(IsListed(manifest));
     EXPECT_TRUE(IsHere(config_));
     EXPECT_TRUE(IsHere(layer_));
@@ -92,14 +97,14 @@ class PruneSchedulesTest : public testing::Test {
   FakeClock clock_;
   const std::unique_ptr<Index> index_ = NewMemoryIndex();
   Schedule schedule_;
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> store_;
   const TestBlob config_ = MakeBlob(1, 300);
   const TestBlob layer_ = MakeBlob(2, 100'000);
   const TestManifest image_ = MakeImage(config_, {layer_});
 };
 
 TEST_F(PruneSchedulesTest, TagJustBeforeTheRemoval) {
-  AtRemoval(image_, [&] { EXPECT_TRUE(store_->Tag("app", "late", image_.digest).ok()); });
+  AtRemoval(image_, [&] { EXPECT_TRUE(store_->manifests.Tag("app", "late", image_.digest).ok()); });
   EXPECT_EQ(Prune().images, 0u);
   EXPECT_EQ(schedule_.action, nullptr);
   ExpectKept(image_);
@@ -116,9 +121,9 @@ TEST_F(PruneSchedulesTest, TagOfOneOfAPageJustBeforeItsRemoval) {
   ASSERT_TRUE(row.ok()) << row.status();
   const TestManifest& late = images[9];
   schedule_ = {MemberKey(row->id, images[8].digest),
-               [&] { EXPECT_TRUE(store_->Tag("app", "late", late.digest).ok()); }};
+               [&] { EXPECT_TRUE(store_->manifests.Tag("app", "late", late.digest).ok()); }};
   std::vector<Digest> skipped;
-  const auto report = store_->Prune({}, [&](const PruneStep& step) {
+  const auto report = store_->images.Prune({}, [&](const PruneStep& step) {
     if (step.kind == PruneStep::Kind::kSkipped) skipped.push_back(step.image.manifest.digest);
     return true;
   });
@@ -128,7 +133,7 @@ TEST_F(PruneSchedulesTest, TagOfOneOfAPageJustBeforeItsRemoval) {
   EXPECT_THAT(skipped, ElementsAre(late.digest));
   for (const TestManifest& image : images) EXPECT_EQ(IsListed(image), image.digest == late.digest);
   ExpectKept(late);
-  const auto checked = store_->Check(nullptr);
+  const auto checked = store_->system.Check(nullptr);
   ASSERT_TRUE(checked.ok()) << checked.status();
   EXPECT_EQ(checked->findings, 0u);
 }
@@ -136,7 +141,7 @@ TEST_F(PruneSchedulesTest, TagOfOneOfAPageJustBeforeItsRemoval) {
 TEST_F(PruneSchedulesTest, PruneJustBeforeATag) {
   schedule_ = {TagEdgeKey(image_.digest, 0, "").substr(0, 10),
                [&] { EXPECT_EQ(Prune().images, 1u); }};
-  EXPECT_EQ(store_->Tag("app", "late", image_.digest).code(), Code::kNotFound);
+  EXPECT_EQ(store_->manifests.Tag("app", "late", image_.digest).code(), Code::kNotFound);
   EXPECT_FALSE(IsListed(image_));
   EXPECT_FALSE(IsHere(layer_));
 }
@@ -155,11 +160,12 @@ TEST_F(PruneSchedulesTest, PruneJustBeforeAnIndex) {
   EXPECT_FALSE(IsListed(image_));
 }
 
+// GUARDS.md: blob-subject
 TEST_F(PruneSchedulesTest, SubjectJustBeforeTheRemovalOfItsReferrer) {
   const TestManifest subject = MakeImage(config_, {});
   const TestManifest signature = MakeImage(config_, {layer_}, subject);
   ASSERT_TRUE(Put("app", signature).ok());
-  ASSERT_TRUE(store_->Tag("app", "keep", image_.digest).ok());
+  ASSERT_TRUE(store_->manifests.Tag("app", "keep", image_.digest).ok());
   clock_.Advance(2 * kPromise);
   AtRemoval(signature, [&] { EXPECT_TRUE(Put("app", subject, {"v1"}).ok()); });
   EXPECT_EQ(Prune().images, 0u);
@@ -167,20 +173,22 @@ TEST_F(PruneSchedulesTest, SubjectJustBeforeTheRemovalOfItsReferrer) {
 }
 
 // What is removed first of images that keep each other is decided by all of them.
+// GUARDS.md: blob-lister
 TEST_F(PruneSchedulesTest, TagOfAnotherImageOfACircleJustBeforeTheRemoval) {
   const TestManifest signature = MakeImage(config_, {layer_}, image_);
   ASSERT_TRUE(Put("app", signature).ok());
   std::string tag = StrCat(signature.digest.ToString(), ".sig");
   tag[tag.find(':')] = '-';
-  ASSERT_TRUE(store_->Tag("app", tag, image_.digest).ok());
+  ASSERT_TRUE(store_->manifests.Tag("app", tag, image_.digest).ok());
   clock_.Advance(2 * kPromise);
   for (const TestManifest& named : {image_, signature}) {
-    AtRemoval(image_, [&] { EXPECT_TRUE(store_->Tag("app", "late", named.digest).ok()); });
+    AtRemoval(image_,
+              [&] { EXPECT_TRUE(store_->manifests.Tag("app", "late", named.digest).ok()); });
     EXPECT_EQ(Prune().images, 0u);
     EXPECT_EQ(schedule_.action, nullptr);
     ExpectKept(image_);
     ExpectKept(signature);
-    ASSERT_TRUE(store_->Untag("app", "late", false).ok());
+    ASSERT_TRUE(store_->manifests.Untag("app", "late", false).ok());
     clock_.Advance(2 * kPromise);
   }
   EXPECT_EQ(Prune().images, 2u);
@@ -206,7 +214,8 @@ TEST_F(PruneSchedulesTest, HeadOfWhatIsBeingRemovedIsTrueOrNo) {
   std::thread client;
   absl::Status stat;
   AtRemoval(image_, [&] {
-    client = std::thread([&] { stat = store_->StatManifest("app", image_.digest).status(); });
+    client =
+        std::thread([&] { stat = store_->manifests.StatManifest("app", image_.digest).status(); });
   });
   Prune();
   client.join();
@@ -220,17 +229,16 @@ TEST_F(PruneSchedulesTest, PullOfWhatIsBeingRemovedIsToldSo) {
   absl::StatusOr<Manifest> manifest = absl::UnknownError("not read");
   absl::StatusOr<BlobReader> layer = absl::UnknownError("not opened");
   AtRemoval(image_, [&] {
-    client = std::thread([&] { manifest = store_->GetManifest("app", image_.digest); });
-    layer = store_->OpenBlob("app", layer_.digest);
+    client = std::thread([&] { manifest = store_->manifests.GetManifest("app", image_.digest); });
+    layer = store_->blobs.OpenBlob("app", layer_.digest);
   });
   EXPECT_EQ(Prune().images, 1u);
   client.join();
   EXPECT_EQ(manifest.status().code(), absl::StatusCode::kNotFound) << manifest.status();
   ASSERT_TRUE(layer.ok()) << layer.status();
-  std::string bytes(layer_.bytes.size(), '\0');
-  const auto read = layer->file->ReadAt(0, absl::MakeSpan(bytes.data(), bytes.size()));
+  const auto read = ReadWhole(*layer);
   ASSERT_TRUE(read.ok()) << read.status();
-  EXPECT_EQ(bytes, layer_.bytes);
+  EXPECT_EQ(*read, layer_.bytes);
   EXPECT_FALSE(IsHere(layer_));
 }
 
@@ -241,7 +249,7 @@ TEST_F(PruneSchedulesTest, AnEqualPruneAttachesToTheRunningOne) {
   std::thread client;
   AtRemoval(image_, [&] {
     client = std::thread([&] {
-      const auto report = store_->Prune({}, [&](const PruneStep& step) {
+      const auto report = store_->images.Prune({}, [&](const PruneStep& step) {
         if (step.kind == PruneStep::Kind::kStarted) second_job = step.job;
         if (step.kind != PruneStep::Kind::kQueued) steps.push_back(step.kind);
         return true;
@@ -249,7 +257,7 @@ TEST_F(PruneSchedulesTest, AnEqualPruneAttachesToTheRunningOne) {
       ASSERT_TRUE(report.ok()) << report.status();
       second = *report;
     });
-    while (store_->ListPrunes()->front().callers < 2) std::this_thread::yield();
+    while (store_->images.ListPrunes()->front().callers < 2) std::this_thread::yield();
   });
   const PruneReport first = Prune();
   client.join();
@@ -257,8 +265,8 @@ TEST_F(PruneSchedulesTest, AnEqualPruneAttachesToTheRunningOne) {
   EXPECT_EQ(second.images, 1u);
   EXPECT_EQ(second.freed_bytes, first.freed_bytes);
   EXPECT_THAT(steps, ElementsAre(PruneStep::Kind::kStarted, PruneStep::Kind::kRemoved));
-  EXPECT_EQ(store_->ListPrunes()->size(), 1u);
-  EXPECT_EQ(store_->ListPrunes()->front().id, second_job);
+  EXPECT_EQ(store_->images.ListPrunes()->size(), 1u);
+  EXPECT_EQ(store_->images.ListPrunes()->front().id, second_job);
 }
 
 // Ctrl-C, and the same command again while the first is still tidying up.
@@ -270,7 +278,7 @@ TEST_F(PruneSchedulesTest, AnEqualPruneAfterTheLastCallerLeftRunsAnew) {
   const auto again = [&] {
     client = std::thread([&second, &accepted, this] {
       bool told = false;
-      second = store_->Prune({}, [&](const PruneStep&) {
+      second = store_->images.Prune({}, [&](const PruneStep&) {
         if (!std::exchange(told, true)) accepted.set_value();
         return true;
       });
@@ -278,7 +286,7 @@ TEST_F(PruneSchedulesTest, AnEqualPruneAfterTheLastCallerLeftRunsAnew) {
     accepted.get_future().wait();
   };
   // The bytes of what was removed go last.
-  const auto first = store_->Prune({}, [&](const PruneStep& step) {
+  const auto first = store_->images.Prune({}, [&](const PruneStep& step) {
     if (step.kind != PruneStep::Kind::kRemoved) return true;
     schedule_ = {CondemnedPrefix(), again};
     return false;
@@ -291,7 +299,7 @@ TEST_F(PruneSchedulesTest, AnEqualPruneAfterTheLastCallerLeftRunsAnew) {
   EXPECT_EQ(second->images, 1u);
   EXPECT_FALSE(IsListed(image_));
   EXPECT_FALSE(IsListed(other));
-  const std::vector<PruneJob> jobs = *store_->ListPrunes();
+  const std::vector<PruneJob> jobs = *store_->images.ListPrunes();
   ASSERT_EQ(jobs.size(), 2u);
   EXPECT_EQ(jobs[0].state, PruneJob::State::kDone);
   EXPECT_EQ(jobs[1].state, PruneJob::State::kCancelled);
@@ -301,28 +309,29 @@ TEST_F(PruneSchedulesTest, AnEqualPruneAfterTheLastCallerLeftRunsAnew) {
 
 // A cancellation that comes when all is done changes nothing about what was done.
 TEST_F(PruneSchedulesTest, ACancellationAfterTheLastStepIsNoFailure) {
-  const auto report = store_->Prune({}, [&](const PruneStep& step) {
+  const auto report = store_->images.Prune({}, [&](const PruneStep& step) {
     if (step.kind == PruneStep::Kind::kRemoved) {
-      schedule_ = {RemovingPrefix(), [&] {
-                     ASSERT_TRUE(store_->CancelPrune(store_->ListPrunes()->front().id).ok());
-                   }};
+      schedule_ = {
+          RemovingPrefix(), [&] {
+            ASSERT_TRUE(store_->images.CancelPrune(store_->images.ListPrunes()->front().id).ok());
+          }};
     }
     return true;
   });
   EXPECT_EQ(schedule_.action, nullptr);
   ASSERT_TRUE(report.ok()) << report.status();
-  EXPECT_EQ(store_->ListPrunes()->front().state, PruneJob::State::kDone);
+  EXPECT_EQ(store_->images.ListPrunes()->front().state, PruneJob::State::kDone);
 }
 
 // Also where there is nothing to remove somebody may want a prune to end.
 TEST_F(PruneSchedulesTest, ACancelledPruneThatFindsNothingEndsToo) {
-  ASSERT_TRUE(store_->Tag("app", "v1", image_.digest).ok());
+  ASSERT_TRUE(store_->manifests.Tag("app", "v1", image_.digest).ok());
   for (size_t i = 0; i < 1100; ++i) {
     ASSERT_TRUE(Put("app", WithNote(MakeImage(config_, {}, image_), i)).ok());
   }
-  const auto report = store_->Prune({}, [&](const PruneStep& step) {
+  const auto report = store_->images.Prune({}, [&](const PruneStep& step) {
     if (step.kind == PruneStep::Kind::kQueued) {
-      EXPECT_TRUE(store_->CancelPrune(store_->ListPrunes()->front().id).ok());
+      EXPECT_TRUE(store_->images.CancelPrune(store_->images.ListPrunes()->front().id).ok());
     }
     return true;
   });
@@ -335,15 +344,15 @@ TEST_F(PruneSchedulesTest, AnotherPruneWaitsForItsTurn) {
     client = std::thread([&] {
       PruneRequest request;
       request.all = true;
-      EXPECT_TRUE(store_->Prune(request, nullptr).ok());
+      EXPECT_TRUE(store_->images.Prune(request, nullptr).ok());
     });
-    while (store_->ListPrunes()->size() < 2) std::this_thread::yield();
-    EXPECT_EQ(store_->ListPrunes()->front().state, PruneJob::State::kRunning);
-    EXPECT_EQ(store_->ListPrunes()->back().state, PruneJob::State::kQueued);
+    while (store_->images.ListPrunes()->size() < 2) std::this_thread::yield();
+    EXPECT_EQ(store_->images.ListPrunes()->front().state, PruneJob::State::kRunning);
+    EXPECT_EQ(store_->images.ListPrunes()->back().state, PruneJob::State::kQueued);
   });
   EXPECT_EQ(Prune().images, 1u);
   client.join();
-  const std::vector<PruneJob> jobs = *store_->ListPrunes();
+  const std::vector<PruneJob> jobs = *store_->images.ListPrunes();
   for (const PruneJob& job : jobs) {
     EXPECT_EQ(job.state, PruneJob::State::kDone);
     EXPECT_EQ(job.error, "");
@@ -352,16 +361,16 @@ TEST_F(PruneSchedulesTest, AnotherPruneWaitsForItsTurn) {
 
 TEST_F(PruneSchedulesTest, ACancelledPruneEndsAfterTheImageItIsAt) {
   const TestManifest other = PutUntagged(MakeImage(config_, {}));
-  const auto report = store_->Prune({}, [&](const PruneStep& step) {
+  const auto report = store_->images.Prune({}, [&](const PruneStep& step) {
     if (step.kind == PruneStep::Kind::kRemoved) {
-      EXPECT_TRUE(store_->CancelPrune(store_->ListPrunes()->front().id).ok());
+      EXPECT_TRUE(store_->images.CancelPrune(store_->images.ListPrunes()->front().id).ok());
     }
     return true;
   });
   EXPECT_EQ(report.status().code(), Code::kCancelled);
   EXPECT_NE(IsListed(image_), IsListed(other));
-  EXPECT_EQ(store_->ListPrunes()->front().report.images, 1u);
-  EXPECT_EQ(store_->ListPrunes()->front().state, PruneJob::State::kCancelled);
+  EXPECT_EQ(store_->images.ListPrunes()->front().report.images, 1u);
+  EXPECT_EQ(store_->images.ListPrunes()->front().state, PruneJob::State::kCancelled);
 }
 
 TEST_F(PruneSchedulesTest, AQueuedPruneCanBeCancelled) {
@@ -371,10 +380,10 @@ TEST_F(PruneSchedulesTest, AQueuedPruneCanBeCancelled) {
     client = std::thread([&] {
       PruneRequest request;
       request.all = true;
-      outcome = store_->Prune(request, nullptr).status();
+      outcome = store_->images.Prune(request, nullptr).status();
     });
-    while (store_->ListPrunes()->size() < 2) std::this_thread::yield();
-    EXPECT_TRUE(store_->CancelPrune(store_->ListPrunes()->back().id).ok());
+    while (store_->images.ListPrunes()->size() < 2) std::this_thread::yield();
+    EXPECT_TRUE(store_->images.CancelPrune(store_->images.ListPrunes()->back().id).ok());
   });
   EXPECT_EQ(Prune().images, 1u);
   client.join();
@@ -385,15 +394,15 @@ TEST_F(PruneSchedulesTest, APruneGoesOnForThoseWhoAttached) {
   const TestManifest other = PutUntagged(MakeImage(config_, {}));
   std::thread client;
   PruneReport attached;
-  const auto report = store_->Prune({}, [&](const PruneStep& step) {
+  const auto report = store_->images.Prune({}, [&](const PruneStep& step) {
     if (step.kind != PruneStep::Kind::kRemoved) return true;
     client = std::thread([&] {
-      const std::string id = store_->ListPrunes()->front().id;
-      const auto ended = store_->AttachPrune(id, nullptr);
+      const std::string id = store_->images.ListPrunes()->front().id;
+      const auto ended = store_->images.AttachPrune(id, nullptr);
       ASSERT_TRUE(ended.ok()) << ended.status();
       attached = *ended;
     });
-    while (store_->ListPrunes()->front().callers < 2) std::this_thread::yield();
+    while (store_->images.ListPrunes()->front().callers < 2) std::this_thread::yield();
     return false;  // who brought it leaves
   });
   client.join();
@@ -429,17 +438,17 @@ TEST_F(PruneSchedulesTest, AllIsCountedOnceWhereOneReckoningHasNoRoomForIt) {
     PutManifestRequest request;
     request.bytes = manifest.bytes;
     request.whole_store = true;
-    ASSERT_TRUE(store_->PutManifest("app", request).ok());
+    ASSERT_TRUE(store_->manifests.PutManifest("app", request).ok());
     content_bytes += kLayers * kBytes + manifest.bytes.size();
   }
   clock_.Advance(2 * 24 * 3600 * kNanosPerSecond);
   PruneRequest dry_run;
   dry_run.dry_run = true;
-  const auto planned = store_->Prune(dry_run, nullptr);
+  const auto planned = store_->images.Prune(dry_run, nullptr);
   ASSERT_TRUE(planned.ok()) << planned.status();
   EXPECT_EQ(planned->images, kImages + 1);
   EXPECT_EQ(planned->content_bytes, content_bytes);
-  const auto usage = store_->MeasureDiskUsage();
+  const auto usage = store_->system.MeasureDiskUsage();
   ASSERT_TRUE(usage.ok()) << usage.status();
   EXPECT_EQ(usage->dangling.logical_bytes, content_bytes);
   const PruneReport report = Prune();
@@ -449,12 +458,13 @@ TEST_F(PruneSchedulesTest, AllIsCountedOnceWhereOneReckoningHasNoRoomForIt) {
   EXPECT_FALSE(IsHere(layer_));
 }
 
+// GUARDS.md: blob-deletion
 TEST_F(PruneSchedulesTest, HoldJustBeforeTheRemoval) {
   AtRemoval(image_, [&] {
-    EXPECT_TRUE(store_->CreateHold({"web", "app", image_.digest, 0}).ok());
+    EXPECT_TRUE(store_->claims.CreateHold({"web", "app", image_.digest, 0}).ok());
   });
   std::vector<std::string> skipped;
-  const auto report = store_->Prune({}, [&](const PruneStep& step) {
+  const auto report = store_->images.Prune({}, [&](const PruneStep& step) {
     if (step.kind == PruneStep::Kind::kSkipped) skipped.push_back(step.reason);
     return true;
   });
@@ -467,8 +477,9 @@ TEST_F(PruneSchedulesTest, HoldJustBeforeTheRemoval) {
 
 TEST_F(PruneSchedulesTest, PruneJustBeforeAHold) {
   schedule_ = {HoldKey("web"), [&] { EXPECT_EQ(Prune().images, 1u); }};
-  EXPECT_EQ(store_->CreateHold({"web", "", image_.digest, 0}).status().code(), Code::kNotFound);
-  EXPECT_TRUE(store_->ListHolds({})->rows.empty());
+  EXPECT_EQ(store_->claims.CreateHold({"web", "", image_.digest, 0}).status().code(),
+            Code::kNotFound);
+  EXPECT_TRUE(store_->claims.ListHolds({})->rows.empty());
   EXPECT_FALSE(IsHere(layer_));
 }
 
@@ -476,43 +487,45 @@ TEST_F(PruneSchedulesTest, LeaseJustBeforeTheRemoval) {
   LeaseRequest request;
   request.id = "build";
   request.ttl_nanos = 24 * 3600 * kNanosPerSecond;
-  ASSERT_TRUE(store_->CreateLease(request).ok());
-  AtRemoval(image_, [&] { EXPECT_TRUE(store_->AttachToLease("build", {image_.digest}).ok()); });
+  ASSERT_TRUE(store_->claims.CreateLease(request).ok());
+  AtRemoval(image_,
+            [&] { EXPECT_TRUE(store_->claims.AttachToLease("build", {image_.digest}).ok()); });
   EXPECT_EQ(Prune().skipped, 1u);
   EXPECT_TRUE(IsListed(image_));
   EXPECT_TRUE(IsHere(layer_));
 }
 
 TEST_F(PruneSchedulesTest, ANewTagJustBeforeTheRemovalOfAnUnusedImage) {
-  ASSERT_TRUE(store_->Tag("app", "old", image_.digest).ok());
-  AtRemoval(image_, [&] { EXPECT_TRUE(store_->Tag("app", "new", image_.digest).ok()); });
+  ASSERT_TRUE(store_->manifests.Tag("app", "old", image_.digest).ok());
+  AtRemoval(image_, [&] { EXPECT_TRUE(store_->manifests.Tag("app", "new", image_.digest).ok()); });
   PruneRequest request;
   request.all = true;
-  const auto report = store_->Prune(request, nullptr);
+  const auto report = store_->images.Prune(request, nullptr);
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_EQ(report->images, 0u);
   EXPECT_EQ(report->skipped, 1u);
-  EXPECT_TRUE(store_->GetManifest("app", "old").ok());
-  EXPECT_TRUE(store_->GetManifest("app", "new").ok());
+  EXPECT_TRUE(store_->manifests.GetManifest("app", "old").ok());
+  EXPECT_TRUE(store_->manifests.GetManifest("app", "new").ok());
 }
 
+// GUARDS.md: tag
 TEST_F(PruneSchedulesTest, RmiOfATagThatMovesTakesItFromTheNewImage) {
   const TestManifest other = MakeImage(config_, {});
   ASSERT_TRUE(Put("app", other).ok());
-  ASSERT_TRUE(store_->Tag("app", "v1", image_.digest).ok());
-  AtRemoval(image_, [&] { EXPECT_TRUE(store_->Tag("app", "v1", other.digest).ok()); });
-  const auto removed = store_->RemoveImage("app:v1", false);
+  ASSERT_TRUE(store_->manifests.Tag("app", "v1", image_.digest).ok());
+  AtRemoval(image_, [&] { EXPECT_TRUE(store_->manifests.Tag("app", "v1", other.digest).ok()); });
+  const auto removed = store_->images.RemoveImage("app:v1", false);
   ASSERT_TRUE(removed.ok()) << removed.status();
   EXPECT_THAT(removed->untagged, ElementsAre("app:v1"));
   EXPECT_THAT(removed->deleted, ElementsAre(StrCat("app@", other.digest.ToString())));
   EXPECT_TRUE(IsListed(image_));
-  EXPECT_THAT(store_->ListTags("app", {})->rows, IsEmpty());
+  EXPECT_THAT(store_->manifests.ListTags("app", {})->rows, IsEmpty());
 }
 
 TEST_F(PruneSchedulesTest, RmiOfTheLastTagWhileAnotherOneComes) {
-  ASSERT_TRUE(store_->Tag("app", "v1", image_.digest).ok());
-  AtRemoval(image_, [&] { EXPECT_TRUE(store_->Tag("app", "v2", image_.digest).ok()); });
-  const auto removed = store_->RemoveImage("app:v1", false);
+  ASSERT_TRUE(store_->manifests.Tag("app", "v1", image_.digest).ok());
+  AtRemoval(image_, [&] { EXPECT_TRUE(store_->manifests.Tag("app", "v2", image_.digest).ok()); });
+  const auto removed = store_->images.RemoveImage("app:v1", false);
   ASSERT_TRUE(removed.ok()) << removed.status();
   EXPECT_THAT(removed->untagged, ElementsAre("app:v1"));
   EXPECT_THAT(removed->deleted, IsEmpty());
@@ -520,8 +533,8 @@ TEST_F(PruneSchedulesTest, RmiOfTheLastTagWhileAnotherOneComes) {
 }
 
 TEST_F(PruneSchedulesTest, RmiOfAnIdWhileATagComes) {
-  AtRemoval(image_, [&] { EXPECT_TRUE(store_->Tag("app", "v2", image_.digest).ok()); });
-  EXPECT_EQ(store_->RemoveImage(image_.digest.ToString(), false).status().code(),
+  AtRemoval(image_, [&] { EXPECT_TRUE(store_->manifests.Tag("app", "v2", image_.digest).ok()); });
+  EXPECT_EQ(store_->images.RemoveImage(image_.digest.ToString(), false).status().code(),
             Code::kFailedPrecondition);
   ExpectKept(image_);
 }

@@ -5,7 +5,7 @@
 #include <functional>
 
 #include "storage/base/status.h"
-#include "storage/digest/hasher.h"
+#include "storage/image/hasher.h"
 #include "storage/index/memory_index.h"
 #include "storage/limits.h"
 #include "tests/support/fake_clock.h"
@@ -75,7 +75,7 @@ class World {
   IdAllocator ids_{*index_};
   UnnamedFiles unnamed_{ids_};
   BlobFiles files_{disk_, "/blobs"};
-  Removals removals_{*index_, files_, unnamed_, clock_};
+  Removals removals_{*index_, {&files_}, unnamed_, clock_};
   Space space_{disk_, "/", {}, 0};
   DamageReports damage_{clock_, nullptr};
   BlobStore blobs_{{*index_, ids_, files_, unnamed_, removals_, space_, clock_, damage_, kPromise}};
@@ -98,7 +98,7 @@ TEST_F(ReclaimerTest, TakesWhatIsDueAndNothingElse) {
   EXPECT_EQ(Pass().blobs, 1u);
   EXPECT_EQ(Files(), 1u);
   EXPECT_EQ(Condemned(), 1u);
-  EXPECT_EQ(space_.used_bytes(), 100'000u);
+  EXPECT_EQ(space_.logical_bytes(), 100'000u);
 }
 
 TEST_F(ReclaimerTest, DropsTheRowOfWhatIsNamed) {
@@ -244,6 +244,7 @@ void AtEveryStep(const std::function<void(World&)>& prepare,
   }
 }
 
+// GUARDS.md: blob-edge
 TEST(ReclaimRacesTest, APushThatNamesTheBlobMeanwhileKeepsIt) {
   Digest digest;
   bool seen_added = false;
@@ -262,6 +263,7 @@ TEST(ReclaimRacesTest, APushThatNamesTheBlobMeanwhileKeepsIt) {
   EXPECT_TRUE(seen_removed);
 }
 
+// GUARDS.md: condemned
 TEST(ReclaimRacesTest, AnEdgeThatGoesMeanwhileLeavesNothingBehind) {
   Digest digest;
   AtEveryStep(
@@ -316,7 +318,7 @@ TEST_F(UnknownOutcomesTest, LoseNoFileAndNoCount) {
   const ReclaimReport report = Pass();
   EXPECT_EQ(report.blobs, 60u);
   EXPECT_EQ(Files(), 0u);
-  EXPECT_EQ(space_.used_bytes(), 0u);
+  EXPECT_EQ(space_.logical_bytes(), 0u);
   EXPECT_EQ(disk_.used_bytes(), 0u);
 }
 

@@ -1,0 +1,4 @@
+varve_test(storage_jobs_tests LABEL unit THREADS
+  SOURCES
+    jobs/work_pace_test.cc
+  LIBRARIES varve_test_support Threads::Threads)
