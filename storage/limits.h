@@ -17,7 +17,7 @@ inline constexpr uint64_t kGiB = 1024 * kMiB;
 inline constexpr size_t kMaxIndexKeyBytes = kKiB;
 inline constexpr size_t kMaxIndexValueBytes = 64 * kKiB;
 inline constexpr size_t kMaxTransactionOperations = 1000;
-// Of a transaction that Index::Run makes: one write is its commit token.
+// Of a transaction that Index::Run makes: one write may be its commit token.
 inline constexpr size_t kMaxRunOperations = kMaxTransactionOperations - 1;
 inline constexpr size_t kMaxTransactionBytes = kMiB;
 // Keys or ranges of one batch read: as many as a transaction may write. Blob rows, which are what

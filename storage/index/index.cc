@@ -4,6 +4,7 @@
 #include <chrono>
 #include <thread>
 
+#include "storage/base/check.h"
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
@@ -84,7 +85,7 @@ absl::Status Index::Run(const std::function<absl::Status(Transaction&)>& fn, Dur
     const absl::Status status = fn(*transaction);
     if (transaction->conflicted()) continue;
     RETURN_IF_ERROR(status);
-    if (transaction->has_writes()) {
+    if (may_lose_outcomes() && transaction->has_writes()) {
       if (!slot) slot.emplace(slots_);
       token = slot->NewToken();
       RETURN_IF_ERROR(transaction->Put(token.key, token.value));
@@ -92,6 +93,7 @@ absl::Status Index::Run(const std::function<absl::Status(Transaction&)>& fn, Dur
     ASSIGN_OR_RETURN(const CommitOutcome outcome, transaction->Commit(durability));
     if (outcome == CommitOutcome::kDone) return absl::OkStatus();
     if (outcome == CommitOutcome::kConflict) continue;
+    CheckInvariant(may_lose_outcomes(), "only an engine that says so loses an outcome");
     transaction.reset();  // lets go of its guards
     ASSIGN_OR_RETURN(const bool committed, WasCommitted(token));
     if (committed) return absl::OkStatus();

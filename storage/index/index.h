@@ -96,12 +96,15 @@ class Index : public Reads {
 
   virtual std::unique_ptr<Transaction> Begin() = 0;
 
+  // Whether a commit may answer kUnknown, as an engine behind a network does.
+  virtual bool may_lose_outcomes() const = 0;
+
   // Begins, calls `fn`, commits. Repeats on conflict, with jittered back-off, so `fn` must have no
-  // side effects. After an unknown outcome it looks whether the transaction was committed, by a
-  // token that each one writes into a slot of its own, and repeats only what was not: OK means that
-  // the last call of `fn`, and no other, took effect. A non-OK status of `fn` rolls back and is
-  // returned. Unavailable when the outcome stays unknown or conflicts do not end.
-  // A store is changed through one Index object, whose slots no other shares.
+  // side effects. Where outcomes may be lost, each transaction writes a token into a slot of its
+  // own; after an unknown outcome that says whether it was committed, and only what was not is
+  // repeated: OK means that the last call of `fn`, and no other, took effect. A non-OK status of
+  // `fn` rolls back and is returned. Unavailable when the outcome stays unknown or conflicts do not
+  // end. A store is changed through one Index object, whose slots no other shares.
   absl::Status Run(const std::function<absl::Status(Transaction&)>& fn,
                    Durability durability = Durability::kSynced,
                    Patience patience = Patience::kLong);

@@ -296,6 +296,7 @@ class MemoryIndex : public Index {
   std::unique_ptr<Transaction> Begin() override {
     return std::make_unique<MemoryTransaction>(&table_);
   }
+  bool may_lose_outcomes() const override { return false; }
   absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
     return table_.Get(key, {}, nullptr);
   }

@@ -58,6 +58,8 @@ class RocksdbIndex : public Index {
     return ScanWith(options, range, limit);
   }
   IndexState state() const override { return place_->state; }
+  // A write of its log that fails is an error for good: see RocksdbTransaction.
+  bool may_lose_outcomes() const override { return false; }
 
  private:
   absl::StatusOr<std::vector<KeyValue>> ScanWith(const rocksdb::ReadOptions& options,

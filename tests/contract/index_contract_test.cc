@@ -263,6 +263,10 @@ TEST_P(IndexContract, RunThatWritesNothingLeavesNothing) {
 
 TEST_P(IndexContract, RunLeavesAsManyTokensAsTransactionsRanAtOnce) {
   for (int i = 0; i < 20; ++i) Put("row" + std::to_string(i), "v");
+  if (!index_->may_lose_outcomes()) {
+    EXPECT_EQ(Tokens(), 0u);
+    return;
+  }
   EXPECT_EQ(Tokens(), 1u);
   Step step;
   SteppedIndex stepped(*index_, &step);

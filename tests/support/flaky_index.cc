@@ -76,6 +76,7 @@ class FlakyIndex final : public ForwardingIndex {
   std::unique_ptr<Transaction> Begin() override {
     return std::make_unique<FlakyTransaction>(base_->Begin(), options_, &dice_);
   }
+  bool may_lose_outcomes() const override { return true; }
 
  private:
   const std::unique_ptr<Index> base_;

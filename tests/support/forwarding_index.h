@@ -74,6 +74,7 @@ class ForwardingIndex : public ForwardingReads<Index> {
   explicit ForwardingIndex(Index& base) : ForwardingReads(base) {}
 
   std::unique_ptr<Transaction> Begin() override { return base().Begin(); }
+  bool may_lose_outcomes() const override { return base().may_lose_outcomes(); }
 };
 
 }  // namespace varve

@@ -22,6 +22,7 @@ class PowerLossIndex final : public Index {
   PowerLossIndex(std::unique_ptr<Index> base, MemoryFileSystem& disk);
 
   std::unique_ptr<Transaction> Begin() override;
+  bool may_lose_outcomes() const override { return base_->may_lose_outcomes(); }
   absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override;
   absl::StatusOr<OptionalValues> GetMany(absl::Span<const std::string> keys) override;
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range, size_t limit) override;

@@ -55,6 +55,7 @@ class ScriptedTransaction final : public ForwardingTransaction {
 class ScriptedIndex final : public ForwardingIndex {
  public:
   ScriptedIndex(Index& base, Script* script) : ForwardingIndex(base), script_(script) {}
+  bool may_lose_outcomes() const override { return true; }  // a script may say so
   std::unique_ptr<Transaction> Begin() override {
     return std::make_unique<ScriptedTransaction>(base().Begin(), script_);
   }

@@ -32,6 +32,7 @@ class TombstoneIndex final : public Index {
   size_t most_open() const { return most_open_; }
   void Reset() { steps_ = round_trips_ = most_open_ = 0; }
 
+  bool may_lose_outcomes() const override { return base_->may_lose_outcomes(); }
   std::unique_ptr<Transaction> Begin() override {
     return std::make_unique<Counted>(base_->Begin(), *this);
   }

@@ -38,6 +38,7 @@ class HoleIndex final : public Index {
       : base_(std::move(base)), hole_(hole) {}
 
   std::unique_ptr<Transaction> Begin() override { return base_->Begin(); }
+  bool may_lose_outcomes() const override { return base_->may_lose_outcomes(); }
   absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
     if (key >= hole_->begin && key < hole_->end) return Broken();
     return base_->Get(key);

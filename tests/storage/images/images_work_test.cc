@@ -35,6 +35,7 @@ constexpr size_t kSlack = 100;
 class CountingIndex final : public Index {
  public:
   std::unique_ptr<Transaction> Begin() override { return index_->Begin(); }
+  bool may_lose_outcomes() const override { return index_->may_lose_outcomes(); }
   absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override {
     ++reads_;
     return index_->Get(key);
