@@ -33,9 +33,7 @@
 namespace varve {
 namespace {
 
-ImageParts PartsOfImages(EngineParts& parts) {
-  return {*parts.index, parts.blobs, parts.catalog};
-}
+ImageParts PartsOfImages(EngineParts& parts) { return {*parts.index, parts.blobs, parts.catalog}; }
 
 DeletionRunner DeletionsWithReserve(EngineParts& parts) {
   return [&parts](const std::function<absl::Status()>& deletion) {
@@ -141,7 +139,7 @@ class EngineManifests final : public Manifests {
     return parts_.catalog.ListReferrers(repository, subject, artifact_type, page);
   }
   absl::StatusOr<Page<std::string>> ListRepositories(const PageRequest& page) override {
-    return parts_.catalog.ListRepositories(page);
+    return parts_.catalog.repositories.List(page);
   }
   absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view repository) override {
     return parts_.describer.DescribeRepository(repository);

@@ -38,7 +38,7 @@ absl::Status EngineParts::Sweep(ReclaimReport* report) {
     first_error.Update(ExpireClaims());
     first_error.Update(orphans.Expire());
   }
-  first_error.Update(catalog.RemoveEmptyRepositories());
+  first_error.Update(catalog.empty_repositories.RemoveSome());
   ingests.CheckpointIdle();
   first_error.Update(pull_times.Flush(*index));
   first_error.Update(SaveLowWater());

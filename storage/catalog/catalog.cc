@@ -68,16 +68,16 @@ class BytesBeingSent final : public ReadableBytes {
 }  // namespace
 
 absl::StatusOr<std::vector<RepositoryId>> Catalog::RepositoriesOf(const Digest& manifest) {
-  std::vector<RepositoryId> repositories;
+  std::vector<RepositoryId> listing;
   RETURN_IF_ERROR(VisitEdges(parts_.index, EdgePrefix(manifest, EdgeKind::kMember),
                              [&](const EdgeSource& source) -> absl::StatusOr<bool> {
                                // The edge outlives the membership while a deletion is under way.
                                ASSIGN_OR_RETURN(const bool is_member,
                                                 IsMember(source.repository, manifest));
-                               if (is_member) repositories.push_back(source.repository);
+                               if (is_member) listing.push_back(source.repository);
                                return true;
                              }));
-  return repositories;
+  return listing;
 }
 
 absl::StatusOr<std::vector<std::string>> Catalog::TagsOf(RepositoryId repository,
@@ -145,7 +145,7 @@ absl::Status Catalog::ActivatePendingEdges(Transaction& txn, RepositoryId reposi
 }
 
 absl::Status Catalog::BeforeCommit(std::string_view repository, const Digest& digest) {
-  ASSIGN_OR_RETURN(const NamedRepository found, FindOrMakeRepository(repository));
+  ASSIGN_OR_RETURN(const NamedRepository found, repositories.FindOrMake(repository));
   return PromisePush(found.id, digest);
 }
 
@@ -156,7 +156,7 @@ absl::Status Catalog::PromisePush(RepositoryId repository, const Digest& digest)
 }
 
 void Catalog::WhileUploading(std::string_view repository, int64_t began_nanos) {
-  const absl::StatusOr<RepositoryId> id = FindRepository(repository);
+  const absl::StatusOr<RepositoryId> id = repositories.Find(repository);
   // One that does not exist yet has no promises to renew.
   if (id.ok()) parts_.promises.activity().NoteUpload(*id, began_nanos);
 }
@@ -164,13 +164,13 @@ void Catalog::WhileUploading(std::string_view repository, int64_t began_nanos) {
 absl::Status Catalog::InCommit(Transaction& txn, std::string_view repository,
                                const Digest& digest) {
   if (repository.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const RepositoryId id, GuardRepository(txn, repository));
+  ASSIGN_OR_RETURN(const RepositoryId id, repositories.GuardNamed(txn, repository));
   RETURN_IF_ERROR(Link(txn, id, digest));
   return ActivatePendingEdges(txn, id, digest, kPendingPageRows);
 }
 
 absl::StatusOr<BlobInfo> Catalog::StatBlob(std::string_view repository, const Digest& digest) {
-  ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
+  ASSIGN_OR_RETURN(const RepositoryId id, repositories.Find(repository));
   const int64_t began = parts_.clock.MonotonicNanos();
   ASSIGN_OR_RETURN(std::optional<BlobRow> row, parts_.blobs.Find(digest));
   if (!row.has_value()) return UnknownBlob(repository, digest);
@@ -189,7 +189,7 @@ absl::StatusOr<BlobInfo> Catalog::StatBlob(std::string_view repository, const Di
 
 absl::StatusOr<std::vector<Digest>> Catalog::FindMissing(std::string_view repository,
                                                          absl::Span<const Digest> digests) {
-  const absl::StatusOr<RepositoryId> id = FindRepository(repository);
+  const absl::StatusOr<RepositoryId> id = repositories.Find(repository);
   if (absl::IsNotFound(id.status())) return std::vector<Digest>(digests.begin(), digests.end());
   RETURN_IF_ERROR(id.status());
   const int64_t began = parts_.clock.MonotonicNanos();
@@ -220,19 +220,20 @@ absl::StatusOr<std::vector<Digest>> Catalog::FindMissing(std::string_view reposi
 }
 
 absl::StatusOr<BlobReader> Catalog::OpenBlob(std::string_view repository, const Digest& digest) {
-  return InRepository(repository, [&](const NamedRepository& found) -> absl::StatusOr<BlobReader> {
-    ASSIGN_OR_RETURN(const bool visible, IsVisible(found.id, digest));
-    if (!visible) return UnknownBlob(repository, digest);
-    ASSIGN_OR_RETURN(BlobReader reader, parts_.blobs.Open(digest));
-    RepositoryActivity& activity = parts_.promises.activity();
-    if (!reader.bytes->in_memory().empty()) {
-      activity.NoteRead(found.id);  // all of it
-    } else {
-      reader.bytes =
-          std::make_unique<BytesBeingSent>(std::move(reader.bytes), activity.BeginRead(found.id));
-    }
-    return reader;
-  });
+  return repositories.InRepository(
+      repository, [&](const NamedRepository& found) -> absl::StatusOr<BlobReader> {
+        ASSIGN_OR_RETURN(const bool visible, IsVisible(found.id, digest));
+        if (!visible) return UnknownBlob(repository, digest);
+        ASSIGN_OR_RETURN(BlobReader reader, parts_.blobs.Open(digest));
+        RepositoryActivity& activity = parts_.promises.activity();
+        if (!reader.bytes->in_memory().empty()) {
+          activity.NoteRead(found.id);  // all of it
+        } else {
+          reader.bytes = std::make_unique<BytesBeingSent>(std::move(reader.bytes),
+                                                          activity.BeginRead(found.id));
+        }
+        return reader;
+      });
 }
 
 absl::StatusOr<BlobInfo> Catalog::MountBlob(std::string_view repository, const Digest& digest,
@@ -240,7 +241,7 @@ absl::StatusOr<BlobInfo> Catalog::MountBlob(std::string_view repository, const D
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
   RepositoryId source = 0;
   if (from.has_value()) {
-    ASSIGN_OR_RETURN(source, FindRepository(*from));
+    ASSIGN_OR_RETURN(source, repositories.Find(*from));
   }
   ASSIGN_OR_RETURN(const bool visible, IsVisible(source, digest));
   if (!visible) return UnknownBlob(*from, digest);
@@ -265,7 +266,7 @@ absl::StatusOr<BlobInfo> Catalog::MountBlob(std::string_view repository, const D
 
 absl::Status Catalog::DeleteBlob(std::string_view repository, const Digest& digest) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
-  ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
+  ASSIGN_OR_RETURN(const RepositoryId id, repositories.Find(repository));
   ASSIGN_OR_RETURN(const std::optional<BlobRow> row, parts_.blobs.Find(digest));
   ASSIGN_OR_RETURN(const bool visible, IsVisible(id, digest));
   if (!visible || !row.has_value()) return UnknownBlob(repository, digest);
@@ -281,7 +282,7 @@ absl::Status Catalog::DeleteBlob(std::string_view repository, const Digest& dige
     RETURN_IF_ERROR(txn.Delete(LinkKey(id, digest)));
     return txn.Put(CondemnedKey(parts_.clock.WallNanos(), digest), "");
   }));
-  NoteMaybeEmpty(id);
+  empty_repositories.Note(id);
   parts_.promises.RenewRepository(id);
   return absl::OkStatus();
 }
@@ -359,12 +360,13 @@ absl::StatusOr<ManifestInfo> Catalog::ReadManifestInfo(RepositoryId repository,
 absl::StatusOr<Manifest> Catalog::GetManifest(std::string_view repository,
                                               const ManifestReference& reference) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
-  return InRepository(repository, [&](const NamedRepository& found) -> absl::StatusOr<Manifest> {
-    absl::StatusOr<Manifest> manifest = ReadManifest(found.id, reference);
-    if (NamesNothing(manifest.status())) return UnknownManifest(repository, reference);
-    if (manifest.ok()) TellPull(found, reference, manifest->info.digest);
-    return manifest;
-  });
+  return repositories.InRepository(
+      repository, [&](const NamedRepository& found) -> absl::StatusOr<Manifest> {
+        absl::StatusOr<Manifest> manifest = ReadManifest(found.id, reference);
+        if (NamesNothing(manifest.status())) return UnknownManifest(repository, reference);
+        if (manifest.ok()) TellPull(found, reference, manifest->info.digest);
+        return manifest;
+      });
 }
 
 void Catalog::Tell(Event::Type type, std::string_view repository, std::string_view tag,
@@ -402,12 +404,12 @@ bool Catalog::IsPartOfPull(RepositoryId repository, const Digest& manifest) {
 absl::StatusOr<ManifestInfo> Catalog::StatManifest(std::string_view repository,
                                                    const ManifestReference& reference) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
-  return InRepository(repository,
-                      [&](const NamedRepository& found) -> absl::StatusOr<ManifestInfo> {
-                        absl::StatusOr<ManifestInfo> info = ReadManifestInfo(found.id, reference);
-                        if (!NamesNothing(info.status())) return info;
-                        return UnknownManifest(repository, reference);
-                      });
+  return repositories.InRepository(
+      repository, [&](const NamedRepository& found) -> absl::StatusOr<ManifestInfo> {
+        absl::StatusOr<ManifestInfo> info = ReadManifestInfo(found.id, reference);
+        if (!NamesNothing(info.status())) return info;
+        return UnknownManifest(repository, reference);
+      });
 }
 
 }  // namespace varve

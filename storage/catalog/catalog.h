@@ -15,7 +15,6 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -28,8 +27,10 @@
 #include "storage/base/status.h"
 #include "storage/blob/blob_store.h"
 #include "storage/blob/commit_participant.h"
+#include "storage/catalog/empty_repositories.h"
 #include "storage/catalog/pull_times.h"
 #include "storage/catalog/recent_pulls.h"
+#include "storage/catalog/repositories.h"
 #include "storage/catalog/tag_versions.h"
 #include "storage/image/canonical_name.h"
 #include "storage/image/manifest.h"
@@ -40,12 +41,6 @@
 #include "storage/promises/promises.h"
 
 namespace varve {
-
-// What a name means.
-struct NamedRepository {
-  RepositoryId id = 0;    // 0: the whole store
-  std::string_view name;  // as the store has it: a part of the text that was asked for
-};
 
 class Catalog final : public CommitParticipant {
  public:
@@ -62,6 +57,9 @@ class Catalog final : public CommitParticipant {
   };
 
   explicit Catalog(Parts parts);
+
+  Repositories repositories;
+  EmptyRepositories empty_repositories;
 
   // The calls of Blobs and Manifests, with the same contracts.
   absl::StatusOr<BlobInfo> StatBlob(std::string_view repository, const Digest& digest);
@@ -93,7 +91,6 @@ class Catalog final : public CommitParticipant {
   // listings.cc
   absl::StatusOr<Page<TagInfo>> ListTags(std::string_view repository, const PageRequest& page);
   absl::StatusOr<uint64_t> TagsVersion(std::string_view repository);
-  absl::StatusOr<Page<std::string>> ListRepositories(const PageRequest& page);
   absl::StatusOr<Page<ReferrerInfo>> ListReferrers(std::string_view repository,
                                                    const Digest& subject,
                                                    std::string_view artifact_type,
@@ -112,17 +109,13 @@ class Catalog final : public CommitParticipant {
   absl::Status InCommit(Transaction& txn, std::string_view repository,
                         const Digest& digest) override;
   std::string_view CanonicalOf(std::string_view repository) const override {
-    return parts_.names.CanonicalOf(repository);
+    return repositories.names().CanonicalOf(repository);
   }
-  const NameRule& names() const { return parts_.names; }
 
   // Background work, called by Engine::Reclaim and at open: finishes deletions of manifests that a
   // crash or an error interrupted; drops links that have expired.
   absl::Status FinishDeletions();
   absl::Status ExpireLinks();
-  // Removes some of the repositories that have had neither members nor links for so long that
-  // nothing a client was told of them holds any more.
-  absl::Status RemoveEmptyRepositories() ABSL_LOCKS_EXCLUDED(empty_mutex_);
 
   // conditional_deletions.cc. Deletions that look, inside their transaction, whether something
   // needs the manifest; kAbsent when the repository does not list it (any more).
@@ -168,60 +161,17 @@ class Catalog final : public CommitParticipant {
   // FailedPrecondition, unless `force`, as Manifests::Untag.
   absl::StatusOr<Deletion> RemoveTag(RepositoryId repository, std::string_view tag,
                                      const Digest& manifest, bool force);
-  // The repository's name; NotFound when no repository has the id.
-  absl::StatusOr<std::string> RepositoryName(RepositoryId repository);
   // The repositories that list a manifest.
   absl::StatusOr<std::vector<RepositoryId>> RepositoriesOf(const Digest& manifest);
   // Tags of the repository that name a manifest, in byte order.
   absl::StatusOr<std::vector<std::string>> TagsOf(RepositoryId repository, const Digest& manifest);
 
-  // The one place where it is decided what a name means: the repository of exactly this name, else
-  // the one of its canonical name. NotFound when nothing was committed to either, or nothing is
-  // left of that. "" is the whole store.
-  absl::StatusOr<NamedRepository> FindNamed(std::string_view name);
-  absl::StatusOr<RepositoryId> FindRepository(std::string_view name);
   // What a repository lists about a manifest; NotFound when it does not list it. Grants nothing.
   absl::StatusOr<ManifestInfo> ReadMember(RepositoryId repository, const Digest& digest);
   // The same of a row that was read.
   static ManifestInfo InfoOf(const Digest& digest, MemberRow row);
 
  private:
-  // repositories.cc
-  // FindNamed's rule over rows that `read` gives.
-  using ReadRow =
-      std::function<absl::StatusOr<std::optional<std::string>>(std::string_view stored)>;
-  absl::StatusOr<std::optional<NamedRepository>> ResolveName(std::string_view name,
-                                                             const ReadRow& read);
-  // As FindNamed; made under its canonical name when it is absent. In transactions of their own.
-  absl::StatusOr<NamedRepository> FindOrMakeRepository(std::string_view name);
-  absl::StatusOr<NamedRepository> MakeRepository(std::string_view name);
-  // Its id, guarded against its removal; OutOfRange when it was removed since it was found.
-  absl::StatusOr<RepositoryId> GuardRepository(Transaction& txn, std::string_view name);
-  // Its last member or link may have gone.
-  void NoteMaybeEmpty(RepositoryId repository) ABSL_LOCKS_EXCLUDED(empty_mutex_);
-  absl::Status NoteOlderRepositories() ABSL_LOCKS_EXCLUDED(empty_mutex_);
-  bool IsEmptyForLong(RepositoryId repository, int64_t now_nanos) ABSL_LOCKS_EXCLUDED(empty_mutex_);
-  absl::Status RemoveIfEmpty(RepositoryId repository, const std::string& name,
-                             Durability durability) ABSL_LOCKS_EXCLUDED(empty_mutex_);
-
-  // What `request` answers for the repository that the name means. When it finds nothing, and a
-  // repository was merged meanwhile, it is asked once more: what was there is in the other one.
-  template <typename Request>
-  auto InRepository(std::string_view name, const Request& request)
-      -> decltype(request(NamedRepository())) {
-    for (;;) {
-      const uint64_t renames = renames_;
-      ASSIGN_OR_RETURN(const NamedRepository found, FindNamed(name));
-      auto answer = request(found);
-      if (!absl::IsNotFound(StatusOf(answer)) || renames_ == renames) return answer;
-    }
-  }
-  static const absl::Status& StatusOf(const absl::Status& status) { return status; }
-  template <typename T>
-  static const absl::Status& StatusOf(const absl::StatusOr<T>& answer) {
-    return answer.status();
-  }
-
   // What is about to be committed is promised to its pusher, and so is the repository.
   absl::Status PromisePush(RepositoryId repository, const Digest& digest);
 
@@ -319,7 +269,6 @@ class Catalog final : public CommitParticipant {
   // merge_repositories.cc
   struct Merging;
   absl::Status FindCollisions(const Merging& merging, RepositoryMerge* report);
-  absl::Status Rename(RepositoryId repository, const std::string& from, const std::string& to);
   absl::Status CopyRepository(const Merging& merging);
   absl::Status CopyManifestOf(const Merging& merging, const Digest& manifest);
   // Tags, holds and the time of the last pull; the tags that it had.
@@ -410,27 +359,14 @@ class Catalog final : public CommitParticipant {
                                              const ManifestReference& reference);
   absl::StatusOr<ReferrerInfo> ReadReferrer(RepositoryId repository, const Digest& digest);
 
-  // How long what was pushed or mounted is visible. A link outlives what renews the promises of its
-  // blob.
-  static constexpr int64_t kLinkNanos = 25 * 3600 * kNanosPerSecond;
-  static_assert(kLinkNanos > kLongestPromiseNanos);
-
   const Parts parts_;
   RecentPulls recent_pulls_;
   TagVersions tag_versions_;
   DueQueue link_expiries_;
 
-  std::atomic<uint64_t> renames_ = 0;  // of repositories
-  const int64_t started_nanos_;        // monotonic
   // Two puts of one manifest in pages would each undo what the other has noted.
   Mutex paged_put_mutex_;
   std::atomic<uint64_t> put_in_pages_ = 0;  // the number in the note of the one that runs
-  Mutex empty_mutex_;
-  // Repositories to look at, and when (monotonic): those that were found empty some time after.
-  absl::flat_hash_map<RepositoryId, int64_t> maybe_empty_ ABSL_GUARDED_BY(empty_mutex_);
-  // How far those of before the start were noted.
-  std::string older_after_ ABSL_GUARDED_BY(empty_mutex_);
-  bool older_noted_ ABSL_GUARDED_BY(empty_mutex_) = false;
 };
 
 }  // namespace varve

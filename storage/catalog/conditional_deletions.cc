@@ -137,7 +137,7 @@ absl::Status Catalog::CheckLastTag(Transaction& txn, RepositoryId repository, st
   const std::string prefix = EdgePrefix(manifest, EdgeKind::kTag);
   ASSIGN_OR_RETURN(const std::vector<KeyValue> tags, txn.Scan(PrefixRange(prefix), 2));
   if (tags.size() > 1) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::string name, RepositoryName(repository));
+  ASSIGN_OR_RETURN(const std::string name, repositories.NameOf(repository));
   return absl::FailedPreconditionError(
       StrCat("conflict: unable to remove repository reference \"", ShownName(name), ":", tag,
              "\" (must force) - ", claim->Text(), " is using its image ", ShortId(manifest)));
@@ -173,7 +173,7 @@ absl::StatusOr<Catalog::Deletion> Catalog::RemoveTag(RepositoryId repository, st
           }));
   if (deletion != Deletion::kKept) return deletion;
   if (moved) return Deletion::kAbsent;
-  ASSIGN_OR_RETURN(const std::string name, RepositoryName(repository));
+  ASSIGN_OR_RETURN(const std::string name, repositories.NameOf(repository));
   Tell(Event::Type::kUntag, name, tag, manifest);
   return Deletion::kKept;
 }

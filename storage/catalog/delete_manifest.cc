@@ -121,7 +121,7 @@ absl::Status Catalog::CheckUnlisted(Transaction& txn, std::string_view repositor
 
 absl::Status Catalog::DeleteManifest(std::string_view repository, const Digest& digest) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
-  ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
+  ASSIGN_OR_RETURN(const RepositoryId id, repositories.Find(repository));
   ASSIGN_OR_RETURN(
       const Deletion deletion,
       DeleteManifestIf(id, digest, [&](Transaction& txn, const MemberRow&) -> absl::StatusOr<bool> {
@@ -186,7 +186,7 @@ absl::StatusOr<Catalog::Deletion> Catalog::DeleteManifestIf(RepositoryId reposit
 void Catalog::TellDeleted(RepositoryId repository, std::string_view told_name,
                           const Digest& manifest, const std::vector<std::string>& untagged) {
   const absl::StatusOr<std::string> name =
-      told_name.empty() ? RepositoryName(repository)
+      told_name.empty() ? repositories.NameOf(repository)
                         : absl::StatusOr<std::string>(std::string(told_name));
   if (!name.ok()) return;  // the deletion stands all the same
   for (const std::string& tag : untagged) Tell(Event::Type::kUntag, *name, tag, manifest);
@@ -223,7 +223,7 @@ absl::Status Catalog::RemoveEdges(RepositoryId repository, const Digest& manifes
   for (size_t begin = 0;; begin += kTargetPageRows) {
     ASSIGN_OR_RETURN(const bool done, RemoveEdgePage(repository, manifest, note, targets, begin));
     if (!done) continue;
-    NoteMaybeEmpty(repository);
+    empty_repositories.Note(repository);
     return absl::OkStatus();
   }
 }
@@ -356,7 +356,7 @@ absl::Status Catalog::FinishDeletions() {
 absl::Status Catalog::Untag(std::string_view repository, std::string_view tag, bool force) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
   RETURN_IF_ERROR(ValidateTag(tag));
-  ASSIGN_OR_RETURN(const NamedRepository found, FindNamed(repository));
+  ASSIGN_OR_RETURN(const NamedRepository found, repositories.FindNamed(repository));
   const RepositoryId id = found.id;
   const std::string key = TagKey(id, tag);
   absl::StatusOr<Digest> named;

@@ -55,7 +55,7 @@ absl::StatusOr<std::vector<Catalog::Deletion>> Catalog::DeletePage(
     }
     if (going.empty()) return absl::OkStatus();
     // Links may be added, and no note says that this deletion goes on.
-    ASSIGN_OR_RETURN(const RepositoryId named, GuardRepository(txn, name));
+    ASSIGN_OR_RETURN(const RepositoryId named, repositories.GuardNamed(txn, name));
     if (named != repository) return absl::OutOfRangeError("the repository was renamed");
     return DeleteRows(txn, repository, going);
   };
@@ -66,7 +66,7 @@ absl::StatusOr<std::vector<Catalog::Deletion>> Catalog::DeletePage(
     Tell(Event::Type::kDelete, name, "", images[i].manifest);
     deleted = true;
   }
-  if (deleted) NoteMaybeEmpty(repository);
+  if (deleted) empty_repositories.Note(repository);
   return outcomes;
 }
 

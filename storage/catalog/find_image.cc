@@ -74,7 +74,7 @@ KeyRange BlobsWith(DigestAlgorithm algorithm, const std::string& digits) {
 
 absl::StatusOr<std::optional<ImageMatch>> Catalog::FindByReference(
     const ImageReference& reference) {
-  const absl::StatusOr<NamedRepository> repository = FindNamed(reference.repository);
+  const absl::StatusOr<NamedRepository> repository = repositories.FindNamed(reference.repository);
   if (absl::IsNotFound(repository.status())) return std::nullopt;
   RETURN_IF_ERROR(repository.status());
   ImageMatch found;
@@ -126,8 +126,8 @@ absl::StatusOr<std::vector<Digest>> Catalog::ManifestsAmong(const std::vector<Di
   for (size_t i = 0; i < blobs.size(); ++i) {
     if (!first[i].has_value()) continue;
     // The edge outlives the membership while a deletion is under way.
-    ASSIGN_OR_RETURN(const std::vector<RepositoryId> repositories, RepositoriesOf(blobs[i]));
-    if (!repositories.empty()) manifests.push_back(blobs[i]);
+    ASSIGN_OR_RETURN(const std::vector<RepositoryId> listing, RepositoriesOf(blobs[i]));
+    if (!listing.empty()) manifests.push_back(blobs[i]);
   }
   return manifests;
 }
@@ -150,10 +150,10 @@ absl::Status Catalog::AddImagesOfConfig(const Digest& config, std::vector<Digest
 
 absl::StatusOr<std::vector<ImageMatch::Place>> Catalog::PlacesOf(const Digest& manifest) {
   std::vector<ImageMatch::Place> places;
-  ASSIGN_OR_RETURN(const std::vector<RepositoryId> repositories, RepositoriesOf(manifest));
-  for (const RepositoryId repository : repositories) {
+  ASSIGN_OR_RETURN(const std::vector<RepositoryId> listing, RepositoriesOf(manifest));
+  for (const RepositoryId repository : listing) {
     ImageMatch::Place place;
-    ASSIGN_OR_RETURN(place.repository, RepositoryName(repository));
+    ASSIGN_OR_RETURN(place.repository, repositories.NameOf(repository));
     ASSIGN_OR_RETURN(place.tags, TagsOf(repository, manifest));
     places.push_back(std::move(place));
   }
@@ -224,7 +224,7 @@ absl::StatusOr<ImageMatch> Catalog::ResolveImage(std::string_view name) {
   // Granted first, read after: see Promises.
   bool was_promised = true;
   for (const ImageMatch::Place& place : found.places) {
-    ASSIGN_OR_RETURN(const RepositoryId repository, FindRepository(place.repository));
+    ASSIGN_OR_RETURN(const RepositoryId repository, repositories.Find(place.repository));
     ASSIGN_OR_RETURN(
         const bool before,
         parts_.promises.Grant(repository, found.manifest, Promises::Answer::kManifestRead, began));

@@ -19,10 +19,11 @@ static_assert(3 * kLinkPageRows <= kMaxRunOperations);
 }  // namespace
 
 Catalog::Catalog(Parts parts)
-    : parts_(parts),
+    : repositories({parts.index, parts.ids, parts.clock, parts.names}),
+      empty_repositories({parts.index, parts.promises, parts.clock}),
+      parts_(parts),
       recent_pulls_(parts.clock),
-      link_expiries_(LinkExpiryPrefix(), kLinkNanos + 3600 * kNanosPerSecond),
-      started_nanos_(parts.clock.MonotonicNanos()) {}
+      link_expiries_(LinkExpiryPrefix(), kLinkNanos + 3600 * kNanosPerSecond) {}
 
 absl::Status Catalog::Link(Transaction& txn, RepositoryId repository, const Digest& digest) {
   if (repository == 0) return absl::OkStatus();
@@ -80,7 +81,7 @@ absl::Status Catalog::ExpireLinks() {
         RETURN_IF_ERROR(
             parts_.index.Run([&](Transaction& txn) { return ExpireLinkPage(txn, links, now); },
                              Durability::kBuffered));
-        for (const ExpiringLink& link : links) NoteMaybeEmpty(link.repository);
+        for (const ExpiringLink& link : links) empty_repositories.Note(link.repository);
         return links.size() == rows.size();
       }));
   return damage;

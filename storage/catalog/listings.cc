@@ -23,7 +23,7 @@ size_t PageRows(const PageRequest& page) { return std::min(page.limit, kMaxPageR
 absl::StatusOr<Page<TagInfo>> Catalog::ListTags(std::string_view repository,
                                                 const PageRequest& page) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
-  ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
+  ASSIGN_OR_RETURN(const RepositoryId id, repositories.Find(repository));
   const std::string prefix = TagPrefix(id);
   ASSIGN_OR_RETURN(std::vector<KeyValue> rows,
                    parts_.index.Scan(PrefixRange(prefix, page.after), PageRows(page) + 1));
@@ -39,36 +39,8 @@ absl::StatusOr<Page<TagInfo>> Catalog::ListTags(std::string_view repository,
 
 absl::StatusOr<uint64_t> Catalog::TagsVersion(std::string_view repository) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
-  ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
+  ASSIGN_OR_RETURN(const RepositoryId id, repositories.Find(repository));
   return tag_versions_.Of(id);
-}
-
-absl::StatusOr<Page<std::string>> Catalog::ListRepositories(const PageRequest& page) {
-  Page<std::string> names;
-  size_t reads = 0;
-  const auto add_page = [&](absl::Span<const KeyValue> rows) -> absl::StatusOr<bool> {
-    std::vector<KeyRange> members;
-    for (const KeyValue& row : rows) {
-      ASSIGN_OR_RETURN(const RepositoryRow repository, RepositoryRow::Decode(row.value));
-      members.push_back(PrefixRange(MemberPrefix(repository.id)));
-    }
-    ASSIGN_OR_RETURN(const FirstRows first, FirstOfAll(parts_.index, members));
-    for (size_t i = 0; i < rows.size(); ++i) {
-      // One to which nothing but blobs was pushed has no image to list.
-      if (!first[i].has_value()) continue;
-      names.more = names.rows.size() == PageRows(page);
-      if (names.more) return false;
-      names.rows.push_back(rows[i].key.substr(RepositoryPrefix().size()));
-    }
-    reads += rows.size();
-    if (rows.size() <= PageRows(page) || reads < kMaxListingReads) return true;
-    names.more = true;
-    names.next = rows.back().key.substr(RepositoryPrefix().size());
-    return false;
-  };
-  RETURN_IF_ERROR(VisitPages(parts_.index, PrefixRange(RepositoryPrefix(), page.after),
-                             PageRows(page) + 1, add_page));
-  return names;
 }
 
 absl::StatusOr<ReferrerInfo> Catalog::ReadReferrer(RepositoryId repository, const Digest& digest) {
@@ -93,7 +65,7 @@ absl::StatusOr<Page<ReferrerInfo>> Catalog::ListReferrers(std::string_view repos
                                                           std::string_view artifact_type,
                                                           const PageRequest& page) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
-  ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(repository));
+  ASSIGN_OR_RETURN(const RepositoryId id, repositories.Find(repository));
   const std::string prefix = ReferrerPrefix(id, subject);
   std::string after;
   if (!page.after.empty()) {

@@ -55,13 +55,13 @@ absl::StatusOr<RepositoryMerge> Catalog::MergeRepositories(std::string_view from
                                                            std::string_view into, bool force) {
   RETURN_IF_ERROR(ValidateRepositoryName(from));
   RETURN_IF_ERROR(ValidateRepositoryName(into));
-  ASSIGN_OR_RETURN(const NamedRepository source, FindNamed(from));
+  ASSIGN_OR_RETURN(const NamedRepository source, repositories.FindNamed(from));
   RepositoryMerge report;
   report.from = std::string(source.name);
-  const absl::StatusOr<NamedRepository> target = FindNamed(into);
+  const absl::StatusOr<NamedRepository> target = repositories.FindNamed(into);
   if (absl::IsNotFound(target.status())) {
-    report.into = std::string(CanonicalOf(into));
-    RETURN_IF_ERROR(Rename(source.id, report.from, report.into));
+    report.into = std::string(repositories.names().CanonicalOf(into));
+    RETURN_IF_ERROR(repositories.Rename(source.id, report.from, report.into));
     report.merged = true;
     return report;
   }
@@ -78,7 +78,7 @@ absl::StatusOr<RepositoryMerge> Catalog::MergeRepositories(std::string_view from
   RETURN_IF_ERROR(parts_.pull_times.Flush(parts_.index));
   RETURN_IF_ERROR(CopyRepository(merging));
   const std::string rest = StrCat(kRestPrefix, merging.from);
-  if (report.from != rest) RETURN_IF_ERROR(Rename(merging.from, report.from, rest));
+  if (report.from != rest) RETURN_IF_ERROR(repositories.Rename(merging.from, report.from, rest));
   const absl::Status moved = MoveRest(merging, rest, &report.manifests);
   if (!moved.ok()) {
     return Annotate(moved, StrCat("the rest is in repository ", rest, ", to be merged again"));
@@ -110,29 +110,6 @@ absl::Status Catalog::FindCollisions(const Merging& merging, RepositoryMerge* re
     return true;
   };
   return VisitPages(parts_.index, PrefixRange(prefix), kVisitPageRows, compare);
-}
-
-absl::Status Catalog::Rename(RepositoryId repository, const std::string& from,
-                             const std::string& to) {
-  RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
-    // Whoever adds a member or a link guards the row of the name shared.
-    std::vector<std::string> keys = {RepositoryKey(from), RepositoryKey(to)};
-    ASSIGN_OR_RETURN(const OptionalValues values, txn.GetManyForUpdate(keys, Guard::kExclusive));
-    if (values[1].has_value()) {
-      return absl::AbortedError(
-          StrCat("repository ", ShownName(to), " was made just now; try again"));
-    }
-    const absl::Status changed = absl::AbortedError(
-        StrCat("repository ", ShownName(from), " was removed or merged just now"));
-    if (!values[0].has_value()) return changed;
-    ASSIGN_OR_RETURN(const RepositoryRow row, RepositoryRow::Decode(*values[0]));
-    if (row.id != repository) return changed;
-    RETURN_IF_ERROR(txn.Delete(keys[0]));
-    RETURN_IF_ERROR(txn.Put(keys[1], *values[0]));
-    return txn.Put(RepositoryNameKey(repository), to);
-  }));
-  ++renames_;  // before anything goes from it
-  return absl::OkStatus();
 }
 
 absl::Status Catalog::CopyRepository(const Merging& merging) {
@@ -266,7 +243,7 @@ absl::Status Catalog::MoveRest(const Merging& merging, const std::string& rest,
         }));
     // After the members: what these named is visible by links then.
     RETURN_IF_ERROR(MoveLinks(merging));
-    RETURN_IF_ERROR(RemoveIfEmpty(merging.from, rest, Durability::kSynced));
+    RETURN_IF_ERROR(empty_repositories.RemoveIfEmpty(merging.from, rest, Durability::kSynced));
     ASSIGN_OR_RETURN(const std::optional<std::string> name,
                      parts_.index.Get(RepositoryNameKey(merging.from)));
     if (!name.has_value()) return absl::OkStatus();

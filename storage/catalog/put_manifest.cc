@@ -59,7 +59,7 @@ MemberRow DescribeMember(const ParsedManifest& manifest, uint64_t size_bytes, in
 absl::StatusOr<std::vector<Catalog::ResolvedReference>> Catalog::ResolveReferences(
     std::string_view repository, const ParsedManifest& manifest, const Sources& sources) {
   std::optional<RepositoryId> id;
-  absl::StatusOr<RepositoryId> found = FindRepository(repository);
+  absl::StatusOr<RepositoryId> found = repositories.Find(repository);
   if (found.ok()) {
     id = *found;
   } else if (!absl::IsNotFound(found.status())) {
@@ -194,7 +194,7 @@ absl::StatusOr<Catalog::PlacedManifest> Catalog::PutManifestFrom(std::string_vie
     if (attempt > 0) {
       ASSIGN_OR_RETURN(put.references, ResolveReferences(repository, manifest, sources));
     }
-    ASSIGN_OR_RETURN(const NamedRepository found, FindOrMakeRepository(repository));
+    ASSIGN_OR_RETURN(const NamedRepository found, repositories.FindOrMake(repository));
     RETURN_IF_ERROR(PromisePush(found.id, digest));
     put.id = found.id;
     put.repository = found.name;
@@ -215,7 +215,7 @@ absl::StatusOr<Catalog::PlacedManifest> Catalog::PutManifestFrom(std::string_vie
 absl::StatusOr<int64_t> Catalog::PushedNanos(RepositoryId from, std::string_view into,
                                              const Digest& digest) {
   ASSIGN_OR_RETURN(const ManifestInfo ours, ReadMember(from, digest));
-  ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(into));
+  ASSIGN_OR_RETURN(const RepositoryId id, repositories.Find(into));
   const absl::StatusOr<ManifestInfo> theirs = ReadMember(id, digest);
   if (absl::IsNotFound(theirs.status())) return ours.pushed_nanos;
   RETURN_IF_ERROR(theirs.status());
@@ -271,7 +271,7 @@ absl::Status Catalog::WriteEdges(Transaction& txn, const Put& put,
                  "a page of references fits one transaction");
   CheckInvariant(std::is_sorted(references.begin(), references.end(), kByDigest),
                  "a put guards what it names in one order");
-  ASSIGN_OR_RETURN(const RepositoryId guarded, GuardRepository(txn, put.repository));
+  ASSIGN_OR_RETURN(const RepositoryId guarded, repositories.GuardNamed(txn, put.repository));
   if (guarded != put.id) return absl::OutOfRangeError("the repository was made anew");
   RETURN_IF_ERROR(CheckReferences(txn, put.id, references));
   for (const ResolvedReference& reference : references) {
@@ -320,8 +320,8 @@ absl::Status Catalog::SetTag(Transaction& txn, RepositoryId repository, std::str
 absl::Status Catalog::Tag(std::string_view repository, std::string_view tag, const Digest& digest) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
   RETURN_IF_ERROR(ValidateTag(tag));
-  return InRepository(repository,
-                      [&](const NamedRepository& found) { return TagIn(found, tag, digest); });
+  return repositories.InRepository(
+      repository, [&](const NamedRepository& found) { return TagIn(found, tag, digest); });
 }
 
 absl::Status Catalog::TagIn(const NamedRepository& repository, std::string_view tag,

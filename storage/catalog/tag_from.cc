@@ -46,10 +46,10 @@ absl::Status Catalog::TagFrom(std::string_view from, const Digest& digest,
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
   RETURN_IF_ERROR(ValidateTag(tag));
   Copying copying;
-  ASSIGN_OR_RETURN(copying.from, FindRepository(from));
-  const absl::StatusOr<NamedRepository> to = FindNamed(repository);
+  ASSIGN_OR_RETURN(copying.from, repositories.Find(from));
+  const absl::StatusOr<NamedRepository> to = repositories.FindNamed(repository);
   if (to.ok() && to->id == copying.from) return Tag(repository, tag, digest);
-  copying.to_name = to.ok() ? to->name : CanonicalOf(repository);
+  copying.to_name = to.ok() ? to->name : repositories.names().CanonicalOf(repository);
   const absl::Status copied = CopyManifest(copying, digest, {std::string(tag)}, 0);
   if (copied.ok()) Tell(Event::Type::kTag, copying.to_name, tag, digest);
   if (!absl::IsNotFound(copied)) return copied;

@@ -180,7 +180,7 @@ const ImageDescriber::Leaf* ImageDescriber::ChooseLeaf(const std::vector<Leaf>& 
 
 absl::StatusOr<RepositoryInfo> ImageDescriber::DescribeRepository(std::string_view repository) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
-  ASSIGN_OR_RETURN(const NamedRepository found, parts_.catalog.FindNamed(repository));
+  ASSIGN_OR_RETURN(const NamedRepository found, parts_.catalog.repositories.FindNamed(repository));
   const RepositoryId id = found.id;
   ASSIGN_OR_RETURN(const std::optional<std::string> value,
                    parts_.index.Get(RepositoryKey(found.name)));

@@ -61,7 +61,7 @@ class KeeperWalk {
     keeper.depth = depth;
     keeper.name = found.name;
     if (image.repository != 0) {
-      ASSIGN_OR_RETURN(keeper.repository, parts_.catalog.RepositoryName(image.repository));
+      ASSIGN_OR_RETURN(keeper.repository, parts_.catalog.repositories.NameOf(image.repository));
     }
     switch (found.kind) {
       case ImageKeeper::Kind::kTag:

@@ -60,7 +60,7 @@ absl::StatusOr<bool> ImageRemoval::RemoveTag(const ImageMatch& found, bool force
   const std::string& repository = found.places[0].repository;
   const std::string& tag = found.tag;
   const Digest& manifest = found.manifest;
-  ASSIGN_OR_RETURN(const RepositoryId id, parts_.images.catalog.FindRepository(repository));
+  ASSIGN_OR_RETURN(const RepositoryId id, parts_.images.catalog.repositories.Find(repository));
   // Read before it goes: afterwards nobody may know what it listed.
   ASSIGN_OR_RETURN(const ImageContent content, ReadContent(parts_.images, {id, manifest}));
   ASSIGN_OR_RETURN(const Deletion outcome, Delete([&] {
@@ -79,7 +79,7 @@ absl::Status ImageRemoval::LeaveToSubjects(ImageMatch* found) {
   std::vector<ImageMatch::Place> loose;
   for (const ImageMatch::Place& place : found->places) {
     if (found->places.size() == 1 || !place.tags.empty()) return absl::OkStatus();
-    ASSIGN_OR_RETURN(const RepositoryId id, catalog.FindRepository(place.repository));
+    ASSIGN_OR_RETURN(const RepositoryId id, catalog.repositories.Find(place.repository));
     const absl::StatusOr<ManifestInfo> member = catalog.ReadMember(id, found->manifest);
     if (absl::IsNotFound(member.status())) continue;  // somebody else deleted it
     RETURN_IF_ERROR(member.status());
@@ -95,7 +95,8 @@ absl::Status ImageRemoval::LeaveToSubjects(ImageMatch* found) {
 
 absl::Status ImageRemoval::CheckUnclaimed(const ImageMatch& found) {
   for (const ImageMatch::Place& place : found.places) {
-    ASSIGN_OR_RETURN(const RepositoryId id, parts_.images.catalog.FindRepository(place.repository));
+    ASSIGN_OR_RETURN(const RepositoryId id,
+                     parts_.images.catalog.repositories.Find(place.repository));
     ASSIGN_OR_RETURN(const std::optional<Claim> claim,
                      FindClaimIn(parts_.images.index, {id, found.manifest}));
     if (!claim.has_value()) continue;
@@ -108,7 +109,8 @@ absl::Status ImageRemoval::CheckConflicts(const ImageMatch& found, bool force) {
   size_t tags = 0;
   size_t tagged_places = 0;
   for (const ImageMatch::Place& place : found.places) {
-    const absl::StatusOr<RepositoryId> id = parts_.images.catalog.FindRepository(place.repository);
+    const absl::StatusOr<RepositoryId> id =
+        parts_.images.catalog.repositories.Find(place.repository);
     RETURN_IF_ERROR(id.status());
     ASSIGN_OR_RETURN(const bool listed, IsListed(parts_.images.index, {*id, found.manifest}));
     if (listed) return ListedConflict(found, place.repository);
@@ -124,7 +126,8 @@ absl::Status ImageRemoval::CheckConflicts(const ImageMatch& found, bool force) {
 absl::Status ImageRemoval::RemoveFromPlaces(const ImageMatch& found, bool force,
                                             RemovedImage* removed) {
   for (const ImageMatch::Place& place : found.places) {
-    ASSIGN_OR_RETURN(const RepositoryId id, parts_.images.catalog.FindRepository(place.repository));
+    ASSIGN_OR_RETURN(const RepositoryId id,
+                     parts_.images.catalog.repositories.Find(place.repository));
     ASSIGN_OR_RETURN(const ImageContent content, ReadContent(parts_.images, {id, found.manifest}));
     ASSIGN_OR_RETURN(const Deletion outcome, Delete([&] {
                        return parts_.images.catalog.DeleteUnlisted(id, found.manifest,

@@ -198,7 +198,7 @@ absl::StatusOr<std::optional<std::vector<Catalog::Prunable>>> Prune::FindCircle(
 
 absl::StatusOr<std::string> Prune::NameOf(RepositoryId repository) {
   if (!last_name_.has_value() || last_name_->first != repository) {
-    ASSIGN_OR_RETURN(std::string name, parts_.images.catalog.RepositoryName(repository));
+    ASSIGN_OR_RETURN(std::string name, parts_.images.catalog.repositories.NameOf(repository));
     last_name_.emplace(repository, std::move(name));
   }
   return last_name_->second;
