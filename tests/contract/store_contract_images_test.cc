@@ -2,8 +2,10 @@
 #include <gmock/gmock.h>
 
 #include <optional>
+#include <string>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "storage/api/images.h"
 #include "storage/base/str_cat.h"
 #include "storage/image/image_config.h"
