@@ -17,6 +17,7 @@
 #include "storage/api/system.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/catalog/blob_listing.h"
 #include "storage/check/content_check.h"
 #include "storage/check/reference_check.h"
 #include "storage/engine_parts.h"
@@ -33,9 +34,7 @@
 namespace varve {
 namespace {
 
-ImageParts PartsOfImages(EngineParts& parts) {
-  return {*parts.index, parts.blobs, parts.catalog};
-}
+ImageParts PartsOfImages(EngineParts& parts) { return {*parts.index, parts.blobs, parts.catalog}; }
 
 DeletionRunner DeletionsWithReserve(EngineParts& parts) {
   return [&parts](const std::function<absl::Status()>& deletion) {
@@ -53,7 +52,7 @@ class EngineBlobs final : public Blobs {
   explicit EngineBlobs(EngineParts& parts) : parts_(parts) {}
 
   absl::StatusOr<BlobInfo> StatBlob(std::string_view repository, const Digest& digest) override {
-    return parts_.catalog.StatBlob(repository, digest);
+    return parts_.catalog.blobs.Stat(repository, digest);
   }
   absl::StatusOr<std::vector<Digest>> FindMissing(std::string_view repository,
                                                   absl::Span<const Digest> digests) override {
@@ -61,20 +60,20 @@ class EngineBlobs final : public Blobs {
       return absl::InvalidArgumentError(
           StrCat("ask for at most ", kMaxFindMissingDigests, " digests at once"));
     }
-    return parts_.catalog.FindMissing(repository, digests);
+    return parts_.catalog.blobs.FindMissing(repository, digests);
   }
   absl::StatusOr<BlobReader> OpenBlob(std::string_view repository, const Digest& digest) override {
-    return parts_.catalog.OpenBlob(repository, digest);
+    return parts_.catalog.blobs.Open(repository, digest);
   }
   absl::StatusOr<BlobInfo> MountBlob(std::string_view repository, const Digest& digest,
                                      std::optional<std::string_view> from) override {
-    return parts_.catalog.MountBlob(repository, digest, from);
+    return parts_.catalog.blobs.Mount(repository, digest, from);
   }
   absl::Status DeleteBlob(std::string_view repository, const Digest& digest) override {
-    return parts_.reserve.Run([&] { return parts_.catalog.DeleteBlob(repository, digest); });
+    return parts_.reserve.Run([&] { return parts_.catalog.blobs.Delete(repository, digest); });
   }
   absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest& page) override {
-    return parts_.catalog.ListBlobs(page);
+    return varve::ListBlobs(*parts_.index, parts_.blobs, page);
   }
 
   absl::StatusOr<std::unique_ptr<Ingest>> BeginIngest(std::string_view repository,
@@ -103,52 +102,52 @@ class EngineManifests final : public Manifests {
   absl::StatusOr<ManifestInfo> PutManifest(std::string_view repository,
                                            const PutManifestRequest& request) override {
     for (;;) {
-      absl::StatusOr<ManifestInfo> put = parts_.catalog.PutManifest(repository, request);
+      absl::StatusOr<ManifestInfo> put = parts_.catalog.puts.Put(repository, request);
       const bool lacks_room = absl::IsResourceExhausted(put.status());
       if (!lacks_room || !parts_.ingests.GiveWay(/*client=*/"", request.bytes.size())) return put;
     }
   }
   absl::StatusOr<Manifest> GetManifest(std::string_view repository,
                                        const ManifestReference& reference) override {
-    return parts_.catalog.GetManifest(repository, reference);
+    return parts_.catalog.reads.Get(repository, reference);
   }
   absl::StatusOr<ManifestInfo> StatManifest(std::string_view repository,
                                             const ManifestReference& reference) override {
-    return parts_.catalog.StatManifest(repository, reference);
+    return parts_.catalog.reads.Stat(repository, reference);
   }
   absl::Status DeleteManifest(std::string_view repository, const Digest& digest) override {
-    return parts_.reserve.Run([&] { return parts_.catalog.DeleteManifest(repository, digest); });
+    return parts_.reserve.Run([&] { return parts_.catalog.deletions.Delete(repository, digest); });
   }
   absl::Status Tag(std::string_view repository, std::string_view tag,
                    const Digest& digest) override {
-    return parts_.catalog.Tag(repository, tag, digest);
+    return parts_.catalog.tags.Tag(repository, tag, digest);
   }
   absl::Status Untag(std::string_view repository, std::string_view tag, bool force) override {
-    return parts_.reserve.Run([&] { return parts_.catalog.Untag(repository, tag, force); });
+    return parts_.reserve.Run([&] { return parts_.catalog.tags.Untag(repository, tag, force); });
   }
 
   absl::StatusOr<Page<TagInfo>> ListTags(std::string_view repository,
                                          const PageRequest& page) override {
-    return parts_.catalog.ListTags(repository, page);
+    return parts_.catalog.tags.List(repository, page);
   }
   absl::StatusOr<uint64_t> TagsVersion(std::string_view repository) override {
-    return parts_.catalog.TagsVersion(repository);
+    return parts_.catalog.tags.Version(repository);
   }
   absl::StatusOr<Page<ReferrerInfo>> ListReferrers(std::string_view repository,
                                                    const Digest& subject,
                                                    std::string_view artifact_type,
                                                    const PageRequest& page) override {
-    return parts_.catalog.ListReferrers(repository, subject, artifact_type, page);
+    return parts_.catalog.referrers.List(repository, subject, artifact_type, page);
   }
   absl::StatusOr<Page<std::string>> ListRepositories(const PageRequest& page) override {
-    return parts_.catalog.ListRepositories(page);
+    return parts_.catalog.repositories.List(page);
   }
   absl::StatusOr<RepositoryInfo> DescribeRepository(std::string_view repository) override {
     return parts_.describer.DescribeRepository(repository);
   }
   absl::StatusOr<RepositoryMerge> MergeRepositories(std::string_view from, std::string_view into,
                                                     bool force) override {
-    return parts_.catalog.MergeRepositories(from, into, force);
+    return parts_.catalog.merges.Merge(from, into, force);
   }
 
  private:
@@ -165,7 +164,7 @@ class EngineImages final : public Images {
                 }) {}
 
   absl::StatusOr<ImageMatch> FindImage(std::string_view name) override {
-    return parts_.catalog.ResolveImage(name);
+    return parts_.catalog.finder.FindPromised(name);
   }
   absl::StatusOr<ImagePage> ListImages(const ImageQuery& query, const std::string& page_token,
                                        size_t limit) override {
@@ -178,7 +177,7 @@ class EngineImages final : public Images {
   }
   absl::Status TagFrom(std::string_view from, const Digest& digest, std::string_view repository,
                        std::string_view tag) override {
-    return parts_.catalog.TagFrom(from, digest, repository, tag);
+    return parts_.catalog.copies.TagFrom(from, digest, repository, tag);
   }
   absl::StatusOr<RemovedImage> RemoveImage(std::string_view name, bool force) override {
     return ImageRemoval({PartsOfImages(parts_), parts_.promises, *parts_.options.clock,
@@ -234,9 +233,10 @@ class EngineClaims final : public Claims {
 
   absl::StatusOr<KeeperReport> ExplainKept(std::string_view name) override {
     Index& index = *parts_.index;
-    ASSIGN_OR_RETURN(
-        KeeperReport report,
-        varve::ExplainKept({index, parts_.catalog, parts_.promises, *parts_.options.clock}, name));
+    ASSIGN_OR_RETURN(KeeperReport report,
+                     varve::ExplainKept({index, parts_.catalog.repositories, parts_.catalog.finder,
+                                         parts_.promises, *parts_.options.clock},
+                                        name));
     ASSIGN_OR_RETURN(report.prune_takes,
                      IsKeptByGoing(index, DanglingScope::kDangling, report.digest));
     ASSIGN_OR_RETURN(report.prune_all_takes,

@@ -150,6 +150,10 @@ inline constexpr size_t kMaxPromises = kPromiseShards * 3'199;
 static_assert(kPromiseEnds % kPromiseShards == 0);
 // However long an upload goes on, what was promised before it lasts no longer than this.
 inline constexpr int64_t kLongestPromiseNanos = 24ll * 3600 * 1'000'000'000;
+// How long what was pushed or mounted is visible before a manifest names it. It outlives what
+// renews the promises of its blob.
+inline constexpr int64_t kLinkNanos = 25ll * 3600 * 1'000'000'000;
+static_assert(kLinkNanos > kLongestPromiseNanos);
 // Repositories whose last activity is remembered, by the low bits of their ids: 16,384 x 40 B = 655
 // kB. Uploads of one place that are told apart: with 8 each, at most 16,384 x ~180 B = 3 MB.
 inline constexpr size_t kActivityPlaces = 16'384;

@@ -37,7 +37,7 @@ absl::StatusOr<RecentActivity> ListRecentActivity(EngineParts& parts) {
   const int64_t since = parts.options.clock->MonotonicNanos() - kRecentNanos;
   for (const RepositoryId repository : parts.promises.activity().ActiveSince(since)) {
     if (repository == 0) continue;  // the whole store
-    absl::StatusOr<std::string> name = parts.catalog.RepositoryName(repository);
+    absl::StatusOr<std::string> name = parts.catalog.repositories.NameOf(repository);
     if (absl::IsNotFound(name.status())) continue;
     RETURN_IF_ERROR(name.status());
     activity.repositories.push_back(*std::move(name));

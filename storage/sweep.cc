@@ -27,18 +27,18 @@ absl::Status EngineParts::ExpireClaims() {
 absl::Status EngineParts::Sweep(ReclaimReport* report) {
   // Each step runs whatever became of the others: what one of them cannot deal with holds up
   // nobody.
-  absl::Status first_error = catalog.FinishDeletions();
+  absl::Status first_error = catalog.unlinking.FinishAll();
   absl::StatusOr<ReclaimReport> reclaimed = reclaimer.Run();
   first_error.Update(reclaimed.status());
   if (reclaimed.ok()) *report = *std::move(reclaimed);
   // These go by the wall clock: after a jump of it, which the reclaimer notices, they wait too.
   if (!promises.KeepsEverything()) {
     ingests.Expire();
-    first_error.Update(catalog.ExpireLinks());
+    first_error.Update(catalog.links.Expire());
     first_error.Update(ExpireClaims());
     first_error.Update(orphans.Expire());
   }
-  first_error.Update(catalog.RemoveEmptyRepositories());
+  first_error.Update(catalog.empty_repositories.RemoveSome());
   ingests.CheckpointIdle();
   first_error.Update(pull_times.Flush(*index));
   first_error.Update(SaveLowWater());

@@ -1,14 +1,17 @@
-// All blobs of the store, a page at a time: one read of the index a blob, and memory in proportion
-// to the page.
+#include "storage/catalog/blob_listing.h"
+
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include "storage/base/status.h"
-#include "storage/catalog/catalog.h"
+#include "storage/index/rows.h"
 #include "storage/limits.h"
 
 namespace varve {
 
-absl::StatusOr<Page<BlobDetails>> Catalog::ListBlobs(const PageRequest& page) {
+absl::StatusOr<Page<BlobDetails>> ListBlobs(Index& index, BlobStore& store,
+                                            const PageRequest& page) {
   const size_t limit = std::min(page.limit, kMaxPageRows);
   std::string after;
   if (!page.after.empty()) {
@@ -16,7 +19,7 @@ absl::StatusOr<Page<BlobDetails>> Catalog::ListBlobs(const PageRequest& page) {
     last.AppendKey(&after);
   }
   ASSIGN_OR_RETURN(std::vector<KeyValue> rows,
-                   parts_.index.Scan(PrefixRange(BlobPrefix(), after), limit + 1));
+                   index.Scan(PrefixRange(BlobPrefix(), after), limit + 1));
   Page<BlobDetails> blobs;
   blobs.more = rows.size() > limit;
   if (blobs.more) rows.pop_back();
@@ -29,11 +32,11 @@ absl::StatusOr<Page<BlobDetails>> Catalog::ListBlobs(const PageRequest& page) {
     ASSIGN_OR_RETURN(const BlobRow row, BlobRow::Decode(value.value));
     details.blob.size_bytes = row.size_bytes;
     details.blob.created_nanos = row.created_nanos;
-    ASSIGN_OR_RETURN(const BlobTier* const tier, parts_.blobs.TierOf(details.blob.digest, row));
+    ASSIGN_OR_RETURN(const BlobTier* const tier, store.TierOf(details.blob.digest, row));
     details.inlined = tier->is_in_index();
     details.quarantined = row.quarantined;
     // What the reclaimer goes by.
-    ASSIGN_OR_RETURN(details.referenced, parts_.index.HasAny(EdgePrefix(details.blob.digest)));
+    ASSIGN_OR_RETURN(details.referenced, index.HasAny(EdgePrefix(details.blob.digest)));
     blobs.rows.push_back(details);
   }
   return blobs;

@@ -5,12 +5,8 @@
 
 #include "storage/base/check.h"
 #include "storage/base/status.h"
-#include "storage/base/str_cat.h"
-#include "storage/catalog/catalog.h"
-#include "storage/image/canonical_name.h"
+#include "storage/catalog/manifest_deletions.h"
 #include "storage/image/names.h"
-#include "storage/image/short_id.h"
-#include "storage/index/table_visits.h"
 #include "storage/keep/what_keeps.h"
 
 namespace varve {
@@ -20,11 +16,11 @@ namespace {
 constexpr size_t kMaxFollowingTags = 64;
 
 // Whether nothing but images of `together` keeps this one of them.
-absl::StatusOr<bool> KeptOnlyAmong(Transaction& txn, const std::vector<Catalog::Prunable>& together,
-                                   const Catalog::Prunable& one, bool elsewhere_may_tag) {
+absl::StatusOr<bool> KeptOnlyAmong(Transaction& txn, const std::vector<Prunable>& together,
+                                   const Prunable& one, bool elsewhere_may_tag) {
   const auto goes = [&](const Member& image) {
     return std::any_of(together.begin(), together.end(),
-                       [&](const Catalog::Prunable& other) { return other.image == image; });
+                       [&](const Prunable& other) { return other.image == image; });
   };
   const auto goes_with_it = [&](const std::string& tag) {
     return std::find(one.tags.begin(), one.tags.end(), tag) != one.tags.end();
@@ -52,33 +48,33 @@ absl::StatusOr<bool> KeptOnlyAmong(Transaction& txn, const std::vector<Catalog::
 
 }  // namespace
 
-absl::StatusOr<Catalog::Deletion> Catalog::DeletePrunable(const std::vector<Prunable>& together,
-                                                          bool elsewhere_may_tag) {
+absl::StatusOr<Deletion> ManifestDeletions::DeletePrunable(const std::vector<Prunable>& together,
+                                                           bool elsewhere_may_tag) {
   CheckInvariant(!together.empty(), "a deletion is of an image");
   const Member& first = together.front().image;
   std::vector<std::string> others;
   for (const Prunable& one : together) {
     if (one.image.manifest != first.manifest) others.push_back(BlobKey(one.image.manifest));
   }
-  return DeleteManifestIf(
-      first.repository, first.manifest,
-      [&](Transaction& txn, const MemberRow&) -> absl::StatusOr<bool> {
-        // Whoever tags, lists, holds or leases one of them guards its row shared.
-        if (!others.empty()) {
-          RETURN_IF_ERROR(txn.GetManyForUpdate(others, Guard::kExclusive).status());
-        }
-        for (const Prunable& one : together) {
-          ASSIGN_OR_RETURN(const bool among, KeptOnlyAmong(txn, together, one, elsewhere_may_tag));
-          if (!among) return false;
-        }
-        return true;
-      });
+  return DeleteIf(first.repository, first.manifest,
+                  [&](Transaction& txn, const MemberRow&) -> absl::StatusOr<bool> {
+                    // Whoever tags, lists, holds or leases one of them guards its row shared.
+                    if (!others.empty()) {
+                      RETURN_IF_ERROR(txn.GetManyForUpdate(others, Guard::kExclusive).status());
+                    }
+                    for (const Prunable& one : together) {
+                      ASSIGN_OR_RETURN(const bool among,
+                                       KeptOnlyAmong(txn, together, one, elsewhere_may_tag));
+                      if (!among) return false;
+                    }
+                    return true;
+                  });
 }
 
-absl::StatusOr<Catalog::Deletion> Catalog::DeleteUnneeded(RepositoryId repository,
-                                                          const Digest& manifest,
-                                                          const Digest& gone_subject) {
-  return DeleteManifestIf(
+absl::StatusOr<Deletion> ManifestDeletions::DeleteUnneeded(RepositoryId repository,
+                                                           const Digest& manifest,
+                                                           const Digest& gone_subject) {
+  return DeleteIf(
       repository, manifest, [&](Transaction& txn, const MemberRow& member) -> absl::StatusOr<bool> {
         const std::string prefix = EdgePrefix(manifest, EdgeKind::kTag, repository);
         ASSIGN_OR_RETURN(const std::vector<KeyValue> tags,
@@ -92,65 +88,27 @@ absl::StatusOr<Catalog::Deletion> Catalog::DeleteUnneeded(RepositoryId repositor
       });
 }
 
-absl::StatusOr<std::vector<Digest>> Catalog::TaggedReferrersOf(RepositoryId repository,
-                                                               const Digest& subject) {
-  std::vector<Digest> referrers;
-  const std::string begin = SubjectTagPrefix(subject);
-  if (begin.empty()) return referrers;
-  RETURN_IF_ERROR(VisitTags(parts_.index, PrefixRange(TagKey(repository, begin)),
-                            [&](const std::string& tag, const TagRow& row) -> absl::StatusOr<bool> {
-                              if (SubjectOfTag(tag) == subject) referrers.push_back(row.digest);
-                              return true;
-                            }));
-  return referrers;
-}
-
-absl::StatusOr<Catalog::Deletion> Catalog::DeleteUnlisted(
+absl::StatusOr<Deletion> ManifestDeletions::DeleteUnlisted(
     RepositoryId repository, const Digest& manifest, const std::vector<std::string>* only_tags) {
-  return DeleteManifestIf(
-      repository, manifest, [&](Transaction& txn, const MemberRow&) -> absl::StatusOr<bool> {
-        ASSIGN_OR_RETURN(const std::optional<Claim> claim,
-                         FindClaimIn(txn, {repository, manifest}));
-        if (claim.has_value()) return false;
-        ASSIGN_OR_RETURN(const bool listed, IsListed(txn, {repository, manifest}));
-        if (listed || only_tags == nullptr) return !listed;
-        return HasNoOtherTags(txn, {repository, manifest}, *only_tags);
-      });
+  return DeleteIf(repository, manifest,
+                  [&](Transaction& txn, const MemberRow&) -> absl::StatusOr<bool> {
+                    ASSIGN_OR_RETURN(const std::optional<Claim> claim,
+                                     FindClaimIn(txn, {repository, manifest}));
+                    if (claim.has_value()) return false;
+                    ASSIGN_OR_RETURN(const bool listed, IsListed(txn, {repository, manifest}));
+                    if (listed || only_tags == nullptr) return !listed;
+                    return parts_.tags.HasNoOther(txn, {repository, manifest}, *only_tags);
+                  });
 }
 
-absl::StatusOr<bool> Catalog::HasNoOtherTags(Transaction& txn, const Member& manifest,
-                                             const std::vector<std::string>& tags) {
-  const std::string prefix = EdgePrefix(manifest.manifest, EdgeKind::kTag, manifest.repository);
-  ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
-                   txn.Scan(PrefixRange(prefix), tags.size() + 1));
-  return std::all_of(edges.begin(), edges.end(), [&](const KeyValue& edge) {
-    return std::find(tags.begin(), tags.end(), edge.key.substr(prefix.size())) != tags.end();
-  });
-}
-
-absl::Status Catalog::CheckLastTag(Transaction& txn, RepositoryId repository, std::string_view tag,
-                                   const Digest& manifest) {
-  // In whichever repository: what it loses is the last name that people have for it.
-  ASSIGN_OR_RETURN(const std::optional<Claim> claim, FindClaim(txn, manifest));
-  // A lease is a program's, and names content by its digest: it loses nothing with a tag.
-  if (!claim.has_value() || claim->kind != EdgeKind::kHold) return absl::OkStatus();
-  const std::string prefix = EdgePrefix(manifest, EdgeKind::kTag);
-  ASSIGN_OR_RETURN(const std::vector<KeyValue> tags, txn.Scan(PrefixRange(prefix), 2));
-  if (tags.size() > 1) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::string name, RepositoryName(repository));
-  return absl::FailedPreconditionError(
-      StrCat("conflict: unable to remove repository reference \"", ShownName(name), ":", tag,
-             "\" (must force) - ", claim->Text(), " is using its image ", ShortId(manifest)));
-}
-
-absl::StatusOr<Catalog::Deletion> Catalog::RemoveTag(RepositoryId repository, std::string_view tag,
-                                                     const Digest& manifest, bool force) {
+absl::StatusOr<Deletion> ManifestDeletions::RemoveTag(RepositoryId repository, std::string_view tag,
+                                                      const Digest& manifest, bool force) {
   const std::string key = TagKey(repository, tag);
   const std::string edge = TagEdgeKey(manifest, repository, tag);
   bool moved = false;
   ASSIGN_OR_RETURN(
       const Deletion deletion,
-      DeleteManifestIf(
+      DeleteIf(
           repository, manifest,
           [&](Transaction& txn, const MemberRow& member) -> absl::StatusOr<bool> {
             ASSIGN_OR_RETURN(const std::optional<std::string> value,
@@ -161,7 +119,7 @@ absl::StatusOr<Catalog::Deletion> Catalog::RemoveTag(RepositoryId repository, st
               moved = row.digest != manifest;
             }
             if (moved) return false;
-            if (!force) RETURN_IF_ERROR(CheckLastTag(txn, repository, tag, manifest));
+            if (!force) RETURN_IF_ERROR(parts_.tags.CheckNotLast(txn, repository, tag, manifest));
             const std::string prefix = EdgePrefix(manifest, EdgeKind::kTag, repository);
             ASSIGN_OR_RETURN(const std::vector<KeyValue> tags, txn.Scan(PrefixRange(prefix), 2));
             ASSIGN_OR_RETURN(bool needed, IsNeededUntagged(txn, {repository, manifest}, member));
@@ -173,8 +131,8 @@ absl::StatusOr<Catalog::Deletion> Catalog::RemoveTag(RepositoryId repository, st
           }));
   if (deletion != Deletion::kKept) return deletion;
   if (moved) return Deletion::kAbsent;
-  ASSIGN_OR_RETURN(const std::string name, RepositoryName(repository));
-  Tell(Event::Type::kUntag, name, tag, manifest);
+  ASSIGN_OR_RETURN(const std::string name, parts_.repositories.NameOf(repository));
+  parts_.events.Tell(Event::Type::kUntag, name, tag, manifest);
   return Deletion::kKept;
 }
 

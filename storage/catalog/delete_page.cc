@@ -10,18 +10,19 @@
 #include "absl/container/flat_hash_map.h"
 #include "storage/base/check.h"
 #include "storage/base/status.h"
-#include "storage/catalog/catalog.h"
+#include "storage/catalog/manifest_deletions.h"
 #include "storage/keep/what_keeps.h"
 #include "storage/limits.h"
 
 namespace varve {
 
 // Of an image four rows, of a target two edges, a condemned row and a link with its end.
-static_assert(4 * Catalog::kPageImages + 5 * Catalog::kPageTargets <= kMaxRunOperations);
-static_assert(2 * Catalog::kPageTargets <= kMaxBatchReads);
-static_assert(2 * Catalog::kPageImages <= kMaxBatchReads);
+static_assert(4 * ManifestDeletions::kPageImages + 5 * ManifestDeletions::kPageTargets <=
+              kMaxRunOperations);
+static_assert(2 * ManifestDeletions::kPageTargets <= kMaxBatchReads);
+static_assert(2 * ManifestDeletions::kPageImages <= kMaxBatchReads);
 
-absl::StatusOr<std::vector<Catalog::Deletion>> Catalog::DeletePage(
+absl::StatusOr<std::vector<Deletion>> ManifestDeletions::DeletePage(
     RepositoryId repository, std::string_view name, absl::Span<const UnkeptImage> images) {
   std::vector<Digest> manifests;
   std::vector<std::string> guarded;
@@ -55,7 +56,7 @@ absl::StatusOr<std::vector<Catalog::Deletion>> Catalog::DeletePage(
     }
     if (going.empty()) return absl::OkStatus();
     // Links may be added, and no note says that this deletion goes on.
-    ASSIGN_OR_RETURN(const RepositoryId named, GuardRepository(txn, name));
+    ASSIGN_OR_RETURN(const RepositoryId named, parts_.repositories.GuardNamed(txn, name));
     if (named != repository) return absl::OutOfRangeError("the repository was renamed");
     return DeleteRows(txn, repository, going);
   };
@@ -63,15 +64,15 @@ absl::StatusOr<std::vector<Catalog::Deletion>> Catalog::DeletePage(
   bool deleted = false;
   for (size_t i = 0; i < images.size(); ++i) {
     if (outcomes[i] != Deletion::kDeleted) continue;
-    Tell(Event::Type::kDelete, name, "", images[i].manifest);
+    parts_.events.Tell(Event::Type::kDelete, name, "", images[i].manifest);
     deleted = true;
   }
-  if (deleted) NoteMaybeEmpty(repository);
+  if (deleted) parts_.empty_repositories.Note(repository);
   return outcomes;
 }
 
-absl::Status Catalog::DeleteRows(Transaction& txn, RepositoryId repository,
-                                 absl::Span<const UnkeptImage* const> images) {
+absl::Status ManifestDeletions::DeleteRows(Transaction& txn, RepositoryId repository,
+                                           absl::Span<const UnkeptImage* const> images) {
   const int64_t now = parts_.clock.WallNanos();
   RETURN_IF_ERROR(RemoveEdgesOf(txn, repository, images, now));
   std::vector<std::string> pulled_keys;
@@ -90,8 +91,9 @@ absl::Status Catalog::DeleteRows(Transaction& txn, RepositoryId repository,
   return absl::OkStatus();
 }
 
-absl::Status Catalog::RemoveEdgesOf(Transaction& txn, RepositoryId repository,
-                                    absl::Span<const UnkeptImage* const> images, int64_t now) {
+absl::Status ManifestDeletions::RemoveEdgesOf(Transaction& txn, RepositoryId repository,
+                                              absl::Span<const UnkeptImage* const> images,
+                                              int64_t now) {
   std::vector<std::string> keys;
   std::vector<Digest> targets;
   for (const UnkeptImage* image : images) {
@@ -118,7 +120,7 @@ absl::Status Catalog::RemoveEdgesOf(Transaction& txn, RepositoryId repository,
     if (visible) unlinked.push_back(target);
     RETURN_IF_ERROR(txn.Put(CondemnedKey(now, target), ""));
   }
-  return LinkWhatStays(txn, repository, unlinked);
+  return parts_.links.AddToWhatStays(txn, repository, unlinked);
 }
 
 }  // namespace varve

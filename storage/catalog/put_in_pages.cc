@@ -1,30 +1,28 @@
 // The way of a manifest that names more than one transaction takes: the reverse of its deletion.
 // The first transaction commits the bytes and notes that its edges have to go, as a deletion does;
 // pages of edges follow; the last one makes the manifest visible and takes the note back. What a
-// crash or an error leaves behind, FinishDeletions removes by the note.
+// crash or an error leaves behind, Unlinking removes by the note.
 #include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
 
-#include "absl/cleanup/cleanup.h"
 #include "storage/base/check.h"
 #include "storage/base/status.h"
-#include "storage/catalog/catalog.h"
+#include "storage/catalog/manifest_puts.h"
 #include "storage/limits.h"
 
 namespace varve {
 
-absl::Status Catalog::PutInPages(const Put& put) {
-  ASSIGN_OR_RETURN(const uint64_t number, parts_.ids.Next());
-  const std::string note = EncodeNumber(number);
+absl::Status ManifestPuts::PutInPages(const NewManifest& put) {
+  ASSIGN_OR_RETURN(const std::string note, parts_.unlinking.NewNote());
   const std::string key = UnlinkingKey(put.id, put.digest);
   const MutexLock lock(paged_put_mutex_);
-  CheckInvariant(put_in_pages_ == 0, "one manifest at a time is put in pages");
+  const Unlinking::RunningPut running(parts_.unlinking, note);
   CheckInvariant(put.references.size() > kReferencesAtOnce, "what fits one transaction takes one");
-  // While it runs, FinishDeletions leaves its note alone.
-  put_in_pages_ = number;
-  const absl::Cleanup ended = [this] { put_in_pages_ = 0; };
   // Edges of an earlier deletion, or of a put that broke off, may say what is not so any more.
   ASSIGN_OR_RETURN(const std::optional<std::string> earlier, parts_.index.Get(key));
-  if (earlier.has_value()) RETURN_IF_ERROR(TakeOverDeletion(put.id, put.digest, *earlier));
+  if (earlier.has_value()) RETURN_IF_ERROR(parts_.unlinking.TakeOver(put.id, put.digest, *earlier));
   const auto references = absl::MakeConstSpan(put.references);
   RETURN_IF_ERROR(CommitBytes(put, [&](Transaction& txn) -> absl::Status {
     RETURN_IF_ERROR(WriteEdges(txn, put, references.subspan(0, kReferencesAtOnce)));
@@ -53,7 +51,8 @@ absl::Status Catalog::PutInPages(const Put& put) {
 }
 
 // After this, nobody removes the edges written so far before the transaction ends.
-absl::Status Catalog::GuardNote(Transaction& txn, const Put& put, const std::string& note) {
+absl::Status ManifestPuts::GuardNote(Transaction& txn, const NewManifest& put,
+                                     const std::string& note) {
   ASSIGN_OR_RETURN(const std::optional<std::string> noted,
                    txn.GetForUpdate(UnlinkingKey(put.id, put.digest), Guard::kExclusive));
   if (noted == note) return absl::OkStatus();
@@ -64,7 +63,7 @@ absl::Status Catalog::GuardNote(Transaction& txn, const Put& put, const std::str
 
 // What the earlier pages name was guarded until they ended. Bytes stay because of the edges; a
 // manifest may have been deleted, and its deletion waits for the guard of the note (IsIndexHere).
-absl::Status Catalog::CheckChildren(Transaction& txn, const Put& put) {
+absl::Status ManifestPuts::CheckChildren(Transaction& txn, const NewManifest& put) {
   std::vector<std::string> members;
   for (const ResolvedReference& reference : put.references) {
     if (reference.visible && reference.is_child) {

@@ -7,8 +7,7 @@
 #include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/catalog.h"
-#include "storage/image/canonical_name.h"
+#include "storage/catalog/manifest_puts.h"
 #include "storage/image/hasher.h"
 #include "storage/image/names.h"
 #include "storage/limits.h"
@@ -56,10 +55,10 @@ MemberRow DescribeMember(const ParsedManifest& manifest, uint64_t size_bytes, in
 
 }  // namespace
 
-absl::StatusOr<std::vector<Catalog::ResolvedReference>> Catalog::ResolveReferences(
+absl::StatusOr<std::vector<ManifestPuts::ResolvedReference>> ManifestPuts::ResolveReferences(
     std::string_view repository, const ParsedManifest& manifest, const Sources& sources) {
   std::optional<RepositoryId> id;
-  absl::StatusOr<RepositoryId> found = FindRepository(repository);
+  absl::StatusOr<RepositoryId> found = parts_.repositories.Find(repository);
   if (found.ok()) {
     id = *found;
   } else if (!absl::IsNotFound(found.status())) {
@@ -85,7 +84,7 @@ absl::StatusOr<std::vector<Catalog::ResolvedReference>> Catalog::ResolveReferenc
     if (references[i].role == ContentReference::Role::kEntry && !resolved[i].visible &&
         resolved[i].stored_bytes.has_value() && id.has_value()) {
       // It may be a manifest of which the index says that it is something else.
-      ASSIGN_OR_RETURN(resolved[i].is_child, IsMember(*id, resolved[i].digest));
+      ASSIGN_OR_RETURN(resolved[i].is_child, parts_.members.Has(*id, resolved[i].digest));
       resolved[i].visible = resolved[i].is_child;
     }
     if (!resolved[i].visible && required) {
@@ -105,9 +104,9 @@ absl::StatusOr<std::vector<Catalog::ResolvedReference>> Catalog::ResolveReferenc
   return resolved;
 }
 
-absl::Status Catalog::ResolveVisibility(std::optional<RepositoryId> repository,
-                                        const Sources& sources,
-                                        std::vector<ResolvedReference>& references) {
+absl::Status ManifestPuts::ResolveVisibility(std::optional<RepositoryId> repository,
+                                             const Sources& sources,
+                                             std::vector<ResolvedReference>& references) {
   std::vector<ResolvedReference*> children;
   std::vector<ResolvedReference*> blobs;
   std::vector<std::string> members;
@@ -138,30 +137,31 @@ absl::Status Catalog::ResolveVisibility(std::optional<RepositoryId> repository,
 }
 
 // Those that the repository shows leave the list.
-absl::Status Catalog::ShowBlobs(RepositoryId repository,
-                                std::vector<ResolvedReference*>& references) {
+absl::Status ManifestPuts::ShowBlobs(RepositoryId repository,
+                                     std::vector<ResolvedReference*>& references) {
   std::vector<Digest> digests;
   for (const ResolvedReference* reference : references) digests.push_back(reference->digest);
-  ASSIGN_OR_RETURN(const std::vector<bool> visible, AreVisible(repository, digests));
+  ASSIGN_OR_RETURN(const std::vector<bool> visible, parts_.links.AreVisible(repository, digests));
   for (size_t i = 0; i < references.size(); ++i) references[i]->visible = visible[i];
   std::erase_if(references, [](const ResolvedReference* reference) { return reference->visible; });
   return absl::OkStatus();
 }
 
-absl::StatusOr<ManifestInfo> Catalog::PutManifest(std::string_view repository,
-                                                  const PutManifestRequest& request) {
-  ASSIGN_OR_RETURN(PlacedManifest put, PutManifestFrom(repository, request,
-                                                       {request.whole_store, std::nullopt, false}));
+absl::StatusOr<ManifestInfo> ManifestPuts::Put(std::string_view repository,
+                                               const PutManifestRequest& request) {
+  ASSIGN_OR_RETURN(PlacedManifest put,
+                   PutFrom(repository, request, {request.whole_store, std::nullopt, false}));
   const std::vector<std::string>& tags = request.tags;
   const Digest& digest = put.info.digest;
-  Tell(Event::Type::kPush, put.repository, tags.empty() ? "" : tags.front(), digest);
-  for (const std::string& tag : tags) Tell(Event::Type::kTag, put.repository, tag, digest);
+  parts_.events.Tell(Event::Type::kPush, put.repository, tags.empty() ? "" : tags.front(), digest);
+  for (const std::string& tag : tags) {
+    parts_.events.Tell(Event::Type::kTag, put.repository, tag, digest);
+  }
   return std::move(put.info);
 }
 
-absl::StatusOr<Catalog::PlacedManifest> Catalog::PutManifestFrom(std::string_view repository,
-                                                                 const PutManifestRequest& request,
-                                                                 const Sources& sources) {
+absl::StatusOr<ManifestPuts::PlacedManifest> ManifestPuts::PutFrom(
+    std::string_view repository, const PutManifestRequest& request, const Sources& sources) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
   if (request.tags.size() > kMaxTagsPerPut) {
     return absl::InvalidArgumentError(StrCat("at most ", kMaxTagsPerPut, " tags at once"));
@@ -180,12 +180,12 @@ absl::StatusOr<Catalog::PlacedManifest> Catalog::PutManifestFrom(std::string_vie
                                              digest.ToString(), ", not ",
                                              request.expected->ToString()));
   }
-  Put put{repository,
-          0,
-          digest,
-          request,
-          DescribeMember(manifest, request.bytes.size(), parts_.clock.WallNanos()),
-          {}};
+  NewManifest put{repository,
+                  0,
+                  digest,
+                  request,
+                  DescribeMember(manifest, request.bytes.size(), parts_.clock.WallNanos()),
+                  {}};
   ASSIGN_OR_RETURN(put.references, ResolveReferences(repository, manifest, sources));
   if (sources.as_it_is) {
     ASSIGN_OR_RETURN(put.member.pushed_nanos, PushedNanos(*sources.repository, repository, digest));
@@ -194,51 +194,48 @@ absl::StatusOr<Catalog::PlacedManifest> Catalog::PutManifestFrom(std::string_vie
     if (attempt > 0) {
       ASSIGN_OR_RETURN(put.references, ResolveReferences(repository, manifest, sources));
     }
-    ASSIGN_OR_RETURN(const NamedRepository found, FindOrMakeRepository(repository));
-    RETURN_IF_ERROR(PromisePush(found.id, digest));
+    ASSIGN_OR_RETURN(const NamedRepository found, parts_.repositories.FindOrMake(repository));
+    RETURN_IF_ERROR(parts_.promises.GrantPush(found.id, digest));
     put.id = found.id;
     put.repository = found.name;
-    const TagVersions::Change change(tag_versions_, put.id);
+    const TagVersions::Change change(parts_.tags.versions(), put.id);
     const absl::Status status =
         put.references.size() <= kReferencesAtOnce ? PutAtOnce(put) : PutInPages(put);
     if (absl::IsOutOfRange(status)) continue;
     RETURN_IF_ERROR(status);
-    const MemberRow& member = put.member;
-    ManifestInfo info{digest,        member.media_type, member.artifact_type, member.subject,
-                      member.config, member.size_bytes, member.content_bytes, member.pushed_nanos};
-    return PlacedManifest{std::move(info), put.repository};
+    return PlacedManifest{Members::InfoOf(digest, std::move(put.member)), put.repository};
   }
   return absl::UnavailableError("what the manifest names keeps changing; try again");
 }
 
 // When it was pushed, of both repositories the last time.
-absl::StatusOr<int64_t> Catalog::PushedNanos(RepositoryId from, std::string_view into,
-                                             const Digest& digest) {
-  ASSIGN_OR_RETURN(const ManifestInfo ours, ReadMember(from, digest));
-  ASSIGN_OR_RETURN(const RepositoryId id, FindRepository(into));
-  const absl::StatusOr<ManifestInfo> theirs = ReadMember(id, digest);
+absl::StatusOr<int64_t> ManifestPuts::PushedNanos(RepositoryId from, std::string_view into,
+                                                  const Digest& digest) {
+  ASSIGN_OR_RETURN(const ManifestInfo ours, parts_.members.Read(from, digest));
+  ASSIGN_OR_RETURN(const RepositoryId id, parts_.repositories.Find(into));
+  const absl::StatusOr<ManifestInfo> theirs = parts_.members.Read(id, digest);
   if (absl::IsNotFound(theirs.status())) return ours.pushed_nanos;
   RETURN_IF_ERROR(theirs.status());
   return std::max(ours.pushed_nanos, theirs->pushed_nanos);
 }
 
-absl::Status Catalog::PutAtOnce(const Put& put) {
+absl::Status ManifestPuts::PutAtOnce(const NewManifest& put) {
   return CommitBytes(put, [&](Transaction& txn) -> absl::Status {
     RETURN_IF_ERROR(WriteEdges(txn, put, put.references));
     return ShowManifest(txn, put);
   });
 }
 
-absl::Status Catalog::CommitBytes(const Put& put,
-                                  const std::function<absl::Status(Transaction&)>& also) {
+absl::Status ManifestPuts::CommitBytes(const NewManifest& put,
+                                       const std::function<absl::Status(Transaction&)>& also) {
   ASSIGN_OR_RETURN(const NewBlob blob, parts_.blobs.Stage(put.digest, put.request.bytes));
   const absl::Status status = parts_.blobs.Commit(blob, also).status();
   if (!status.ok()) parts_.blobs.Discard(blob.file);
   return status;
 }
 
-absl::Status Catalog::CheckReferences(Transaction& txn, RepositoryId repository,
-                                      absl::Span<const ResolvedReference> references) {
+absl::Status ManifestPuts::CheckReferences(Transaction& txn, RepositoryId repository,
+                                           absl::Span<const ResolvedReference> references) {
   std::vector<std::string> blobs;
   std::vector<std::string> members;
   for (const ResolvedReference& reference : references) {
@@ -260,18 +257,18 @@ absl::Status Catalog::CheckReferences(Transaction& txn, RepositoryId repository,
     // Its bytes may have been replaced since, by such as were just hashed.
     unchanged = !row.quarantined;
   }
-  // OutOfRange means "look again" between here and PutManifest only.
+  // OutOfRange means "look again" between here and PutFrom only.
   return unchanged ? absl::OkStatus()
                    : absl::OutOfRangeError("a reference changed since it was checked");
 }
 
-absl::Status Catalog::WriteEdges(Transaction& txn, const Put& put,
-                                 absl::Span<const ResolvedReference> references) {
+absl::Status ManifestPuts::WriteEdges(Transaction& txn, const NewManifest& put,
+                                      absl::Span<const ResolvedReference> references) {
   CheckInvariant(references.size() <= kReferencesAtOnce,
                  "a page of references fits one transaction");
   CheckInvariant(std::is_sorted(references.begin(), references.end(), kByDigest),
                  "a put guards what it names in one order");
-  ASSIGN_OR_RETURN(const RepositoryId guarded, GuardRepository(txn, put.repository));
+  ASSIGN_OR_RETURN(const RepositoryId guarded, parts_.repositories.GuardNamed(txn, put.repository));
   if (guarded != put.id) return absl::OutOfRangeError("the repository was made anew");
   RETURN_IF_ERROR(CheckReferences(txn, put.id, references));
   for (const ResolvedReference& reference : references) {
@@ -281,7 +278,7 @@ absl::Status Catalog::WriteEdges(Transaction& txn, const Put& put,
   return absl::OkStatus();
 }
 
-absl::Status Catalog::ShowManifest(Transaction& txn, const Put& put) {
+absl::Status ManifestPuts::ShowManifest(Transaction& txn, const NewManifest& put) {
   CheckInvariant(put.member.size_bytes == put.request.bytes.size(),
                  "a member row tells the size of its manifest");
   // A deletion of the same manifest that is still under way stops here.
@@ -295,53 +292,10 @@ absl::Status Catalog::ShowManifest(Transaction& txn, const Put& put) {
   if (put.member.subject.has_value()) {
     RETURN_IF_ERROR(txn.Put(ReferrerKey(put.id, *put.member.subject, put.digest), ""));
   }
-  RETURN_IF_ERROR(ActivatePendingEdges(txn, put.id, put.digest, kPendingRows));
+  RETURN_IF_ERROR(parts_.links.ActivatePendingEdges(txn, put.id, put.digest, kPendingRows));
   for (const std::string& tag : put.request.tags) {
-    RETURN_IF_ERROR(SetTag(txn, put.id, tag, {put.digest, parts_.clock.WallNanos()}));
+    RETURN_IF_ERROR(parts_.tags.Set(txn, put.id, tag, {put.digest, parts_.clock.WallNanos()}));
   }
-  return absl::OkStatus();
-}
-
-absl::Status Catalog::SetTag(Transaction& txn, RepositoryId repository, std::string_view tag,
-                             const TagRow& row) {
-  const std::string key = TagKey(repository, tag);
-  ASSIGN_OR_RETURN(const std::optional<std::string> value,
-                   txn.GetForUpdate(key, Guard::kExclusive));
-  if (value.has_value()) {
-    ASSIGN_OR_RETURN(const TagRow old, TagRow::Decode(*value));
-    if (old.digest != row.digest) {
-      RETURN_IF_ERROR(txn.Delete(TagEdgeKey(old.digest, repository, tag)));
-    }
-  }
-  RETURN_IF_ERROR(txn.Put(key, row.Encode()));
-  return txn.Put(TagEdgeKey(row.digest, repository, tag), "");
-}
-
-absl::Status Catalog::Tag(std::string_view repository, std::string_view tag, const Digest& digest) {
-  RETURN_IF_ERROR(ValidateRepositoryName(repository));
-  RETURN_IF_ERROR(ValidateTag(tag));
-  return InRepository(repository,
-                      [&](const NamedRepository& found) { return TagIn(found, tag, digest); });
-}
-
-absl::Status Catalog::TagIn(const NamedRepository& repository, std::string_view tag,
-                            const Digest& digest) {
-  const absl::Status unknown = absl::NotFoundError(StrCat(
-      "manifest ", digest.ToString(), " is not known in repository ", ShownName(repository.name)));
-  // One whose bytes are lost answers absent here too; pushing it again heals it.
-  ASSIGN_OR_RETURN(const std::optional<BlobRow> blob, parts_.blobs.Find(digest));
-  if (!blob.has_value()) return unknown;
-  const TagVersions::Change change(tag_versions_, repository.id);
-  RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
-    // Guards against a deletion of the manifest, which guards the same row exclusively.
-    RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(digest), Guard::kShared).status());
-    ASSIGN_OR_RETURN(const std::optional<std::string> member,
-                     txn.Get(MemberKey(repository.id, digest)));
-    if (!member.has_value()) return unknown;
-    return SetTag(txn, repository.id, tag, {digest, parts_.clock.WallNanos()});
-  }));
-  parts_.promises.RenewRepository(repository.id);
-  Tell(Event::Type::kTag, repository.name, tag, digest);
   return absl::OkStatus();
 }
 

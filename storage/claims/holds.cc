@@ -68,15 +68,14 @@ Holds::Holds(Parts parts)
 absl::StatusOr<HoldInfo> Holds::Describe(std::string_view name, const HoldRow& row) {
   HoldInfo info{std::string(name), "", row.manifest, row.created_nanos, row.expires_nanos};
   if (row.repository != 0) {
-    ASSIGN_OR_RETURN(info.repository, parts_.catalog.RepositoryName(row.repository));
+    ASSIGN_OR_RETURN(info.repository, parts_.repositories.NameOf(row.repository));
   }
   return info;
 }
 
 absl::StatusOr<HoldInfo> Holds::Create(const HoldRequest& request) {
   RETURN_IF_ERROR(CheckRequest(request));
-  ASSIGN_OR_RETURN(const RepositoryId repository,
-                   parts_.catalog.FindRepository(request.repository));
+  ASSIGN_OR_RETURN(const RepositoryId repository, parts_.repositories.Find(request.repository));
   const absl::Status absent = absl::NotFoundError(
       StrCat("manifest ", request.manifest.ToString(), " is not known in ",
              request.repository.empty() ? "any repository"

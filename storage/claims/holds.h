@@ -13,7 +13,7 @@
 #include "storage/api/claims.h"
 #include "storage/base/clock.h"
 #include "storage/blob/blob_store.h"
-#include "storage/catalog/catalog.h"
+#include "storage/catalog/repositories.h"
 #include "storage/index/counted_changes.h"
 #include "storage/index/due_queue.h"
 #include "storage/index/index.h"
@@ -25,7 +25,7 @@ class Holds {
   struct Parts {
     Index& index;
     BlobStore& blobs;
-    Catalog& catalog;
+    Repositories& repositories;
     Clock& clock;
   };
 

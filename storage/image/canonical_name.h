@@ -7,7 +7,7 @@
 //   canonical  stored, without what does not tell images apart: "docker.io/library/debian" and
 //              "localhost/debian" are "debian"
 //
-// What a name means is decided in one place, Catalog::FindRepository: the repository of exactly
+// What a name means is decided in one place, Repositories::FindNamed: the repository of exactly
 // that stored name if there is one, else the one of its canonical name.
 #ifndef VARVE_STORAGE_IMAGE_CANONICAL_NAME_H_
 #define VARVE_STORAGE_IMAGE_CANONICAL_NAME_H_

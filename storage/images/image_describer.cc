@@ -25,7 +25,7 @@ absl::StatusOr<ImageDescription> ImageDescriber::Describe(RepositoryId id,
                                                           std::string_view repository,
                                                           const Digest& manifest,
                                                           ReadBudget* budget) {
-  ASSIGN_OR_RETURN(ManifestInfo member, parts_.catalog.ReadMember(id, manifest));
+  ASSIGN_OR_RETURN(ManifestInfo member, parts_.members.Read(id, manifest));
   return DescribeMember(id, repository, std::move(member), budget);
 }
 
@@ -117,7 +117,7 @@ absl::Status ImageDescriber::WalkChild(RepositoryId id, const Digest& child, siz
                                        IndexContent* content) {
   if (budget->used_up() || !content->visited.insert(child).second) return absl::OkStatus();
   budget->Spend(1);
-  absl::StatusOr<ManifestInfo> member = parts_.catalog.ReadMember(id, child);
+  absl::StatusOr<ManifestInfo> member = parts_.members.Read(id, child);
   if (absl::IsNotFound(member.status())) return absl::OkStatus();
   RETURN_IF_ERROR(member.status());
   if (IsIndexType(member->media_type)) {
@@ -180,7 +180,7 @@ const ImageDescriber::Leaf* ImageDescriber::ChooseLeaf(const std::vector<Leaf>& 
 
 absl::StatusOr<RepositoryInfo> ImageDescriber::DescribeRepository(std::string_view repository) {
   RETURN_IF_ERROR(ValidateRepositoryName(repository));
-  ASSIGN_OR_RETURN(const NamedRepository found, parts_.catalog.FindNamed(repository));
+  ASSIGN_OR_RETURN(const NamedRepository found, parts_.repositories.FindNamed(repository));
   const RepositoryId id = found.id;
   ASSIGN_OR_RETURN(const std::optional<std::string> value,
                    parts_.index.Get(RepositoryKey(found.name)));

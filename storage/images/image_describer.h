@@ -5,7 +5,6 @@
 #define VARVE_STORAGE_IMAGES_IMAGE_DESCRIBER_H_
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,7 +16,9 @@
 #include "storage/api/manifests.h"
 #include "storage/base/clock.h"
 #include "storage/blob/blob_store.h"
-#include "storage/catalog/catalog.h"
+#include "storage/catalog/image_finder.h"
+#include "storage/catalog/members.h"
+#include "storage/catalog/repositories.h"
 #include "storage/image/image_config.h"
 #include "storage/image/image_filter.h"
 #include "storage/image/manifest.h"
@@ -62,13 +63,13 @@ class ImageDescriber {
   struct Parts {
     Index& index;
     BlobStore& blobs;
-    Catalog& catalog;
+    Repositories& repositories;
+    Members& members;
+    ImageFinder& finder;  // for the filters that name an image
     Clock& clock;
-    // Images::FindImage, for the filters that name an image.
-    std::function<absl::StatusOr<ImageMatch>(std::string_view name)> find_image;
   };
 
-  explicit ImageDescriber(Parts parts) : parts_(std::move(parts)) {}
+  explicit ImageDescriber(Parts parts) : parts_(parts) {}
 
   // The calls of Images, with the same contracts. A page of images costs about kMaxListingReads and
   // is shorter than wanted when that is used up. (list_images.cc, inspect_image.cc)

@@ -70,7 +70,7 @@ absl::Status ImageDescriber::InspectNames(RepositoryId id, std::string_view repo
     }
     std::string& name = names[source.repository];
     if (name.empty()) {
-      absl::StatusOr<std::string> found = parts_.catalog.RepositoryName(source.repository);
+      absl::StatusOr<std::string> found = parts_.repositories.NameOf(source.repository);
       // Repositories of a store that an older version wrote have no row for the way back.
       if (absl::IsNotFound(found.status())) return true;
       RETURN_IF_ERROR(found.status());
@@ -97,7 +97,7 @@ absl::Status ImageDescriber::InspectChildren(RepositoryId id, const OpenManifest
                     index.platforms[i],
                     false,
                     0};
-    const absl::StatusOr<ManifestInfo> member = parts_.catalog.ReadMember(id, child.digest);
+    const absl::StatusOr<ManifestInfo> member = parts_.members.Read(id, child.digest);
     if (!member.ok() && !absl::IsNotFound(member.status())) return member.status();
     child.present = member.ok();
     const uint64_t before = content->total_bytes;
@@ -135,7 +135,7 @@ absl::StatusOr<ImageDetails> ImageDescriber::InspectImage(std::string_view name,
                                                           const ManifestReference& reference,
                                                           std::string_view platform) {
   RETURN_IF_ERROR(ValidateRepositoryName(name));
-  ASSIGN_OR_RETURN(const NamedRepository found, parts_.catalog.FindNamed(name));
+  ASSIGN_OR_RETURN(const NamedRepository found, parts_.repositories.FindNamed(name));
   const auto& [id, repository] = found;
   std::optional<Platform> wanted;
   if (!platform.empty()) {

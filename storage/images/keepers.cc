@@ -61,7 +61,7 @@ class KeeperWalk {
     keeper.depth = depth;
     keeper.name = found.name;
     if (image.repository != 0) {
-      ASSIGN_OR_RETURN(keeper.repository, parts_.catalog.RepositoryName(image.repository));
+      ASSIGN_OR_RETURN(keeper.repository, parts_.repositories.NameOf(image.repository));
     }
     switch (found.kind) {
       case ImageKeeper::Kind::kTag:
@@ -149,7 +149,7 @@ absl::StatusOr<KeeperReport> ExplainKept(const KeeperParts& parts, std::string_v
       return absl::NotFoundError(StrCat("no content has the digest ", digest.ToString()));
     }
   } else {
-    ASSIGN_OR_RETURN(const ImageMatch found, parts.catalog.FindImage(name));
+    ASSIGN_OR_RETURN(const ImageMatch found, parts.finder.Find(name));
     digest = found.manifest;
   }
   return KeeperWalk(parts).Run(digest);

@@ -9,7 +9,8 @@
 #include "absl/status/statusor.h"
 #include "storage/api/claims.h"
 #include "storage/base/clock.h"
-#include "storage/catalog/catalog.h"
+#include "storage/catalog/image_finder.h"
+#include "storage/catalog/repositories.h"
 #include "storage/index/index.h"
 #include "storage/promises/promises.h"
 
@@ -17,7 +18,8 @@ namespace varve {
 
 struct KeeperParts {
   Index& index;
-  Catalog& catalog;
+  Repositories& repositories;
+  ImageFinder& finder;
   Promises& promises;
   Clock& clock;
 };

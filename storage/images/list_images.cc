@@ -201,7 +201,7 @@ absl::StatusOr<bool> ImageWalk::Add(RepositoryId id, const Digest& digest, std::
 
 absl::Status ImageDescriber::ResolveTimeBounds(ImageFilter* filter) {
   const auto created = [this](const std::string& name) -> absl::StatusOr<int64_t> {
-    const absl::StatusOr<ImageMatch> found = parts_.find_image(name);
+    const absl::StatusOr<ImageMatch> found = parts_.finder.Find(name);
     // Of a repository that does not exist a listing is empty; of a filter it is a mistake.
     if (absl::IsNotFound(found.status())) {
       return absl::InvalidArgumentError(
@@ -210,7 +210,7 @@ absl::Status ImageDescriber::ResolveTimeBounds(ImageFilter* filter) {
     RETURN_IF_ERROR(found.status());
     const ImageMatch& match = *found;
     const std::string& repository = match.places.front().repository;
-    ASSIGN_OR_RETURN(const RepositoryId id, parts_.catalog.FindRepository(repository));
+    ASSIGN_OR_RETURN(const RepositoryId id, parts_.repositories.Find(repository));
     ASSIGN_OR_RETURN(const ImageDescription image, Describe(id, repository, match.manifest));
     return CreatedOrPushed(image.info);
   };
@@ -228,12 +228,12 @@ absl::Status ImageDescriber::ResolveTimeBounds(ImageFilter* filter) {
 absl::StatusOr<ImagePage> ImageDescriber::ListImages(const ImageQuery& asked,
                                                      const std::string& page_token, size_t limit) {
   ImageQuery query = asked;
-  ASSIGN_OR_RETURN(const NamedRepository found, parts_.catalog.FindNamed(asked.repository));
+  ASSIGN_OR_RETURN(const NamedRepository found, parts_.repositories.FindNamed(asked.repository));
   query.repository = std::string(found.name);
   ASSIGN_OR_RETURN(const Position start, ParsePosition(page_token, query.repository));
   ASSIGN_OR_RETURN(ImageFilter filter,
                    ParseImageFilter(query.filters, ListFilterKeys(),
-                                    LocalTimeReference(parts_.clock), parts_.catalog.names()));
+                                    LocalTimeReference(parts_.clock), parts_.repositories.names()));
   RETURN_IF_ERROR(ResolveTimeBounds(&filter));
   return ImageWalk(parts_, *this, query, filter, std::clamp<size_t>(limit, 1, kMaxPageRows))
       .Run(start);

@@ -145,6 +145,12 @@ int64_t Promises::NanosSincePush() const {
   return clock_.MonotonicNanos() - last_push_.load(std::memory_order_relaxed);
 }
 
+absl::Status Promises::GrantPush(RepositoryId repository, const Digest& digest) {
+  NotePush();
+  RenewRepository(repository);
+  return Grant(repository, digest).status();
+}
+
 void Promises::KeepFor(const Digest& digest, int64_t nanos) {
   if (nanos <= 0) return;
   Shard& shard = ShardOf(digest);

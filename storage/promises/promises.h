@@ -57,6 +57,9 @@ class Promises {
   // promised, when that takes over a second.
   absl::StatusOr<bool> Grant(RepositoryId repository, const Digest& digest,
                              Answer answer = Answer::kContent, int64_t read_nanos = 0);
+  // The same to a client that pushes `digest` there, and renews what was promised in the
+  // repository.
+  absl::Status GrantPush(RepositoryId repository, const Digest& digest);
   // The bytes of `digest` stay at least for so long from now.
   void KeepFor(const Digest& digest, int64_t nanos);
   // Whether the repository's clients were told that `digest` is there.

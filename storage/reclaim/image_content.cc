@@ -63,7 +63,7 @@ absl::Status VisitFollowers(
     const std::function<absl::Status(const Member& follower, bool by_tag)>& visit) {
   for (const Digest& child : gone.children) {
     ASSIGN_OR_RETURN(const std::vector<RepositoryId> repositories,
-                     parts.catalog.RepositoriesOf(child));
+                     parts.catalog.members.RepositoriesOf(child));
     for (const RepositoryId repository : repositories) {
       RETURN_IF_ERROR(visit({repository, child}, /*by_tag=*/false));
     }
@@ -81,7 +81,7 @@ absl::Status VisitFollowers(
         return true;
       }));
   ASSIGN_OR_RETURN(const std::vector<Digest> tagged,
-                   parts.catalog.TaggedReferrersOf(repository, gone.image.manifest));
+                   parts.catalog.tags.ReferrersOf(repository, gone.image.manifest));
   for (const Digest& referrer : tagged) {
     RETURN_IF_ERROR(visit({repository, referrer}, /*by_tag=*/true));
   }

@@ -31,7 +31,7 @@ absl::Status ListedConflict(const ImageMatch& found, std::string_view repository
 absl::StatusOr<RemovedImage> ImageRemoval::Remove(std::string_view name, bool force) {
   RemovedImage removed;
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
-    ASSIGN_OR_RETURN(ImageMatch found, parts_.images.catalog.FindImage(name));
+    ASSIGN_OR_RETURN(ImageMatch found, parts_.images.catalog.finder.Find(name));
     if (found.by_id && !force) RETURN_IF_ERROR(LeaveToSubjects(&found));
     if (found.tag.empty()) {
       RETURN_IF_ERROR(CheckUnclaimed(found));
@@ -45,7 +45,7 @@ absl::StatusOr<RemovedImage> ImageRemoval::Remove(std::string_view name, bool fo
   return absl::UnavailableError(StrCat("the tag ", name, " keeps moving; try again"));
 }
 
-absl::StatusOr<Catalog::Deletion> ImageRemoval::Delete(
+absl::StatusOr<Deletion> ImageRemoval::Delete(
     const std::function<absl::StatusOr<Deletion>()>& deletion) {
   Deletion outcome = Deletion::kAbsent;
   RETURN_IF_ERROR(parts_.run([&]() -> absl::Status {
@@ -60,11 +60,11 @@ absl::StatusOr<bool> ImageRemoval::RemoveTag(const ImageMatch& found, bool force
   const std::string& repository = found.places[0].repository;
   const std::string& tag = found.tag;
   const Digest& manifest = found.manifest;
-  ASSIGN_OR_RETURN(const RepositoryId id, parts_.images.catalog.FindRepository(repository));
+  ASSIGN_OR_RETURN(const RepositoryId id, parts_.images.catalog.repositories.Find(repository));
   // Read before it goes: afterwards nobody may know what it listed.
   ASSIGN_OR_RETURN(const ImageContent content, ReadContent(parts_.images, {id, manifest}));
   ASSIGN_OR_RETURN(const Deletion outcome, Delete([&] {
-                     return parts_.images.catalog.RemoveTag(id, tag, manifest, force);
+                     return parts_.images.catalog.deletions.RemoveTag(id, tag, manifest, force);
                    }));
   if (outcome == Deletion::kAbsent) return false;
   removed->untagged.push_back(StrCat(repository, ":", tag));
@@ -79,8 +79,8 @@ absl::Status ImageRemoval::LeaveToSubjects(ImageMatch* found) {
   std::vector<ImageMatch::Place> loose;
   for (const ImageMatch::Place& place : found->places) {
     if (found->places.size() == 1 || !place.tags.empty()) return absl::OkStatus();
-    ASSIGN_OR_RETURN(const RepositoryId id, catalog.FindRepository(place.repository));
-    const absl::StatusOr<ManifestInfo> member = catalog.ReadMember(id, found->manifest);
+    ASSIGN_OR_RETURN(const RepositoryId id, catalog.repositories.Find(place.repository));
+    const absl::StatusOr<ManifestInfo> member = catalog.members.Read(id, found->manifest);
     if (absl::IsNotFound(member.status())) continue;  // somebody else deleted it
     RETURN_IF_ERROR(member.status());
     bool has_subject = member->subject.has_value();
@@ -95,7 +95,8 @@ absl::Status ImageRemoval::LeaveToSubjects(ImageMatch* found) {
 
 absl::Status ImageRemoval::CheckUnclaimed(const ImageMatch& found) {
   for (const ImageMatch::Place& place : found.places) {
-    ASSIGN_OR_RETURN(const RepositoryId id, parts_.images.catalog.FindRepository(place.repository));
+    ASSIGN_OR_RETURN(const RepositoryId id,
+                     parts_.images.catalog.repositories.Find(place.repository));
     ASSIGN_OR_RETURN(const std::optional<Claim> claim,
                      FindClaimIn(parts_.images.index, {id, found.manifest}));
     if (!claim.has_value()) continue;
@@ -108,7 +109,8 @@ absl::Status ImageRemoval::CheckConflicts(const ImageMatch& found, bool force) {
   size_t tags = 0;
   size_t tagged_places = 0;
   for (const ImageMatch::Place& place : found.places) {
-    const absl::StatusOr<RepositoryId> id = parts_.images.catalog.FindRepository(place.repository);
+    const absl::StatusOr<RepositoryId> id =
+        parts_.images.catalog.repositories.Find(place.repository);
     RETURN_IF_ERROR(id.status());
     ASSIGN_OR_RETURN(const bool listed, IsListed(parts_.images.index, {*id, found.manifest}));
     if (listed) return ListedConflict(found, place.repository);
@@ -124,11 +126,12 @@ absl::Status ImageRemoval::CheckConflicts(const ImageMatch& found, bool force) {
 absl::Status ImageRemoval::RemoveFromPlaces(const ImageMatch& found, bool force,
                                             RemovedImage* removed) {
   for (const ImageMatch::Place& place : found.places) {
-    ASSIGN_OR_RETURN(const RepositoryId id, parts_.images.catalog.FindRepository(place.repository));
+    ASSIGN_OR_RETURN(const RepositoryId id,
+                     parts_.images.catalog.repositories.Find(place.repository));
     ASSIGN_OR_RETURN(const ImageContent content, ReadContent(parts_.images, {id, found.manifest}));
     ASSIGN_OR_RETURN(const Deletion outcome, Delete([&] {
-                       return parts_.images.catalog.DeleteUnlisted(id, found.manifest,
-                                                                   force ? nullptr : &place.tags);
+                       return parts_.images.catalog.deletions.DeleteUnlisted(
+                           id, found.manifest, force ? nullptr : &place.tags);
                      }));
     if (outcome == Deletion::kKept) {
       // Somebody tagged or listed it since it was looked at.
@@ -173,11 +176,11 @@ absl::Status ImageRemoval::AfterDeletion(const ImageContent& content, const std:
     }
     ASSIGN_OR_RETURN(const ImageContent one, ReadContent(parts_.images, member));
     ASSIGN_OR_RETURN(const std::vector<std::string> tags,
-                     parts_.images.catalog.TagsOf(id, one.image.manifest));
+                     parts_.images.catalog.tags.Of(id, one.image.manifest));
     const Digest& follower = one.image.manifest;
     const Digest& subject = gone;
     ASSIGN_OR_RETURN(const Deletion outcome, Delete([&] {
-                       return parts_.images.catalog.DeleteUnneeded(id, follower, subject);
+                       return parts_.images.catalog.deletions.DeleteUnneeded(id, follower, subject);
                      }));
     if (outcome != Deletion::kDeleted) continue;
     for (const std::string& tag : tags) removed->untagged.push_back(StrCat(repository, ":", tag));

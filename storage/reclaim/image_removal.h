@@ -44,8 +44,6 @@ class ImageRemoval {
   absl::StatusOr<RemovedImage> Remove(std::string_view name, bool force);
 
  private:
-  using Deletion = Catalog::Deletion;
-
   // False when the tag names another manifest by now.
   absl::StatusOr<bool> RemoveTag(const ImageMatch& found, bool force, RemovedImage* removed);
   absl::Status RemoveFromPlaces(const ImageMatch& found, bool force, RemovedImage* removed);

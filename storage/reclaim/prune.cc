@@ -48,7 +48,7 @@ Prune::Prune(Parts parts, PruneSelection selection, bool dry_run, const PruneObs
       newest_(parts_.images.index, selection_.filter.keep_last.value_or(0),
               [this](RepositoryId repository, const Digest& manifest) -> absl::StatusOr<bool> {
                 ASSIGN_OR_RETURN(const std::vector<std::string> tags,
-                                 parts_.images.catalog.TagsOf(repository, manifest));
+                                 parts_.images.catalog.tags.Of(repository, manifest));
                 // What tags only make a referrer is no image of its own.
                 if (!tags.empty() && std::none_of(tags.begin(), tags.end(), IsOwnName)) {
                   return false;
@@ -135,9 +135,9 @@ absl::StatusOr<Prune::Kept> Prune::LookAt(const Member& image,
 absl::Status Prune::Offer(const Member& image) {
   ASSIGN_OR_RETURN(const Kept kept, LookAt(image, nullptr));
   if (kept.stays) return absl::OkStatus();
-  std::vector<Catalog::Prunable> circle;
+  std::vector<Prunable> circle;
   if (kept.by_images) {
-    ASSIGN_OR_RETURN(std::optional<std::vector<Catalog::Prunable>> found, FindCircle(image));
+    ASSIGN_OR_RETURN(std::optional<std::vector<Prunable>> found, FindCircle(image));
     if (!found.has_value()) return absl::OkStatus();
     circle = *std::move(found);
   }
@@ -156,9 +156,8 @@ absl::Status Prune::TakeFollowers() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::optional<std::vector<Catalog::Prunable>>> Prune::FindCircle(
-    const Member& image) {
-  const std::optional<std::vector<Catalog::Prunable>> none;
+absl::StatusOr<std::optional<std::vector<Prunable>>> Prune::FindCircle(const Member& image) {
+  const std::optional<std::vector<Prunable>> none;
   // As a rule nothing refers to it, and it goes with what keeps it, or not at all.
   ASSIGN_OR_RETURN(const bool referred, HasReferrers(parts_.images.index, image));
   if (!referred) return none;
@@ -182,7 +181,7 @@ absl::StatusOr<std::optional<std::vector<Catalog::Prunable>>> Prune::FindCircle(
     follows.push_back(kept.by_images);
   }
   if (!closed) return none;
-  std::vector<Catalog::Prunable> circle;
+  std::vector<Prunable> circle;
   for (size_t i = 1; i < found.size(); ++i) {
     ASSIGN_OR_RETURN(std::optional<Candidate> candidate, Select(found[i], follows[i]));
     if (!candidate.has_value()) return none;
@@ -193,12 +192,12 @@ absl::StatusOr<std::optional<std::vector<Catalog::Prunable>>> Prune::FindCircle(
     }
     circle.push_back({found[i], std::move(candidate->tags)});
   }
-  return std::optional<std::vector<Catalog::Prunable>>(std::move(circle));
+  return std::optional<std::vector<Prunable>>(std::move(circle));
 }
 
 absl::StatusOr<std::string> Prune::NameOf(RepositoryId repository) {
   if (!last_name_.has_value() || last_name_->first != repository) {
-    ASSIGN_OR_RETURN(std::string name, parts_.images.catalog.RepositoryName(repository));
+    ASSIGN_OR_RETURN(std::string name, parts_.images.catalog.repositories.NameOf(repository));
     last_name_.emplace(repository, std::move(name));
   }
   return last_name_->second;
@@ -213,7 +212,7 @@ absl::StatusOr<std::optional<Prune::Candidate>> Prune::Select(const Member& imag
   if (absl::IsNotFound(described.status())) return std::optional<Candidate>();
   RETURN_IF_ERROR(described.status());
   std::vector<std::string>& tags = candidate.tags;
-  ASSIGN_OR_RETURN(tags, parts_.images.catalog.TagsOf(image.repository, image.manifest));
+  ASSIGN_OR_RETURN(tags, parts_.images.catalog.tags.Of(image.repository, image.manifest));
   // A tag that came just now is no reason to go with it.
   if (!selection_.all) tags.erase(std::remove_if(tags.begin(), tags.end(), IsOwnName), tags.end());
   if (!follows || std::any_of(tags.begin(), tags.end(), IsOwnName)) {
@@ -225,7 +224,7 @@ absl::StatusOr<std::optional<Prune::Candidate>> Prune::Select(const Member& imag
 }
 
 absl::StatusOr<bool> Prune::Take(const Member& image, bool follows,
-                                 std::vector<Catalog::Prunable> together) {
+                                 std::vector<Prunable> together) {
   ASSIGN_OR_RETURN(std::optional<Candidate> candidate, Select(image, follows));
   if (!candidate.has_value()) return false;
   ASSIGN_OR_RETURN(std::optional<PruneStep> deferral, Deferral(image, candidate->info));
@@ -240,10 +239,10 @@ absl::StatusOr<bool> Prune::Take(const Member& image, bool follows,
     ASSIGN_OR_RETURN(const std::optional<BlobCopy> copy, ReadCopy(parts_.images, blob));
     if (copy.has_value()) copies.emplace_back(blob, *copy);
   }
-  together.insert(together.begin(), Catalog::Prunable{image, candidate->tags});
-  ASSIGN_OR_RETURN(const Catalog::Deletion outcome, Remove(together));
+  together.insert(together.begin(), Prunable{image, candidate->tags});
+  ASSIGN_OR_RETURN(const Deletion outcome, Remove(together));
   TellOutcome(*candidate, outcome);
-  if (outcome != Catalog::Deletion::kDeleted) return false;
+  if (outcome != Deletion::kDeleted) return false;
   blobs_.insert(copies.begin(), copies.end());
   RETURN_IF_ERROR(AddFollowers(content));
   if (blobs_.size() >= kMaxPruneBlobs) RETURN_IF_ERROR(Reclaim());
@@ -272,9 +271,9 @@ void Prune::TellDeferred(const Member& image, PruneStep step) {
   Tell(std::move(step));
 }
 
-void Prune::TellOutcome(const Candidate& candidate, Catalog::Deletion outcome) {
-  if (outcome == Catalog::Deletion::kDeleted) return TellRemoved(candidate);
-  if (outcome == Catalog::Deletion::kAbsent) return;
+void Prune::TellOutcome(const Candidate& candidate, Deletion outcome) {
+  if (outcome == Deletion::kDeleted) return TellRemoved(candidate);
+  if (outcome == Deletion::kAbsent) return;
   PruneStep step;
   step.kind = PruneStep::Kind::kSkipped;
   step.image = candidate.info;
@@ -364,13 +363,14 @@ std::optional<PruneStep> Prune::PromiseDeferral(const ImageInfo& image) {
   return step;
 }
 
-absl::StatusOr<Catalog::Deletion> Prune::Remove(const std::vector<Catalog::Prunable>& together) {
+absl::StatusOr<Deletion> Prune::Remove(const std::vector<Prunable>& together) {
   const AnnouncedRemoval announced(parts_.promises, together.front().image.manifest);
   // Somebody asked for it since Deferral looked.
-  if (!announced.may_go_on()) return Catalog::Deletion::kKept;
-  Catalog::Deletion outcome = Catalog::Deletion::kAbsent;
+  if (!announced.may_go_on()) return Deletion::kKept;
+  Deletion outcome = Deletion::kAbsent;
   RETURN_IF_ERROR(parts_.run([&]() -> absl::Status {
-    ASSIGN_OR_RETURN(outcome, parts_.images.catalog.DeletePrunable(together, selection_.all));
+    ASSIGN_OR_RETURN(outcome,
+                     parts_.images.catalog.deletions.DeletePrunable(together, selection_.all));
     return absl::OkStatus();
   }));
   return outcome;

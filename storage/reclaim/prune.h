@@ -5,7 +5,7 @@
 // keeps (VisitKeepers) and that the filters select, the removal decides again in its transaction,
 // with the manifest's blob row guarded exclusively: an image that was tagged, listed or held since
 // is skipped. Most images have no edge but that a repository lists them: a page of those goes by
-// one transaction (Catalog::DeletePage). Pages begin with one image and grow, so that who looks on
+// one transaction (ManifestDeletions). Pages begin with one image and grow, so that who looks on
 // is told at once, and can end it. What goes may leave others behind that belonged to it (children
 // of an index, what refers to it): these follow at once, whatever the filters say, unless they have
 // tags of their own. Images that only keep each other, in a circle, go when the filters select one
@@ -97,7 +97,7 @@ class Prune {
   absl::Status AddToPage(const Member& image, MemberRow row);
   // Removes the images of the page, and what follows them.
   absl::Status TakePage();
-  absl::StatusOr<std::vector<Catalog::Deletion>> RemovePage(const std::vector<Going>& page);
+  absl::StatusOr<std::vector<Deletion>> RemovePage(const std::vector<Going>& page);
   // Those of the page's blobs that are not noted yet.
   absl::StatusOr<absl::flat_hash_map<Digest, BlobCopy>> NewCopies(const std::vector<Going>& page);
 
@@ -118,11 +118,10 @@ class Prune {
   absl::StatusOr<Kept> LookAt(const Member& image,
                               const std::function<void(const ImageKeeper& keeper)>& by);
   // Removes an image that nothing keeps but `together`; false when it stays.
-  absl::StatusOr<bool> Take(const Member& image, bool follows,
-                            std::vector<Catalog::Prunable> together);
+  absl::StatusOr<bool> Take(const Member& image, bool follows, std::vector<Prunable> together);
   // The images that keep this one, when all of them go and one of them refers to it: none for an
   // image that refers to itself; nullopt when it is not so.
-  absl::StatusOr<std::optional<std::vector<Catalog::Prunable>>> FindCircle(const Member& image);
+  absl::StatusOr<std::optional<std::vector<Prunable>>> FindCircle(const Member& image);
 
   // nullopt when it stays whatever keeps it.
   absl::StatusOr<std::optional<Candidate>> Select(const Member& image, bool follows);
@@ -135,10 +134,10 @@ class Prune {
   // Why the image has to stay for now, as a step; nullopt when nothing is in the way.
   absl::StatusOr<std::optional<PruneStep>> Deferral(const Member& member, const ImageInfo& image);
   std::optional<PruneStep> PromiseDeferral(const ImageInfo& image);
-  absl::StatusOr<Catalog::Deletion> Remove(const std::vector<Catalog::Prunable>& together);
+  absl::StatusOr<Deletion> Remove(const std::vector<Prunable>& together);
   absl::Status AddFollowers(const ImageContent& gone);
   void TellDeferred(const Member& image, PruneStep step);
-  void TellOutcome(const Candidate& candidate, Catalog::Deletion outcome);
+  void TellOutcome(const Candidate& candidate, Deletion outcome);
   void TellRemoved(const Candidate& candidate);
   void Tell(PruneStep step);
   absl::StatusOr<std::string> NameOf(RepositoryId repository);

@@ -32,7 +32,7 @@ absl::Status Prune::Walk() {
   const auto end_page = [&]() -> absl::Status {
     RETURN_IF_ERROR(OfferPage(page));
     page.clear();
-    page_size_ = std::min(2 * page_size_, Catalog::kPageImages);
+    page_size_ = std::min(2 * page_size_, ManifestDeletions::kPageImages);
     return absl::OkStatus();
   };
   RETURN_IF_ERROR(
@@ -84,7 +84,7 @@ absl::Status Prune::AddToPage(const Member& image, MemberRow row) {
   RETURN_IF_ERROR(name.status());
   ASSIGN_OR_RETURN(ImageDescription described,
                    parts_.descriptions.DescribeMember(
-                       image.repository, *name, Catalog::InfoOf(image.manifest, std::move(row))));
+                       image.repository, *name, Members::InfoOf(image.manifest, std::move(row))));
   ASSIGN_OR_RETURN(const bool selected, IsSelected(image, described, /*tags=*/{}));
   if (!selected) return absl::OkStatus();
   std::optional<PruneStep> deferral = PromiseDeferral(described.info);
@@ -96,9 +96,9 @@ absl::Status Prune::AddToPage(const Member& image, MemberRow row) {
   CheckInvariant(!content.blobs.empty() && content.blobs.front() == image.manifest,
                  "the content of an image begins with its manifest");
   const size_t targets = content.blobs.size() - 1;
-  if (!content.complete || targets > Catalog::kPageTargets) return Offer(image);
+  if (!content.complete || targets > ManifestDeletions::kPageTargets) return Offer(image);
   const bool fits = page_.empty() || (page_.front().content.image.repository == image.repository &&
-                                      page_targets_ + targets <= Catalog::kPageTargets);
+                                      page_targets_ + targets <= ManifestDeletions::kPageTargets);
   if (!fits) RETURN_IF_ERROR(TakePage());
   page_.push_back({{*name, std::move(described.info), {}}, std::move(content)});
   page_targets_ += targets;
@@ -110,7 +110,7 @@ absl::Status Prune::TakePage() {
   page_targets_ = 0;
   if (page.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const auto copies, NewCopies(page));
-  const absl::StatusOr<std::vector<Catalog::Deletion>> outcomes = RemovePage(page);
+  const absl::StatusOr<std::vector<Deletion>> outcomes = RemovePage(page);
   if (MayGoAlone(outcomes.status())) {
     for (size_t i = 0; i < page.size() && !stopped_; ++i) {
       RETURN_IF_ERROR(Offer(page[i].content.image));
@@ -123,7 +123,7 @@ absl::Status Prune::TakePage() {
     const ImageContent& content = page[i].content;
     images.push_back(content.image);
     TellOutcome(page[i].candidate, (*outcomes)[i]);
-    if ((*outcomes)[i] != Catalog::Deletion::kDeleted) continue;
+    if ((*outcomes)[i] != Deletion::kDeleted) continue;
     for (const Digest& blob : content.blobs) {
       const auto copy = copies.find(blob);
       if (copy != copies.end()) blobs_.insert(*copy);
@@ -131,7 +131,7 @@ absl::Status Prune::TakePage() {
   }
   ASSIGN_OR_RETURN(const std::vector<bool> referred, HaveReferrers(parts_.images.index, images));
   for (size_t i = 0; i < page.size(); ++i) {
-    if ((*outcomes)[i] != Catalog::Deletion::kDeleted) continue;
+    if ((*outcomes)[i] != Deletion::kDeleted) continue;
     if (!referred[i] && page[i].content.children.empty()) continue;
     RETURN_IF_ERROR(AddFollowers(page[i].content));
   }
@@ -139,9 +139,9 @@ absl::Status Prune::TakePage() {
   return TakeFollowers();
 }
 
-absl::StatusOr<std::vector<Catalog::Deletion>> Prune::RemovePage(const std::vector<Going>& page) {
+absl::StatusOr<std::vector<Deletion>> Prune::RemovePage(const std::vector<Going>& page) {
   std::deque<AnnouncedRemoval> announced;
-  std::vector<Catalog::UnkeptImage> images;
+  std::vector<UnkeptImage> images;
   std::vector<size_t> places;
   for (size_t i = 0; i < page.size(); ++i) {
     const ImageContent& content = page[i].content;
@@ -153,15 +153,15 @@ absl::StatusOr<std::vector<Catalog::Deletion>> Prune::RemovePage(const std::vect
     images.push_back({content.image.manifest, {content.blobs.begin() + 1, content.blobs.end()}});
     places.push_back(i);
   }
-  std::vector<Catalog::Deletion> deleted;
+  std::vector<Deletion> deleted;
   RETURN_IF_ERROR(parts_.run([&]() -> absl::Status {
-    ASSIGN_OR_RETURN(deleted,
-                     parts_.images.catalog.DeletePage(page.front().content.image.repository,
-                                                      page.front().candidate.repository, images));
+    ASSIGN_OR_RETURN(deleted, parts_.images.catalog.deletions.DeletePage(
+                                  page.front().content.image.repository,
+                                  page.front().candidate.repository, images));
     return absl::OkStatus();
   }));
   CheckInvariant(deleted.size() == images.size(), "each image of a page has an outcome");
-  std::vector<Catalog::Deletion> outcomes(page.size(), Catalog::Deletion::kKept);
+  std::vector<Deletion> outcomes(page.size(), Deletion::kKept);
   for (size_t i = 0; i < images.size(); ++i) outcomes[places[i]] = deleted[i];
   return outcomes;
 }

@@ -1,13 +1,11 @@
-// What a name that a person typed stands for: a reference if there is such an image, else an image
-// id or the leading digits of one, as Docker has it. An id is the digest of a manifest or index;
-// where none begins so, the digest of a config that just one image has.
+#include "storage/catalog/image_finder.h"
+
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/escaping.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/catalog.h"
 #include "storage/image/canonical_name.h"
 #include "storage/image/short_id.h"
 #include "storage/limits.h"
@@ -72,29 +70,30 @@ KeyRange BlobsWith(DigestAlgorithm algorithm, const std::string& digits) {
 
 }  // namespace
 
-absl::StatusOr<std::optional<ImageMatch>> Catalog::FindByReference(
+absl::StatusOr<std::optional<ImageMatch>> ImageFinder::FindByReference(
     const ImageReference& reference) {
-  const absl::StatusOr<NamedRepository> repository = FindNamed(reference.repository);
+  const absl::StatusOr<NamedRepository> repository =
+      parts_.repositories.FindNamed(reference.repository);
   if (absl::IsNotFound(repository.status())) return std::nullopt;
   RETURN_IF_ERROR(repository.status());
   ImageMatch found;
   if (reference.digest.has_value()) {
     found.manifest = *reference.digest;
   } else {
-    const absl::StatusOr<Digest> tagged = Resolve(repository->id, reference.tag);
+    const absl::StatusOr<Digest> tagged = parts_.tags.Find(repository->id, reference.tag);
     if (absl::IsNotFound(tagged.status())) return std::nullopt;
     RETURN_IF_ERROR(tagged.status());
     found.manifest = *tagged;
     found.tag = reference.tag;
   }
-  ASSIGN_OR_RETURN(const bool is_member, IsMember(repository->id, found.manifest));
+  ASSIGN_OR_RETURN(const bool is_member, parts_.members.Has(repository->id, found.manifest));
   if (!is_member) return std::nullopt;
-  ASSIGN_OR_RETURN(std::vector<std::string> tags, TagsOf(repository->id, found.manifest));
+  ASSIGN_OR_RETURN(std::vector<std::string> tags, parts_.tags.Of(repository->id, found.manifest));
   found.places.push_back({std::string(repository->name), std::move(tags)});
   return found;
 }
 
-absl::StatusOr<std::vector<Digest>> Catalog::BlobsLike(std::string_view name) {
+absl::StatusOr<std::vector<Digest>> ImageFinder::BlobsLike(std::string_view name) {
   std::vector<Digest> blobs;
   const std::optional<IdPrefix> id = ParseIdPrefix(name);
   if (!id.has_value()) return blobs;
@@ -115,7 +114,7 @@ absl::StatusOr<std::vector<Digest>> Catalog::BlobsLike(std::string_view name) {
   return blobs;
 }
 
-absl::StatusOr<std::vector<Digest>> Catalog::ManifestsAmong(const std::vector<Digest>& blobs) {
+absl::StatusOr<std::vector<Digest>> ImageFinder::ManifestsAmong(const std::vector<Digest>& blobs) {
   std::vector<KeyRange> members;
   members.reserve(blobs.size());
   for (const Digest& blob : blobs) {
@@ -126,13 +125,14 @@ absl::StatusOr<std::vector<Digest>> Catalog::ManifestsAmong(const std::vector<Di
   for (size_t i = 0; i < blobs.size(); ++i) {
     if (!first[i].has_value()) continue;
     // The edge outlives the membership while a deletion is under way.
-    ASSIGN_OR_RETURN(const std::vector<RepositoryId> repositories, RepositoriesOf(blobs[i]));
+    ASSIGN_OR_RETURN(const std::vector<RepositoryId> repositories,
+                     parts_.members.RepositoriesOf(blobs[i]));
     if (!repositories.empty()) manifests.push_back(blobs[i]);
   }
   return manifests;
 }
 
-absl::Status Catalog::AddImagesOfConfig(const Digest& config, std::vector<Digest>* images) {
+absl::Status ImageFinder::AddImagesOfConfig(const Digest& config, std::vector<Digest>* images) {
   ASSIGN_OR_RETURN(
       const std::vector<KeyValue> edges,
       parts_.index.Scan(PrefixRange(EdgePrefix(config, EdgeKind::kReference)), kMaxNamers));
@@ -140,7 +140,8 @@ absl::Status Catalog::AddImagesOfConfig(const Digest& config, std::vector<Digest
     if (images->size() > kMaxShownMatches) return absl::OkStatus();
     ASSIGN_OR_RETURN(const EdgeSource source, EdgeSourceOf(edge.key));
     if (std::find(images->begin(), images->end(), source.manifest) != images->end()) continue;
-    const absl::StatusOr<ManifestInfo> member = ReadMember(source.repository, source.manifest);
+    const absl::StatusOr<ManifestInfo> member =
+        parts_.members.Read(source.repository, source.manifest);
     if (absl::IsNotFound(member.status())) continue;  // being deleted
     RETURN_IF_ERROR(member.status());
     if (member->config == config) images->push_back(source.manifest);
@@ -148,13 +149,14 @@ absl::Status Catalog::AddImagesOfConfig(const Digest& config, std::vector<Digest
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<ImageMatch::Place>> Catalog::PlacesOf(const Digest& manifest) {
+absl::StatusOr<std::vector<ImageMatch::Place>> ImageFinder::PlacesOf(const Digest& manifest) {
   std::vector<ImageMatch::Place> places;
-  ASSIGN_OR_RETURN(const std::vector<RepositoryId> repositories, RepositoriesOf(manifest));
+  ASSIGN_OR_RETURN(const std::vector<RepositoryId> repositories,
+                   parts_.members.RepositoriesOf(manifest));
   for (const RepositoryId repository : repositories) {
     ImageMatch::Place place;
-    ASSIGN_OR_RETURN(place.repository, RepositoryName(repository));
-    ASSIGN_OR_RETURN(place.tags, TagsOf(repository, manifest));
+    ASSIGN_OR_RETURN(place.repository, parts_.repositories.NameOf(repository));
+    ASSIGN_OR_RETURN(place.tags, parts_.tags.Of(repository, manifest));
     places.push_back(std::move(place));
   }
   std::sort(places.begin(), places.end(),
@@ -162,7 +164,7 @@ absl::StatusOr<std::vector<ImageMatch::Place>> Catalog::PlacesOf(const Digest& m
   return places;
 }
 
-absl::StatusOr<std::string> Catalog::ShowImages(const std::vector<Digest>& images) {
+absl::StatusOr<std::string> ImageFinder::ShowImages(const std::vector<Digest>& images) {
   std::string shown;
   for (size_t i = 0; i < std::min(images.size(), kMaxShownMatches); ++i) {
     const std::string id = images[i].ToString();
@@ -179,7 +181,7 @@ absl::StatusOr<std::string> Catalog::ShowImages(const std::vector<Digest>& image
   return StrCat(shown, images.size() > kMaxShownMatches ? " or others" : "");
 }
 
-absl::StatusOr<ImageMatch> Catalog::FindById(std::string_view name) {
+absl::StatusOr<ImageMatch> ImageFinder::FindById(std::string_view name) {
   ASSIGN_OR_RETURN(const std::vector<Digest> blobs, BlobsLike(name));
   ASSIGN_OR_RETURN(std::vector<Digest> images, ManifestsAmong(blobs));
   if (images.size() > 1) {
@@ -205,7 +207,7 @@ absl::StatusOr<ImageMatch> Catalog::FindById(std::string_view name) {
   return found;
 }
 
-absl::StatusOr<ImageMatch> Catalog::FindImage(std::string_view name) {
+absl::StatusOr<ImageMatch> ImageFinder::Find(std::string_view name) {
   const std::optional<IdPrefix> id = ParseIdPrefix(name);
   // A whole id is never a reference.
   if (id.has_value() && id->IsWhole()) return FindById(name);
@@ -218,20 +220,20 @@ absl::StatusOr<ImageMatch> Catalog::FindImage(std::string_view name) {
   return FindById(name);
 }
 
-absl::StatusOr<ImageMatch> Catalog::ResolveImage(std::string_view name) {
+absl::StatusOr<ImageMatch> ImageFinder::FindPromised(std::string_view name) {
   const int64_t began = parts_.clock.MonotonicNanos();
-  ASSIGN_OR_RETURN(ImageMatch found, FindImage(name));
+  ASSIGN_OR_RETURN(ImageMatch found, Find(name));
   // Granted first, read after: see Promises.
   bool was_promised = true;
   for (const ImageMatch::Place& place : found.places) {
-    ASSIGN_OR_RETURN(const RepositoryId repository, FindRepository(place.repository));
+    ASSIGN_OR_RETURN(const RepositoryId repository, parts_.repositories.Find(place.repository));
     ASSIGN_OR_RETURN(
         const bool before,
         parts_.promises.Grant(repository, found.manifest, Promises::Answer::kManifestRead, began));
     was_promised = was_promised && before;
   }
   if (was_promised) return found;
-  ASSIGN_OR_RETURN(ImageMatch again, FindImage(name));
+  ASSIGN_OR_RETURN(ImageMatch again, Find(name));
   // Another image took the name just now: as if it had been asked for a moment before.
   if (again.manifest != found.manifest) return found;
   return again;

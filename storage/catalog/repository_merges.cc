@@ -1,16 +1,10 @@
-// One repository of two, in three steps: what the first has is copied to the second while both
-// names work; one transaction takes its name from the first, so that from then on the name means
-// what the rule of names says, as a rule the second; then what came meanwhile is copied too, and
-// the first emptied and removed. Until the second step nothing is lost when it breaks off, and
-// after it the rest of the first has a name of its own to go on with.
+#include "storage/catalog/repository_merges.h"
+
 #include <algorithm>
 #include <functional>
-#include <utility>
 
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/catalog/catalog.h"
-#include "storage/catalog/copying.h"
 #include "storage/image/canonical_name.h"
 #include "storage/image/names.h"
 #include "storage/index/table_visits.h"
@@ -44,24 +38,17 @@ absl::Status VisitMembersOf(Index& index, RepositoryId repository,
 
 }  // namespace
 
-struct Catalog::Merging {
-  RepositoryId from = 0;
-  std::string from_name;  // that it had
-  RepositoryId into = 0;
-  std::string into_name;
-};
-
-absl::StatusOr<RepositoryMerge> Catalog::MergeRepositories(std::string_view from,
-                                                           std::string_view into, bool force) {
+absl::StatusOr<RepositoryMerge> RepositoryMerges::Merge(std::string_view from,
+                                                        std::string_view into, bool force) {
   RETURN_IF_ERROR(ValidateRepositoryName(from));
   RETURN_IF_ERROR(ValidateRepositoryName(into));
-  ASSIGN_OR_RETURN(const NamedRepository source, FindNamed(from));
+  ASSIGN_OR_RETURN(const NamedRepository source, parts_.repositories.FindNamed(from));
   RepositoryMerge report;
   report.from = std::string(source.name);
-  const absl::StatusOr<NamedRepository> target = FindNamed(into);
+  const absl::StatusOr<NamedRepository> target = parts_.repositories.FindNamed(into);
   if (absl::IsNotFound(target.status())) {
-    report.into = std::string(CanonicalOf(into));
-    RETURN_IF_ERROR(Rename(source.id, report.from, report.into));
+    report.into = std::string(parts_.repositories.names().CanonicalOf(into));
+    RETURN_IF_ERROR(parts_.repositories.Rename(source.id, report.from, report.into));
     report.merged = true;
     return report;
   }
@@ -78,7 +65,9 @@ absl::StatusOr<RepositoryMerge> Catalog::MergeRepositories(std::string_view from
   RETURN_IF_ERROR(parts_.pull_times.Flush(parts_.index));
   RETURN_IF_ERROR(CopyRepository(merging));
   const std::string rest = StrCat(kRestPrefix, merging.from);
-  if (report.from != rest) RETURN_IF_ERROR(Rename(merging.from, report.from, rest));
+  if (report.from != rest) {
+    RETURN_IF_ERROR(parts_.repositories.Rename(merging.from, report.from, rest));
+  }
   const absl::Status moved = MoveRest(merging, rest, &report.manifests);
   if (!moved.ok()) {
     return Annotate(moved, StrCat("the rest is in repository ", rest, ", to be merged again"));
@@ -87,7 +76,7 @@ absl::StatusOr<RepositoryMerge> Catalog::MergeRepositories(std::string_view from
   return report;
 }
 
-absl::Status Catalog::FindCollisions(const Merging& merging, RepositoryMerge* report) {
+absl::Status RepositoryMerges::FindCollisions(const Merging& merging, RepositoryMerge* report) {
   const std::string prefix = TagPrefix(merging.from);
   const auto compare = [&](absl::Span<const KeyValue> rows) -> absl::StatusOr<bool> {
     std::vector<std::string> keys;
@@ -112,45 +101,22 @@ absl::Status Catalog::FindCollisions(const Merging& merging, RepositoryMerge* re
   return VisitPages(parts_.index, PrefixRange(prefix), kVisitPageRows, compare);
 }
 
-absl::Status Catalog::Rename(RepositoryId repository, const std::string& from,
-                             const std::string& to) {
-  RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
-    // Whoever adds a member or a link guards the row of the name shared.
-    std::vector<std::string> keys = {RepositoryKey(from), RepositoryKey(to)};
-    ASSIGN_OR_RETURN(const OptionalValues values, txn.GetManyForUpdate(keys, Guard::kExclusive));
-    if (values[1].has_value()) {
-      return absl::AbortedError(
-          StrCat("repository ", ShownName(to), " was made just now; try again"));
-    }
-    const absl::Status changed = absl::AbortedError(
-        StrCat("repository ", ShownName(from), " was removed or merged just now"));
-    if (!values[0].has_value()) return changed;
-    ASSIGN_OR_RETURN(const RepositoryRow row, RepositoryRow::Decode(*values[0]));
-    if (row.id != repository) return changed;
-    RETURN_IF_ERROR(txn.Delete(keys[0]));
-    RETURN_IF_ERROR(txn.Put(keys[1], *values[0]));
-    return txn.Put(RepositoryNameKey(repository), to);
-  }));
-  ++renames_;  // before anything goes from it
-  return absl::OkStatus();
-}
-
-absl::Status Catalog::CopyRepository(const Merging& merging) {
+absl::Status RepositoryMerges::CopyRepository(const Merging& merging) {
   return VisitMembersOf(parts_.index, merging.from, [&](const Digest& manifest) -> absl::Status {
-    RETURN_IF_ERROR(CopyManifestOf(merging, manifest));
+    RETURN_IF_ERROR(CopyManifest(merging, manifest));
     return CopyTagsAndHolds(merging, manifest).status();
   });
 }
 
-absl::Status Catalog::CopyManifestOf(const Merging& merging, const Digest& manifest) {
-  Copying copying;
+absl::Status RepositoryMerges::CopyManifest(const Merging& merging, const Digest& manifest) {
+  ImageCopies::Copying copying;
   copying.from = merging.from;
   copying.to_name = merging.into_name;
   copying.to = merging.into;
   copying.whole_repository = true;
-  const absl::Status copied = CopyManifest(copying, manifest, {}, 0);
+  const absl::Status copied = parts_.copies.Copy(copying, manifest, {});
   if (absl::IsNotFound(copied) || absl::IsDataLoss(copied)) {
-    ASSIGN_OR_RETURN(const bool listed, IsMember(merging.from, manifest));
+    ASSIGN_OR_RETURN(const bool listed, parts_.members.Has(merging.from, manifest));
     if (!listed) return absl::OkStatus();  // deleted meanwhile
     return absl::FailedPreconditionError(StrCat(
         "the bytes of manifest ", manifest.ToString(), " of repository ",
@@ -159,9 +125,9 @@ absl::Status Catalog::CopyManifestOf(const Merging& merging, const Digest& manif
   return copied;
 }
 
-absl::StatusOr<std::vector<std::string>> Catalog::CopyTagsAndHolds(const Merging& merging,
-                                                                   const Digest& manifest) {
-  ASSIGN_OR_RETURN(std::vector<std::string> tags, TagsOf(merging.from, manifest));
+absl::StatusOr<std::vector<std::string>> RepositoryMerges::CopyTagsAndHolds(
+    const Merging& merging, const Digest& manifest) {
+  ASSIGN_OR_RETURN(std::vector<std::string> tags, parts_.tags.Of(merging.from, manifest));
   for (size_t begin = 0; begin < tags.size(); begin += kRowsAtOnce) {
     const size_t count = std::min(kRowsAtOnce, tags.size() - begin);
     RETURN_IF_ERROR(CopyTags(merging, manifest, absl::MakeConstSpan(tags).subspan(begin, count)));
@@ -171,10 +137,10 @@ absl::StatusOr<std::vector<std::string>> Catalog::CopyTagsAndHolds(const Merging
   return tags;
 }
 
-absl::Status Catalog::CopyTags(const Merging& merging, const Digest& manifest,
-                               absl::Span<const std::string> tags) {
+absl::Status RepositoryMerges::CopyTags(const Merging& merging, const Digest& manifest,
+                                        absl::Span<const std::string> tags) {
   std::vector<std::string> set;
-  const TagVersions::Change change(tag_versions_, merging.into);
+  const TagVersions::Change change(parts_.tags.versions(), merging.into);
   RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
     set.clear();
     // Guards against a deletion of the manifest, which guards the same row exclusively.
@@ -196,16 +162,18 @@ absl::Status Catalog::CopyTags(const Merging& merging, const Digest& manifest,
         ASSIGN_OR_RETURN(const TagRow into, TagRow::Decode(*theirs));
         if (into.digest == manifest || StaysOverFrom(into, from)) continue;
       }
-      RETURN_IF_ERROR(SetTag(txn, merging.into, tag, from));
+      RETURN_IF_ERROR(parts_.tags.Set(txn, merging.into, tag, from));
       set.push_back(tag);
     }
     return absl::OkStatus();
   }));
-  for (const std::string& tag : set) Tell(Event::Type::kTag, merging.into_name, tag, manifest);
+  for (const std::string& tag : set) {
+    parts_.events.Tell(Event::Type::kTag, merging.into_name, tag, manifest);
+  }
   return absl::OkStatus();
 }
 
-absl::Status Catalog::MoveHolds(const Merging& merging, const Digest& manifest) {
+absl::Status RepositoryMerges::MoveHolds(const Merging& merging, const Digest& manifest) {
   const std::string prefix = EdgePrefix(manifest, EdgeKind::kHold, merging.from);
   const auto move_page = [&](absl::Span<const KeyValue> edges) -> absl::StatusOr<bool> {
     RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
@@ -230,7 +198,7 @@ absl::Status Catalog::MoveHolds(const Merging& merging, const Digest& manifest) 
   return VisitPages(parts_.index, PrefixRange(prefix), kRowsAtOnce, move_page);
 }
 
-absl::Status Catalog::CopyPullTime(const Merging& merging, const Digest& manifest) {
+absl::Status RepositoryMerges::CopyPullTime(const Merging& merging, const Digest& manifest) {
   ASSIGN_OR_RETURN(const std::optional<std::string> pulled,
                    parts_.index.Get(PulledKey(merging.from, manifest)));
   if (!pulled.has_value()) return absl::OkStatus();
@@ -255,8 +223,8 @@ absl::Status Catalog::CopyPullTime(const Merging& merging, const Digest& manifes
 
 // Requests that found the repository by its old name may still end in it: then it is looked at once
 // more.
-absl::Status Catalog::MoveRest(const Merging& merging, const std::string& rest,
-                               uint64_t* manifests) {
+absl::Status RepositoryMerges::MoveRest(const Merging& merging, const std::string& rest,
+                                        uint64_t* manifests) {
   for (int round = 0; round < kMaxRounds; ++round) {
     RETURN_IF_ERROR(
         VisitMembersOf(parts_.index, merging.from, [&](const Digest& manifest) -> absl::Status {
@@ -265,8 +233,9 @@ absl::Status Catalog::MoveRest(const Merging& merging, const std::string& rest,
           return absl::OkStatus();
         }));
     // After the members: what these named is visible by links then.
-    RETURN_IF_ERROR(MoveLinks(merging));
-    RETURN_IF_ERROR(RemoveIfEmpty(merging.from, rest, Durability::kSynced));
+    RETURN_IF_ERROR(parts_.links.MoveAll(merging.from, merging.into));
+    RETURN_IF_ERROR(
+        parts_.empty_repositories.RemoveIfEmpty(merging.from, rest, Durability::kSynced));
     ASSIGN_OR_RETURN(const std::optional<std::string> name,
                      parts_.index.Get(RepositoryNameKey(merging.from)));
     if (!name.has_value()) return absl::OkStatus();
@@ -274,47 +243,24 @@ absl::Status Catalog::MoveRest(const Merging& merging, const std::string& rest,
   return absl::UnavailableError("what is being merged keeps changing");
 }
 
-absl::Status Catalog::MoveMember(const Merging& merging, const Digest& manifest) {
+absl::Status RepositoryMerges::MoveMember(const Merging& merging, const Digest& manifest) {
   for (int round = 0; round < kMaxRounds; ++round) {
-    ASSIGN_OR_RETURN(const bool copied, IsMember(merging.into, manifest));
-    if (!copied) RETURN_IF_ERROR(CopyManifestOf(merging, manifest));
+    ASSIGN_OR_RETURN(const bool copied, parts_.members.Has(merging.into, manifest));
+    if (!copied) RETURN_IF_ERROR(CopyManifest(merging, manifest));
     ASSIGN_OR_RETURN(const std::vector<std::string> tags, CopyTagsAndHolds(merging, manifest));
     const auto all_copied = [&](Transaction& txn, const MemberRow&) -> absl::StatusOr<bool> {
       ASSIGN_OR_RETURN(const bool held,
                        txn.HasAny(EdgePrefix(manifest, EdgeKind::kHold, merging.from)));
       if (held) return false;
-      return HasNoOtherTags(txn, {merging.from, manifest}, tags);
+      return parts_.tags.HasNoOther(txn, {merging.from, manifest}, tags);
     };
-    ASSIGN_OR_RETURN(const Deletion deletion,
-                     DeleteManifestIf(merging.from, manifest, all_copied, merging.from_name));
+    ASSIGN_OR_RETURN(
+        const Deletion deletion,
+        parts_.deletions.DeleteIf(merging.from, manifest, all_copied, merging.from_name));
     if (deletion != Deletion::kKept) return absl::OkStatus();
   }
   return absl::UnavailableError(
       StrCat("manifest ", manifest.ToString(), " gets new tags and holds all the time"));
-}
-
-absl::Status Catalog::MoveLinks(const Merging& merging) {
-  const auto move_page = [&](absl::Span<const KeyValue> rows) -> absl::StatusOr<bool> {
-    RETURN_IF_ERROR(parts_.index.Run([&](Transaction& txn) -> absl::Status {
-      for (const KeyValue& row : rows) {
-        RepositoryId repository = 0;
-        Digest blob;
-        if (!ParseLinkKey(row.key, &repository, &blob)) {
-          return absl::DataLossError("a link row of the index is damaged");
-        }
-        ASSIGN_OR_RETURN(const std::optional<std::string> value,
-                         txn.GetForUpdate(row.key, Guard::kExclusive));
-        if (!value.has_value()) continue;
-        ASSIGN_OR_RETURN(const LinkRow link, LinkRow::Decode(*value));
-        RETURN_IF_ERROR(txn.Delete(row.key));
-        RETURN_IF_ERROR(txn.Delete(LinkExpiryKey(link.expires_nanos, merging.from, blob)));
-        RETURN_IF_ERROR(Link(txn, merging.into, blob));
-      }
-      return absl::OkStatus();
-    }));
-    return true;
-  };
-  return VisitPages(parts_.index, PrefixRange(LinkPrefix(merging.from)), kRowsAtOnce, move_page);
 }
 
 }  // namespace varve
