@@ -103,7 +103,7 @@ EngineOptions EngineOptionsOf(const Config& config, const std::string& accept_lo
   options.reserve_bytes = config.reserve_bytes;
   options.promise_nanos = config.promise.count();
   options.renew_nanos = config.renew.count();
-  options.ingest_expiry_nanos = config.upload_expiry.count();
+  options.upload_expiry_nanos = config.upload_expiry.count();
   options.accept_sparse_index = config.accept_sparse_index;
   options.names = {config.canonical_names,
                    OwnHosts(config.registry, config.hostnames, MachineName())};
@@ -186,7 +186,7 @@ absl::Status Serve(const Config& config, const Store& store) {
   if (store_lost) {
     return absl::UnavailableError("the store cannot go on; see the lines about its health");
   }
-  return store.system.CheckpointIngests();
+  return store.system.CheckpointUploads();
 }
 
 int Main(int argc, char** argv) {

@@ -76,20 +76,20 @@ class EngineBlobs final : public Blobs {
     return varve::ListBlobs(*parts_.index, parts_.blobs, page);
   }
 
-  absl::StatusOr<std::unique_ptr<Ingest>> BeginIngest(std::string_view repository,
-                                                      IngestOptions options) override {
+  absl::StatusOr<std::unique_ptr<OpenUpload>> BeginUpload(std::string_view repository,
+                                                          UploadOptions options) override {
     if (!repository.empty()) RETURN_IF_ERROR(ValidateRepositoryName(repository));
-    return parts_.ingests.Begin(repository, options);
+    return parts_.uploads.Begin(repository, options);
   }
-  absl::StatusOr<std::unique_ptr<Ingest>> ResumeIngest(std::string_view repository,
-                                                       std::string_view id) override {
+  absl::StatusOr<std::unique_ptr<OpenUpload>> ResumeUpload(std::string_view repository,
+                                                           std::string_view id) override {
     if (!repository.empty()) RETURN_IF_ERROR(ValidateRepositoryName(repository));
-    return parts_.ingests.Resume(repository, id);
+    return parts_.uploads.Resume(repository, id);
   }
   absl::StatusOr<Page<UploadInfo>> ListUploads(const PageRequest& page) override {
-    return parts_.ingests.List(page);
+    return parts_.uploads.List(page);
   }
-  absl::Status AbortUpload(std::string_view id) override { return parts_.ingests.Abort(id); }
+  absl::Status AbortUpload(std::string_view id) override { return parts_.uploads.Abort(id); }
 
  private:
   EngineParts& parts_;
@@ -104,7 +104,7 @@ class EngineManifests final : public Manifests {
     for (;;) {
       absl::StatusOr<ManifestInfo> put = parts_.catalog.puts.Put(repository, request);
       const bool lacks_room = absl::IsResourceExhausted(put.status());
-      if (!lacks_room || !parts_.ingests.GiveWay(/*client=*/"", request.bytes.size())) return put;
+      if (!lacks_room || !parts_.uploads.GiveWay(/*client=*/"", request.bytes.size())) return put;
     }
   }
   absl::StatusOr<Manifest> GetManifest(std::string_view repository,
@@ -281,7 +281,7 @@ class EngineSystem final : public System {
   absl::StatusOr<StoreInfo> Info() override;
   absl::StatusOr<RecentActivity> ListActivity() override { return ListRecentActivity(parts_); }
   absl::StatusOr<DiskUsage> MeasureDiskUsage() override {
-    return varve::MeasureDiskUsage({PartsOfImages(parts_), parts_.ingests, parts_.orphans,
+    return varve::MeasureDiskUsage({PartsOfImages(parts_), parts_.uploads, parts_.orphans,
                                     *parts_.options.file_system, StrCat(parts_.directory, "/index"),
                                     DeletionReserve::PathIn(parts_.directory)});
   }
@@ -289,7 +289,7 @@ class EngineSystem final : public System {
   absl::StatusOr<CheckReport> Check(const CheckObserver& observer) override {
     return ReferenceCheck(
                {*parts_.index, parts_.blobs, parts_.files, parts_.unnamed, parts_.removals,
-                parts_.ingests, parts_.reclaimer, parts_.holds.changes(), parts_.leases.changes(),
+                parts_.uploads, parts_.reclaimer, parts_.holds.changes(), parts_.leases.changes(),
                 parts_.options.names, parts_.orphans},
                observer)
         .Run();
@@ -308,9 +308,9 @@ class EngineSystem final : public System {
   EventLog& events() override { return parts_.events; }
 
   absl::StatusOr<ReclaimReport> Reclaim() override { return parts_.Reclaim(); }
-  absl::Status CheckpointIngests() override {
+  absl::Status CheckpointUploads() override {
     RETURN_IF_ERROR(parts_.pull_times.Flush(*parts_.index));
-    return parts_.ingests.CheckpointAll();
+    return parts_.uploads.CheckpointAll();
   }
 
  private:

@@ -26,9 +26,9 @@ struct EngineOptions {
   int64_t promise_nanos = 600 * kNanosPerSecond;
   // Activity in its repository makes a promise last so long, unless min_free_bytes are not free.
   int64_t renew_nanos = 3600 * kNanosPerSecond;
-  int64_t ingest_expiry_nanos = 24 * 3600 * kNanosPerSecond;  // of an upload nobody continues
+  int64_t upload_expiry_nanos = 24 * 3600 * kNanosPerSecond;  // of an upload nobody continues
   uint64_t large_blob_bytes = kLargeBlobBytes;  // from here on uploads bypass the page cache
-  size_t max_uploads = kMaxOpenIngests;         // unfinished ones
+  size_t max_uploads = kMaxOpenUploads;         // unfinished ones
   // An index may name children, and an image layers, that are not there (yet).
   bool accept_sparse_index = false;
   NameRule names;

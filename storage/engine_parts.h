@@ -18,11 +18,11 @@
 #include "storage/blob/blob_store.h"
 #include "storage/blob/damage_reports.h"
 #include "storage/blob/id_allocator.h"
-#include "storage/blob/ingest_table.h"
 #include "storage/blob/orphans.h"
 #include "storage/blob/removals.h"
 #include "storage/blob/space.h"
 #include "storage/blob/unnamed_files.h"
+#include "storage/blob/upload_table.h"
 #include "storage/catalog/catalog.h"
 #include "storage/catalog/pull_times.h"
 #include "storage/claims/holds.h"
@@ -72,7 +72,7 @@ struct EngineParts {
   ImageDescriber describer;
   Holds holds;
   Leases leases;
-  IngestTable ingests;
+  UploadTable uploads;
   Orphans orphans;
   Reclaimer reclaimer;
 

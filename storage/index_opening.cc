@@ -33,9 +33,9 @@ absl::StatusOr<size_t> CountUnnamedFiles(const std::string& directory,
   ASSIGN_OR_RETURN(const std::unique_ptr<Index> index,
                    ReadRocksdbIndex(StrCat(directory, "/index"), options.index));
   absl::flat_hash_set<FileId> uploads;
-  RETURN_IF_ERROR(WalkRows(*index, IngestPrefix(), kUploadPageRows,
+  RETURN_IF_ERROR(WalkRows(*index, UploadPrefix(), kUploadPageRows,
                            [&](const KeyValue& row) -> absl::StatusOr<bool> {
-                             const absl::StatusOr<IngestRow> upload = IngestRow::Decode(row.value);
+                             const absl::StatusOr<UploadRow> upload = UploadRow::Decode(row.value);
                              if (upload.ok()) uploads.insert(upload->file);
                              return true;
                            }));

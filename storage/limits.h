@@ -95,18 +95,18 @@ inline constexpr size_t kMaxFindMissingDigests = 10'000;
 // Open uploads. One that nobody works on costs ~1 KiB: 64 Ki x 1 KiB = 64 MiB. The bytes of small
 // ones, up to 64 KiB each, would be 4 GiB: they are counted apart, and past their limit go to
 // files.
-inline constexpr size_t kMaxOpenIngests = 64 * kKiB;
-inline constexpr size_t kMaxBufferedIngestBytes = 32 * kMiB;
+inline constexpr size_t kMaxOpenUploads = 64 * kKiB;
+inline constexpr size_t kMaxBufferedUploadBytes = 32 * kMiB;
 // On a full disk, uploads give way to others when nobody worked on them for so long.
-inline constexpr int64_t kIdleIngestNanos = 60ll * 1'000'000'000;
+inline constexpr int64_t kIdleUploadNanos = 60ll * 1'000'000'000;
 // A file that is garbage from a crash on must be found at the next start: so an upload saves where
 // it stands at least this often, and what a start looks at stays recent.
-inline constexpr int64_t kIngestCheckpointNanos = 180ll * 1'000'000'000;
+inline constexpr int64_t kUploadCheckpointNanos = 180ll * 1'000'000'000;
 // What one pass of the reclaimer tells the log: 16 x ~200 B.
 inline constexpr size_t kMaxReclaimProblems = 16;
-inline constexpr size_t kMaxIngestIdBytes = 128;
+inline constexpr size_t kMaxUploadIdBytes = 128;
 // The synced offset of a large upload trails the received one by at most this.
-inline constexpr uint64_t kIngestCheckpointBytes = 256 * kMiB;
+inline constexpr uint64_t kUploadCheckpointBytes = 256 * kMiB;
 
 // From this size on an upload is hashed and written by a pipeline; four of five layers are smaller.
 // A pipeline has 3 pieces: one is filled, one hashed, one written. 16 pipelines x 3 x 1 MiB =

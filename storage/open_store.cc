@@ -139,8 +139,8 @@ EngineParts::EngineParts(const std::string& in_directory, const EngineOptions& g
           {*index, blobs, catalog.repositories, catalog.members, catalog.finder, *options.clock}),
       holds({*index, blobs, catalog.repositories, *options.clock}),
       leases({*index, blobs, *options.clock, *options.random}),
-      ingests({*index, blobs, files, unnamed, space, *options.clock, *options.random, catalog.blobs,
-               options.ingest_expiry_nanos, promises.note_upload_nanos(), options.large_blob_bytes,
+      uploads({*index, blobs, files, unnamed, space, *options.clock, *options.random, catalog.blobs,
+               options.upload_expiry_nanos, promises.note_upload_nanos(), options.large_blob_bytes,
                options.max_uploads}),
       orphans({*index, files, blobs, removals, space, *options.clock}),
       reclaimer({*index, blobs, removals, promises, space, *options.clock}) {

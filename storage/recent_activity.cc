@@ -29,7 +29,7 @@ uint64_t CutTo(size_t limit, std::vector<Row>* rows) {
 
 absl::StatusOr<RecentActivity> ListRecentActivity(EngineParts& parts) {
   RecentActivity activity;
-  activity.uploads = parts.ingests.ListOpen();
+  activity.uploads = parts.uploads.ListOpen();
   std::sort(activity.uploads.begin(), activity.uploads.end(), [](const auto& a, const auto& b) {
     return std::tie(a.repository, a.id) < std::tie(b.repository, b.id);
   });

@@ -16,7 +16,7 @@ namespace varve {
 absl::Status EngineParts::Recover() {
   ASSIGN_OR_RETURN(const FileId reserved, ids.Reserved());  // before more are
   RETURN_IF_ERROR(removals.Recover());
-  RETURN_IF_ERROR(ingests.Load());
+  RETURN_IF_ERROR(uploads.Load());
   RETURN_IF_ERROR(orphans.Load());
   RETURN_IF_ERROR(SettleUnnamedFiles(reserved));
   // What cannot be finished now is tried again, and told, by every Sweep.
@@ -28,7 +28,7 @@ absl::Status EngineParts::Recover() {
 absl::Status EngineParts::SettleUnnamedFiles(FileId reserved) {
   const bool lost_rows = HasLostRows(*options.file_system, directory);
   ASSIGN_OR_RETURN(const Orphans::Settled settled,
-                   orphans.SettleUnnamed(ids, reserved, ingests.Files(), lost_rows));
+                   orphans.SettleUnnamed(ids, reserved, uploads.Files(), lost_rows));
   if (lost_rows) RETURN_IF_ERROR(ForgetLostRows(*options.file_system, directory));
   if (lost_rows || settled.went_back) {
     options.Warn(StrCat(lost_rows ? "acknowledged changes of the index were lost: "

@@ -33,13 +33,13 @@ absl::Status EngineParts::Sweep(ReclaimReport* report) {
   if (reclaimed.ok()) *report = *std::move(reclaimed);
   // These go by the wall clock: after a jump of it, which the reclaimer notices, they wait too.
   if (!promises.KeepsEverything()) {
-    ingests.Expire();
+    uploads.Expire();
     first_error.Update(catalog.links.Expire());
     first_error.Update(ExpireClaims());
     first_error.Update(orphans.Expire());
   }
   first_error.Update(catalog.empty_repositories.RemoveSome());
-  ingests.CheckpointIdle();
+  uploads.CheckpointIdle();
   first_error.Update(pull_times.Flush(*index));
   first_error.Update(SaveLowWater());
   TakeProblems(report);
@@ -59,7 +59,7 @@ void EngineParts::TakeProblems(ReclaimReport* report) {
     }
   };
   take(removals.TakeProblems());
-  take(ingests.TakeProblems());
+  take(uploads.TakeProblems());
   MutexLock held(problems_mutex);
   take(std::exchange(problems, {}));
 }

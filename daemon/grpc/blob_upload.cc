@@ -21,11 +21,11 @@ absl::Status ValidateUploadId(std::string_view id) {
   const auto allowed = [](char c) {
     return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';
   };
-  if (!id.empty() && id.size() <= kMaxIngestIdBytes && std::all_of(id.begin(), id.end(), allowed)) {
+  if (!id.empty() && id.size() <= kMaxUploadIdBytes && std::all_of(id.begin(), id.end(), allowed)) {
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(
-      StrCat("upload_id must be 1 to ", kMaxIngestIdBytes, " letters, digits, '-', '_' or '.'"));
+      StrCat("upload_id must be 1 to ", kMaxUploadIdBytes, " letters, digits, '-', '_' or '.'"));
 }
 
 absl::StatusOr<bool> BlobUpload::Take(const v1::WriteRequest& request) {
@@ -66,37 +66,37 @@ absl::StatusOr<bool> BlobUpload::TakeHeader(const v1::WriteRequest::Header& head
     }
     if (!absl::IsNotFound(present.status())) return present.status();
   }
-  RETURN_IF_ERROR(OpenIngest());
+  RETURN_IF_ERROR(BeginOrResume());
   return false;
 }
 
-absl::Status BlobUpload::OpenIngest() {
-  absl::StatusOr<std::unique_ptr<Ingest>> ingest = absl::NotFoundError("");
+absl::Status BlobUpload::BeginOrResume() {
+  absl::StatusOr<std::unique_ptr<OpenUpload>> upload = absl::NotFoundError("");
   if (!header_.upload_id().empty()) {
-    ingest = store_.blobs.ResumeIngest(header_.repository(), header_.upload_id());
+    upload = store_.blobs.ResumeUpload(header_.repository(), header_.upload_id());
   }
-  const bool is_new = absl::IsNotFound(ingest.status());
+  const bool is_new = absl::IsNotFound(upload.status());
   if (is_new) {
     if (header_.offset() != 0) {
       return absl::NotFoundError(
           "there is no such upload (it may be committed, aborted or "
           "expired); start at offset 0");
     }
-    IngestOptions options;
+    UploadOptions options;
     options.id = header_.upload_id();
     if (expected_) options.algorithm = expected_->algorithm();
     if (header_.has_size_bytes()) options.size_bytes = header_.size_bytes();
-    ingest = store_.blobs.BeginIngest(header_.repository(), std::move(options));
+    upload = store_.blobs.BeginUpload(header_.repository(), std::move(options));
   }
-  if (!ingest.ok()) return ingest.status();
-  ingest_ = *std::move(ingest);
-  offset_bytes_ = ingest_->status().offset_bytes;
+  if (!upload.ok()) return upload.status();
+  upload_ = *std::move(upload);
+  offset_bytes_ = upload_->status().offset_bytes;
   if (header_.offset() != offset_bytes_) {
     return absl::OutOfRangeError(StrCat("the upload stands at offset ", offset_bytes_, ", not ",
                                         header_.offset(), "; go on from there or abort it"));
   }
   if (header_.has_size_bytes() && !is_new) {
-    return ingest_->Expect(header_.size_bytes() - offset_bytes_);
+    return upload_->Expect(header_.size_bytes() - offset_bytes_);
   }
   return absl::OkStatus();
 }
@@ -104,7 +104,7 @@ absl::Status BlobUpload::OpenIngest() {
 absl::Status BlobUpload::TakeData(absl::Span<const std::string_view> pieces) {
   size_t bytes = 0;
   for (const std::string_view piece : pieces) bytes += piece.size();
-  if (ingest_ == nullptr) return absl::InvalidArgumentError("data came before the header");
+  if (upload_ == nullptr) return absl::InvalidArgumentError("data came before the header");
   if (bytes > kMaxDataBytes) {
     return absl::InvalidArgumentError(
         StrCat("a data message has ", bytes, " bytes; at most ", kMaxDataBytes, " are allowed"));
@@ -114,7 +114,7 @@ absl::Status BlobUpload::TakeData(absl::Span<const std::string_view> pieces) {
         StrCat("more data than the ", header_.size_bytes(), " bytes announced in the header"));
   }
   for (const std::string_view piece : pieces) {
-    RETURN_IF_ERROR(ingest_->Append(offset_bytes_, piece));
+    RETURN_IF_ERROR(upload_->Append(offset_bytes_, piece));
     offset_bytes_ += piece.size();
     received_bytes_ += piece.size();
   }
@@ -122,7 +122,7 @@ absl::Status BlobUpload::TakeData(absl::Span<const std::string_view> pieces) {
 }
 
 absl::Status BlobUpload::TakeCommit(const v1::WriteRequest::Commit& commit) {
-  if (ingest_ == nullptr) return absl::InvalidArgumentError("commit came before the header");
+  if (upload_ == nullptr) return absl::InvalidArgumentError("commit came before the header");
   ASSIGN_OR_RETURN(const std::optional<Digest> named,
                    OptionalDigest("commit.expected_digest", commit.expected_digest()));
   if (named && expected_ && !(*named == *expected_)) {
@@ -142,9 +142,9 @@ absl::Status BlobUpload::TakeCommit(const v1::WriteRequest::Commit& commit) {
   const Digest& digest = named ? *named : *expected_;
   // The lease may have ended while the bytes came: then the upload stays, for another one.
   RETURN_IF_ERROR(AttachTo(store_.claims, lease_, {digest}));
-  const absl::StatusOr<BlobInfo> blob = ingest_->Commit(digest, size_bytes);
+  const absl::StatusOr<BlobInfo> blob = upload_->Commit(digest, size_bytes);
   // Also on failure the store has decided what becomes of the upload; nothing is left to let go.
-  ingest_.reset();
+  upload_.reset();
   RETURN_IF_ERROR(blob.status());
   ToMessage(*blob, response_.mutable_blob());
   response_.set_offset(blob->size_bytes);
@@ -153,16 +153,16 @@ absl::Status BlobUpload::TakeCommit(const v1::WriteRequest::Commit& commit) {
 
 absl::Status BlobUpload::End(bool half_closed) {
   if (!opened_) return absl::InvalidArgumentError("the stream ended before its header");
-  if (ingest_ == nullptr) return absl::OkStatus();
-  const std::unique_ptr<Ingest> ingest = std::move(ingest_);
+  if (upload_ == nullptr) return absl::OkStatus();
+  const std::unique_ptr<OpenUpload> upload = std::move(upload_);
   if (header_.upload_id().empty()) {
-    RETURN_IF_ERROR(ingest->Abort());
+    RETURN_IF_ERROR(upload->Abort());
     return absl::InvalidArgumentError(
         "the stream ended without a commit, and its upload has no upload_id to be resumed by: it "
         "was dropped");
   }
   if (!half_closed) return absl::OkStatus();
-  RETURN_IF_ERROR(ingest->Checkpoint());
+  RETURN_IF_ERROR(upload->Checkpoint());
   response_.set_offset(offset_bytes_);
   return absl::OkStatus();
 }

@@ -1,5 +1,5 @@
-// One Write stream as a state machine over the store's Ingest: header, data, commit. Knows nothing
-// of gRPC. Belongs to one stream; used by one thread at a time; calls block on the disk.
+// One Write stream as a state machine over the store's OpenUpload: header, data, commit. Knows
+// nothing of gRPC. Belongs to one stream; used by one thread at a time; calls block on the disk.
 #ifndef VARVE_DAEMON_GRPC_BLOB_UPLOAD_H_
 #define VARVE_DAEMON_GRPC_BLOB_UPLOAD_H_
 
@@ -17,7 +17,7 @@
 
 namespace varve {
 
-// InvalidArgument unless `id` is 1 to kMaxIngestIdBytes letters, digits, '-', '_' or '.'.
+// InvalidArgument unless `id` is 1 to kMaxUploadIdBytes letters, digits, '-', '_' or '.'.
 absl::Status ValidateUploadId(std::string_view id);
 
 class BlobUpload {
@@ -43,7 +43,7 @@ class BlobUpload {
 
  private:
   absl::StatusOr<bool> TakeHeader(const v1::WriteRequest::Header& header);
-  absl::Status OpenIngest();
+  absl::Status BeginOrResume();
   absl::Status TakeCommit(const v1::WriteRequest::Commit& commit);
 
   const Store store_;
@@ -52,9 +52,9 @@ class BlobUpload {
   bool opened_ = false;  // a header was taken
   v1::WriteRequest::Header header_;
   std::optional<Digest> expected_;
-  std::unique_ptr<Ingest> ingest_;  // null before the header, and after commit and abort
-  uint64_t offset_bytes_ = 0;       // of ingest_
-  uint64_t received_bytes_ = 0;     // by this stream
+  std::unique_ptr<OpenUpload> upload_;  // null before the header, and after commit and abort
+  uint64_t offset_bytes_ = 0;           // of upload_
+  uint64_t received_bytes_ = 0;         // by this stream
 };
 
 }  // namespace varve

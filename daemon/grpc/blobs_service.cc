@@ -48,11 +48,12 @@ absl::Status FindMissingBlobs(const Store& store, const v1::FindMissingRequest& 
 }
 
 // What cannot be an id names no upload, as in the other door; the store does not see such text.
-absl::StatusOr<std::unique_ptr<Ingest>> ResumeUpload(Blobs& blobs, const std::string& repository,
-                                                     const std::string& id) {
+absl::StatusOr<std::unique_ptr<OpenUpload>> ResumeUpload(Blobs& blobs,
+                                                         const std::string& repository,
+                                                         const std::string& id) {
   const absl::Status valid = ValidateUploadId(id);
   if (!valid.ok()) return absl::NotFoundError(valid.message());
-  return blobs.ResumeIngest(repository, id);
+  return blobs.ResumeUpload(repository, id);
 }
 
 // Where the upload of that id was begun; "" when there is none.
@@ -75,9 +76,9 @@ absl::Status StatUpload(Blobs& blobs, const v1::WriteStatusRequest& request,
   if (repository.empty()) {
     ASSIGN_OR_RETURN(repository, RepositoryOfUpload(blobs, request.upload_id()));
   }
-  ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest,
+  ASSIGN_OR_RETURN(const std::unique_ptr<OpenUpload> upload,
                    ResumeUpload(blobs, repository, request.upload_id()));
-  const IngestStatus status = ingest->status();
+  const UploadStatus status = upload->status();
   response->set_offset(status.offset_bytes);
   response->set_repository(repository);
   ToMessage(status.started_nanos, response->mutable_started());
@@ -90,9 +91,9 @@ absl::Status AbortUpload(Blobs& blobs, const v1::AbortWriteRequest& request,
   if (request.repository().empty() && ValidateUploadId(request.upload_id()).ok()) {
     return blobs.AbortUpload(request.upload_id());
   }
-  ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest,
+  ASSIGN_OR_RETURN(const std::unique_ptr<OpenUpload> upload,
                    ResumeUpload(blobs, request.repository(), request.upload_id()));
-  return ingest->Abort();
+  return upload->Abort();
 }
 
 absl::Status ListBlobs(Blobs& blobs, const v1::ListBlobsRequest& request,

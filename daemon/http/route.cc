@@ -314,7 +314,7 @@ std::string UploadProgress(uint64_t offset_bytes) {
 }
 
 bool IsSessionId(std::string_view text) {
-  if (text.empty() || text.size() > kMaxIngestIdBytes) return false;
+  if (text.empty() || text.size() > kMaxUploadIdBytes) return false;
   for (const char c : text) {
     if (!IsAlphanumeric(c) && c != '.' && c != '_' && c != '=' && c != '-') return false;
   }

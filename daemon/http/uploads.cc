@@ -15,13 +15,13 @@
 namespace varve {
 namespace {
 
-void AddSessionHeaders(const Exchange& exchange, const IngestStatus& status, Reply* reply) {
+void AddSessionHeaders(const Exchange& exchange, const UploadStatus& status, Reply* reply) {
   reply->AddHeader("Location", UploadLocation(exchange.route.repository, status.id));
   reply->AddHeader("Range", UploadProgress(status.offset_bytes));
   reply->AddHeader("Docker-Upload-UUID", status.id);
 }
 
-Reply SessionReply(const Exchange& exchange, int http_status, const IngestStatus& status) {
+Reply SessionReply(const Exchange& exchange, int http_status, const UploadStatus& status) {
   Reply reply;
   reply.status = http_status;
   AddSessionHeaders(exchange, status, &reply);
@@ -42,11 +42,11 @@ Reply UnknownUpload() {
                     "this upload does not exist: it was finished, cancelled or has expired");
 }
 
-absl::StatusOr<std::unique_ptr<Ingest>> Resume(const Exchange& exchange) {
+absl::StatusOr<std::unique_ptr<OpenUpload>> Resume(const Exchange& exchange) {
   if (!IsSessionId(exchange.route.reference)) {
     return absl::NotFoundError("upload session ids are letters, digits and ._=-");
   }
-  return exchange.store.blobs.ResumeIngest(exchange.route.repository, exchange.route.reference);
+  return exchange.store.blobs.ResumeUpload(exchange.route.repository, exchange.route.reference);
 }
 
 Reply ResumeError(const Exchange& exchange, const absl::Status& status) {
@@ -61,9 +61,9 @@ Reply TooLarge() {
 
 // What must be true of the request before its body is asked for: its chunk continues the upload,
 // and there is room. nullopt when so.
-std::optional<Reply> CheckChunk(const Exchange& exchange, Ingest& ingest,
+std::optional<Reply> CheckChunk(const Exchange& exchange, OpenUpload& upload,
                                 const std::optional<UploadRange>& range) {
-  const IngestStatus status = ingest.status();
+  const UploadStatus status = upload.status();
   if (range.has_value() && range->first != status.offset_bytes) {
     Reply reply = ErrorReply(
         416, "BLOB_UPLOAD_INVALID",
@@ -79,7 +79,7 @@ std::optional<Reply> CheckChunk(const Exchange& exchange, Ingest& ingest,
   const uint64_t more = length.value_or(0);
   if (more > kMaxBlobBytes || status.offset_bytes > kMaxBlobBytes - more) return TooLarge();
   if (more > 0) {
-    const absl::Status room = ingest.Expect(more);
+    const absl::Status room = upload.Expect(more);
     if (!room.ok()) return StoreError(exchange, room, About::kUpload);
   }
   return std::nullopt;
@@ -92,30 +92,30 @@ absl::StatusOr<std::optional<UploadRange>> ChunkRange(const Request& request) {
   return std::optional<UploadRange>(range);
 }
 
-Reply Commit(const Exchange& exchange, Ingest& ingest, const Digest& digest) {
-  const absl::StatusOr<BlobInfo> info = ingest.Commit(digest, std::nullopt);
+Reply Commit(const Exchange& exchange, OpenUpload& upload, const Digest& digest) {
+  const absl::StatusOr<BlobInfo> info = upload.Commit(digest, std::nullopt);
   if (!info.ok()) return StoreError(exchange, info.status(), About::kUpload);
   return Created(exchange, digest);
 }
 
-IngestOptions OptionsOf(const Exchange& exchange) {
-  IngestOptions options;
+UploadOptions OptionsOf(const Exchange& exchange) {
+  UploadOptions options;
   options.client = UploadClient(exchange.ends.client, exchange.request.forwarded_for,
                                 exchange.options.trusted_proxies);
   return options;
 }
 
 Reply OpenSession(const Exchange& exchange) {
-  IngestOptions options = OptionsOf(exchange);
+  UploadOptions options = OptionsOf(exchange);
   if (const auto name = exchange.route.Query("digest-algorithm")) {
     const absl::StatusOr<DigestAlgorithm> algorithm = ParseDigestAlgorithm(*name);
     if (!algorithm.ok()) return BadDigest(algorithm.status());
     options.algorithm = *algorithm;
   }
-  const auto ingest =
-      exchange.store.blobs.BeginIngest(exchange.route.repository, std::move(options));
-  if (!ingest.ok()) return StoreError(exchange, ingest.status(), About::kUpload);
-  return SessionReply(exchange, 202, (*ingest)->status());
+  const auto upload =
+      exchange.store.blobs.BeginUpload(exchange.route.repository, std::move(options));
+  if (!upload.ok()) return StoreError(exchange, upload.status(), About::kUpload);
+  return SessionReply(exchange, 202, (*upload)->status());
 }
 
 // 201 when the blob could be made visible here; nullopt when the client must send it.
@@ -143,9 +143,9 @@ class UploadBody : public BodySink {
     kWhole,   // POST: commit; nobody knows the id of the upload, so whatever goes wrong drops it
   };
 
-  UploadBody(const Exchange& exchange, std::unique_ptr<Ingest> ingest, End end,
+  UploadBody(const Exchange& exchange, std::unique_ptr<OpenUpload> upload, End end,
              std::optional<Digest> digest)
-      : exchange_(exchange), ingest_(std::move(ingest)), end_(end), digest_(std::move(digest)) {}
+      : exchange_(exchange), upload_(std::move(upload)), end_(end), digest_(std::move(digest)) {}
   ~UploadBody() override {
     if (!answered_) (void)Ended(Reply());
   }
@@ -160,7 +160,7 @@ class UploadBody : public BodySink {
   Reply Ended(Reply failure);
 
   const Exchange& exchange_;
-  const std::unique_ptr<Ingest> ingest_;
+  const std::unique_ptr<OpenUpload> upload_;
   const End end_;
   const std::optional<Digest> digest_;
   std::optional<UploadRange> range_;
@@ -172,7 +172,7 @@ class UploadBody : public BodySink {
 Reply UploadBody::Ended(Reply failure) {
   answered_ = true;
   if (end_ != End::kWhole) return failure;
-  const absl::Status dropped = ingest_->Abort();
+  const absl::Status dropped = upload_->Abort();
   failure.cause = Annotate(failure.cause, dropped);
   return failure;
 }
@@ -183,8 +183,8 @@ std::optional<Reply> UploadBody::Check() {
     return Ended(ErrorReply(400, "BLOB_UPLOAD_INVALID", ToStd(range.status().message())));
   }
   range_ = *range;
-  offset_ = ingest_->status().offset_bytes;
-  std::optional<Reply> refusal = CheckChunk(exchange_, *ingest_, range_);
+  offset_ = upload_->status().offset_bytes;
+  std::optional<Reply> refusal = CheckChunk(exchange_, *upload_, range_);
   if (!refusal.has_value()) return std::nullopt;
   return Ended(*std::move(refusal));
 }
@@ -195,7 +195,7 @@ std::optional<Reply> UploadBody::Take(std::string_view bytes) {
     if (!range_.has_value()) return Ended(TooLarge());
     return Ended(ErrorReply(400, "SIZE_INVALID", "the body is longer than its Content-Range"));
   }
-  const absl::Status status = ingest_->Append(offset_, bytes);
+  const absl::Status status = upload_->Append(offset_, bytes);
   if (!status.ok()) return Ended(StoreError(exchange_, status, About::kUpload));
   offset_ += bytes.size();
   return std::nullopt;
@@ -206,21 +206,21 @@ Reply UploadBody::Finish() {
     return Ended(ErrorReply(400, "SIZE_INVALID", "the body is shorter than its Content-Range"));
   }
   answered_ = true;
-  if (end_ != End::kKeep) return Commit(exchange_, *ingest_, *digest_);
-  const absl::Status kept = ingest_->Checkpoint();
+  if (end_ != End::kKeep) return Commit(exchange_, *upload_, *digest_);
+  const absl::Status kept = upload_->Checkpoint();
   if (!kept.ok()) return StoreError(exchange_, kept, About::kUpload);
-  return SessionReply(exchange_, 202, ingest_->status());
+  return SessionReply(exchange_, 202, upload_->status());
 }
 
 Reply UploadBody::Fail(const absl::Status& status) {
   if (end_ == End::kWhole) return Ended(BodyError(exchange_, status));
-  const absl::Status kept = ingest_->Checkpoint();
+  const absl::Status kept = upload_->Checkpoint();
   return Ended(BodyError(exchange_, Annotate(status, kept)));
 }
 
-Answer Receive(const Exchange& exchange, std::unique_ptr<Ingest> ingest, UploadBody::End end,
+Answer Receive(const Exchange& exchange, std::unique_ptr<OpenUpload> upload, UploadBody::End end,
                std::optional<Digest> digest) {
-  auto body = std::make_unique<UploadBody>(exchange, std::move(ingest), end, std::move(digest));
+  auto body = std::make_unique<UploadBody>(exchange, std::move(upload), end, std::move(digest));
   if (std::optional<Reply> refusal = body->Check()) return *std::move(refusal);
   return body;
 }
@@ -228,12 +228,12 @@ Answer Receive(const Exchange& exchange, std::unique_ptr<Ingest> ingest, UploadB
 // POST …?digest=: the whole blob in one request.
 Answer PushInOneRequest(const Exchange& exchange, const Digest& digest) {
   if (exchange.request.content_length.value_or(0) > kMaxBlobBytes) return TooLarge();
-  IngestOptions options = OptionsOf(exchange);
+  UploadOptions options = OptionsOf(exchange);
   options.algorithm = digest.algorithm();
   options.size_bytes = exchange.request.content_length;
-  auto ingest = exchange.store.blobs.BeginIngest(exchange.route.repository, std::move(options));
-  if (!ingest.ok()) return StoreError(exchange, ingest.status(), About::kUpload);
-  return Receive(exchange, *std::move(ingest), UploadBody::End::kWhole, digest);
+  auto upload = exchange.store.blobs.BeginUpload(exchange.route.repository, std::move(options));
+  if (!upload.ok()) return StoreError(exchange, upload.status(), About::kUpload);
+  return Receive(exchange, *std::move(upload), UploadBody::End::kWhole, digest);
 }
 
 }  // namespace
@@ -255,15 +255,15 @@ Answer StartUpload(const Exchange& exchange) {
 }
 
 Reply GetUpload(const Exchange& exchange) {
-  const auto ingest = Resume(exchange);
-  if (!ingest.ok()) return ResumeError(exchange, ingest.status());
-  return SessionReply(exchange, 204, (*ingest)->status());
+  const auto upload = Resume(exchange);
+  if (!upload.ok()) return ResumeError(exchange, upload.status());
+  return SessionReply(exchange, 204, (*upload)->status());
 }
 
 Answer PatchUpload(const Exchange& exchange) {
-  auto ingest = Resume(exchange);
-  if (!ingest.ok()) return ResumeError(exchange, ingest.status());
-  return Receive(exchange, *std::move(ingest), UploadBody::End::kKeep, std::nullopt);
+  auto upload = Resume(exchange);
+  if (!upload.ok()) return ResumeError(exchange, upload.status());
+  return Receive(exchange, *std::move(upload), UploadBody::End::kKeep, std::nullopt);
 }
 
 Answer FinishUpload(const Exchange& exchange) {
@@ -274,20 +274,20 @@ Answer FinishUpload(const Exchange& exchange) {
   }
   const absl::StatusOr<Digest> digest = Digest::Parse(*text);
   if (!digest.ok()) return BadDigest(digest.status());
-  auto ingest = Resume(exchange);
-  if (absl::IsNotFound(ingest.status()) &&
+  auto upload = Resume(exchange);
+  if (absl::IsNotFound(upload.status()) &&
       exchange.store.blobs.StatBlob(exchange.route.repository, *digest).ok()) {
     // The answer to the first such request was lost, and the client repeats it.
     return Created(exchange, *digest);
   }
-  if (!ingest.ok()) return ResumeError(exchange, ingest.status());
-  return Receive(exchange, *std::move(ingest), UploadBody::End::kCommit, *digest);
+  if (!upload.ok()) return ResumeError(exchange, upload.status());
+  return Receive(exchange, *std::move(upload), UploadBody::End::kCommit, *digest);
 }
 
 Reply CancelUpload(const Exchange& exchange) {
-  const auto ingest = Resume(exchange);
-  if (!ingest.ok()) return ResumeError(exchange, ingest.status());
-  const absl::Status status = (*ingest)->Abort();
+  const auto upload = Resume(exchange);
+  if (!upload.ok()) return ResumeError(exchange, upload.status());
+  const absl::Status status = (*upload)->Abort();
   if (!status.ok()) return StoreError(exchange, status, About::kUpload);
   Reply reply;
   reply.status = 204;

@@ -32,8 +32,8 @@ struct BlobDetails {
   bool quarantined = false;  // known to be damaged: answers absent until it is pushed again
 };
 
-struct IngestOptions {
-  // Chosen by the client, or empty for a random one. At most kMaxIngestIdBytes printable
+struct UploadOptions {
+  // Chosen by the client, or empty for a random one. At most kMaxUploadIdBytes printable
   // characters.
   std::string id;
   DigestAlgorithm algorithm = DigestAlgorithm::kSha256;  // what is hashed while bytes arrive
@@ -43,7 +43,7 @@ struct IngestOptions {
   std::string client;
 };
 
-struct IngestStatus {
+struct UploadStatus {
   std::string id;
   uint64_t offset_bytes = 0;  // bytes received so far: where the next Append must start
   int64_t started_nanos = 0;
@@ -54,7 +54,7 @@ struct IngestStatus {
 struct UploadInfo {
   std::string id;
   std::string repository;  // "": the whole store
-  std::string client;      // IngestOptions::client of whoever began it; "" after a restart
+  std::string client;      // UploadOptions::client of whoever began it; "" after a restart
   uint64_t received_bytes = 0;
   int64_t started_nanos = 0;
   int64_t updated_nanos = 0;
@@ -70,11 +70,11 @@ struct BlobReader {
 
 // One upload, held exclusively by its holder until destruction, which keeps what was received: the
 // upload can be resumed by its id. Not thread-safe.
-class Ingest {
+class OpenUpload {
  public:
-  virtual ~Ingest() = default;
+  virtual ~OpenUpload() = default;
 
-  virtual IngestStatus status() const = 0;
+  virtual UploadStatus status() const = 0;
   // Announces `more` further bytes, so that a full disk is found before they are sent.
   virtual absl::Status Expect(uint64_t more_bytes) = 0;
   // `offset` must be status().offset_bytes, else OutOfRange. ResourceExhausted when there is no
@@ -111,14 +111,14 @@ class Blobs {
 
   // Uploads, which may be resumed by another name of their repository; a commit is to the one of
   // the last name. Another holder of the same id: waits up to a second, then Aborted. "" = whole
-  // store. When there are kMaxOpenIngests already, the client with most of them loses its idlest
+  // store. When there are kMaxOpenUploads already, the client with most of them loses its idlest
   // empty one; ResourceExhausted with kRetryAfterPayload when that does not help.
-  virtual absl::StatusOr<std::unique_ptr<Ingest>> BeginIngest(std::string_view repository,
-                                                              IngestOptions options) = 0;
-  virtual absl::StatusOr<std::unique_ptr<Ingest>> ResumeIngest(std::string_view repository,
-                                                               std::string_view id) = 0;
+  virtual absl::StatusOr<std::unique_ptr<OpenUpload>> BeginUpload(std::string_view repository,
+                                                                  UploadOptions options) = 0;
+  virtual absl::StatusOr<std::unique_ptr<OpenUpload>> ResumeUpload(std::string_view repository,
+                                                                   std::string_view id) = 0;
   virtual absl::StatusOr<Page<UploadInfo>> ListUploads(const PageRequest& page) = 0;  // by id
-  // Of any repository; waits and Aborted as ResumeIngest.
+  // Of any repository; waits and Aborted as ResumeUpload.
   virtual absl::Status AbortUpload(std::string_view id) = 0;
 };
 

@@ -184,7 +184,7 @@ class System {
   // the garbage. Safe at any moment beside everything else.
   virtual absl::StatusOr<ReclaimReport> Reclaim() = 0;
   // Makes all open uploads resumable; called before a shutdown.
-  virtual absl::Status CheckpointIngests() = 0;
+  virtual absl::Status CheckpointUploads() = 0;
 };
 
 }  // namespace varve

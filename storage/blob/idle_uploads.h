@@ -1,5 +1,5 @@
 // The open uploads that nobody works on, by client and by how long: which of them gives way to
-// others when there are too many, or no room. Owned by IngestTable, whose mutex guards it.
+// others when there are too many, or no room. Owned by UploadTable, whose mutex guards it.
 #ifndef VARVE_STORAGE_BLOB_IDLE_UPLOADS_H_
 #define VARVE_STORAGE_BLOB_IDLE_UPLOADS_H_
 

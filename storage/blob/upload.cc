@@ -17,7 +17,7 @@ constexpr size_t kMaxBufferedInRow = kMaxIndexValueBytes - 2 * kKiB;
 }  // namespace
 
 Upload::Upload(const Parts& parts, std::string_view id, std::string_view repository,
-               const IngestOptions& options)
+               const UploadOptions& options)
     : parts_(parts),
       id_(id),
       repository_(repository),
@@ -30,13 +30,13 @@ Upload::Upload(const Parts& parts, std::string_view id, std::string_view reposit
 }
 
 absl::StatusOr<std::shared_ptr<Upload>> Upload::Load(const Parts& parts, std::string_view id,
-                                                     const IngestRow& row) {
+                                                     const UploadRow& row) {
   if (row.file != 0) {
     ASSIGN_OR_RETURN(const std::optional<std::string> owner, parts.index.Get(FileKey(row.file)));
     if (owner.has_value()) return absl::DataLossError("the upload was committed already");
   }
-  auto upload = std::make_shared<Upload>(parts, id, row.repository, IngestOptions());
-  ASSIGN_OR_RETURN(upload->bytes_, IngestBytes::Restore(parts.bytes, row));
+  auto upload = std::make_shared<Upload>(parts, id, row.repository, UploadOptions());
+  ASSIGN_OR_RETURN(upload->bytes_, UploadBytes::Restore(parts.bytes, row));
   upload->algorithm_ = upload->bytes_->algorithm();
   upload->started_nanos_ = row.started_nanos;
   upload->updated_nanos_ = row.updated_nanos;
@@ -56,7 +56,7 @@ void Upload::NoteReceived() {
 }
 
 void Upload::Wake() {
-  if (bytes_ == nullptr) bytes_ = std::make_unique<IngestBytes>(parts_.bytes, algorithm_);
+  if (bytes_ == nullptr) bytes_ = std::make_unique<UploadBytes>(parts_.bytes, algorithm_);
 }
 
 void Upload::Rest() {
@@ -89,14 +89,14 @@ absl::Status Upload::Append(std::string_view repository, std::string_view bytes)
     announced_nanos_ = now;
     parts_.participant.WhileUploading(repository, began_nanos_);
   }
-  const bool is_due = bytes_->size_bytes() - checkpoint_bytes_ >= kIngestCheckpointBytes ||
-                      now - checkpoint_nanos_ >= kIngestCheckpointNanos;
+  const bool is_due = bytes_->size_bytes() - checkpoint_bytes_ >= kUploadCheckpointBytes ||
+                      now - checkpoint_nanos_ >= kUploadCheckpointNanos;
   return is_due && bytes_->file() != 0 ? Checkpoint() : absl::OkStatus();
 }
 
 void Upload::Restart() {
   const FileId file = bytes_->file();
-  bytes_ = std::make_unique<IngestBytes>(parts_.bytes, algorithm_);
+  bytes_ = std::make_unique<UploadBytes>(parts_.bytes, algorithm_);
   checkpoint_bytes_ = 0;
   NoteReceived();
   DiscardSaved(file);
@@ -110,12 +110,12 @@ absl::Status Upload::Checkpoint(bool even_empty) {
   RETURN_IF_ERROR(bytes_->Sync(/*final=*/false));
   CheckInvariant(bytes_->file() == 0 || bytes_->buffered().empty(),
                  "the bytes of an upload are in one place");
-  const IngestRow row{repository_,    started_nanos_,      updated_nanos_,
+  const UploadRow row{repository_,    started_nanos_,      updated_nanos_,
                       bytes_->file(), bytes_->HashState(), std::string(bytes_->buffered())};
   // Buffered: it acknowledges nothing that a power cut may not take back; the client then learns
   // from the upload's status where to go on.
   RETURN_IF_ERROR(
-      parts_.index.Run([&](Transaction& txn) { return txn.Put(IngestKey(id_), row.Encode()); },
+      parts_.index.Run([&](Transaction& txn) { return txn.Put(UploadKey(id_), row.Encode()); },
                        Durability::kBuffered));
   parts_.bytes.unnamed.Settle(bytes_->file());
   saved_ = true;
@@ -149,7 +149,7 @@ absl::StatusOr<BlobInfo> Upload::Commit(std::string_view repository, const Diges
   RETURN_IF_ERROR(bytes_->Sync(/*final=*/true));
   const NewBlob blob{expected, bytes_->size_bytes(), bytes_->file(), bytes_->buffered()};
   const auto also = [&](Transaction& txn) -> absl::Status {
-    if (saved_) RETURN_IF_ERROR(txn.Delete(IngestKey(id_)));
+    if (saved_) RETURN_IF_ERROR(txn.Delete(UploadKey(id_)));
     return participant.InCommit(txn, repository, expected);
   };
   absl::StatusOr<BlobInfo> committed = parts_.blobs.Commit(blob, also);
@@ -171,7 +171,7 @@ void Upload::Discard() {
 void Upload::DiscardSaved(FileId file) {
   std::function<absl::Status(Transaction&)> drop_row;
   if (std::exchange(saved_, false)) {
-    drop_row = [this](Transaction& txn) { return txn.Delete(IngestKey(id_)); };
+    drop_row = [this](Transaction& txn) { return txn.Delete(UploadKey(id_)); };
   }
   parts_.blobs.Discard(file, drop_row);
 }

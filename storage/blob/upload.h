@@ -1,6 +1,6 @@
 // One upload: the bytes that it has received, with their running hash, and the row by which it
-// survives a restart once it is saved. IngestTable has them all; whoever holds one there
-// (HeldIngest) works on it alone.
+// survives a restart once it is saved. UploadTable has them all; whoever holds one there
+// (HeldUpload) works on it alone.
 #ifndef VARVE_STORAGE_BLOB_UPLOAD_H_
 #define VARVE_STORAGE_BLOB_UPLOAD_H_
 
@@ -18,7 +18,7 @@
 #include "storage/blob/blob_store.h"
 #include "storage/blob/commit_participant.h"
 #include "storage/blob/idle_uploads.h"
-#include "storage/blob/ingest_bytes.h"
+#include "storage/blob/upload_bytes.h"
 #include "storage/index/index.h"
 #include "storage/index/rows.h"
 
@@ -33,15 +33,15 @@ class Upload final : public IdleUpload {
     Clock& clock;
     CommitParticipant& participant;
     int64_t announce_nanos;  // between two WhileUploading of one upload, at least
-    IngestBytes::Parts bytes;
+    UploadBytes::Parts bytes;
   };
 
   // A new one without bytes. `parts` must outlive it, here and below.
   Upload(const Parts& parts, std::string_view id, std::string_view repository,
-         const IngestOptions& options);
+         const UploadOptions& options);
   // The one that was saved as `row`. NotFound or DataLoss: it cannot go on.
   static absl::StatusOr<std::shared_ptr<Upload>> Load(const Parts& parts, std::string_view id,
-                                                      const IngestRow& row);
+                                                      const UploadRow& row);
 
   // For anybody, at any time; the last three as of the last piece that was received.
   const std::string& id() const { return id_; }
@@ -100,7 +100,7 @@ class Upload final : public IdleUpload {
   std::atomic<int64_t> updated_nanos_;
   std::atomic<uint64_t> received_bytes_ = 0;
   std::atomic<FileId> file_ = 0;
-  std::unique_ptr<IngestBytes> bytes_;  // null while nobody holds it and it has none
+  std::unique_ptr<UploadBytes> bytes_;  // null while nobody holds it and it has none
   const int64_t began_nanos_;           // or the start of the daemon, monotonic
   int64_t announced_nanos_ = 0;         // the last WhileUploading, monotonic
   int64_t checkpoint_nanos_ = 0;        // when it was last saved, or begun; monotonic

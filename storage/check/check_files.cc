@@ -66,7 +66,7 @@ absl::StatusOr<bool> ReferenceCheck::IsNamed(FileId file) {
   if (of_blob) return true;
   // In the order in which a file goes through them, so that one that goes on is met: being written,
   // of an upload that was saved, of a blob, garbage, gone.
-  if (parts_.unnamed.Contains(file) || parts_.ingests.ReceivesInto(file)) return true;
+  if (parts_.unnamed.Contains(file) || parts_.uploads.ReceivesInto(file)) return true;
   ASSIGN_OR_RETURN(const bool of_upload, IsUpload(file));
   if (of_upload) return true;
   for (const std::string& key : {FileKey(file), OrphanKey(file), RemovingKey(file)}) {
@@ -82,9 +82,9 @@ absl::StatusOr<bool> ReferenceCheck::IsNamed(FileId file) {
 
 absl::StatusOr<bool> ReferenceCheck::IsUpload(FileId file) {
   bool found = false;
-  RETURN_IF_ERROR(WalkRows(parts_.index, IngestPrefix(), kUploadPageRows,
+  RETURN_IF_ERROR(WalkRows(parts_.index, UploadPrefix(), kUploadPageRows,
                            [&](const KeyValue& row) -> absl::StatusOr<bool> {
-                             const absl::StatusOr<IngestRow> upload = IngestRow::Decode(row.value);
+                             const absl::StatusOr<UploadRow> upload = UploadRow::Decode(row.value);
                              found = upload.ok() && upload->file == file;
                              return !found;
                            }));

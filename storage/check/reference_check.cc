@@ -192,10 +192,10 @@ absl::Status ReferenceCheck::WalkIndex() {
                                [&] { return blob_changes.Since(blobs_ended).bytes; }));
   RETURN_IF_ERROR(CheckCounter("leases", leases_,
                                [&] { return parts_.lease_changes.Since(leases_ended).rows; }));
-  RETURN_IF_ERROR(WalkStretch(CondemnedPrefix(), IngestPrefix(), kPageRows));
+  RETURN_IF_ERROR(WalkStretch(CondemnedPrefix(), UploadPrefix(), kPageRows));
   const CountedChanges::Amount holds_ended = parts_.hold_changes.Ended();
   const std::string after_inline = PrefixRange(TablePrefix(Table::kInline)).end;
-  RETURN_IF_ERROR(WalkStretch(IngestPrefix(), after_inline, kLargePageRows));
+  RETURN_IF_ERROR(WalkStretch(UploadPrefix(), after_inline, kLargePageRows));
   RETURN_IF_ERROR(
       CheckCounter("holds", holds_, [&] { return parts_.hold_changes.Since(holds_ended).rows; }));
   return WalkStretch(after_inline, "", kPageRows);
@@ -210,7 +210,7 @@ absl::Status ReferenceCheck::VisitRow(const KeyValue& row) {
     case Table::kMember:
       return VisitMember(row);
     case Table::kLease:
-    case Table::kIngest:
+    case Table::kUpload:
     case Table::kHold:
     case Table::kMeta:
     case Table::kRepository:
@@ -370,8 +370,8 @@ absl::Status ReferenceCheck::VisitName(const KeyValue& row) {
       return Apply([&](Reads& reads, CheckFindings* findings) {
         return CheckRepository(reads, name, parts_.names.CanonicalOf(name), findings);
       });
-    case Table::kIngest: {
-      const absl::Status status = IngestRow::Decode(row.value).status();
+    case Table::kUpload: {
+      const absl::Status status = UploadRow::Decode(row.value).status();
       return status.ok() ? status : Damaged(StrCat("the row of upload ", name, " cannot be read"));
     }
     case Table::kClaimExpiry: {

@@ -27,9 +27,9 @@
 #include "storage/api/system.h"
 #include "storage/blob/blob_files.h"
 #include "storage/blob/blob_store.h"
-#include "storage/blob/ingest_table.h"
 #include "storage/blob/orphans.h"
 #include "storage/blob/unnamed_files.h"
+#include "storage/blob/upload_table.h"
 #include "storage/check/check_rules.h"
 #include "storage/claims/holds.h"
 #include "storage/claims/leases.h"
@@ -47,7 +47,7 @@ class ReferenceCheck {
     BlobFiles& files;
     UnnamedFiles& unnamed;
     Removals& removals;
-    IngestTable& ingests;
+    UploadTable& uploads;
     Reclaimer& reclaimer;
     const CountedChanges& hold_changes;
     const CountedChanges& lease_changes;

@@ -59,7 +59,7 @@ bool ParseRepositoryDigest(std::string_view key, RepositoryId* repository, Diges
 std::string BlobKey(const Digest& digest) { return DigestTableKey(Table::kBlob, digest); }
 std::string InlineKey(const Digest& digest) { return DigestTableKey(Table::kInline, digest); }
 std::string FileKey(FileId file) { return NumberTableKey(Table::kFile, file); }
-std::string IngestKey(std::string_view id) { return NameTableKey(Table::kIngest, id); }
+std::string UploadKey(std::string_view id) { return NameTableKey(Table::kUpload, id); }
 std::string OrphanKey(FileId file) { return NumberTableKey(Table::kOrphan, file); }
 
 std::string RemovingKey(FileId file) { return NumberTableKey(Table::kRemoving, file); }
@@ -184,7 +184,7 @@ std::string MemberPrefix(RepositoryId repository) {
 std::string ReferrerPrefix(RepositoryId repository, const Digest& subject) {
   return RepositoryDigestKey(Table::kReferrer, repository, subject);
 }
-std::string IngestPrefix() { return TablePrefix(Table::kIngest); }
+std::string UploadPrefix() { return TablePrefix(Table::kUpload); }
 std::string RemovingPrefix() { return TablePrefix(Table::kRemoving); }
 std::string OrphanPrefix() { return TablePrefix(Table::kOrphan); }
 std::string CondemnedPrefix() { return TablePrefix(Table::kCondemned); }

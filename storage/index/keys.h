@@ -50,7 +50,7 @@ enum class EdgeKind : char {
 std::string BlobKey(const Digest& digest);    // blob row
 std::string InlineKey(const Digest& digest);  // bytes of an inline blob
 std::string FileKey(FileId file);             // which blob a file holds
-std::string IngestKey(std::string_view id);   // a resumable upload
+std::string UploadKey(std::string_view id);   // a resumable upload
 std::string RemovingKey(FileId file);         // a file on its way out
 std::string OrphanKey(FileId file);           // a file that lost its rows, kept for a while
 std::string CondemnedKey(int64_t not_before, const Digest& digest);
@@ -90,7 +90,7 @@ std::string TagPrefix(RepositoryId repository);
 std::string MemberPrefix();
 std::string MemberPrefix(RepositoryId repository);
 std::string ReferrerPrefix(RepositoryId repository, const Digest& subject);
-std::string IngestPrefix();
+std::string UploadPrefix();
 std::string RemovingPrefix();
 std::string OrphanPrefix();
 std::string CondemnedPrefix();

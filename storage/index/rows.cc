@@ -115,7 +115,7 @@ absl::StatusOr<std::string> DecodeInlineBytes(std::string value) {
   return value;
 }
 
-std::string IngestRow::Encode() const {
+std::string UploadRow::Encode() const {
   std::string out = NewRow();
   AppendString(&out, repository);
   AppendU64(&out, static_cast<uint64_t>(started_nanos));
@@ -126,9 +126,9 @@ std::string IngestRow::Encode() const {
   return out;
 }
 
-absl::StatusOr<IngestRow> IngestRow::Decode(std::string_view value) {
+absl::StatusOr<UploadRow> UploadRow::Decode(std::string_view value) {
   ByteReader reader(value);
-  IngestRow row;
+  UploadRow row;
   const uint8_t version = reader.U8();
   row.repository = std::string(reader.String());
   row.started_nanos = reader.I64();

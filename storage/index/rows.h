@@ -48,7 +48,7 @@ struct BlobRow {
 std::string EncodeInlineBytes(std::string_view bytes);
 absl::StatusOr<std::string> DecodeInlineBytes(std::string value);
 
-struct IngestRow {
+struct UploadRow {
   std::string repository;  // by name: it need not exist before the commit
   int64_t started_nanos = 0;
   int64_t updated_nanos = 0;
@@ -57,7 +57,7 @@ struct IngestRow {
   std::string buffered;
 
   std::string Encode() const;
-  static absl::StatusOr<IngestRow> Decode(std::string_view value);
+  static absl::StatusOr<UploadRow> Decode(std::string_view value);
 };
 
 struct RepositoryRow {

@@ -14,7 +14,7 @@ enum class Table : char {
   kOrphan = 'd',
   kEdge = 'e',
   kFile = 'f',
-  kIngest = 'g',
+  kUpload = 'g',
   kHold = 'h',
   kInline = 'i',  // the RocksDB index keeps it apart, with large values in files of their own
   kCommitToken = 'k',
@@ -48,7 +48,7 @@ inline constexpr TableInfo kTables[] = {
     {Table::kOrphan, "orphan", "orphan row"},
     {Table::kEdge, "edge", ""},
     {Table::kFile, "file", "digest key"},
-    {Table::kIngest, "upload", "upload row"},
+    {Table::kUpload, "upload", "upload row"},
     {Table::kHold, "hold", "hold row"},
     {Table::kInline, "inline", "inline row"},
     {Table::kCommitToken, "commit token", "u64 process · u64 number"},

@@ -55,7 +55,7 @@ class UsageWalk {
         }));
     RETURN_IF_ERROR(
         WalkTable(index_, BlobPrefix(), [&](const KeyValue& row) { return CountBlob(row); }));
-    usage_.uploads = parts_.ingests.Usage();
+    usage_.uploads = parts_.uploads.Usage();
     usage_.orphans = parts_.orphans.Usage();
     RETURN_IF_ERROR(CountIndex());
     const absl::StatusOr<FileStat> reserve = parts_.file_system.Stat(parts_.reserve_file);

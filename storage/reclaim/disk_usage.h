@@ -9,15 +9,15 @@
 #include "absl/status/statusor.h"
 #include "storage/api/system.h"
 #include "storage/base/file_system.h"
-#include "storage/blob/ingest_table.h"
 #include "storage/blob/orphans.h"
+#include "storage/blob/upload_table.h"
 #include "storage/reclaim/image_content.h"
 
 namespace varve {
 
 struct DiskUsageParts {
   ImageParts images;
-  IngestTable& ingests;
+  UploadTable& uploads;
   Orphans& orphans;
   FileSystem& file_system;
   std::string index_directory;

@@ -158,12 +158,12 @@ TEST_F(FillStoreTest, NothingIsReclaimed) {
 // What is pushed into it gets a file id that no filled blob has.
 TEST_F(FillStoreTest, TakesMore) {
   const std::string bytes(kMaxInlineBlobBytes + 1, 'v');
-  absl::StatusOr<std::unique_ptr<Ingest>> ingest =
-      store_->blobs.BeginIngest("new", IngestOptions());
-  ASSERT_TRUE(ingest.ok()) << ingest.status();
-  ASSERT_TRUE((*ingest)->Append(0, bytes).ok());
+  absl::StatusOr<std::unique_ptr<OpenUpload>> upload =
+      store_->blobs.BeginUpload("new", UploadOptions());
+  ASSERT_TRUE(upload.ok()) << upload.status();
+  ASSERT_TRUE((*upload)->Append(0, bytes).ok());
   const Digest digest = HashBytes(DigestAlgorithm::kSha256, bytes);
-  EXPECT_TRUE((*ingest)->Commit(digest, bytes.size()).ok());
+  EXPECT_TRUE((*upload)->Commit(digest, bytes.size()).ok());
   EXPECT_EQ(AllBlobs().size(), kBlobs + 1);
   store_.reset();
   Open();

@@ -81,9 +81,9 @@ TEST_F(ClientTest, AnInputWithAnotherDigestIsNotCommitted) {
 
 TEST_F(ClientTest, AnUploadGoesOnWhereAnEarlierTryStopped) {
   const std::string bytes = TestBytes(3 * kMiB, 2);
-  IngestOptions try_options;
+  UploadOptions try_options;
   try_options.id = "try";
-  absl::StatusOr<std::unique_ptr<Ingest>> earlier = store_->blobs.BeginIngest("", try_options);
+  absl::StatusOr<std::unique_ptr<OpenUpload>> earlier = store_->blobs.BeginUpload("", try_options);
   ASSERT_TRUE(earlier.ok() && (*earlier)->Append(0, bytes.substr(0, 2 * kMiB)).ok());
   earlier->reset();
   uint64_t first_progress = 0;

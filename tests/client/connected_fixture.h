@@ -24,9 +24,9 @@ class ConnectedTest : public DaemonTest {
 
   // These expect success.
   void PutBlob(const std::string& repository, const std::string& bytes) {
-    absl::StatusOr<std::unique_ptr<Ingest>> ingest = store_->blobs.BeginIngest(repository, {});
-    EXPECT_TRUE(ingest.ok() && (*ingest)->Append(0, bytes).ok() &&
-                (*ingest)->Commit(Sha256Of(bytes), bytes.size()).ok());
+    absl::StatusOr<std::unique_ptr<OpenUpload>> upload = store_->blobs.BeginUpload(repository, {});
+    EXPECT_TRUE(upload.ok() && (*upload)->Append(0, bytes).ok() &&
+                (*upload)->Commit(Sha256Of(bytes), bytes.size()).ok());
   }
 
   ManifestInfo PutManifest(const std::string& repository, const std::vector<std::string>& tags,

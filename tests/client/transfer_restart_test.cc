@@ -113,7 +113,7 @@ class TransferRestartTest : public testing::Test {
 };
 
 TEST_F(TransferRestartTest, AnUploadSurvivesKillsOfTheDaemonWithoutStartingAgain) {
-  if (!Long()) size_ = 3 * kIngestCheckpointBytes;
+  if (!Long()) size_ = 3 * kUploadCheckpointBytes;
   const uint64_t peak_mib = PeakMib();
   const absl::StatusOr<BlobInfo> blob = PutInput(RestartAt(Fifths(), SIGKILL));
   ASSERT_TRUE(blob.ok()) << blob.status();
@@ -123,7 +123,7 @@ TEST_F(TransferRestartTest, AnUploadSurvivesKillsOfTheDaemonWithoutStartingAgain
   // Only what came after the last saved state was sent a second time.
   uint64_t at_most = size_;
   for (const uint64_t kill : Fifths()) {
-    at_most += (kill - 1) % kIngestCheckpointBytes + 1 + kInFlightBytes;
+    at_most += (kill - 1) % kUploadCheckpointBytes + 1 + kInFlightBytes;
   }
   EXPECT_LE(taken_bytes_, at_most);
   EXPECT_LT(PeakMib(), peak_mib + MemoryBound(128)) << "memory of the client";

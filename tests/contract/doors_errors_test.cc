@@ -51,14 +51,14 @@ class DoorErrorsTest : public DoorsTest {
     return store.manifests.PutManifest(repository, request).status();
   }
   static absl::Status AppendAt(const Store& store, uint64_t offset) {
-    ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest, store.blobs.BeginIngest("app", {}));
-    RETURN_IF_ERROR(ingest->Append(0, "0123456789"));
-    return ingest->Append(offset, "more");
+    ASSIGN_OR_RETURN(const std::unique_ptr<OpenUpload> upload, store.blobs.BeginUpload("app", {}));
+    RETURN_IF_ERROR(upload->Append(0, "0123456789"));
+    return upload->Append(offset, "more");
   }
   static absl::Status CommitAs(const Store& store, const Digest& digest) {
-    ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest, store.blobs.BeginIngest("app", {}));
-    RETURN_IF_ERROR(ingest->Append(0, "0123456789"));
-    return ingest->Commit(digest, std::nullopt).status();
+    ASSIGN_OR_RETURN(const std::unique_ptr<OpenUpload> upload, store.blobs.BeginUpload("app", {}));
+    RETURN_IF_ERROR(upload->Append(0, "0123456789"));
+    return upload->Commit(digest, std::nullopt).status();
   }
 
   Image image_;
@@ -81,12 +81,12 @@ TEST_F(DoorErrorsTest, OfBlobsAndUploads) {
       {"read in a malformed repository", Code::kInvalidArgument,
        [&](const Store& store) { return store.blobs.OpenBlob("a//b", image_.layer).status(); }},
       {"upload to a malformed repository", Code::kInvalidArgument,
-       [&](const Store& store) { return store.blobs.BeginIngest("a/../b", {}).status(); }},
+       [&](const Store& store) { return store.blobs.BeginUpload("a/../b", {}).status(); }},
       {"upload resumed that is unknown", Code::kNotFound,
-       [&](const Store& store) { return store.blobs.ResumeIngest("app", "unknown").status(); }},
+       [&](const Store& store) { return store.blobs.ResumeUpload("app", "unknown").status(); }},
       {"upload resumed that cannot be", Code::kNotFound,
        [&](const Store& store) {
-         return store.blobs.ResumeIngest("app", std::string(200, 'x')).status();
+         return store.blobs.ResumeUpload("app", std::string(200, 'x')).status();
        }},
       {"gap in an upload", Code::kOutOfRange,
        [&](const Store& store) { return AppendAt(store, 11); }},

@@ -50,7 +50,7 @@ class DoorsPrivateTest : public testing::Test {
     for (const size_t size : {size_t{100'000}, size_t{400'000}}) {
       const std::string bytes = StrCat("run ", run, std::string(size, 'y'));
       outcomes.push_back(PushBytes(store.blobs, "app", bytes, Sha256(bytes)).status());
-      const auto upload = store.blobs.BeginIngest("app", {});
+      const auto upload = store.blobs.BeginUpload("app", {});
       outcomes.push_back(upload.status());
       if (!upload.ok()) continue;
       outcomes.push_back((*upload)->Append(0, bytes));

@@ -260,25 +260,25 @@ TEST_F(DoorsTest, UploadWandersThroughAllDoors) {
         const std::string bytes = MakeBytes(120'000, ++seed);
         std::string id;
         {
-          auto ingest = first.store->blobs.BeginIngest("app", {});
-          ASSERT_TRUE(ingest.ok()) << ingest.status();
-          id = (*ingest)->status().id;
-          ASSERT_TRUE((*ingest)->Append(0, bytes.substr(0, 50'000)).ok());
+          auto upload = first.store->blobs.BeginUpload("app", {});
+          ASSERT_TRUE(upload.ok()) << upload.status();
+          id = (*upload)->status().id;
+          ASSERT_TRUE((*upload)->Append(0, bytes.substr(0, 50'000)).ok());
         }
         {
-          auto ingest = second.store->blobs.ResumeIngest("app", id);
-          ASSERT_TRUE(ingest.ok()) << ingest.status();
-          ASSERT_EQ((*ingest)->status().offset_bytes, 50'000u);
-          ASSERT_TRUE((*ingest)->Append(50'000, bytes.substr(50'000)).ok());
+          auto upload = second.store->blobs.ResumeUpload("app", id);
+          ASSERT_TRUE(upload.ok()) << upload.status();
+          ASSERT_EQ((*upload)->status().offset_bytes, 50'000u);
+          ASSERT_TRUE((*upload)->Append(50'000, bytes.substr(50'000)).ok());
         }
-        auto ingest = third.store->blobs.ResumeIngest("app", id);
-        ASSERT_TRUE(ingest.ok()) << ingest.status();
-        ASSERT_EQ((*ingest)->status().offset_bytes, bytes.size());
-        const auto info = (*ingest)->Commit(Sha256(bytes), std::nullopt);
+        auto upload = third.store->blobs.ResumeUpload("app", id);
+        ASSERT_TRUE(upload.ok()) << upload.status();
+        ASSERT_EQ((*upload)->status().offset_bytes, bytes.size());
+        const auto info = (*upload)->Commit(Sha256(bytes), std::nullopt);
         ASSERT_TRUE(info.ok()) << info.status();
-        ingest->reset();
+        upload->reset();
         for (const Way& to : ways()) {
-          EXPECT_EQ(to.store->blobs.ResumeIngest("app", id).status().code(), Code::kNotFound);
+          EXPECT_EQ(to.store->blobs.ResumeUpload("app", id).status().code(), Code::kNotFound);
           EXPECT_TRUE(ReadBlob(to.store->blobs, "app", Sha256(bytes)).value_or("") == bytes);
         }
       }
@@ -288,17 +288,17 @@ TEST_F(DoorsTest, UploadWandersThroughAllDoors) {
 
 TEST_F(DoorsTest, AbortedUploadIsUnknownToAll) {
   for (const Way& from : ways()) {
-    auto begun = engine().blobs.BeginIngest("app", {});
+    auto begun = engine().blobs.BeginUpload("app", {});
     ASSERT_TRUE(begun.ok()) << begun.status();
     const std::string id = (*begun)->status().id;
     ASSERT_TRUE((*begun)->Append(0, "bytes").ok());
     begun->reset();
-    auto ingest = from.store->blobs.ResumeIngest("app", id);
-    ASSERT_TRUE(ingest.ok()) << ingest.status();
-    ASSERT_TRUE((*ingest)->Abort().ok());
+    auto upload = from.store->blobs.ResumeUpload("app", id);
+    ASSERT_TRUE(upload.ok()) << upload.status();
+    ASSERT_TRUE((*upload)->Abort().ok());
     for (const Way& to : ways()) {
       SCOPED_TRACE(StrCat(from.name, " to ", to.name));
-      EXPECT_EQ(to.store->blobs.ResumeIngest("app", id).status().code(), Code::kNotFound);
+      EXPECT_EQ(to.store->blobs.ResumeUpload("app", id).status().code(), Code::kNotFound);
     }
   }
 }
@@ -312,11 +312,11 @@ TEST_F(DoorsTest, UploadOfAWriteStreamIsHeldForAll) {
   message.mutable_header()->set_upload_id("streamed");
   ASSERT_TRUE(stream->Write(message));
   // The stream has its upload as soon as nobody else gets it.
-  while (engine().blobs.ResumeIngest("app", "streamed").status().code() == Code::kNotFound) {
+  while (engine().blobs.ResumeUpload("app", "streamed").status().code() == Code::kNotFound) {
   }
   for (const Way& way : ways()) {
     SCOPED_TRACE(way.name);
-    EXPECT_EQ(way.store->blobs.ResumeIngest("app", "streamed").status().code(), Code::kAborted);
+    EXPECT_EQ(way.store->blobs.ResumeUpload("app", "streamed").status().code(), Code::kAborted);
   }
   message.set_data("bytes");
   stream->Write(message);
@@ -324,7 +324,7 @@ TEST_F(DoorsTest, UploadOfAWriteStreamIsHeldForAll) {
   ASSERT_TRUE(stream->Finish().ok());
   for (const Way& way : ways()) {
     SCOPED_TRACE(way.name);
-    const auto resumed = way.store->blobs.ResumeIngest("app", "streamed");
+    const auto resumed = way.store->blobs.ResumeUpload("app", "streamed");
     ASSERT_TRUE(resumed.ok()) << resumed.status();
     EXPECT_EQ((*resumed)->status().offset_bytes, 5u);
   }
@@ -337,14 +337,14 @@ TEST_F(DoorsTest, FullStoreRefusesThroughAll) {
   Push(engine(), "app", MakeBytes(600'000, 1));
   for (const Way& way : ways()) {
     SCOPED_TRACE(way.name);
-    auto ingest = way.store->blobs.BeginIngest("app", {});
-    ASSERT_TRUE(ingest.ok()) << ingest.status();
-    const std::string id = (*ingest)->status().id;
-    EXPECT_EQ((*ingest)->Append(0, MakeBytes(600'000, 2)).code(), Code::kResourceExhausted);
-    ingest->reset();
+    auto upload = way.store->blobs.BeginUpload("app", {});
+    ASSERT_TRUE(upload.ok()) << upload.status();
+    const std::string id = (*upload)->status().id;
+    EXPECT_EQ((*upload)->Append(0, MakeBytes(600'000, 2)).code(), Code::kResourceExhausted);
+    upload->reset();
     // What was received is there, and goes on through any of them.
     for (const Way& other : ways()) {
-      EXPECT_TRUE(other.store->blobs.ResumeIngest("app", id).ok());
+      EXPECT_TRUE(other.store->blobs.ResumeUpload("app", id).ok());
     }
     ASSERT_TRUE(engine().blobs.AbortUpload(id).ok());
   }

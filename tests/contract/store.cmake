@@ -47,11 +47,11 @@ varve_test(contract_doors_tests LABEL contract TIMEOUT 300
   SOURCES
     door_stores.cc
     doors/door_store.cc
-    doors/grpc_ingest.cc
     doors/grpc_store.cc
+    doors/grpc_upload.cc
     doors/http_exchanges.cc
-    doors/http_ingest.cc
     doors/http_store.cc
+    doors/http_upload.cc
     doors/json_text.cc
     doors/live_doors.cc
     doors_errors_test.cc

@@ -68,12 +68,12 @@ TEST_P(StoreBlobsTest, Sha512IsTakenWhateverWasHashedOnTheWay) {
     const std::string bytes = MakeBytes(size, 7);
     const Digest digest = HashBytes(DigestAlgorithm::kSha512, bytes);
     for (const auto algorithm : {DigestAlgorithm::kSha256, DigestAlgorithm::kSha512}) {
-      IngestOptions options;
+      UploadOptions options;
       options.algorithm = algorithm;
-      auto ingest = store().blobs.BeginIngest("app", options);
-      ASSERT_TRUE(ingest.ok()) << ingest.status();
-      ASSERT_TRUE((*ingest)->Append(0, bytes).ok());
-      const auto info = (*ingest)->Commit(digest, std::nullopt);
+      auto upload = store().blobs.BeginUpload("app", options);
+      ASSERT_TRUE(upload.ok()) << upload.status();
+      ASSERT_TRUE((*upload)->Append(0, bytes).ok());
+      const auto info = (*upload)->Commit(digest, std::nullopt);
       ASSERT_TRUE(info.ok()) << info.status();
     }
     EXPECT_TRUE(Read("app", digest) == bytes);
@@ -170,7 +170,7 @@ TEST_P(StoreBlobsTest, RepositoryNamesAreChecked) {
     SCOPED_TRACE(name);
     EXPECT_EQ(StatCode(name, digest), Code::kInvalidArgument);
     EXPECT_EQ(OpenCode(name, digest), Code::kInvalidArgument);
-    EXPECT_EQ(store().blobs.BeginIngest(name, {}).status().code(), Code::kInvalidArgument);
+    EXPECT_EQ(store().blobs.BeginUpload(name, {}).status().code(), Code::kInvalidArgument);
     EXPECT_EQ(PutCode(name, "{}"), Code::kInvalidArgument);
     EXPECT_EQ(ManifestCode(name, digest), Code::kInvalidArgument);
     EXPECT_EQ(store().manifests.Untag(name, "tag", false).code(), Code::kInvalidArgument);

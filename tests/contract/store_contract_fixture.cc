@@ -27,7 +27,7 @@ class EngineUnderTest : public StoreUnderTest {
  public:
   const Store& store() override { return *store_; }
   void Reopen() override {
-    const absl::Status saved = store_->system.CheckpointIngests();
+    const absl::Status saved = store_->system.CheckpointUploads();
     EXPECT_TRUE(saved.ok()) << saved;
     store_.reset();
     Open();
@@ -43,7 +43,7 @@ class EngineUnderTest : public StoreUnderTest {
  protected:
   explicit EngineUnderTest(const StoreSettings& settings) : random_(settings.seed) {
     options_.promise_nanos = settings.promise_nanos;
-    options_.ingest_expiry_nanos = settings.ingest_expiry_nanos;
+    options_.upload_expiry_nanos = settings.upload_expiry_nanos;
     options_.max_bytes = settings.max_bytes;
     options_.max_uploads = settings.max_uploads;
     options_.accept_sparse_index = settings.accept_sparse_index;
@@ -317,9 +317,9 @@ std::string ManifestJson(const ManifestParts& parts) {
 
 absl::StatusOr<BlobInfo> PushBytes(Blobs& blobs, std::string_view repository,
                                    std::string_view bytes, const Digest& digest) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<Ingest> ingest, blobs.BeginIngest(repository, {}));
-  RETURN_IF_ERROR(ingest->Append(0, bytes));
-  return ingest->Commit(digest, bytes.size());
+  ASSIGN_OR_RETURN(const std::unique_ptr<OpenUpload> upload, blobs.BeginUpload(repository, {}));
+  RETURN_IF_ERROR(upload->Append(0, bytes));
+  return upload->Commit(digest, bytes.size());
 }
 
 Digest StoreContractTest::Push(std::string_view repository, std::string_view bytes) {

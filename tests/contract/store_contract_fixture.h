@@ -35,9 +35,9 @@ inline constexpr int64_t kHour = 60 * kMinute;
 
 struct StoreSettings {
   int64_t promise_nanos = 10 * kMinute;
-  int64_t ingest_expiry_nanos = 24 * kHour;
+  int64_t upload_expiry_nanos = 24 * kHour;
   uint64_t max_bytes = 0;
-  size_t max_uploads = kMaxOpenIngests;
+  size_t max_uploads = kMaxOpenUploads;
   bool accept_sparse_index = false;
   uint64_t seed = 1;  // of what the factory leaves to chance
 };

@@ -115,22 +115,22 @@ class StoreModelTest : public StoreModelCrashes {
   void PushPiece() {
     if (uploads_.empty() || (uploads_.size() < 5 && Below(2) == 0)) {
       const std::string repository = PickRepository();
-      const auto begun = store().blobs.BeginIngest(repository, {});
+      const auto begun = store().blobs.BeginUpload(repository, {});
       ASSERT_TRUE(begun.ok()) << begun.status();
       uploads_.push_back({repository, (*begun)->status().id, Below(kPayloads), 0});
       return;
     }
     const size_t place = Below(uploads_.size());
     Upload& upload = uploads_[place];
-    auto ingest = store().blobs.ResumeIngest(upload.repository, upload.id);
-    ASSERT_TRUE(ingest.ok()) << ingest.status();
-    ASSERT_EQ((*ingest)->status().offset_bytes, upload.sent);
+    auto open = store().blobs.ResumeUpload(upload.repository, upload.id);
+    ASSERT_TRUE(open.ok()) << open.status();
+    ASSERT_EQ((*open)->status().offset_bytes, upload.sent);
     const std::string& bytes = payloads_[upload.payload];
     const std::string piece = bytes.substr(upload.sent, 1 + Below(40'000));
-    ASSERT_TRUE((*ingest)->Append(upload.sent, piece).ok());
+    ASSERT_TRUE((*open)->Append(upload.sent, piece).ok());
     upload.sent += piece.size();
     if (upload.sent < bytes.size()) return;
-    const auto info = (*ingest)->Commit(PayloadDigest(upload.payload), bytes.size());
+    const auto info = (*open)->Commit(PayloadDigest(upload.payload), bytes.size());
     ASSERT_TRUE(info.ok()) << info.status();
     Promise(upload.repository, info->digest);
     uploads_.erase(uploads_.begin() + static_cast<std::ptrdiff_t>(place));

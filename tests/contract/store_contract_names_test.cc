@@ -120,14 +120,14 @@ TEST_P(StoreNamesTest, TheStoresOwnHostsAreLeftOut) {
 
 TEST_P(StoreNamesTest, AnUploadGoesOnUnderAnyNameOfItsRepository) {
   const std::string bytes = MakeBytes(200'000, 1);
-  auto ingest = store().blobs.BeginIngest("library/app", {});
-  ASSERT_TRUE(ingest.ok()) << ingest.status();
-  const std::string id = (*ingest)->status().id;
-  ASSERT_TRUE((*ingest)->Append(0, std::string_view(bytes).substr(0, 70'000)).ok());
-  ASSERT_TRUE((*ingest)->Checkpoint().ok());
-  ingest->reset();
-  EXPECT_EQ(store().blobs.ResumeIngest("other", id).status().code(), Code::kNotFound);
-  auto resumed = store().blobs.ResumeIngest("docker.io/library/app", id);
+  auto upload = store().blobs.BeginUpload("library/app", {});
+  ASSERT_TRUE(upload.ok()) << upload.status();
+  const std::string id = (*upload)->status().id;
+  ASSERT_TRUE((*upload)->Append(0, std::string_view(bytes).substr(0, 70'000)).ok());
+  ASSERT_TRUE((*upload)->Checkpoint().ok());
+  upload->reset();
+  EXPECT_EQ(store().blobs.ResumeUpload("other", id).status().code(), Code::kNotFound);
+  auto resumed = store().blobs.ResumeUpload("docker.io/library/app", id);
   ASSERT_TRUE(resumed.ok()) << resumed.status();
   ASSERT_EQ((*resumed)->status().offset_bytes, 70'000u);
   ASSERT_TRUE((*resumed)->Append(70'000, std::string_view(bytes).substr(70'000)).ok());
@@ -138,13 +138,13 @@ TEST_P(StoreNamesTest, AnUploadGoesOnUnderAnyNameOfItsRepository) {
 TEST_P(StoreNamesTest, AnUploadEndsWhereItsLastNameSays) {
   MakePair();
   const std::string bytes = MakeBytes(200'000, 3);
-  auto ingest = store().blobs.BeginIngest("library/debian", {});
-  ASSERT_TRUE(ingest.ok()) << ingest.status();
-  const std::string id = (*ingest)->status().id;
-  ASSERT_TRUE((*ingest)->Append(0, bytes).ok());
-  ASSERT_TRUE((*ingest)->Checkpoint().ok());
-  ingest->reset();
-  auto resumed = store().blobs.ResumeIngest("debian", id);
+  auto upload = store().blobs.BeginUpload("library/debian", {});
+  ASSERT_TRUE(upload.ok()) << upload.status();
+  const std::string id = (*upload)->status().id;
+  ASSERT_TRUE((*upload)->Append(0, bytes).ok());
+  ASSERT_TRUE((*upload)->Checkpoint().ok());
+  upload->reset();
+  auto resumed = store().blobs.ResumeUpload("debian", id);
   ASSERT_TRUE(resumed.ok()) << resumed.status();
   ASSERT_TRUE((*resumed)->Commit(Sha256(bytes), bytes.size()).ok());
   EXPECT_EQ(StatCode("debian", Sha256(bytes)), Code::kOk);

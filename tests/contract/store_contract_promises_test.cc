@@ -446,17 +446,17 @@ TEST_P(StorePromisesTest, BytesOfALongUploadRenewToo) {
   ASSERT_EQ(StatCode("app", seen), Code::kOk);
   const std::string bytes = MakeBytes(90'000, 3);
   constexpr size_t kPieceBytes = 5'000;
-  auto ingest = store().blobs.BeginIngest("app", {});
-  ASSERT_TRUE(ingest.ok()) << ingest.status();
+  auto upload = store().blobs.BeginUpload("app", {});
+  ASSERT_TRUE(upload.ok()) << upload.status();
   for (size_t at = 0; at < bytes.size(); at += kPieceBytes) {
-    ASSERT_TRUE((*ingest)->Append(at, bytes.substr(at, kPieceBytes)).ok());
+    ASSERT_TRUE((*upload)->Append(at, bytes.substr(at, kPieceBytes)).ok());
     under_test().Advance(9 * kMinute);
     Reclaim();
     ASSERT_EQ(OpenCode("", seen), Code::kOk) << at;
   }
   EXPECT_EQ(OpenCode("", elsewhere), Code::kNotFound);
   const Digest uploaded = Sha256(bytes);
-  ASSERT_TRUE((*ingest)->Commit(uploaded, bytes.size()).ok());
+  ASSERT_TRUE((*upload)->Commit(uploaded, bytes.size()).ok());
   const Digest config = Push("app", "{}");
   PutManifest("app", ImageJson(config, {seen, uploaded}), {"v1"});
   PassTime(2 * kHour);
@@ -473,16 +473,16 @@ TEST_P(StorePromisesTest, BytesOfAnUploadRenewThePromisesOfAnyLength) {
     const Digest elsewhere = Push("other", MakeBytes(80'000, 2));
     const std::string bytes = MakeBytes(90'000, 3);
     constexpr size_t kPieceBytes = 5'000;
-    auto ingest = store().blobs.BeginIngest("app", {});
-    ASSERT_TRUE(ingest.ok()) << ingest.status();
+    auto upload = store().blobs.BeginUpload("app", {});
+    ASSERT_TRUE(upload.ok()) << upload.status();
     for (size_t at = 0; at < bytes.size(); at += kPieceBytes) {
-      ASSERT_TRUE((*ingest)->Append(at, bytes.substr(at, kPieceBytes)).ok());
+      ASSERT_TRUE((*upload)->Append(at, bytes.substr(at, kPieceBytes)).ok());
       under_test().Advance(promise / 2);
       Reclaim();
       ASSERT_EQ(OpenCode("", seen), Code::kOk) << at;
     }
     EXPECT_EQ(OpenCode("", elsewhere), Code::kNotFound);
-    ASSERT_TRUE((*ingest)->Commit(Sha256(bytes), bytes.size()).ok());
+    ASSERT_TRUE((*upload)->Commit(Sha256(bytes), bytes.size()).ok());
   }
 }
 
@@ -499,18 +499,18 @@ TEST_P(StorePromisesTest, NothingGoesForOnePromiseTimeAfterAStart) {
 
 TEST_P(StorePromisesTest, ForwardJumpOfTheClockRemovesNothingForOnePromiseTime) {
   const Digest digest = Push("app", MakeBytes(70'000, 1));
-  auto ingest = store().blobs.BeginIngest("app", {});
-  ASSERT_TRUE(ingest.ok()) << ingest.status();
-  const std::string upload = (*ingest)->status().id;
-  ASSERT_TRUE((*ingest)->Append(0, "bytes").ok());
-  ingest->reset();
+  auto upload = store().blobs.BeginUpload("app", {});
+  ASSERT_TRUE(upload.ok()) << upload.status();
+  const std::string id = (*upload)->status().id;
+  ASSERT_TRUE((*upload)->Append(0, "bytes").ok());
+  upload->reset();
   Reclaim();
   under_test().JumpWall(365 * 24 * kHour);
   EXPECT_EQ(Reclaim().blobs, 0u);
-  EXPECT_TRUE(store().blobs.ResumeIngest("app", upload).ok());
+  EXPECT_TRUE(store().blobs.ResumeUpload("app", id).ok());
   PassTime(kPromise - kSecond);
   EXPECT_EQ(OpenCode("", digest), Code::kOk);
-  EXPECT_TRUE(store().blobs.ResumeIngest("app", upload).ok());
+  EXPECT_TRUE(store().blobs.ResumeUpload("app", id).ok());
   PassTime(2 * kSecond);
   EXPECT_EQ(StatCode("", digest), Code::kNotFound);
 }

@@ -284,7 +284,7 @@ TEST_P(StorePruneTest, TheDiskUsageSaysWhatIsInUseAndWhatAPruneOfAllFrees) {
 }
 
 TEST_P(StorePruneHeldTest, UploadsAreCountedWhileTheyArrive) {
-  const auto upload = store().blobs.BeginIngest("app", {});
+  const auto upload = store().blobs.BeginUpload("app", {});
   ASSERT_TRUE(upload.ok()) << upload.status();
   ASSERT_TRUE((*upload)->Append(0, MakeBytes(150'000, 1)).ok());
   const DiskUsage usage = Usage();
@@ -399,9 +399,9 @@ TEST_P(StorePruneTest, NamesWhoIsAtWork) {
   PushImage("idle", 1);
   under_test().Advance(2 * kMinute);
   PushImage("pushed", 2);
-  const auto ingest = store().blobs.BeginIngest("pushed", {});
-  ASSERT_TRUE(ingest.ok()) << ingest.status();
-  ASSERT_TRUE((*ingest)->Append(0, "bytes").ok());
+  const auto upload = store().blobs.BeginUpload("pushed", {});
+  ASSERT_TRUE(upload.ok()) << upload.status();
+  ASSERT_TRUE((*upload)->Append(0, "bytes").ok());
   const auto activity = under_test().engine().system.ListActivity();
   ASSERT_TRUE(activity.ok()) << activity.status();
   EXPECT_THAT(activity->repositories, ElementsAre("pushed"));

@@ -15,22 +15,22 @@ using Code = absl::StatusCode;
 
 class StoreUploadsTest : public StoreContractTest {
  protected:
-  std::unique_ptr<Ingest> Begin(std::string_view repository, std::string_view id = {}) {
-    IngestOptions options;
+  std::unique_ptr<OpenUpload> Begin(std::string_view repository, std::string_view id = {}) {
+    UploadOptions options;
     options.id = id;
-    auto ingest = store().blobs.BeginIngest(repository, options);
-    EXPECT_TRUE(ingest.ok()) << ingest.status();
-    return ingest.ok() ? *std::move(ingest) : nullptr;
+    auto upload = store().blobs.BeginUpload(repository, options);
+    EXPECT_TRUE(upload.ok()) << upload.status();
+    return upload.ok() ? *std::move(upload) : nullptr;
   }
   Code ResumeCode(std::string_view repository, std::string_view id) {
-    return store().blobs.ResumeIngest(repository, id).status().code();
+    return store().blobs.ResumeUpload(repository, id).status().code();
   }
   void ExpectCommitDropsUpload(const std::string& bytes, const Digest& expected, uint64_t size) {
-    auto ingest = Begin("app");
-    const std::string id = ingest->status().id;
-    ASSERT_TRUE(ingest->Append(0, bytes).ok());
-    EXPECT_EQ(ingest->Commit(expected, size).status().code(), Code::kInvalidArgument);
-    ingest.reset();
+    auto upload = Begin("app");
+    const std::string id = upload->status().id;
+    ASSERT_TRUE(upload->Append(0, bytes).ok());
+    EXPECT_EQ(upload->Commit(expected, size).status().code(), Code::kInvalidArgument);
+    upload.reset();
     EXPECT_EQ(ResumeCode("app", id), Code::kNotFound);
     EXPECT_EQ(StatCode("app", Sha256(bytes)), Code::kNotFound);
     EXPECT_THAT(under_test().BlobFiles(), SizeIs(0));
@@ -44,44 +44,44 @@ STORE_SUITE(StoreUploadsNewIdsTest, StoreUploadsTest, kNewUploadIds);
 
 TEST_P(StoreUploadsTest, PiecesMakeTheWholeAndOffsetsMustContinue) {
   const std::string bytes = MakeBytes(300'000, 1);
-  auto ingest = Begin("app");
-  EXPECT_EQ(ingest->status().offset_bytes, 0u);
-  EXPECT_FALSE(ingest->status().id.empty());
+  auto upload = Begin("app");
+  EXPECT_EQ(upload->status().offset_bytes, 0u);
+  EXPECT_FALSE(upload->status().id.empty());
   const std::string_view rest(bytes);
-  ASSERT_TRUE(ingest->Append(0, rest.substr(0, 10)).ok());
-  EXPECT_EQ(ingest->Append(0, "again").code(), Code::kOutOfRange);
-  EXPECT_EQ(ingest->Append(11, "gap").code(), Code::kOutOfRange);
-  EXPECT_EQ(ingest->Append(kMaxBlobBytes - 100, "far away").code(), Code::kOutOfRange);
-  ASSERT_TRUE(ingest->Append(10, "").ok());
-  ASSERT_TRUE(ingest->Append(10, rest.substr(10, 70'000)).ok());
-  ASSERT_TRUE(ingest->Append(70'010, rest.substr(70'010)).ok());
-  EXPECT_EQ(ingest->status().offset_bytes, bytes.size());
+  ASSERT_TRUE(upload->Append(0, rest.substr(0, 10)).ok());
+  EXPECT_EQ(upload->Append(0, "again").code(), Code::kOutOfRange);
+  EXPECT_EQ(upload->Append(11, "gap").code(), Code::kOutOfRange);
+  EXPECT_EQ(upload->Append(kMaxBlobBytes - 100, "far away").code(), Code::kOutOfRange);
+  ASSERT_TRUE(upload->Append(10, "").ok());
+  ASSERT_TRUE(upload->Append(10, rest.substr(10, 70'000)).ok());
+  ASSERT_TRUE(upload->Append(70'010, rest.substr(70'010)).ok());
+  EXPECT_EQ(upload->status().offset_bytes, bytes.size());
   EXPECT_EQ(StatCode("app", Sha256(bytes)), Code::kNotFound);
-  ASSERT_TRUE(ingest->Commit(Sha256(bytes), bytes.size()).ok());
+  ASSERT_TRUE(upload->Commit(Sha256(bytes), bytes.size()).ok());
   EXPECT_TRUE(Read("app", Sha256(bytes)) == bytes);
 }
 
 TEST_P(StoreUploadsSizeTest, OffsetsDoNotWrapAround) {
-  auto ingest = Begin("app");
-  ASSERT_TRUE(ingest->Append(0, "0123456789").ok());
+  auto upload = Begin("app");
+  ASSERT_TRUE(upload->Append(0, "0123456789").ok());
   for (const uint64_t offset : {~uint64_t{0}, ~uint64_t{0} - 9, ~uint64_t{0} >> 1}) {
-    EXPECT_EQ(ingest->Append(offset, "0123456789").code(), Code::kOutOfRange);
+    EXPECT_EQ(upload->Append(offset, "0123456789").code(), Code::kOutOfRange);
   }
-  ASSERT_TRUE(ingest->Commit(Sha256("0123456789"), 10).ok());
+  ASSERT_TRUE(upload->Commit(Sha256("0123456789"), 10).ok());
 }
 
 TEST_P(StoreUploadsHeldTest, EndedUploadTakesNothingMore) {
-  auto ingest = Begin("app");
-  const std::string id = ingest->status().id;
-  ASSERT_TRUE(ingest->Append(0, "bytes").ok());
-  ASSERT_TRUE(ingest->Commit(Sha256("bytes"), std::nullopt).ok());
-  EXPECT_EQ(ingest->Append(5, "more").code(), Code::kFailedPrecondition);
-  EXPECT_EQ(ingest->Commit(Sha256("bytes"), std::nullopt).status().code(),
+  auto upload = Begin("app");
+  const std::string id = upload->status().id;
+  ASSERT_TRUE(upload->Append(0, "bytes").ok());
+  ASSERT_TRUE(upload->Commit(Sha256("bytes"), std::nullopt).ok());
+  EXPECT_EQ(upload->Append(5, "more").code(), Code::kFailedPrecondition);
+  EXPECT_EQ(upload->Commit(Sha256("bytes"), std::nullopt).status().code(),
             Code::kFailedPrecondition);
-  EXPECT_EQ(ingest->Restart().code(), Code::kFailedPrecondition);
-  EXPECT_EQ(ingest->Checkpoint().code(), Code::kFailedPrecondition);
-  EXPECT_EQ(ingest->Expect(1).code(), Code::kFailedPrecondition);
-  EXPECT_EQ(ingest->Abort().code(), Code::kFailedPrecondition);
+  EXPECT_EQ(upload->Restart().code(), Code::kFailedPrecondition);
+  EXPECT_EQ(upload->Checkpoint().code(), Code::kFailedPrecondition);
+  EXPECT_EQ(upload->Expect(1).code(), Code::kFailedPrecondition);
+  EXPECT_EQ(upload->Abort().code(), Code::kFailedPrecondition);
   EXPECT_EQ(ResumeCode("app", id), Code::kNotFound);
 }
 
@@ -100,14 +100,14 @@ TEST_P(StoreUploadsSizeTest, WrongSizeDropsTheUpload) {
 
 TEST_P(StoreUploadsTest, ResumesByIdInItsRepositoryOnly) {
   const std::string bytes = MakeBytes(100'000, 3);
-  auto ingest = Begin("app");
-  const std::string id = ingest->status().id;
-  ASSERT_TRUE(ingest->Append(0, std::string_view(bytes).substr(0, 70'000)).ok());
-  ingest.reset();
+  auto upload = Begin("app");
+  const std::string id = upload->status().id;
+  ASSERT_TRUE(upload->Append(0, std::string_view(bytes).substr(0, 70'000)).ok());
+  upload.reset();
   EXPECT_EQ(ResumeCode("other", id), Code::kNotFound);
   EXPECT_EQ(ResumeCode("app", "unknown"), Code::kNotFound);
-  EXPECT_EQ(ResumeCode("app", std::string(kMaxIngestIdBytes + 1, 'x')), Code::kNotFound);
-  auto resumed = store().blobs.ResumeIngest("app", id);
+  EXPECT_EQ(ResumeCode("app", std::string(kMaxUploadIdBytes + 1, 'x')), Code::kNotFound);
+  auto resumed = store().blobs.ResumeUpload("app", id);
   ASSERT_TRUE(resumed.ok()) << resumed.status();
   EXPECT_EQ((*resumed)->status().offset_bytes, 70'000u);
   ASSERT_TRUE((*resumed)->Append(70'000, std::string_view(bytes).substr(70'000)).ok());
@@ -116,14 +116,14 @@ TEST_P(StoreUploadsTest, ResumesByIdInItsRepositoryOnly) {
 }
 
 TEST_P(StoreUploadsHeldTest, SecondHolderWaitsForTheFirst) {
-  auto ingest = Begin("app");
-  const std::string id = ingest->status().id;
-  ASSERT_TRUE(ingest->Append(0, "bytes").ok());
+  auto upload = Begin("app");
+  const std::string id = upload->status().id;
+  ASSERT_TRUE(upload->Append(0, "bytes").ok());
   std::thread first([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    ingest.reset();
+    upload.reset();
   });
-  const auto second = store().blobs.ResumeIngest("app", id);
+  const auto second = store().blobs.ResumeUpload("app", id);
   first.join();
   ASSERT_TRUE(second.ok()) << second.status();
   EXPECT_EQ((*second)->status().offset_bytes, 5u);
@@ -132,14 +132,14 @@ TEST_P(StoreUploadsHeldTest, SecondHolderWaitsForTheFirst) {
 
 TEST_P(StoreUploadsRestartTest, RestartDropsWhatWasReceived) {
   for (const size_t size : {size_t{1000}, size_t{200'000}}) {
-    auto ingest = Begin("app");
-    ASSERT_TRUE(ingest->Append(0, MakeBytes(size, 1)).ok());
-    ASSERT_TRUE(ingest->Checkpoint().ok());
-    ASSERT_TRUE(ingest->Restart().ok());
-    EXPECT_EQ(ingest->status().offset_bytes, 0u);
+    auto upload = Begin("app");
+    ASSERT_TRUE(upload->Append(0, MakeBytes(size, 1)).ok());
+    ASSERT_TRUE(upload->Checkpoint().ok());
+    ASSERT_TRUE(upload->Restart().ok());
+    EXPECT_EQ(upload->status().offset_bytes, 0u);
     const std::string bytes = MakeBytes(size, 2);
-    ASSERT_TRUE(ingest->Append(0, bytes).ok());
-    ASSERT_TRUE(ingest->Commit(Sha256(bytes), size).ok());
+    ASSERT_TRUE(upload->Append(0, bytes).ok());
+    ASSERT_TRUE(upload->Commit(Sha256(bytes), size).ok());
     EXPECT_TRUE(Read("app", Sha256(bytes)) == bytes);
     EXPECT_EQ(StatCode("app", Sha256(MakeBytes(size, 1))), Code::kNotFound);
   }
@@ -147,14 +147,14 @@ TEST_P(StoreUploadsRestartTest, RestartDropsWhatWasReceived) {
 }
 
 TEST_P(StoreUploadsTest, AbortLeavesNothing) {
-  auto ingest = Begin("app");
-  const std::string id = ingest->status().id;
-  ASSERT_TRUE(ingest->Append(0, MakeBytes(200'000, 1)).ok());
-  ASSERT_TRUE(ingest->Checkpoint().ok());
-  ASSERT_TRUE(ingest->Abort().ok());
+  auto upload = Begin("app");
+  const std::string id = upload->status().id;
+  ASSERT_TRUE(upload->Append(0, MakeBytes(200'000, 1)).ok());
+  ASSERT_TRUE(upload->Checkpoint().ok());
+  ASSERT_TRUE(upload->Abort().ok());
   EXPECT_EQ(ResumeCode("app", id), Code::kNotFound);
   EXPECT_THAT(under_test().BlobFiles(), SizeIs(0));
-  ingest.reset();
+  upload.reset();
   under_test().Reopen();
   EXPECT_EQ(ResumeCode("app", id), Code::kNotFound);
 }
@@ -169,7 +169,7 @@ TEST_P(StoreUploadsTest, ExpireByTimeUnlessContinued) {
   const std::string continued_id = continued->status().id;
   continued.reset();
   under_test().Advance(13 * kHour);
-  continued = store().blobs.ResumeIngest("app", continued_id).value();
+  continued = store().blobs.ResumeUpload("app", continued_id).value();
   ASSERT_TRUE(continued->Append(0, "some bytes").ok());
   continued.reset();
   under_test().Advance(12 * kHour);
@@ -194,22 +194,22 @@ TEST_P(StoreUploadsChosenIdsTest, ClientsMayChooseIds) {
   ASSERT_TRUE(aborted->Append(0, "bytes").ok());
   ASSERT_TRUE(aborted->Abort().ok());
   EXPECT_NE(Begin("app", "layer-2"), nullptr);
-  IngestOptions options;
-  options.id = std::string(kMaxIngestIdBytes, 'i');
-  EXPECT_TRUE(store().blobs.BeginIngest("app", options).ok());
+  UploadOptions options;
+  options.id = std::string(kMaxUploadIdBytes, 'i');
+  EXPECT_TRUE(store().blobs.BeginUpload("app", options).ok());
   for (const std::string& id :
-       {std::string(kMaxIngestIdBytes + 1, 'i'), std::string("a b"), std::string("a\n"),
+       {std::string(kMaxUploadIdBytes + 1, 'i'), std::string("a b"), std::string("a\n"),
         std::string("\xc3\xa4"), std::string(1, '\0')}) {
     options.id = id;
-    EXPECT_EQ(store().blobs.BeginIngest("app", options).status().code(), Code::kInvalidArgument);
+    EXPECT_EQ(store().blobs.BeginUpload("app", options).status().code(), Code::kInvalidArgument);
   }
 }
 
 TEST_P(StoreUploadsNewIdsTest, ChosenIdMustBeNew) {
   Begin("app", "layer-1");
-  IngestOptions options;
+  UploadOptions options;
   options.id = "layer-1";
-  EXPECT_EQ(store().blobs.BeginIngest("app", options).status().code(), Code::kAlreadyExists);
+  EXPECT_EQ(store().blobs.BeginUpload("app", options).status().code(), Code::kAlreadyExists);
 }
 
 TEST_P(StoreUploadsTest, OfTooManyOpenUploadsTheIdlestEmptyOneGoes) {
@@ -218,9 +218,9 @@ TEST_P(StoreUploadsTest, OfTooManyOpenUploadsTheIdlestEmptyOneGoes) {
   Make(settings);
   std::vector<std::string> ids;
   for (size_t i = 0; i < 3 * settings.max_uploads; ++i) {
-    const auto ingest = Begin("app");
-    ASSERT_NE(ingest, nullptr);
-    ids.push_back(ingest->status().id);
+    const auto upload = Begin("app");
+    ASSERT_NE(upload, nullptr);
+    ids.push_back(upload->status().id);
   }
   EXPECT_EQ(ResumeCode("app", ids.front()), Code::kNotFound);
   EXPECT_EQ(ResumeCode("app", ids[2 * settings.max_uploads - 1]), Code::kNotFound);
@@ -233,17 +233,17 @@ TEST_P(StoreUploadsTest, ContinueAfterAReopenWithoutReadingAgain) {
     const std::string bytes = MakeBytes(size, size);
     std::string id;
     {
-      auto ingest = Begin("app");
-      id = ingest->status().id;
-      ASSERT_TRUE(ingest->Append(0, std::string_view(bytes).substr(0, size / 2)).ok());
+      auto upload = Begin("app");
+      id = upload->status().id;
+      ASSERT_TRUE(upload->Append(0, std::string_view(bytes).substr(0, size / 2)).ok());
     }
     under_test().Reopen();
     const auto read_before = under_test().blob_bytes_read();
-    auto ingest = store().blobs.ResumeIngest("app", id);
-    ASSERT_TRUE(ingest.ok()) << ingest.status();
-    ASSERT_EQ((*ingest)->status().offset_bytes, size / 2);
-    ASSERT_TRUE((*ingest)->Append(size / 2, std::string_view(bytes).substr(size / 2)).ok());
-    ASSERT_TRUE((*ingest)->Commit(Sha256(bytes), size).ok());
+    auto upload = store().blobs.ResumeUpload("app", id);
+    ASSERT_TRUE(upload.ok()) << upload.status();
+    ASSERT_EQ((*upload)->status().offset_bytes, size / 2);
+    ASSERT_TRUE((*upload)->Append(size / 2, std::string_view(bytes).substr(size / 2)).ok());
+    ASSERT_TRUE((*upload)->Commit(Sha256(bytes), size).ok());
     EXPECT_EQ(under_test().blob_bytes_read(), read_before);
     EXPECT_TRUE(Read("app", Sha256(bytes)) == bytes);
     under_test().Reopen();
@@ -255,11 +255,11 @@ TEST_P(StoreUploadsTest, TornTailPastTheCheckpointIsCutOff) {
   const std::string bytes = MakeBytes(300'000, 9);
   std::string id;
   {
-    auto ingest = Begin("app");
-    id = ingest->status().id;
-    ASSERT_TRUE(ingest->Append(0, std::string_view(bytes).substr(0, 200'000)).ok());
+    auto upload = Begin("app");
+    id = upload->status().id;
+    ASSERT_TRUE(upload->Append(0, std::string_view(bytes).substr(0, 200'000)).ok());
   }
-  ASSERT_TRUE(store().system.CheckpointIngests().ok());
+  ASSERT_TRUE(store().system.CheckpointUploads().ok());
   const auto files = under_test().BlobFiles();
   ASSERT_THAT(files, SizeIs(1));
   {
@@ -268,22 +268,22 @@ TEST_P(StoreUploadsTest, TornTailPastTheCheckpointIsCutOff) {
     ASSERT_TRUE((*file)->WriteAt(200'000, std::string(500'000, '!')).ok());
   }
   under_test().Reopen();
-  auto ingest = store().blobs.ResumeIngest("app", id);
-  ASSERT_TRUE(ingest.ok()) << ingest.status();
-  ASSERT_EQ((*ingest)->status().offset_bytes, 200'000u);
-  ASSERT_TRUE((*ingest)->Append(200'000, std::string_view(bytes).substr(200'000)).ok());
-  ASSERT_TRUE((*ingest)->Commit(Sha256(bytes), bytes.size()).ok());
+  auto upload = store().blobs.ResumeUpload("app", id);
+  ASSERT_TRUE(upload.ok()) << upload.status();
+  ASSERT_EQ((*upload)->status().offset_bytes, 200'000u);
+  ASSERT_TRUE((*upload)->Append(200'000, std::string_view(bytes).substr(200'000)).ok());
+  ASSERT_TRUE((*upload)->Commit(Sha256(bytes), bytes.size()).ok());
   EXPECT_TRUE(Read("app", Sha256(bytes)) == bytes);
 }
 
 TEST_P(StoreUploadsTest, UploadWhoseFileIsLostIsForgottenAtOpen) {
   std::string id;
   {
-    auto ingest = Begin("app");
-    id = ingest->status().id;
-    ASSERT_TRUE(ingest->Append(0, MakeBytes(200'000, 1)).ok());
+    auto upload = Begin("app");
+    id = upload->status().id;
+    ASSERT_TRUE(upload->Append(0, MakeBytes(200'000, 1)).ok());
   }
-  ASSERT_TRUE(store().system.CheckpointIngests().ok());
+  ASSERT_TRUE(store().system.CheckpointUploads().ok());
   for (const std::string& path : under_test().BlobFiles()) {
     ASSERT_TRUE(under_test().disk().Remove(path).ok());
   }
@@ -295,16 +295,16 @@ TEST_P(StoreUploadsSizeTest, FullStoreRefusesBeforeTheBytesArriveAndKeepsTheUplo
   StoreSettings settings;
   settings.max_bytes = 1'000'000;
   Make(settings);
-  IngestOptions options;
+  UploadOptions options;
   for (const uint64_t size : {uint64_t{1'000'001}, ~uint64_t{0}}) {
     options.size_bytes = size;
-    EXPECT_EQ(store().blobs.BeginIngest("app", options).status().code(), Code::kResourceExhausted);
+    EXPECT_EQ(store().blobs.BeginUpload("app", options).status().code(), Code::kResourceExhausted);
   }
-  auto ingest = Begin("app");
-  EXPECT_EQ(ingest->Expect(1'000'001).code(), Code::kResourceExhausted);
-  const std::string id = ingest->status().id;
-  ingest.reset();
-  auto resumed = store().blobs.ResumeIngest("app", id);
+  auto upload = Begin("app");
+  EXPECT_EQ(upload->Expect(1'000'001).code(), Code::kResourceExhausted);
+  const std::string id = upload->status().id;
+  upload.reset();
+  auto resumed = store().blobs.ResumeUpload("app", id);
   ASSERT_TRUE(resumed.ok()) << resumed.status();
   ASSERT_TRUE((*resumed)->Append(0, "smaller").ok());
   EXPECT_TRUE((*resumed)->Commit(Sha256("smaller"), 7).ok());
@@ -315,15 +315,15 @@ TEST_P(StoreUploadsHeldTest, RoomIsReservedWhileHeldAndGivenBack) {
   StoreSettings settings;
   settings.max_bytes = 1'000'000;
   Make(settings);
-  IngestOptions options;
+  UploadOptions options;
   options.size_bytes = 600'000;
   for (int i = 0; i < 3; ++i) {
-    auto ingest = store().blobs.BeginIngest("app", options);
-    ASSERT_TRUE(ingest.ok()) << ingest.status();
-    EXPECT_EQ(store().blobs.BeginIngest("app", options).status().code(), Code::kResourceExhausted);
-    EXPECT_EQ((*ingest)->Expect(1'000'001).code(), Code::kResourceExhausted);
-    EXPECT_EQ((*ingest)->Append(0, MakeBytes(1'000'001, 1)).code(), Code::kResourceExhausted);
-    EXPECT_EQ((*ingest)->status().offset_bytes, 0u);
+    auto upload = store().blobs.BeginUpload("app", options);
+    ASSERT_TRUE(upload.ok()) << upload.status();
+    EXPECT_EQ(store().blobs.BeginUpload("app", options).status().code(), Code::kResourceExhausted);
+    EXPECT_EQ((*upload)->Expect(1'000'001).code(), Code::kResourceExhausted);
+    EXPECT_EQ((*upload)->Append(0, MakeBytes(1'000'001, 1)).code(), Code::kResourceExhausted);
+    EXPECT_EQ((*upload)->status().offset_bytes, 0u);
   }
   EXPECT_THAT(under_test().BlobFiles(), SizeIs(0));
 }
@@ -334,9 +334,9 @@ TEST_P(StoreUploadsTest, StreamOfUnknownSizeFillsTheStoreToItsLimit) {
   Make(settings);
   const std::string bytes = MakeBytes(600'000, 1);
   Push("app", bytes);
-  auto ingest = Begin("app");
-  EXPECT_EQ(ingest->Append(0, MakeBytes(600'000, 2)).code(), Code::kResourceExhausted);
-  ingest.reset();
+  auto upload = Begin("app");
+  EXPECT_EQ(upload->Append(0, MakeBytes(600'000, 2)).code(), Code::kResourceExhausted);
+  upload.reset();
   under_test().Advance(kMinute);  // what it received gives way
   const std::string rest = MakeBytes(300'000, 3);
   EXPECT_TRUE(Read("app", Push("app", rest)) == rest);

@@ -62,14 +62,14 @@ class StoreModelCrashes : public StoreModelFixture {
     for (auto& [name, repository] : repositories_) repository.promises.clear();
     // What was not saved of an upload is gone, and sometimes the upload.
     for (size_t i = 0; i < uploads_.size();) {
-      const auto ingest = store().blobs.ResumeIngest(uploads_[i].repository, uploads_[i].id);
-      if (ingest.ok()) {
-        const uint64_t offset = (*ingest)->status().offset_bytes;
+      const auto upload = store().blobs.ResumeUpload(uploads_[i].repository, uploads_[i].id);
+      if (upload.ok()) {
+        const uint64_t offset = (*upload)->status().offset_bytes;
         EXPECT_LE(offset, uploads_[i].sent);
         uploads_[i++].sent = offset;
         continue;
       }
-      EXPECT_TRUE(absl::IsNotFound(ingest.status())) << ingest.status();
+      EXPECT_TRUE(absl::IsNotFound(upload.status())) << upload.status();
       uploads_.erase(uploads_.begin() + static_cast<std::ptrdiff_t>(i));
     }
   }

@@ -51,7 +51,7 @@ class CrashingStore {
   MemoryFileSystem& disk() { return disk_; }
   FakeClock& clock() { return clock_; }
   // Uploads that are under way, by a name that the scenario gives them.
-  std::map<std::string, std::unique_ptr<Ingest>>& uploads() { return uploads_; }
+  std::map<std::string, std::unique_ptr<OpenUpload>>& uploads() { return uploads_; }
 
   // Files under blobs/; the store may be open.
   std::vector<std::string> BlobFilesOnDisk();
@@ -69,7 +69,7 @@ class CrashingStore {
   const std::unique_ptr<FileSystem> wrapped_;  // null: the disk itself
   EngineOptions options_;
   std::unique_ptr<Engine> store_;
-  std::map<std::string, std::unique_ptr<Ingest>> uploads_;
+  std::map<std::string, std::unique_ptr<OpenUpload>> uploads_;
 };
 
 }  // namespace varve

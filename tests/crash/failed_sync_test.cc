@@ -77,8 +77,8 @@ TEST_F(FailedSyncTest, OfADirectoryFailsThePushAndDiscardsTheFile) {
 }
 
 TEST_F(FailedSyncTest, OfACheckpointEndsTheUpload) {
-  const absl::StatusOr<std::unique_ptr<Ingest>> upload =
-      crashing_.store().blobs.BeginIngest(kApp, {.id = "u", .size_bytes = {}, .client = {}});
+  const absl::StatusOr<std::unique_ptr<OpenUpload>> upload =
+      crashing_.store().blobs.BeginUpload(kApp, {.id = "u", .size_bytes = {}, .client = {}});
   ASSERT_EQ(upload.status(), absl::OkStatus());
   ASSERT_EQ((*upload)->Append(0, blob_.bytes), absl::OkStatus());
   FailNext(FileCall::kSync, Under(kBlobsDirectory));
@@ -86,7 +86,7 @@ TEST_F(FailedSyncTest, OfACheckpointEndsTheUpload) {
   // No second attempt may succeed with the bytes that the disk has dropped.
   EXPECT_EQ((*upload)->Commit(blob_.digest, {}).status().code(),
             absl::StatusCode::kFailedPrecondition);
-  EXPECT_TRUE(absl::IsNotFound(crashing_.store().blobs.ResumeIngest(kApp, "u").status()));
+  EXPECT_TRUE(absl::IsNotFound(crashing_.store().blobs.ResumeUpload(kApp, "u").status()));
   ExpectNothingElseVisible();
   ExpectPushWorksForGood();
 }

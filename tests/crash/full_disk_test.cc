@@ -76,7 +76,7 @@ TEST_F(FullDiskTest, AnUploadOfKnownSizeIsRefusedBeforeItsBytesAreSent) {
   const uint64_t free_before = FreeBytes();
   const absl::Status begun =
       crashing_->store()
-          .blobs.BeginIngest(kApp, {.id = "u", .size_bytes = blob_.bytes.size(), .client = {}})
+          .blobs.BeginUpload(kApp, {.id = "u", .size_bytes = blob_.bytes.size(), .client = {}})
           .status();
   EXPECT_EQ(begun.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(begun.message()), HasSubstr("space"));
@@ -92,8 +92,8 @@ TEST_F(FullDiskTest, AnUploadOfUnknownSizeFailsInTheMiddleAndGoesOnWhenThereIsRo
   Start();
   Fill(kLargeBytes / 2);
   {
-    const absl::StatusOr<std::unique_ptr<Ingest>> upload =
-        crashing_->store().blobs.BeginIngest(kApp, {.id = "u", .size_bytes = {}, .client = {}});
+    const absl::StatusOr<std::unique_ptr<OpenUpload>> upload =
+        crashing_->store().blobs.BeginUpload(kApp, {.id = "u", .size_bytes = {}, .client = {}});
     ASSERT_EQ(upload.status(), absl::OkStatus());
     const absl::Status appended = (*upload)->Append(0, blob_.bytes);
     EXPECT_EQ(appended.code(), absl::StatusCode::kResourceExhausted);
@@ -101,8 +101,8 @@ TEST_F(FullDiskTest, AnUploadOfUnknownSizeFailsInTheMiddleAndGoesOnWhenThereIsRo
   ASSERT_EQ(crashing_->store().system.Reclaim().status(), absl::OkStatus());
   ExpectServesWhatItHad();
   disk().SetCapacity(kUnlimited);
-  const absl::StatusOr<std::unique_ptr<Ingest>> resumed =
-      crashing_->store().blobs.ResumeIngest(kApp, "u");
+  const absl::StatusOr<std::unique_ptr<OpenUpload>> resumed =
+      crashing_->store().blobs.ResumeUpload(kApp, "u");
   ASSERT_EQ(resumed.status(), absl::OkStatus());
   const uint64_t offset = (*resumed)->status().offset_bytes;
   ASSERT_EQ((*resumed)->Append(offset, std::string_view(blob_.bytes).substr(offset)),
@@ -116,16 +116,16 @@ TEST_F(FullDiskTest, AnUploadThatFailedGivesWayAfterAMinute) {
   Start();
   Fill(kLargeBytes * 3 / 2);
   {
-    const absl::StatusOr<std::unique_ptr<Ingest>> upload =
-        crashing_->store().blobs.BeginIngest(kApp, {.id = "u", .size_bytes = {}, .client = {}});
+    const absl::StatusOr<std::unique_ptr<OpenUpload>> upload =
+        crashing_->store().blobs.BeginUpload(kApp, {.id = "u", .size_bytes = {}, .client = {}});
     ASSERT_EQ(upload.status(), absl::OkStatus());
     ASSERT_EQ((*upload)->Append(0, MakeBlob(8, kLargeBytes).bytes), absl::OkStatus());
   }
   EXPECT_EQ(PushBlob(crashing_->store().blobs, kApp, blob_).code(),
             absl::StatusCode::kResourceExhausted);
-  crashing_->clock().Advance(kIdleIngestNanos);
+  crashing_->clock().Advance(kIdleUploadNanos);
   ASSERT_EQ(PushBlob(crashing_->store().blobs, kApp, blob_), absl::OkStatus());
-  EXPECT_TRUE(absl::IsNotFound(crashing_->store().blobs.ResumeIngest(kApp, "u").status()));
+  EXPECT_TRUE(absl::IsNotFound(crashing_->store().blobs.ResumeUpload(kApp, "u").status()));
 }
 
 // Whatever call of a push finds no room: a clear error, nothing visible, nothing lost.

@@ -345,19 +345,19 @@ TEST_F(LostRowsTest, AFullStoreNamesTheOrphans) {
   crashing_.options().max_bytes = 300'000;
   OpenDamaged();
   const absl::Status full =
-      store().blobs.BeginIngest(kApp, {.id = "u", .size_bytes = 200'000}).status();
+      store().blobs.BeginUpload(kApp, {.id = "u", .size_bytes = 200'000}).status();
   EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted) << full;
   EXPECT_THAT(std::string(full.message()), HasSubstr("varve fsck --drop-orphans"));
   ASSERT_TRUE(store().claims.DeleteLease("build").ok());  // or it would be adopted
   ASSERT_TRUE(store().system.DropOrphans(Always).ok());
-  EXPECT_TRUE(store().blobs.BeginIngest(kApp, {.id = "u", .size_bytes = 200'000}).ok());
+  EXPECT_TRUE(store().blobs.BeginUpload(kApp, {.id = "u", .size_bytes = 200'000}).ok());
 }
 
 // A crash leaves files of uploads too; those are nobody's.
 TEST_F(LostRowsTest, AfterAnOrdinaryCrashUnnamedFilesGo) {
   ASSERT_EQ(crashing_.Open(), absl::OkStatus());
   {
-    auto upload = store().blobs.BeginIngest(kApp, {.id = "u", .size_bytes = {}});
+    auto upload = store().blobs.BeginUpload(kApp, {.id = "u", .size_bytes = {}});
     ASSERT_TRUE((*upload)->Append(0, MakeBlob(50, kLargeBytes).bytes).ok());
     crashing_.uploads()["u"] = *std::move(upload);
     crashing_.PowerCycle(Survival::kEverything, 1);

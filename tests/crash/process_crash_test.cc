@@ -18,8 +18,8 @@ TEST_P(ResumeTest, ACheckpointedUploadGoesOnWithoutReadingABlobByteAgain) {
   const TestBlob blob = MakeBlob(5, GetParam());
   const size_t half = blob.bytes.size() / 2;
   {
-    absl::StatusOr<std::unique_ptr<Ingest>> upload =
-        crashing.store().blobs.BeginIngest(kApp, {.id = "u", .size_bytes = {}, .client = {}});
+    absl::StatusOr<std::unique_ptr<OpenUpload>> upload =
+        crashing.store().blobs.BeginUpload(kApp, {.id = "u", .size_bytes = {}, .client = {}});
     ASSERT_EQ(upload.status(), absl::OkStatus());
     ASSERT_EQ((*upload)->Append(0, std::string_view(blob.bytes).substr(0, half)), absl::OkStatus());
     ASSERT_EQ((*upload)->Checkpoint(), absl::OkStatus());
@@ -31,8 +31,8 @@ TEST_P(ResumeTest, ACheckpointedUploadGoesOnWithoutReadingABlobByteAgain) {
   crashing.PowerCycle(Survival::kEverything, 1);
   ASSERT_EQ(crashing.Open(), absl::OkStatus());
 
-  const absl::StatusOr<std::unique_ptr<Ingest>> upload =
-      crashing.store().blobs.ResumeIngest(kApp, "u");
+  const absl::StatusOr<std::unique_ptr<OpenUpload>> upload =
+      crashing.store().blobs.ResumeUpload(kApp, "u");
   ASSERT_EQ(upload.status(), absl::OkStatus());
   EXPECT_EQ((*upload)->status().offset_bytes, half);
   ASSERT_EQ((*upload)->Append(half, std::string_view(blob.bytes).substr(half)), absl::OkStatus());

@@ -10,8 +10,8 @@ namespace varve {
 
 absl::Status PushBlob(Blobs& blobs, const std::string& repository, const TestBlob& blob) {
   ASSIGN_OR_RETURN(
-      const std::unique_ptr<Ingest> upload,
-      blobs.BeginIngest(repository, {.id = "", .size_bytes = blob.bytes.size(), .client = {}}));
+      const std::unique_ptr<OpenUpload> upload,
+      blobs.BeginUpload(repository, {.id = "", .size_bytes = blob.bytes.size(), .client = {}}));
   RETURN_IF_ERROR(upload->Append(0, blob.bytes));
   return upload->Commit(blob.digest, blob.bytes.size()).status();
 }

@@ -67,8 +67,8 @@ absl::StatusOr<FileRows> ReadFileRows(const std::vector<KeyValue>& rows) {
       }
     } else if (table == RemovingKey(0).front()) {
       result.awaited.insert(key.U64());
-    } else if (table == IngestKey("").front()) {
-      ASSIGN_OR_RETURN(const IngestRow upload, IngestRow::Decode(row.value));
+    } else if (table == UploadKey("").front()) {
+      ASSIGN_OR_RETURN(const UploadRow upload, UploadRow::Decode(row.value));
       if (upload.file != 0) result.awaited.insert(upload.file);
     } else if (row.key == MetaKey("low_water")) {
       ASSIGN_OR_RETURN(result.low_water, DecodeNumber(row.value));

@@ -29,12 +29,12 @@ std::string_view Piece(std::string_view bytes, size_t number, size_t count) {
 absl::Status Begin(CrashingStore& crashing, const std::string& repository, const std::string& id) {
   ASSIGN_OR_RETURN(
       crashing.uploads()[id],
-      crashing.store().blobs.BeginIngest(repository, {.id = id, .size_bytes = {}, .client = {}}));
+      crashing.store().blobs.BeginUpload(repository, {.id = id, .size_bytes = {}, .client = {}}));
   return absl::OkStatus();
 }
 
 absl::Status Append(CrashingStore& crashing, const std::string& id, std::string_view bytes) {
-  Ingest& upload = *crashing.uploads().at(id);
+  OpenUpload& upload = *crashing.uploads().at(id);
   return upload.Append(upload.status().offset_bytes, bytes);
 }
 
@@ -69,7 +69,7 @@ void Scenario::PushInPieces(const std::string& repository, const TestBlob& blob,
                        if (!resumed) return absl::OkStatus();
                        crashing.uploads().erase(id);
                        ASSIGN_OR_RETURN(crashing.uploads()[id],
-                                        crashing.store().blobs.ResumeIngest(repository, id));
+                                        crashing.store().blobs.ResumeUpload(repository, id));
                        return absl::OkStatus();
                      },
                      Nothing});
@@ -282,7 +282,7 @@ void Scenario::Restart() {
   steps.push_back({"restart",
                    [](CrashingStore& crashing) -> absl::Status {
                      crashing.uploads().clear();
-                     RETURN_IF_ERROR(crashing.store().system.CheckpointIngests());
+                     RETURN_IF_ERROR(crashing.store().system.CheckpointUploads());
                      crashing.Close();
                      return crashing.Open();
                    },

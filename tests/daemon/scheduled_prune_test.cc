@@ -25,9 +25,9 @@ class ScheduledPruneTest : public testing::Test {
     store_ = *std::move(opened);
     const std::string config = "{}";
     const Digest digest = HashBytes(DigestAlgorithm::kSha256, config);
-    const auto ingest = store_->blobs.BeginIngest("app", {});
-    ASSERT_TRUE(ingest.ok() && (*ingest)->Append(0, config).ok());
-    ASSERT_TRUE((*ingest)->Commit(digest, config.size()).ok());
+    const auto upload = store_->blobs.BeginUpload("app", {});
+    ASSERT_TRUE(upload.ok() && (*upload)->Append(0, config).ok());
+    ASSERT_TRUE((*upload)->Commit(digest, config.size()).ok());
     bytes_ = R"({"schemaVersion":2,"config":{"mediaType":"a/b","size":2,"digest":")" +
              digest.ToString() + R"("},"layers":[]})";
   }

@@ -61,8 +61,8 @@ void CheckReadHead(uint64_t offset, uint64_t blob_size_bytes, const std::string&
 
 void Forget(Blobs& blobs, const v1::WriteRequest::Header& header) {
   if (header.upload_id().empty()) return;
-  const absl::StatusOr<std::unique_ptr<Ingest>> left =
-      blobs.ResumeIngest(header.repository(), header.upload_id());
+  const absl::StatusOr<std::unique_ptr<OpenUpload>> left =
+      blobs.ResumeUpload(header.repository(), header.upload_id());
   if (left.ok()) FUZZ_INVARIANT((*left)->Abort().ok());
 }
 

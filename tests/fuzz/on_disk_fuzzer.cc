@@ -147,7 +147,7 @@ void CheckOne(char reader, std::string_view bytes) {
     case 'b':
       return CheckBlobRow(bytes);
     case 'u':
-      return CheckRow<IngestRow>(bytes);
+      return CheckRow<UploadRow>(bytes);
     case 'r':
       return CheckRow<RepositoryRow>(bytes);
     case 't':

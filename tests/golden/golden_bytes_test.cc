@@ -47,7 +47,7 @@ TEST(GoldenBytesTest, KeysOfBlobs) {
   EXPECT_EQ(Hex(RemovingKey(kFile)), "780000000000002122");
   EXPECT_EQ(Hex(OrphanKey(kFile)), "640000000000002122");
   EXPECT_EQ(Hex(CondemnedKey(kTime, kDigest)), Joined("631112131415161718", kDigestHex));
-  EXPECT_EQ(Hex(IngestKey("up-1")), "6775702d31");
+  EXPECT_EQ(Hex(UploadKey("up-1")), "6775702d31");
 }
 
 TEST(GoldenBytesTest, KeysOfSha512) {
@@ -231,7 +231,7 @@ TEST(GoldenBytesTest, RowOfAMember) {
 }
 
 TEST(GoldenBytesTest, RowOfAnUpload) {
-  IngestRow row;
+  UploadRow row;
   row.repository = "a/b";
   row.started_nanos = kTime;
   row.updated_nanos = kTime + 1;

@@ -52,8 +52,8 @@ absl::Status WriteGoldenStore(const std::string& directory) {
   RETURN_IF_ERROR(PutManifest(store->manifests, kGoldenApp, content.index, {"all"}));
   RETURN_IF_ERROR(store->blobs.MountBlob(kGoldenMirror, content.layer.digest, kGoldenApp).status());
   ASSIGN_OR_RETURN(
-      const std::unique_ptr<Ingest> upload,
-      store->blobs.BeginIngest(kGoldenApp, {.id = kGoldenUpload, .size_bytes = {}, .client = {}}));
+      const std::unique_ptr<OpenUpload> upload,
+      store->blobs.BeginUpload(kGoldenApp, {.id = kGoldenUpload, .size_bytes = {}, .client = {}}));
   RETURN_IF_ERROR(
       upload->Append(0, std::string_view(content.upload.bytes).substr(0, kGoldenUploadBytes)));
   return upload->Checkpoint();

@@ -154,8 +154,8 @@ TEST_P(EveryVersionTest, NamesTheRepositoriesOfAnId) {
 TEST_P(EveryVersionTest, GoesOnWithItsUpload) {
   const absl::StatusOr<std::unique_ptr<Engine>> store = Open();
   ASSERT_EQ(store.status(), absl::OkStatus());
-  const absl::StatusOr<std::unique_ptr<Ingest>> upload =
-      (*store)->blobs.ResumeIngest(kGoldenApp, kGoldenUpload);
+  const absl::StatusOr<std::unique_ptr<OpenUpload>> upload =
+      (*store)->blobs.ResumeUpload(kGoldenApp, kGoldenUpload);
   ASSERT_EQ(upload.status(), absl::OkStatus());
   EXPECT_EQ((*upload)->status().offset_bytes, kGoldenUploadBytes);
   const std::string_view rest = std::string_view(content_.upload.bytes).substr(kGoldenUploadBytes);

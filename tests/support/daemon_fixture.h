@@ -42,7 +42,7 @@ class DaemonTest : public testing::Test {
   void StopDaemon() {
     server_.reset();
     if (store_ != nullptr) {
-      EXPECT_TRUE(store_->system.CheckpointIngests().ok());
+      EXPECT_TRUE(store_->system.CheckpointUploads().ok());
     }
     store_.reset();
   }

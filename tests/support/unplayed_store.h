@@ -48,12 +48,13 @@ class UnplayedBlobs : public Blobs {
   absl::StatusOr<Page<BlobDetails>> ListBlobs(const PageRequest&) override {
     return NotPlayed("ListBlobs");
   }
-  absl::StatusOr<std::unique_ptr<Ingest>> BeginIngest(std::string_view, IngestOptions) override {
-    return NotPlayed("BeginIngest");
+  absl::StatusOr<std::unique_ptr<OpenUpload>> BeginUpload(std::string_view,
+                                                          UploadOptions) override {
+    return NotPlayed("BeginUpload");
   }
-  absl::StatusOr<std::unique_ptr<Ingest>> ResumeIngest(std::string_view,
-                                                       std::string_view) override {
-    return NotPlayed("ResumeIngest");
+  absl::StatusOr<std::unique_ptr<OpenUpload>> ResumeUpload(std::string_view,
+                                                           std::string_view) override {
+    return NotPlayed("ResumeUpload");
   }
   absl::StatusOr<Page<UploadInfo>> ListUploads(const PageRequest&) override {
     return NotPlayed("ListUploads");
@@ -177,7 +178,7 @@ class UnplayedSystem : public System {
   StoreHealth Health() override { return StoreHealth::kReady; }
   EventLog& events() override { return events_; }
   absl::StatusOr<ReclaimReport> Reclaim() override { return NotPlayed("Reclaim"); }
-  absl::Status CheckpointIngests() override { return NotPlayed("CheckpointIngests"); }
+  absl::Status CheckpointUploads() override { return NotPlayed("CheckpointUploads"); }
 
  private:
   EventLog events_{SystemClock(), 1};

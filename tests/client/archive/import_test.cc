@@ -199,11 +199,11 @@ TEST_F(ImportTest, AnUploadThatBrokeOffIsResumed) {
   const std::string tar = BuildTar({{"large", TestBytes(5'000'000, 6)}});
   const std::string path = WriteFile("input", tar);
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  IngestOptions earlier;
+  UploadOptions earlier;
   earlier.id = UploadIdOfFile(fd, "");
-  absl::StatusOr<std::unique_ptr<Ingest>> ingest = store_->blobs.BeginIngest("", earlier);
-  ASSERT_TRUE(ingest.ok() && (*ingest)->Append(0, tar.substr(0, 4'000'000)).ok());
-  ingest->reset();
+  absl::StatusOr<std::unique_ptr<OpenUpload>> upload = store_->blobs.BeginUpload("", earlier);
+  ASSERT_TRUE(upload.ok() && (*upload)->Append(0, tar.substr(0, 4'000'000)).ok());
+  upload->reset();
   class Observer : public ImportObserver {
    public:
     void OnStart(std::optional<uint64_t> size) override { size_bytes = size; }

@@ -16,13 +16,13 @@ using testing::Not;
 class LoadResumeTest : public LoadTest {
  protected:
   // The upload of the layer as an earlier load left it.
-  std::unique_ptr<Ingest> Begin(const std::string& bytes) {
-    IngestOptions options;
+  std::unique_ptr<OpenUpload> Begin(const std::string& bytes) {
+    UploadOptions options;
     options.id =
         "load-" + Sha256Hex(image_.layers[0]) + "-" + std::to_string(image_.layers[0].size());
-    absl::StatusOr<std::unique_ptr<Ingest>> ingest = store_->blobs.BeginIngest("", options);
-    EXPECT_TRUE(ingest.ok() && (*ingest)->Append(0, bytes).ok());
-    return *std::move(ingest);
+    absl::StatusOr<std::unique_ptr<OpenUpload>> upload = store_->blobs.BeginUpload("", options);
+    EXPECT_TRUE(upload.ok() && (*upload)->Append(0, bytes).ok());
+    return *std::move(upload);
   }
 
   const TestImage image_{{TestBytes(5 * kMiB, 1)}};
@@ -63,7 +63,7 @@ TEST_F(LoadResumeTest, SomebodyElseUploadsTheSameBlob) {
       Client::Connect(Address(), {.attempts = 2, .first_wait = std::chrono::milliseconds(1)});
   ASSERT_TRUE(client.ok());
   client_ = *std::move(client);
-  const std::unique_ptr<Ingest> held = Begin("their bytes");
+  const std::unique_ptr<OpenUpload> held = Begin("their bytes");
   EXPECT_EQ(Load(archive_), absl::OkStatus());
   EXPECT_EQ(Tagged("app", "1"), image_.digest());
 }

@@ -115,10 +115,10 @@ class CliOrphansTest : public CliFsckTest {
     ASSERT_NO_FATAL_FAILURE(StartDaemon());
   }
   void Push(const std::string& bytes) {
-    absl::StatusOr<std::unique_ptr<Ingest>> ingest = store_->blobs.BeginIngest("", {});
-    ASSERT_TRUE(ingest.ok()) << ingest.status();
-    ASSERT_TRUE((*ingest)->Append(0, bytes).ok());
-    ASSERT_TRUE((*ingest)->Commit(Sha256Of(bytes), bytes.size()).ok());
+    absl::StatusOr<std::unique_ptr<OpenUpload>> upload = store_->blobs.BeginUpload("", {});
+    ASSERT_TRUE(upload.ok()) << upload.status();
+    ASSERT_TRUE((*upload)->Append(0, bytes).ok());
+    ASSERT_TRUE((*upload)->Commit(Sha256Of(bytes), bytes.size()).ok());
   }
 
   const std::string layer_ = std::string(100'000, 'l');

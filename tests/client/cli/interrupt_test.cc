@@ -82,11 +82,11 @@ class CliInterruptTest : public CommandTest {
 TEST_F(CliInterruptTest, AnUploadOfAFileGoesOn) {
   const std::string path = WriteFile("layer", TestBytes(100'000, 1));
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  IngestOptions options;
+  UploadOptions options;
   options.id = UploadIdOfFile(fd, "");
   {
     // While another one works on the upload, the command waits.
-    const auto held = store_->blobs.BeginIngest("", options);
+    const auto held = store_->blobs.BeginUpload("", options);
     ASSERT_TRUE(held.ok() && (*held)->Append(0, TestBytes(100'000, 1).substr(0, 60'000)).ok());
     EXPECT_THAT(Interrupt({"blob", "put", path}, fd),
                 AllOf(StartsWith("varve: interrupted; what arrived is kept"),

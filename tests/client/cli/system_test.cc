@@ -337,9 +337,9 @@ TEST_F(CliSystemTest, LongListsComeInPages) {
   const size_t count = kMaxPageRows + 3;
   for (size_t i = 0; i < count; ++i) {
     const std::string bytes = "blob " + std::to_string(i);
-    const absl::StatusOr<std::unique_ptr<Ingest>> ingest = store_->blobs.BeginIngest("", {});
-    ASSERT_TRUE(ingest.ok() && (*ingest)->Append(0, bytes).ok() &&
-                (*ingest)->Commit(Sha256Of(bytes), bytes.size()).ok());
+    const absl::StatusOr<std::unique_ptr<OpenUpload>> upload = store_->blobs.BeginUpload("", {});
+    ASSERT_TRUE(upload.ok() && (*upload)->Append(0, bytes).ok() &&
+                (*upload)->Commit(Sha256Of(bytes), bytes.size()).ok());
   }
   EXPECT_THAT(OutputOf({"blob", "ls", "-q"}), SizeIs(count));
   EXPECT_THAT(OutputOf({"blob", "ls"}), SizeIs(count + 1));

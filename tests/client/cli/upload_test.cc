@@ -11,12 +11,12 @@ using testing::Not;
 class CliUploadTest : public CommandTest {
  protected:
   void Begin(const std::string& id, const std::string& repository, size_t bytes) {
-    IngestOptions options;
+    UploadOptions options;
     options.id = id;
     options.client = "192.0.2.1";
-    const auto ingest = store_->blobs.BeginIngest(repository, options);
-    ASSERT_TRUE(ingest.ok()) << ingest.status();
-    ASSERT_TRUE((*ingest)->Append(0, std::string(bytes, 'x')).ok());
+    const auto upload = store_->blobs.BeginUpload(repository, options);
+    ASSERT_TRUE(upload.ok()) << upload.status();
+    ASSERT_TRUE((*upload)->Append(0, std::string(bytes, 'x')).ok());
   }
 };
 
@@ -34,7 +34,7 @@ TEST_F(CliUploadTest, UploadsAreListedAndRemoved) {
   EXPECT_THAT(json, HasSubstr(R"("in_request":false)"));
   EXPECT_EQ(OutputOf({"upload", "rm", "layer-1"}), "layer-1\n");
   EXPECT_EQ(OutputOf({"upload", "ls", "-q"}), "layer-2\n");
-  EXPECT_EQ(store_->blobs.ResumeIngest("app", "layer-1").status().code(),
+  EXPECT_EQ(store_->blobs.ResumeUpload("app", "layer-1").status().code(),
             absl::StatusCode::kNotFound);
 }
 

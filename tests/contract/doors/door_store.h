@@ -26,7 +26,7 @@ class DoorStore : public UnplayedStore {
   EventLog& events() override { return engine_.system.events(); }
 
   absl::StatusOr<ReclaimReport> Reclaim() override { return engine_.system.Reclaim(); }
-  absl::Status CheckpointIngests() override { return engine_.system.CheckpointIngests(); }
+  absl::Status CheckpointUploads() override { return engine_.system.CheckpointUploads(); }
 
  private:
   const Store engine_;

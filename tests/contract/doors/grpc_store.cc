@@ -5,7 +5,7 @@
 
 #include "storage/base/status.h"
 #include "storage/limits.h"
-#include "tests/contract/doors/grpc_ingest.h"
+#include "tests/contract/doors/grpc_upload.h"
 
 namespace varve {
 namespace {
@@ -121,14 +121,14 @@ absl::StatusOr<BlobReader> GrpcStore::OpenBlob(std::string_view repository, cons
   return reader;
 }
 
-absl::StatusOr<std::unique_ptr<Ingest>> GrpcStore::BeginIngest(std::string_view repository,
-                                                               IngestOptions options) {
-  return GrpcIngest::Begin(*blobs_, repository, options);
+absl::StatusOr<std::unique_ptr<OpenUpload>> GrpcStore::BeginUpload(std::string_view repository,
+                                                                   UploadOptions options) {
+  return GrpcUpload::Begin(*blobs_, repository, options);
 }
 
-absl::StatusOr<std::unique_ptr<Ingest>> GrpcStore::ResumeIngest(std::string_view repository,
-                                                                std::string_view id) {
-  return GrpcIngest::Resume(*blobs_, repository, id);
+absl::StatusOr<std::unique_ptr<OpenUpload>> GrpcStore::ResumeUpload(std::string_view repository,
+                                                                    std::string_view id) {
+  return GrpcUpload::Resume(*blobs_, repository, id);
 }
 
 absl::StatusOr<ManifestInfo> GrpcStore::PutManifest(std::string_view repository,

@@ -6,7 +6,7 @@
 #include "daemon/http/route.h"
 #include "storage/base/status.h"
 #include "storage/image/hasher.h"
-#include "tests/contract/doors/http_ingest.h"
+#include "tests/contract/doors/http_upload.h"
 #include "tests/contract/doors/json_text.h"
 
 namespace varve {
@@ -131,14 +131,14 @@ absl::Status HttpStore::DeleteBlob(std::string_view repository, const Digest& di
   return StatusOf(http_.Do("DELETE", BlobPath(repository, digest)), About::kBlob);
 }
 
-absl::StatusOr<std::unique_ptr<Ingest>> HttpStore::BeginIngest(std::string_view repository,
-                                                               IngestOptions options) {
-  return HttpIngest::Begin(http_, repository, options);
+absl::StatusOr<std::unique_ptr<OpenUpload>> HttpStore::BeginUpload(std::string_view repository,
+                                                                   UploadOptions options) {
+  return HttpUpload::Begin(http_, repository, options);
 }
 
-absl::StatusOr<std::unique_ptr<Ingest>> HttpStore::ResumeIngest(std::string_view repository,
-                                                                std::string_view id) {
-  return HttpIngest::Resume(http_, repository, id);
+absl::StatusOr<std::unique_ptr<OpenUpload>> HttpStore::ResumeUpload(std::string_view repository,
+                                                                    std::string_view id) {
+  return HttpUpload::Resume(http_, repository, id);
 }
 
 absl::StatusOr<ManifestInfo> HttpStore::PutManifest(std::string_view repository,

@@ -55,7 +55,7 @@ TEST_F(HttpFailures, FullDiskInTheMiddleOfABody) {
 TEST_F(HttpFailures, TooManyUploadsAreRefusedForAMoment) {
   absl::Status full = absl::ResourceExhaustedError("there are too many; try again in a moment");
   full.SetPayload(kRetryAfterPayload, absl::Cord("5"));
-  store_.FailNext("BeginIngest", full);
+  store_.FailNext("BeginUpload", full);
   const HttpResponse refused = client_.Do("POST", "/v2/a/blobs/uploads/");
   EXPECT_EQ(refused.status, 429);
   EXPECT_EQ(ErrorCode(refused), "UNAVAILABLE");
@@ -122,7 +122,7 @@ TEST_F(HttpFailures, AFailureOfTheStoreIsAnErrorInTheLog) {
 
 TEST_F(HttpFailures, ABusyUploadIsToBeRepeated) {
   const std::string upload = NewUpload(client_, "a");
-  store_.FailNext("ResumeIngest", absl::AbortedError("another request works on this upload"));
+  store_.FailNext("ResumeUpload", absl::AbortedError("another request works on this upload"));
   const HttpResponse busy = client_.Do("GET", upload);
   EXPECT_EQ(busy.status, 503);
   EXPECT_EQ(busy.Header("retry-after"), "1");

@@ -38,19 +38,19 @@ class MemoryFile : public ReadableBytes {
 
 }  // namespace
 
-class FakeIngest : public Ingest {
+class FakeUpload : public OpenUpload {
  public:
-  FakeIngest(FakeStore& store, std::string id) : store_(store), id_(std::move(id)) {}
-  ~FakeIngest() override {
+  FakeUpload(FakeStore& store, std::string id) : store_(store), id_(std::move(id)) {}
+  ~FakeUpload() override {
     MutexLock lock(store_.mutex_);
     const auto found = store_.uploads_.find(id_);
     if (found != store_.uploads_.end()) found->second.held = false;
   }
-  IngestStatus status() const override {
+  UploadStatus status() const override {
     MutexLock lock(store_.mutex_);
     const auto found = store_.uploads_.find(id_);
     const size_t size = found == store_.uploads_.end() ? 0 : found->second.bytes.size();
-    return IngestStatus{id_, size, 0, 0};
+    return UploadStatus{id_, size, 0, 0};
   }
   absl::Status Expect(uint64_t) override {
     MutexLock lock(store_.mutex_);
@@ -176,27 +176,27 @@ absl::Status FakeStore::DeleteBlob(std::string_view repository, const Digest& di
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Ingest>> FakeStore::BeginIngest(std::string_view repository,
-                                                               IngestOptions options) {
+absl::StatusOr<std::unique_ptr<OpenUpload>> FakeStore::BeginUpload(std::string_view repository,
+                                                                   UploadOptions options) {
   MutexLock lock(mutex_);
-  RETURN_IF_ERROR(Injected("BeginIngest"));
+  RETURN_IF_ERROR(Injected("BeginUpload"));
   if (options.id.empty()) options.id = StrCat("upload-", next_id_++);
   last_client_ = options.client;
   uploads_[options.id] = Upload{std::string(repository), "", true, false};
-  return std::unique_ptr<Ingest>(std::make_unique<FakeIngest>(*this, options.id));
+  return std::unique_ptr<OpenUpload>(std::make_unique<FakeUpload>(*this, options.id));
 }
 
-absl::StatusOr<std::unique_ptr<Ingest>> FakeStore::ResumeIngest(std::string_view repository,
-                                                                std::string_view id) {
+absl::StatusOr<std::unique_ptr<OpenUpload>> FakeStore::ResumeUpload(std::string_view repository,
+                                                                    std::string_view id) {
   MutexLock lock(mutex_);
-  RETURN_IF_ERROR(Injected("ResumeIngest"));
+  RETURN_IF_ERROR(Injected("ResumeUpload"));
   const auto found = uploads_.find(std::string(id));
   if (found == uploads_.end() || found->second.repository != repository) {
     return absl::NotFoundError("no such upload");
   }
   if (found->second.held) return absl::AbortedError("another request works on this upload");
   found->second.held = true;
-  return std::unique_ptr<Ingest>(std::make_unique<FakeIngest>(*this, std::string(id)));
+  return std::unique_ptr<OpenUpload>(std::make_unique<FakeUpload>(*this, std::string(id)));
 }
 
 absl::StatusOr<ManifestInfo> FakeStore::PutManifest(std::string_view repository,

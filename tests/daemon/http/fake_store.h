@@ -42,10 +42,10 @@ class FakeStore : public UnplayedStore {
   absl::StatusOr<BlobInfo> MountBlob(std::string_view repository, const Digest& digest,
                                      std::optional<std::string_view> from) override;
   absl::Status DeleteBlob(std::string_view repository, const Digest& digest) override;
-  absl::StatusOr<std::unique_ptr<Ingest>> BeginIngest(std::string_view repository,
-                                                      IngestOptions options) override;
-  absl::StatusOr<std::unique_ptr<Ingest>> ResumeIngest(std::string_view repository,
-                                                       std::string_view id) override;
+  absl::StatusOr<std::unique_ptr<OpenUpload>> BeginUpload(std::string_view repository,
+                                                          UploadOptions options) override;
+  absl::StatusOr<std::unique_ptr<OpenUpload>> ResumeUpload(std::string_view repository,
+                                                           std::string_view id) override;
   absl::StatusOr<ManifestInfo> PutManifest(std::string_view repository,
                                            const PutManifestRequest& request) override;
   absl::StatusOr<Manifest> GetManifest(std::string_view repository,
@@ -68,7 +68,7 @@ class FakeStore : public UnplayedStore {
   StoreHealth Health() override { return health_; }
 
  private:
-  friend class FakeIngest;
+  friend class FakeUpload;
   std::atomic<StoreHealth> health_ = StoreHealth::kReady;
   using Key = std::pair<std::string, Digest>;
 

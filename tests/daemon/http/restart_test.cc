@@ -31,7 +31,7 @@ class HttpEngine : public testing::Test {
   void Close() {
     server_->Stop(std::chrono::milliseconds(1000));
     server_.reset();
-    EXPECT_TRUE(store_->system.CheckpointIngests().ok());
+    EXPECT_TRUE(store_->system.CheckpointUploads().ok());
     store_.reset();
   }
 

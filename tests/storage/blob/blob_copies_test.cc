@@ -57,10 +57,10 @@ class BlobCopiesTest : public testing::Test {
     return HashBytes(DigestAlgorithm::kSha256, bytes);
   }
   absl::Status TryPush(std::string_view bytes) {
-    const auto ingest = store_->blobs.BeginIngest("app", {});
-    RETURN_IF_ERROR(ingest.status());
-    RETURN_IF_ERROR((*ingest)->Append(0, bytes));
-    return (*ingest)->Commit(DigestOf(bytes), bytes.size()).status();
+    const auto upload = store_->blobs.BeginUpload("app", {});
+    RETURN_IF_ERROR(upload.status());
+    RETURN_IF_ERROR((*upload)->Append(0, bytes));
+    return (*upload)->Commit(DigestOf(bytes), bytes.size()).status();
   }
   Digest Push(std::string_view bytes) {
     EXPECT_EQ(TryPush(bytes), absl::OkStatus());

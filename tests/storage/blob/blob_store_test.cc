@@ -58,10 +58,10 @@ class BlobStoreTest : public testing::Test {
 
   Digest Push(std::string_view bytes) {
     const Digest digest = HashBytes(DigestAlgorithm::kSha256, bytes);
-    auto ingest = store_->blobs.BeginIngest("app", {});
-    EXPECT_TRUE(ingest.ok()) << ingest.status();
-    EXPECT_TRUE((*ingest)->Append(0, bytes).ok());
-    const auto info = (*ingest)->Commit(digest, bytes.size());
+    auto upload = store_->blobs.BeginUpload("app", {});
+    EXPECT_TRUE(upload.ok()) << upload.status();
+    EXPECT_TRUE((*upload)->Append(0, bytes).ok());
+    const auto info = (*upload)->Commit(digest, bytes.size());
     EXPECT_TRUE(info.ok()) << info.status();
     return digest;
   }
@@ -137,10 +137,10 @@ TEST_F(BlobStoreTest, WhatANewerVersionPackedIsNeitherAbsentNorTouched) {
     EXPECT_THAT(std::string(answer.message()),
                 AllOf(HasSubstr(digest.ToString()), HasSubstr("install a newer one")));
   }
-  auto ingest = store_->blobs.BeginIngest("app", {});
-  ASSERT_TRUE(ingest.ok()) << ingest.status();
-  ASSERT_TRUE((*ingest)->Append(0, "a small blob").ok());
-  EXPECT_EQ((*ingest)->Commit(digest, 12).status().code(), Code::kUnavailable);
+  auto upload = store_->blobs.BeginUpload("app", {});
+  ASSERT_TRUE(upload.ok()) << upload.status();
+  ASSERT_TRUE((*upload)->Append(0, "a small blob").ok());
+  EXPECT_EQ((*upload)->Commit(digest, 12).status().code(), Code::kUnavailable);
   EXPECT_EQ(index_->Get(BlobKey(digest)).value().value(), row);
 }
 
@@ -259,21 +259,21 @@ TEST_F(BlobStoreTest, ManifestsOverTheLimitOfTheStoreAreRefused) {
 
 TEST_F(BlobStoreTest, UploadThatNobodyHoldsHoldsNoDescriptor) {
   const std::string head(100'000, 'h');
-  IngestOptions options;
+  UploadOptions options;
   options.id = "idle";
   {
-    auto ingest = store_->blobs.BeginIngest("app", options);
-    ASSERT_TRUE(ingest.ok()) << ingest.status();
-    ASSERT_TRUE((*ingest)->Append(0, head).ok());
-    ASSERT_TRUE((*ingest)->Checkpoint().ok());
+    auto upload = store_->blobs.BeginUpload("app", options);
+    ASSERT_TRUE(upload.ok()) << upload.status();
+    ASSERT_TRUE((*upload)->Append(0, head).ok());
+    ASSERT_TRUE((*upload)->Checkpoint().ok());
   }
   const uint64_t before = OpenedFiles();
-  auto ingest = store_->blobs.ResumeIngest("app", "idle");
-  ASSERT_TRUE(ingest.ok()) << ingest.status();
-  ASSERT_TRUE((*ingest)->Append(head.size(), "tail").ok());
+  auto upload = store_->blobs.ResumeUpload("app", "idle");
+  ASSERT_TRUE(upload.ok()) << upload.status();
+  ASSERT_TRUE((*upload)->Append(head.size(), "tail").ok());
   EXPECT_EQ(OpenedFiles(), before + 1);
   const Digest digest = HashBytes(DigestAlgorithm::kSha256, head + "tail");
-  EXPECT_TRUE((*ingest)->Commit(digest, head.size() + 4).ok());
+  EXPECT_TRUE((*upload)->Commit(digest, head.size() + 4).ok());
   EXPECT_EQ(OpenCode(digest), Code::kOk);
 }
 

@@ -7,12 +7,12 @@ varve_test(storage_blob_tests LABEL unit THREADS
     blob/directory_syncs_test.cc
     blob/id_allocator_test.cc
     blob/idle_uploads_test.cc
-    blob/ingest_bytes_test.cc
-    blob/ingest_table_test.cc
     blob/page_cache_budget_test.cc
     blob/removals_test.cc
     blob/reserve_file_test.cc
     blob/space_test.cc
     blob/unnamed_files_test.cc
+    blob/upload_bytes_test.cc
+    blob/upload_table_test.cc
     blob/write_pipeline_test.cc
   LIBRARIES varve_test_support varve_flaky_index Threads::Threads)

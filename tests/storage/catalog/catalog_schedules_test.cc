@@ -42,9 +42,9 @@ class CatalogSchedulesTest : public testing::Test {
   }
 
   absl::Status TryPush(std::string_view repository, std::string_view bytes) {
-    ASSIGN_OR_RETURN(const auto ingest, store_->blobs.BeginIngest(repository, {}));
-    RETURN_IF_ERROR(ingest->Append(0, bytes));
-    return ingest->Commit(HashBytes(DigestAlgorithm::kSha256, bytes), std::nullopt).status();
+    ASSIGN_OR_RETURN(const auto upload, store_->blobs.BeginUpload(repository, {}));
+    RETURN_IF_ERROR(upload->Append(0, bytes));
+    return upload->Commit(HashBytes(DigestAlgorithm::kSha256, bytes), std::nullopt).status();
   }
   Digest Push(std::string_view repository, std::string_view bytes) {
     const absl::Status pushed = TryPush(repository, bytes);

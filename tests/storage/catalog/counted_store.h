@@ -60,9 +60,9 @@ class CountedStore {
   }
 
   absl::Status Push(std::string_view repository, std::string_view bytes) {
-    ASSIGN_OR_RETURN(const auto ingest, store_->blobs.BeginIngest(repository, {}));
-    RETURN_IF_ERROR(ingest->Append(0, bytes));
-    return ingest->Commit(HashBytes(DigestAlgorithm::kSha256, bytes), bytes.size()).status();
+    ASSIGN_OR_RETURN(const auto upload, store_->blobs.BeginUpload(repository, {}));
+    RETURN_IF_ERROR(upload->Append(0, bytes));
+    return upload->Commit(HashBytes(DigestAlgorithm::kSha256, bytes), bytes.size()).status();
   }
   absl::StatusOr<Digest> Put(std::string_view repository, const std::string& manifest) {
     PutManifestRequest request;

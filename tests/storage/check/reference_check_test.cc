@@ -230,11 +230,11 @@ TEST_F(ReferenceCheckTest, EndsWhenTheObserverSaysNo) {
 }
 
 TEST_F(ReferenceCheckTest, UploadsAndGarbageAreNoFindings) {
-  const auto memory = store_->blobs.BeginIngest("app", {});
+  const auto memory = store_->blobs.BeginUpload("app", {});
   ASSERT_TRUE((*memory)->Append(0, "abc").ok());
-  const auto file = store_->blobs.BeginIngest("app", {});
+  const auto file = store_->blobs.BeginUpload("app", {});
   ASSERT_TRUE((*file)->Append(0, MakeBlob(20, 90'000).bytes).ok());
-  const auto saved = store_->blobs.BeginIngest("app", {});
+  const auto saved = store_->blobs.BeginUpload("app", {});
   ASSERT_TRUE((*saved)->Append(0, MakeBlob(21, 90'000).bytes).ok());
   ASSERT_TRUE((*saved)->Checkpoint().ok());
   Push("app", MakeBlob(22, 90'000));  // that nobody names yet
@@ -467,7 +467,7 @@ TEST_F(ReferenceCheckTest, DamagedRows) {
     EXPECT_THAT(Check(), testing::Contains(Kind::kDamagedRow)) << key;
     Drop(key);
   }
-  Set(IngestKey("up"), "?");
+  Set(UploadKey("up"), "?");
   EXPECT_THAT(Check(), ElementsAre(Kind::kDamagedRow)) << texts_;
 }
 
@@ -542,7 +542,7 @@ class BusyCheckTest : public testing::Test {
       lease.ttl_nanos = kHour;
       static_cast<void>(store_->claims.CreateLease(lease));
       static_cast<void>(store_->claims.AttachToLease(hold, {layer.digest}));
-      if (auto upload = store_->blobs.BeginIngest(repository, {}); upload.ok()) {
+      if (auto upload = store_->blobs.BeginUpload(repository, {}); upload.ok()) {
         static_cast<void>((*upload)->Append(0, layer.bytes));
         static_cast<void>((*upload)->Checkpoint());
         static_cast<void>((*upload)->Restart());

@@ -90,9 +90,9 @@ class ImagesWorkTest : public testing::Test {
   void PushImage() {
     const std::string config = R"({"created":"2022-01-01T00:00:00Z","config":{"Labels":{}}})";
     const Digest digest = HashBytes(DigestAlgorithm::kSha256, config);
-    auto ingest = store_->blobs.BeginIngest("app", {});
-    ASSERT_TRUE(ingest.ok() && (*ingest)->Append(0, config).ok());
-    ASSERT_TRUE((*ingest)->Commit(digest, config.size()).ok());
+    auto upload = store_->blobs.BeginUpload("app", {});
+    ASSERT_TRUE(upload.ok() && (*upload)->Append(0, config).ok());
+    ASSERT_TRUE((*upload)->Commit(digest, config.size()).ok());
     const std::string manifest =
         StrCat(R"({"schemaVersion":2,"config":{"mediaType":)",
                R"("application/vnd.oci.image.config.v1+json","digest":")", digest.ToString(),

@@ -82,7 +82,7 @@ TEST_F(DiskUsageTest, AgreesWithTheFileSystemThroughTheLifeOfAStore) {
   PushImage(MakeImage(config, {shared, old_layer}), {config, shared, old_layer}, {"latest"});
   PushImage(MakeImage(config, {shared, new_layer}), {new_layer}, {"latest"});
   ASSERT_TRUE(PushBlob(store_->blobs, "app", MakeBlob(5, 90'000)).ok());
-  const auto upload = store_->blobs.BeginIngest("app", {});
+  const auto upload = store_->blobs.BeginUpload("app", {});
   ASSERT_TRUE(upload.ok()) << upload.status();
   ASSERT_TRUE((*upload)->Append(0, MakeBlob(6, 200'000).bytes).ok());
   ExpectAgreesWithDisk();
@@ -104,7 +104,7 @@ TEST_F(DiskUsageTest, AgreesWithTheFileSystemThroughTheLifeOfAStore) {
 TEST_F(DiskUsageTest, UploadsOfAnEarlierRunAreCounted) {
   Open();
   {
-    const auto upload = store_->blobs.BeginIngest("app", {});
+    const auto upload = store_->blobs.BeginUpload("app", {});
     ASSERT_TRUE(upload.ok()) << upload.status();
     ASSERT_TRUE((*upload)->Append(0, MakeBlob(6, 200'000).bytes).ok());
     ASSERT_TRUE((*upload)->Checkpoint().ok());

@@ -252,9 +252,9 @@ uint64_t ScenarioStore::UncountedBytes(const std::string& layer) {
 
 Digest ScenarioStore::Push(const std::string& repository, const std::string& bytes) {
   const Digest digest = HashBytes(DigestAlgorithm::kSha256, bytes);
-  const auto ingest = store_->blobs.BeginIngest(repository, {});
-  EXPECT_TRUE(ingest.ok() && (*ingest)->Append(0, bytes).ok());
-  EXPECT_TRUE(ingest.ok() && (*ingest)->Commit(digest, bytes.size()).ok());
+  const auto upload = store_->blobs.BeginUpload(repository, {});
+  EXPECT_TRUE(upload.ok() && (*upload)->Append(0, bytes).ok());
+  EXPECT_TRUE(upload.ok() && (*upload)->Commit(digest, bytes.size()).ok());
   return digest;
 }
 

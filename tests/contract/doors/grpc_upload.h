@@ -1,6 +1,6 @@
 // An upload through the native door; see grpc_store.h. Not thread-safe.
-#ifndef VARVE_TESTS_CONTRACT_DOORS_GRPC_INGEST_H_
-#define VARVE_TESTS_CONTRACT_DOORS_GRPC_INGEST_H_
+#ifndef VARVE_TESTS_CONTRACT_DOORS_GRPC_UPLOAD_H_
+#define VARVE_TESTS_CONTRACT_DOORS_GRPC_UPLOAD_H_
 
 #include <grpcpp/grpcpp.h>
 
@@ -15,20 +15,20 @@ namespace varve {
 
 absl::Status FromGrpcStatus(const grpc::Status& status);
 
-class GrpcIngest final : public Ingest {
+class GrpcUpload final : public OpenUpload {
  public:
   // Begins an upload of that id, or goes on with it at offset 0. `stub` must outlive the upload.
-  static absl::StatusOr<std::unique_ptr<Ingest>> Begin(v1::Blobs::Stub& stub,
-                                                       std::string_view repository,
-                                                       const IngestOptions& options);
-  static absl::StatusOr<std::unique_ptr<Ingest>> Resume(v1::Blobs::Stub& stub,
-                                                        std::string_view repository,
-                                                        std::string_view id);
+  static absl::StatusOr<std::unique_ptr<OpenUpload>> Begin(v1::Blobs::Stub& stub,
+                                                           std::string_view repository,
+                                                           const UploadOptions& options);
+  static absl::StatusOr<std::unique_ptr<OpenUpload>> Resume(v1::Blobs::Stub& stub,
+                                                            std::string_view repository,
+                                                            std::string_view id);
 
-  GrpcIngest(v1::Blobs::Stub& stub, std::string_view repository, IngestStatus status)
+  GrpcUpload(v1::Blobs::Stub& stub, std::string_view repository, UploadStatus status)
       : stub_(stub), repository_(repository), status_(std::move(status)) {}
 
-  IngestStatus status() const override { return status_; }
+  UploadStatus status() const override { return status_; }
   absl::Status Expect(uint64_t more_bytes) override;
   absl::Status Append(uint64_t offset, std::string_view bytes) override;
   absl::Status Restart() override;
@@ -49,9 +49,9 @@ class GrpcIngest final : public Ingest {
 
   v1::Blobs::Stub& stub_;
   const std::string repository_;
-  IngestStatus status_;
+  UploadStatus status_;
 };
 
 }  // namespace varve
 
-#endif  // VARVE_TESTS_CONTRACT_DOORS_GRPC_INGEST_H_
+#endif  // VARVE_TESTS_CONTRACT_DOORS_GRPC_UPLOAD_H_

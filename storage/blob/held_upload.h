@@ -1,6 +1,6 @@
-// The Ingest that a door holds: one upload of the table, exclusively. Not thread-safe.
-#ifndef VARVE_STORAGE_BLOB_HELD_INGEST_H_
-#define VARVE_STORAGE_BLOB_HELD_INGEST_H_
+// The OpenUpload that a door holds: one upload of the table, exclusively. Not thread-safe.
+#ifndef VARVE_STORAGE_BLOB_HELD_UPLOAD_H_
+#define VARVE_STORAGE_BLOB_HELD_UPLOAD_H_
 
 #include <functional>
 #include <memory>
@@ -8,18 +8,18 @@
 #include <string>
 #include <string_view>
 
-#include "storage/blob/ingest_table.h"
+#include "storage/blob/upload_table.h"
 
 namespace varve {
 
-class HeldIngest final : public Ingest {
+class HeldUpload final : public OpenUpload {
  public:
   // `repository`: as its holder calls it, for whom a commit makes the blob visible there.
-  HeldIngest(IngestTable& table, std::shared_ptr<Upload> upload, std::string_view repository)
+  HeldUpload(UploadTable& table, std::shared_ptr<Upload> upload, std::string_view repository)
       : table_(table), upload_(std::move(upload)), repository_(repository) {}
-  ~HeldIngest() override;
+  ~HeldUpload() override;
 
-  IngestStatus status() const override;
+  UploadStatus status() const override;
   absl::Status Expect(uint64_t more_bytes) override;
   absl::Status Append(uint64_t offset, std::string_view bytes) override;
   absl::Status Restart() override;
@@ -37,7 +37,7 @@ class HeldIngest final : public Ingest {
   absl::Status WithRoom(uint64_t wanted_bytes, const std::function<absl::Status()>& work);
   void Drop();
 
-  IngestTable& table_;
+  UploadTable& table_;
   const std::shared_ptr<Upload> upload_;
   const std::string repository_;
   bool ended_ = false;
@@ -45,4 +45,4 @@ class HeldIngest final : public Ingest {
 
 }  // namespace varve
 
-#endif  // VARVE_STORAGE_BLOB_HELD_INGEST_H_
+#endif  // VARVE_STORAGE_BLOB_HELD_UPLOAD_H_

@@ -1,4 +1,4 @@
-#include "tests/contract/doors/http_ingest.h"
+#include "tests/contract/doors/http_upload.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -29,9 +29,9 @@ absl::Status NoWordsFor(std::string_view what) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Ingest>> HttpIngest::Begin(HttpExchanges& http,
-                                                          std::string_view repository,
-                                                          const IngestOptions& options) {
+absl::StatusOr<std::unique_ptr<OpenUpload>> HttpUpload::Begin(HttpExchanges& http,
+                                                              std::string_view repository,
+                                                              const UploadOptions& options) {
   if (!options.id.empty()) return NoWordsFor("an upload named by its client");
   if (options.size_bytes) return NoWordsFor("the size of an upload that begins");
   std::string target = SessionPath(repository, "");
@@ -40,25 +40,25 @@ absl::StatusOr<std::unique_ptr<Ingest>> HttpIngest::Begin(HttpExchanges& http,
   }
   const HttpResponse response = http.Do("POST", target);
   RETURN_IF_ERROR(StatusOf(response, About::kUpload));
-  IngestStatus status;
+  UploadStatus status;
   status.id = response.Header("docker-upload-uuid");
-  return std::make_unique<HttpIngest>(http, response.Header("location"), status);
+  return std::make_unique<HttpUpload>(http, response.Header("location"), status);
 }
 
-absl::StatusOr<std::unique_ptr<Ingest>> HttpIngest::Resume(HttpExchanges& http,
-                                                           std::string_view repository,
-                                                           std::string_view id) {
+absl::StatusOr<std::unique_ptr<OpenUpload>> HttpUpload::Resume(HttpExchanges& http,
+                                                               std::string_view repository,
+                                                               std::string_view id) {
   const HttpResponse response = http.Do("GET", SessionPath(repository, id));
   RETURN_IF_ERROR(StatusOf(response, About::kUpload));
-  IngestStatus status;
+  UploadStatus status;
   status.id = id;
   status.offset_bytes = BytesReceived(response);
-  return std::make_unique<HttpIngest>(http, response.Header("location"), status);
+  return std::make_unique<HttpUpload>(http, response.Header("location"), status);
 }
 
-absl::Status HttpIngest::Expect(uint64_t) { return NoWordsFor("bytes to come"); }
+absl::Status HttpUpload::Expect(uint64_t) { return NoWordsFor("bytes to come"); }
 
-absl::Status HttpIngest::Append(uint64_t offset, std::string_view bytes) {
+absl::Status HttpUpload::Append(uint64_t offset, std::string_view bytes) {
   if (bytes.empty()) {
     if (offset != status_.offset_bytes) return absl::OutOfRangeError("no bytes at another offset");
     return Checkpoint();
@@ -76,13 +76,13 @@ absl::Status HttpIngest::Append(uint64_t offset, std::string_view bytes) {
   return absl::OkStatus();
 }
 
-absl::Status HttpIngest::Restart() { return NoWordsFor("an upload that starts again"); }
+absl::Status HttpUpload::Restart() { return NoWordsFor("an upload that starts again"); }
 
-absl::Status HttpIngest::Checkpoint() {
+absl::Status HttpUpload::Checkpoint() {
   return StatusOf(http_.Do("PATCH", location_), About::kUpload);
 }
 
-absl::StatusOr<BlobInfo> HttpIngest::Commit(const Digest& expected, std::optional<uint64_t>) {
+absl::StatusOr<BlobInfo> HttpUpload::Commit(const Digest& expected, std::optional<uint64_t>) {
   const HttpResponse response =
       http_.Do("PUT", StrCat(location_, "?digest=", PercentEncode(expected.ToString())));
   RETURN_IF_ERROR(StatusOf(response, About::kUpload));
@@ -92,6 +92,6 @@ absl::StatusOr<BlobInfo> HttpIngest::Commit(const Digest& expected, std::optiona
   return info;
 }
 
-absl::Status HttpIngest::Abort() { return StatusOf(http_.Do("DELETE", location_), About::kUpload); }
+absl::Status HttpUpload::Abort() { return StatusOf(http_.Do("DELETE", location_), About::kUpload); }
 
 }  // namespace varve

@@ -1,4 +1,4 @@
-#include "storage/blob/ingest_bytes.h"
+#include "storage/blob/upload_bytes.h"
 
 #include <algorithm>
 #include <utility>
@@ -24,17 +24,17 @@ constexpr uint64_t kMostRoundingBytes = 64 * kKiB;
 
 }  // namespace
 
-IngestBytes::~IngestBytes() {
+UploadBytes::~UploadBytes() {
   parts_.space.Release(AsReceived(taken_bytes_));
   const size_t buffered =
       parts_.buffered_bytes.fetch_sub(buffer_.size(), std::memory_order_relaxed);
   CheckInvariant(buffered >= buffer_.size(), "buffered bytes are counted until they are dropped");
 }
 
-absl::StatusOr<std::unique_ptr<IngestBytes>> IngestBytes::Restore(Parts parts,
-                                                                  const IngestRow& row) {
+absl::StatusOr<std::unique_ptr<UploadBytes>> UploadBytes::Restore(Parts parts,
+                                                                  const UploadRow& row) {
   ASSIGN_OR_RETURN(const Hasher hasher, Hasher::Restore(row.hash_state));
-  auto bytes = std::make_unique<IngestBytes>(parts, hasher.algorithm());
+  auto bytes = std::make_unique<UploadBytes>(parts, hasher.algorithm());
   bytes->hasher_ = hasher;
   bytes->size_bytes_ = hasher.bytes_hashed();
   if (row.file == 0) {
@@ -64,13 +64,13 @@ absl::StatusOr<std::unique_ptr<IngestBytes>> IngestBytes::Restore(Parts parts,
   return bytes;
 }
 
-std::string IngestBytes::HashState() const {
+std::string UploadBytes::HashState() const {
   CheckInvariant(hasher_.bytes_hashed() == size_bytes_,
                  "a saved hash state covers the bytes that are saved with it");
   return hasher_.SaveState();
 }
 
-absl::Status IngestBytes::TakeSpace(uint64_t total_bytes) {
+absl::Status UploadBytes::TakeSpace(uint64_t total_bytes) {
   if (total_bytes > kMaxBlobBytes) {
     return absl::ResourceExhaustedError(
         StrCat("a blob may have at most ", kMaxBlobBytes, " bytes"));
@@ -81,7 +81,7 @@ absl::Status IngestBytes::TakeSpace(uint64_t total_bytes) {
   return absl::OkStatus();
 }
 
-absl::Status IngestBytes::OpenFile() {
+absl::Status UploadBytes::OpenFile() {
   if (file_ != nullptr) return absl::OkStatus();
   if (file_id_ != 0) {
     ASSIGN_OR_RETURN(file_, parts_.files.OpenForWrite(file_id_));
@@ -94,7 +94,7 @@ absl::Status IngestBytes::OpenFile() {
   return absl::OkStatus();
 }
 
-absl::Status IngestBytes::CutFile() {
+absl::Status UploadBytes::CutFile() {
   if (reserved_bytes_ <= size_bytes()) return absl::OkStatus();
   if (file_ == nullptr) return OpenFile();  // which cuts it
   RETURN_IF_ERROR(file_->Truncate(size_bytes()));
@@ -102,7 +102,7 @@ absl::Status IngestBytes::CutFile() {
   return absl::OkStatus();
 }
 
-void IngestBytes::Rest() {
+void UploadBytes::Rest() {
   // An error of a write that was on its way stays with the pipeline, for the next call to meet.
   if (!Drain().ok()) return;
   pipeline_.reset();
@@ -115,12 +115,12 @@ void IngestBytes::Rest() {
   if (synced_bytes_ == size_bytes() && entry_synced_) file_.reset();
 }
 
-absl::Status IngestBytes::MoveToFile() {
+absl::Status UploadBytes::MoveToFile() {
   RETURN_IF_ERROR(OpenFile());
   return file_->WriteAt(0, buffer_);
 }
 
-absl::Status IngestBytes::Spill() {
+absl::Status UploadBytes::Spill() {
   if (file_id_ != 0) return absl::OkStatus();
   CheckInvariant(buffer_.size() == size_bytes_, "bytes that are in no file are all in memory");
   const absl::Status moved = MoveToFile();
@@ -138,7 +138,7 @@ absl::Status IngestBytes::Spill() {
   return absl::OkStatus();
 }
 
-absl::Status IngestBytes::ReserveAhead(uint64_t total_bytes) {
+absl::Status UploadBytes::ReserveAhead(uint64_t total_bytes) {
   if (total_bytes <= reserved_bytes_) return absl::OkStatus();
   absl::Status reserved;
   for (const uint64_t step : {kSpaceStepBytes, uint64_t{0}}) {
@@ -151,7 +151,7 @@ absl::Status IngestBytes::ReserveAhead(uint64_t total_bytes) {
   return reserved;
 }
 
-absl::Status IngestBytes::Expect(uint64_t total_bytes) {
+absl::Status UploadBytes::Expect(uint64_t total_bytes) {
   RETURN_IF_ERROR(TakeSpace(total_bytes));
   if (total_bytes <= kMaxInlineBlobBytes || total_bytes <= reserved_bytes_) return absl::OkStatus();
   RETURN_IF_ERROR(Spill());
@@ -163,7 +163,7 @@ absl::Status IngestBytes::Expect(uint64_t total_bytes) {
   return reserved;
 }
 
-absl::Status IngestBytes::Append(std::string_view bytes) {
+absl::Status UploadBytes::Append(std::string_view bytes) {
   const uint64_t total = size_bytes() + bytes.size();
   if (total > taken_bytes_) {
     const bool small = total <= kMaxInlineBlobBytes;
@@ -174,7 +174,7 @@ absl::Status IngestBytes::Append(std::string_view bytes) {
   if (file_id_ == 0) {
     const size_t buffered =
         parts_.buffered_bytes.fetch_add(bytes.size(), std::memory_order_relaxed) + bytes.size();
-    if (total <= kMaxInlineBlobBytes && buffered <= kMaxBufferedIngestBytes) {
+    if (total <= kMaxInlineBlobBytes && buffered <= kMaxBufferedUploadBytes) {
       hasher_.Update(bytes);
       buffer_.append(bytes);
       size_bytes_ = total;
@@ -189,7 +189,7 @@ absl::Status IngestBytes::Append(std::string_view bytes) {
   return Write(bytes);
 }
 
-bool IngestBytes::UsePipeline() {
+bool UploadBytes::UsePipeline() {
   const bool large = std::max(reserved_bytes_, size_bytes_) >= parts_.large_blob_bytes;
   if (pipeline_ == nullptr && large && !pipeline_refused_) {
     pipeline_ = WritePipeline::Start(*file_, hasher_, parts_.pipelines, parts_.page_cache,
@@ -199,7 +199,7 @@ bool IngestBytes::UsePipeline() {
   return pipeline_ != nullptr;
 }
 
-absl::Status IngestBytes::Write(std::string_view bytes) {
+absl::Status UploadBytes::Write(std::string_view bytes) {
   if (UsePipeline()) {
     size_bytes_ += bytes.size();
     const absl::Status appended = pipeline_->Append(bytes);
@@ -224,21 +224,21 @@ absl::Status IngestBytes::Write(std::string_view bytes) {
   return absl::OkStatus();
 }
 
-absl::Status IngestBytes::Drain() {
+absl::Status UploadBytes::Drain() {
   if (pipeline_ == nullptr) return absl::OkStatus();
   const absl::Status drained = pipeline_->Drain();
   broken_ = broken_ || !drained.ok();
   return drained;
 }
 
-absl::Status IngestBytes::Sync(bool final) {
+absl::Status UploadBytes::Sync(bool final) {
   if (file_id_ == 0) return absl::OkStatus();
   const absl::Status synced = SyncFile(final);
   broken_ = broken_ || !synced.ok();
   return synced;
 }
 
-absl::Status IngestBytes::SyncFile(bool final) {
+absl::Status UploadBytes::SyncFile(bool final) {
   const bool give_back = final && reserved_bytes_ > size_bytes();
   if (synced_bytes_ < size_bytes() || give_back) {
     RETURN_IF_ERROR(OpenFile());
@@ -255,7 +255,7 @@ absl::Status IngestBytes::SyncFile(bool final) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Digest> IngestBytes::DigestOf(DigestAlgorithm algorithm) {
+absl::StatusOr<Digest> UploadBytes::DigestOf(DigestAlgorithm algorithm) {
   RETURN_IF_ERROR(Drain());
   CheckInvariant(hasher_.bytes_hashed() == size_bytes_, "a digest is of all bytes received");
   if (hasher_.algorithm() == algorithm) return hasher_.Current();

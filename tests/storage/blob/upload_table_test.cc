@@ -34,7 +34,7 @@ using Code = absl::StatusCode;
 
 constexpr int64_t kSecond = kNanosPerSecond;
 
-class IngestTableTest : public testing::Test {
+class UploadTableTest : public testing::Test {
  protected:
   void SetUp() override { Open(); }
   void TearDown() override { store_.reset(); }
@@ -51,33 +51,33 @@ class IngestTableTest : public testing::Test {
   }
   // As a stop of the daemon and a start.
   void Reopen() {
-    ASSERT_TRUE(store_->system.CheckpointIngests().ok());
+    ASSERT_TRUE(store_->system.CheckpointUploads().ok());
     store_.reset();
     Open();
   }
 
-  absl::StatusOr<std::unique_ptr<Ingest>> TryBegin(const std::string& id,
-                                                   const std::string& client = {}) {
-    IngestOptions options;
+  absl::StatusOr<std::unique_ptr<OpenUpload>> TryBegin(const std::string& id,
+                                                       const std::string& client = {}) {
+    UploadOptions options;
     options.id = id;
     options.client = client;
-    return store_->blobs.BeginIngest("app", options);
+    return store_->blobs.BeginUpload("app", options);
   }
-  std::unique_ptr<Ingest> Begin(const std::string& id, const std::string& client = {}) {
-    auto ingest = TryBegin(id, client);
-    EXPECT_TRUE(ingest.ok()) << ingest.status();
-    return *std::move(ingest);
+  std::unique_ptr<OpenUpload> Begin(const std::string& id, const std::string& client = {}) {
+    auto upload = TryBegin(id, client);
+    EXPECT_TRUE(upload.ok()) << upload.status();
+    return *std::move(upload);
   }
   // Receives and lets go, saved as after a request.
   void Receive(const std::string& id, size_t bytes, const std::string& client = {}) {
-    const auto ingest = Begin(id, client);
-    ASSERT_TRUE(ingest->Append(0, std::string(bytes, 'x')).ok());
-    ASSERT_TRUE(ingest->Checkpoint().ok());
+    const auto upload = Begin(id, client);
+    ASSERT_TRUE(upload->Append(0, std::string(bytes, 'x')).ok());
+    ASSERT_TRUE(upload->Checkpoint().ok());
   }
   Code ResumeCode(const std::string& id) {
-    return store_->blobs.ResumeIngest("app", id).status().code();
+    return store_->blobs.ResumeUpload("app", id).status().code();
   }
-  size_t Rows() { return index_->Scan(PrefixRange(IngestPrefix()), 100'000).value().size(); }
+  size_t Rows() { return index_->Scan(PrefixRange(UploadPrefix()), 100'000).value().size(); }
   uint64_t BlobBytes() { return store_->system.Info()->blob_bytes; }
   uint64_t LowWater() {
     EXPECT_TRUE(store_->system.Reclaim().ok());
@@ -91,28 +91,28 @@ class IngestTableTest : public testing::Test {
   std::unique_ptr<Engine> store_;
 };
 
-TEST_F(IngestTableTest, ABrokenOffUploadKeepsOnlyWhatItReceived) {
+TEST_F(UploadTableTest, ABrokenOffUploadKeepsOnlyWhatItReceived) {
   const uint64_t before = disk_.used_bytes();
   {
-    const auto ingest = Begin("u");
-    ASSERT_TRUE(ingest->Expect(256 * kMiB).ok());
+    const auto upload = Begin("u");
+    ASSERT_TRUE(upload->Expect(256 * kMiB).ok());
     EXPECT_GE(disk_.used_bytes(), before + 256 * kMiB);
-    ASSERT_TRUE(ingest->Append(0, "abc").ok());
+    ASSERT_TRUE(upload->Append(0, "abc").ok());
   }
   EXPECT_LE(disk_.used_bytes(), before + kMiB);
   EXPECT_EQ(BlobBytes(), 3u);
   // Resumed, it takes room again.
-  auto ingest = store_->blobs.ResumeIngest("app", "u");
-  ASSERT_TRUE(ingest.ok());
-  ASSERT_TRUE((*ingest)->Expect(kMiB).ok());
+  auto upload = store_->blobs.ResumeUpload("app", "u");
+  ASSERT_TRUE(upload.ok());
+  ASSERT_TRUE((*upload)->Expect(kMiB).ok());
   EXPECT_GE(disk_.used_bytes(), before + kMiB);
   EXPECT_EQ(BlobBytes(), kMiB + 3);
-  ASSERT_TRUE((*ingest)->Append(3, std::string(kMiB, 'd')).ok());
+  ASSERT_TRUE((*upload)->Append(3, std::string(kMiB, 'd')).ok());
   const std::string whole = "abc" + std::string(kMiB, 'd');
-  EXPECT_TRUE((*ingest)->Commit(HashBytes(DigestAlgorithm::kSha256, whole), whole.size()).ok());
+  EXPECT_TRUE((*upload)->Commit(HashBytes(DigestAlgorithm::kSha256, whole), whole.size()).ok());
 }
 
-TEST_F(IngestTableTest, AClaimWithoutBytesLeavesNothing) {
+TEST_F(UploadTableTest, AClaimWithoutBytesLeavesNothing) {
   const uint64_t before = disk_.used_bytes();
   ASSERT_TRUE(Begin("u")->Expect(kMiB).ok());
   EXPECT_LE(disk_.used_bytes(), before);
@@ -120,14 +120,14 @@ TEST_F(IngestTableTest, AClaimWithoutBytesLeavesNothing) {
   EXPECT_EQ(ResumeCode("u"), Code::kOk);
 }
 
-TEST_F(IngestTableTest, RoomReservedByARequestThatTheDaemonDidNotSurviveComesBack) {
+TEST_F(UploadTableTest, RoomReservedByARequestThatTheDaemonDidNotSurviveComesBack) {
   const uint64_t before = disk_.used_bytes();
-  auto ingest = Begin("u");
-  ASSERT_TRUE(ingest->Append(0, std::string(100'000, 'x')).ok());
-  ASSERT_TRUE(ingest->Checkpoint().ok());
-  ASSERT_TRUE(ingest->Expect(256 * kMiB).ok());
+  auto upload = Begin("u");
+  ASSERT_TRUE(upload->Append(0, std::string(100'000, 'x')).ok());
+  ASSERT_TRUE(upload->Checkpoint().ok());
+  ASSERT_TRUE(upload->Expect(256 * kMiB).ok());
   disk_.PowerUp(Survival::kEverything);  // the process dies
-  ingest.reset();
+  upload.reset();
   store_.reset();
   Open();
   EXPECT_LE(disk_.used_bytes(), before + kMiB);
@@ -135,18 +135,18 @@ TEST_F(IngestTableTest, RoomReservedByARequestThatTheDaemonDidNotSurviveComesBac
   EXPECT_EQ(ResumeCode("u"), Code::kOk);
 }
 
-TEST_F(IngestTableTest, AFullDiskLeavesAnUploadToGoOnWhenThereIsRoom) {
+TEST_F(UploadTableTest, AFullDiskLeavesAnUploadToGoOnWhenThereIsRoom) {
   for (const size_t first : {size_t{10}, size_t{300'000}}) {
     SCOPED_TRACE(first);
     const std::string whole(2'000'000, static_cast<char>('a' + first % 26));
     const std::string_view bytes(whole);
-    auto ingest = Begin(StrCat("u", first));
-    ASSERT_TRUE(ingest->Append(0, bytes.substr(0, first)).ok());
+    auto upload = Begin(StrCat("u", first));
+    ASSERT_TRUE(upload->Append(0, bytes.substr(0, first)).ok());
     disk_.SetCapacity(disk_.used_bytes() + 500'000);
-    EXPECT_EQ(ingest->Append(first, bytes.substr(first)).code(), Code::kResourceExhausted);
-    ingest.reset();
+    EXPECT_EQ(upload->Append(first, bytes.substr(first)).code(), Code::kResourceExhausted);
+    upload.reset();
     disk_.SetCapacity(100 * kMiB);
-    auto resumed = store_->blobs.ResumeIngest("app", StrCat("u", first));
+    auto resumed = store_->blobs.ResumeUpload("app", StrCat("u", first));
     ASSERT_TRUE(resumed.ok()) << resumed.status();
     const uint64_t offset = (*resumed)->status().offset_bytes;
     EXPECT_GE(offset, first);
@@ -156,27 +156,27 @@ TEST_F(IngestTableTest, AFullDiskLeavesAnUploadToGoOnWhenThereIsRoom) {
   }
 }
 
-TEST_F(IngestTableTest, AFullDiskLeavesALargeUploadOfUnknownSizeToGoOn) {
+TEST_F(UploadTableTest, AFullDiskLeavesALargeUploadOfUnknownSizeToGoOn) {
   options_.large_blob_bytes = 500'000;
   Reopen();
   const std::string whole(40'000'000, 'w');
-  auto ingest = Begin("u");
-  ASSERT_TRUE(ingest->Append(0, std::string_view(whole).substr(0, 1'000'000)).ok());
+  auto upload = Begin("u");
+  ASSERT_TRUE(upload->Append(0, std::string_view(whole).substr(0, 1'000'000)).ok());
   disk_.SetCapacity(disk_.used_bytes());
   uint64_t offset = 1'000'000;
   absl::Status status;
   while (status.ok() && offset < whole.size()) {
-    status = ingest->Append(offset, std::string_view(whole).substr(offset, 1'000'000));
+    status = upload->Append(offset, std::string_view(whole).substr(offset, 1'000'000));
     if (status.ok()) offset += 1'000'000;
   }
   EXPECT_EQ(status.code(), Code::kResourceExhausted);
-  EXPECT_EQ(ingest->status().offset_bytes, offset);
+  EXPECT_EQ(upload->status().offset_bytes, offset);
   disk_.SetCapacity(100 * kMiB);
-  ASSERT_TRUE(ingest->Append(offset, std::string_view(whole).substr(offset)).ok());
-  EXPECT_TRUE(ingest->Commit(HashBytes(DigestAlgorithm::kSha256, whole), whole.size()).ok());
+  ASSERT_TRUE(upload->Append(offset, std::string_view(whole).substr(offset)).ok());
+  EXPECT_TRUE(upload->Commit(HashBytes(DigestAlgorithm::kSha256, whole), whole.size()).ok());
 }
 
-TEST_F(IngestTableTest, IdleUploadsGiveWayBeforeAnybodyIsRefused) {
+TEST_F(UploadTableTest, IdleUploadsGiveWayBeforeAnybodyIsRefused) {
   options_.max_bytes = 1'000'000;
   Reopen();
   Receive("idlest", 300'000);
@@ -200,7 +200,7 @@ TEST_F(IngestTableTest, IdleUploadsGiveWayBeforeAnybodyIsRefused) {
   EXPECT_TRUE(held->Append(50'000, "in a request, it is not idle").ok());
 }
 
-TEST_F(IngestTableTest, UploadsGiveWayToAManifestToo) {
+TEST_F(UploadTableTest, UploadsGiveWayToAManifestToo) {
   options_.max_bytes = 100'000;
   Reopen();
   Receive("idle", 99'000);
@@ -216,7 +216,7 @@ TEST_F(IngestTableTest, UploadsGiveWayToAManifestToo) {
 }
 
 // Under shortage only, and never what is between two requests.
-TEST_F(IngestTableTest, WhoHoldsMoreThanItsShareGivesWayUnderShortage) {
+TEST_F(UploadTableTest, WhoHoldsMoreThanItsShareGivesWayUnderShortage) {
   options_.max_bytes = 1'000'000;
   Reopen();
   Receive("a1", 400'000, "10.0.0.1");
@@ -231,12 +231,12 @@ TEST_F(IngestTableTest, WhoHoldsMoreThanItsShareGivesWayUnderShortage) {
   EXPECT_EQ(ResumeCode("b1"), Code::kOk);
 }
 
-TEST_F(IngestTableTest, EmptySessionsAreInMemoryUntilAnOrderlyStop) {
+TEST_F(UploadTableTest, EmptySessionsAreInMemoryUntilAnOrderlyStop) {
   const uint64_t before = disk_.mutating_calls();
   for (int i = 0; i < 300; ++i) {
-    const auto ingest = Begin(StrCat("empty-", i));
-    ASSERT_TRUE(ingest->Append(0, "").ok());
-    ASSERT_TRUE(ingest->Checkpoint().ok());
+    const auto upload = Begin(StrCat("empty-", i));
+    ASSERT_TRUE(upload->Append(0, "").ok());
+    ASSERT_TRUE(upload->Checkpoint().ok());
   }
   EXPECT_EQ(Rows(), 0u);
   EXPECT_EQ(disk_.mutating_calls(), before);
@@ -248,7 +248,7 @@ TEST_F(IngestTableTest, EmptySessionsAreInMemoryUntilAnOrderlyStop) {
 }
 
 // A proxy that buffers delivers the first byte when it has the whole body.
-TEST_F(IngestTableTest, AnEmptySessionLivesAsLongAsAnyOther) {
+TEST_F(UploadTableTest, AnEmptySessionLivesAsLongAsAnyOther) {
   Begin("u");
   clock_.Advance(24 * 3600 * kSecond - kSecond);
   ASSERT_TRUE(store_->system.Reclaim().ok());
@@ -258,7 +258,7 @@ TEST_F(IngestTableTest, AnEmptySessionLivesAsLongAsAnyOther) {
   EXPECT_EQ(ResumeCode("u"), Code::kNotFound);
 }
 
-TEST_F(IngestTableTest, EmptySessionsOfOneClientShutNobodyOut) {
+TEST_F(UploadTableTest, EmptySessionsOfOneClientShutNobodyOut) {
   options_.max_uploads = 100;
   Reopen();
   Begin("early", "10.0.0.2");
@@ -276,7 +276,7 @@ TEST_F(IngestTableTest, EmptySessionsOfOneClientShutNobodyOut) {
   EXPECT_TRUE(in_request->Append(0, "never idle").ok());
 }
 
-TEST_F(IngestTableTest, SessionsWithBytesShutNobodyOutEither) {
+TEST_F(UploadTableTest, SessionsWithBytesShutNobodyOutEither) {
   options_.max_uploads = 10;
   Reopen();
   for (int i = 0; i < 10; ++i) {
@@ -294,28 +294,28 @@ TEST_F(IngestTableTest, SessionsWithBytesShutNobodyOutEither) {
   EXPECT_EQ(ResumeCode("other"), Code::kOk);
 }
 
-TEST_F(IngestTableTest, WhenAllAreInRequestsOneMoreIsRefusedForAMoment) {
+TEST_F(UploadTableTest, WhenAllAreInRequestsOneMoreIsRefusedForAMoment) {
   options_.max_uploads = 3;
   Reopen();
-  std::vector<std::unique_ptr<Ingest>> held;
+  std::vector<std::unique_ptr<OpenUpload>> held;
   for (int i = 0; i < 3; ++i) held.push_back(Begin(StrCat("u", i)));
   EXPECT_EQ(TryBegin("more").status().code(), Code::kResourceExhausted);
   held.pop_back();
   EXPECT_TRUE(TryBegin("more").ok());
 }
 
-TEST_F(IngestTableTest, UploadsOfManyPagesAreThereAfterAStart) {
+TEST_F(UploadTableTest, UploadsOfManyPagesAreThereAfterAStart) {
   for (int i = 0; i < 600; ++i) Receive(StrCat("u", i), 10);
   Reopen();
   for (int i = 0; i < 600; ++i) {
     SCOPED_TRACE(i);
-    const auto ingest = store_->blobs.ResumeIngest("app", StrCat("u", i));
-    ASSERT_TRUE(ingest.ok()) << ingest.status();
-    EXPECT_EQ((*ingest)->status().offset_bytes, 10u);
+    const auto upload = store_->blobs.ResumeUpload("app", StrCat("u", i));
+    ASSERT_TRUE(upload.ok()) << upload.status();
+    EXPECT_EQ((*upload)->status().offset_bytes, 10u);
   }
 }
 
-TEST_F(IngestTableTest, UploadsAreListedAndDropped) {
+TEST_F(UploadTableTest, UploadsAreListedAndDropped) {
   Receive("b", 70'000, "10.0.0.1");
   const auto held = Begin("a", "10.0.0.2");
   const Page<UploadInfo> first = store_->blobs.ListUploads({"", 1}).value();
@@ -332,7 +332,7 @@ TEST_F(IngestTableTest, UploadsAreListedAndDropped) {
   EXPECT_EQ(upload.client, "10.0.0.1");
   EXPECT_EQ(upload.received_bytes, 70'000u);
   EXPECT_FALSE(upload.in_request);
-  EXPECT_EQ(upload.expires_nanos, upload.updated_nanos + options_.ingest_expiry_nanos);
+  EXPECT_EQ(upload.expires_nanos, upload.updated_nanos + options_.upload_expiry_nanos);
   EXPECT_EQ(store_->blobs.AbortUpload("a").code(), Code::kAborted);
   EXPECT_TRUE(store_->blobs.AbortUpload("b").ok());
   EXPECT_EQ(store_->blobs.AbortUpload("b").code(), Code::kNotFound);
@@ -340,7 +340,7 @@ TEST_F(IngestTableTest, UploadsAreListedAndDropped) {
 }
 
 // The mark follows, so that a start looks at recent files only.
-TEST_F(IngestTableTest, TheLowWaterMarkPassesLongUploads) {
+TEST_F(UploadTableTest, TheLowWaterMarkPassesLongUploads) {
   const auto held = Begin("held");
   ASSERT_TRUE(held->Append(0, std::string(100'000, 'x')).ok());
   {
@@ -348,19 +348,19 @@ TEST_F(IngestTableTest, TheLowWaterMarkPassesLongUploads) {
     ASSERT_TRUE(left->Append(0, std::string(100'000, 'x')).ok());
   }
   const uint64_t before = LowWater();
-  clock_.Advance(kIngestCheckpointNanos);
+  clock_.Advance(kUploadCheckpointNanos);
   EXPECT_EQ(LowWater(), before);
   ASSERT_TRUE(held->Append(100'000, "y").ok());
   EXPECT_GT(LowWater(), before + 1);
 }
 
-TEST_F(IngestTableTest, AStartGoesOnWithoutAnUploadThatCannotBeLookedAt) {
+TEST_F(UploadTableTest, AStartGoesOnWithoutAnUploadThatCannotBeLookedAt) {
   Receive("bad", 100'000);
   Receive("good", 100'000);
-  ASSERT_TRUE(store_->system.CheckpointIngests().ok());
+  ASSERT_TRUE(store_->system.CheckpointUploads().ok());
   store_.reset();
-  const std::string row = index_->Get(IngestKey("bad")).value().value();
-  const std::string path = "/store/blobs/" + BlobFiles::Name(IngestRow::Decode(row)->file);
+  const std::string row = index_->Get(UploadKey("bad")).value().value();
+  const std::string path = "/store/blobs/" + BlobFiles::Name(UploadRow::Decode(row)->file);
   disk_.Inject({FileCall::kStat, absl::UnavailableError("I/O error of the disk"), 1,
                 [&](const std::string& at) { return at == path; }, true});
   Open();
@@ -373,12 +373,12 @@ TEST_F(IngestTableTest, AStartGoesOnWithoutAnUploadThatCannotBeLookedAt) {
   EXPECT_EQ(ResumeCode("bad"), Code::kOk);
 }
 
-TEST_F(IngestTableTest, AStartGoesOnWithGarbageThatCannotBeUnlinked) {
+TEST_F(UploadTableTest, AStartGoesOnWithGarbageThatCannotBeUnlinked) {
   {  // A file that nothing names, as a kill leaves it.
-    auto ingest = Begin("lost");
-    ASSERT_TRUE(ingest->Append(0, std::string(100'000, 'x')).ok());
+    auto upload = Begin("lost");
+    ASSERT_TRUE(upload->Append(0, std::string(100'000, 'x')).ok());
     disk_.PowerUp(Survival::kEverything);
-    ingest.reset();
+    upload.reset();
     store_.reset();
   }
   disk_.Inject(
@@ -404,14 +404,14 @@ TEST_F(IngestTableTest, AStartGoesOnWithGarbageThatCannotBeUnlinked) {
 }
 
 // One damaged row stops neither the rest of a pass nor what comes after it.
-TEST_F(IngestTableTest, EveryStepOfASweepRuns) {
+TEST_F(UploadTableTest, EveryStepOfASweepRuns) {
   Receive("old", 100'000);
   const Digest damaged = HashBytes(DigestAlgorithm::kSha256, "damaged");
   const Digest blob = HashBytes(DigestAlgorithm::kSha256, "garbage");
   {
-    const auto ingest = Begin("");
-    ASSERT_TRUE(ingest->Append(0, "garbage").ok());
-    ASSERT_TRUE(ingest->Commit(blob, std::nullopt).ok());
+    const auto upload = Begin("");
+    ASSERT_TRUE(upload->Append(0, "garbage").ok());
+    ASSERT_TRUE(upload->Commit(blob, std::nullopt).ok());
   }
   LeaseRequest lease;
   lease.id = "lease";

@@ -1,7 +1,7 @@
 // The bytes of one upload and their running hash: in memory while they fit an inline blob, else in
 // a blob file that already has its final name. Not thread-safe; the upload's holder owns it.
-#ifndef VARVE_STORAGE_BLOB_INGEST_BYTES_H_
-#define VARVE_STORAGE_BLOB_INGEST_BYTES_H_
+#ifndef VARVE_STORAGE_BLOB_UPLOAD_BYTES_H_
+#define VARVE_STORAGE_BLOB_UPLOAD_BYTES_H_
 
 #include <atomic>
 #include <cstdint>
@@ -21,26 +21,26 @@
 
 namespace varve {
 
-class IngestBytes {
+class UploadBytes {
  public:
   struct Parts {
     BlobFiles& files;
     UnnamedFiles& unnamed;
     Space& space;
-    std::atomic<size_t>& buffered_bytes;  // of all uploads; bounded by kMaxBufferedIngestBytes
+    std::atomic<size_t>& buffered_bytes;  // of all uploads; bounded by kMaxBufferedUploadBytes
     std::atomic<size_t>& pipelines;       // of all uploads; bounded by kMaxWritePipelines
     PageCacheBudget& page_cache;          // of all pipelines
     uint64_t large_blob_bytes = kLargeBlobBytes;
   };
 
-  IngestBytes(Parts parts, DigestAlgorithm algorithm) : parts_(parts), hasher_(algorithm) {}
-  ~IngestBytes();  // gives back what it took of Space; leaves the file
-  IngestBytes(const IngestBytes&) = delete;
-  IngestBytes& operator=(const IngestBytes&) = delete;
+  UploadBytes(Parts parts, DigestAlgorithm algorithm) : parts_(parts), hasher_(algorithm) {}
+  ~UploadBytes();  // gives back what it took of Space; leaves the file
+  UploadBytes(const UploadBytes&) = delete;
+  UploadBytes& operator=(const UploadBytes&) = delete;
 
   // Continues from a saved row: nothing is read again, bytes past the saved state are cut off.
   // DataLoss when the file is missing or shorter than the row says.
-  static absl::StatusOr<std::unique_ptr<IngestBytes>> Restore(Parts parts, const IngestRow& row);
+  static absl::StatusOr<std::unique_ptr<UploadBytes>> Restore(Parts parts, const UploadRow& row);
 
   uint64_t size_bytes() const { return size_bytes_; }
   FileId file() const { return file_id_; }
@@ -98,4 +98,4 @@ class IngestBytes {
 
 }  // namespace varve
 
-#endif  // VARVE_STORAGE_BLOB_INGEST_BYTES_H_
+#endif  // VARVE_STORAGE_BLOB_UPLOAD_BYTES_H_

@@ -1,4 +1,4 @@
-#include "tests/contract/doors/grpc_ingest.h"
+#include "tests/contract/doors/grpc_upload.h"
 
 #include <algorithm>
 #include <chrono>
@@ -27,19 +27,19 @@ absl::Status FromGrpcStatus(const grpc::Status& status) {
   return {static_cast<absl::StatusCode>(status.error_code()), status.error_message()};
 }
 
-absl::StatusOr<std::unique_ptr<Ingest>> GrpcIngest::Begin(v1::Blobs::Stub& stub,
-                                                          std::string_view repository,
-                                                          const IngestOptions& options) {
-  IngestStatus status;
+absl::StatusOr<std::unique_ptr<OpenUpload>> GrpcUpload::Begin(v1::Blobs::Stub& stub,
+                                                              std::string_view repository,
+                                                              const UploadOptions& options) {
+  UploadStatus status;
   status.id = options.id.empty() ? StrCat("test-", SystemRandom().Next()) : options.id;
-  auto ingest = std::make_unique<GrpcIngest>(stub, repository, status);
-  RETURN_IF_ERROR(ingest->Write({0, options.size_bytes, {}, {}}).status());
-  return ingest;
+  auto upload = std::make_unique<GrpcUpload>(stub, repository, status);
+  RETURN_IF_ERROR(upload->Write({0, options.size_bytes, {}, {}}).status());
+  return upload;
 }
 
-absl::StatusOr<std::unique_ptr<Ingest>> GrpcIngest::Resume(v1::Blobs::Stub& stub,
-                                                           std::string_view repository,
-                                                           std::string_view id) {
+absl::StatusOr<std::unique_ptr<OpenUpload>> GrpcUpload::Resume(v1::Blobs::Stub& stub,
+                                                               std::string_view repository,
+                                                               std::string_view id) {
   grpc::ClientContext context;
   SetDeadline(&context);
   v1::WriteStatusRequest request;
@@ -47,13 +47,13 @@ absl::StatusOr<std::unique_ptr<Ingest>> GrpcIngest::Resume(v1::Blobs::Stub& stub
   request.set_upload_id(std::string(id));
   v1::WriteStatusResponse response;
   RETURN_IF_ERROR(FromGrpcStatus(stub.WriteStatus(&context, request, &response)));
-  return std::make_unique<GrpcIngest>(
+  return std::make_unique<GrpcUpload>(
       stub, repository,
-      IngestStatus{std::string(id), response.offset(), Nanos(response.started()),
+      UploadStatus{std::string(id), response.offset(), Nanos(response.started()),
                    Nanos(response.updated())});
 }
 
-absl::StatusOr<v1::WriteResponse> GrpcIngest::Write(const Piece& piece) {
+absl::StatusOr<v1::WriteResponse> GrpcUpload::Write(const Piece& piece) {
   grpc::ClientContext context;
   SetDeadline(&context);
   v1::WriteResponse response;
@@ -80,22 +80,22 @@ absl::StatusOr<v1::WriteResponse> GrpcIngest::Write(const Piece& piece) {
   return response;
 }
 
-absl::Status GrpcIngest::Expect(uint64_t more_bytes) {
+absl::Status GrpcUpload::Expect(uint64_t more_bytes) {
   return Write({status_.offset_bytes, status_.offset_bytes + more_bytes, {}, {}}).status();
 }
 
-absl::Status GrpcIngest::Append(uint64_t offset, std::string_view bytes) {
+absl::Status GrpcUpload::Append(uint64_t offset, std::string_view bytes) {
   return Write({offset, {}, bytes, {}}).status();
 }
 
-absl::Status GrpcIngest::Restart() {
+absl::Status GrpcUpload::Restart() {
   RETURN_IF_ERROR(Abort());
   return Write({0, {}, {}, {}}).status();
 }
 
-absl::Status GrpcIngest::Checkpoint() { return Write({status_.offset_bytes, {}, {}, {}}).status(); }
+absl::Status GrpcUpload::Checkpoint() { return Write({status_.offset_bytes, {}, {}, {}}).status(); }
 
-absl::StatusOr<BlobInfo> GrpcIngest::Commit(const Digest& expected,
+absl::StatusOr<BlobInfo> GrpcUpload::Commit(const Digest& expected,
                                             std::optional<uint64_t> size_bytes) {
   Piece piece;
   piece.offset = status_.offset_bytes;
@@ -110,7 +110,7 @@ absl::StatusOr<BlobInfo> GrpcIngest::Commit(const Digest& expected,
   return info;
 }
 
-absl::Status GrpcIngest::Abort() {
+absl::Status GrpcUpload::Abort() {
   grpc::ClientContext context;
   SetDeadline(&context);
   v1::AbortWriteRequest request;

@@ -1,4 +1,4 @@
-#include "storage/blob/held_ingest.h"
+#include "storage/blob/held_upload.h"
 
 #include "storage/base/check.h"
 #include "storage/base/status.h"
@@ -7,31 +7,31 @@
 
 namespace varve {
 
-HeldIngest::~HeldIngest() {
+HeldUpload::~HeldUpload() {
   if (!ended_) table_.LetGo(upload_);
 }
 
-IngestStatus HeldIngest::status() const {
+UploadStatus HeldUpload::status() const {
   return {upload_->id(), upload_->size_bytes(), upload_->started_nanos(), upload_->updated_nanos()};
 }
 
-absl::Status HeldIngest::CheckOpen() const {
+absl::Status HeldUpload::CheckOpen() const {
   if (!ended_) return absl::OkStatus();
   return absl::FailedPreconditionError("the upload has ended; start a new one");
 }
 
-void HeldIngest::Drop() {
+void HeldUpload::Drop() {
   table_.Drop(upload_);
   ended_ = true;
 }
 
-absl::Status HeldIngest::CheckSize(uint64_t more_bytes) {
+absl::Status HeldUpload::CheckSize(uint64_t more_bytes) {
   if (more_bytes <= kMaxBlobBytes - upload_->size_bytes()) return absl::OkStatus();
   Drop();
   return absl::ResourceExhaustedError(StrCat("a blob may have at most ", kMaxBlobBytes, " bytes"));
 }
 
-absl::Status HeldIngest::WithRoom(uint64_t wanted_bytes,
+absl::Status HeldUpload::WithRoom(uint64_t wanted_bytes,
                                   const std::function<absl::Status()>& work) {
   for (;;) {
     absl::Status status = work();
@@ -44,14 +44,14 @@ absl::Status HeldIngest::WithRoom(uint64_t wanted_bytes,
   }
 }
 
-absl::Status HeldIngest::Expect(uint64_t more_bytes) {
+absl::Status HeldUpload::Expect(uint64_t more_bytes) {
   RETURN_IF_ERROR(CheckOpen());
   RETURN_IF_ERROR(CheckSize(more_bytes));
   const uint64_t total = upload_->size_bytes() + more_bytes;
   return WithRoom(total, [&] { return upload_->Expect(total); });
 }
 
-absl::Status HeldIngest::Append(uint64_t offset, std::string_view bytes) {
+absl::Status HeldUpload::Append(uint64_t offset, std::string_view bytes) {
   RETURN_IF_ERROR(CheckOpen());
   if (offset != upload_->size_bytes()) {
     return absl::OutOfRangeError(
@@ -66,18 +66,18 @@ absl::Status HeldIngest::Append(uint64_t offset, std::string_view bytes) {
   return absl::OkStatus();
 }
 
-absl::Status HeldIngest::Restart() {
+absl::Status HeldUpload::Restart() {
   RETURN_IF_ERROR(CheckOpen());
   upload_->Restart();
   return absl::OkStatus();
 }
 
-absl::Status HeldIngest::Checkpoint() {
+absl::Status HeldUpload::Checkpoint() {
   RETURN_IF_ERROR(CheckOpen());
   return WithRoom(upload_->size_bytes(), [&] { return upload_->Checkpoint(); });
 }
 
-absl::StatusOr<BlobInfo> HeldIngest::Commit(const Digest& expected,
+absl::StatusOr<BlobInfo> HeldUpload::Commit(const Digest& expected,
                                             std::optional<uint64_t> size_bytes) {
   RETURN_IF_ERROR(CheckOpen());
   BlobInfo info;
@@ -90,7 +90,7 @@ absl::StatusOr<BlobInfo> HeldIngest::Commit(const Digest& expected,
   return info;
 }
 
-absl::Status HeldIngest::Abort() {
+absl::Status HeldUpload::Abort() {
   RETURN_IF_ERROR(CheckOpen());
   Drop();
   return absl::OkStatus();

@@ -1,11 +1,11 @@
-// All open uploads by id. An upload is held by at most one Ingest at a time; in between it waits
-// here, and in the index once it was checkpointed, until it is continued or expires. One that has
-// no bytes yet is in memory only. Thread-safe.
+// All open uploads by id. An upload is held by at most one OpenUpload at a time; in between it
+// waits here, and in the index once it was checkpointed, until it is continued or expires. One that
+// has no bytes yet is in memory only. Thread-safe.
 //
 // Nobody is shut out by others' uploads: when there are too many, or no room on the disk, those
 // that nobody works on give way (storage/blob/idle_uploads.h).
-#ifndef VARVE_STORAGE_BLOB_INGEST_TABLE_H_
-#define VARVE_STORAGE_BLOB_INGEST_TABLE_H_
+#ifndef VARVE_STORAGE_BLOB_UPLOAD_TABLE_H_
+#define VARVE_STORAGE_BLOB_UPLOAD_TABLE_H_
 
 #include <atomic>
 #include <cstdint>
@@ -32,7 +32,7 @@
 
 namespace varve {
 
-class IngestTable {
+class UploadTable {
  public:
   struct Parts {
     Index& index;
@@ -46,10 +46,10 @@ class IngestTable {
     int64_t expiry_nanos;
     int64_t announce_nanos;  // between two WhileUploading of one upload, at least
     uint64_t large_blob_bytes = kLargeBlobBytes;
-    size_t max_uploads = kMaxOpenIngests;
+    size_t max_uploads = kMaxOpenUploads;
   };
 
-  explicit IngestTable(const Parts& parts)
+  explicit UploadTable(const Parts& parts)
       : parts_(parts),
         of_uploads_{parts.index,
                     parts.blobs,
@@ -68,16 +68,17 @@ class IngestTable {
   // What went wrong since the last call, a sentence each, for the log.
   std::vector<std::string> TakeProblems() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  absl::StatusOr<std::unique_ptr<Ingest>> Begin(std::string_view repository,
-                                                const IngestOptions& options);
+  absl::StatusOr<std::unique_ptr<OpenUpload>> Begin(std::string_view repository,
+                                                    const UploadOptions& options);
   // The repository may be called by another of its names than at the beginning.
-  absl::StatusOr<std::unique_ptr<Ingest>> Resume(std::string_view repository, std::string_view id);
+  absl::StatusOr<std::unique_ptr<OpenUpload>> Resume(std::string_view repository,
+                                                     std::string_view id);
 
   Page<UploadInfo> List(const PageRequest& page) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Abort(std::string_view id);
 
   // Drops one upload that nobody works on, so that there is room for `wanted_bytes` of a request of
-  // `client`: the idlest if it is idle for kIdleIngestNanos, else one of a client that has more
+  // `client`: the idlest if it is idle for kIdleUploadNanos, else one of a client that has more
   // than its share. False when none gives way.
   bool GiveWay(const std::string& client, uint64_t wanted_bytes) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -98,12 +99,12 @@ class IngestTable {
   void CheckpointIdle();
 
  private:
-  friend class HeldIngest;
+  friend class HeldUpload;
 
   using UploadPtr = std::shared_ptr<Upload>;
 
   std::string NewId();
-  absl::Status LoadRow(std::string_view id, const IngestRow& row);
+  absl::Status LoadRow(std::string_view id, const UploadRow& row);
   // Waits for its holder; NotFound unless `accepts`.
   absl::StatusOr<UploadPtr> Hold(std::string_view id,
                                  const std::function<bool(const Upload&)>& accepts)
@@ -135,4 +136,4 @@ class IngestTable {
 
 }  // namespace varve
 
-#endif  // VARVE_STORAGE_BLOB_INGEST_TABLE_H_
+#endif  // VARVE_STORAGE_BLOB_UPLOAD_TABLE_H_

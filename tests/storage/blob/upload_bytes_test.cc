@@ -1,4 +1,4 @@
-#include "storage/blob/ingest_bytes.h"
+#include "storage/blob/upload_bytes.h"
 
 #include <gtest/gtest.h>
 
@@ -11,18 +11,18 @@ namespace {
 
 using Code = absl::StatusCode;
 
-class IngestBytesTest : public testing::Test {
+class UploadBytesTest : public testing::Test {
  protected:
   void SetUp() override {
     ASSERT_TRUE(disk_.CreateDirectory("/blobs").ok());
     ASSERT_TRUE(disk_.SyncDirectory("/").ok());
   }
 
-  IngestBytes::Parts Parts() {
+  UploadBytes::Parts Parts() {
     return {files_, unnamed_, space_, buffered_, pipelines_, page_cache_};
   }
-  std::unique_ptr<IngestBytes> New() {
-    return std::make_unique<IngestBytes>(Parts(), DigestAlgorithm::kSha256);
+  std::unique_ptr<UploadBytes> New() {
+    return std::make_unique<UploadBytes>(Parts(), DigestAlgorithm::kSha256);
   }
   std::string FileContent(FileId id) {
     const auto file = files_.OpenForRead(id).value();
@@ -42,7 +42,7 @@ class IngestBytesTest : public testing::Test {
   PageCacheBudget page_cache_{SystemClock(), 0};
 };
 
-TEST_F(IngestBytesTest, SmallOnesStayInMemory) {
+TEST_F(UploadBytesTest, SmallOnesStayInMemory) {
   {
     const auto bytes = New();
     const std::string most(kMaxInlineBlobBytes, 'x');
@@ -66,15 +66,15 @@ TEST_F(IngestBytesTest, SmallOnesStayInMemory) {
   EXPECT_EQ(space_.logical_bytes(), 0u);
 }
 
-TEST_F(IngestBytesTest, BuffersOfAllUploadsTogetherAreBounded) {
-  buffered_ = kMaxBufferedIngestBytes;
+TEST_F(UploadBytesTest, BuffersOfAllUploadsTogetherAreBounded) {
+  buffered_ = kMaxBufferedUploadBytes;
   const auto bytes = New();
   ASSERT_TRUE(bytes->Append("x").ok());
   EXPECT_NE(bytes->file(), 0u);
-  EXPECT_EQ(buffered_, kMaxBufferedIngestBytes);
+  EXPECT_EQ(buffered_, kMaxBufferedUploadBytes);
 }
 
-TEST_F(IngestBytesTest, ReservedRoomIsGivenBackAtTheEnd) {
+TEST_F(UploadBytesTest, ReservedRoomIsGivenBackAtTheEnd) {
   const auto bytes = New();
   ASSERT_TRUE(bytes->Expect(10 << 20).ok());
   EXPECT_GE(disk_.used_bytes(), 10u << 20);
@@ -85,22 +85,22 @@ TEST_F(IngestBytesTest, ReservedRoomIsGivenBackAtTheEnd) {
   EXPECT_EQ(FileContent(bytes->file()), std::string(100'000, 'x'));
 }
 
-TEST_F(IngestBytesTest, RefusesWhatTheStoreMayNotHold) {
+TEST_F(UploadBytesTest, RefusesWhatTheStoreMayNotHold) {
   const auto bytes = New();
   EXPECT_EQ(bytes->Expect((64 << 20) + 1).code(), Code::kResourceExhausted);
   EXPECT_EQ(bytes->Expect(kMaxBlobBytes + 1).code(), Code::kResourceExhausted);
   EXPECT_TRUE(bytes->Expect(64 << 20).ok());
 }
 
-TEST_F(IngestBytesTest, TheLastStepMayBeSmallerThanAStep) {
+TEST_F(UploadBytesTest, TheLastStepMayBeSmallerThanAStep) {
   Space small(disk_, "/", {/*max_bytes=*/200'000, 0}, 0);
-  IngestBytes bytes({files_, unnamed_, small, buffered_, pipelines_, page_cache_},
+  UploadBytes bytes({files_, unnamed_, small, buffered_, pipelines_, page_cache_},
                     DigestAlgorithm::kSha256);
   EXPECT_TRUE(bytes.Append(std::string(200'000, 'x')).ok());
   EXPECT_EQ(bytes.Append("x").code(), Code::kResourceExhausted);
 }
 
-TEST_F(IngestBytesTest, BytesAndNameAreDurableAfterSync) {
+TEST_F(UploadBytesTest, BytesAndNameAreDurableAfterSync) {
   const auto bytes = New();
   ASSERT_TRUE(bytes->Append(std::string(100'000, 'x')).ok());
   ASSERT_TRUE(bytes->Sync(false).ok());
@@ -112,7 +112,7 @@ TEST_F(IngestBytesTest, BytesAndNameAreDurableAfterSync) {
   EXPECT_EQ(content.substr(0, 100'000), std::string(100'000, 'x'));
 }
 
-TEST_F(IngestBytesTest, ClosedFileIsOpenedAgainByTheNextWrite) {
+TEST_F(UploadBytesTest, ClosedFileIsOpenedAgainByTheNextWrite) {
   const auto bytes = New();
   ASSERT_TRUE(bytes->Expect(1 << 20).ok());
   ASSERT_TRUE(bytes->Append(std::string(100'000, 'x')).ok());
@@ -134,7 +134,7 @@ TEST_F(IngestBytesTest, ClosedFileIsOpenedAgainByTheNextWrite) {
             HashBytes(DigestAlgorithm::kSha256, whole));
 }
 
-TEST_F(IngestBytesTest, RoomCanBeReservedAgainAfterAFileWasClosed) {
+TEST_F(UploadBytesTest, RoomCanBeReservedAgainAfterAFileWasClosed) {
   const auto bytes = New();
   ASSERT_TRUE(bytes->Expect(10 << 20).ok());
   ASSERT_TRUE(bytes->Append(std::string(100'000, 'x')).ok());
@@ -145,7 +145,7 @@ TEST_F(IngestBytesTest, RoomCanBeReservedAgainAfterAFileWasClosed) {
   EXPECT_GE(disk_.used_bytes(), 10u << 20);
 }
 
-TEST_F(IngestBytesTest, RoomThatWasReservedIsGivenBackWhenNobodyWorksOnTheUpload) {
+TEST_F(UploadBytesTest, RoomThatWasReservedIsGivenBackWhenNobodyWorksOnTheUpload) {
   const auto bytes = New();
   ASSERT_TRUE(bytes->Expect(10 << 20).ok());
   ASSERT_TRUE(bytes->Append(std::string(100'000, 'x')).ok());
@@ -158,7 +158,7 @@ TEST_F(IngestBytesTest, RoomThatWasReservedIsGivenBackWhenNobodyWorksOnTheUpload
 }
 
 // A sync through another descriptor would not report what went wrong before it was opened.
-TEST_F(IngestBytesTest, FileWithUnsyncedBytesStaysOpen) {
+TEST_F(UploadBytesTest, FileWithUnsyncedBytesStaysOpen) {
   const auto bytes = New();
   const auto opened = [&] { return disk_.Counters().Calls(FileCall::kOpen); };
   ASSERT_TRUE(bytes->Append(std::string(100'000, 'x')).ok());
@@ -171,7 +171,7 @@ TEST_F(IngestBytesTest, FileWithUnsyncedBytesStaysOpen) {
   EXPECT_EQ(FileContent(bytes->file()), std::string(100'000, 'x') + "y");
 }
 
-TEST_F(IngestBytesTest, FailedWritesAndSyncsAreErrors) {
+TEST_F(UploadBytesTest, FailedWritesAndSyncsAreErrors) {
   for (const FileCall call : {FileCall::kCreate, FileCall::kWrite, FileCall::kSync}) {
     disk_.Inject({call, absl::UnavailableError("failed"), 1, {}, false});
     const auto bytes = New();
@@ -181,8 +181,8 @@ TEST_F(IngestBytesTest, FailedWritesAndSyncsAreErrors) {
   }
 }
 
-TEST_F(IngestBytesTest, RestoresWithoutReading) {
-  IngestRow row;
+TEST_F(UploadBytesTest, RestoresWithoutReading) {
+  UploadRow row;
   {
     const auto bytes = New();
     ASSERT_TRUE(bytes->Append(std::string(100'000, 'x')).ok());
@@ -191,7 +191,7 @@ TEST_F(IngestBytesTest, RestoresWithoutReading) {
     row.hash_state = bytes->HashState();
     ASSERT_TRUE(bytes->Append(std::string(50'000, '!')).ok());
   }
-  const auto restored = IngestBytes::Restore(Parts(), row);
+  const auto restored = UploadBytes::Restore(Parts(), row);
   ASSERT_TRUE(restored.ok()) << restored.status();
   EXPECT_EQ((*restored)->size_bytes(), 100'000u);
   EXPECT_EQ(space_.logical_bytes(), 100'000u);
@@ -204,8 +204,8 @@ TEST_F(IngestBytesTest, RestoresWithoutReading) {
             HashBytes(DigestAlgorithm::kSha256, whole));
 }
 
-TEST_F(IngestBytesTest, CommitRightAfterRestoreCutsTheTail) {
-  IngestRow row;
+TEST_F(UploadBytesTest, CommitRightAfterRestoreCutsTheTail) {
+  UploadRow row;
   {
     const auto bytes = New();
     ASSERT_TRUE(bytes->Append(std::string(64 << 10, 'x')).ok());
@@ -214,7 +214,7 @@ TEST_F(IngestBytesTest, CommitRightAfterRestoreCutsTheTail) {
     row.hash_state = bytes->HashState();
     ASSERT_TRUE(bytes->Append("!").ok());
   }
-  const auto restored = IngestBytes::Restore(Parts(), row);
+  const auto restored = UploadBytes::Restore(Parts(), row);
   ASSERT_TRUE(restored.ok());
   ASSERT_TRUE((*restored)->Sync(true).ok());
   disk_.PowerUp(Survival::kOnlySynced);
@@ -223,14 +223,14 @@ TEST_F(IngestBytesTest, CommitRightAfterRestoreCutsTheTail) {
 
 // A large upload in pieces of any size, synced now and then, whose file is closed in between and
 // whose process ends once: the same bytes and the same digest as of a small one.
-TEST_F(IngestBytesTest, LargeUploadsGoThroughThePipeline) {
-  IngestBytes::Parts parts = Parts();
+TEST_F(UploadBytesTest, LargeUploadsGoThroughThePipeline) {
+  UploadBytes::Parts parts = Parts();
   parts.large_blob_bytes = 500'000;
   std::string whole;
   for (uint64_t word = 1; whole.size() < 5'000'000; word = word * 6364136223846793005u + 1) {
     whole.append(reinterpret_cast<const char*>(&word), sizeof(word));
   }
-  auto bytes = std::make_unique<IngestBytes>(parts, DigestAlgorithm::kSha256);
+  auto bytes = std::make_unique<UploadBytes>(parts, DigestAlgorithm::kSha256);
   bool piped = false;
   size_t step = 0;
   while (bytes->size_bytes() < whole.size()) {
@@ -246,10 +246,10 @@ TEST_F(IngestBytesTest, LargeUploadsGoThroughThePipeline) {
       EXPECT_EQ(pipelines_, 0u);
     }
     if (step == 44) {
-      IngestRow row;
+      UploadRow row;
       row.file = bytes->file();
       row.hash_state = bytes->HashState();
-      bytes = IngestBytes::Restore(parts, row).value();
+      bytes = UploadBytes::Restore(parts, row).value();
     }
   }
   EXPECT_TRUE(piped);
@@ -263,20 +263,20 @@ TEST_F(IngestBytesTest, LargeUploadsGoThroughThePipeline) {
   EXPECT_EQ(FileContent(file), whole);
 }
 
-TEST_F(IngestBytesTest, ShortOrMissingFilesAreNotRestored) {
-  IngestRow row;
+TEST_F(UploadBytesTest, ShortOrMissingFilesAreNotRestored) {
+  UploadRow row;
   row.file = 77;
   Hasher hasher(DigestAlgorithm::kSha256);
   hasher.Update(std::string(10, 'x'));
   row.hash_state = hasher.SaveState();
-  EXPECT_EQ(IngestBytes::Restore(Parts(), row).status().code(), Code::kNotFound);
+  EXPECT_EQ(UploadBytes::Restore(Parts(), row).status().code(), Code::kNotFound);
   ASSERT_TRUE(files_.Create(77).ok());
-  EXPECT_EQ(IngestBytes::Restore(Parts(), row).status().code(), Code::kDataLoss);
+  EXPECT_EQ(UploadBytes::Restore(Parts(), row).status().code(), Code::kDataLoss);
   row.file = 0;
   row.buffered = "123";
-  EXPECT_EQ(IngestBytes::Restore(Parts(), row).status().code(), Code::kDataLoss);
+  EXPECT_EQ(UploadBytes::Restore(Parts(), row).status().code(), Code::kDataLoss);
   row.hash_state = "junk";
-  EXPECT_EQ(IngestBytes::Restore(Parts(), row).status().code(), Code::kDataLoss);
+  EXPECT_EQ(UploadBytes::Restore(Parts(), row).status().code(), Code::kDataLoss);
   EXPECT_EQ(buffered_, 0u);
 }
 

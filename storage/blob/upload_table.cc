@@ -1,4 +1,4 @@
-#include "storage/blob/ingest_table.h"
+#include "storage/blob/upload_table.h"
 
 #include <algorithm>
 #include <chrono>
@@ -9,7 +9,7 @@
 #include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
-#include "storage/blob/held_ingest.h"
+#include "storage/blob/held_upload.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -47,19 +47,19 @@ bool IsPrintable(std::string_view text) {
 
 }  // namespace
 
-std::string IngestTable::NewId() {
+std::string UploadTable::NewId() {
   return absl::StrFormat("%016x%016x", parts_.random.Next(), parts_.random.Next());
 }
 
-absl::Status IngestTable::Load() {
+absl::Status UploadTable::Load() {
   const int64_t oldest = parts_.clock.WallNanos() - parts_.expiry_nanos;
   std::string after;
   for (;;) {
     ASSIGN_OR_RETURN(const std::vector<KeyValue> rows,
-                     parts_.index.Scan(PrefixRange(IngestPrefix(), after), kLoadPageRows));
+                     parts_.index.Scan(PrefixRange(UploadPrefix(), after), kLoadPageRows));
     for (const KeyValue& row : rows) {
-      const std::string_view id = std::string_view(row.key).substr(IngestPrefix().size());
-      const absl::StatusOr<IngestRow> saved = IngestRow::Decode(row.value);
+      const std::string_view id = std::string_view(row.key).substr(UploadPrefix().size());
+      const absl::StatusOr<UploadRow> saved = UploadRow::Decode(row.value);
       const absl::Status loaded = saved.ok() ? LoadRow(id, *saved) : saved.status();
       if (loaded.ok()) continue;
       const bool damaged = absl::IsDataLoss(loaded) || absl::IsNotFound(loaded);
@@ -77,11 +77,11 @@ absl::Status IngestTable::Load() {
                            [&](Transaction& txn) { return txn.Delete(row.key); });
     }
     if (rows.size() < kLoadPageRows) return absl::OkStatus();
-    after = rows.back().key.substr(IngestPrefix().size());
+    after = rows.back().key.substr(UploadPrefix().size());
   }
 }
 
-absl::Status IngestTable::LoadRow(std::string_view id, const IngestRow& row) {
+absl::Status UploadTable::LoadRow(std::string_view id, const UploadRow& row) {
   ASSIGN_OR_RETURN(const UploadPtr upload, Upload::Load(of_uploads_, id, row));
   const int64_t idle_nanos = std::max<int64_t>(0, parts_.clock.WallNanos() - row.updated_nanos);
   MutexLock lock(mutex_);
@@ -90,7 +90,7 @@ absl::Status IngestTable::LoadRow(std::string_view id, const IngestRow& row) {
   return absl::OkStatus();
 }
 
-absl::flat_hash_set<FileId> IngestTable::Files() {
+absl::flat_hash_set<FileId> UploadTable::Files() {
   MutexLock lock(mutex_);
   absl::flat_hash_set<FileId> files(unread_files_.begin(), unread_files_.end());
   for (const auto& [id, upload] : uploads_) {
@@ -99,12 +99,12 @@ absl::flat_hash_set<FileId> IngestTable::Files() {
   return files;
 }
 
-std::vector<std::string> IngestTable::TakeProblems() {
+std::vector<std::string> UploadTable::TakeProblems() {
   MutexLock lock(mutex_);
   return std::exchange(problems_, {});
 }
 
-std::vector<RecentActivity::Upload> IngestTable::ListOpen() {
+std::vector<RecentActivity::Upload> UploadTable::ListOpen() {
   std::vector<RecentActivity::Upload> open;
   MutexLock lock(mutex_);
   open.reserve(uploads_.size());
@@ -114,13 +114,13 @@ std::vector<RecentActivity::Upload> IngestTable::ListOpen() {
   return open;
 }
 
-bool IngestTable::ReceivesInto(FileId file) {
+bool UploadTable::ReceivesInto(FileId file) {
   MutexLock lock(mutex_);
   return std::any_of(uploads_.begin(), uploads_.end(),
                      [&](const auto& upload) { return upload.second->file() == file; });
 }
 
-DiskUsage::Part IngestTable::Usage() {
+DiskUsage::Part UploadTable::Usage() {
   DiskUsage::Part usage;
   std::vector<FileId> files;
   {
@@ -138,7 +138,7 @@ DiskUsage::Part IngestTable::Usage() {
   return usage;
 }
 
-Page<UploadInfo> IngestTable::List(const PageRequest& page) {
+Page<UploadInfo> UploadTable::List(const PageRequest& page) {
   Page<UploadInfo> listed;
   const size_t limit = std::clamp<size_t>(page.limit, 1, kMaxPageRows);
   MutexLock lock(mutex_);
@@ -156,28 +156,28 @@ Page<UploadInfo> IngestTable::List(const PageRequest& page) {
   return listed;
 }
 
-absl::StatusOr<std::unique_ptr<Ingest>> IngestTable::Begin(std::string_view repository,
-                                                           const IngestOptions& options) {
-  if (options.id.size() > kMaxIngestIdBytes || !IsPrintable(options.id)) {
+absl::StatusOr<std::unique_ptr<OpenUpload>> UploadTable::Begin(std::string_view repository,
+                                                               const UploadOptions& options) {
+  if (options.id.size() > kMaxUploadIdBytes || !IsPrintable(options.id)) {
     return absl::InvalidArgumentError(
-        StrCat("an upload id has at most ", kMaxIngestIdBytes, " printable characters"));
+        StrCat("an upload id has at most ", kMaxUploadIdBytes, " printable characters"));
   }
   const auto upload = std::make_shared<Upload>(
       of_uploads_, options.id.empty() ? NewId() : options.id, repository, options);
   upload->Wake();
   RETURN_IF_ERROR(Insert(upload));
-  auto ingest = std::make_unique<HeldIngest>(*this, upload, repository);
+  auto held = std::make_unique<HeldUpload>(*this, upload, repository);
   if (options.size_bytes.has_value()) {
-    const absl::Status room = ingest->Expect(*options.size_bytes);
+    const absl::Status room = held->Expect(*options.size_bytes);
     if (!room.ok()) {
-      ingest->Abort().IgnoreError();  // its client learns nothing of it but this
+      held->Abort().IgnoreError();  // its client learns nothing of it but this
       return room;
     }
   }
-  return ingest;
+  return held;
 }
 
-absl::Status IngestTable::Insert(const UploadPtr& upload) {
+absl::Status UploadTable::Insert(const UploadPtr& upload) {
   for (;;) {
     UploadPtr gives_way;
     {
@@ -199,7 +199,7 @@ absl::Status IngestTable::Insert(const UploadPtr& upload) {
   }
 }
 
-absl::StatusOr<IngestTable::UploadPtr> IngestTable::Hold(
+absl::StatusOr<UploadTable::UploadPtr> UploadTable::Hold(
     std::string_view id, const std::function<bool(const Upload&)>& accepts) {
   const auto deadline = std::chrono::steady_clock::now() + kHoldPatience;
   MutexLock lock(mutex_);
@@ -222,27 +222,27 @@ absl::StatusOr<IngestTable::UploadPtr> IngestTable::Hold(
   }
 }
 
-absl::StatusOr<std::unique_ptr<Ingest>> IngestTable::Resume(std::string_view repository,
-                                                            std::string_view id) {
+absl::StatusOr<std::unique_ptr<OpenUpload>> UploadTable::Resume(std::string_view repository,
+                                                                std::string_view id) {
   ASSIGN_OR_RETURN(UploadPtr upload, Hold(id, [&](const Upload& candidate) {
                      return parts_.participant.CanonicalOf(candidate.repository()) ==
                             parts_.participant.CanonicalOf(repository);
                    }));
-  return std::make_unique<HeldIngest>(*this, std::move(upload), repository);
+  return std::make_unique<HeldUpload>(*this, std::move(upload), repository);
 }
 
-absl::Status IngestTable::Abort(std::string_view id) {
+absl::Status UploadTable::Abort(std::string_view id) {
   ASSIGN_OR_RETURN(const UploadPtr upload, Hold(id, [](const Upload&) { return true; }));
   Drop(upload);
   return absl::OkStatus();
 }
 
-bool IngestTable::GiveWay(const std::string& client, uint64_t wanted_bytes) {
+bool UploadTable::GiveWay(const std::string& client, uint64_t wanted_bytes) {
   UploadPtr gives_way;
   {
     MutexLock lock(mutex_);
     const int64_t now = parts_.clock.MonotonicNanos();
-    IdleUpload* chosen = idle_.IdleSince(now - kIdleIngestNanos);
+    IdleUpload* chosen = idle_.IdleSince(now - kIdleUploadNanos);
     if (chosen == nullptr) {
       chosen = idle_.OverFairShare(client, wanted_bytes, now - kBetweenRequestsNanos);
     }
@@ -254,14 +254,14 @@ bool IngestTable::GiveWay(const std::string& client, uint64_t wanted_bytes) {
   return true;
 }
 
-void IngestTable::MarkHeld(Upload& upload) {
+void UploadTable::MarkHeld(Upload& upload) {
   CheckInvariant(!upload.held, "an upload is held by one at a time");
   idle_.Remove(upload);
   upload.held = true;
   upload.Wake();
 }
 
-std::vector<IngestTable::UploadPtr> IngestTable::HoldIdle(
+std::vector<UploadTable::UploadPtr> UploadTable::HoldIdle(
     const std::function<bool(const Upload&)>& choose) {
   std::vector<UploadPtr> held;
   MutexLock lock(mutex_);
@@ -273,7 +273,7 @@ std::vector<IngestTable::UploadPtr> IngestTable::HoldIdle(
   return held;
 }
 
-absl::Status IngestTable::CheckpointAll() {
+absl::Status UploadTable::CheckpointAll() {
   absl::Status first_error;
   for (const UploadPtr& upload : HoldIdle([](const Upload&) { return true; })) {
     first_error.Update(upload->Checkpoint(/*even_empty=*/true));
@@ -282,8 +282,8 @@ absl::Status IngestTable::CheckpointAll() {
   return first_error;
 }
 
-void IngestTable::CheckpointIdle() {
-  const int64_t before = parts_.clock.MonotonicNanos() - kIngestCheckpointNanos;
+void UploadTable::CheckpointIdle() {
+  const int64_t before = parts_.clock.MonotonicNanos() - kUploadCheckpointNanos;
   const auto is_due = [&](const Upload& upload) { return upload.IsCheckpointDue(before); };
   for (const UploadPtr& upload : HoldIdle(is_due)) {
     const absl::Status saved = upload->Checkpoint();
@@ -296,18 +296,18 @@ void IngestTable::CheckpointIdle() {
   }
 }
 
-void IngestTable::Expire() {
+void UploadTable::Expire() {
   const int64_t oldest = parts_.clock.WallNanos() - parts_.expiry_nanos;
   const auto is_old = [&](const Upload& upload) { return upload.updated_nanos() <= oldest; };
   for (const UploadPtr& upload : HoldIdle(is_old)) Drop(upload);
 }
 
-void IngestTable::Drop(const UploadPtr& upload) {
+void UploadTable::Drop(const UploadPtr& upload) {
   upload->Discard();
   Forget(upload);
 }
 
-void IngestTable::Forget(const UploadPtr& upload) {
+void UploadTable::Forget(const UploadPtr& upload) {
   MutexLock lock(mutex_);
   CheckInvariant(upload->held, "an upload is ended by who holds it");
   const size_t ended = uploads_.erase(upload->id());
@@ -315,13 +315,13 @@ void IngestTable::Forget(const UploadPtr& upload) {
   let_go_.NotifyAll();
 }
 
-void IngestTable::AddIdle(Upload& upload, int64_t since_nanos) {
+void UploadTable::AddIdle(Upload& upload, int64_t since_nanos) {
   upload.idle_bytes = upload.received_bytes();
   upload.idle_since_nanos = since_nanos;
   idle_.Add(upload);
 }
 
-void IngestTable::LetGo(const UploadPtr& upload) {
+void UploadTable::LetGo(const UploadPtr& upload) {
   upload->Rest();
   MutexLock lock(mutex_);
   CheckInvariant(upload->held, "who lets go of an upload holds it");
