@@ -267,6 +267,13 @@ class Words(TidyTestCase):
             self.fails(lint({"x.cmake": f"set(a b)  # See {word}\n"}), f"say '{instead}", 1)
             self.fails(lint({"x.proto": f"// See\n// {word}\n"}), f"say '{instead}", 2)
 
+    def test_a_sentence_begins_with_the_thing(self):
+        for line in ("What the disk keeps is kept.", "It goes. What stays is seen",
+                     "| a | b. What c |"):
+            self.fails(lint({"a.md": f"# T\n\n{line}\n"}), "begins with What", 3)
+        for line in ("What is it? A store.", "It says what. Whatever", "```\nWhat now\n```"):
+            self.passes(lint({"a.md": f"# T\n\n{line}\n"}))
+
     def test_code_and_other_words_may_be_called_so(self):
         self.passes(lint({"a.md": "# T\n```\nfolder\n```\n`gc` [x](the/folder) catalogue\n"}))
         self.passes(lint_cc('// `ingest`, storage/catalog/x.cc, Catalog::Find, incorruptible\n'

@@ -402,6 +402,14 @@ def check_words(path, file):
             yield number, f"says '{word}': say '{instead[word]}', as ARCHITECTURE.md does"
 
 
+def check_openings(path, file):
+    """Documents name the thing first: 'What the disk keeps is …' makes a reader wait for it."""
+    if path.endswith(".md"):
+        for number, line in prose(path, file.text):
+            if re.search(r"(?:^|[.:;|!?] )(?:\* )?What (?!.*\?)", line):
+                yield number, "has a sentence that begins with What: begin with the thing"
+
+
 # --- the tree as a whole -----------------------------------------------------------------------
 
 def check_one_home(files):
@@ -469,7 +477,8 @@ def check_guards(files):
 
 
 FILE_CHECKS = (check_text, check_file_length, check_markdown, check_shell, check_cmake,
-               check_function_length, check_guard, check_includes, check_banned, check_words)
+               check_function_length, check_guard, check_includes, check_banned, check_words,
+               check_openings)
 TREE_CHECKS = (check_one_home, check_sources_listed, check_guards)
 
 
