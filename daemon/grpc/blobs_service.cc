@@ -116,24 +116,11 @@ constexpr UnaryMethod kMethods[] = {
     Reads<ListBlobs>("List", About::kBlob),
 };
 
-class BlobsService final : public TableService<v1::Blobs, RawBlobsService> {
- public:
-  explicit BlobsService(GrpcDoor& door) : TableService(door, kMethods) {}
-
-  grpc::ServerReadReactor<grpc::ByteBuffer>* Write(grpc::CallbackServerContext* context,
-                                                   grpc::ByteBuffer* response) override {
-    return NewWriteStream(door_, context, response);
-  }
-  grpc::ServerWriteReactor<grpc::ByteBuffer>* Read(grpc::CallbackServerContext* context,
-                                                   const grpc::ByteBuffer* request) override {
-    return NewReadStream(door_, context, request);
-  }
-};
-
 }  // namespace
 
 std::unique_ptr<grpc::Service> NewBlobsService(GrpcDoor& door) {
-  return std::make_unique<BlobsService>(door);
+  return std::make_unique<TableService<v1::Blobs>>(
+      door, kMethods, std::vector{NewReadHandler(door), NewWriteHandler(door)});
 }
 
 }  // namespace varve

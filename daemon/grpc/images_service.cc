@@ -170,27 +170,11 @@ constexpr UnaryMethod kMethods[] = {
     Reads<Explain>("Explain", About::kManifest),
 };
 
-using ImagesStreams = v1::Images::WithCallbackMethod_Prune<
-    v1::Images::WithCallbackMethod_AttachPrune<v1::Images::Service>>;
-
-class ImagesService final : public TableService<v1::Images, ImagesStreams> {
- public:
-  explicit ImagesService(GrpcDoor& door) : TableService(door, kMethods) {}
-
-  grpc::ServerWriteReactor<v1::PruneResponse>* Prune(grpc::CallbackServerContext* context,
-                                                     const v1::PruneRequest* request) override {
-    return NewPruneStream(door_, context, request);
-  }
-  grpc::ServerWriteReactor<v1::PruneResponse>* AttachPrune(
-      grpc::CallbackServerContext* context, const v1::AttachPruneRequest* request) override {
-    return NewPruneStream(door_, context, request);
-  }
-};
-
 }  // namespace
 
 std::unique_ptr<grpc::Service> NewImagesService(GrpcDoor& door) {
-  return std::make_unique<ImagesService>(door);
+  return std::make_unique<TableService<v1::Images>>(
+      door, kMethods, std::vector{NewPruneHandler(door), NewAttachPruneHandler(door)});
 }
 
 }  // namespace varve
