@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "storage/api/images.h"
 #include "storage/base/str_cat.h"
 #include "storage/image/image_config.h"
