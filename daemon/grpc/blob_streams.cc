@@ -77,7 +77,7 @@ class WriteStream final : public grpc::ServerReadReactor<grpc::ByteBuffer>, publ
       : door_(door),
         context_(context),
         record_(BeginCall(kWrite, context)),
-        upload_(door.store, response_, LeaseOf(context)),
+        upload_(door.store.blobs, door.store.claims, response_, LeaseOf(context)),
         encoded_response_(encoded) {
     door_.watch.Add(this);
     ReadNext();

@@ -64,7 +64,6 @@ std::string_view RepositoryOf(const Request& request) {
   }
 }
 
-// The role of the store that a method asks for, or all of them.
 template <typename Role>
 Role& RoleOf(const Store& store) {
   if constexpr (std::is_same_v<Role, Blobs>) {
@@ -75,30 +74,42 @@ Role& RoleOf(const Store& store) {
     return store.images;
   } else if constexpr (std::is_same_v<Role, Claims>) {
     return store.claims;
-  } else if constexpr (std::is_same_v<Role, System>) {
-    return store.system;
   } else {
-    return store;
+    static_assert(std::is_same_v<Role, System>, "a method asks for roles of the store");
+    return store.system;
   }
 }
 
-// What a method does, on a worker. The second form is for one that asks for its call: a lease, a
-// client that went away.
-template <typename Role, typename Request, typename Response>
-void Answer(UnaryCall& call, absl::Status (*work)(Role&, const Request&, Response*)) {
+// The first of them that is a message.
+template <typename... Types>
+struct FirstMessage;
+template <typename First, typename... Others>
+struct FirstMessage<First, Others...>
+    : std::conditional_t<std::is_base_of_v<google::protobuf::Message, First>,
+                         std::type_identity<First>, FirstMessage<Others...>> {};
+
+// What a method does, on a worker: it is given what its parameters ask for. These are roles of the
+// store, then `const Request&` and `Response*`, then `const UnaryCall&` when it wants to know of a
+// lease, or of a client that went away.
+template <typename... Asked>
+void Answer(UnaryCall& call, absl::Status (*work)(Asked...)) {
+  using Request = typename FirstMessage<std::remove_cvref_t<Asked>...>::type;
+  using Response = typename FirstMessage<std::remove_pointer_t<Asked>...>::type;
   Request request;
   Response response;
+  const auto give = [&]<typename What>(std::type_identity<What>) -> What {
+    if constexpr (std::is_same_v<What, const Request&>) {
+      return request;
+    } else if constexpr (std::is_same_v<What, Response*>) {
+      return &response;
+    } else if constexpr (std::is_same_v<What, const UnaryCall&>) {
+      return call;
+    } else {
+      return RoleOf<std::remove_reference_t<What>>(call.door().store);
+    }
+  };
   absl::Status status = call.Take(&request);
-  if (status.ok()) status = work(RoleOf<Role>(call.door().store), request, &response);
-  call.Finish(status, RepositoryOf(request), response);
-}
-template <typename Role, typename Request, typename Response>
-void Answer(UnaryCall& call,
-            absl::Status (*work)(Role&, const Request&, Response*, const UnaryCall&)) {
-  Request request;
-  Response response;
-  absl::Status status = call.Take(&request);
-  if (status.ok()) status = work(RoleOf<Role>(call.door().store), request, &response, call);
+  if (status.ok()) status = work(give(std::type_identity<Asked>())...);
   call.Finish(status, RepositoryOf(request), response);
 }
 
