@@ -5,6 +5,7 @@ add_library(varve_grpc STATIC
   grpc/blob_streams.cc
   grpc/blob_upload.cc
   grpc/blobs_service.cc
+  grpc/call_handler.cc
   grpc/call_record.cc
   grpc/check_stream.cc
   grpc/claims_service.cc

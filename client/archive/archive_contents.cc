@@ -25,12 +25,6 @@ bool IsNamedAsBlob(std::string_view name) {
          name.find(".tar", name.rfind('/') + 1) != std::string_view::npos;
 }
 
-bool LooksLikeJson(std::string_view first_bytes) {
-  const size_t begin = first_bytes.find_first_not_of(" \t\r\n");
-  return begin != std::string_view::npos &&
-         (first_bytes[begin] == '{' || first_bytes[begin] == '[');
-}
-
 // A tar archive begins with the header of its first file, whose sum is in octal digits in the
 // middle of it, or, without files, with zeros.
 bool LooksLikeTar(std::string_view first_bytes) {
@@ -58,6 +52,12 @@ absl::Status CheckDocumentSize(std::string_view name, uint64_t size_bytes) {
 }
 
 }  // namespace
+
+char JsonBegin(std::string_view first_bytes) {
+  const size_t begin = first_bytes.find_first_not_of(" \t\r\n");
+  if (begin == std::string_view::npos) return '\0';
+  return first_bytes[begin] == '{' || first_bytes[begin] == '[' ? first_bytes[begin] : '\0';
+}
 
 absl::StatusOr<std::unique_ptr<ArchiveContents>> ArchiveContents::Open(int fd,
                                                                        const ContentLimits& limits,
@@ -159,7 +159,7 @@ absl::StatusOr<ArchiveContents::Entry*> ArchiveContents::Find(std::string_view n
 void ArchiveContents::Judge(Entry& entry, std::string_view first_bytes) {
   entry.judged = true;
   entry.compression = DetectCompression(first_bytes);
-  entry.is_document = entry.size_bytes <= kMaxDocumentBytes && LooksLikeJson(first_bytes);
+  entry.is_document = entry.size_bytes <= kMaxDocumentBytes && JsonBegin(first_bytes) != '\0';
   if (entry.is_document || entry.compression != Compression::kNone || IsNamedAsBlob(entry.name) ||
       LooksLikeTar(first_bytes)) {
     return;

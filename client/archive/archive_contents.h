@@ -34,6 +34,9 @@ struct ContentLimits {
   ArchiveReaderOptions reader;
 };
 
+// What the JSON that a file begins with begins with: '{' or '['; '\0' when it is no JSON document.
+char JsonBegin(std::string_view first_bytes);
+
 class ArchiveContents {
  public:
   // Reads all names of the archive, file or directory behind `fd`, which stays the caller's and

@@ -32,11 +32,6 @@ bool IsFullName(std::string_view ref_name) {
   return ref_name.find_first_of(":/") != std::string_view::npos;
 }
 
-bool IsObject(std::string_view json) {
-  const size_t begin = json.find_first_not_of(" \t\r\n");
-  return begin != std::string_view::npos && json[begin] == '{';
-}
-
 absl::Status NoImages(const ArchiveContents& contents) {
   if (contents.HoldsImagesOfVersionOne()) {
     return absl::InvalidArgumentError(
@@ -46,6 +41,14 @@ absl::Status NoImages(const ArchiveContents& contents) {
   return absl::InvalidArgumentError(
       "it holds neither index.json nor manifest.json, so it is not an image archive; use varve "
       "image import for the root file system of an image");
+}
+
+absl::Status NoFlatVersion() {
+  return absl::InvalidArgumentError(
+      StrCat(kDockerManifestName, ": it is the manifest of one image, as in a directory of ",
+             "skopeo's dir:, but the file \"", kFlatVersionName,
+             "\" that belongs beside it is missing; bring all files of that directory, or let ",
+             "skopeo write it again"));
 }
 
 class ImageLister {
@@ -60,7 +63,7 @@ class ImageLister {
     if (layout) RETURN_IF_ERROR(ListLayout());
     if (docker) {
       ASSIGN_OR_RETURN(const std::string bytes, contents_.ReadDocument(kDockerManifestName));
-      const bool flat = !layout && contents_.Holds(kFlatVersionName) && IsObject(bytes);
+      const bool flat = !layout && JsonBegin(bytes) == '{';
       RETURN_IF_ERROR(flat ? ListFlatLayout(bytes) : ListDockerArchive(bytes));
     }
     for (Names& names : names_) SettleNames(names);
@@ -186,6 +189,7 @@ absl::Status ImageLister::ListLayout() {
 absl::Status ImageLister::ListFlatLayout(const std::string& manifest) {
   const absl::StatusOr<ParsedManifest> parsed = ParseManifest(manifest, "", ManifestRules::kNoted);
   if (!parsed.ok()) return Annotate(parsed.status(), kDockerManifestName);
+  if (!contents_.Holds(kFlatVersionName)) return NoFlatVersion();
   ListedManifest listed;
   listed.content.media_type = parsed->media_type;
   listed.content.digest = HashBytes(DigestAlgorithm::kSha256, manifest);

@@ -22,6 +22,7 @@
 #include "client/cli/removal_text.h"
 #include "client/cli/terminal.h"
 #include "client/cli/text.h"
+#include "storage/api/pruning.h"
 #include "storage/base/clock.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"

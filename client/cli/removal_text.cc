@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "client/cli/text.h"
+#include "storage/api/pruning.h"
 #include "storage/base/str_cat.h"
 #include "storage/image/canonical_name.h"
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "storage/api/pruning.h"
+#include "storage/api/images.h"
 #include "storage/api/system.h"
 #include "storage/base/clock.h"
 

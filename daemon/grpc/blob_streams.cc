@@ -16,6 +16,7 @@
 #include "storage/base/mutex.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "varve/v1/blobs.pb.h"
 
 namespace varve {
 namespace {
@@ -70,27 +71,13 @@ std::string_view View(const grpc::Slice& slice) {
   return {reinterpret_cast<const char*>(slice.begin()), slice.size()};
 }
 
-// A call that ends before its message leaves the buffer without any.
-absl::Status SlicesOf(const grpc::ByteBuffer& message, std::vector<grpc::Slice>* slices) {
-  if (message.Valid() && message.Dump(slices).ok()) return absl::OkStatus();
-  return absl::InvalidArgumentError("the call came without its message");
-}
-
-// The general parser, for messages without much payload.
-absl::Status Parse(const std::vector<grpc::Slice>& encoded, google::protobuf::Message* message) {
-  std::string bytes;
-  for (const grpc::Slice& slice : encoded) bytes.append(View(slice));
-  if (message->ParseFromString(bytes)) return absl::OkStatus();
-  return absl::InvalidArgumentError("the message is malformed");
-}
-
 class WriteStream final : public grpc::ServerReadReactor<grpc::ByteBuffer>, public WatchedStream {
  public:
   WriteStream(GrpcDoor& door, grpc::CallbackServerContext& context, grpc::ByteBuffer& encoded)
       : door_(door),
         context_(context),
         record_(BeginCall(kWrite, context)),
-        upload_(door.store, response_, LeaseOf(context)),
+        upload_(door.store.blobs, door.store.claims, response_, LeaseOf(context)),
         encoded_response_(encoded) {
     door_.watch.Add(this);
     ReadNext();
@@ -133,7 +120,8 @@ class WriteStream final : public grpc::ServerReadReactor<grpc::ByteBuffer>, publ
   }
 
   absl::StatusOr<bool> TakeEncoded() {
-    RETURN_IF_ERROR(SlicesOf(encoded_request_, &slices_));
+    // What cannot be shown has no pieces here, and is refused by the parser.
+    static_cast<void>(encoded_request_.Dump(&slices_));
     pieces_.clear();
     for (const grpc::Slice& slice : slices_) pieces_.push_back(View(slice));
     if (FindData(pieces_, &data_)) {
@@ -141,7 +129,7 @@ class WriteStream final : public grpc::ServerReadReactor<grpc::ByteBuffer>, publ
       return false;
     }
     v1::WriteRequest request;
-    RETURN_IF_ERROR(Parse(slices_, &request));
+    RETURN_IF_ERROR(ParseMessage(encoded_request_, &request));
     return upload_.Take(request);
   }
 
@@ -177,8 +165,8 @@ class WriteStream final : public grpc::ServerReadReactor<grpc::ByteBuffer>, publ
 // A message is sent while the next one is made ahead, as long as memory for messages is plenty.
 class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, public WatchedStream {
  public:
-  ReadStream(GrpcDoor& door, grpc::CallbackServerContext& context, const grpc::ByteBuffer& encoded)
-      : door_(door), context_(context), record_(BeginCall(kRead, context)), encoded_(encoded) {
+  ReadStream(GrpcDoor& door, grpc::CallbackServerContext& context, const v1::ReadRequest& request)
+      : door_(door), context_(context), record_(BeginCall(kRead, context)), request_(request) {
     door_.watch.Add(this);
     door_.workers.Submit([this] { Begin(); });
   }
@@ -230,9 +218,6 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, publ
 
   absl::Status Open() {
     if (context_.IsCancelled()) return absl::CancelledError("the client cancelled");
-    std::vector<grpc::Slice> slices;
-    RETURN_IF_ERROR(SlicesOf(encoded_, &slices));
-    RETURN_IF_ERROR(Parse(slices, &request_));
     ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digest", request_.digest()));
     RETURN_IF_ERROR(AttachTo(door_.store.claims, LeaseOf(context_), {digest}));
     ASSIGN_OR_RETURN(reader_, door_.store.blobs.OpenBlob(request_.repository(), digest));
@@ -335,8 +320,7 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, publ
   GrpcDoor& door_;
   grpc::CallbackServerContext& context_;
   CallRecord record_;
-  const grpc::ByteBuffer& encoded_;  // the request; lives as long as the call
-  v1::ReadRequest request_;
+  const v1::ReadRequest request_;
   BlobReader reader_;
   uint64_t next_ = 0;       // where the message after `next_message_` begins
   uint64_t sent_end_ = 0;   // and the one after `response_`
@@ -356,16 +340,20 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, publ
 
 }  // namespace
 
-grpc::ServerReadReactor<grpc::ByteBuffer>* NewWriteStream(GrpcDoor& door,
-                                                          grpc::CallbackServerContext* context,
-                                                          grpc::ByteBuffer* response) {
-  return new WriteStream(door, *context, *response);
+CallHandler NewReadHandler(GrpcDoor& door) {
+  return NewServerStreamHandler<v1::ReadRequest, grpc::ByteBuffer>(
+      kRead, [&door](grpc::CallbackServerContext& context, const v1::ReadRequest& request) {
+        return new ReadStream(door, context, request);
+      });
 }
 
-grpc::ServerWriteReactor<grpc::ByteBuffer>* NewReadStream(GrpcDoor& door,
-                                                          grpc::CallbackServerContext* context,
-                                                          const grpc::ByteBuffer* request) {
-  return new ReadStream(door, *context, *request);
+CallHandler NewWriteHandler(GrpcDoor& door) {
+  const auto begin = [&door](grpc::CallbackServerContext* context, grpc::ByteBuffer* response) {
+    return new WriteStream(door, *context, *response);
+  };
+  return {MethodIndex(kWrite.name),
+          new grpc::internal::CallbackClientStreamingHandler<grpc::ByteBuffer, grpc::ByteBuffer>(
+              begin)};
 }
 
 }  // namespace varve

@@ -54,10 +54,10 @@ absl::StatusOr<bool> BlobUpload::TakeHeader(const v1::WriteRequest::Header& head
     return absl::OutOfRangeError("offset lies past size_bytes");
   }
   RETURN_IF_ERROR(
-      AttachTo(store_.claims, lease_,
+      AttachTo(claims_, lease_,
                expected_ ? absl::MakeConstSpan(&*expected_, 1) : absl::Span<const Digest>()));
   if (expected_) {
-    const absl::StatusOr<BlobInfo> present = store_.blobs.StatBlob(header.repository(), *expected_);
+    const absl::StatusOr<BlobInfo> present = blobs_.StatBlob(header.repository(), *expected_);
     if (present.ok()) {
       ToMessage(*present, response_.mutable_blob());
       response_.set_offset(present->size_bytes);
@@ -73,7 +73,7 @@ absl::StatusOr<bool> BlobUpload::TakeHeader(const v1::WriteRequest::Header& head
 absl::Status BlobUpload::BeginOrResume() {
   absl::StatusOr<std::unique_ptr<OpenUpload>> upload = absl::NotFoundError("");
   if (!header_.upload_id().empty()) {
-    upload = store_.blobs.ResumeUpload(header_.repository(), header_.upload_id());
+    upload = blobs_.ResumeUpload(header_.repository(), header_.upload_id());
   }
   const bool is_new = absl::IsNotFound(upload.status());
   if (is_new) {
@@ -86,7 +86,7 @@ absl::Status BlobUpload::BeginOrResume() {
     options.id = header_.upload_id();
     if (expected_) options.algorithm = expected_->algorithm();
     if (header_.has_size_bytes()) options.size_bytes = header_.size_bytes();
-    upload = store_.blobs.BeginUpload(header_.repository(), std::move(options));
+    upload = blobs_.BeginUpload(header_.repository(), std::move(options));
   }
   if (!upload.ok()) return upload.status();
   upload_ = *std::move(upload);
@@ -141,7 +141,7 @@ absl::Status BlobUpload::TakeCommit(const v1::WriteRequest::Commit& commit) {
   }
   const Digest& digest = named ? *named : *expected_;
   // The lease may have ended while the bytes came: then the upload stays, for another one.
-  RETURN_IF_ERROR(AttachTo(store_.claims, lease_, {digest}));
+  RETURN_IF_ERROR(AttachTo(claims_, lease_, {digest}));
   const absl::StatusOr<BlobInfo> blob = upload_->Commit(digest, size_bytes);
   // Also on failure the store has decided what becomes of the upload; nothing is left to let go.
   upload_.reset();

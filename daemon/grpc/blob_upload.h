@@ -12,7 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "storage/api/blobs.h"
-#include "storage/api/store.h"
+#include "storage/api/claims.h"
 #include "varve/v1/blobs.pb.h"
 
 namespace varve {
@@ -23,8 +23,8 @@ absl::Status ValidateUploadId(std::string_view id);
 class BlobUpload {
  public:
   // All must outlive the upload. What it is about is attached to `lease`, if that is not empty.
-  BlobUpload(const Store& store, v1::WriteResponse& response, std::string_view lease)
-      : store_(store), lease_(lease), response_(response) {}
+  BlobUpload(Blobs& blobs, Claims& claims, v1::WriteResponse& response, std::string_view lease)
+      : blobs_(blobs), claims_(claims), lease_(lease), response_(response) {}
 
   // Takes the next message. True when the upload is over and the response complete. After an error,
   // call End only.
@@ -46,7 +46,8 @@ class BlobUpload {
   absl::Status BeginOrResume();
   absl::Status TakeCommit(const v1::WriteRequest::Commit& commit);
 
-  const Store store_;
+  Blobs& blobs_;
+  Claims& claims_;
   const std::string_view lease_;
   v1::WriteResponse& response_;
   bool opened_ = false;  // a header was taken

@@ -10,6 +10,7 @@
 #include "daemon/leased_call.h"
 #include "proto/convert/blobs.h"
 #include "storage/api/blobs.h"
+#include "storage/api/claims.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
 #include "storage/limits.h"
@@ -18,16 +19,16 @@
 namespace varve {
 namespace {
 
-absl::Status StatBlob(const Store& store, const v1::StatBlobRequest& request,
+absl::Status StatBlob(Blobs& blobs, Claims& claims, const v1::StatBlobRequest& request,
                       v1::StatBlobResponse* response, const UnaryCall& call) {
   ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digest", request.digest()));
-  RETURN_IF_ERROR(AttachTo(store.claims, call.lease(), {digest}));
-  ASSIGN_OR_RETURN(const BlobInfo info, store.blobs.StatBlob(request.repository(), digest));
+  RETURN_IF_ERROR(AttachTo(claims, call.lease(), {digest}));
+  ASSIGN_OR_RETURN(const BlobInfo info, blobs.StatBlob(request.repository(), digest));
   ToMessage(info, response->mutable_blob());
   return absl::OkStatus();
 }
 
-absl::Status FindMissingBlobs(const Store& store, const v1::FindMissingRequest& request,
+absl::Status FindMissingBlobs(Blobs& blobs, Claims& claims, const v1::FindMissingRequest& request,
                               v1::FindMissingResponse* response, const UnaryCall& call) {
   const auto count = static_cast<size_t>(request.digests_size());
   if (count > kMaxFindMissingDigests) {
@@ -40,9 +41,9 @@ absl::Status FindMissingBlobs(const Store& store, const v1::FindMissingRequest& 
     ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digests", text));
     digests.push_back(digest);
   }
-  RETURN_IF_ERROR(AttachTo(store.claims, call.lease(), digests));
+  RETURN_IF_ERROR(AttachTo(claims, call.lease(), digests));
   ASSIGN_OR_RETURN(const std::vector<Digest> missing,
-                   store.blobs.FindMissing(request.repository(), digests));
+                   blobs.FindMissing(request.repository(), digests));
   for (const Digest& digest : missing) response->add_missing(digest.ToString());
   return absl::OkStatus();
 }
@@ -117,24 +118,11 @@ constexpr UnaryMethod kMethods[] = {
     Reads<ListBlobs>("List", About::kBlob),
 };
 
-class BlobsService final : public TableService<v1::Blobs, RawBlobsService> {
- public:
-  explicit BlobsService(GrpcDoor& door) : TableService(door, kMethods) {}
-
-  grpc::ServerReadReactor<grpc::ByteBuffer>* Write(grpc::CallbackServerContext* context,
-                                                   grpc::ByteBuffer* response) override {
-    return NewWriteStream(door_, context, response);
-  }
-  grpc::ServerWriteReactor<grpc::ByteBuffer>* Read(grpc::CallbackServerContext* context,
-                                                   const grpc::ByteBuffer* request) override {
-    return NewReadStream(door_, context, request);
-  }
-};
-
 }  // namespace
 
 std::unique_ptr<grpc::Service> NewBlobsService(GrpcDoor& door) {
-  return std::make_unique<BlobsService>(door);
+  return std::make_unique<TableService<v1::Blobs>>(
+      door, kMethods, std::vector{NewReadHandler(door), NewWriteHandler(door)});
 }
 
 }  // namespace varve

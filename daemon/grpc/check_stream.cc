@@ -7,10 +7,12 @@
 #include <vector>
 
 #include "daemon/grpc/message_stream.h"
+#include "daemon/grpc/shared_walk.h"
 #include "proto/convert/system.h"
 #include "storage/api/system.h"
 #include "storage/base/mutex.h"
 #include "storage/base/status.h"
+#include "varve/v1/system.pb.h"
 
 namespace varve {
 namespace {
@@ -22,7 +24,13 @@ constexpr size_t kMaxQueued = 1024;
 // Between two messages that say no more than how far it is.
 constexpr std::chrono::milliseconds kProgressInterval{200};
 
-}  // namespace
+class CheckStream;
+using SharedChecks = SharedWalk<std::shared_ptr<CheckStream>>;
+
+enum class CheckKind {
+  kReferences,  // System::Check
+  kContent,     // System::CheckContent
+};
 
 // What one caller is told. It lives until its call is over and the check has let go of it.
 class CheckStream final : public MessageStream<v1::CheckResponse> {
@@ -70,8 +78,6 @@ class CheckStream final : public MessageStream<v1::CheckResponse> {
     Close(status);
   }
 };
-
-namespace {
 
 using Callers = std::vector<std::shared_ptr<CheckStream>>;
 
@@ -130,17 +136,22 @@ class CheckForAll {
   std::chrono::steady_clock::time_point told_;  // how far it was
 };
 
-}  // namespace
-
 std::shared_ptr<SharedChecks> NewSharedChecks(GrpcDoor& door, CheckKind kind) {
   return std::make_shared<SharedChecks>(door.workers, [&door, kind](Callers callers) {
     CheckForAll(door, kind, std::move(callers)).Run();
   });
 }
 
-grpc::ServerWriteReactor<v1::CheckResponse>* NewCheckStream(GrpcDoor& door, SharedChecks& checks,
-                                                            grpc::CallbackServerContext* context) {
-  return CheckStream::Start(std::make_shared<CheckStream>(door, *context), checks);
+}  // namespace
+
+CallHandler NewCheckHandler(GrpcDoor& door) {
+  return NewServerStreamHandler<v1::CheckRequest, v1::CheckResponse>(
+      kCheck, [&door, references = NewSharedChecks(door, CheckKind::kReferences),
+               content = NewSharedChecks(door, CheckKind::kContent)](
+                  grpc::CallbackServerContext& context, const v1::CheckRequest& request) {
+        return CheckStream::Start(std::make_shared<CheckStream>(door, context),
+                                  request.content() ? *content : *references);
+      });
 }
 
 }  // namespace varve

@@ -12,6 +12,7 @@
 #include "storage/api/system.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "varve/v1/system.pb.h"
 
 namespace varve {
 namespace {
@@ -152,10 +153,10 @@ class EventStream final : public grpc::ServerWriteReactor<v1::EventsResponse>,
   GrpcDoor& door_;
   grpc::CallbackServerContext& context_;
   CallRecord record_;
-  const v1::EventsRequest& request_;  // lives as long as the call
-  std::string canonical_;             // name of the repository asked for
-  std::string position_;              // the token of the last event looked at
-  std::deque<Event> page_;            // taken from the log after it
+  const v1::EventsRequest request_;
+  std::string canonical_;   // name of the repository asked for
+  std::string position_;    // the token of the last event looked at
+  std::deque<Event> page_;  // taken from the log after it
   size_t skipped_ = 0;
   v1::EventsResponse response_;
   std::atomic<SteadyClock::rep> writing_since_{0};  // 0: no message is being sent
@@ -163,10 +164,11 @@ class EventStream final : public grpc::ServerWriteReactor<v1::EventsResponse>,
 
 }  // namespace
 
-grpc::ServerWriteReactor<v1::EventsResponse>* NewEventStream(GrpcDoor& door,
-                                                             grpc::CallbackServerContext* context,
-                                                             const v1::EventsRequest* request) {
-  return new EventStream(door, *context, *request);
+CallHandler NewEventsHandler(GrpcDoor& door) {
+  return NewServerStreamHandler<v1::EventsRequest, v1::EventsResponse>(
+      kEvents, [&door](grpc::CallbackServerContext& context, const v1::EventsRequest& request) {
+        return new EventStream(door, context, request);
+      });
 }
 
 }  // namespace varve

@@ -5,13 +5,11 @@
 #define VARVE_DAEMON_GRPC_EVENT_STREAM_H_
 
 #include "daemon/grpc/call.h"
-#include "varve/v1/system.pb.h"
+#include "daemon/grpc/call_handler.h"
 
 namespace varve {
 
-grpc::ServerWriteReactor<v1::EventsResponse>* NewEventStream(GrpcDoor& door,
-                                                             grpc::CallbackServerContext* context,
-                                                             const v1::EventsRequest* request);
+CallHandler NewEventsHandler(GrpcDoor& door);
 
 }  // namespace varve
 

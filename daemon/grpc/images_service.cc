@@ -24,8 +24,9 @@ absl::Status RequireRepository(const std::string& repository) {
   return repository.empty() ? absl::InvalidArgumentError("repository is empty") : absl::OkStatus();
 }
 
-absl::Status StoreManifest(const Store& store, const v1::PutManifestRequest& request,
-                           v1::PutManifestResponse* response, const UnaryCall& call) {
+absl::Status StoreManifest(Manifests& manifests, Claims& claims,
+                           const v1::PutManifestRequest& request, v1::PutManifestResponse* response,
+                           const UnaryCall& call) {
   RETURN_IF_ERROR(RequireRepository(request.repository()));
   if (request.manifest().size() > kMaxManifestBytes) {
     return absl::InvalidArgumentError(StrCat("a manifest may have at most ", kMaxManifestBytes,
@@ -42,9 +43,9 @@ absl::Status StoreManifest(const Store& store, const v1::PutManifestRequest& req
   }
   put.tags.assign(request.tags().begin(), request.tags().end());
   put.whole_store = request.whole_store();
-  ASSIGN_OR_RETURN(const ManifestInfo info,
-                   LeasedManifests(store.manifests, store.claims, call.lease())
-                       .PutManifest(request.repository(), put));
+  ASSIGN_OR_RETURN(
+      const ManifestInfo info,
+      LeasedManifests(manifests, claims, call.lease()).PutManifest(request.repository(), put));
   ToMessage(info, response->mutable_manifest());
   return absl::OkStatus();
 }
@@ -56,10 +57,10 @@ absl::StatusOr<ManifestReference> ImageOf(const Request& request) {
   return ReferenceOf(request);
 }
 
-absl::Status ResolveImage(const Store& store, const v1::ResolveRequest& request,
+absl::Status ResolveImage(Manifests& stored, Claims& claims, const v1::ResolveRequest& request,
                           v1::ResolveResponse* response, const UnaryCall& call) {
   ASSIGN_OR_RETURN(const ManifestReference reference, ImageOf(request));
-  LeasedManifests manifests(store.manifests, store.claims, call.lease());
+  LeasedManifests manifests(stored, claims, call.lease());
   if (request.omit_bytes()) {
     ASSIGN_OR_RETURN(const ManifestInfo info,
                      manifests.StatManifest(request.repository(), reference));
@@ -107,17 +108,17 @@ absl::Status TellHistory(Images& images, const v1::ImageHistoryRequest& request,
   return absl::OkStatus();
 }
 
-absl::Status SetTag(const Store& store, const v1::TagRequest& request,
-                    v1::TagResponse* /*response*/, const UnaryCall& call) {
+absl::Status SetTag(Manifests& manifests, Images& images, Claims& claims,
+                    const v1::TagRequest& request, v1::TagResponse* /*response*/,
+                    const UnaryCall& call) {
   RETURN_IF_ERROR(RequireRepository(request.repository()));
   ASSIGN_OR_RETURN(const Digest digest, RequiredDigest("digest", request.digest()));
   if (request.source_repository().empty()) {
-    return LeasedManifests(store.manifests, store.claims, call.lease())
+    return LeasedManifests(manifests, claims, call.lease())
         .Tag(request.repository(), request.tag(), digest);
   }
-  RETURN_IF_ERROR(AttachTo(store.claims, call.lease(), {digest}));
-  return store.images.TagFrom(request.source_repository(), digest, request.repository(),
-                              request.tag());
+  RETURN_IF_ERROR(AttachTo(claims, call.lease(), {digest}));
+  return images.TagFrom(request.source_repository(), digest, request.repository(), request.tag());
 }
 
 absl::Status RemoveTag(Manifests& manifests, const v1::UntagRequest& request,
@@ -126,11 +127,10 @@ absl::Status RemoveTag(Manifests& manifests, const v1::UntagRequest& request,
   return manifests.Untag(request.repository(), request.tag(), request.force());
 }
 
-absl::Status RemoveImage(const Store& store, const v1::RemoveImageRequest& request,
+absl::Status RemoveImage(Images& images, System& system, const v1::RemoveImageRequest& request,
                          v1::RemoveImageResponse* response) {
-  if (request.now()) store.system.EndPromises();
-  ASSIGN_OR_RETURN(const RemovedImage removed,
-                   store.images.RemoveImage(request.name(), request.force()));
+  if (request.now()) system.EndPromises();
+  ASSIGN_OR_RETURN(const RemovedImage removed, images.RemoveImage(request.name(), request.force()));
   ToMessage(removed, response);
   return absl::OkStatus();
 }
@@ -170,27 +170,11 @@ constexpr UnaryMethod kMethods[] = {
     Reads<Explain>("Explain", About::kManifest),
 };
 
-using ImagesStreams = v1::Images::WithCallbackMethod_Prune<
-    v1::Images::WithCallbackMethod_AttachPrune<v1::Images::Service>>;
-
-class ImagesService final : public TableService<v1::Images, ImagesStreams> {
- public:
-  explicit ImagesService(GrpcDoor& door) : TableService(door, kMethods) {}
-
-  grpc::ServerWriteReactor<v1::PruneResponse>* Prune(grpc::CallbackServerContext* context,
-                                                     const v1::PruneRequest* request) override {
-    return NewPruneStream(door_, context, request);
-  }
-  grpc::ServerWriteReactor<v1::PruneResponse>* AttachPrune(
-      grpc::CallbackServerContext* context, const v1::AttachPruneRequest* request) override {
-    return NewPruneStream(door_, context, request);
-  }
-};
-
 }  // namespace
 
 std::unique_ptr<grpc::Service> NewImagesService(GrpcDoor& door) {
-  return std::make_unique<ImagesService>(door);
+  return std::make_unique<TableService<v1::Images>>(
+      door, kMethods, std::vector{NewPruneHandler(door), NewAttachPruneHandler(door)});
 }
 
 }  // namespace varve

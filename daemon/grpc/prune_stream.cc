@@ -9,6 +9,7 @@
 #include "proto/convert/prunes.h"
 #include "storage/api/pruning.h"
 #include "storage/base/status.h"
+#include "varve/v1/images.pb.h"
 
 namespace varve {
 namespace {
@@ -62,28 +63,31 @@ class PruneStream final : public WorkStream<v1::PruneResponse> {
 
 }  // namespace
 
-grpc::ServerWriteReactor<v1::PruneResponse>* NewPruneStream(GrpcDoor& door,
-                                                            grpc::CallbackServerContext* context,
-                                                            const v1::PruneRequest* request) {
-  return PruneStream::Start(
-      std::make_shared<PruneStream>(
-          door, *context, kPrune, request->detach() && !request->dry_run(),
-          [&store = door.store, prune = FromMessage(*request)](const PruneObserver& observer) {
-            return store.images.Prune(prune, observer);
-          }),
-      kMaxPrunes);
+CallHandler NewPruneHandler(GrpcDoor& door) {
+  return NewServerStreamHandler<v1::PruneRequest, v1::PruneResponse>(
+      kPrune, [&door](grpc::CallbackServerContext& context, const v1::PruneRequest& request) {
+        const bool detach = request.detach() && !request.dry_run();
+        const auto prune = [&images = door.store.images,
+                            asked = FromMessage(request)](const PruneObserver& observer) {
+          return images.Prune(asked, observer);
+        };
+        return PruneStream::Start(
+            std::make_shared<PruneStream>(door, context, kPrune, detach, prune), kMaxPrunes);
+      });
 }
 
-grpc::ServerWriteReactor<v1::PruneResponse>* NewPruneStream(GrpcDoor& door,
-                                                            grpc::CallbackServerContext* context,
-                                                            const v1::AttachPruneRequest* request) {
-  return PruneStream::Start(
-      std::make_shared<PruneStream>(
-          door, *context, kAttachPrune, /*detach=*/false,
-          [&store = door.store, job = request->job()](const PruneObserver& observer) {
-            return store.images.AttachPrune(job, observer);
-          }),
-      kMaxPrunes);
+CallHandler NewAttachPruneHandler(GrpcDoor& door) {
+  return NewServerStreamHandler<v1::AttachPruneRequest, v1::PruneResponse>(
+      kAttachPrune,
+      [&door](grpc::CallbackServerContext& context, const v1::AttachPruneRequest& request) {
+        const auto attach = [&images = door.store.images,
+                             job = request.job()](const PruneObserver& observer) {
+          return images.AttachPrune(job, observer);
+        };
+        return PruneStream::Start(std::make_shared<PruneStream>(door, context, kAttachPrune,
+                                                                /*detach=*/false, attach),
+                                  kMaxPrunes);
+      });
 }
 
 }  // namespace varve

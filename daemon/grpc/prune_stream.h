@@ -5,16 +5,12 @@
 #define VARVE_DAEMON_GRPC_PRUNE_STREAM_H_
 
 #include "daemon/grpc/call.h"
-#include "varve/v1/images.pb.h"
+#include "daemon/grpc/call_handler.h"
 
 namespace varve {
 
-grpc::ServerWriteReactor<v1::PruneResponse>* NewPruneStream(GrpcDoor& door,
-                                                            grpc::CallbackServerContext* context,
-                                                            const v1::PruneRequest* request);
-grpc::ServerWriteReactor<v1::PruneResponse>* NewPruneStream(GrpcDoor& door,
-                                                            grpc::CallbackServerContext* context,
-                                                            const v1::AttachPruneRequest* request);
+CallHandler NewPruneHandler(GrpcDoor& door);
+CallHandler NewAttachPruneHandler(GrpcDoor& door);
 
 }  // namespace varve
 

@@ -112,45 +112,19 @@ constexpr UnaryMethod kSystemMethods[] = {
     Reads<AdoptOrphans>("AdoptOrphans", About::kName),
 };
 
-using SystemStreams = v1::System::WithCallbackMethod_Check<
-    v1::System::WithCallbackMethod_Events<v1::System::Service>>;
-
-class SystemService final : public TableService<v1::System, SystemStreams> {
- public:
-  explicit SystemService(GrpcDoor& door)
-      : TableService(door, kSystemMethods),
-        measurements_(std::make_shared<SharedWalk<UnaryCall>>(
-            door.workers,
-            [&system = door.store.system](std::vector<UnaryCall> calls) {
-              MeasureForAll(system, std::move(calls));
-            })),
-        checks_(NewSharedChecks(door, CheckKind::kReferences)),
-        content_checks_(NewSharedChecks(door, CheckKind::kContent)) {
-    Register(NewUnaryHandler(door, v1::System::service_full_name(), "DiskUsage", About::kName,
-                             /*changes=*/false, [this](UnaryCall call) { Measure(call); }));
-  }
-
-  grpc::ServerWriteReactor<v1::CheckResponse>* Check(grpc::CallbackServerContext* context,
-                                                     const v1::CheckRequest* request) override {
-    return NewCheckStream(door_, request->content() ? *content_checks_ : *checks_, context);
-  }
-  grpc::ServerWriteReactor<v1::EventsResponse>* Events(grpc::CallbackServerContext* context,
-                                                       const v1::EventsRequest* request) override {
-    return NewEventStream(door_, context, request);
-  }
-
- private:
-  void Measure(UnaryCall& call) {
+// Each call joins the others that wait.
+CallHandler NewDiskUsageHandler(GrpcDoor& door) {
+  const auto measurements = std::make_shared<SharedWalk<UnaryCall>>(
+      door.workers, [&system = door.store.system](std::vector<UnaryCall> calls) {
+        MeasureForAll(system, std::move(calls));
+      });
+  return NewUnaryHandler(door, {"System.DiskUsage", About::kName}, [measurements](UnaryCall call) {
     v1::DiskUsageRequest request;
     absl::Status joined = call.Take(&request);
-    if (joined.ok()) joined = measurements_->Join(call);
+    if (joined.ok()) joined = measurements->Join(call);
     if (!joined.ok()) call.Finish(joined);
-  }
-
-  const std::shared_ptr<SharedWalk<UnaryCall>> measurements_;
-  const std::shared_ptr<SharedChecks> checks_;
-  const std::shared_ptr<SharedChecks> content_checks_;
-};
+  });
+}
 
 }  // namespace
 
@@ -159,7 +133,9 @@ std::unique_ptr<grpc::Service> NewRepositoriesService(GrpcDoor& door) {
 }
 
 std::unique_ptr<grpc::Service> NewSystemService(GrpcDoor& door) {
-  return std::make_unique<SystemService>(door);
+  return std::make_unique<TableService<v1::System>>(
+      door, kSystemMethods,
+      std::vector{NewDiskUsageHandler(door), NewCheckHandler(door), NewEventsHandler(door)});
 }
 
 }  // namespace varve

@@ -11,19 +11,13 @@
 namespace varve {
 namespace {
 
-using google::protobuf::MessageLite;
-using google::protobuf::MethodDescriptor;
-
 constexpr std::string_view kPackage = "varve.v1.";
 
-const MethodDescriptor& Find(std::string_view service, std::string_view method) {
-  return *google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(
-      StrCat(service, ".", method));
-}
-
 // "Blobs.Stat". Descriptors live as long as the program.
-std::string_view LogName(const MethodDescriptor& method) {
-  return std::string_view(method.full_name()).substr(kPackage.size());
+std::string_view LogName(std::string_view service, std::string_view method) {
+  const auto* const found = google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(
+      StrCat(service, ".", method));
+  return std::string_view(found->full_name()).substr(kPackage.size());
 }
 
 }  // namespace
@@ -40,16 +34,7 @@ UnaryCall::UnaryCall(GrpcDoor& door, const CallKind& kind, grpc::CallbackServerC
 
 absl::Status UnaryCall::Take(google::protobuf::Message* request) {
   if (cancelled()) return absl::CancelledError("cancelled");
-  if (!request_->Valid()) {
-    return absl::InvalidArgumentError("the call came without its message");
-  }
-  if (grpc::SerializationTraits<MessageLite>::Deserialize(request_, request).ok()) {
-    return absl::OkStatus();
-  }
-  request->Clear();
-  return absl::InvalidArgumentError(
-      StrCat("the message is malformed: it is no ", request->GetTypeName(),
-             "; build the client from the .proto files of this daemon"));
+  return ParseMessage(*request_, request);
 }
 
 void UnaryCall::Finish(const absl::Status& status, std::string_view repository) {
@@ -60,24 +45,24 @@ void UnaryCall::Finish(const absl::Status& status, std::string_view repository,
                        const google::protobuf::Message& response) {
   bool own = false;
   if (!status.ok() ||
-      grpc::SerializationTraits<MessageLite>::Serialize(response, response_, &own).ok()) {
+      grpc::SerializationTraits<google::protobuf::MessageLite>::Serialize(response, response_, &own)
+          .ok()) {
     return Finish(status, repository);
   }
   Finish(absl::InternalError("the answer is too large for a message"), repository);
 }
 
-UnaryHandler NewUnaryHandler(GrpcDoor& door, std::string_view service, const UnaryMethod& method) {
+CallHandler NewUnaryHandler(GrpcDoor& door, std::string_view service, const UnaryMethod& method) {
   const auto start = [&door, answer = method.answer](UnaryCall call) {
     if (door.workers.TrySubmit([call, answer]() mutable { answer(call); })) return;
     call.Finish(Busy("too many calls wait; try again"));
   };
-  return NewUnaryHandler(door, service, method.name, method.about, method.changes, start);
+  return NewUnaryHandler(door, {LogName(service, method.name), method.about, method.changes},
+                         start);
 }
 
-UnaryHandler NewUnaryHandler(GrpcDoor& door, std::string_view service, std::string_view method,
-                             About about, bool changes, std::function<void(UnaryCall)> start) {
-  const MethodDescriptor& found = Find(service, method);
-  const CallKind kind{LogName(found), about, changes};
+CallHandler NewUnaryHandler(GrpcDoor& door, const CallKind& kind,
+                            std::function<void(UnaryCall)> start) {
   const auto begin = [&door, kind, start = std::move(start)](grpc::CallbackServerContext* context,
                                                              const grpc::ByteBuffer* request,
                                                              grpc::ByteBuffer* response) {
@@ -88,7 +73,7 @@ UnaryHandler NewUnaryHandler(GrpcDoor& door, std::string_view service, std::stri
     start(std::move(call));
     return reactor;
   };
-  return {found.index(),
+  return {MethodIndex(kind.name),
           new grpc::internal::CallbackUnaryHandler<grpc::ByteBuffer, grpc::ByteBuffer>(begin)};
 }
 

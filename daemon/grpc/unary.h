@@ -1,6 +1,6 @@
 // Unary calls by table. A service names each of its unary methods in one line: what answers it and
 // what the log says of it. One place parses the request, runs the method on a worker, sends the
-// answer and ends the record, so that all methods refuse what is malformed in the same words.
+// answer and ends the record.
 #ifndef VARVE_DAEMON_GRPC_UNARY_H_
 #define VARVE_DAEMON_GRPC_UNARY_H_
 
@@ -11,10 +11,12 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "daemon/grpc/call.h"
+#include "daemon/grpc/call_handler.h"
 #include "storage/api/store.h"
 
 namespace varve {
@@ -31,7 +33,7 @@ class UnaryCall {
   // The id of the lease that the call works for; empty: none.
   std::string_view lease() const { return LeaseOf(*context_); }
 
-  // Parses the request, whose bytes are given back. InvalidArgument when they are none of it. Once.
+  // Parses the request, whose bytes are given back. Once.
   absl::Status Take(google::protobuf::Message* request);
   void Finish(const absl::Status& status, std::string_view repository = {});
   // The answer is `response` when `status` is OK.
@@ -62,7 +64,6 @@ std::string_view RepositoryOf(const Request& request) {
   }
 }
 
-// The role of the store that a method asks for, or all of them.
 template <typename Role>
 Role& RoleOf(const Store& store) {
   if constexpr (std::is_same_v<Role, Blobs>) {
@@ -73,30 +74,42 @@ Role& RoleOf(const Store& store) {
     return store.images;
   } else if constexpr (std::is_same_v<Role, Claims>) {
     return store.claims;
-  } else if constexpr (std::is_same_v<Role, System>) {
-    return store.system;
   } else {
-    return store;
+    static_assert(std::is_same_v<Role, System>, "a method asks for roles of the store");
+    return store.system;
   }
 }
 
-// What a method does, on a worker. The second form is for one that asks for its call: a lease, a
-// client that went away.
-template <typename Role, typename Request, typename Response>
-void Answer(UnaryCall& call, absl::Status (*work)(Role&, const Request&, Response*)) {
+// The first of them that is a message.
+template <typename... Types>
+struct FirstMessage;
+template <typename First, typename... Others>
+struct FirstMessage<First, Others...>
+    : std::conditional_t<std::is_base_of_v<google::protobuf::Message, First>,
+                         std::type_identity<First>, FirstMessage<Others...>> {};
+
+// What a method does, on a worker: it is given what its parameters ask for. These are roles of the
+// store, then `const Request&` and `Response*`, then `const UnaryCall&` when it wants to know of a
+// lease, or of a client that went away.
+template <typename... Asked>
+void Answer(UnaryCall& call, absl::Status (*work)(Asked...)) {
+  using Request = typename FirstMessage<std::remove_cvref_t<Asked>...>::type;
+  using Response = typename FirstMessage<std::remove_pointer_t<Asked>...>::type;
   Request request;
   Response response;
+  const auto give = [&]<typename What>(std::type_identity<What>) -> What {
+    if constexpr (std::is_same_v<What, const Request&>) {
+      return request;
+    } else if constexpr (std::is_same_v<What, Response*>) {
+      return &response;
+    } else if constexpr (std::is_same_v<What, const UnaryCall&>) {
+      return call;
+    } else {
+      return RoleOf<std::remove_reference_t<What>>(call.door().store);
+    }
+  };
   absl::Status status = call.Take(&request);
-  if (status.ok()) status = work(RoleOf<Role>(call.door().store), request, &response);
-  call.Finish(status, RepositoryOf(request), response);
-}
-template <typename Role, typename Request, typename Response>
-void Answer(UnaryCall& call,
-            absl::Status (*work)(Role&, const Request&, Response*, const UnaryCall&)) {
-  Request request;
-  Response response;
-  absl::Status status = call.Take(&request);
-  if (status.ok()) status = work(RoleOf<Role>(call.door().store), request, &response, call);
+  if (status.ok()) status = work(give(std::type_identity<Asked>())...);
   call.Finish(status, RepositoryOf(request), response);
 }
 
@@ -117,34 +130,28 @@ constexpr UnaryMethod Changes(std::string_view name, About about) {
   return {name, about, /*changes=*/true, [](UnaryCall& call) { Answer(call, work); }};
 }
 
-// How gRPC is told who answers a method: its place in the service, and the handler, which gRPC owns
-// from then on. Messages stay encoded, so that one type of handler serves all methods.
-struct UnaryHandler {
-  int index;
-  grpc::internal::MethodHandler* handler;
-};
 // `service` is such as "varve.v1.Blobs", and has the method. Its calls are answered on a worker.
-UnaryHandler NewUnaryHandler(GrpcDoor& door, std::string_view service, const UnaryMethod& method);
+CallHandler NewUnaryHandler(GrpcDoor& door, std::string_view service, const UnaryMethod& method);
 // `start` gets each call as it arrives; it must not block.
-UnaryHandler NewUnaryHandler(GrpcDoor& door, std::string_view service, std::string_view method,
-                             About about, bool changes, std::function<void(UnaryCall)> start);
+CallHandler NewUnaryHandler(GrpcDoor& door, const CallKind& kind,
+                            std::function<void(UnaryCall)> start);
 
-// The service `Api` with the unary methods of a table; `Base` answers the others, as streams.
-template <typename Api, typename Base = typename Api::Service>
-class TableService : public Base {
+// The service `Api`: its unary methods by table, and the handlers of the others.
+template <typename Api>
+class TableService : public Api::Service {
  public:
-  TableService(GrpcDoor& door, absl::Span<const UnaryMethod> methods) : door_(door) {
+  TableService(GrpcDoor& door, absl::Span<const UnaryMethod> methods,
+               const std::vector<CallHandler>& others = {}) {
     for (const UnaryMethod& method : methods) {
       Register(NewUnaryHandler(door, Api::service_full_name(), method));
     }
+    for (const CallHandler& other : others) Register(other);
   }
 
- protected:
-  void Register(const UnaryHandler& unary) {
-    this->MarkMethodRawCallback(unary.index, unary.handler);
+ private:
+  void Register(const CallHandler& handler) {
+    this->MarkMethodRawCallback(handler.index, handler.handler);
   }
-
-  GrpcDoor& door_;
 };
 
 }  // namespace varve

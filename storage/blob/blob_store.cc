@@ -198,14 +198,22 @@ absl::StatusOr<BlobStore::Visible> BlobStore::MakeVisible(Transaction& txn, cons
     // Another commit of the same content may have ended since: its bytes are as fresh as these.
     const bool as_seen = seen.row.has_value() && SameCopy(visible.row, *seen.row);
     const bool stays = as_seen ? seen.known_good : !visible.row.quarantined;
-    if (stays) {
+    // A file that is given back to the blob that names it (Orphans::Adopt) is no other copy: its
+    // own row is written again, and nothing of it goes.
+    const bool same_file = blob.file != 0 && visible.row.file == blob.file;
+    if (stays && !same_file) {
       visible.unlink = blob.file;
       RETURN_IF_ERROR(Removals::Stage(txn, blob.file));
       return visible;
     }
     created = visible.row.created_nanos;
-    ASSIGN_OR_RETURN(before, Remove(txn, blob.digest, visible.row));
-    visible.unlink = before.unlink;
+    if (same_file) {
+      ASSIGN_OR_RETURN(BlobTier* const tier, TierOf(blob.digest, visible.row));
+      before.bytes = tier->StoredBytesOf(visible.row);
+    } else {
+      ASSIGN_OR_RETURN(before, Remove(txn, blob.digest, visible.row));
+      visible.unlink = before.unlink;
+    }
   }
   CheckInvariant(copy_id != 0, "each copy of a blob has a number");
   visible.row = BlobRow();

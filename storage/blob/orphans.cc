@@ -239,11 +239,12 @@ absl::StatusOr<bool> Orphans::AdoptOne(const Orphan& orphan) {
   for (const Digest& digest : *digests) {
     ASSIGN_OR_RETURN(const std::vector<KeyValue> edges,
                      parts_.index.Scan(PrefixRange(EdgePrefix(digest)), 1));
-    // A blob that was pushed anew after the index was copied: its row names the file of before.
+    // A blob that was pushed anew after the index was copied: its row names the file of before; or
+    // this file, whose own row was lost.
     ASSIGN_OR_RETURN(const bool listed, HasRow(parts_.index, BlobKey(digest)));
     if (edges.empty() && !listed) continue;
     ASSIGN_OR_RETURN(const std::optional<BlobRow> there, parts_.blobs.Find(digest));
-    if (there.has_value()) continue;
+    if (there.has_value() && there->file != orphan.file) continue;
     RETURN_IF_ERROR(MakeDurable(orphan.file));
     // As if it had been pushed: a copy that came meanwhile wins, and this file goes.
     const NewBlob blob{digest, orphan.row.size_bytes, orphan.file, {}};

@@ -1,4 +1,5 @@
-// The parts of a check that are about no single row: counters, and the files under blobs/.
+// The parts of a check that are about no single row: the condemned queue, counters, and the files
+// under blobs/.
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -15,11 +16,52 @@ namespace {
 
 using Kind = CheckFinding::Kind;
 
+// 2,048 x ~100 B = 200 kB.
+constexpr size_t kCondemnedPageRows = 2048;
 // Rows of up to 64 KiB.
 constexpr size_t kUploadPageRows = 16;
 constexpr uint64_t kFilesBetweenSteps = 256;
 
 }  // namespace
+
+absl::Status ReferenceCheck::DropCondemned(absl::flat_hash_set<Digest>* digests) {
+  if (digests->empty()) return absl::OkStatus();
+  return WalkRows(parts_.index, CondemnedPrefix(), kCondemnedPageRows,
+                  [&](const KeyValue& row) -> absl::StatusOr<bool> {
+                    int64_t not_before = 0;
+                    Digest digest;
+                    if (ParseCondemnedKey(row.key, &not_before, &digest)) digests->erase(digest);
+                    return !digests->empty();
+                  });
+}
+
+absl::Status ReferenceCheck::CheckCondemned() {
+  absl::flat_hash_set<Digest> lost;
+  lost.swap(unreferenced_);
+  RETURN_IF_ERROR(DropCondemned(&lost));
+  if (lost.empty()) return absl::OkStatus();
+  // A pass of the reclaimer moves and drops such rows. Without one, whoever commits a blob or takes
+  // its last edge away leaves a row that stays: what has neither now has none.
+  RETURN_IF_ERROR(parts_.reclaimer.BetweenPasses([&]() -> absl::Status {
+    for (auto it = lost.begin(); it != lost.end();) {
+      const Digest digest = *it;
+      ASSIGN_OR_RETURN(const bool kept, parts_.index.HasAny(EdgePrefix(digest)));
+      ASSIGN_OR_RETURN(const std::optional<std::string> row, parts_.index.Get(BlobKey(digest)));
+      if (kept || !row.has_value()) {
+        lost.erase(it++);
+      } else {
+        ++it;
+      }
+    }
+    return DropCondemned(&lost);
+  }));
+  for (const Digest& digest : lost) {
+    RETURN_IF_ERROR(Tell({Kind::kNeverReclaimed, digest, "",
+                          StrCat("blob ", digest.ToString(),
+                                 " is kept by nothing, and the reclaimer will never look at it")}));
+  }
+  return absl::OkStatus();
+}
 
 absl::Status ReferenceCheck::CheckCounter(std::string_view name, uint64_t counted,
                                           const std::function<uint64_t()>& changed) {

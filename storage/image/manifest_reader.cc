@@ -2,12 +2,11 @@
 
 #include <algorithm>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/types/span.h"
 #include "storage/base/json_text.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/image/manifest_rules.h"
 #include "storage/limits.h"
 
 namespace varve {
@@ -53,15 +52,6 @@ bool IsForeignLayerType(std::string_view type) {
 // Of `annotations_json`: never longer than the JSON it came from, because every character that is
 // escaped had to be there too, and in no shorter form.
 constexpr JsonEscapes kShortest{.by_letter = kJsonLetters};
-
-// "application/json; charset=utf-8" -> "application/json".
-std::string_view WithoutParameters(std::string_view content_type) {
-  content_type = content_type.substr(0, content_type.find(';'));
-  constexpr std::string_view kBlanks = " \t";
-  const size_t first = content_type.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return content_type.substr(first, content_type.find_last_not_of(kBlanks) - first + 1);
-}
 
 }  // namespace
 
@@ -340,80 +330,8 @@ absl::Status ManifestReader::FinishAnnotations() {
   return absl::OkStatus();
 }
 
-absl::Status ManifestReader::SettleKind(std::string_view content_type) {
-  std::string_view declared = WithoutParameters(content_type);
-  if (!declared.empty()) {
-    ASSIGN_OR_RETURN(declared, KnownManifestType("Content-Type", declared));
-  }
-  if (!manifest_.media_type.empty()) {
-    ASSIGN_OR_RETURN(const std::string_view stated,
-                     KnownManifestType("mediaType", manifest_.media_type));
-    if (stated != manifest_.media_type) {
-      return InvalidManifest("mediaType", "must be written in lower case");
-    }
-    if (!declared.empty() && declared != stated) {
-      return InvalidManifest("mediaType", "differs from the Content-Type of the request");
-    }
-  } else if (!declared.empty()) {
-    manifest_.media_type = declared;
-  } else if (Has(kManifests)) {
-    manifest_.media_type = kMediaTypeOciIndex;
-  } else if (Has(kConfig) || Has(kLayers)) {
-    manifest_.media_type = kMediaTypeOciManifest;
-  } else {
-    return InvalidManifest("manifest", "has none of the fields manifests, config and layers");
-  }
-  manifest_.is_index =
-      manifest_.media_type == kMediaTypeOciIndex || manifest_.media_type == kMediaTypeDockerList;
-  return absl::OkStatus();
-}
-
-absl::Status ManifestReader::CheckFieldsOfKind() const {
-  if (Has(kManifests) && (Has(kConfig) || Has(kLayers))) {
-    return InvalidManifest("manifests",
-                           "an index has neither config nor layers, and an image no manifests");
-  }
-  if (manifest_.is_index) {
-    return Has(kManifests) ? absl::OkStatus()
-                           : InvalidManifest("manifests", "is required in an index");
-  }
-  if (!Has(kConfig)) return InvalidManifest("config", "is required in an image manifest");
-  if (!Has(kLayers)) return InvalidManifest("layers", "is required in an image manifest");
-  return absl::OkStatus();
-}
-
-// One content has one size, wherever it is named.
-absl::Status ManifestReader::CheckSizes() const {
-  absl::flat_hash_map<Digest, uint64_t> sizes;
-  const auto check = [&sizes](const Descriptor& descriptor) {
-    const uint64_t size = descriptor.size_bytes;
-    return sizes.try_emplace(descriptor.digest, size).first->second == size;
-  };
-  const bool same = (!manifest_.config.has_value() || check(*manifest_.config)) &&
-                    std::all_of(manifest_.layers.begin(), manifest_.layers.end(), check) &&
-                    std::all_of(manifest_.children.begin(), manifest_.children.end(), check);
-  return same ? absl::OkStatus() : InvalidManifest("manifest", "names one digest with two sizes");
-}
-
 absl::StatusOr<ParsedManifest> ManifestReader::Finish(std::string_view content_type) && {
-  if (!Has(kSchemaVersion)) return InvalidManifest("schemaVersion", "is required and must be 2");
-  RETURN_IF_ERROR(SettleKind(content_type));
-  RETURN_IF_ERROR(CheckFieldsOfKind());
-  if (rules_ != ManifestRules::kStored) RETURN_IF_ERROR(CheckSizes());
-  absl::flat_hash_set<Digest> distinct;
-  for (const ContentReference& reference : manifest_.References()) {
-    distinct.insert(reference.descriptor.digest);
-  }
-  if (manifest_.subject.has_value()) distinct.insert(manifest_.subject->digest);
-  if (distinct.size() > kMaxManifestReferences) {
-    return InvalidManifest("manifest",
-                           StrCat("names ", distinct.size(), " distinct digests; at most ",
-                                  kMaxManifestReferences, " are accepted"));
-  }
-  if (manifest_.artifact_type.empty() && manifest_.config.has_value()) {
-    manifest_.artifact_type = manifest_.config->media_type;
-  }
-  return std::move(manifest_);
+  return SettleManifest(std::move(manifest_), top_seen_, rules_, content_type);
 }
 
 }  // namespace varve

@@ -1,4 +1,5 @@
-// What a manifest states, gathered from the events of a JSON parser, and the rules it must keep.
+// What a manifest states, gathered from the events of a JSON parser, and the rules for each field;
+// those for the whole are in manifest_rules.h.
 // Knows no JSON library: manifest.cc, its only user, feeds it. Not thread-safe.
 #ifndef VARVE_STORAGE_IMAGE_MANIFEST_READER_H_
 #define VARVE_STORAGE_IMAGE_MANIFEST_READER_H_
@@ -54,7 +55,6 @@ class ManifestReader {
     kSkipped
   };
 
-  bool Has(size_t top_field) const { return (top_seen_ >> top_field & 1) != 0; }
   absl::Status CheckShape(JsonShape actual) const;
   std::string FieldPath() const;
   absl::Status Enter(JsonShape shape);
@@ -70,9 +70,6 @@ class ManifestReader {
   absl::Status AnnotationValue(const JsonScalar& scalar);
   absl::Status FinishDescriptor();
   absl::Status FinishAnnotations();
-  absl::Status SettleKind(std::string_view content_type);
-  absl::Status CheckFieldsOfKind() const;
-  absl::Status CheckSizes() const;
 
   const ManifestRules rules_;
   ParsedManifest manifest_;

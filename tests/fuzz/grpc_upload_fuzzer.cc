@@ -68,7 +68,7 @@ void Forget(Blobs& blobs, const v1::WriteRequest::Header& header) {
 
 void CheckStream(const Store& store, std::string_view input) {
   v1::WriteResponse response;
-  BlobUpload upload(store, response, /*lease=*/{});
+  BlobUpload upload(store.blobs, store.claims, response, /*lease=*/{});
   std::vector<v1::WriteRequest::Header> headers;
   uint64_t sent_bytes = 0;
   bool half_closed = false;

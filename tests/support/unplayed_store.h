@@ -14,8 +14,8 @@
 #include "storage/api/blobs.h"
 #include "storage/api/claims.h"
 #include "storage/api/event_log.h"
+#include "storage/api/images.h"
 #include "storage/api/manifests.h"
-#include "storage/api/pruning.h"
 #include "storage/api/store.h"
 #include "storage/api/system.h"
 #include "storage/base/str_cat.h"
@@ -121,14 +121,11 @@ class UnplayedImages : public Images {
   absl::StatusOr<RemovedImage> RemoveImage(std::string_view, bool) override {
     return NotPlayed("RemoveImage");
   }
-  absl::StatusOr<PruneReport> Prune(const PruneRequest&, const PruneObserver&) override {
-    return NotPlayed("Prune");
-  }
-  absl::StatusOr<PruneReport> AttachPrune(std::string_view, const PruneObserver&) override {
-    return NotPlayed("AttachPrune");
-  }
-  absl::Status CancelPrune(std::string_view) override { return NotPlayed("CancelPrune"); }
-  absl::StatusOr<std::vector<PruneJob>> ListPrunes() override { return NotPlayed("ListPrunes"); }
+  // Apart, so that who plays no prunes does not depend on what they take and give.
+  absl::StatusOr<PruneReport> Prune(const PruneRequest&, const PruneObserver&) override;
+  absl::StatusOr<PruneReport> AttachPrune(std::string_view, const PruneObserver&) override;
+  absl::Status CancelPrune(std::string_view) override;
+  absl::StatusOr<std::vector<PruneJob>> ListPrunes() override;
 };
 
 class UnplayedClaims : public Claims {

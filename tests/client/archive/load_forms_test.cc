@@ -9,6 +9,7 @@
 namespace varve {
 namespace {
 
+using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -226,6 +227,20 @@ TEST_F(LoadFormsTest, ADirectoryWithoutFoldersIsChecked) {
     EXPECT_EQ(Load(Tar(entries), from).code(), absl::StatusCode::kDataLoss);
     entries.erase(entries.begin());
     EXPECT_EQ(Load(Tar(entries), from).code(), absl::StatusCode::kNotFound);
+  }
+}
+
+TEST_F(LoadFormsTest, ADirectoryWithoutFoldersNeedsItsVersion) {
+  const TestImage image({TestBytes(100, 76)});
+  std::vector<TestEntry> entries = FlatLayout(BlobEntries(image), image.manifest);
+  ASSERT_EQ(entries.back().name, "version");
+  entries.pop_back();
+  for (const From from : {From::kFile, From::kPipe}) {
+    const absl::Status status = Load(Tar(entries), from);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(
+        std::string(status.message()),
+        AllOf(HasSubstr("manifest.json"), HasSubstr("the file \"version\""), HasSubstr("skopeo")));
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "storage/api/pruning.h"
 #include "storage/base/status.h"
 #include "storage/limits.h"
 #include "tests/contract/doors/grpc_upload.h"

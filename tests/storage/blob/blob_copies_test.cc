@@ -41,7 +41,11 @@ constexpr size_t kLooseBytes = 100'000;
 
 class BlobCopiesTest : public testing::Test {
  protected:
-  BlobCopiesTest() {
+  BlobCopiesTest() { Open(); }
+
+  // Again, as after a stop.
+  void Open() {
+    store_ = nullptr;
     EngineOptions options;
     options.file_system = &disk_;
     options.clock = &clock_;
@@ -153,6 +157,37 @@ TEST_F(BlobCopiesTest, APushHealsAFileThatRottedAtItsRightLength) {
     EXPECT_EQ(Files(), 2u);
   }
   EXPECT_EQ(store_->system.Info()->blob_bytes, 2 * kLooseBytes);
+}
+
+// Its row was lost, but not the blob's, which may have been found bad.
+TEST_F(BlobCopiesTest, AFileThatIsAdoptedForTheBlobThatNamesItStays) {
+  const std::string bytes(kLooseBytes, 'a');
+  const Digest digest = Push(bytes);
+  const FileId file = RowOf(digest).file;
+  for (const bool quarantined : {true, false}) {
+    SCOPED_TRACE(quarantined);
+    ASSERT_EQ(index_->Run([&](Transaction& txn) -> absl::Status {
+      BlobRow row = RowOf(digest);
+      row.quarantined = quarantined;
+      RETURN_IF_ERROR(txn.Put(BlobKey(digest), row.Encode()));
+      RETURN_IF_ERROR(txn.Delete(FileKey(file)));
+      const OrphanRow orphan = {kLooseBytes, kLooseBytes, clock_.WallNanos()};
+      return txn.Put(OrphanKey(file), orphan.Encode());
+    }),
+              absl::OkStatus());
+    Open();
+    const absl::StatusOr<OrphanReport> report = store_->system.DropOrphans([] { return true; });
+    ASSERT_TRUE(report.ok()) << report.status();
+    EXPECT_EQ(report->adopted, 1u);
+    EXPECT_EQ(report->removed, 0u);
+    Open();
+    EXPECT_EQ(Read(digest), bytes);
+    EXPECT_EQ(RowOf(digest).file, file);
+    EXPECT_TRUE(index_->Get(FileKey(file)).value().has_value());
+    EXPECT_FALSE(index_->Get(RemovingKey(file)).value().has_value());
+    EXPECT_THAT(CheckContent().findings, IsEmpty());
+    EXPECT_EQ(store_->system.Info()->blob_bytes, kLooseBytes);
+  }
 }
 
 TEST_F(BlobCopiesTest, APushHealsInlineBytesOfAnotherBlobWithAGoodChecksum) {
