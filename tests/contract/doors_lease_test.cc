@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "client/byte_source.h"
+#include "storage/api/pruning.h"
 #include "storage/base/status.h"
 #include "tests/contract/doors/doors_fixture.h"
 

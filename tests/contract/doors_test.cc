@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <sys/socket.h>
 
+#include "storage/api/pruning.h"
 #include "storage/base/status.h"
 #include "tests/contract/doors/doors_fixture.h"
 
