@@ -1,0 +1,9 @@
+varve_test(storage_tar_tests LABEL unit
+  SOURCES
+    tar/archive_builder.cc
+    tar/pax_records_test.cc
+    tar/random_archives_test.cc
+    tar/tar_body_test.cc
+    tar/tar_header_test.cc
+    tar/tar_splitter_test.cc
+  LIBRARIES varve_tar)
