@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "storage/base/readable_bytes.h"
 #include "storage/tar/tar_body.h"
 #include "storage/tar/tar_joiner.h"
 #include "storage/tar/tar_splitter.h"
@@ -126,15 +127,25 @@ inline TarStream StreamOf(std::string bytes, size_t piece_bytes = 1000) {
   };
 }
 
-inline absl::StatusOr<std::string> JoinArchive(const ArchiveParts& parts, size_t piece_bytes = 700,
-                                               uint64_t max_bytes = uint64_t{1} << 30) {
-  TarJoiner joiner({.operations = StreamOf(parts.operations, piece_bytes),
-                    .times = StreamOf(parts.times, piece_bytes),
-                    .skeleton = StreamOf(parts.skeleton, piece_bytes),
-                    .contents = StreamOf(parts.AllContent(), piece_bytes)},
-                   max_bytes);
+struct JoinOptions {
+  size_t piece_bytes = 700;
+  uint64_t max_bytes = uint64_t{1} << 30;
+  uint64_t skipped_bytes = 0;  // from the beginning
+};
+
+inline absl::StatusOr<std::string> JoinArchive(const ArchiveParts& parts,
+                                               const JoinOptions& options = {}) {
+  const BytesInMemory skeleton(parts.skeleton);
+  const BytesInMemory contents(parts.AllContent());
+  TarJoiner joiner({.operations = StreamOf(parts.operations, options.piece_bytes),
+                    .times = StreamOf(parts.times, options.piece_bytes),
+                    .skeleton = skeleton,
+                    .contents = contents},
+                   options.max_bytes);
+  const absl::Status skipped = joiner.Skip(options.skipped_bytes);
+  if (!skipped.ok()) return skipped;
   std::string archive;
-  std::vector<char> piece(piece_bytes);
+  std::vector<char> piece(options.piece_bytes);
   while (true) {
     const absl::StatusOr<size_t> read = joiner.Read(absl::MakeSpan(piece));
     if (!read.ok()) return read.status();

@@ -116,9 +116,14 @@ void ExpectLossless(RandomArchive& random, std::string_view archive) {
       SplitArchive(archive, [&] { return 1 + random.Below(max_piece); });
   ASSERT_TRUE(pieces.ok()) << pieces.status();
   ASSERT_TRUE(*whole == *pieces);
-  const absl::StatusOr<std::string> joined = JoinArchive(*whole, 1 + random.Below(3'000));
+  const JoinOptions pieces_of_any_size{.piece_bytes = 1 + random.Below(3'000)};
+  const absl::StatusOr<std::string> joined = JoinArchive(*whole, pieces_of_any_size);
   ASSERT_TRUE(joined.ok()) << joined.status();
   ASSERT_TRUE(*joined == archive);
+  const size_t place = random.Below(archive.size() + 1);
+  const absl::StatusOr<std::string> rest = JoinArchive(*whole, {.skipped_bytes = place});
+  ASSERT_TRUE(rest.ok()) << rest.status();
+  ASSERT_TRUE(*rest == archive.substr(place)) << place;
 }
 
 TEST(RandomArchivesTest, AreGivenBackExactlyHoweverTheyAreMutated) {
@@ -150,7 +155,7 @@ TEST(RandomArchivesTest, DamagedPartsAreAnErrorOrOtherBytes) {
     std::string* const part = damaged[random.Below(3)];
     const std::string before = *part;
     random.Mutate(part);
-    const absl::StatusOr<std::string> joined = JoinArchive(parts, 4'096, 4'000'000);
+    const absl::StatusOr<std::string> joined = JoinArchive(parts, {.max_bytes = 4'000'000});
     if (*part == before) {
       ASSERT_TRUE(joined.ok() && *joined == archive);
     } else if (joined.ok()) {

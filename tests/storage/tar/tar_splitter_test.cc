@@ -168,7 +168,7 @@ TEST(TarSplitterTest, ATornArchiveIsKeptAtEveryByte) {
   for (size_t size = 0; size <= archive.size(); ++size) {
     const std::string_view torn = std::string_view(archive).substr(0, size);
     const ArchiveParts parts = SplitArchive(torn).value();
-    ASSERT_EQ(JoinArchive(parts, 4096).value(), torn) << size;
+    ASSERT_EQ(JoinArchive(parts).value(), torn) << size;
   }
   EXPECT_THAT(ContentsOf(File(kOdd).substr(0, 1'512)),
               ElementsAre(Content{kOdd.size(), kOdd.substr(0, 1'000)}));

@@ -5,5 +5,6 @@ varve_test(storage_tar_tests LABEL unit
     tar/random_archives_test.cc
     tar/tar_body_test.cc
     tar/tar_header_test.cc
+    tar/tar_joiner_test.cc
     tar/tar_splitter_test.cc
   LIBRARIES varve_tar)
