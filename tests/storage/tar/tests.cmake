@@ -7,4 +7,7 @@ varve_test(storage_tar_tests LABEL unit
     tar/tar_header_test.cc
     tar/tar_joiner_test.cc
     tar/tar_splitter_test.cc
+    tar/written_archives_test.cc
   LIBRARIES varve_tar)
+target_compile_definitions(storage_tar_tests
+  PRIVATE VARVE_TAR_SEEDS="${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/tar_splitter_fuzzer")
