@@ -5,7 +5,8 @@
 packages_build=(
   g++ cmake ninja-build pkg-config protobuf-compiler protobuf-compiler-grpc
   libabsl-dev libarchive-dev libboost1.81-dev libcli11-dev libgrpc++-dev libgrpc-dev
-  libprotobuf-dev librocksdb-dev libssl-dev libtomlplusplus-dev libxxhash-dev zlib1g-dev)
+  libprotobuf-dev librocksdb-dev libssl-dev libtomlplusplus-dev libxxhash-dev libzstd-dev
+  zlib1g-dev)
 
 # deploy/run --demo.
 packages_demo=(skopeo python3)

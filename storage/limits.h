@@ -225,6 +225,13 @@ inline constexpr int64_t kMaxHoldNanos = 3653ll * 24 * 3600 * 1'000'000'000;
 // which lie outside the row, 65,536 x ~600 B = 39 MB.
 inline constexpr size_t kMaxEvents = 65'536;
 
+// Files of an archive under this travel with its headers: a chunk of its own costs ~48 B of its
+// pack and a name to look up, and compresses worse.
+inline constexpr uint64_t kMinTarContentBytes = 512;
+// Names and pax records of one member, 64 KiB of attributes and names of 4 KiB in all that is real;
+// what says more is kept as content.
+inline constexpr uint64_t kMaxTarMetadataBytes = kMiB;
+
 }  // namespace varve
 
 #endif  // VARVE_STORAGE_LIMITS_H_
