@@ -42,9 +42,10 @@ struct EncoderParameters {
 struct EncoderCheckpoint {
   uint64_t plain_offset = 0;  // the first plain byte that is fed after it
   uint64_t deflate_bits = 0;  // of the stream, written before it
-  uint32_t warm_up_bytes =
-      0;              // plain bytes right before `plain_offset` that Resume needs, <= 4 MiB
-  std::string state;  // the family's own, <= 64 KiB; with the bits of a byte not yet full
+  // Plain bytes right before `plain_offset` that Resume needs, <= 4 MiB.
+  uint32_t warm_up_bytes = 0;
+  // The family's own, <= 64 KiB; with the bits of a byte not yet full.
+  std::string state{};
 };
 
 // One stream. Not thread-safe; streams share nothing that changes. Memory is bounded whatever the

@@ -18,7 +18,7 @@ MAX_COLUMNS = 100
 
 # Each directory of storage/ may include itself and those before it; files directly in storage/ any.
 STORAGE_ORDER = ("base", "image", "index", "api", "blob", "promises", "keep", "catalog", "claims",
-                 "images", "jobs", "reclaim", "check")
+                 "deflate", "images", "jobs", "reclaim", "check")
 ENGINE_RANK = len(STORAGE_ORDER)
 # The seam between doors and engine, and the client, know vocabulary alone.
 VOCABULARY = ("storage/base/", "storage/image/", "storage/api/", "storage/limits.h")
