@@ -96,10 +96,8 @@ class SingleEntryFinder final : public MatchFinder {
 
   // Whether a match follows right behind the last one.
   bool FollowOn(Parse& parse) {
-    if constexpr (kLevel == 1) {
-      table_[Hash(parse.Bytes(parse.at - 2))] = parse.Position(parse.at - 2);
-    } else {
-      table_[Hash(parse.Bytes(parse.at - 2))] = parse.Position(parse.at - 2);
+    table_[Hash(parse.Bytes(parse.at - 2))] = parse.Position(parse.at - 2);
+    if constexpr (kLevel == 2) {
       table_[Hash(parse.Bytes(parse.at - 1))] = parse.Position(parse.at - 1);
     }
     uint32_t& entry = table_[Hash(parse.Bytes(parse.at))];

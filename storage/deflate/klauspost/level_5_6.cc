@@ -1,7 +1,5 @@
 // Levels 5 and 6: single positions under a short hash, two a bucket under a long one, and a look at
 // the end of a match for a longer one.
-#include <algorithm>
-
 #include "storage/deflate/klauspost/hash_table.h"
 #include "storage/deflate/klauspost/levels.h"
 #include "storage/deflate/klauspost/parse.h"
@@ -18,9 +16,7 @@ class TwoTableFinder final : public MatchFinder {
     repeat_ = 1;
     uint32_t length = 0;
     while (Search(parse, length)) {
-      if (length == 0) {
-        length = parse.FullLength(parse.at, parse.distance);
-      } else if (length == kMaxMatchBytes) {
+      if (length == 0 || length == kMaxMatchBytes) {
         length = parse.FullLength(parse.at, parse.distance);
       }
       length = LookAtEnd(parse, length);
