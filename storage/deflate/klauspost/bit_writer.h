@@ -16,16 +16,44 @@ class BitWriter {
   static constexpr uint32_t kMaxBits = 56;
 
   // `bits` has nothing above its lowest `count`.
-  void Write(uint64_t bits, uint32_t count) {
-    pending_ |= bits << pending_bits_;
-    pending_bits_ += count;
-    // Eight bytes are stored always and as many are kept as are full: no branch.
-    std::memcpy(&bytes_[size_], &pending_, sizeof(pending_));
-    size_ += pending_bits_ / 8;
-    pending_ >>= pending_bits_ & ~7u;
-    pending_bits_ &= 7;
-    if (size_ >= kBufferBytes) Spill();
-  }
+  void Write(uint64_t bits, uint32_t count) { Burst(*this).Write(bits, count); }
+
+  // Many writes: what is pending stays in registers until the end of the scope.
+  class Burst {
+   public:
+    explicit Burst(BitWriter& out)
+        : out_(out), pending_(out.pending_), pending_bits_(out.pending_bits_), size_(out.size_) {}
+    ~Burst() { Return(); }
+    Burst(const Burst&) = delete;
+    Burst& operator=(const Burst&) = delete;
+
+    void Write(uint64_t bits, uint32_t count) {
+      pending_ |= bits << pending_bits_;
+      pending_bits_ += count;
+      // Eight bytes are stored always and as many are kept as are full: no branch.
+      std::memcpy(&out_.bytes_[size_], &pending_, sizeof(pending_));
+      size_ += pending_bits_ / 8;
+      pending_ >>= pending_bits_ & ~7u;
+      pending_bits_ &= 7;
+      if (size_ >= kBufferBytes) [[unlikely]] {
+        Return();
+        out_.Spill();
+        size_ = 0;
+      }
+    }
+
+   private:
+    void Return() {
+      out_.pending_ = pending_;
+      out_.pending_bits_ = pending_bits_;
+      out_.size_ = size_;
+    }
+
+    BitWriter& out_;
+    uint64_t pending_;
+    uint32_t pending_bits_;
+    size_t size_;
+  };
 
   // Zeros up to the next byte.
   void PadToByte() {

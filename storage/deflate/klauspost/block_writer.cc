@@ -236,9 +236,11 @@ void BlockWriter::WriteFixed(Tokens& tokens, bool closes) {
 
 void BlockWriter::WriteCoded(const Tokens& tokens, absl::Span<const Code> literals,
                              absl::Span<const Code> distances) {
+  BitWriter::Burst out(out_);
   for (const Token token : tokens) {
     if (token < kMatchToken) {
-      Write(literals[token]);
+      const Code code = literals[token];
+      out.Write(code.bits, code.length);
       continue;
     }
     // Code and extra bits of the length, then of the distance: at most 48 bits.
@@ -256,7 +258,7 @@ void BlockWriter::WriteCoded(const Tokens& tokens, absl::Span<const Code> litera
     count += second.length;
     bits |= uint64_t{distance - kMatchCodes.distance_base[distance_code]} << count;
     count += kDistanceExtraBits[distance_code];
-    out_.Write(bits, count);
+    out.Write(bits, count);
   }
 }
 

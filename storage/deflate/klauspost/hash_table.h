@@ -6,24 +6,29 @@
 #ifndef VARVE_STORAGE_DEFLATE_KLAUSPOST_HASH_TABLE_H_
 #define VARVE_STORAGE_DEFLATE_KLAUSPOST_HASH_TABLE_H_
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <type_traits>
 
 #include "storage/base/bytes.h"
 #include "storage/deflate/klauspost/match_finder.h"
 
 namespace varve::klauspost {
 
+static_assert(std::endian::native == std::endian::little, "the current entry is the lower half");
+
 // Of a bucket with two entries; a new one moves the current one back.
 struct Pair {
   uint32_t current = 0;
   uint32_t previous = 0;
 
+  // As one word: this is done several times a byte.
   void Push(uint32_t position) {
-    previous = current;
-    current = position;
+    const uint64_t both = std::bit_cast<uint64_t>(*this);
+    *this = std::bit_cast<Pair>((both << 32) | position);
   }
 };
 

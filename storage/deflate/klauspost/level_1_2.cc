@@ -54,23 +54,24 @@ class SingleEntryFinder final : public MatchFinder {
 
   // Finds the next match. False at the end of the block.
   bool Search(Parse& parse) {
-    uint32_t at = parse.at;
+    const Parse walk = parse;  // a copy that no store into a table can change
+    uint32_t at = walk.at;
     for (;;) {
-      uint32_t& entry = table_[Hash(parse.Bytes(at))];
-      uint32_t next = at + 2 + ((at - parse.emitted) >> 5);
-      if (next > parse.limit) return false;
-      uint32_t distance = parse.Distance(at, entry);
-      entry = parse.Position(at);
-      uint32_t& ahead = table_[Hash(parse.Bytes(next))];
-      if (distance < kMaxDistance && parse.SameFour(at, distance)) {
-        ahead = parse.Position(next);
+      uint32_t& entry = table_[Hash(walk.Bytes(at))];
+      uint32_t next = at + 2 + ((at - walk.emitted) >> 5);
+      if (next > walk.limit) return false;
+      uint32_t distance = walk.Distance(at, entry);
+      entry = walk.Position(at);
+      uint32_t& ahead = table_[Hash(walk.Bytes(next))];
+      if (distance < kMaxDistance && walk.SameFour(at, distance)) {
+        ahead = walk.Position(next);
         return Found(parse, at, next, distance);
       }
       at = next++;
-      distance = parse.Distance(at, ahead);
-      ahead = parse.Position(at);
-      if (distance < kMaxDistance && parse.SameFour(at, distance)) {
-        if constexpr (kLevel == 1) ahead = parse.Position(next);
+      distance = walk.Distance(at, ahead);
+      ahead = walk.Position(at);
+      if (distance < kMaxDistance && walk.SameFour(at, distance)) {
+        if constexpr (kLevel == 1) ahead = walk.Position(next);
         return Found(parse, at, next, distance);
       }
       at = next;

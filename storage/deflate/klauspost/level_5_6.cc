@@ -81,24 +81,25 @@ class TwoTableFinder final : public MatchFinder {
   // the end of the block.
   bool Search(Parse& parse, uint32_t& length) {
     length = 0;
-    uint32_t at = parse.at;
-    uint64_t bytes = parse.Bytes(at);
+    const Parse walk = parse;  // a copy that no store into a table can change
+    uint32_t at = walk.at;
+    uint64_t bytes = walk.Bytes(at);
     uint32_t short_hash = ShortHash(bytes);
     uint32_t long_hash = LongHash(bytes);
     for (;;) {
-      const uint32_t next = at + 1 + ((at - parse.emitted) >> kSkipShift);
-      if (next > parse.limit) return false;
-      const uint32_t short_distance = parse.Distance(at, short_[short_hash]);
-      const uint32_t current = parse.Distance(at, long_[long_hash].current);
-      const uint32_t previous = parse.Distance(at, long_[long_hash].previous);
-      short_[short_hash] = parse.Position(at);
-      long_[long_hash].Push(parse.Position(at));
-      bytes = parse.Bytes(next);
+      const uint32_t next = at + 1 + ((at - walk.emitted) >> kSkipShift);
+      if (next > walk.limit) return false;
+      const uint32_t short_distance = walk.Distance(at, short_[short_hash]);
+      const uint32_t current = walk.Distance(at, long_[long_hash].current);
+      const uint32_t previous = walk.Distance(at, long_[long_hash].previous);
+      short_[short_hash] = walk.Position(at);
+      long_[long_hash].Push(walk.Position(at));
+      bytes = walk.Bytes(next);
       short_hash = ShortHash(bytes);
       long_hash = LongHash(bytes);
       if (current < kMaxDistance) {
-        const bool current_hits = parse.SameFour(at, current);
-        const bool previous_hits = previous < kMaxDistance && parse.SameFour(at, previous);
+        const bool current_hits = walk.SameFour(at, current);
+        const bool previous_hits = previous < kMaxDistance && walk.SameFour(at, previous);
         if (current_hits || previous_hits) {
           parse.at = at;
           parse.next = next;
@@ -108,7 +109,7 @@ class TwoTableFinder final : public MatchFinder {
           return true;
         }
       }
-      if (short_distance < kMaxDistance && parse.SameFour(at, short_distance)) {
+      if (short_distance < kMaxDistance && walk.SameFour(at, short_distance)) {
         parse.at = at;
         parse.next = next;
         parse.distance = short_distance;

@@ -73,7 +73,12 @@ class Tokens {
     ++literal_counts_[byte];
   }
   void AddLiterals(const uint8_t* bytes, size_t size) {
-    for (size_t i = 0; i < size; ++i) AddLiteral(bytes[i]);
+    Token* const tokens = &tokens_[count_];
+    for (size_t i = 0; i < size; ++i) {
+      tokens[i] = bytes[i];
+      ++literal_counts_[bytes[i]];
+    }
+    count_ += size;
   }
   // At most kMaxMatchBytes.
   void AddMatch(uint32_t length, uint32_t distance) {
