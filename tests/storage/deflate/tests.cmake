@@ -5,4 +5,5 @@ varve_test(storage_deflate_tests LABEL unit TIMEOUT 300
     deflate/klauspost_encoder_test.cc
     deflate/klauspost_vectors_test.cc
     deflate/plain_inputs.cc
+    deflate/size_estimate_test.cc
   LIBRARIES varve_deflate varve_image ZLIB::ZLIB)
