@@ -15,6 +15,8 @@ namespace varve::klauspost {
 namespace {
 
 constexpr int kMaxFastLevel = 6;
+// Fed at once: what a longer Write makes does not gather in the bit writer.
+constexpr size_t kPieceBytes = 64 << 10;
 
 // What a new code is thought to cost more, as a shift.
 constexpr uint32_t PenaltyShift(int level) { return level <= kMaxFastLevel ? 7 : 8; }
@@ -46,8 +48,12 @@ class StreamEncoder final : public DeflateEncoder {
   }
 
   void Write(std::string_view plain, std::string& deflate) override {
-    compressor_->Write(plain);
-    writer_.out().Drain(deflate);
+    while (!plain.empty()) {
+      const std::string_view piece = plain.substr(0, kPieceBytes);
+      compressor_->Write(piece);
+      writer_.out().Drain(deflate);
+      plain.remove_prefix(piece.size());
+    }
   }
 
   void Finish(std::string& deflate) override {
@@ -81,7 +87,7 @@ class BlockedEncoder final : public DeflateEncoder {
 
   void Write(std::string_view plain, std::string& deflate) override {
     while (!plain.empty()) {
-      const size_t size = std::min<size_t>(plain.size(), block_bytes_ - filled_);
+      const size_t size = std::min({plain.size(), kPieceBytes, size_t{block_bytes_ - filled_}});
       const std::string_view piece = plain.substr(0, size);
       compressor_->Write(piece);
       KeepDictionary(piece);
