@@ -17,6 +17,8 @@ constexpr size_t kReach = kMaxDistanceBytes;
 constexpr size_t kBlockTokens = 16384;
 constexpr uint32_t kHashBits = 17;
 constexpr uint32_t kNoMatch = 3;  // the length of the state without one
+// A distance that is past every window, also when it is added to another.
+constexpr uint32_t kUnreachable = 65535;
 constexpr uint32_t kShortMatch = 4;
 constexpr uint32_t kShortMatchReach = 4096;
 // Before the end of the stream a position is searched with so many bytes from it on.
@@ -51,7 +53,7 @@ GoChainEncoder::GoChainEncoder(int level, uint64_t checkpoint_interval)
       window_(kBufferBytes + kBufferSlack),
       heads_(size_t{1} << kHashBits),
       head_shift_(kReach),
-      chains_(kReach) {
+      chains_(kReach, static_cast<uint16_t>(kUnreachable)) {
   tokens_.reserve(kBlockTokens);
 }
 
@@ -94,13 +96,13 @@ void GoChainEncoder::Step(bool last, std::string& deflate) {
   const auto lookahead = static_cast<uint32_t>(std::min<size_t>(end_ - index_, kMaxMatchBytes));
   // The last three bytes of a stream have no hash; nor is anything searched there, as a match of
   // three is none.
-  uint32_t distance = 0;
+  uint32_t distance = kUnreachable;
   if (!last || index_ + 3 < end_) distance = Insert(index_);
+  const auto reach = static_cast<uint32_t>(std::min(index_ - base_, kReach));
   const Match previous = previous_;
   previous_ = {kNoMatch, 0};
-  if (distance != 0 && index_ - base_ >= distance && previous.length < effort_.lazy &&
-      lookahead > previous.length) {
-    previous_ = Search(index_, index_ - distance, lookahead);
+  if (distance <= reach && previous.length < effort_.lazy && lookahead > previous.length) {
+    previous_ = Search(distance, reach, lookahead);
   }
   if (previous.length > kNoMatch && previous_.length <= previous.length) {
     tokens_.push_back(GoMatch(previous.length, previous.distance));
@@ -121,41 +123,40 @@ void GoChainEncoder::Step(bool last, std::string& deflate) {
   pending_ = true;
 }
 
-GoChainEncoder::Match GoChainEncoder::Search(size_t position, size_t candidate,
+GoChainEncoder::Match GoChainEncoder::Search(uint32_t distance, uint32_t reach,
                                              uint32_t lookahead) const {
+  const size_t position = index_;
   const uint8_t* const here = window_.data() + position;
-  const size_t oldest = std::max(base_, position - std::min(position, kReach));
+  const uint16_t* const chains = chains_.data();
   const uint32_t nice = std::min(effort_.nice, lookahead);
   Match best{kNoMatch, 0};
   // A longer match has these four bytes in common too.
-  uint32_t tail = Load32(here);
-  for (uint32_t tries = effort_.chain; tries > 0; --tries) {
-    const uint8_t* const there = window_.data() + candidate;
-    if (Load32(there + best.length - 3) == tail) {
-      const uint32_t length = MatchLength(there, here, lookahead);
-      const auto distance = static_cast<uint32_t>(position - candidate);
+  const uint8_t* tail_at = here;
+  uint32_t tail = Load32(tail_at);
+  uint32_t tries = effort_.chain;
+  do {
+    if (Load32(tail_at - distance) == tail) {
+      const uint32_t length = MatchLength(here - distance, here, lookahead);
       if (length > best.length && (length > kShortMatch || distance <= kShortMatchReach)) {
         best = {length, distance};
         if (length >= nice) break;
-        tail = Load32(here + length - 3);
+        tail_at = here + length - 3;
+        tail = Load32(tail_at);
       }
     }
-    // The chain of the oldest one was overwritten by that of `position`.
-    const size_t step = chains_[candidate % kReach];
-    if (step == 0 || candidate < oldest + step || position - candidate == kReach) break;
-    candidate -= step;
-  }
+    // At the farthest place this reads the chain of `position`, which leads beyond the reach too.
+    distance += chains[(position - distance) % kReach];
+  } while (distance <= reach && --tries > 0);
   return best;
 }
 
 uint32_t GoChainEncoder::Insert(size_t position) {
   uint32_t& head = heads_[HashAt(window_.data() + position)];
   const auto shifted = static_cast<uint32_t>(position + head_shift_);
-  const uint32_t distance = shifted - head;
+  const uint32_t distance = std::min(shifted - head, kUnreachable);
   head = shifted;
-  const uint32_t reachable = distance <= kReach ? distance : 0;
-  chains_[position % kReach] = static_cast<uint16_t>(reachable);
-  return reachable;
+  chains_[position % kReach] = static_cast<uint16_t>(distance);
+  return distance;
 }
 
 // The tables are a function of the last 32 KiB: every position is inserted.

@@ -50,9 +50,10 @@ class GoChainEncoder : public DeflateEncoder {
   // stream.
   void Run(bool last, std::string& deflate);
   void Step(bool last, std::string& deflate);
-  Match Search(size_t position, size_t candidate, uint32_t lookahead) const;
-  // How far before `position` the last one with the same hash is; 0: none within the reach. The
-  // position becomes the head of the chain.
+  // From the candidate `distance` before index_ on, to `reach` before it.
+  Match Search(uint32_t distance, uint32_t reach, uint32_t lookahead) const;
+  // Makes the position the head of its chain; how far before it the last one with the same hash is,
+  // or a distance beyond all reach.
   uint32_t Insert(size_t position);
   void InsertWarmUp(size_t insertable_end);
   void MoveBase();
@@ -83,7 +84,7 @@ class GoChainEncoder : public DeflateEncoder {
 
   std::vector<uint32_t> heads_;   // by hash: position + head_shift_ of the last one; 0: none
   size_t head_shift_;             // a multiple of 32768, never 0
-  std::vector<uint16_t> chains_;  // by position: how far before it the last of its hash is; 0: none
+  std::vector<uint16_t> chains_;  // by position: how far before it the last of its hash is
   std::vector<GoToken> tokens_;
   GoBlockWriter blocks_;
 };

@@ -11,7 +11,9 @@ namespace {
 absl::Status CheckParameters(const EncoderParameters& parameters) {
   const bool level_known =
       parameters.level == 1 || (parameters.level >= 4 && parameters.level <= 9);
-  if (level_known && parameters.flags == 0 && parameters.block_bytes == 0) return absl::OkStatus();
+  if (level_known && parameters.revision == 1 && parameters.flags == 0 &&
+      parameters.block_bytes == 0)
+    return absl::OkStatus();
   return absl::InvalidArgumentError(
       StrCat("there is no model of ", Describe(parameters),
              "; of Go's compress/flate there are levels 1 and 4 to 9, one stream, without flags"));

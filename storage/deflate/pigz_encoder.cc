@@ -17,10 +17,10 @@ constexpr int kEmptyFixedBits = 10;
 constexpr int kEmptyFixed = 0b010;
 
 absl::Status CheckParameters(const EncoderParameters& parameters) {
-  if (parameters.level >= 1 && parameters.level <= 9 && parameters.flags == 0 &&
-      parameters.block_bytes >= kReach && parameters.block_bytes <= kMaxBlockBytes &&
-      parameters.block_bytes % kReach == 0) {
-    return absl::OkStatus();
+  if (parameters.level >= 1 && parameters.level <= 9 && parameters.revision == 1 &&
+      parameters.flags == 0 && parameters.block_bytes >= kReach &&
+      parameters.block_bytes <= kMaxBlockBytes && parameters.block_bytes % kReach == 0) {
+    return CheckZlib();
   }
   return absl::InvalidArgumentError(
       StrCat("there is no model of ", Describe(parameters),

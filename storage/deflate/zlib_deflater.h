@@ -5,9 +5,11 @@
 
 #include <zlib.h>
 
-#include <cstdint>
+#include <cstddef>
 #include <string>
 #include <string_view>
+
+#include "absl/status/status.h"
 
 namespace varve {
 
@@ -15,6 +17,10 @@ namespace varve {
 // of the stream or of what follows a dictionary: its window moves at the same places then, whatever
 // the sizes of writes.
 inline constexpr size_t kZlibPieceBytes = 32 << 10;
+
+// FailedPrecondition when the zlib of this machine is not one whose streams these models stand for,
+// as a library in its place may be. Found out once, in some 30 ms; thread-safe.
+absl::Status CheckZlib();
 
 class ZlibDeflater {
  public:

@@ -17,9 +17,9 @@ constexpr uint64_t kTrialBytes = 2 * kReach;
 constexpr uint8_t kFirstRestartingLevel = 4;
 
 absl::Status CheckParameters(const EncoderParameters& parameters) {
-  if (parameters.level >= 1 && parameters.level <= 9 && parameters.flags == 0 &&
-      parameters.block_bytes == 0) {
-    return absl::OkStatus();
+  if (parameters.level >= 1 && parameters.level <= 9 && parameters.revision == 1 &&
+      parameters.flags == 0 && parameters.block_bytes == 0) {
+    return CheckZlib();
   }
   return absl::InvalidArgumentError(
       StrCat("there is no model of ", Describe(parameters),
