@@ -102,7 +102,9 @@ void GoChainEncoder::Step(bool last, std::string& deflate) {
   const Match previous = previous_;
   previous_ = {kNoMatch, 0};
   if (distance <= reach && previous.length < effort_.lazy && lookahead > previous.length) {
-    previous_ = Search(distance, reach, lookahead);
+    // The producer's search starts from nothing. But what is not longer than the previous match
+    // loses to it, whatever it is, and what ends a search is always longer.
+    previous_ = Search(distance, reach, previous.length, lookahead);
   }
   if (previous.length > kNoMatch && previous_.length <= previous.length) {
     tokens_.push_back(GoMatch(previous.length, previous.distance));
@@ -124,21 +126,23 @@ void GoChainEncoder::Step(bool last, std::string& deflate) {
 }
 
 GoChainEncoder::Match GoChainEncoder::Search(uint32_t distance, uint32_t reach,
-                                             uint32_t lookahead) const {
+                                             uint32_t longer_than, uint32_t lookahead) const {
   const size_t position = index_;
   const uint8_t* const here = window_.data() + position;
   const uint16_t* const chains = chains_.data();
   const uint32_t nice = std::min(effort_.nice, lookahead);
-  Match best{kNoMatch, 0};
+  uint32_t best = longer_than;
+  uint32_t best_distance = 0;
   // A longer match has these four bytes in common too.
-  const uint8_t* tail_at = here;
+  const uint8_t* tail_at = here + best - 3;
   uint32_t tail = Load32(tail_at);
   uint32_t tries = effort_.chain;
   do {
     if (Load32(tail_at - distance) == tail) {
       const uint32_t length = MatchLength(here - distance, here, lookahead);
-      if (length > best.length && (length > kShortMatch || distance <= kShortMatchReach)) {
-        best = {length, distance};
+      if (length > best && (length > kShortMatch || distance <= kShortMatchReach)) {
+        best = length;
+        best_distance = distance;
         if (length >= nice) break;
         tail_at = here + length - 3;
         tail = Load32(tail_at);
@@ -147,7 +151,7 @@ GoChainEncoder::Match GoChainEncoder::Search(uint32_t distance, uint32_t reach,
     // At the farthest place this reads the chain of `position`, which leads beyond the reach too.
     distance += chains[(position - distance) % kReach];
   } while (distance <= reach && --tries > 0);
-  return best;
+  return best_distance != 0 ? Match{best, best_distance} : Match{kNoMatch, 0};
 }
 
 uint32_t GoChainEncoder::Insert(size_t position) {

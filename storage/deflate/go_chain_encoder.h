@@ -50,8 +50,9 @@ class GoChainEncoder : public DeflateEncoder {
   // stream.
   void Run(bool last, std::string& deflate);
   void Step(bool last, std::string& deflate);
-  // From the candidate `distance` before index_ on, to `reach` before it.
-  Match Search(uint32_t distance, uint32_t reach, uint32_t lookahead) const;
+  // From the candidate `distance` before index_ on, to `reach` before it; none when no match is
+  // longer than `longer_than`, which is at least 3 and less than `lookahead`.
+  Match Search(uint32_t distance, uint32_t reach, uint32_t longer_than, uint32_t lookahead) const;
   // Makes the position the head of its chain; how far before it the last one with the same hash is,
   // or a distance beyond all reach.
   uint32_t Insert(size_t position);

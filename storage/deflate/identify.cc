@@ -64,7 +64,9 @@ Facts GatherFacts(const std::vector<BlockShape>& shapes) {
     ++facts.blocks;
     const bool stored = shape.type == BlockType::kStored;
     facts.go_tokens = facts.go_tokens && (stored || shape.tokens == kGoTokens);
-    facts.zlib_tokens = facts.zlib_tokens && (stored || shape.tokens == kZlibTokens);
+    // Pieces of pigz that end at a byte border by themselves have no join.
+    facts.zlib_tokens =
+        facts.zlib_tokens && (stored || shape.tokens == kZlibTokens || plain % kPigzBytes == 0);
     facts.gzip_tokens =
         facts.gzip_tokens && (stored || shape.tokens == kGzipTokens || shape.tokens % 4096 == 0);
     facts.klauspost_tokens = facts.klauspost_tokens && (stored || shape.tokens == kKlauspostTokens);

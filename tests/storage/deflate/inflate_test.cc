@@ -20,7 +20,7 @@ using ::testing::HasSubstr;
 constexpr std::string_view kPlainHeader("\x1f\x8b\x08\0\0\0\0\0\0\xff", 10);
 // Extra of three bytes, a name, a comment, a checksum of the header.
 constexpr std::string_view kLongHeader(
-    "\x1f\x8b\x08\x1e\x01\x02\x03\x04\x02\x03\x03\0a\0bname\0words\0\x12\x34", 29);
+    "\x1f\x8b\x08\x1e\x01\x02\x03\x04\x02\x03\x03\0a\0bname\0words\0\x12\x34", 28);
 
 std::string Trailer(std::string_view plain) {
   std::string trailer;
