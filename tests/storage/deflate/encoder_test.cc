@@ -5,9 +5,12 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <array>
 #include <initializer_list>
+#include <iterator>
 #include <ostream>
+#include <vector>
 
 #include "storage/image/digest.h"
 #include "storage/image/hasher.h"
@@ -108,11 +111,8 @@ std::string Inflated(const std::string& deflate, size_t room) {
 class EncoderTest : public ::testing::TestWithParam<Producer> {
  protected:
   EncoderParameters parameters() const { return Parameters(GetParam()); }
-  // Levels 1 to 3 of zlib have no checkpoints.
-  bool restarts() const {
-    return GetParam().family != EncoderFamily::kZlib || GetParam().level > 3;
-  }
 };
+class CheckpointTest : public EncoderTest {};
 
 TEST_P(EncoderTest, WritesWhatTheRealEncoderWrote) {
   static constexpr std::array<size_t, 6> kPieces = {SIZE_MAX, 777, 4096, 32768, 65536, 100000};
@@ -139,8 +139,7 @@ TEST_P(EncoderTest, DoesNotDependOnTheSizesOfWrites) {
   }
 }
 
-TEST_P(EncoderTest, GoesOnAtEveryCheckpoint) {
-  if (!restarts()) GTEST_SKIP() << "has no checkpoints";
+TEST_P(CheckpointTest, GoesOnAtEveryCheckpoint) {
   const std::string_view plain = Records();
   const EncodedStream stream = EncodeStream(parameters(), plain, 10000, 1);
   ASSERT_THAT(stream.checkpoints, SizeIs(::testing::Ge(1)));
@@ -160,8 +159,7 @@ TEST_P(EncoderTest, GoesOnAtEveryCheckpoint) {
   }
 }
 
-TEST_P(EncoderTest, NotesOneCheckpointAnIntervalAndGivesEachOnce) {
-  if (!restarts()) GTEST_SKIP() << "has no checkpoints";
+TEST_P(CheckpointTest, NotesOneCheckpointAnIntervalAndGivesEachOnce) {
   constexpr uint64_t kInterval = 300000;
   auto encoder = NewEncoder(parameters(), kInterval);
   ASSERT_TRUE(encoder.ok());
@@ -178,8 +176,7 @@ TEST_P(EncoderTest, NotesOneCheckpointAnIntervalAndGivesEachOnce) {
   EXPECT_THAT((*encoder)->TakeCheckpoints(), SizeIs(0));
 }
 
-TEST_P(EncoderTest, RefusesCheckpointsThatAreNotItsOwn) {
-  if (!restarts()) GTEST_SKIP() << "has no checkpoints";
+TEST_P(CheckpointTest, RefusesCheckpointsThatAreNotItsOwn) {
   const EncodedStream stream = EncodeStream(parameters(), Records(), SIZE_MAX, 1);
   ASSERT_FALSE(stream.checkpoints.empty());
   const EncoderCheckpoint& good = stream.checkpoints.back();
@@ -223,6 +220,27 @@ std::string NameOf(const ::testing::TestParamInfo<Producer>& info) {
   return kNames[static_cast<size_t>(info.param.family)] + std::to_string(info.param.level);
 }
 INSTANTIATE_TEST_SUITE_P(Models, EncoderTest, ::testing::ValuesIn(kProducers), NameOf);
+
+bool HasCheckpoints(const Producer& producer) {
+  return producer.family != EncoderFamily::kZlib || producer.level > 3;
+}
+
+std::vector<Producer> WithCheckpoints() {
+  std::vector<Producer> producers;
+  std::copy_if(std::begin(kProducers), std::end(kProducers), std::back_inserter(producers),
+               HasCheckpoints);
+  return producers;
+}
+INSTANTIATE_TEST_SUITE_P(Models, CheckpointTest, ::testing::ValuesIn(WithCheckpoints()), NameOf);
+
+TEST(ZlibTest, ThereIsNoCheckpointAtLevelsThatSkipPositions) {
+  for (const Producer& producer : kProducers) {
+    if (HasCheckpoints(producer)) continue;
+    EXPECT_THAT(EncodeStream(Parameters(producer), Records(), SIZE_MAX, 1).checkpoints, SizeIs(0));
+    EXPECT_TRUE(absl::IsInvalidArgument(
+        ResumeEncoder(Parameters(producer), {.state = std::string(1, '\0')}, {}).status()));
+  }
+}
 
 // So long that the positions in the tables are lowered, as they are again and again in streams of
 // more than 4 GiB.
