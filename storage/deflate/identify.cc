@@ -108,11 +108,14 @@ void AddGo(const Facts& facts, const Header& header, std::vector<EncoderParamete
   }
 }
 
-// The epochs whose streams can differ at the level, the most common first.
-std::vector<uint64_t> KlauspostEpochs(uint8_t level, bool blocks, bool go) {
-  if (go) return {klauspost::kEpochGo1_27};
-  std::vector<uint64_t> epochs{klauspost::kEpoch1_20_0, klauspost::kEpoch1_20_4,
-                               klauspost::kEpoch1_15};
+// The epochs whose streams can differ at the level, the most common first. Without klauspost's
+// time it is Go, or a newer klauspost, which writes none.
+std::vector<uint64_t> KlauspostEpochs(uint8_t level, bool blocks, bool klauspost_time) {
+  std::vector<uint64_t> epochs;
+  if (!klauspost_time) epochs.push_back(klauspost::kEpochGo1_27);
+  if (klauspost_time || level == 9) epochs.push_back(klauspost::kEpoch1_20_0);
+  epochs.push_back(klauspost::kEpoch1_20_4);
+  epochs.push_back(klauspost::kEpoch1_15);
   if (level == 4) epochs.push_back(klauspost::kEpoch1_18_0);
   if (level >= 7 && blocks) epochs.push_back(klauspost::kEpoch1_18_2);
   return epochs;
@@ -134,8 +137,7 @@ void AddKlauspost(const Facts& facts, const Header& header, bool whole,
       const bool fits = level >= 7 ? facts.klauspost_tokens && !facts.short_matches
                                    : facts.window_multiples || block_bytes != 0;
       if (!fits) continue;
-      for (const uint64_t flags :
-           KlauspostEpochs(level, block_bytes != 0, !header.klauspost_time)) {
+      for (const uint64_t flags : KlauspostEpochs(level, block_bytes != 0, header.klauspost_time)) {
         out.push_back({.family = EncoderFamily::kKlauspost,
                        .flags = flags,
                        .level = level,
@@ -155,10 +157,16 @@ void AddZlib(const Facts& facts, const Header& header, std::vector<EncoderParame
   for (const uint8_t level : levels) {
     if (!facts.joined) out.push_back({.family = EncoderFamily::kZlib, .level = level});
   }
-  const uint32_t block_bytes =
-      facts.first_join % kPigzBytes == 0 ? kPigzBytes : Clamped(facts.first_join);
-  for (const uint8_t level : levels) {
-    out.push_back({.family = EncoderFamily::kPigz, .level = level, .block_bytes = block_bytes});
+  // The first join may be that of a later piece of the usual size.
+  std::vector<uint32_t> blocks;
+  if (facts.first_join % kPigzBytes == 0) blocks.push_back(kPigzBytes);
+  if (facts.first_join > 0 && facts.first_join != kPigzBytes) {
+    blocks.push_back(Clamped(facts.first_join));
+  }
+  for (const uint32_t block_bytes : blocks) {
+    for (const uint8_t level : levels) {
+      out.push_back({.family = EncoderFamily::kPigz, .level = level, .block_bytes = block_bytes});
+    }
   }
 }
 

@@ -40,6 +40,7 @@ const EncoderParameters kProducers[] = {
     {.family = EncoderFamily::kPigz, .level = 1, .block_bytes = 131072},
     {.family = EncoderFamily::kPigz, .level = 6, .block_bytes = 131072},
     {.family = EncoderFamily::kPigz, .level = 9, .block_bytes = 131072},
+    {.family = EncoderFamily::kPigz, .level = 6, .block_bytes = 262144},
 };
 
 TEST(IdentifyTest, NamesTheProducerOfAWholeMember) {
