@@ -35,7 +35,9 @@ LIBRARY_HOMES = (
                      "tests/storage/reclaim/docker_scenario.cc"),
      "its homes are a constant of this linter"),
     (r"archive(_entry)?\.h$", ("client/archive/", "tests/client/"), "use client/archive/"),
-    (r"zlib\.h$", ("client/archive/gzip_stream.cc", "tests/storage/deflate/"), "use GzipStream"),
+    (r"zlib\.h$", ("client/archive/gzip_stream.cc", "storage/deflate/",
+     "tests/storage/deflate/"),
+     "use GzipStream or storage/deflate/"),
     (r"absl/log/", (), "use daemon/log.h"),
     (r"absl/synchronization/", (), "use storage/base/mutex.h"),
 )
