@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "daemon/grpc/blob_messages.h"
 #include "daemon/grpc/call.h"
 #include "daemon/grpc/call_workers.h"
@@ -75,6 +76,25 @@ constexpr int kMinClientPingMillis = 10'000;
 // of the latter connects again by itself.
 constexpr int kHandshakeMillis = 20'000;
 constexpr int kIdleConnectionMillis = 30 * 60'000;
+
+// Answers the calls of methods that there are not, which the library would leave without a
+// sentence.
+class UnknownMethods final : public grpc::CallbackGenericService {
+ public:
+  grpc::ServerGenericBidiReactor* CreateReactor(
+      grpc::GenericCallbackServerContext* context) override {
+    class Refusal final : public grpc::ServerGenericBidiReactor {
+     public:
+      explicit Refusal(std::string_view method) {
+        Finish({grpc::StatusCode::UNIMPLEMENTED,
+                StrCat("this daemon has no method ", absl::CEscape(ToAbsl(method.substr(0, 100))),
+                       "; it speaks varve.v1, and lists its methods by reflection")});
+      }
+      void OnDone() override { delete this; }
+    };
+    return new Refusal(context->method());
+  }
+};
 
 void SetLimits(grpc::ServerBuilder& builder) {
   grpc::ResourceQuota quota("varve");
@@ -208,6 +228,7 @@ class Server final : public GrpcServer {
                                &port_);
     }
     for (const auto& service : services_) builder.RegisterService(service.get());
+    builder.RegisterCallbackGenericService(&unknown_methods_);
     server_ = builder.BuildAndStart();
     if (server_ != nullptr) {
       SetServing(true);
@@ -231,6 +252,7 @@ class Server final : public GrpcServer {
       {kReadDataBytes + kMaxReadHeadBytes, kIdleMessages, kMaxReadMessageBytes}};
   GrpcDoor door_;
   std::vector<std::unique_ptr<grpc::Service>> services_;
+  UnknownMethods unknown_methods_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
 };

@@ -276,8 +276,12 @@ TEST_F(GrpcServerTest, GarbageIsAnsweredWithAnError) {
     }
   }
   std::string response;
-  EXPECT_EQ(CallRaw("/varve.v1.Blobs/Nope", "", &response).error_code(),
-            grpc::StatusCode::UNIMPLEMENTED);
+  for (const std::string method : {"/varve.v1.Blobs/Nope", "/varve.v2.Blobs/Stat", "/", "/a"}) {
+    const grpc::Status unknown = CallRaw(method, "", &response);
+    EXPECT_EQ(unknown.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+    EXPECT_THAT(unknown.error_message(), testing::HasSubstr("has no method " + method + ";"));
+  }
+  EXPECT_LT(CallRaw("/" + std::string(4000, 'x'), "", &response).error_message().size(), 300u);
   EXPECT_EQ(Stat(DigestOf("x")).error_code(), grpc::StatusCode::NOT_FOUND) << "it serves on";
 }
 
