@@ -22,8 +22,9 @@
 #include "storage/api/blobs.h"
 #include "storage/api/claims.h"
 #include "storage/api/event_log.h"
-#include "storage/api/manifests.h"
 #include "storage/api/images.h"
+#include "storage/api/manifests.h"
+#include "storage/api/pruning.h"
 #include "storage/api/system.h"
 
 namespace varve {

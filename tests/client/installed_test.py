@@ -37,9 +37,20 @@ def compile_by_pkg_config(prefix, folder):
                 PKG_CONFIG_PATH=str(description.parent))
     os.mkdir(folder)
     program = f"{folder}/list_images"
-    run(os.environ["CXX"], "-std=c++20", *shlex.split(os.environ.get("CXXFLAGS", "")),
-        "-o", program, EXAMPLE / "list_images.cc", *shlex.split(flags))
+    compiler = [os.environ["CXX"], "-std=c++20", *shlex.split(os.environ.get("CXXFLAGS", ""))]
+    run(*compiler, "-o", program, EXAMPLE / "list_images.cc", *shlex.split(flags))
+    check_one_include_is_enough(compiler, flags, folder)
     return program
+
+
+def check_one_include_is_enough(compiler, flags, folder):
+    """client.h brings whatever its calls take and return."""
+    source = pathlib.Path(folder, "types.cc")
+    source.write_text('#include "client/client.h"\n' + "".join(
+        f"varve::{name} a_{name};\n" for name in (
+            "BlobInfo", "ManifestInfo", "ImageMatch", "DiskUsage", "PruneRequest", "PruneReport",
+            "PruneStep", "PruneJob", "HoldInfo", "LeaseInfo", "Event", "CheckStep")))
+    run(*compiler, "-fsyntax-only", source, *shlex.split(flags))
 
 
 def check_no_engine(prefix):
