@@ -11,6 +11,7 @@
 #include "storage/blob/orphans.h"
 #include "storage/index/keys.h"
 #include "storage/index/rocksdb_index.h"
+#include "storage/index/rocksdb_status.h"
 #include "storage/index/rows.h"
 #include "storage/limits.h"
 
@@ -76,6 +77,15 @@ absl::StatusOr<std::unique_ptr<Index>> OpenIndexOf(const std::string& directory,
   RETURN_IF_ERROR(MarkLostRows(*options.file_system, directory));
   index_options.accept_loss = id;
   return OpenRocksdbIndex(path, index_options);
+}
+
+absl::Status AdviseBackup(const absl::Status& damage, const std::string& directory) {
+  const std::string_view message = ToStd(damage.message());
+  // Others, of the log or of whole files, say themselves what to do.
+  if (!message.starts_with(kIndexError) || message.find("backup") != message.npos) return damage;
+  return Private(absl::DataLossError(
+      StrCat("the index is damaged where the store needs it to start: restore ", directory,
+             "/index from a backup, the whole directory of one moment (", message, ")")));
 }
 
 absl::Status AdviseRoom(const absl::Status& full, FileSystem& file_system,

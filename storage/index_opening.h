@@ -21,6 +21,9 @@ namespace varve {
 absl::StatusOr<std::unique_ptr<Index>> OpenIndexOf(const std::string& directory,
                                                    const EngineOptions& options);
 
+// `damage`, the error of an opening; where a table of the index cannot be read, with what helps.
+absl::Status AdviseBackup(const absl::Status& damage, const std::string& directory);
+
 // `full`, the error of an opening that found no room, with how many bytes have to be free on which
 // file system, as far as the logs of the index tell.
 absl::Status AdviseRoom(const absl::Status& full, FileSystem& file_system,

@@ -158,6 +158,7 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const std::string& directory,
     options.Warn("the disk is full; the reserve was given up to open the store");
     engine = OpenOnce(directory, options);
   }
+  if (absl::IsDataLoss(engine.status())) return AdviseBackup(engine.status(), directory);
   if (!absl::IsResourceExhausted(engine.status())) return engine;
   return AdviseRoom(engine.status(), *options.file_system, directory);
 }

@@ -12,10 +12,13 @@
 
 namespace varve {
 
+// Every message begins so.
+inline constexpr std::string_view kIndexError = "index: ";
+
 // Its messages name files: it is private.
 inline absl::Status FromRocksdb(const rocksdb::Status& status, std::string_view operation) {
   if (status.ok()) return absl::OkStatus();
-  const std::string message = StrCat("index: ", operation, ": ", status.ToString());
+  const std::string message = StrCat(kIndexError, operation, ": ", status.ToString());
   // A table or blob file that is gone is damage too: reading it again would not help.
   if (status.IsCorruption() || status.IsPathNotFound()) {
     return Private(absl::DataLossError(message));

@@ -136,6 +136,20 @@ TEST_F(DataDirectoryTest, APushHealsADamagedBlockThatNobodyHasMet) {
   EXPECT_EQ(Read(blob.digest), blob.bytes);
 }
 
+TEST_F(DataDirectoryTest, ADamagedBlockThatTheStartNeedsSaysWhatHelps) {
+  ASSERT_EQ(Open(), absl::OkStatus());
+  ASSERT_EQ(PushBlob(store_->blobs, kApp, MakeBlob(1, 700)), absl::OkStatus());
+  ASSERT_EQ(Open(), absl::OkStatus());  // replays the log into tables
+  store_.reset();
+  ASSERT_GE(FlipInIndex(".sst", "next_id"), 1);
+  const absl::Status damaged = Open();
+  EXPECT_EQ(damaged.code(), Code::kDataLoss);
+  EXPECT_TRUE(IsPrivate(damaged));
+  EXPECT_THAT(std::string(damaged.message()),
+              AllOf(HasSubstr("restore " + directory_.string() + "/index from a backup"),
+                    HasSubstr(".sst")));
+}
+
 // A row of the index that cannot be read is no row that is not there: neither for who asks for the
 // image, nor for who lists.
 TEST_F(DataDirectoryTest, ADamagedBlockUnderAManifestRowIsDataLoss) {
