@@ -83,7 +83,7 @@ CommandGroup RemovalCommands() {
                .help = "Remove images",
                .examples = {{"varve rmi app:v1", "Remove a tag, and with the last one the image"},
                             {"varve rmi --force 8a3f12c0ffee", "Remove an image with all its tags"},
-                            {"varve rmi $(varve images -qf dangling=true)",
+                            {"varve images -qf dangling=true | xargs -r varve rmi",
                              "Remove those that nothing names"}},
                .set_up = SetUpRemove,
                .short_forms = {"rmi"}}}};
