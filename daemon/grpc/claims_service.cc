@@ -9,11 +9,14 @@
 #include "storage/api/claims.h"
 #include "storage/base/status.h"
 #include "storage/base/str_cat.h"
+#include "storage/image/claim_names.h"
 #include "storage/limits.h"
 #include "varve/v1/claims.grpc.pb.h"
 
 namespace varve {
 namespace {
+
+absl::Status CheckClaimName(std::string_view name) { return ValidateClaimName("claim", name); }
 
 absl::Status CreateHold(Claims& claims, const v1::CreateHoldRequest& request,
                         v1::CreateHoldResponse* response) {
@@ -30,7 +33,8 @@ absl::Status ReleaseHold(Claims& claims, const v1::ReleaseHoldRequest& request,
 
 absl::Status ListHolds(Claims& claims, const v1::ListHoldsRequest& request,
                        v1::ListHoldsResponse* response) {
-  ASSIGN_OR_RETURN(const Page<HoldInfo> page, claims.ListHolds(PageOf(request)));
+  ASSIGN_OR_RETURN(const PageRequest asked, PageOfNames(request, CheckClaimName));
+  ASSIGN_OR_RETURN(const Page<HoldInfo> page, claims.ListHolds(asked));
   for (const HoldInfo& hold : page.rows) ToMessage(hold, response->add_holds());
   if (page.more) response->set_next_page_token(page.rows.back().name);
   return absl::OkStatus();
@@ -73,7 +77,8 @@ absl::Status DeleteLease(Claims& claims, const v1::DeleteLeaseRequest& request,
 
 absl::Status ListLeases(Claims& claims, const v1::ListLeasesRequest& request,
                         v1::ListLeasesResponse* response) {
-  ASSIGN_OR_RETURN(const Page<LeaseInfo> page, claims.ListLeases(PageOf(request)));
+  ASSIGN_OR_RETURN(const PageRequest asked, PageOfNames(request, CheckClaimName));
+  ASSIGN_OR_RETURN(const Page<LeaseInfo> page, claims.ListLeases(asked));
   for (const LeaseInfo& lease : page.rows) ToMessage(lease, response->add_leases());
   if (page.more) response->set_next_page_token(page.rows.back().id);
   return absl::OkStatus();

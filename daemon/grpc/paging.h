@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "absl/status/statusor.h"
 #include "storage/api/page.h"
 #include "storage/limits.h"
 
@@ -17,6 +18,16 @@ PageRequest PageOf(const Request& request) {
   return {request.page_token(), request.page_size() == 0
                                     ? kDefaultPageRows
                                     : std::min<size_t>(request.page_size(), kMaxPageRows)};
+}
+
+// InvalidArgument: `request` has a token that a listing of names that pass `validate` never gave.
+template <typename Request, typename Validate>
+absl::StatusOr<PageRequest> PageOfNames(const Request& request, const Validate& validate) {
+  PageRequest page = PageOf(request);
+  if (!page.after.empty() && !validate(page.after).ok()) {
+    return absl::InvalidArgumentError("the page token is not one that this listing gave");
+  }
+  return page;
 }
 
 }  // namespace varve

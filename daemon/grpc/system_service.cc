@@ -16,6 +16,7 @@
 #include "storage/api/manifests.h"
 #include "storage/api/system.h"
 #include "storage/base/status.h"
+#include "storage/image/names.h"
 #include "varve/v1/system.grpc.pb.h"
 
 namespace varve {
@@ -23,7 +24,8 @@ namespace {
 
 absl::Status ListRepositories(Manifests& manifests, const v1::ListRepositoriesRequest& request,
                               v1::ListRepositoriesResponse* response) {
-  ASSIGN_OR_RETURN(const Page<std::string> names, manifests.ListRepositories(PageOf(request)));
+  ASSIGN_OR_RETURN(const PageRequest asked, PageOfNames(request, ValidateRepositoryName));
+  ASSIGN_OR_RETURN(const Page<std::string> names, manifests.ListRepositories(asked));
   for (const std::string& name : names.rows) {
     const absl::StatusOr<RepositoryInfo> info = manifests.DescribeRepository(name);
     if (absl::IsNotFound(info.status())) continue;  // its last image went meanwhile

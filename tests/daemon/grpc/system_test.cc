@@ -413,6 +413,25 @@ class CountingWatcher final : public grpc::ClientReadReactor<v1::EventsResponse>
   v1::EventsResponse response_;
 };
 
+TEST_F(GrpcSystemTest, ATokenThatNoListingGaveIsRefused) {
+  // page_token is field 1 of each: a name with a NUL, and one longer than any key.
+  const std::string with_nul(
+      "\x0a\x03"
+      "a\0b",
+      5);
+  const std::string too_long = std::string("\x0a\x81\x10") + std::string(2049, 'a');
+  for (const char* service : {"Repositories", "Holds", "Leases", "Uploads"}) {
+    const std::string method = std::string("/varve.v1.") + service + "/List";
+    std::string response;
+    EXPECT_TRUE(CallRaw(method, "", &response).ok()) << service;
+    for (const std::string& request : {with_nul, too_long}) {
+      const grpc::Status status = CallRaw(method, request, &response);
+      EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << service;
+      EXPECT_EQ(status.error_message(), "the page token is not one that this listing gave");
+    }
+  }
+}
+
 TEST_F(GrpcSystemTest, AThousandWatchersHoldNoThreadAndAllAreTold) {
   constexpr size_t kWatchers = 1000;
   std::atomic<size_t> tokens{0};
