@@ -25,6 +25,7 @@ std::string NameIn(const KeyValue& row) { return row.key.substr(1); }
 }  // namespace
 
 absl::Status ReferenceCheck::VisitRow(const KeyValue& row) {
+  about_ = row.key;
   switch (TableOf(row)) {
     case Table::kBlob:
       return VisitBlob(row);

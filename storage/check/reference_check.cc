@@ -110,8 +110,9 @@ absl::Status ReferenceCheck::Apply(const Rule& rule) {
       Durability::kBuffered));
   if (!damage.ok()) {
     unreadable_ = unreadable_ || IsPrivate(damage);
-    RETURN_IF_ERROR(Damaged(IsPrivate(damage) ? "a row that this one needs cannot be read"
-                                              : std::string(damage.message())));
+    RETURN_IF_ERROR(Damaged(
+        IsPrivate(damage) ? StrCat("a row that the row ", KeyText(about_), " needs cannot be read")
+                          : std::string(damage.message())));
   }
   for (CheckFinding& finding : findings) RETURN_IF_ERROR(Tell(std::move(finding)));
   return absl::OkStatus();

@@ -80,7 +80,7 @@ class ReferenceCheck {
   // Damage that a step met is told, and the check goes on.
   absl::Status Tolerate(const absl::Status& status, std::string_view what,
                         std::string_view key = {});
-  absl::Status VisitRow(const KeyValue& row);
+  absl::Status VisitRow(const KeyValue& row);  // notes which row the rules are about
   absl::Status VisitBlob(const KeyValue& row);
   absl::Status VisitEdge(const KeyValue& row);
   absl::Status VisitMember(const KeyValue& row);
@@ -111,6 +111,7 @@ class ReferenceCheck {
   CountedChanges::Amount blobs_;  // counted
   uint64_t holds_ = 0;
   uint64_t leases_ = 0;
+  std::string about_;        // the key of the row that the rules are about
   bool unreadable_ = false;  // some rows: what was counted is not all
   absl::flat_hash_set<Digest> unreferenced_;
   std::optional<Digest> missing_target_;  // the last that was told
