@@ -57,7 +57,12 @@ absl::Status GrpcClient::Repeat(const std::function<grpc::Status(grpc::ClientCon
     const absl::Status status = FromGrpc(call(&context), context);
     // A daemon that has no time for the request now says so, and names the request.
     if (!absl::IsUnavailable(status) || EndedByDaemon(context)) answered_ = true;
-    if (!absl::IsUnavailable(status) || !answered_ || failures >= options_.attempts) return status;
+    if (absl::IsUnavailable(status) && !answered_) {
+      return absl::UnavailableError(
+          "nobody answers at the daemon's address; start varved, or give the address of its gRPC "
+          "API");
+    }
+    if (!absl::IsUnavailable(status) || failures >= options_.attempts) return status;
     std::this_thread::sleep_for(options_.WaitAfter(failures));
   }
 }

@@ -175,6 +175,14 @@ TEST_F(ClientTest, AnUnreachableDaemonIsTold) {
   EXPECT_EQ(Put(WriteFile("f", "x")).status().code(), absl::StatusCode::kUnavailable);
 }
 
+TEST_F(ClientTest, ADaemonThatWasNeverThereBreaksNoConnection) {
+  const auto client = Client::Connect("unix:///nonexistent/varve.sock");
+  ASSERT_TRUE(client.ok()) << client.status();
+  const absl::Status status = (*client)->StatBlob("", Sha256Of("x")).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("nobody answers"));
+}
+
 TEST_F(ClientTest, ImagesAreFoundTaggedAndListed) {
   const ManifestInfo put = PutImage("app", {"v1"}, 6);
   const absl::StatusOr<Manifest> manifest = client_->GetManifest("app", std::string("v1"));
