@@ -39,7 +39,10 @@ class SharedIndex {
     auto opened = OpenRocksdbIndex(directory_ + "/index", RocksdbIndexOptions());
     if (!opened.ok()) std::abort();
     index_ = *std::move(opened);
-    const BlobRow row{.tier = BlobRow::Tier::kLoose, .size_bytes = 1, .file = 1};
+    BlobRow row;
+    row.tier = BlobRow::Tier::kLoose;
+    row.size_bytes = 1;
+    row.file = 1;
     const std::string value = row.Encode();
     for (int64_t begin = 0; begin < kBlobs; begin += kRowsPerFill) {
       Fill([&](Transaction& txn, int64_t i) { return txn.Put(BlobKey(DigestOf(i)), value); },
