@@ -86,7 +86,7 @@ void BM_CommitSharingBaseLayer(benchmark::State& state, Durability durability) {
   const std::string base = BlobKey(DigestOf(0));
   const RepositoryId repository = 1000 + static_cast<RepositoryId>(state.thread_index());
   int64_t number = 0;
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     const Digest manifest = DigestOf(++number);
     const absl::Status status = index.Run(
         [&](Transaction& txn) -> absl::Status {
@@ -116,7 +116,7 @@ void BM_Get(benchmark::State& state, int64_t first) {
   std::vector<std::string> keys;
   for (int64_t i = 0; i < 10'000; ++i) keys.push_back(BlobKey(DigestOf(first + i * 7)));
   size_t next = 0;
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     benchmark::DoNotOptimize(index.Get(keys[next]).ok());
     if (++next == keys.size()) next = 0;
   }
@@ -136,7 +136,7 @@ std::vector<std::string> MixedKeys(int64_t count) {
 void BM_GetEach(benchmark::State& state) {
   Index& index = SharedIndex::Get();
   const std::vector<std::string> keys = MixedKeys(state.range(0));
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     for (const std::string& key : keys) benchmark::DoNotOptimize(index.Get(key).ok());
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
@@ -146,7 +146,7 @@ BENCHMARK(BM_GetEach)->Arg(10)->Arg(900);
 void BM_GetMany(benchmark::State& state) {
   Index& index = SharedIndex::Get();
   const std::vector<std::string> keys = MixedKeys(state.range(0));
-  for (auto _ : state) benchmark::DoNotOptimize(index.GetMany(keys).ok());
+  while (state.KeepRunning()) benchmark::DoNotOptimize(index.GetMany(keys).ok());
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 BENCHMARK(BM_GetMany)->Arg(10)->Arg(900);
@@ -155,7 +155,7 @@ BENCHMARK(BM_GetMany)->Arg(10)->Arg(900);
 void BM_GuardEach(benchmark::State& state) {
   Index& index = SharedIndex::Get();
   const std::vector<std::string> keys = MixedKeys(state.range(0));
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     const std::unique_ptr<Transaction> txn = index.Begin();
     for (const std::string& key : keys) {
       benchmark::DoNotOptimize(txn->GetForUpdate(key, Guard::kShared).ok());
@@ -168,7 +168,7 @@ BENCHMARK(BM_GuardEach)->Arg(10)->Arg(900);
 void BM_GuardMany(benchmark::State& state) {
   Index& index = SharedIndex::Get();
   const std::vector<std::string> keys = MixedKeys(state.range(0));
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     const std::unique_ptr<Transaction> txn = index.Begin();
     benchmark::DoNotOptimize(txn->GetManyForUpdate(keys, Guard::kShared).ok());
   }
@@ -180,7 +180,7 @@ void BM_Scan(benchmark::State& state) {
   Index& index = SharedIndex::Get();
   const KeyRange range = PrefixRange(EdgePrefix(DigestOf(0), EdgeKind::kReference, 1));
   const size_t limit = static_cast<size_t>(state.range(0));
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     const auto rows = index.Scan(range, limit);
     if (!rows.ok() || rows->size() != limit) state.SkipWithError("the scan is short");
   }

@@ -2,6 +2,7 @@
 #ifndef VARVE_STORAGE_DEFLATE_GO_BIT_WRITER_H_
 #define VARVE_STORAGE_DEFLATE_GO_BIT_WRITER_H_
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -46,10 +47,7 @@ class GoBitWriter {
   }
   void FillByte() { Put(0, (8 - count_) % 8); }
   // Only where a byte ends.
-  void PutBytes(std::string_view bytes) {
-    std::memcpy(next_, bytes.data(), bytes.size());
-    next_ += bytes.size();
-  }
+  void PutBytes(std::string_view bytes) { next_ = std::copy(bytes.begin(), bytes.end(), next_); }
 
   // Of the stream, those of a byte not yet full with them. Only when closed.
   uint64_t bits() const { return whole_bytes_ * 8 + count_; }

@@ -191,6 +191,14 @@ TEST_F(DataDirectoryTest, ADamagedBlockUnderAManifestRowIsDataLoss) {
   EXPECT_EQ(store_->images.ListImages(all, "", 1000).status().code(), Code::kDataLoss);
   EXPECT_EQ(store_->manifests.GetManifest(kApp, types.begin()->first).status(), absl::OkStatus());
   EXPECT_EQ(store_->manifests.ListTags(kApp, {}).status(), absl::OkStatus());
+  // The check names the rows that need it.
+  std::string findings;
+  const auto report = store_->system.Check([&](const CheckStep& step) {
+    if (step.finding.has_value()) findings += step.finding->text + "\n";
+    return true;
+  });
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_THAT(findings, testing::ContainsRegex("a row that the row . [0-9a-f]+ needs"));
 }
 
 // The disk of the blobs was unmounted, or somebody moved them, under the running daemon.

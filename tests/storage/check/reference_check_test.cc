@@ -184,14 +184,6 @@ TEST_F(ReferenceCheckTest, GoesOnPastADamagedBlock) {
   }
 }
 
-TEST_F(ReferenceCheckTest, NamesTheRowThatNeedsADamagedOne) {
-  const std::string blob = BlobKey(config_.digest);
-  hole_ = {blob, blob + '\0'};
-  EXPECT_THAT(Check(), testing::Contains(Kind::kDamagedRow));
-  EXPECT_THAT(texts_, testing::ContainsRegex(
-                          "a row that the row [A-Za-z] [0-9a-f]+ needs cannot be read"));
-}
-
 TEST_F(ReferenceCheckTest, GoesOnPastSeveralDamagedStretches) {
   const std::vector<KeyValue> rows = index_->Scan({"", ""}, 100'000).value();
   hole_ = {rows.front().key, rows.front().key + '\0'};
