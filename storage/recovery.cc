@@ -20,7 +20,7 @@ absl::Status EngineParts::Recover() {
   RETURN_IF_ERROR(orphans.Load());
   RETURN_IF_ERROR(SettleUnnamedFiles(reserved));
   // What cannot be finished now is tried again, and told, by every Sweep.
-  static_cast<void>(catalog.unlinking.FinishAll());
+  static_cast<void>(catalog.edge_removals.FinishAll());
   reserve.Take();
   return absl::OkStatus();
 }

@@ -27,7 +27,7 @@ absl::Status EngineParts::ExpireClaims() {
 absl::Status EngineParts::Sweep(ReclaimReport* report) {
   // Each step runs whatever became of the others: what one of them cannot deal with holds up
   // nobody.
-  absl::Status first_error = catalog.unlinking.FinishAll();
+  absl::Status first_error = catalog.edge_removals.FinishAll();
   absl::StatusOr<ReclaimReport> reclaimed = reclaimer.Run();
   first_error.Update(reclaimed.status());
   if (reclaimed.ok()) *report = *std::move(reclaimed);

@@ -10,6 +10,7 @@
 #include "storage/base/clock.h"
 #include "storage/blob/blob_store.h"
 #include "storage/blob/id_allocator.h"
+#include "storage/catalog/edge_removals.h"
 #include "storage/catalog/empty_repositories.h"
 #include "storage/catalog/image_copies.h"
 #include "storage/catalog/image_events.h"
@@ -25,7 +26,6 @@
 #include "storage/catalog/repository_blobs.h"
 #include "storage/catalog/repository_merges.h"
 #include "storage/catalog/tags.h"
-#include "storage/catalog/unlinking.h"
 #include "storage/image/canonical_name.h"
 #include "storage/index/index.h"
 #include "storage/promises/promises.h"
@@ -60,7 +60,7 @@ struct Catalog {
   Referrers referrers;
   ImageFinder finder;
   // How manifests come and go.
-  Unlinking unlinking;
+  EdgeRemovals edge_removals;
   ManifestDeletions deletions;
   ManifestPuts puts;
   ImageCopies copies;

@@ -20,7 +20,7 @@ static_assert(3 * kRepositoriesAtOnce <= kMaxBatchReads);
 // What a repository has while somebody needs it. A deletion turns a member into its note, and the
 // note into links: so looked for in this order, nothing is overlooked that moves meanwhile.
 std::array<KeyRange, 3> ContentOf(RepositoryId repository) {
-  return {PrefixRange(MemberPrefix(repository)), PrefixRange(UnlinkingPrefix(repository)),
+  return {PrefixRange(MemberPrefix(repository)), PrefixRange(EdgeRemovalPrefix(repository)),
           PrefixRange(LinkPrefix(repository))};
 }
 

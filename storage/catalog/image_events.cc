@@ -32,7 +32,7 @@ void ImageEvents::TellDeleted(RepositoryId repository, std::string_view told_nam
                         : absl::StatusOr<std::string>(std::string(told_name));
   if (!name.ok()) return;  // the deletion stands all the same
   for (const std::string& tag : untagged) Tell(Event::Type::kUntag, *name, tag, manifest);
-  // The tags whose rows Unlinking removes: without their manifest they are gone already.
+  // The tags whose rows EdgeRemovals removes: without their manifest they are gone already.
   VisitEdges(parts_.index, EdgePrefix(manifest, EdgeKind::kTag, repository),
              [&](const EdgeSource& source) -> absl::StatusOr<bool> {
                Tell(Event::Type::kUntag, *name, source.name, manifest);

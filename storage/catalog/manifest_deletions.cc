@@ -45,7 +45,7 @@ absl::Status ManifestDeletions::CheckUnlisted(Transaction& txn, std::string_view
     if (next > 0) {
       // Whoever tags, holds, leases or lists an index guards its row shared.
       RETURN_IF_ERROR(txn.GetForUpdate(BlobKey(listed.manifest), Guard::kExclusive).status());
-      ASSIGN_OR_RETURN(const bool index, Unlinking::IsIndexHere(txn, listed));
+      ASSIGN_OR_RETURN(const bool index, EdgeRemovals::IsIndexHere(txn, listed));
       if (!index) continue;
       ASSIGN_OR_RETURN(const std::string keeper, KeptBy(txn, listed));
       if (!keeper.empty()) return PartOf(repository, manifest.manifest, listed.manifest, keeper);
@@ -87,7 +87,7 @@ absl::Status ManifestDeletions::Delete(std::string_view repository, const Digest
 absl::StatusOr<Deletion> ManifestDeletions::DeleteIf(RepositoryId repository, const Digest& digest,
                                                      const MayGo& may_go,
                                                      std::string_view told_name) {
-  ASSIGN_OR_RETURN(const std::string note, parts_.unlinking.NewNote());
+  ASSIGN_OR_RETURN(const std::string note, parts_.edge_removals.NewNote());
   std::vector<std::string> untagged;
   Deletion outcome = Deletion::kAbsent;
   const TagVersions::Change change(parts_.tags.versions(), repository);
@@ -102,11 +102,11 @@ absl::StatusOr<Deletion> ManifestDeletions::DeleteIf(RepositoryId repository, co
           // An earlier deletion was interrupted and left its note, or a put in pages has: this goes
           // on with that one, by a note of its own.
           ASSIGN_OR_RETURN(const std::optional<std::string> noted,
-                           txn.GetForUpdate(UnlinkingKey(repository, digest), Guard::kExclusive));
+                           txn.GetForUpdate(EdgeRemovalKey(repository, digest), Guard::kExclusive));
           if (!noted.has_value()) return absl::OkStatus();
           untagged.clear();
           outcome = Deletion::kDeleted;
-          return txn.Put(UnlinkingKey(repository, digest), note);
+          return txn.Put(EdgeRemovalKey(repository, digest), note);
         }
         ASSIGN_OR_RETURN(const MemberRow member, MemberRow::Decode(*value));
         ASSIGN_OR_RETURN(const bool goes, may_go(txn, member));
@@ -119,12 +119,12 @@ absl::StatusOr<Deletion> ManifestDeletions::DeleteIf(RepositoryId repository, co
         }
         untagged.clear();
         RETURN_IF_ERROR(parts_.tags.RemovePage(txn, {repository, digest}, &untagged).status());
-        return txn.Put(UnlinkingKey(repository, digest), note);
+        return txn.Put(EdgeRemovalKey(repository, digest), note);
       },
       Durability::kSynced, Patience::kShort));
   if (outcome != Deletion::kDeleted) return outcome;
   parts_.events.TellDeleted(repository, told_name, digest, untagged);
-  RETURN_IF_ERROR(parts_.unlinking.Run(repository, digest, note));
+  RETURN_IF_ERROR(parts_.edge_removals.Run(repository, digest, note));
   return outcome;
 }
 

@@ -1,6 +1,6 @@
 // Deletions of manifests from a repository, by name or unless something needs them: what `rmi`,
 // prune and merges are made of. One transaction decides, and makes a manifest invisible with its
-// tags; its edges go after that (Unlinking), or with a page of few. Thread-safe.
+// tags; its edges go after that (EdgeRemovals), or with a page of few. Thread-safe.
 //
 // Whoever tags, lists, holds or leases a manifest guards its blob row shared; a deletion guards it
 // exclusively, so that what it finds holds until its commit.
@@ -18,12 +18,12 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "storage/base/clock.h"
+#include "storage/catalog/edge_removals.h"
 #include "storage/catalog/empty_repositories.h"
 #include "storage/catalog/image_events.h"
 #include "storage/catalog/links.h"
 #include "storage/catalog/repositories.h"
 #include "storage/catalog/tags.h"
-#include "storage/catalog/unlinking.h"
 #include "storage/image/digest.h"
 #include "storage/index/index.h"
 #include "storage/index/keys.h"
@@ -58,7 +58,7 @@ class ManifestDeletions {
     ImageEvents& events;
     Tags& tags;
     Links& links;
-    Unlinking& unlinking;
+    EdgeRemovals& edge_removals;
   };
 
   explicit ManifestDeletions(Parts parts) : parts_(parts) {}

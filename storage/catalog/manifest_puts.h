@@ -17,12 +17,12 @@
 #include "storage/base/clock.h"
 #include "storage/base/mutex.h"
 #include "storage/blob/blob_store.h"
+#include "storage/catalog/edge_removals.h"
 #include "storage/catalog/image_events.h"
 #include "storage/catalog/links.h"
 #include "storage/catalog/members.h"
 #include "storage/catalog/repositories.h"
 #include "storage/catalog/tags.h"
-#include "storage/catalog/unlinking.h"
 #include "storage/image/digest.h"
 #include "storage/image/manifest.h"
 #include "storage/index/index.h"
@@ -45,7 +45,7 @@ class ManifestPuts {
     Members& members;
     Tags& tags;
     Links& links;
-    Unlinking& unlinking;
+    EdgeRemovals& edge_removals;
   };
 
   explicit ManifestPuts(Parts parts) : parts_(parts) {}

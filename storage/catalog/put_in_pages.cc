@@ -1,7 +1,7 @@
 // The way of a manifest that names more than one transaction takes: the reverse of its deletion.
 // The first transaction commits the bytes and notes that its edges have to go, as a deletion does;
 // pages of edges follow; the last one makes the manifest visible and takes the note back. What a
-// crash or an error leaves behind, Unlinking removes by the note.
+// crash or an error leaves behind, EdgeRemovals removes by the note.
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -15,14 +15,15 @@
 namespace varve {
 
 absl::Status ManifestPuts::PutInPages(const NewManifest& put) {
-  ASSIGN_OR_RETURN(const std::string note, parts_.unlinking.NewNote());
-  const std::string key = UnlinkingKey(put.id, put.digest);
+  ASSIGN_OR_RETURN(const std::string note, parts_.edge_removals.NewNote());
+  const std::string key = EdgeRemovalKey(put.id, put.digest);
   const MutexLock lock(paged_put_mutex_);
-  const Unlinking::RunningPut running(parts_.unlinking, note);
+  const EdgeRemovals::RunningPut running(parts_.edge_removals, note);
   CheckInvariant(put.references.size() > kReferencesAtOnce, "what fits one transaction takes one");
   // Edges of an earlier deletion, or of a put that broke off, may say what is not so any more.
   ASSIGN_OR_RETURN(const std::optional<std::string> earlier, parts_.index.Get(key));
-  if (earlier.has_value()) RETURN_IF_ERROR(parts_.unlinking.TakeOver(put.id, put.digest, *earlier));
+  if (earlier.has_value())
+    RETURN_IF_ERROR(parts_.edge_removals.TakeOver(put.id, put.digest, *earlier));
   const auto references = absl::MakeConstSpan(put.references);
   RETURN_IF_ERROR(CommitBytes(put, [&](Transaction& txn) -> absl::Status {
     RETURN_IF_ERROR(WriteEdges(txn, put, references.subspan(0, kReferencesAtOnce)));
@@ -54,7 +55,7 @@ absl::Status ManifestPuts::PutInPages(const NewManifest& put) {
 absl::Status ManifestPuts::GuardNote(Transaction& txn, const NewManifest& put,
                                      const std::string& note) {
   ASSIGN_OR_RETURN(const std::optional<std::string> noted,
-                   txn.GetForUpdate(UnlinkingKey(put.id, put.digest), Guard::kExclusive));
+                   txn.GetForUpdate(EdgeRemovalKey(put.id, put.digest), Guard::kExclusive));
   if (noted == note) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::optional<std::string> member, txn.Get(MemberKey(put.id, put.digest)));
   if (!noted.has_value() && member.has_value()) return absl::OkStatus();

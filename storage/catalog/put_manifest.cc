@@ -282,10 +282,10 @@ absl::Status ManifestPuts::ShowManifest(Transaction& txn, const NewManifest& put
   CheckInvariant(put.member.size_bytes == put.request.bytes.size(),
                  "a member row tells the size of its manifest");
   // A deletion of the same manifest that is still under way stops here.
-  const std::string unlinking = UnlinkingKey(put.id, put.digest);
+  const std::string note_key = EdgeRemovalKey(put.id, put.digest);
   ASSIGN_OR_RETURN(const std::optional<std::string> deleting,
-                   txn.GetForUpdate(unlinking, Guard::kExclusive));
-  if (deleting.has_value()) RETURN_IF_ERROR(txn.Delete(unlinking));
+                   txn.GetForUpdate(note_key, Guard::kExclusive));
+  if (deleting.has_value()) RETURN_IF_ERROR(txn.Delete(note_key));
 
   RETURN_IF_ERROR(txn.Put(MemberKey(put.id, put.digest), put.member.Encode()));
   RETURN_IF_ERROR(txn.Put(MemberEdgeKey(put.digest, put.id), ""));

@@ -23,7 +23,7 @@ absl::StatusOr<Membership> ReadMembership(Reads& reads, RepositoryId repository,
                                           const Digest& manifest) {
   RETURN_IF_ERROR(reads.GetGuarded(BlobKey(manifest)).status());
   Membership membership;
-  ASSIGN_OR_RETURN(membership.deleting, reads.HasGuarded(UnlinkingKey(repository, manifest)));
+  ASSIGN_OR_RETURN(membership.deleting, reads.HasGuarded(EdgeRemovalKey(repository, manifest)));
   ASSIGN_OR_RETURN(membership.listed, reads.Has(MemberKey(repository, manifest)));
   return membership;
 }

@@ -53,7 +53,7 @@ absl::Status ReferenceCheck::VisitRow(const KeyValue& row) {
     case Table::kCondemned:
     case Table::kOrphan:
     case Table::kCommitToken:
-    case Table::kUnlinking:
+    case Table::kEdgeRemoval:
     case Table::kRemoving:
     case Table::kLinkExpiry:
       return VisitNote(row.key);
@@ -228,7 +228,7 @@ absl::Status ReferenceCheck::VisitNote(std::string_view key) {
   int64_t time = 0;
   Digest digest;
   const bool noted = ParseCondemnedKey(key, &time, &digest) || ParseRemovingKey(key, &file) ||
-                     ParseOrphanKey(key, &file) || ParseUnlinkingKey(key, &repository, &digest) ||
+                     ParseOrphanKey(key, &file) || ParseEdgeRemovalKey(key, &repository, &digest) ||
                      ParseLinkExpiryKey(key, &time, &repository, &digest) ||
                      ParseCommitTokenKey(key, &slot);
   return noted ? absl::OkStatus() : UnreadableKey(key);

@@ -113,8 +113,8 @@ std::string PulledKey(RepositoryId repository, const Digest& manifest) {
   return RepositoryDigestKey(Table::kPulled, repository, manifest);
 }
 
-std::string UnlinkingKey(RepositoryId repository, const Digest& manifest) {
-  return RepositoryDigestKey(Table::kUnlinking, repository, manifest);
+std::string EdgeRemovalKey(RepositoryId repository, const Digest& manifest) {
+  return RepositoryDigestKey(Table::kEdgeRemoval, repository, manifest);
 }
 
 std::string HoldKey(std::string_view name) { return NameTableKey(Table::kHold, name); }
@@ -204,9 +204,9 @@ std::string ClaimExpiryPrefix(EdgeKind kind) {
   prefix.push_back(static_cast<char>(kind));
   return prefix;
 }
-std::string UnlinkingPrefix() { return TablePrefix(Table::kUnlinking); }
-std::string UnlinkingPrefix(RepositoryId repository) {
-  return NumberTableKey(Table::kUnlinking, repository);
+std::string EdgeRemovalPrefix() { return TablePrefix(Table::kEdgeRemoval); }
+std::string EdgeRemovalPrefix(RepositoryId repository) {
+  return NumberTableKey(Table::kEdgeRemoval, repository);
 }
 std::string LinkPrefix(RepositoryId repository) { return NumberTableKey(Table::kLink, repository); }
 
@@ -316,8 +316,9 @@ bool ParseClaimExpiryKey(std::string_view key, EdgeKind* kind, int64_t* expires,
   return *kind == EdgeKind::kHold || *kind == EdgeKind::kLease;
 }
 
-bool ParseUnlinkingKey(std::string_view key, RepositoryId* repository, Digest* manifest) {
-  return ConsumeTable(&key, Table::kUnlinking) && ParseRepositoryDigest(key, repository, manifest);
+bool ParseEdgeRemovalKey(std::string_view key, RepositoryId* repository, Digest* manifest) {
+  return ConsumeTable(&key, Table::kEdgeRemoval) &&
+         ParseRepositoryDigest(key, repository, manifest);
 }
 
 bool ParseRemovingKey(std::string_view key, FileId* file) {

@@ -62,7 +62,7 @@ std::string LinkKey(RepositoryId repository, const Digest& blob);
 std::string LinkExpiryKey(int64_t expires, RepositoryId repository, const Digest& blob);
 std::string ReferrerKey(RepositoryId repository, const Digest& subject, const Digest& referrer);
 std::string PulledKey(RepositoryId repository, const Digest& manifest);  // when, last
-std::string UnlinkingKey(RepositoryId repository, const Digest& manifest);
+std::string EdgeRemovalKey(RepositoryId repository, const Digest& manifest);
 std::string HoldKey(std::string_view name);
 std::string LeaseKey(std::string_view id);
 std::string LeaseContentKey(std::string_view lease, const Digest& content);
@@ -97,8 +97,8 @@ std::string CondemnedPrefix();
 std::string RepositoryPrefix();
 std::string LinkPrefix(RepositoryId repository);
 std::string LinkExpiryPrefix();
-std::string UnlinkingPrefix();
-std::string UnlinkingPrefix(RepositoryId repository);
+std::string EdgeRemovalPrefix();
+std::string EdgeRemovalPrefix(RepositoryId repository);
 std::string HoldPrefix();
 std::string LeasePrefix();
 std::string LeaseContentPrefix(std::string_view lease);
@@ -132,7 +132,7 @@ bool ParseCondemnedKey(std::string_view key, int64_t* not_before, Digest* digest
 bool ParseLinkExpiryKey(std::string_view key, int64_t* expires, RepositoryId* repository,
                         Digest* blob);
 bool ParseClaimExpiryKey(std::string_view key, EdgeKind* kind, int64_t* expires, std::string* name);
-bool ParseUnlinkingKey(std::string_view key, RepositoryId* repository, Digest* manifest);
+bool ParseEdgeRemovalKey(std::string_view key, RepositoryId* repository, Digest* manifest);
 bool ParseRemovingKey(std::string_view key, FileId* file);
 bool ParseOrphanKey(std::string_view key, FileId* file);
 bool ParseCommitTokenKey(std::string_view key, uint32_t* slot);

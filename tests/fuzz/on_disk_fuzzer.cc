@@ -124,7 +124,7 @@ void CheckKeys(std::string_view key) {
   if (ParseLinkExpiryKey(key, &time, &id, &digest)) {
     FUZZ_INVARIANT(LinkExpiryKey(time, id, digest) == key);
   }
-  if (ParseUnlinkingKey(key, &id, &digest)) FUZZ_INVARIANT(UnlinkingKey(id, digest) == key);
+  if (ParseEdgeRemovalKey(key, &id, &digest)) FUZZ_INVARIANT(EdgeRemovalKey(id, digest) == key);
   if (ParseRemovingKey(key, &id)) FUZZ_INVARIANT(RemovingKey(id) == key);
   if (ParseBlobKey(key, &digest)) FUZZ_INVARIANT(BlobKey(digest) == key);
   if (ParseMemberKey(key, &id, &digest)) FUZZ_INVARIANT(MemberKey(id, digest) == key);

@@ -66,7 +66,7 @@ TEST(GoldenBytesTest, KeysOfRepositories) {
   EXPECT_EQ(Hex(ReferrerKey(kRepository, kDigest, kOther)),
             Joined("730102030405060708", kDigestHex, kOtherHex));
   EXPECT_EQ(Hex(PulledKey(kRepository, kDigest)), Joined("700102030405060708", kDigestHex));
-  EXPECT_EQ(Hex(UnlinkingKey(kRepository, kDigest)), Joined("750102030405060708", kDigestHex));
+  EXPECT_EQ(Hex(EdgeRemovalKey(kRepository, kDigest)), Joined("750102030405060708", kDigestHex));
   EXPECT_EQ(Hex(MetaKey("uuid")), "7175756964");
   EXPECT_EQ(Hex(CounterKey("blobs")), "7a626c6f6273");
   EXPECT_EQ(Hex(CommitTokenKey(42)), "6b0000002a");

@@ -267,7 +267,7 @@ TEST_F(CatalogSchedulesTest, TagOfAnIndexBesideTheDeletionOfItsChild) {
   const std::string index = IndexJson({child});
   ASSERT_TRUE(Put("app", index).ok());
   const Digest digest = HashBytes(DigestAlgorithm::kSha256, index);
-  schedule_ = {UnlinkingPrefix(),
+  schedule_ = {EdgeRemovalPrefix(),
                [&] { EXPECT_TRUE(store_->manifests.Tag("app", "v1", digest).ok()); }};
   EXPECT_EQ(store_->manifests.DeleteManifest("app", child).code(), Code::kFailedPrecondition);
   EXPECT_EQ(schedule_.action, nullptr);

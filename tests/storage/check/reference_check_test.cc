@@ -401,7 +401,7 @@ TEST_F(ReferenceCheckTest, WhatIsInUseIsMarkedAsGoing) {
   Set(RemovingKey(BlobOf(layer_).file), "");
   EXPECT_THAT(Check(), ElementsAre(Kind::kLiveRemoval));
   Drop(RemovingKey(BlobOf(layer_).file));
-  Set(UnlinkingKey(repository_, image_.digest), EncodeNumber(7));
+  Set(EdgeRemovalKey(repository_, image_.digest), EncodeNumber(7));
   EXPECT_THAT(Check(), ElementsAre(Kind::kLiveRemoval));
 }
 

@@ -1,4 +1,4 @@
-#include "storage/catalog/unlinking.h"
+#include "storage/catalog/edge_removals.h"
 
 #include <algorithm>
 #include <optional>
@@ -23,13 +23,13 @@ constexpr size_t kTargetsBesideTags = (kMaxRunOperations - 2 * Tags::kPageRows -
 
 }  // namespace
 
-absl::StatusOr<std::string> Unlinking::NewNote() {
+absl::StatusOr<std::string> EdgeRemovals::NewNote() {
   ASSIGN_OR_RETURN(const uint64_t number, parts_.ids.Next());
   return EncodeNumber(number);
 }
 
-absl::Status Unlinking::Run(RepositoryId repository, const Digest& manifest,
-                            const std::string& note) {
+absl::Status EdgeRemovals::Run(RepositoryId repository, const Digest& manifest,
+                               const std::string& note) {
   std::vector<Digest> targets;
   const absl::StatusOr<std::string> bytes = parts_.blobs.ReadAll(manifest, kMaxManifestBytes);
   // Without its bytes, or when they are damaged, nobody knows what it named; those edges stay until
@@ -56,7 +56,7 @@ absl::Status Unlinking::Run(RepositoryId repository, const Digest& manifest,
   }
 }
 
-absl::StatusOr<bool> Unlinking::UnlistPage(Transaction& txn, const Member& manifest) {
+absl::StatusOr<bool> EdgeRemovals::UnlistPage(Transaction& txn, const Member& manifest) {
   // Those of images, which stay, are few or none: what names a manifest is an index. Its own member
   // edge, which goes last, keeps the manifest meanwhile.
   size_t changed = 0;
@@ -81,7 +81,7 @@ absl::StatusOr<bool> Unlinking::UnlistPage(Transaction& txn, const Member& manif
   return changed < kListerPageRows;
 }
 
-absl::Status Unlinking::Unlist(const Member& manifest, const std::string& note) {
+absl::Status EdgeRemovals::Unlist(const Member& manifest, const std::string& note) {
   // As a rule nothing lists it. No index comes that does: a put looks for the member.
   const std::string prefix =
       EdgePrefix(manifest.manifest, EdgeKind::kReference, manifest.repository);
@@ -90,7 +90,7 @@ absl::Status Unlinking::Unlist(const Member& manifest, const std::string& note) 
     RETURN_IF_ERROR(parts_.index.Run(
         [&](Transaction& txn) -> absl::Status {
           ASSIGN_OR_RETURN(const std::optional<std::string> noted,
-                           txn.GetForUpdate(UnlinkingKey(manifest.repository, manifest.manifest),
+                           txn.GetForUpdate(EdgeRemovalKey(manifest.repository, manifest.manifest),
                                             Guard::kExclusive));
           done = noted != note;  // pushed again, or somebody else has finished
           if (done) return absl::OkStatus();
@@ -102,10 +102,11 @@ absl::Status Unlinking::Unlist(const Member& manifest, const std::string& note) 
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> Unlinking::RemoveEdgePage(RepositoryId repository, const Digest& manifest,
-                                               const std::string& note,
-                                               const std::vector<Digest>& targets, size_t begin) {
-  const std::string key = UnlinkingKey(repository, manifest);
+absl::StatusOr<bool> EdgeRemovals::RemoveEdgePage(RepositoryId repository, const Digest& manifest,
+                                                  const std::string& note,
+                                                  const std::vector<Digest>& targets,
+                                                  size_t begin) {
+  const std::string key = EdgeRemovalKey(repository, manifest);
   const size_t end = std::min(targets.size(), begin + kTargetPageRows);
   bool done = false;
   const auto unlink = [&](Transaction& txn) -> absl::Status {
@@ -145,12 +146,12 @@ absl::StatusOr<bool> Unlinking::RemoveEdgePage(RepositoryId repository, const Di
   return done;
 }
 
-absl::Status Unlinking::TakeOver(RepositoryId repository, const Digest& manifest,
-                                 const std::string& note) {
+absl::Status EdgeRemovals::TakeOver(RepositoryId repository, const Digest& manifest,
+                                    const std::string& note) {
   ASSIGN_OR_RETURN(const std::string own_note, NewNote());
   RETURN_IF_ERROR(parts_.index.Run(
       [&](Transaction& txn) -> absl::Status {
-        const std::string key = UnlinkingKey(repository, manifest);
+        const std::string key = EdgeRemovalKey(repository, manifest);
         ASSIGN_OR_RETURN(const std::optional<std::string> noted,
                          txn.GetForUpdate(key, Guard::kExclusive));
         return noted == note ? txn.Put(key, own_note) : absl::OkStatus();
@@ -159,18 +160,18 @@ absl::Status Unlinking::TakeOver(RepositoryId repository, const Digest& manifest
   return Run(repository, manifest, own_note);
 }
 
-absl::Status Unlinking::FinishAll() {
+absl::Status EdgeRemovals::FinishAll() {
   absl::Status first_error;
   // One at a time, as it is then: each is much work.
-  RETURN_IF_ERROR(VisitRows(parts_.index, PrefixRange(UnlinkingPrefix()), 1,
+  RETURN_IF_ERROR(VisitRows(parts_.index, PrefixRange(EdgeRemovalPrefix()), 1,
                             [&](const KeyValue& note) -> absl::StatusOr<bool> {
                               RepositoryId repository = 0;
                               Digest manifest;
-                              absl::Status status =
-                                  absl::DataLossError("an unlinking row of the index is damaged");
+                              absl::Status status = absl::DataLossError(
+                                  "an edge removal row of the index is damaged");
                               if (IsOfRunningPut(note.value)) {
                                 status = absl::OkStatus();
-                              } else if (ParseUnlinkingKey(note.key, &repository, &manifest)) {
+                              } else if (ParseEdgeRemovalKey(note.key, &repository, &manifest)) {
                                 status = TakeOver(repository, manifest, note.value);
                               }
                               // One that cannot be finished must not be in the way of the others.
@@ -180,30 +181,30 @@ absl::Status Unlinking::FinishAll() {
   return first_error;
 }
 
-Unlinking::RunningPut::RunningPut(Unlinking& unlinking, const std::string& note)
-    : unlinking_(unlinking) {
-  const MutexLock lock(unlinking_.running_mutex_);
-  CheckInvariant(unlinking_.running_put_.empty(), "one manifest at a time is put in pages");
-  unlinking_.running_put_ = note;
+EdgeRemovals::RunningPut::RunningPut(EdgeRemovals& edge_removals, const std::string& note)
+    : edge_removals_(edge_removals) {
+  const MutexLock lock(edge_removals_.running_mutex_);
+  CheckInvariant(edge_removals_.running_put_.empty(), "one manifest at a time is put in pages");
+  edge_removals_.running_put_ = note;
 }
 
-Unlinking::RunningPut::~RunningPut() {
-  const MutexLock lock(unlinking_.running_mutex_);
-  unlinking_.running_put_.clear();
+EdgeRemovals::RunningPut::~RunningPut() {
+  const MutexLock lock(edge_removals_.running_mutex_);
+  edge_removals_.running_put_.clear();
 }
 
-bool Unlinking::IsOfRunningPut(const std::string& note) {
+bool EdgeRemovals::IsOfRunningPut(const std::string& note) {
   const MutexLock lock(running_mutex_);
   return note == running_put_;
 }
 
-absl::StatusOr<bool> Unlinking::IsIndexHere(Transaction& txn, const Member& lister) {
+absl::StatusOr<bool> EdgeRemovals::IsIndexHere(Transaction& txn, const Member& lister) {
   const std::string key = MemberKey(lister.repository, lister.manifest);
   ASSIGN_OR_RETURN(std::optional<std::string> value, txn.Get(key));
   if (!value.has_value()) {
     // A put in pages may be about to end, and guards this row then.
-    const std::string unlinking = UnlinkingKey(lister.repository, lister.manifest);
-    RETURN_IF_ERROR(txn.GetForUpdate(unlinking, Guard::kShared).status());
+    const std::string note_key = EdgeRemovalKey(lister.repository, lister.manifest);
+    RETURN_IF_ERROR(txn.GetForUpdate(note_key, Guard::kShared).status());
     ASSIGN_OR_RETURN(value, txn.Get(key));
   }
   if (!value.has_value()) return false;  // its deletion is under way, or its put

@@ -3,8 +3,8 @@
 // it makes the manifest invisible, a put in pages before the manifest is visible. A crash leaves
 // the note, and FinishAll goes on. Indexes that list the manifest stay, with a pending edge.
 // Thread-safe.
-#ifndef VARVE_STORAGE_CATALOG_UNLINKING_H_
-#define VARVE_STORAGE_CATALOG_UNLINKING_H_
+#ifndef VARVE_STORAGE_CATALOG_EDGE_REMOVALS_H_
+#define VARVE_STORAGE_CATALOG_EDGE_REMOVALS_H_
 
 #include <cstddef>
 #include <string>
@@ -26,7 +26,7 @@
 
 namespace varve {
 
-class Unlinking {
+class EdgeRemovals {
  public:
   struct Parts {
     Index& index;
@@ -39,10 +39,10 @@ class Unlinking {
     Links& links;
   };
 
-  explicit Unlinking(Parts parts) : parts_(parts) {}
+  explicit EdgeRemovals(Parts parts) : parts_(parts) {}
 
-  // The value of a new note (UnlinkingKey), unlike all others: it tells a deletion from a later one
-  // of the same manifest, pushed again in between.
+  // The value of a new note (EdgeRemovalKey), unlike all others: it tells a deletion from a later
+  // one of the same manifest, pushed again in between.
   absl::StatusOr<std::string> NewNote();
   // Removes the edges, and the note at last, as long as the note is this one.
   absl::Status Run(RepositoryId repository, const Digest& manifest, const std::string& note);
@@ -55,13 +55,13 @@ class Unlinking {
   // The put in pages that runs, one at a time: while it lives, FinishAll leaves its note alone.
   class RunningPut {
    public:
-    RunningPut(Unlinking& unlinking, const std::string& note);
+    RunningPut(EdgeRemovals& edge_removals, const std::string& note);
     ~RunningPut();
     RunningPut(const RunningPut&) = delete;
     RunningPut& operator=(const RunningPut&) = delete;
 
    private:
-    Unlinking& unlinking_;
+    EdgeRemovals& edge_removals_;
   };
 
   // Whether an index of the repository is there; an image that names a manifest among its blobs
@@ -85,4 +85,4 @@ class Unlinking {
 
 }  // namespace varve
 
-#endif  // VARVE_STORAGE_CATALOG_UNLINKING_H_
+#endif  // VARVE_STORAGE_CATALOG_EDGE_REMOVALS_H_
